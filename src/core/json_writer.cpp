@@ -1,0 +1,117 @@
+#include "core/json_writer.hpp"
+
+#include <charconv>
+
+#include "core/utf8.hpp"
+
+namespace soma {
+namespace {
+
+constexpr std::string_view hex = "0123456789abcdef";
+
+
+}  // namespace
+
+void append_json_escaped(std::string& out, std::string_view text) {
+  std::size_t run = 0;  // start of the bytes that can be copied as they are
+  std::size_t i = 0;
+  auto flush = [&] { out.append(text, run, i - run); };
+  while (i < text.size()) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x80) {
+      if (const auto length = utf8_sequence_length(text.substr(i)); length > 0) {
+        i += length;
+        continue;
+      }
+      flush();
+      out += "\xEF\xBF\xBD";
+    } else if (c >= 0x20 && c != '"' && c != '\\') {
+      ++i;
+      continue;
+    } else {
+      flush();
+      switch (c) {
+        case '"': out += "\\\""; break;
+        case '\\': out += "\\\\"; break;
+        case '\n': out += "\\n"; break;
+        case '\r': out += "\\r"; break;
+        case '\t': out += "\\t"; break;
+        default:
+          out += "\\u00";
+          out += hex[c >> 4];
+          out += hex[c & 15];
+      }
+    }
+    run = ++i;
+  }
+  flush();
+}
+
+std::size_t json_escaped_size(std::string_view text) {
+  std::size_t size = 0;
+  for (const char ch : text) {
+    const auto c = static_cast<unsigned char>(ch);
+    if (c >= 0x20)
+      size += c == '"' || c == '\\' ? 2 : 1;
+    else
+      size += c == '\n' || c == '\r' || c == '\t' ? 2 : 6;
+  }
+  return size;
+}
+
+void json_writer::separate() {
+  if (!first_) out_ += ',';
+  first_ = false;
+}
+
+json_writer& json_writer::open(char c) {
+  separate();
+  out_ += c;
+  first_ = true;
+  return *this;
+}
+
+json_writer& json_writer::close(char c) {
+  out_ += c;
+  first_ = false;
+  return *this;
+}
+
+json_writer& json_writer::key(std::string_view name) {
+  separate();
+  out_ += '"';
+  out_ += name;
+  out_ += "\":";
+  first_ = true;  // the value follows without a comma
+  return *this;
+}
+
+json_writer& json_writer::string(std::string_view value) {
+  separate();
+  out_ += '"';
+  append_json_escaped(out_, value);
+  out_ += '"';
+  return *this;
+}
+
+json_writer& json_writer::number(std::uint64_t value) {
+  separate();
+  char digits[20];
+  const auto [end, ec] = std::to_chars(digits, digits + sizeof digits, value);
+  out_.append(digits, end);
+  return *this;
+}
+
+json_writer& json_writer::boolean(bool value) {
+  separate();
+  out_ += value ? "true" : "false";
+  return *this;
+}
+
+json_writer& json_writer::raw(std::string_view json) {
+  separate();
+  out_ += json;
+  return *this;
+}
+
+}  // namespace soma

@@ -1,0 +1,108 @@
+// The port to language models. An adapter streams one model call; callers name a profile and never
+// see a provider's wire format.
+//
+// Threads: `start` and the handle may be used from any thread and never block. The sink is called on
+// the client's own io thread, one call at a time for a stream, and must not block; no call comes
+// after on_end. Destroying the handle cancels: the provider's connection is closed at once and the
+// sink is not called again after ~stream_handle returned on another thread than the sink's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/event.hpp"
+#include "core/secret.hpp"
+
+namespace soma::llm {
+
+// One line of the conversation as a model sees it.
+struct chat_message {
+  std::string role;  // system, user, assistant, tool
+  std::string text;
+  std::vector<tool_invocation> tool_calls;  // assistant
+  std::string provider_call_id;             // tool: which call this answers
+};
+
+struct tool_spec {
+  std::string tool_id, description, inputs_schema_json;
+};
+
+// Where and how to call. The foundation knows one profile, from the configuration.
+struct profile {
+  std::string name = "default";
+  std::string provider = "openai_compatible";
+  std::string base_url;  // normalized: scheme://host[:port][/path], without a final slash
+  std::string model;
+  secret_string api_key;
+  bool prefill = false;  // resume = prefill: an assistant prefix is continued
+  std::optional<double> temperature;
+  std::optional<std::uint32_t> max_tokens;
+  std::uint64_t context_window = 32768;  // tokens
+};
+
+struct timeouts {
+  std::uint32_t connect_ms = 5000, first_token_ms = 60000, idle_ms = 30000;
+};
+
+struct call {
+  profile target;
+  timeouts waits;
+  std::vector<chat_message> messages;
+  std::vector<tool_spec> tools;
+  std::string prefix;  // assistant text to go on from; empty: a new message
+  std::string request_id, traceparent;
+};
+
+struct stream_end {
+  // stop, length, tool_calls; or `failure` is set.
+  std::string finish_reason;
+  std::vector<tool_invocation> tool_calls;  // tool_call_id left empty: the session's to give
+  soma::usage usage;
+  std::optional<failure> error;  // code is one of the llm.* codes
+  bool cut = false;              // the stream ended without saying why, after at least one piece
+  bool prefix_refused = false;   // a 4xx to a call with a prefix
+  std::uint32_t retry_after_ms = 0;
+};
+
+struct stream_sink {
+  // `text` is whole code points. Thinking and text come in the provider's order.
+  std::function<void(std::string text, bool thinking)> on_piece;
+  std::function<void(stream_end)> on_end;
+};
+
+class stream_handle {
+ public:
+  virtual ~stream_handle() = default;  // cancels
+  // Backpressure: while paused nothing is read from the provider's socket.
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+};
+
+class llm_client {
+ public:
+  virtual ~llm_client() = default;
+  virtual std::unique_ptr<stream_handle> start(call c, stream_sink sink) = 0;
+  struct counters {
+    std::uint64_t calls = 0, open_streams = 0, connections_open = 0, connections_reused = 0;
+  };
+  virtual counters stats() const = 0;
+};
+
+struct client_options {
+  bool verify_tls = true;
+  std::string ca_file;  // empty: the system's
+  std::size_t pool_idle_max = 32;        // kept connections over all providers
+  std::uint32_t pool_idle_ms = 30000;    // age at which an unused one is closed
+  std::size_t line_bytes_max = 1 << 20;  // one SSE line of the provider
+  std::size_t error_body_bytes_max = 16 * 1024;
+};
+
+// OpenAI-compatible chat completions over HTTP/1.1, with its own io thread.
+std::unique_ptr<llm_client> make_openai_client(const client_options& options);
+
+}  // namespace soma::llm
