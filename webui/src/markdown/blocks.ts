@@ -1,0 +1,88 @@
+import { Marked, type Token, type Tokens, type TokensList } from 'marked';
+import { sanitize } from './sanitize';
+
+/** A top-level piece of a text: code is shown by a component, all else is HTML, sanitized. */
+export type Block =
+  | { readonly kind: 'html'; readonly html: string }
+  | { readonly kind: 'code'; readonly language: string; readonly code: string };
+
+const marked = new Marked({
+  gfm: true,
+  breaks: false,
+  renderer: {
+    image: ({ href, text, title }) => link(href, text || title || href),
+    checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
+  },
+});
+
+/** Blocks that a later piece may still join: an open list, a table, a heading to be underlined. */
+const openBlocks = 2;
+
+/**
+ * Turns a growing text into blocks. What can no longer change is kept, and only the tail is read
+ * again, so a long answer costs its last paragraphs at each step. A text that does not begin with
+ * the one before starts over.
+ */
+export class GrowingMarkdown {
+  private seen = '';
+  private settledLength = 0;
+  private settled: readonly Block[] = [];
+
+  render(raw: string): readonly Block[] {
+    const text = plainLines(raw);
+    if (!text.startsWith(this.seen)) {
+      this.settledLength = 0;
+      this.settled = [];
+    }
+    this.seen = text;
+    const tokens = marked.lexer(text.slice(this.settledLength));
+    const open = indexOfOpen(tokens);
+    const done = tokens.slice(0, open);
+    if (done.length > 0) {
+      this.settled = [...this.settled, ...toBlocks(done, tokens)];
+      for (const token of done) this.settledLength += token.raw.length;
+    }
+    return [...this.settled, ...toBlocks(tokens.slice(open), tokens)];
+  }
+}
+
+/** The whole of a text that will not change: link references may stand anywhere in it. */
+export function renderWhole(text: string): readonly Block[] {
+  const tokens = marked.lexer(plainLines(text));
+  return toBlocks(tokens, tokens);
+}
+
+/** The lexer would do this itself, and its tokens would then be shorter than what they stand for. */
+function plainLines(text: string): string {
+  return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
+}
+
+function indexOfOpen(tokens: readonly Token[]): number {
+  let open = 0;
+  for (let i = tokens.length - 1; i >= 0; i--) {
+    if (tokens[i]?.type === 'space') continue;
+    if (++open === openBlocks) return i;
+  }
+  return 0;
+}
+
+function toBlocks(tokens: readonly Token[], all: TokensList): Block[] {
+  const blocks: Block[] = [];
+  for (const token of tokens) {
+    if (token.type === 'space' || token.type === 'def') continue;
+    if (token.type === 'code') {
+      const { lang, text } = token as Tokens.Code;
+      blocks.push({ kind: 'code', language: (lang ?? '').split(/\s/)[0] ?? '', code: text });
+      continue;
+    }
+    const html = marked.parser(Object.assign([token], { links: all.links }));
+    blocks.push({ kind: 'html', html: sanitize(html) });
+  }
+  return blocks;
+}
+
+function link(href: string, text: string): string {
+  const escape = (raw: string) =>
+    raw.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+  return `<a href="${escape(href)}">${escape(text)}</a>`;
+}

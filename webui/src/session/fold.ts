@@ -1,0 +1,301 @@
+import type { Envelope } from '../api/types';
+import { emptyText, place, wholeText } from './byte_text';
+import { emptySession, isOver, newAnswer } from './state';
+import type {
+  Answer, Failure, FoldedEvent, Item, SessionState, ToolCall, Turn, TurnStatus,
+} from './state';
+
+/** How much of a tool's progress is kept to be looked at, in UTF-16 units. */
+const progressKept = 16_000;
+
+/**
+ * The state after `event`. Pure; a delta costs its piece, whatever the length of the text so far.
+ * Repeats, events without an id and types that are not known change nothing.
+ */
+export function fold(state: SessionState, event: Envelope): SessionState {
+  if (event.type === 'stream.reset') return goBack(state, text(event.payload.from));
+  const id = event.meta.event_id;
+  const seq = seqOf(id);
+  if (id === undefined || seq <= state.headSeq) return state;
+  const next = {
+    ...apply(state, event),
+    headSeq: seq,
+    lastEventId: id,
+    since: { seq, event, before: state.since },
+  };
+  // Only a message's end is worth a checkpoint: what came since is short then, and the pieces
+  // that the message was made of can be let go.
+  if (event.type !== 'message.assistant') return next;
+  return { ...next, since: null, checkpoint: { ...next, since: null, checkpoint: null } };
+}
+
+export function foldAll(state: SessionState, events: Iterable<Envelope>): SessionState {
+  for (const event of events) state = fold(state, event);
+  return state;
+}
+
+/** The part of `<epoch>.<seq>` that ids compare by; 0 when there is none. */
+export function seqOf(id: string | undefined): number {
+  if (id === undefined) return 0;
+  const seq = Number(id.slice(id.indexOf('.') + 1));
+  return Number.isSafeInteger(seq) ? seq : 0;
+}
+
+/** Drops every event after `from`, or all. */
+function goBack(state: SessionState, from: string): SessionState {
+  if (from === '') return emptySession;
+  const seq = seqOf(from);
+  if (seq >= state.headSeq) return state;
+  const base = state.checkpoint ?? emptySession;
+  if (seq < base.headSeq) return { ...emptySession, mustReload: true };
+  const kept: Envelope[] = [];
+  for (let past: FoldedEvent | null = state.since; past; past = past.before) {
+    if (past.seq <= seq) kept.push(past.event as Envelope);
+  }
+  const back = foldAll({ ...base, checkpoint: state.checkpoint }, kept.reverse());
+  return { ...back, lastEventId: from };
+}
+
+function apply(state: SessionState, { type, payload, meta }: Envelope): SessionState {
+  const turnId = text(payload.turn_id);
+  switch (type) {
+    case 'session.open':
+      return { ...state, title: text(payload.title), paused: false, deleted: false };
+
+    case 'session.state':
+      return {
+        ...state,
+        paused: typeof payload.paused === 'boolean' ? payload.paused : state.paused,
+        title: typeof payload.title === 'string' ? payload.title : state.title,
+      };
+
+    case 'session.close':
+      return text(payload.reason) === 'deleted'
+        ? { ...state, deleted: true }
+        : { ...state, turns: [], paused: false };
+
+    case 'message.user': {
+      const messageId = text(payload.message_id);
+      const user = {
+        messageId,
+        text: text(payload.text),
+        createdAt: meta.created_at ?? '',
+        idempotencyKey: meta.idempotency_key ?? '',
+        attachmentIds: attachmentIds(payload.attachments),
+      };
+      const turn: Turn = { id: turnId || messageId, user, items: [], status: 'queued' };
+      return { ...state, turns: [...state.turns, turn] };
+    }
+
+    case 'llm.request': {
+      const answerId = text(payload.message_id);
+      return inTurn(state, turnId, (turn) => {
+        const kept = withoutSuperseded(turn.items, text(payload.supersedes), answerId);
+        const started: Partial<Answer> = {
+          attempt: number(payload.attempt) || 1,
+          model: text(payload.model),
+          finish: null,
+          whole: false,
+        };
+        const items = upsertAnswer(kept, answerId, (answer) => ({ ...answer, ...started }));
+        return { ...turn, items, status: 'running' };
+      });
+    }
+
+    case 'llm.delta':
+      return foldDelta(state, turnId, payload);
+
+    case 'llm.restart':
+      return inAnswer(state, turnId, text(payload.message_id), (answer) => ({
+        ...answer, text: emptyText, thinking: emptyText, whole: false,
+      }));
+
+    case 'message.assistant': {
+      const whole = text(payload.text);
+      const told = inAnswer(state, turnId, text(payload.message_id), (answer) => ({
+        ...answer,
+        text: answer.text.text === whole ? answer.text : wholeText(whole),
+        whole: true,
+      }));
+      return payload.final === true ? endTurn(told, turnId, 'done') : told;
+    }
+
+    case 'llm.complete':
+      return foldComplete(state, turnId, payload);
+
+    case 'tool.call': {
+      const call: ToolCall = {
+        kind: 'tool',
+        id: text(payload.tool_call_id),
+        toolId: text(payload.tool_id),
+        inputs: payload.inputs,
+        status: 'running',
+        progress: '',
+        output: undefined,
+        error: '',
+        durationMs: null,
+      };
+      return inTurn(state, turnId, (turn) => ({ ...turn, items: [...turn.items, call] }));
+    }
+
+    case 'tool.progress':
+      return inTool(state, turnId, text(payload.tool_call_id), (call) => ({
+        ...call, progress: (call.progress + text(payload.text)).slice(-progressKept),
+      }));
+
+    case 'tool.result':
+      return inTool(state, turnId, text(payload.tool_call_id), (call) => ({
+        ...call,
+        status: text(payload.status) || 'success',
+        output: payload.output,
+        error: failureDetail(payload.error),
+        durationMs: typeof payload.duration_ms === 'number' ? payload.duration_ms : null,
+      }));
+
+    case 'error': {
+      const failure = newFailure(meta.event_id ?? '', payload);
+      const told = inTurn(state, turnId, (turn) => withFailure(turn, failure));
+      return turnId === '' ? told : endTurn(told, turnId, 'failed');
+    }
+
+    default:
+      return state;
+  }
+}
+
+function foldDelta(
+  state: SessionState, turnId: string, payload: Record<string, unknown>,
+): SessionState {
+  const offset = number(payload.offset);
+  let gap = false;
+  const next = inAnswer(state, turnId, text(payload.message_id), (answer) => {
+    if (answer.whole) return answer; // a piece of the past, left in by a server that need not
+    const part = typeof payload.thinking === 'string' ? 'thinking' : 'text';
+    gap = offset > answer[part].bytes;
+    return { ...answer, [part]: place(answer[part], offset, text(payload[part])) };
+  });
+  // A gap is met only after a reset into a message whose pieces a compact stream had left out.
+  return gap ? { ...next, mustReload: true } : next;
+}
+
+function foldComplete(
+  state: SessionState, turnId: string, payload: Record<string, unknown>,
+): SessionState {
+  const finish = text(payload.finish_reason);
+  const told = inAnswer(state, turnId, text(payload.message_id), (answer) => ({
+    ...answer, finish,
+  }));
+  if (finish === 'cancelled') return endTurn(told, turnId, 'stopped');
+  if (finish !== 'error') return told;
+  const failed = endTurn(told, turnId, 'failed');
+  if (!isRecord(payload.error)) return failed;
+  const failure = newFailure(text(payload.invocation_id), payload.error);
+  return inTurn(failed, turnId, (turn) => withFailure(turn, failure));
+}
+
+/** A retry names the answer it replaces: with it goes all that the turn had come to. */
+function withoutSuperseded(
+  items: readonly Item[], superseded: string, answerId: string,
+): readonly Item[] {
+  if (superseded !== '' && superseded !== answerId && items.some((i) => i.id === superseded)) {
+    return [];
+  }
+  return items.some((i) => i.kind === 'failure') ? items.filter((i) => i.kind !== 'failure') : items;
+}
+
+function upsertAnswer(
+  items: readonly Item[], id: string, change: (answer: Answer) => Answer,
+): readonly Item[] {
+  const at = items.findLastIndex((item) => item.kind === 'answer' && item.id === id);
+  if (at < 0) return [...items, change(newAnswer(id))];
+  return replaced(items, at, change(items[at] as Answer));
+}
+
+function withFailure(turn: Turn, failure: Failure): Turn {
+  const last = turn.items.at(-1);
+  const twice = last?.kind === 'failure' && last.code === failure.code;
+  return { ...turn, items: [...(twice ? turn.items.slice(0, -1) : turn.items), failure] };
+}
+
+function inAnswer(
+  state: SessionState, turnId: string, id: string, change: (answer: Answer) => Answer,
+): SessionState {
+  return inTurn(state, turnId, (turn) => ({
+    ...turn, items: upsertAnswer(turn.items, id, change),
+  }));
+}
+
+function inTool(
+  state: SessionState, turnId: string, id: string, change: (call: ToolCall) => ToolCall,
+): SessionState {
+  return inTurn(state, turnId, (turn) => {
+    const at = turn.items.findLastIndex((item) => item.kind === 'tool' && item.id === id);
+    if (at < 0) return turn;
+    return { ...turn, items: replaced(turn.items, at, change(turn.items[at] as ToolCall)) };
+  });
+}
+
+function endTurn(state: SessionState, turnId: string, status: TurnStatus): SessionState {
+  return inTurn(state, turnId, (turn) => {
+    // An answer that is whole stays done, whatever is told of it afterwards, except a stop.
+    if (turn.status === 'done' && status !== 'stopped') return turn;
+    return { ...turn, status };
+  });
+}
+
+/** Changes the turn of that id, which is nearly always the last; one that is not known is made. */
+function inTurn(state: SessionState, id: string, change: (turn: Turn) => Turn): SessionState {
+  const at = state.turns.findLastIndex((turn) => turn.id === id);
+  if (at < 0) {
+    const loose: Turn = { id, user: null, items: [], status: 'done' };
+    return { ...state, turns: [...state.turns, change(loose)] };
+  }
+  const turn = state.turns[at] as Turn;
+  const changed = change(turn);
+  return changed === turn ? state : { ...state, turns: replaced(state.turns, at, changed) };
+}
+
+function replaced<Element>(list: readonly Element[], at: number, by: Element): Element[] {
+  const copy = list.slice();
+  copy[at] = by;
+  return copy;
+}
+
+function newFailure(id: string, payload: Record<string, unknown>): Failure {
+  return {
+    kind: 'failure',
+    id,
+    code: text(payload.code),
+    detail: text(payload.detail),
+    retryable: payload.retryable === true,
+    requestId: text(payload.request_id),
+  };
+}
+
+function failureDetail(error: unknown): string {
+  if (typeof error === 'string') return error;
+  return isRecord(error) ? text(error.detail) || text(error.code) : '';
+}
+
+function attachmentIds(attachments: unknown): string[] {
+  if (!Array.isArray(attachments)) return [];
+  return attachments.map((item) => (isRecord(item) ? text(item.id) : text(item)));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}
+
+/** Whether the last turn may be asked for again. */
+export function canRetry(state: SessionState): boolean {
+  const last = state.turns.at(-1);
+  return last !== undefined && last.user !== null && isOver(last) && !state.deleted;
+}

@@ -1,0 +1,120 @@
+import { emptyText, type ByteText } from './byte_text';
+
+/**
+ * What one session's log folds into: the only thing the transcript is drawn from.
+ *
+ * Everything here is immutable; `fold` answers a new state that shares what did not change, so a
+ * view may compare by identity.
+ */
+export interface SessionState {
+  /** The greatest seq folded; what is not greater is a duplicate. 0 before the first event. */
+  readonly headSeq: number;
+  /** Where a stream resumes: the id of that event. */
+  readonly lastEventId: string | null;
+  readonly title: string;
+  readonly paused: boolean;
+  readonly deleted: boolean;
+  /** In the order the user's messages were accepted. */
+  readonly turns: readonly Turn[];
+  /** The log told of a past this state cannot be taken back to: read it again from the start. */
+  readonly mustReload: boolean;
+  /** What `stream.reset` goes back to, and the events folded since, newest first. */
+  readonly checkpoint: SessionState | null;
+  readonly since: FoldedEvent | null;
+}
+
+export interface FoldedEvent {
+  readonly seq: number;
+  readonly event: unknown;
+  readonly before: FoldedEvent | null;
+}
+
+/**
+ * queued: accepted, the model has not been asked; running: until its final answer; failed: ended
+ * by an error, and may still be taken up again by a later attempt.
+ */
+export type TurnStatus = 'queued' | 'running' | 'done' | 'stopped' | 'failed';
+
+export interface Turn {
+  readonly id: string;
+  /** Absent for what belongs to no message, such as a tool asked for by hand. */
+  readonly user: UserMessage | null;
+  readonly items: readonly Item[];
+  readonly status: TurnStatus;
+}
+
+export interface UserMessage {
+  readonly messageId: string;
+  readonly text: string;
+  readonly createdAt: string;
+  readonly idempotencyKey: string;
+  readonly attachmentIds: readonly string[];
+}
+
+export type Item = Answer | ToolCall | Failure;
+
+export interface Answer {
+  readonly kind: 'answer';
+  readonly id: string;
+  readonly text: ByteText;
+  readonly thinking: ByteText;
+  readonly attempt: number;
+  readonly model: string;
+  /** While the model is being asked, null; then why it ended. */
+  readonly finish: string | null;
+  /** The whole text came, so no delta can change it. */
+  readonly whole: boolean;
+}
+
+export interface ToolCall {
+  readonly kind: 'tool';
+  readonly id: string;
+  readonly toolId: string;
+  readonly inputs: unknown;
+  /** running, or the status of its result. */
+  readonly status: string;
+  readonly progress: string;
+  readonly output: unknown;
+  readonly error: string;
+  readonly durationMs: number | null;
+}
+
+export interface Failure {
+  readonly kind: 'failure';
+  readonly id: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly retryable: boolean;
+  readonly requestId: string;
+}
+
+export const emptySession: SessionState = {
+  headSeq: 0,
+  lastEventId: null,
+  title: '',
+  paused: false,
+  deleted: false,
+  turns: [],
+  mustReload: false,
+  checkpoint: null,
+  since: null,
+};
+
+export function newAnswer(id: string): Answer {
+  return {
+    kind: 'answer', id, text: emptyText, thinking: emptyText, attempt: 1, model: '', finish: null,
+    whole: false,
+  };
+}
+
+export function isOver(turn: Turn): boolean {
+  return turn.status === 'done' || turn.status === 'stopped' || turn.status === 'failed';
+}
+
+/** The turn being worked on, or the next to be. */
+export function activeTurn(state: SessionState): Turn | undefined {
+  return (
+    state.turns.find((turn) => turn.status === 'running') ??
+    state.turns.find((turn) => turn.status === 'queued')
+  );
+}

@@ -1,0 +1,67 @@
+import { signal } from '@preact/signals';
+import { onSignedOut, Problem, request, sentence } from '../api/http';
+import { backoff, pause } from '../api/backoff';
+import type { Identity, RuntimeConfig } from '../api/types';
+
+/** Who is using the page. `unknown` until the server was asked. */
+export type Account = 'unknown' | 'signed_out' | Identity;
+
+export const account = signal<Account>('unknown');
+export const runtimeConfig = signal<RuntimeConfig>({});
+/** Why the last try to sign in did not work. */
+export const signInProblem = signal('');
+/** Nothing was heard from the server since the page was opened. */
+export const unreachable = signal(false);
+
+onSignedOut(() => (account.value = 'signed_out'));
+
+/** Asks until there is an answer: the page may well be opened before the server is up. */
+export async function start(token: string | null): Promise<void> {
+  for (let failures = 0; ; failures++) {
+    try {
+      if (token !== null) await login({ token });
+      else account.value = await request<Identity>('auth/whoami');
+      unreachable.value = false;
+      return;
+    } catch (error) {
+      if (error instanceof Problem && error.status < 500) {
+        // A link that was used already does no harm to whom it signed in.
+        if (token === null) return void (account.value = 'signed_out');
+        signInProblem.value = 'That sign-in link is not valid any more.';
+        token = null;
+        continue;
+      }
+      unreachable.value = true;
+      await pause(backoff(failures));
+    }
+  }
+}
+
+export async function signIn(key: string): Promise<void> {
+  signInProblem.value = '';
+  try {
+    await login({ key });
+  } catch (error) {
+    const refused = error instanceof Problem && (error.status === 401 || error.status === 403);
+    signInProblem.value = refused ? 'The server does not know that key.' : sentence(error);
+  }
+}
+
+export async function signOut(): Promise<void> {
+  await request('auth/logout', { method: 'POST' });
+  account.value = 'signed_out';
+}
+
+export async function readRuntimeConfig(): Promise<void> {
+  try {
+    runtimeConfig.value = await request<RuntimeConfig>('runtime-config');
+  } catch {
+    // What is known stays; the tenant's stream brings the next reason to ask.
+  }
+}
+
+async function login(credential: { token: string } | { key: string }): Promise<void> {
+  await request('auth/login', { method: 'POST', body: credential });
+  account.value = await request<Identity>('auth/whoami');
+  signInProblem.value = '';
+}

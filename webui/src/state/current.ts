@@ -1,0 +1,38 @@
+import { computed, effect, signal } from '@preact/signals';
+import { outbox, discard } from '../session/outbox';
+import { SessionStore } from '../session/session_store';
+import { account } from './account';
+import { selected } from './route';
+import * as sessionList from './session_list';
+
+/** The session that is shown; null is a new chat. */
+export const current = signal<SessionStore | null>(null);
+
+export const isSignedIn = computed(() => typeof account.value === 'object');
+
+/** Keeps exactly the streams open that the page needs: the tenant's, and the shown session's. */
+export function startStreams(): void {
+  effect(() => {
+    if (isSignedIn.value) sessionList.follow();
+    else sessionList.unfollow();
+  });
+
+  let open: SessionStore | null = null;
+  effect(() => {
+    const id = isSignedIn.value ? selected.value : null;
+    if (open?.id === id) return;
+    open?.close();
+    open = id === null ? null : new SessionStore(id);
+    current.value = open;
+  });
+
+  // A message that was accepted is shown from the outbox until its event came.
+  effect(() => {
+    const turns = current.value?.state.value.turns ?? [];
+    const seen = new Set(turns.map((turn) => turn.user?.idempotencyKey));
+    for (const entry of outbox.value) {
+      const elsewhere = entry.sessionId !== selected.value;
+      if (entry.phase === 'accepted' && (elsewhere || seen.has(entry.key))) discard(entry.key);
+    }
+  });
+}

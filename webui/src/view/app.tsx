@@ -1,0 +1,48 @@
+import { useEffect, useState } from 'preact/hooks';
+import { account, unreachable } from '../state/account';
+import { Chat } from './chat';
+import { ConnectionChip } from './connection_chip';
+import { Mark } from './icon';
+import { Sidebar } from './sidebar';
+import { SignIn } from './sign_in';
+
+export function App() {
+  if (account.value === 'unknown') return <Opening />;
+  if (account.value === 'signed_out') return <SignIn />;
+  return <Shell />;
+}
+
+function Opening() {
+  return (
+    <main class="opening" aria-busy="true">
+      <Mark />
+      {unreachable.value && <ConnectionChip state="reconnecting" />}
+    </main>
+  );
+}
+
+/** On a narrow screen the sidebar is a drawer over the chat. */
+function Shell() {
+  const [menuOpen, setMenuOpen] = useState(false);
+  useEffect(() => {
+    if (!menuOpen) return;
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') setMenuOpen(false);
+    };
+    const wide = matchMedia('(min-width: 820px)');
+    const onWide = () => setMenuOpen(false);
+    window.addEventListener('keydown', onKey);
+    wide.addEventListener('change', onWide);
+    return () => {
+      window.removeEventListener('keydown', onKey);
+      wide.removeEventListener('change', onWide);
+    };
+  }, [menuOpen]);
+  return (
+    <div class="shell" data-menu={menuOpen ? 'open' : 'closed'}>
+      <Sidebar onPick={() => setMenuOpen(false)} />
+      <div class="scrim" onClick={() => setMenuOpen(false)} />
+      <Chat onMenu={() => setMenuOpen(!menuOpen)} menuOpen={menuOpen} />
+    </div>
+  );
+}

@@ -1,0 +1,53 @@
+const paths = {
+  plus: 'M12 5v14M5 12h14',
+  send: 'M12 19V5.5M5.5 11.5 12 5l6.5 6.5',
+  menu: 'M4 7h16M4 12h16M4 17h10',
+  close: 'm6 6 12 12M18 6 6 18',
+  pencil: 'm4 20 1-4L16.5 4.5a2.1 2.1 0 0 1 3 3L8 19zM14.5 6.5l3 3',
+  trash: 'M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 13h9l1-13M10.3 11v5M13.7 11v5',
+  copy: 'M9 9h10v11H9zM5.5 15H5V4h10v1.5',
+  check: 'm5 12.5 4.5 4.5L19 7.5',
+  retry: 'M19.5 12a7.5 7.5 0 1 1-2.2-5.3L19.5 9M19.5 4.5V9H15',
+  pause: 'M8.5 5.5v13M15.5 5.5v13',
+  play: 'M8 5.5v13l10.5-6.5z',
+  chevron: 'm9 6 6 6-6 6',
+  down: 'M12 5v13.5M5.5 12.5 12 19l6.5-6.5',
+  tool: 'M14.5 6.5a4 4 0 0 0 5 5L12 19a2.5 2.5 0 0 1-3.5-3.5L16 8',
+  alert: 'M12 8.5v4.5M12 16.3v.2M12 3.5 21.5 20h-19z',
+  leave: 'M10 4.5H5v15h5M14 8l4 4-4 4M18 12H9.5',
+  clock: 'M12 7.5V12l3 2M12 3.5a8.5 8.5 0 1 1 0 17 8.5 8.5 0 0 1 0-17z',
+} as const;
+
+export type IconName = keyof typeof paths;
+
+export function Icon({ name }: { name: IconName }) {
+  return (
+    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d={paths[name]} />
+    </svg>
+  );
+}
+
+export function StopIcon() {
+  return (
+    <svg class="icon solid" viewBox="0 0 24 24" aria-hidden="true">
+      <rect x="6.5" y="6.5" width="11" height="11" rx="2" />
+    </svg>
+  );
+}
+
+/** The mark of the product: a cell body, and what reaches out from it. */
+export function Mark() {
+  return (
+    <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
+      <rect class="mark-ground" width="32" height="32" rx="9" />
+      <g class="mark-arms">
+        <path d="M16 5.8a10.2 10.2 0 0 1 10.2 10.2" />
+        <path d="M16 26.2A10.2 10.2 0 0 1 5.8 16" />
+      </g>
+      <circle class="mark-core" cx="16" cy="16" r="4.6" />
+      <circle class="mark-end" cx="8.6" cy="8.6" r="1.9" />
+      <circle class="mark-end" cx="23.4" cy="23.4" r="1.9" />
+    </svg>
+  );
+}

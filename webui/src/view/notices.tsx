@@ -1,0 +1,65 @@
+import { signal } from '@preact/signals';
+import { sentence, Problem } from '../api/http';
+import { runtimeConfig } from '../state/account';
+import { CopyButton } from './copy_button';
+import { Icon } from './icon';
+
+interface Trouble {
+  what: string;
+  requestId: string;
+}
+
+const trouble = signal<Trouble | null>(null);
+
+/** Runs what a button asks for, and tells of it where the reader sees it when it does not work. */
+export async function attempt(action: () => Promise<void>): Promise<void> {
+  try {
+    trouble.value = null;
+    await action();
+  } catch (error) {
+    const requestId = error instanceof Problem ? error.requestId : '';
+    trouble.value = { what: sentence(error), requestId };
+  }
+}
+
+export function TroubleNotice() {
+  if (trouble.value === null) return null;
+  const { what, requestId } = trouble.value;
+  return (
+    <div class="notice bad" role="alert">
+      <Icon name="alert" />
+      <p>{what}</p>
+      {requestId && <CopyButton label="Copy request id" text={() => requestId} />}
+      <button type="button" class="quiet small bare" aria-label="Dismiss"
+        onClick={() => (trouble.value = null)}>
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}
+
+export function ServerBanners() {
+  const { flags, degraded } = runtimeConfig.value;
+  const parts = (degraded ?? []).map(nameOf).filter((name) => name !== '');
+  return (
+    <>
+      {flags?.rehearsal === true && (
+        <div class="banner" role="note">
+          <strong>Rehearsal server, not a model.</strong>
+          <span>Answers are scripted. Set a provider’s key or address to talk to a real one.</span>
+        </div>
+      )}
+      {parts.length > 0 && (
+        <div class="banner warn" role="status">
+          <strong>Not everything is up:</strong><span>{parts.join(', ')}</span>
+        </div>
+      )}
+    </>
+  );
+}
+
+function nameOf(component: unknown): string {
+  if (typeof component === 'string') return component;
+  const name = (component as { name?: unknown; component?: unknown } | null) ?? {};
+  return String(name.name ?? name.component ?? '');
+}

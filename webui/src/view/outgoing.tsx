@@ -1,0 +1,42 @@
+import { discard, sendAgain, type Outgoing } from '../session/outbox';
+import { CopyButton } from './copy_button';
+import { Icon } from './icon';
+
+export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boolean }) {
+  return (
+    <article class="turn" data-outgoing={entry.phase}>
+      <div class={entry.phase === 'refused' ? 'user refused' : 'user pending'}>
+        <h3 class="unseen">You said</h3>
+        <div class="bubble">{entry.text}</div>
+        {entry.phase !== 'refused' && (
+          <p class="note" role="status"><Icon name="clock" />{told(entry, queued)}</p>
+        )}
+      </div>
+      {entry.phase === 'refused' && (
+        <div class="card failure" role="alert">
+          <Icon name="alert" />
+          <div>
+            <p><strong>Not sent.</strong> {entry.problem}</p>
+            <p class="failure-foot">
+              <button type="button" class="quiet small" onClick={() => sendAgain(entry.key)}>
+                <Icon name="retry" /><span>Try again</span>
+              </button>
+              <button type="button" class="quiet small" onClick={() => discard(entry.key)}>
+                <Icon name="trash" /><span>Discard</span>
+              </button>
+              {entry.requestId && (
+                <CopyButton label="Copy request id" text={() => entry.requestId} />
+              )}
+            </p>
+          </div>
+        </div>
+      )}
+    </article>
+  );
+}
+
+function told(entry: Outgoing, queued: boolean): string {
+  if (entry.phase === 'waiting') return 'Waiting for the connection…';
+  if (entry.phase === 'sending') return 'Sending…';
+  return queued ? 'Queued' : 'Sent';
+}

@@ -1,0 +1,161 @@
+import { useState } from 'preact/hooks';
+import type { SessionInfo } from '../api/types';
+import { account, signOut } from '../state/account';
+import { hrefOf, select, selected } from '../state/route';
+import * as list from '../state/session_list';
+import { DeleteDialog } from './delete_dialog';
+import { Icon, Mark } from './icon';
+import { attempt } from './notices';
+
+export function Sidebar({ onPick }: { onPick: () => void }) {
+  const [renaming, setRenaming] = useState<string | null>(null);
+  const [deleting, setDeleting] = useState<SessionInfo | null>(null);
+  const pick = (id: string | null) => {
+    select(id);
+    onPick();
+  };
+  return (
+    <aside class="sidebar" id="sidebar" aria-label="Chats">
+      <div class="brand"><Mark /><span>SomaAgent<b>01</b></span></div>
+      <button type="button" class="new-chat" onClick={() => pick(null)}
+        aria-current={selected.value === null ? 'page' : undefined}>
+        <Icon name="plus" /><span>New chat</span>
+      </button>
+      <nav aria-label="Chats" class="chats">
+        {grouped(list.sessions.value).map(({ name, sessions }) => (
+          <section key={name}>
+            <h2>{name}</h2>
+            <ul>
+              {sessions.map((session) => (
+                <li key={session.session_id}>
+                  {renaming === session.session_id ? (
+                    <RenameField session={session} onDone={() => setRenaming(null)} />
+                  ) : (
+                    <Row session={session} onPick={() => pick(session.session_id)}
+                      onRename={() => setRenaming(session.session_id)}
+                      onDelete={() => setDeleting(session)} />
+                  )}
+                </li>
+              ))}
+            </ul>
+          </section>
+        ))}
+        {list.loaded.value && list.sessions.value.length === 0 && (
+          <p class="no-chats">Your chats will be listed here.</p>
+        )}
+        {list.nextCursor.value !== null && (
+          <button type="button" class="quiet small more" onClick={() => attempt(list.readMore)}>
+            Show older chats
+          </button>
+        )}
+      </nav>
+      <Foot />
+      {deleting && (
+        <DeleteDialog title={nameOf(deleting)} onCancel={() => setDeleting(null)}
+          onDelete={() => {
+            const id = deleting.session_id;
+            setDeleting(null);
+            void attempt(async () => {
+              await list.remove(id);
+              if (selected.value === id) select(null);
+            });
+          }} />
+      )}
+    </aside>
+  );
+}
+
+interface RowProps {
+  session: SessionInfo;
+  onPick: () => void;
+  onRename: () => void;
+  onDelete: () => void;
+}
+
+function Row({ session, onPick, onRename, onDelete }: RowProps) {
+  const isCurrent = selected.value === session.session_id;
+  const name = nameOf(session);
+  return (
+    <div class="row" data-current={isCurrent}>
+      <a href={hrefOf(session.session_id)} aria-current={isCurrent ? 'page' : undefined}
+        title={name}
+        onClick={(event) => {
+          if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+          event.preventDefault();
+          onPick();
+        }}>
+        {name}
+      </a>
+      <button type="button" class="quiet" onClick={onRename} title="Rename"
+        aria-label={`Rename “${name}”`}>
+        <Icon name="pencil" />
+      </button>
+      <button type="button" class="quiet" onClick={onDelete} title="Delete"
+        aria-label={`Delete “${name}”`}>
+        <Icon name="trash" />
+      </button>
+    </div>
+  );
+}
+
+function RenameField({ session, onDone }: { session: SessionInfo; onDone: () => void }) {
+  const [title, setTitle] = useState(session.title);
+  let cancelled = false;
+  const save = () => {
+    const words = title.trim();
+    if (!cancelled && words !== '' && words !== session.title) {
+      void attempt(() => list.rename(session.session_id, words));
+    }
+    onDone();
+  };
+  return (
+    <form class="row renaming" onSubmit={(event) => { event.preventDefault(); save(); }}>
+      <input value={title} aria-label="Name of the chat" maxLength={200}
+        ref={(input) => { if (input && document.activeElement !== input) input.select(); }}
+        onInput={(event) => setTitle(event.currentTarget.value)} onBlur={save}
+        onKeyDown={(event) => {
+          if (event.key !== 'Escape') return;
+          event.stopPropagation();
+          cancelled = true;
+          onDone();
+        }} />
+    </form>
+  );
+}
+
+function Foot() {
+  const who = account.value;
+  if (typeof who !== 'object') return null;
+  return (
+    <div class="side-foot">
+      <span class="who" title={`${who.user_id} in ${who.tenant_id}`}>{who.user_id}</span>
+      <button type="button" class="quiet" onClick={() => attempt(signOut)} aria-label="Sign out"
+        title="Sign out">
+        <Icon name="leave" />
+      </button>
+    </div>
+  );
+}
+
+function nameOf(session: SessionInfo): string {
+  return session.title || 'Untitled chat';
+}
+
+const dayMs = 86_400_000;
+
+function grouped(sessions: readonly SessionInfo[]) {
+  const today = new Date().setHours(0, 0, 0, 0);
+  const groups: { name: string; sessions: SessionInfo[] }[] = [];
+  for (const session of sessions) {
+    const at = Date.parse(list.lastUse(session));
+    const name =
+      at >= today ? 'Today'
+      : at >= today - dayMs ? 'Yesterday'
+      : at >= today - 7 * dayMs ? 'The last seven days'
+      : 'Earlier';
+    const last = groups.at(-1);
+    if (last?.name === name) last.sessions.push(session);
+    else groups.push({ name, sessions: [session] });
+  }
+  return groups;
+}

@@ -1,0 +1,34 @@
+import { useState } from 'preact/hooks';
+import { signIn, signInProblem } from '../state/account';
+import { Mark } from './icon';
+
+export function SignIn() {
+  const [key, setKey] = useState('');
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (key.trim() === '') return;
+    setBusy(true);
+    await signIn(key.trim());
+    setBusy(false);
+  };
+  return (
+    <main class="sign-in">
+      <form onSubmit={submit}>
+        <Mark />
+        <h1>Sign in to SomaAgent01</h1>
+        <p>
+          Open the one-time link that the server printed when it started, or paste an API key.
+        </p>
+        <label for="key">API key</label>
+        <input id="key" type="password" autocomplete="current-password" spellcheck={false} value={key}
+          onInput={(event) => setKey(event.currentTarget.value)} aria-describedby="sign-in-problem"
+          aria-invalid={signInProblem.value !== ''} />
+        <p id="sign-in-problem" class="problem" role="alert">{signInProblem.value}</p>
+        <button type="submit" class="primary" disabled={busy || key.trim() === ''}>
+          {busy ? 'Signing in…' : 'Sign in'}
+        </button>
+      </form>
+    </main>
+  );
+}
