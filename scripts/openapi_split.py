@@ -178,7 +178,7 @@ def comment(facts, suffix=""):
 
 def soma_toml(config):
     out = ["# Every key with its default. Generated from schemas/config.schema.json.",
-           "# [NAME] is the environment variable of a key; it wins over this file, a flag over both."]
+           "# [NAME] is a key's environment variable; it wins over this file, a flag over both."]
     section = None
     for name, key, facts in config_keys(config):
         if name != section:
@@ -210,7 +210,7 @@ def main():
     problem = to_draft_07(api, api["components"]["schemas"]["problem"], "problem", {"description"})
     files = {
         SCHEMAS / "openapi.json": as_json(api),
-        SCHEMAS / "problem.schema.json": as_json({"$schema": DRAFT_07, "title": "problem", **problem}),
+        SCHEMAS / "problem.schema.json": as_json({"$schema": DRAFT_07, **problem}),
         ROOT / "config/soma.toml": soma_toml(config),
         ROOT / ".env.example": env_example(config),
     }
@@ -221,7 +221,7 @@ def main():
     for path, text in files.items():
         if check_only:
             current = path.read_text() if path.exists() else None
-            expect(current == text, f"{path.relative_to(ROOT)}: out of step, run {Path(__file__).name}")
+            expect(current == text, f"{path.relative_to(ROOT)}: out of step, run without --check")
         else:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
