@@ -10,6 +10,7 @@ const marked = new Marked({
   gfm: true,
   breaks: false,
   renderer: {
+    html: ({ text }) => plainTags(escapeHtml(text)),
     image: ({ href, text, title }) => link(href, text || title || href),
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
@@ -81,8 +82,17 @@ function toBlocks(tokens: readonly Token[], all: TokensList): Block[] {
   return blocks;
 }
 
+/** Raw HTML is shown as it was written, but for tags that only format and carry no attribute. */
+function plainTags(escaped: string): string {
+  return escaped.replace(
+    /&#60;(\/?(?:b|br|del|details|em|i|kbd|mark|p|s|strong|sub|summary|sup)\s*\/?)&#62;/gi, '<$1>',
+  );
+}
+
 function link(href: string, text: string): string {
-  const escape = (raw: string) =>
-    raw.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
-  return `<a href="${escape(href)}">${escape(text)}</a>`;
+  return `<a href="${escapeHtml(href)}">${escapeHtml(text)}</a>`;
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }

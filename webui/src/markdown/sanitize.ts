@@ -11,6 +11,8 @@ const config = {
     'table', 'tbody', 'td', 'th', 'thead', 'tr', 'ul',
   ],
   ALLOWED_ATTR: ['href', 'title', 'align', 'start', 'class', 'target', 'rel'],
+  // Names that hold no address, which the next rule would otherwise judge as one.
+  ADD_URI_SAFE_ATTR: ['align', 'start', 'target', 'rel'],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,

@@ -52,7 +52,7 @@ export function Composer({ chat, busy, disabled, onSend, onStop }: Props) {
   return (
     <form class="composer" onSubmit={(event) => { event.preventDefault(); send(); }}>
       <textarea ref={area} rows={1} value={text} aria-label="Message"
-        placeholder={busy ? 'Write the next message…' : 'Message the agent…'}
+        placeholder={busy ? 'Queue a message…' : 'Message the agent…'}
         onInput={(event) => change(event.currentTarget.value)} onKeyDown={onKeyDown} />
       {onStop && (
         <button type="button" class="round stop" onClick={onStop} aria-label="Stop" title="Stop">

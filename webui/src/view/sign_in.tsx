@@ -20,6 +20,7 @@ export function SignIn() {
         <p>
           Open the one-time link that the server printed when it started, or paste an API key.
         </p>
+        <input type="text" autocomplete="username" value="API key" readOnly hidden />
         <label for="key">API key</label>
         <input id="key" type="password" autocomplete="current-password" spellcheck={false} value={key}
           onInput={(event) => setKey(event.currentTarget.value)} aria-describedby="sign-in-problem"

@@ -13,7 +13,8 @@ export function Transcript({ children, follow }: { children: ComponentChildren; 
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const pinned = useRef(true);
-  const lastTop = useRef(0);
+  const seen = useRef({ top: 0, height: 0, room: 0 });
+  const touching = useRef(false);
   const [away, setAway] = useState(false);
 
   const toEnd = () => {
@@ -22,18 +23,36 @@ export function Transcript({ children, follow }: { children: ComponentChildren; 
     pinned.current = true;
     setAway(false);
     box.scrollTop = box.scrollHeight;
-    lastTop.current = box.scrollTop;
+    note(box);
+  };
+
+  const note = (box: HTMLDivElement) => {
+    seen.current = { top: box.scrollTop, height: box.scrollHeight, room: box.clientHeight };
+  };
+
+  const letGo = () => {
+    pinned.current = false;
+    setAway(true);
   };
 
   const onScroll = () => {
     const box = scroller.current;
     if (!box) return;
     const left = box.scrollHeight - box.scrollTop - box.clientHeight;
-    const upwards = box.scrollTop < lastTop.current;
-    lastTop.current = box.scrollTop;
-    if (upwards && left > 2) pinned.current = false;
-    else if (left < nearEndPx) pinned.current = true;
-    setAway(!pinned.current);
+    const before = seen.current;
+    note(box);
+    // A layout that shrinks moves the position too, and is not the reader's doing.
+    const still = before.height === box.scrollHeight && before.room === box.clientHeight;
+    if ((still || touching.current) && box.scrollTop < before.top && left > 2) letGo();
+    else if (left < nearEndPx && box.scrollTop >= before.top) {
+      pinned.current = true;
+      setAway(false);
+    }
+  };
+
+  const onWheel = (event: WheelEvent) => {
+    const box = scroller.current;
+    if (box && event.deltaY < 0 && box.scrollTop > 0) letGo();
   };
 
   useLayoutEffect(toEnd, [follow]);
@@ -49,8 +68,10 @@ export function Transcript({ children, follow }: { children: ComponentChildren; 
 
   return (
     <div class="transcript">
-      <div class="scroller" ref={scroller} onScroll={onScroll} tabIndex={0} role="region"
-        aria-label="Conversation">
+      <div class="scroller" ref={scroller} onScroll={onScroll} onWheel={onWheel}
+        onTouchStart={() => (touching.current = true)}
+        onTouchEnd={() => (touching.current = false)}
+        tabIndex={0} role="region" aria-label="Conversation">
         <div class="column" ref={content}>{children}</div>
       </div>
       {away && (

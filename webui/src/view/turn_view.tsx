@@ -89,6 +89,7 @@ function FailureCard({ failure }: { failure: Failure }) {
 function TurnFoot({ turn, onRetry }: { turn: Turn; onRetry: (() => void) | null }) {
   const failedSilently =
     turn.status === 'failed' && !turn.items.some((item) => item.kind === 'failure');
+  if (wordsOf(turn) === '' && !onRetry && turn.status !== 'stopped' && !failedSilently) return null;
   return (
     <div class="turn-foot">
       {turn.status === 'stopped' && <span class="note">Stopped</span>}
