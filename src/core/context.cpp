@@ -1,0 +1,78 @@
+#include "core/context.hpp"
+
+namespace soma {
+namespace {
+
+context_part make_part(std::string kind, std::string role, std::string text) {
+  context_part part;
+  part.kind = std::move(kind);
+  part.role = std::move(role);
+  part.text = std::move(text);
+  part.tokens = estimate_tokens(part.text);
+  return part;
+}
+
+std::vector<context_part> parts_of(const turn_record& turn) {
+  std::vector<context_part> parts;
+  parts.push_back(make_part("user", "user", turn.user_text));
+  parts.back().message_id = turn.turn_id;
+  for (const auto& line : turn.lines) {
+    const bool tool = !line.tool_call_id.empty();
+    auto part = tool ? make_part("tool", "tool", line.text)
+                     : make_part("assistant", "assistant", line.text);
+    part.message_id = line.message_id;
+    part.tool_calls = line.tool_calls;
+    part.provider_call_id = tool && line.provider_call_id.empty() ? line.tool_call_id
+                                                                  : line.provider_call_id;
+    for (const auto& call : part.tool_calls) part.tokens += estimate_tokens(call.inputs_json);
+    parts.push_back(std::move(part));
+  }
+  for (auto& part : parts) part.turn_id = turn.turn_id;
+  return parts;
+}
+
+std::string instruction_text(std::string_view instruction) {
+  if (instruction == "nudge") return "Please go on.";
+  if (instruction == "summarize")
+    return "Summarize the conversation so far: what was asked, what was found and decided, and what "
+           "is still open.";
+  return {};
+}
+
+}  // namespace
+
+std::uint64_t estimate_tokens(std::string_view text) { return (text.size() + 3) / 4 + 4; }
+
+model_context build_context(std::span<const turn_record* const> turns,
+                            const context_options& options) {
+  std::vector<context_part> head, tail;
+  if (!options.system_prompt.empty())
+    head.push_back(make_part("system", "system", options.system_prompt));
+  if (auto text = instruction_text(options.instruction); !text.empty())
+    tail.push_back(make_part("instruction", "user", std::move(text)));
+
+  model_context context;
+  for (const auto& part : head) context.tokens += part.tokens;
+  for (const auto& part : tail) context.tokens += part.tokens;
+
+  // From the newest turn backwards, as long as a whole turn fits.
+  std::vector<std::vector<context_part>> chosen;
+  for (auto turn = turns.rbegin(); turn != turns.rend(); ++turn) {
+    auto parts = parts_of(**turn);
+    std::uint64_t tokens = 0;
+    for (const auto& part : parts) tokens += part.tokens;
+    if (!chosen.empty() && context.tokens + tokens > options.tokens_max) break;
+    context.tokens += tokens;
+    context.from_turn = (*turn)->turn_id;
+    ++context.turns;
+    chosen.push_back(std::move(parts));
+  }
+
+  context.parts = std::move(head);
+  for (auto turn = chosen.rbegin(); turn != chosen.rend(); ++turn)
+    for (auto& part : *turn) context.parts.push_back(std::move(part));
+  for (auto& part : tail) context.parts.push_back(std::move(part));
+  return context;
+}
+
+}  // namespace soma

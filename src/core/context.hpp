@@ -1,0 +1,45 @@
+// What the model is sent: the conversation in turn order, cut to the model's window by leaving out
+// whole oldest turns. Pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/session_state.hpp"
+
+namespace soma {
+
+struct context_part {
+  std::string kind;  // system, user, assistant, tool, instruction
+  std::string role;  // system, user, assistant, tool
+  std::string turn_id, message_id;
+  std::string text;
+  std::vector<tool_invocation> tool_calls;
+  std::string provider_call_id;
+  std::uint64_t tokens = 0;  // an estimate
+};
+
+struct model_context {
+  std::vector<context_part> parts;
+  std::uint64_t tokens = 0;
+  std::string from_turn;    // oldest turn that is in
+  std::uint64_t turns = 0;  // turns that are in
+};
+
+struct context_options {
+  std::string system_prompt;
+  std::uint64_t tokens_max = 0;  // the newest turn is always sent, whatever its size
+  std::string instruction;       // "", "nudge", "summarize"
+};
+
+// The estimate used everywhere a real tokenizer is not at hand: four bytes a token, and four
+// tokens for what surrounds a message.
+std::uint64_t estimate_tokens(std::string_view text);
+
+// `turns`: those that were started, oldest first, the newest being the one to answer.
+model_context build_context(std::span<const turn_record* const> turns,
+                            const context_options& options);
+
+}  // namespace soma

@@ -1,0 +1,322 @@
+#include "core/session_core.hpp"
+
+#include <algorithm>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "core/session_step.hpp"
+#include "core/utf8.hpp"
+
+namespace soma {
+namespace {
+
+constexpr std::size_t auto_title_bytes_max = 80;
+
+// A conversation without a title is called after the first line of its first message.
+std::string title_from(std::string_view text) {
+  const auto begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return {};
+  text = text.substr(begin);
+  text = text.substr(0, text.find_first_of("\r\n"));
+  if (text.size() <= auto_title_bytes_max) return std::string(text);
+  text = text.substr(0, auto_title_bytes_max);
+  text = text.substr(0, utf8_complete_prefix(text));
+  return std::string(text) + "…";
+}
+
+error too_large() { return {codes::event_too_large, "the text is larger than one event may be"}; }
+
+error not_found() { return {codes::session_not_found, "there is no such session"}; }
+
+}  // namespace
+
+event_id session_step::emit(event_body body, const origin& from, std::string_view idempotency_key) {
+  event e;
+  e.meta.id = {s.epoch, s.seq + 1};
+  e.meta.key = s.key;
+  e.meta.user_id = from.user_id;
+  e.meta.request_id = from.request_id;
+  e.meta.trace_id = from.trace_id;
+  e.meta.idempotency_key = idempotency_key;
+  e.meta.created_at_ms = now_ms;
+  e.body = std::move(body);
+  apply(s, e);
+  out.append.push_back(std::move(e));
+  return out.append.back().meta.id;
+}
+
+void session_step::on(const input::activated& in) {
+  s.epoch = in.epoch;
+  s.ids = uuid_source(in.id_seed[0], in.id_seed[1]);
+  if (!s.exists()) return;
+  const auto tools = s.tools;
+  for (const auto& tool : tools) {
+    const auto& call = tool.call;
+    if (rules.idempotent && rules.idempotent(call.tool_id, call.inputs_json)) {
+      out.then.push_back(action::start_tool{call, turn_origin(call.turn_id)});
+      continue;
+    }
+    body::tool_result gone;
+    gone.tool_call_id = call.tool_call_id;
+    gone.turn_id = call.turn_id;
+    gone.status = "interrupted";
+    gone.error = failure{std::string(codes::tool_interrupted),
+                         "the server stopped while the tool ran; whether it took effect is unknown",
+                         false};
+    emit(std::move(gone), turn_origin(call.turn_id));
+  }
+  // The time the server was away does not count against the turn.
+  if (s.turn) arm_turn_deadline();
+  if (s.call) append_complete("interrupted", std::nullopt);
+  advance();
+}
+
+void session_step::on(const input::commanded& in) {
+  auto answer = std::visit([&](const auto& command) { return decide(in.who, command); }, in.what);
+  if (answer) {
+    answer->title = s.title;
+    answer->persona_id = s.persona_id;
+    answer->created_at_ms = s.created_at_ms;
+    answer->paused = s.paused;
+  }
+  // The answer goes out before whatever the command set going.
+  out.then.insert(out.then.begin(), action::reply{in.who.token, std::move(answer)});
+}
+
+void session_step::on(const input::llm_piece& in) {
+  if (!s.call || s.call->request.invocation_id != in.invocation_id) return;
+  add_piece(in.text, in.thinking);
+  if (s.call->escaped_bytes <= rules.event_text_bytes_max) return;
+  out.now.push_back(action::cancel_llm{in.invocation_id});
+  input::llm_done cut;
+  cut.finish_reason = "length";
+  finish_call(cut);
+}
+
+void session_step::on(const input::llm_done& in) {
+  if (!s.call || s.call->request.invocation_id != in.invocation_id) return;
+  add_piece(in.last_text, in.last_thinking);
+  finish_call(in);
+}
+
+void session_step::on(const input::llm_failed& in) {
+  if (!s.call || s.call->request.invocation_id != in.invocation_id) return;
+  add_piece(in.last_text, in.last_thinking);
+  if (!in.what.retryable && !in.prefix_refused) {
+    end_turn("error", in.what, false);
+    return advance();
+  }
+  if (in.prefix_refused) s.prefill_refused = true;
+  const auto attempt = s.call->request.attempt;
+  const bool shown = !s.call->text.empty() || s.call->thinking_bytes > 0;
+  append_complete(shown ? "interrupted" : "error", in.what, {}, in.latency_ms, in.first_token_ms);
+  // Half a second doubles with each attempt; a provider that names a time is obeyed.
+  const std::uint32_t back_off_ms = in.prefix_refused ? 0 : 250u << std::min(attempt, 6u);
+  advance(std::max(back_off_ms, in.retry_after_ms), in.what);
+}
+
+void session_step::on(const input::tool_output& in) {
+  const auto at = std::find_if(s.tools.begin(), s.tools.end(), [&](const open_tool& t) {
+    return t.call.tool_call_id == in.tool_call_id;
+  });
+  if (at == s.tools.end()) return;
+  const std::string turn_id = at->call.turn_id;
+  emit(body::tool_progress{in.tool_call_id, turn_id, in.stream, in.text}, turn_origin(turn_id));
+}
+
+void session_step::on(const input::tool_done& in) {
+  const auto at = std::find_if(s.tools.begin(), s.tools.end(), [&](const open_tool& t) {
+    return t.call.tool_call_id == in.tool_call_id;
+  });
+  if (at == s.tools.end()) return;  // stopped meanwhile
+  const std::string turn_id = at->call.turn_id;
+  body::tool_result done{in.tool_call_id, turn_id,  in.status,
+                         in.output_json,  in.error, in.duration_ms};
+  if (done.output_json.size() > rules.event_text_bytes_max) {
+    done.status = "error";
+    done.output_json.clear();
+    done.error = failure{std::string(codes::tool_output_too_large),
+                         "the output is larger than one event may be", false};
+  }
+  emit(std::move(done), turn_origin(turn_id));
+  advance();
+}
+
+void session_step::on(const input::deadline& in) {
+  if (!s.turn || s.turn->turn_id != in.turn_id) return;
+  if (s.paused && !s.call && !turn_has_tools()) return;  // held: armed anew by the resume
+  end_turn("error", failure{std::string(codes::turn_timeout), "the turn took too long", true});
+  advance();
+}
+
+// ---- commands ----
+
+result<command_reply> session_step::decide(const input::request& who, const input::open& c) {
+  if (s.seq > 0) return error{codes::session_busy, "the session exists already"};
+  command_reply reply;
+  reply.event = emit(body::session_open{c.persona_id, c.title, {}, {}}, who.from, who.idempotency_key);
+  reply.status = "created";
+  return reply;
+}
+
+result<command_reply> session_step::decide(const input::request& who, const input::message& c) {
+  if (s.closed || (!s.exists() && !c.create)) return not_found();
+  if (json_escaped_size(c.text) > rules.event_text_bytes_max) return too_large();
+  if (s.queue.size() >= rules.queue_max)
+    return error{codes::session_queue_full, "too many messages wait in this session", 5};
+  if (!s.exists())
+    emit(body::session_open{c.create->persona_id,
+                            c.create->title.empty() ? title_from(c.text) : c.create->title,
+                            {},
+                            {}},
+         who.from);
+  else if (s.title.empty())
+    append_state(s.paused, title_from(c.text), who.from);
+  command_reply reply;
+  reply.message_id = s.ids.next();
+  reply.event = emit(body::message_user{reply.message_id, reply.message_id, c.text, c.attachments},
+                     who.from, who.idempotency_key);
+  reply.status = "queued";
+  advance();
+  return reply;
+}
+
+result<command_reply> session_step::decide(const input::request& who, const input::app_event& c) {
+  if (!s.exists()) return not_found();
+  if (c.data_json.size() > rules.event_text_bytes_max) return too_large();
+  command_reply reply;
+  reply.event = emit(body::app_event{c.name, c.data_json}, who.from, who.idempotency_key);
+  reply.status = "appended";
+  return reply;
+}
+
+result<command_reply> session_step::decide(const input::request& who, const input::stop& c) {
+  if (!s.exists()) return not_found();
+  command_reply reply;
+  if (!c.tool_call_id.empty()) {
+    const auto at = std::find_if(s.tools.begin(), s.tools.end(), [&](const open_tool& t) {
+      return t.call.tool_call_id == c.tool_call_id;
+    });
+    if (at == s.tools.end())
+      return error{codes::tool_call_not_found, "no such tool call is running"};
+    end_tool(open_tool(*at), "cancelled");
+    reply.event = out.append.back().meta.id;
+    reply.status = "stopped";
+    advance();
+    return reply;
+  }
+  const bool running = s.turn.has_value() || !s.tools.empty();
+  if (s.turn) end_turn("cancelled", std::nullopt);
+  const auto tools = s.tools;  // what a user started outside any turn
+  for (const auto& tool : tools) end_tool(tool, "cancelled");
+  if (!out.append.empty()) reply.event = out.append.back().meta.id;
+  if (!s.queue.empty() && !s.paused) append_state(true, s.title, who.from);
+  reply.status = running ? "stopped" : "idle";
+  return reply;
+}
+
+result<command_reply> session_step::decide(const input::request& who, const input::pause& c) {
+  if (!s.exists()) return not_found();
+  command_reply reply;
+  reply.status = c.paused ? "paused" : "resumed";
+  if (s.paused == c.paused) return reply;
+  append_state(c.paused, s.title, who.from);
+  reply.event = out.append.back().meta.id;
+  if (!c.paused && s.turn) arm_turn_deadline();
+  advance();
+  return reply;
+}
+
+result<command_reply> session_step::decide(const input::request& who, const input::nudge&) {
+  if (!s.exists()) return not_found();
+  command_reply reply;
+  reply.status = "running";
+  if (s.call || !s.tools.empty()) return reply;
+  if (s.paused) return decide(who, input::pause{false});
+  if (s.turns.empty())
+    return error{codes::session_nothing_to_do, "nothing has been asked in this session yet"};
+  ask({s.turns.back().turn_id, "nudge", {}, 1, 0, {}});
+  reply.event = out.append.back().meta.id;
+  return reply;
+}
+
+result<command_reply> session_step::decide(const input::request&, const input::retry&) {
+  if (!s.exists()) return not_found();
+  if (s.turn || s.call) return error{codes::session_busy, "a turn is running"};
+  if (s.paused) return error{codes::session_paused, "the session is paused: resume it first"};
+  if (s.turns.empty())
+    return error{codes::session_nothing_to_retry, "there is no turn to ask again"};
+  const auto& last = s.turns.back();
+  const auto answer = std::find_if(last.lines.rbegin(), last.lines.rend(),
+                                   [](const transcript_line& l) { return !l.message_id.empty(); });
+  ask({last.turn_id, {}, answer == last.lines.rend() ? std::string() : answer->message_id, 1, 0, {}});
+  command_reply reply;
+  reply.event = out.append.back().meta.id;
+  reply.status = "running";
+  return reply;
+}
+
+result<command_reply> session_step::decide(const input::request&, const input::summarize&) {
+  if (!s.exists()) return not_found();
+  if (s.turn || s.call) return error{codes::session_busy, "a turn is running"};
+  if (s.paused) return error{codes::session_paused, "the session is paused: resume it first"};
+  if (s.turns.empty())
+    return error{codes::session_nothing_to_do, "nothing has been asked in this session yet"};
+  ask({s.turns.back().turn_id, "summarize", {}, 1, 0, {}});
+  command_reply reply;
+  reply.event = out.append.back().meta.id;
+  reply.status = "running";
+  return reply;
+}
+
+result<command_reply> session_step::decide(const input::request& who, const input::rename& c) {
+  if (!s.exists()) return not_found();
+  command_reply reply;
+  reply.status = "renamed";
+  if (c.title == s.title) return reply;
+  append_state(s.paused, c.title, who.from);
+  reply.event = out.append.back().meta.id;
+  return reply;
+}
+
+result<command_reply> session_step::decide(const input::request& who, const input::reset&) {
+  if (!s.exists()) return not_found();
+  decide(who, input::stop{}).value();
+  emit(body::session_close{"reset"}, who.from);
+  command_reply reply;
+  const body::session_open again{s.persona_id, s.title, {}, {}};
+  reply.event = emit(again, who.from, who.idempotency_key);
+  reply.status = "reset";
+  out.first_seq = reply.event.seq;
+  return reply;
+}
+
+result<command_reply> session_step::decide(const input::request& who, const input::remove&) {
+  if (!s.exists()) return not_found();
+  decide(who, input::stop{}).value();
+  command_reply reply;
+  reply.event = emit(body::session_close{"deleted"}, who.from);
+  reply.status = "deleted";
+  out.remove = true;
+  return reply;
+}
+
+session_actions step(session_state& state, const session_rules& rules, std::int64_t now_ms,
+                     const session_input& in) {
+  session_step one{state, rules, now_ms, {}};
+  std::visit([&](const auto& input) { one.on(input); }, in);
+  return std::move(one.out);
+}
+
+context_options context_rules(const session_rules& rules, std::string_view instruction) {
+  return {rules.system_prompt, rules.context_window / 4 * 3, std::string(instruction)};
+}
+
+model_context current_context(const session_state& state, const session_rules& rules,
+                              std::string_view instruction) {
+  std::vector<const turn_record*> turns;
+  for (const auto& turn : state.turns) turns.push_back(&turn);
+  return build_context(turns, context_rules(rules, instruction));
+}
+
+}  // namespace soma

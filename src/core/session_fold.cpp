@@ -1,0 +1,183 @@
+#include <algorithm>
+
+#include "core/json_writer.hpp"
+#include "core/session_state.hpp"
+
+namespace soma {
+namespace {
+
+// Everything that belongs to the conversation, but not to the log's position.
+void clear_conversation(session_state& s) {
+  s.turns.clear();
+  s.queue.clear();
+  s.turn.reset();
+  s.call.reset();
+  s.unanswered.reset();
+  s.tools.clear();
+  s.paused = false;
+  s.message_count = 0;
+}
+
+struct folder {
+  session_state& s;
+  const event_meta& meta;
+
+  void operator()(const body::session_open& b) {
+    clear_conversation(s);
+    s.title = b.title;
+    s.persona_id = b.persona_id;
+    s.owner = meta.user_id;
+    s.updated_at_ms = meta.created_at_ms;
+    if (s.created_at_ms == 0) s.created_at_ms = meta.created_at_ms;
+  }
+
+  void operator()(const body::message_user& b) {
+    s.queue.push_back({b.message_id,
+                       b.text,
+                       b.attachments,
+                       {meta.user_id, meta.request_id, meta.trace_id},
+                       {}});
+    s.updated_at_ms = meta.created_at_ms;
+    ++s.message_count;
+  }
+
+  void operator()(const body::llm_request& b) {
+    start_turn_of(b);
+    open_call call;
+    call.request = b;
+    call.started_at_ms = meta.created_at_ms;
+    if (s.unanswered && s.unanswered->request.message_id == b.message_id) {
+      call.fruitless = s.unanswered->next_fruitless(b.resume_offset.has_value());
+      call.text = std::move(s.unanswered->text);
+      call.begin_bytes = call.text.size();
+      call.next_offset = b.resume_offset.value_or(call.text.size());
+      call.escaped_bytes = json_escaped_size(call.text);
+    }
+    s.unanswered.reset();
+    s.call = std::move(call);
+  }
+
+  void operator()(const body::llm_delta& b) {
+    if (!s.call || s.call->request.message_id != b.message_id) return;
+    open_call& call = *s.call;
+    call.thinking_open = b.thinking;
+    if (b.thinking) {
+      call.thinking_bytes = b.offset + b.text.size();
+      return;
+    }
+    if (b.offset < call.text.size()) {
+      call.text.resize(b.offset);
+      call.escaped_bytes = json_escaped_size(call.text);
+    }
+    call.text += b.text;
+    call.next_offset = call.text.size();
+    call.escaped_bytes += json_escaped_size(b.text);
+  }
+
+  void operator()(const body::llm_restart& b) {
+    if (!s.call || s.call->request.message_id != b.message_id) return;
+    s.call->text.clear();
+    s.call->begin_bytes = 0;
+    s.call->next_offset = 0;
+    s.call->escaped_bytes = 0;
+    s.call->thinking_bytes = 0;
+    s.call->thinking_open = false;
+  }
+
+  void operator()(const body::message_assistant& b) {
+    s.compact_seq = meta.id.seq;
+    s.updated_at_ms = meta.created_at_ms;
+    if (s.call && s.call->request.message_id == b.message_id) s.call->answered = true;
+    s.unanswered.reset();
+    // A final message without text or calls only marks the end of its turn: the model is not told.
+    if (auto* turn = s.find_turn(b.turn_id); turn && !(b.text.empty() && b.tool_calls.empty()))
+      turn->lines.push_back({b.message_id, b.text, b.tool_calls, {}, {}});
+    if (b.final && s.turn && s.turn->turn_id == b.turn_id) s.turn.reset();
+  }
+
+  void operator()(const body::llm_complete& b) {
+    if (!s.call || s.call->request.invocation_id != b.invocation_id) return;
+    if (!s.call->answered) {
+      unanswered_call last;
+      last.shown = !s.call->text.empty() || s.call->thinking_bytes > 0;
+      last.grew = s.call->text.size() > s.call->begin_bytes;
+      last.fruitless = s.call->fruitless;
+      last.thinking_open = s.call->thinking_open;
+      last.request = std::move(s.call->request);
+      last.text = std::move(s.call->text);
+      s.unanswered = std::move(last);
+    }
+    s.call.reset();
+  }
+
+  void operator()(const body::tool_call& b) {
+    s.tools.push_back({b, meta.created_at_ms});
+    if (s.turn && s.turn->turn_id == b.turn_id) ++s.turn->tool_calls;
+  }
+
+  void operator()(const body::tool_result& b) {
+    const auto at = std::find_if(s.tools.begin(), s.tools.end(), [&](const open_tool& t) {
+      return t.call.tool_call_id == b.tool_call_id;
+    });
+    if (at == s.tools.end()) return;
+    if (auto* turn = s.find_turn(b.turn_id)) turn->lines.push_back(answer_of(at->call, b));
+    s.tools.erase(at);
+  }
+
+  void operator()(const body::session_state& b) {
+    s.paused = b.paused;
+    s.title = b.title;
+  }
+
+  void operator()(const body::session_close& b) { s.closed = b.reason == "deleted"; }
+
+  void operator()(const body::memory_recall&) {}
+  void operator()(const body::tool_progress&) {}
+  void operator()(const body::memory_write&) {}
+  void operator()(const body::app_event&) {}
+  void operator()(const body::error&) {}
+
+  // The first request of a turn takes it from the queue; later ones find it among the turns.
+  void start_turn_of(const body::llm_request& b) {
+    if (!s.queue.empty() && s.queue.front().turn_id == b.turn_id) {
+      s.turns.push_back(std::move(s.queue.front()));
+      s.queue.pop_front();
+    }
+    if (!b.supersedes.empty())
+      if (auto* turn = s.find_turn(b.turn_id)) turn->lines.clear();
+    if (!s.turn || s.turn->turn_id != b.turn_id) s.turn = running_turn{b.turn_id, {}, 0, 0};
+    s.turn->step = b.step;
+    s.turn->instruction = b.instruction;
+  }
+
+  static transcript_line answer_of(const body::tool_call& call, const body::tool_result& b) {
+    transcript_line line;
+    line.tool_call_id = b.tool_call_id;
+    line.provider_call_id = call.provider_call_id;
+    if (!b.output_json.empty()) {
+      line.text = b.output_json;
+    } else {
+      json_writer w(line.text);
+      w.begin_object().field("status", b.status);
+      if (b.error) w.field("error", b.error->code).field("detail", b.error->detail);
+      w.end_object();
+    }
+    return line;
+  }
+};
+
+}  // namespace
+
+turn_record* session_state::find_turn(std::string_view turn_id) {
+  // Almost always the newest one.
+  const auto at = std::find_if(turns.rbegin(), turns.rend(),
+                               [&](const turn_record& t) { return t.turn_id == turn_id; });
+  return at == turns.rend() ? nullptr : &*at;
+}
+
+void apply(session_state& state, const event& e) {
+  state.seq = e.meta.id.seq;
+  std::visit(folder{state, e.meta}, e.body);
+}
+
+}  // namespace soma

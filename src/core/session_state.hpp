@@ -1,0 +1,116 @@
+// What a session is: the fold of its events, plus what only the running incarnation knows.
+//
+// `apply` is the one way a session's durable state changes, live and in replay alike; whatever it
+// leaves can be had again by folding the log from `session.open`. Deltas of finished messages may be
+// missing from what is folded. Values only: owned by one session actor (or a test), not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/event.hpp"
+#include "core/ids.hpp"
+#include "core/uuid.hpp"
+
+namespace soma {
+
+// Who caused something: goes into the meta of every event that follows from it.
+struct origin {
+  std::string user_id, request_id, trace_id;
+};
+
+// One line of the conversation after the user's message: what the model said, or a tool's answer.
+struct transcript_line {
+  std::string message_id;  // of the model call
+  std::string text;
+  std::vector<tool_invocation> tool_calls;
+  // A tool's answer names its call and carries the output (or error) as JSON in `text`.
+  std::string tool_call_id, provider_call_id;
+};
+
+struct turn_record {
+  std::string turn_id;  // the user's message_id
+  std::string user_text;
+  std::vector<std::string> attachments;
+  origin from;
+  std::vector<transcript_line> lines;
+};
+
+// A model call whose llm.complete is still to come.
+struct open_call {
+  body::llm_request request;
+  std::string text;                  // the message so far, as readers see it
+  std::uint64_t next_offset = 0;     // of the next delta: below text.size() after a cut prefix
+  std::uint64_t thinking_bytes = 0;  // of this attempt
+  std::size_t escaped_bytes = 0;     // of text, as JSON
+  std::uint64_t begin_bytes = 0;     // of text, when this attempt began
+  std::uint32_t fruitless = 0;       // attempts in a row before this one that brought nothing on
+  bool thinking_open = false;        // the last piece was thinking
+  bool answered = false;             // message.assistant is there, llm.complete follows
+  std::int64_t started_at_ms = 0;
+};
+
+// A model call that ended without an answer and is to be asked again, with the same message_id.
+struct unanswered_call {
+  body::llm_request request;
+  std::string text;
+  bool thinking_open = false;
+  bool shown = false;  // readers saw text or thinking
+  bool grew = false;   // the last attempt added text
+  std::uint32_t fruitless = 0;
+
+  // What the next attempt's `fruitless` is. Text that is continued is progress, text that is
+  // dropped is not; so a long answer survives any number of crashes, and a hopeless one ends.
+  std::uint32_t next_fruitless(bool resumes) const { return resumes && grew ? 0 : fruitless + 1; }
+};
+
+struct open_tool {
+  body::tool_call call;
+  std::int64_t started_at_ms = 0;
+};
+
+struct running_turn {
+  std::string turn_id;
+  std::string instruction;
+  std::uint32_t step = 0;
+  std::uint32_t tool_calls = 0;
+};
+
+struct session_state {
+  // ---- folded from events ----
+  session_key key;
+  std::uint64_t seq = 0;          // last event; 0: the session does not exist
+  std::uint64_t compact_seq = 0;  // seq of the newest message.assistant
+  std::string title, persona_id;
+  std::string owner;  // user_id of who made it
+  std::int64_t created_at_ms = 0, updated_at_ms = 0;
+  std::uint64_t message_count = 0;
+  bool paused = false;
+  bool closed = false;  // deleted
+  std::vector<turn_record> turns;   // started, in order
+  std::deque<turn_record> queue;    // accepted, not started
+  std::optional<running_turn> turn;
+  std::optional<open_call> call;
+  std::optional<unanswered_call> unanswered;
+  std::vector<open_tool> tools;
+
+  // ---- of this incarnation ----
+  std::uint32_t epoch = 0;
+  uuid_source ids;
+  bool prefill_refused = false;
+
+  bool exists() const { return seq > 0 && !closed; }
+  // Work that must go on after a crash without anyone asking.
+  bool busy() const {
+    return call || !tools.empty() || (!paused && (turn.has_value() || !queue.empty()));
+  }
+  turn_record* find_turn(std::string_view turn_id);
+};
+
+void apply(session_state& state, const event& e);
+
+}  // namespace soma

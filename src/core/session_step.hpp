@@ -1,0 +1,72 @@
+// The parts of one step, shared by session_core.cpp (what comes in) and session_turn.cpp (the life
+// of a turn). Private to core.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/session_core.hpp"
+
+namespace soma {
+
+struct session_step {
+  session_state& s;
+  const session_rules& rules;
+  std::int64_t now_ms;
+  session_actions out;
+
+  // ---- session_core.cpp ----
+  event_id emit(event_body body, const origin& from, std::string_view idempotency_key = {});
+  void on(const input::activated& in);
+  void on(const input::commanded& in);
+  void on(const input::llm_piece& in);
+  void on(const input::llm_done& in);
+  void on(const input::llm_failed& in);
+  void on(const input::tool_output& in);
+  void on(const input::tool_done& in);
+  void on(const input::deadline& in);
+
+  result<command_reply> decide(const input::request& who, const input::open& c);
+  result<command_reply> decide(const input::request& who, const input::message& c);
+  result<command_reply> decide(const input::request& who, const input::app_event& c);
+  result<command_reply> decide(const input::request& who, const input::stop& c);
+  result<command_reply> decide(const input::request& who, const input::pause& c);
+  result<command_reply> decide(const input::request& who, const input::nudge& c);
+  result<command_reply> decide(const input::request& who, const input::retry& c);
+  result<command_reply> decide(const input::request& who, const input::summarize& c);
+  result<command_reply> decide(const input::request& who, const input::rename& c);
+  result<command_reply> decide(const input::request& who, const input::reset& c);
+  result<command_reply> decide(const input::request& who, const input::remove& c);
+
+  // ---- session_turn.cpp ----
+  struct question {
+    std::string turn_id, instruction, supersedes;
+    std::uint32_t step = 1;
+    std::uint32_t delay_ms = 0;
+    std::optional<failure> last_failure;  // of the attempt before
+  };
+  // Takes up whatever is due, if nothing runs.
+  void advance(std::uint32_t delay_ms = 0, const std::optional<failure>& last_failure = {});
+  void ask(const question& q);
+  void ask_again(const question& q);  // the unanswered message, next attempt
+  void add_piece(std::string_view text, bool thinking);
+  void finish_call(const input::llm_done& in);
+  // Ends the running turn for good: what runs is cancelled, the text so far is kept.
+  void end_turn(std::string_view finish_reason, const std::optional<failure>& why,
+                bool cancel_running = true);
+  void end_tool(const open_tool& tool, std::string_view status);
+  void append_answer(std::string_view text, std::vector<tool_invocation> calls,
+                     std::string provider_state_json, bool final);
+  void append_complete(std::string_view finish_reason, const std::optional<failure>& why,
+                       const soma::usage& used = {}, std::uint64_t latency_ms = 0,
+                       std::uint64_t first_token_ms = 0);
+  void append_state(bool paused, std::string title, const origin& from);
+  bool turn_has_tools() const;
+  origin turn_origin(std::string_view turn_id) const;
+  void arm_turn_deadline();
+};
+
+// A quarter of the window is left for the answer.
+context_options context_rules(const session_rules& rules, std::string_view instruction);
+
+}  // namespace soma

@@ -1,0 +1,218 @@
+#include <algorithm>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "core/session_step.hpp"
+
+namespace soma {
+namespace {
+
+constexpr std::string_view white_space = " \t\r\n";
+
+// A prefix for the model must not end in white space: several providers refuse it or drop it.
+std::size_t trimmed_size(const std::string& text) {
+  const auto last = text.find_last_not_of(white_space);
+  return last == std::string::npos ? 0 : last + 1;
+}
+
+}  // namespace
+
+origin session_step::turn_origin(std::string_view turn_id) const {
+  const auto* turn = s.find_turn(turn_id);
+  return turn ? turn->from : origin{};
+}
+
+bool session_step::turn_has_tools() const {
+  return s.turn && std::any_of(s.tools.begin(), s.tools.end(), [&](const open_tool& t) {
+           return t.call.turn_id == s.turn->turn_id;
+         });
+}
+
+void session_step::arm_turn_deadline() {
+  out.then.push_back(action::arm_deadline{s.turn->turn_id, rules.timeout_s});
+}
+
+void session_step::advance(std::uint32_t delay_ms, const std::optional<failure>& last_failure) {
+  if (s.closed || s.paused || s.call || turn_has_tools()) return;
+  if (s.turn) {
+    question q{s.turn->turn_id, s.turn->instruction, {}, s.turn->step, delay_ms, last_failure};
+    if (s.unanswered) return ask_again(q);
+    ++q.step;
+    return ask(q);
+  }
+  if (!s.queue.empty()) ask({s.queue.front().turn_id, {}, {}, 1, 0, {}});
+}
+
+void session_step::ask(const question& q) {
+  const bool begins = !s.turn;
+  body::llm_request request;
+  request.invocation_id = s.ids.next();
+  request.message_id = s.ids.next();
+  request.turn_id = q.turn_id;
+  request.profile = rules.profile;
+  request.model = rules.model;
+  request.provider = rules.provider;
+  request.step = q.step;
+  request.instruction = q.instruction;
+  request.supersedes = q.supersedes;
+
+  // What the context will be once this request is folded: its turn started, a superseded answer gone.
+  std::vector<const turn_record*> turns;
+  for (const auto& turn : s.turns) turns.push_back(&turn);
+  if (!s.queue.empty() && s.queue.front().turn_id == q.turn_id) turns.push_back(&s.queue.front());
+  turn_record unanswered_turn;
+  if (!q.supersedes.empty()) {
+    unanswered_turn = *turns.back();
+    unanswered_turn.lines.clear();
+    turns.back() = &unanswered_turn;
+  }
+  auto context = build_context(turns, context_rules(rules, q.instruction));
+  request.context_from_turn = context.from_turn;
+  request.context_turns = context.turns;
+  request.prompt_tokens_estimate = context.tokens;
+
+  const origin from = turns.back()->from;
+  emit(request, from);
+  if (begins) arm_turn_deadline();
+  out.then.push_back(action::start_llm{request.invocation_id, request.message_id, request.turn_id,
+                                       std::move(context), {}, q.step < rules.max_steps, q.delay_ms,
+                                       from});
+}
+
+void session_step::ask_again(const question& q) {
+  const unanswered_call last = *s.unanswered;
+  const bool same_model = last.request.profile == rules.profile &&
+                          last.request.model == rules.model &&
+                          last.request.provider == rules.provider;
+  const auto keep = trimmed_size(last.text);
+  const bool resume = rules.prefill && same_model && keep > 0 && !last.thinking_open &&
+                      !s.prefill_refused;
+  if (last.next_fruitless(resume) >= rules.max_attempts) {
+    end_turn("interrupted", q.last_failure ? q.last_failure
+                                           : failure{std::string(codes::llm_interrupted),
+                                                     "the answer was interrupted too often", true});
+    return advance();
+  }
+
+  body::llm_request request = last.request;
+  request.invocation_id = s.ids.next();
+  request.attempt = last.request.attempt + 1;
+  request.profile = rules.profile;
+  request.model = rules.model;
+  request.provider = rules.provider;
+  request.supersedes.clear();
+  request.resume_offset.reset();
+  if (resume) request.resume_offset = keep;
+
+  auto context = current_context(s, rules, q.instruction);
+  request.context_from_turn = context.from_turn;
+  request.context_turns = context.turns;
+  request.prompt_tokens_estimate = context.tokens;
+  const origin from = turn_origin(q.turn_id);
+  emit(request, from);
+  if (!resume && last.shown)
+    emit(body::llm_restart{request.message_id, request.turn_id, request.attempt,
+                           s.prefill_refused ? "prefix_refused" : "interrupted"},
+         from);
+  out.then.push_back(action::start_llm{request.invocation_id, request.message_id, request.turn_id,
+                                       std::move(context), last.text.substr(0, resume ? keep : 0),
+                                       q.step < rules.max_steps, q.delay_ms, from});
+}
+
+void session_step::add_piece(std::string_view text, bool thinking) {
+  if (text.empty()) return;
+  const auto offset = thinking ? s.call->thinking_bytes : s.call->next_offset;
+  emit(body::llm_delta{s.call->request.message_id, s.call->request.turn_id, offset,
+                       std::string(text), thinking},
+       turn_origin(s.call->request.turn_id));
+}
+
+void session_step::append_answer(std::string_view text, std::vector<tool_invocation> calls,
+                                 std::string provider_state_json, bool final) {
+  const auto& request = s.call->request;
+  const origin from = turn_origin(request.turn_id);
+  emit(body::message_assistant{request.message_id, request.turn_id, std::string(text),
+                               std::move(calls), std::move(provider_state_json), final},
+       from);
+}
+
+void session_step::append_complete(std::string_view finish_reason, const std::optional<failure>& why,
+                                   const soma::usage& used, std::uint64_t latency_ms,
+                                   std::uint64_t first_token_ms) {
+  const auto& request = s.call->request;
+  const origin from = turn_origin(request.turn_id);
+  emit(body::llm_complete{request.invocation_id, request.message_id, request.turn_id,
+                          std::string(finish_reason), used, latency_ms, first_token_ms, why},
+       from);
+}
+
+void session_step::append_state(bool paused, std::string title, const origin& from) {
+  emit(body::session_state{paused, std::move(title)}, from);
+}
+
+void session_step::finish_call(const input::llm_done& in) {
+  auto calls = in.tool_calls;
+  std::optional<failure> refused;
+  std::size_t input_bytes = in.provider_state_json.size();
+  for (const auto& call : calls) input_bytes += call.inputs_json.size();
+  if (!calls.empty() && (s.call->request.step >= rules.max_steps ||
+                         s.turn->tool_calls + calls.size() > rules.max_tool_calls ||
+                         input_bytes > rules.event_text_bytes_max / 2)) {
+    refused = failure{std::string(codes::turn_limit), "the turn asked for too many tool calls", true};
+    calls.clear();
+  }
+  for (auto& call : calls) call.tool_call_id = s.ids.next();
+  const bool final = calls.empty();
+  const std::string turn_id = s.call->request.turn_id;
+  const origin from = turn_origin(turn_id);
+  append_answer(s.call->text, calls, in.provider_state_json, final);
+  for (const auto& call : calls) {
+    body::tool_call asked{call.tool_call_id, s.call->request.message_id, turn_id,
+                          call.provider_call_id, call.tool_id, call.inputs_json, "model"};
+    emit(asked, from);
+    out.then.push_back(action::start_tool{std::move(asked), from});
+  }
+  // A stream that called tools ends with tool_calls whatever the provider named it.
+  append_complete(refused ? "error" : !final ? "tool_calls" : in.finish_reason, refused, in.usage,
+                  in.latency_ms, in.first_token_ms);
+  if (refused) emit(body::error{*refused, from.request_id, turn_id}, from);
+  advance();
+}
+
+void session_step::end_tool(const open_tool& tool, std::string_view status) {
+  const body::tool_call call = tool.call;
+  out.now.push_back(action::cancel_tool{call.tool_call_id});
+  body::tool_result done;
+  done.tool_call_id = call.tool_call_id;
+  done.turn_id = call.turn_id;
+  done.status = status;
+  done.error = failure{std::string(codes::tool_cancelled), "the call was stopped", false};
+  done.duration_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_ms - tool.started_at_ms));
+  emit(std::move(done), turn_origin(call.turn_id));
+}
+
+void session_step::end_turn(std::string_view finish_reason, const std::optional<failure>& why,
+                            bool cancel_running) {
+  const std::string turn_id = s.turn->turn_id;
+  const origin from = turn_origin(turn_id);
+  const auto tools = s.tools;
+  for (const auto& tool : tools)
+    if (tool.call.turn_id == turn_id) end_tool(tool, "cancelled");
+  if (s.call) {
+    if (cancel_running) out.now.push_back(action::cancel_llm{s.call->request.invocation_id});
+    append_answer(s.call->text, {}, {}, true);
+    append_complete(finish_reason, why);
+  } else {
+    // No model call is open: the turn's last message stands for its end.
+    const bool unanswered = s.unanswered.has_value();
+    body::message_assistant last;
+    last.message_id = unanswered ? s.unanswered->request.message_id : s.ids.next();
+    last.turn_id = turn_id;
+    last.text = unanswered ? s.unanswered->text : std::string();
+    last.final = true;
+    emit(std::move(last), from);
+  }
+  if (why) emit(body::error{*why, from.request_id, turn_id}, from);
+}
+
+}  // namespace soma

@@ -1,0 +1,269 @@
+#include "session_world.hpp"
+
+namespace soma::testing {
+namespace {
+
+bool echo_is_idempotent(std::string_view tool_id, std::string_view) { return tool_id == "echo"; }
+
+// What two folds of one history must agree on.
+std::string summary(const session_state& s) {
+  std::string out = std::to_string(s.seq) + (s.paused ? " paused" : "") + " title=" + s.title;
+  for (const auto& turn : s.turns) {
+    out += "\nturn " + turn.turn_id + " " + turn.user_text;
+    for (const auto& line : turn.lines)
+      out += "\n  " + line.message_id + line.tool_call_id + ": " + line.text + " +" +
+             std::to_string(line.tool_calls.size());
+  }
+  for (const auto& waiting : s.queue) out += "\nqueued " + waiting.turn_id;
+  if (s.turn) out += "\nrunning " + s.turn->turn_id + " step " + std::to_string(s.turn->step);
+  if (s.call)
+    out += "\ncall " + s.call->request.invocation_id + " " + s.call->text + " next " +
+           std::to_string(s.call->next_offset);
+  if (s.unanswered) out += "\nunanswered " + s.unanswered->request.message_id + s.unanswered->text;
+  for (const auto& tool : s.tools) out += "\ntool " + tool.call.tool_call_id;
+  return out;
+}
+
+}  // namespace
+
+session_world::session_world(std::uint64_t seed, step_function core)
+    : random_(seed), core_(std::move(core)), invariants_(3) {
+  rules_.max_attempts = 3;
+  rules_.max_steps = 4;
+  rules_.max_tool_calls = 5;
+  rules_.queue_max = 4;
+  rules_.provider = "simulated";
+  rules_.model = "m";
+  rules_.prefill = pick(2) == 0;
+  rules_.idempotent = &echo_is_idempotent;
+  activate();
+}
+
+std::string session_world::answer_to(const std::string& message_id) const {
+  std::string text = "answer ";
+  const auto words = std::hash<std::string>{}(message_id) % 12;
+  for (std::size_t i = 0; i < words; ++i) text += i % 3 == 2 ? "größe  \n" : "word ";
+  return text + message_id.substr(0, 6);
+}
+
+void session_world::activate() {
+  state_ = session_state{};
+  state_.key = {tenant_id("t"), session_id("s")};
+  for (const auto& line : log_) apply(state_, decode(line).value());
+  input::activated in;
+  in.epoch = ++epoch_;
+  in.id_seed[0] = random_();
+  in.id_seed[1] = random_();
+  feed(in);
+}
+
+void session_world::feed(const session_input& in) {
+  now_ms_ += static_cast<std::int64_t>(pick(50));
+  auto actions = core_(state_, rules_, now_ms_, in);
+  for (const auto& a : actions.now) execute(a);
+  if (!actions.append.empty() || !actions.then.empty())
+    pending_.push_back({std::move(actions.append), std::move(actions.then)});
+}
+
+void session_world::execute(const session_action& a) {
+  if (const auto* start = std::get_if<action::start_llm>(&a)) {
+    const auto whole = answer_to(start->message_id);
+    if (whole.compare(0, start->prefix.size(), start->prefix) != 0)
+      throw violation("the prefix is not what the model said: " + start->prefix);
+    calls_[start->invocation_id] = {start->message_id, whole.substr(start->prefix.size()),
+                                    start->with_tools};
+  } else if (const auto* cancel = std::get_if<action::cancel_llm>(&a)) {
+    calls_.erase(cancel->invocation_id);
+  } else if (const auto* tool = std::get_if<action::start_tool>(&a)) {
+    tools_[tool->call.tool_call_id] = tool->call.tool_id;
+  } else if (const auto* end = std::get_if<action::cancel_tool>(&a)) {
+    tools_.erase(end->tool_call_id);
+  } else if (const auto* arm = std::get_if<action::arm_deadline>(&a)) {
+    deadlines_.insert(arm->turn_id);
+  } else if (const auto* reply = std::get_if<action::reply>(&a)) {
+    if (reply->what && reply->what->event.seq > invariants_.seq())
+      throw violation("acknowledged before it was durable");
+    if (const auto at = awaiting_.find(reply->token); at != awaiting_.end()) {
+      if (reply->what) unacknowledged_.erase(at->second);
+      awaiting_.erase(at);
+    }
+  }
+}
+
+void session_world::make_durable(const append& a) {
+  for (const auto& e : a.events) {
+    log_.push_back(encode(e));
+    invariants_.see(decode(log_.back()).value());
+  }
+}
+
+void session_world::sync_some() {
+  for (auto n = 1 + pick(pending_.size()); n > 0 && !pending_.empty(); --n) {
+    const append first = std::move(pending_.front());
+    pending_.pop_front();
+    make_durable(first);
+    for (const auto& a : first.then) execute(a);
+  }
+  if (pending_.empty()) check_fold();
+}
+
+void session_world::check_fold() const {
+  session_state again;
+  session_state compact;
+  again.key = compact.key = state_.key;
+  std::vector<event> events;
+  for (const auto& line : log_) events.push_back(decode(line).value());
+  for (const auto& e : events) apply(again, e);
+  for (const auto& e : events)
+    if (e.type() != event_type::llm_delta || e.meta.id.seq > again.compact_seq) apply(compact, e);
+  if (summary(again) != summary(state_))
+    throw violation("replay differs from live:\n" + summary(again) + "\n--\n" + summary(state_));
+  if (summary(compact) != summary(state_)) throw violation("a compact replay differs from live");
+}
+
+void session_world::crash() {
+  ++crashes_;
+  // What was handed to storage may have reached the disk, in order, without anyone having heard.
+  for (auto n = pick(pending_.size() + 1); n > 0; --n) {
+    make_durable(pending_.front());
+    pending_.pop_front();
+  }
+  pending_.clear();
+  calls_.clear();
+  tools_.clear();
+  deadlines_.clear();
+  awaiting_.clear();
+  activate();
+}
+
+void session_world::send_message() {
+  // A caller that got no answer sends the same again; storage's record answers it if it was kept.
+  std::string key;
+  if (!unacknowledged_.empty() && chance(60)) {
+    key = *unacknowledged_.begin();
+    for (const auto& [token, waiting] : awaiting_)
+      if (waiting == key) return;  // a twin in flight waits for the first
+    if (invariants_.users_by_key().count(key)) {
+      unacknowledged_.erase(key);
+      return;
+    }
+  } else {
+    key = "key-" + std::to_string(next_key_++);
+    unacknowledged_.insert(key);
+  }
+  input::commanded in;
+  in.who.token = next_token_++;
+  in.who.idempotency_key = key;
+  in.what = input::message{"say " + key, {}, input::open{}};
+  awaiting_[in.who.token] = key;
+  feed(in);
+}
+
+void session_world::send_command() {
+  input::commanded in;
+  in.who.token = next_token_++;
+  switch (pick(9)) {
+    case 0: in.what = input::stop{}; break;
+    case 1:
+      if (tools_.empty()) return;
+      in.what = input::stop{tools_.begin()->first};
+      break;
+    case 2: in.what = input::pause{true}; break;
+    case 3: in.what = input::pause{false}; break;
+    case 4: in.what = input::nudge{}; break;
+    case 5: in.what = input::retry{}; break;
+    case 6: in.what = input::summarize{}; break;
+    case 7: in.what = input::app_event{"probe", "{\"a\":[1,2]}"}; break;
+    default: in.what = input::rename{"title " + std::to_string(pick(3))};
+  }
+  feed(in);
+}
+
+void session_world::model_speaks() {
+  auto at = calls_.begin();
+  std::advance(at, static_cast<long>(pick(calls_.size())));
+  const std::string invocation = at->first;
+  model_call& call = at->second;
+  const auto what = calm_ ? 0 : pick(100);
+  if (what >= 92) {  // fails, before or after pieces
+    input::llm_failed failed;
+    failed.invocation_id = invocation;
+    failed.what = {"llm.simulated", "down", what < 98};
+    failed.prefix_refused = what >= 96 && rules_.prefill;
+    calls_.erase(at);
+    return feed(failed);
+  }
+  if (!call.left.empty() && what >= 5) {
+    auto n = 1 + pick(call.left.size());
+    while (n < call.left.size() && (call.left[n] & 0xC0) == 0x80) ++n;
+    input::llm_piece piece{invocation, call.left.substr(0, n), false};
+    call.left.erase(0, n);
+    return feed(piece);
+  }
+  if (what < 3 && !calm_) return feed(input::llm_piece{invocation, "hmm", true});
+  input::llm_done done;
+  done.invocation_id = invocation;
+  done.last_text = call.left;
+  done.finish_reason = "stop";
+  const int calls = call.with_tools && chance(calm_ ? 0 : 40) ? 1 + static_cast<int>(pick(3)) : 0;
+  for (int i = 0; i < calls; ++i)
+    done.tool_calls.push_back({{}, "p" + std::to_string(i), chance(50) ? "echo" : "write", "{}"});
+  calls_.erase(at);
+  feed(done);
+}
+
+void session_world::tool_answers() {
+  auto at = tools_.begin();
+  std::advance(at, static_cast<long>(pick(tools_.size())));
+  const std::string id = at->first;
+  if (!calm_ && chance(30)) return feed(input::tool_output{id, "stdout", "working"});
+  tools_.erase(at);
+  input::tool_done done;
+  done.tool_call_id = id;
+  done.status = chance(80) ? "success" : "error";
+  done.output_json = "{\"ok\":true}";
+  feed(done);
+}
+
+void session_world::act() {
+  const auto what = pick(100);
+  if (what < 12) return send_message();
+  if (what < 20) return send_command();
+  if (what < 24) return crash();
+  if (what < 25 && !deadlines_.empty()) return feed(input::deadline{*deadlines_.begin()});
+  if (what < 60 && !pending_.empty()) return sync_some();
+  if (what < 85 && !calls_.empty()) return model_speaks();
+  if (!tools_.empty()) return tool_answers();
+  if (!pending_.empty()) sync_some();
+}
+
+void session_world::settle() {
+  calm_ = true;
+  input::commanded go;
+  go.what = input::pause{false};
+  feed(go);
+  for (int rounds = 0; rounds < 100'000; ++rounds) {
+    if (!pending_.empty())
+      sync_some();
+    else if (!calls_.empty())
+      model_speaks();
+    else if (!tools_.empty())
+      tool_answers();
+    else
+      break;
+  }
+  if (state_.busy()) throw violation("a stuck session:\n" + summary(state_));
+  invariants_.at_rest();
+  if (invariants_.waiting() > 0) throw violation("a message was never taken up");
+  for (const auto& [message, reason] : invariants_.finish_reasons())
+    if (reason == "stop" && invariants_.answers().at(message) != answer_to(message))
+      throw violation("an answer is not whole: " + invariants_.answers().at(message));
+  check_fold();
+}
+
+void session_world::run(int actions) {
+  for (int i = 0; i < actions; ++i) act();
+  settle();
+}
+
+}  // namespace soma::testing

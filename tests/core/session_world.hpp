@@ -1,0 +1,80 @@
+// A world around the pure core for simulation: storage that loses what was not synced, a provider
+// and tools that answer in any order or fail, callers that retry, and a crash between any two
+// actions. Everything follows from one seed.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/session_core.hpp"
+#include "session_invariants.hpp"
+
+namespace soma::testing {
+
+using step_function = std::function<session_actions(session_state&, const session_rules&,
+                                                    std::int64_t, const session_input&)>;
+
+class session_world {
+ public:
+  session_world(std::uint64_t seed, step_function core);
+
+  // Runs `actions` random actions, then lets everything come to rest. Throws `violation`.
+  void run(int actions);
+
+  std::uint64_t crashes() const { return crashes_; }
+  std::uint64_t events() const { return log_.size(); }
+
+ private:
+  struct append {  // handed to storage, not yet synced
+    std::vector<event> events;
+    std::vector<session_action> then;
+  };
+  struct model_call {
+    std::string message_id, left;  // what is still to be said
+    bool with_tools = true;
+  };
+
+  void feed(const session_input& in);
+  void execute(const session_action& a);
+  void sync_some();
+  void make_durable(const append& a);
+  void activate();
+  void crash();
+  void act();
+  void send_message();
+  void send_command();
+  void model_speaks();
+  void tool_answers();
+  void check_fold() const;
+  void settle();
+
+  std::uint64_t pick(std::uint64_t n) { return n == 0 ? 0 : random_() % n; }
+  bool chance(int percent) { return pick(100) < static_cast<std::uint64_t>(percent); }
+  std::string answer_to(const std::string& message_id) const;
+
+  std::mt19937_64 random_;
+  step_function core_;
+  session_rules rules_;
+  bool calm_ = false;  // no more failures: everything must come to rest
+
+  std::vector<std::string> log_;  // durable, encoded as on disk
+  session_invariants invariants_;
+  std::deque<append> pending_;
+
+  session_state state_;
+  std::uint32_t epoch_ = 0;
+  std::int64_t now_ms_ = 1'700'000'000'000;
+  std::map<std::string, model_call> calls_;      // by invocation
+  std::map<std::string, std::string> tools_;     // tool_call_id → tool_id
+  std::set<std::string> deadlines_;
+  std::map<std::uint64_t, std::string> awaiting_;  // token → idempotency key ("" none)
+  std::set<std::string> unacknowledged_;           // keys to be sent again
+  std::uint64_t next_token_ = 1, next_key_ = 1, crashes_ = 0;
+};
+
+}  // namespace soma::testing
