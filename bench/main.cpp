@@ -1,0 +1,117 @@
+// soma-bench: flags, then one scenario or all of them, then the report.
+// Exit code 0: measured and correct (targets may be missed); 1: not measured; 2: a check counted.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "event_loop.hpp"
+#include "process.hpp"
+#include "scenarios/scenarios.hpp"
+
+namespace {
+
+using namespace soma::bench;
+
+struct scenario {
+  const char* name;
+  const char* what;
+  void (*run)(const options&, report&);
+};
+
+constexpr scenario scenarios[] = {
+    {"fanout", "live readers of one session, beside nchan", run_fanout},
+    {"parked", "memory of idle readers, beside nchan", run_parked},
+    {"append", "durable events, beside Redis XADD and a fixed reply of nginx", run_append},
+    {"replay", "a long session read from its start", run_replay},
+    {"start", "start-up and idle memory with many sessions on disk", run_start},
+    {"turn", "message round trips against the rehearsal server", run_turn},
+};
+
+void add_flags(CLI::App& app, options& o, bool& no_soma, bool& no_peers) {
+  app.add_option("--soma", o.soma, "server binary (default: beside this program)");
+  app.add_option("--rehearsal", o.rehearsal, "rehearsal binary (default: beside this program)");
+  app.add_option("--soma-config", o.soma_config, "configuration file for the server");
+  app.add_option("--work-dir", o.work_dir, "where scratch folders are made");
+  app.add_option("--results-dir", o.results_dir, "write RESULTS.md and results.json here");
+  app.add_option("--json", o.json_file, "write the results as JSON to this file");
+  app.add_flag("--no-soma", no_soma, "measure the peers only");
+  app.add_flag("--no-peers", no_peers, "measure SomaAgent01 only");
+  app.add_option("--rounds", o.rounds, "rounds a system")->check(CLI::Range(1, 100));
+  app.add_option("--seconds", o.seconds, "of one measurement")->check(CLI::Range(0.1, 600.0));
+  app.add_option("--payload", o.payload_bytes, "bytes of an event")->check(CLI::Range(40, 65536));
+  app.add_option("--readers", o.fanout_readers, "fanout: readers, a list")->delimiter(',');
+  app.add_option("--publishers", o.publishers, "fanout: connections that publish");
+  app.add_option("--window", o.window, "fanout: events ahead of the average reader");
+  app.add_option("--paced", o.paced_deliveries_s, "fanout: deliveries/s of the paced load");
+  app.add_option("--parked-readers", o.parked_readers, "parked: readers");
+  app.add_option("--connections", o.append_connections, "append: connections");
+  app.add_option("--events", o.replay_events, "replay: events of the session");
+  app.add_option("--sessions", o.start_sessions, "start: sessions on disk");
+  app.add_option("--data-dir", o.start_data_dir, "start: keep the sessions here for another run");
+  app.add_option("--turn-sessions", o.turn_sessions, "turn: sessions, a list")->delimiter(',');
+  app.add_option("--turns", o.turns, "turn: messages a session and round");
+}
+
+void run_one(const scenario& s, const options& o, report& r) {
+  std::fprintf(stderr, "%s …\n", s.name);
+  try {
+    s.run(o, r);
+  } catch (const std::exception& e) {
+    throw_if_interrupted();
+    std::fprintf(stderr, "%s: %s\n", s.name, e.what());
+    r.add_check(std::string(s.name) + ": not measured", 1, e.what());
+  }
+}
+
+int run(int argc, char** argv) {
+  options o;
+  // Before the flags are read, so that a size given on the command line still counts.
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "--quick") o.make_quick();
+  }
+  CLI::App app{"Load harness of SomaAgent01: the server and its peers under the same clients."};
+  bool no_soma = false, no_peers = false, quick = false;
+  const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  o.soma = here / "soma";
+  o.rehearsal = here / "soma-rehearsal";
+  o.work_dir = std::filesystem::temp_directory_path();
+  add_flags(app, o, no_soma, no_peers);
+  app.add_flag("--quick", quick, "a small run, to see that everything works");
+  app.require_subcommand(1);
+  app.fallthrough();
+  for (const auto& s : scenarios) app.add_subcommand(s.name, s.what);
+  app.add_subcommand("all", "all of them");
+  CLI11_PARSE(app, argc, argv);
+  o.with_soma = !no_soma;
+  o.with_peers = !no_peers;
+
+  std::string command = "soma-bench";  // without the folders of this machine
+  for (int i = 1; i < argc; ++i) {
+    const std::filesystem::path word(argv[i]);
+    command += " " + (word.is_absolute() ? word.filename() : word).string();
+  }
+  report r;
+  for (const auto& s : scenarios) {
+    if (app.got_subcommand("all") || app.got_subcommand(s.name)) run_one(s, o, r);
+  }
+  std::fputs(r.markdown(command).c_str(), stdout);
+  if (!o.json_file.empty()) write_file(o.json_file, r.json(command));
+  if (!o.results_dir.empty()) {
+    write_file(o.results_dir / "RESULTS.md", r.markdown(command));
+    write_file(o.results_dir / "results.json", r.json(command));
+  }
+  return r.correct() ? 0 : 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  catch_signals();
+  raise_open_file_limit();
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "soma-bench: %s\n", e.what());
+    return 1;
+  }
+}

@@ -1,0 +1,19 @@
+// The scenarios. Each starts its own servers in a scratch folder, measures in rounds that alternate
+// between the systems (the machine is noisy: what is compared must share its weather), adds what it
+// found to the report and leaves nothing running. They throw std::runtime_error when a server
+// cannot be started or driven at all; wrong or missing events are counted as checks instead.
+#pragma once
+
+#include "options.hpp"
+#include "report.hpp"
+
+namespace soma::bench {
+
+void run_fanout(const options& o, report& r);  // many live readers of one session
+void run_parked(const options& o, report& r);  // memory of readers to whom nothing happens
+void run_append(const options& o, report& r);  // durable small events, closed loop
+void run_replay(const options& o, report& r);  // a long session read from its start
+void run_start(const options& o, report& r);   // start-up with many sessions on disk
+void run_turn(const options& o, report& r);    // a message, its first delta, its whole answer
+
+}  // namespace soma::bench
