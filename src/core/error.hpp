@@ -16,6 +16,7 @@ struct error {
   std::string detail;
   int retry_after_s = 0;  // > 0 where the caller should wait before trying again
 
+  error() = default;  // what result::error() gives where there is none
   error(std::string_view c, std::string d, int retry_s = 0)
       : code(c), detail(std::move(d)), retry_after_s(retry_s) {}
 };

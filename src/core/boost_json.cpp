@@ -1,0 +1,2 @@
+// Boost.JSON's compiled half, once for the whole program.
+#include <boost/json/src.hpp>
