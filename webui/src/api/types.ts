@@ -22,7 +22,9 @@ export interface SessionInfo {
   session_id: string;
   title: string;
   created_at: string;
-  updated_at?: string;
+  updated_at: string;
+  /** A turn runs or waits. */
+  busy: boolean;
 }
 
 export interface SessionPage {
@@ -45,7 +47,7 @@ export interface Identity {
 
 export interface RuntimeConfig {
   flags?: Record<string, unknown>;
-  degraded?: unknown[];
+  degraded?: string[];
 }
 
 export type SessionAction =

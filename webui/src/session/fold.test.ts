@@ -175,7 +175,8 @@ describe('fold', () => {
   });
 
   test('a failed turn says why, and a new try clears it', () => {
-    const log = new Log().user('t1').request('t1', 'm1').complete('t1', 'm1', 'error')
+    const log = new Log().user('t1').request('t1', 'm1').answer('t1', 'm1', '')
+      .complete('t1', 'm1', 'error')
       .add('error', { turn_id: 't1', code: 'llm.unreachable', detail: 'no route', retryable: true });
     expect(log.state.turns[0]?.status).toBe('failed');
     expect(log.state.turns[0]?.items.at(-1)).toMatchObject({ kind: 'failure', detail: 'no route' });
@@ -184,9 +185,28 @@ describe('fold', () => {
     expect(log.state.turns[0]?.status).toBe('running');
   });
 
+  test('an attempt that failed is not the end of its turn', () => {
+    const error = { code: 'llm.unreachable', detail: 'refused', retryable: true };
+    const log = new Log().user('t1').request('t1', 'm1')
+      .add('llm.complete', { message_id: 'm1', turn_id: 't1', finish_reason: 'error', error });
+    expect(log.state.turns[0]?.status).toBe('running');
+    log.request('t1', 'm1', { attempt: 2 }).say('t1', 'm1', 'ok').answer('t1', 'm1', 'ok')
+      .complete('t1', 'm1');
+    expect(log.state.turns[0]?.status).toBe('done');
+  });
+
+  test('a stop while a tool runs ends the turn as stopped', () => {
+    const log = new Log().user('t1').request('t1', 'm1').answer('t1', 'm1', 'let me see', false)
+      .add('tool.call', { tool_call_id: 'c', turn_id: 't1', tool_id: 'clock' })
+      .complete('t1', 'm1', 'tool_calls')
+      .add('tool.result', { tool_call_id: 'c', turn_id: 't1', status: 'cancelled' })
+      .answer('t1', 'm2', '');
+    expect(log.state.turns[0]?.status).toBe('stopped');
+  });
+
   test('the same failure told twice is shown once', () => {
     const error = { code: 'llm.auth', detail: 'refused', retryable: false };
-    const log = new Log().user('t1').request('t1', 'm1')
+    const log = new Log().user('t1').request('t1', 'm1').answer('t1', 'm1', '')
       .add('llm.complete', { message_id: 'm1', turn_id: 't1', finish_reason: 'error', error })
       .add('error', { turn_id: 't1', ...error });
     const failures = log.state.turns[0]?.items.filter((item) => item.kind === 'failure');

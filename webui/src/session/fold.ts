@@ -117,7 +117,7 @@ function apply(state: SessionState, { type, payload, meta }: Envelope): SessionS
         text: answer.text.text === whole ? answer.text : wholeText(whole),
         whole: true,
       }));
-      return payload.final === true ? endTurn(told, turnId, 'done') : told;
+      return payload.final === true ? endTurn(told, turnId, finalStatus) : told;
     }
 
     case 'llm.complete':
@@ -155,7 +155,7 @@ function apply(state: SessionState, { type, payload, meta }: Envelope): SessionS
     case 'error': {
       const failure = newFailure(meta.event_id ?? '', payload);
       const told = inTurn(state, turnId, (turn) => withFailure(turn, failure));
-      return turnId === '' ? told : endTurn(told, turnId, 'failed');
+      return turnId === '' ? told : endTurn(told, turnId, () => 'failed');
     }
 
     default:
@@ -185,12 +185,24 @@ function foldComplete(
   const told = inAnswer(state, turnId, text(payload.message_id), (answer) => ({
     ...answer, finish,
   }));
-  if (finish === 'cancelled') return endTurn(told, turnId, 'stopped');
+  if (finish === 'cancelled') return endTurn(told, turnId, () => 'stopped');
   if (finish !== 'error') return told;
-  const failed = endTurn(told, turnId, 'failed');
-  if (!isRecord(payload.error)) return failed;
-  const failure = newFailure(text(payload.invocation_id), payload.error);
-  return inTurn(failed, turnId, (turn) => withFailure(turn, failure));
+  // Until the turn's final message is there, an error only means another attempt.
+  const failure = isRecord(payload.error)
+    ? newFailure(text(payload.invocation_id), payload.error) : null;
+  return inTurn(told, turnId, (turn) => {
+    if (turn.status !== 'done') return turn;
+    const failed: Turn = { ...turn, status: 'failed' };
+    return failure ? withFailure(failed, failure) : failed;
+  });
+}
+
+/** A stop while only tools ran leaves no model call to say `cancelled`. */
+function finalStatus(turn: Turn): TurnStatus {
+  const last = turn.items.at(-1);
+  const empty = last?.kind === 'answer' && last.text.text === '';
+  const stopped = turn.items.some((item) => item.kind === 'tool' && item.status === 'cancelled');
+  return empty && stopped ? 'stopped' : 'done';
 }
 
 /** A retry names the answer it replaces: with it goes all that the turn had come to. */
@@ -235,12 +247,10 @@ function inTool(
   });
 }
 
-function endTurn(state: SessionState, turnId: string, status: TurnStatus): SessionState {
-  return inTurn(state, turnId, (turn) => {
-    // An answer that is whole stays done, whatever is told of it afterwards, except a stop.
-    if (turn.status === 'done' && status !== 'stopped') return turn;
-    return { ...turn, status };
-  });
+function endTurn(
+  state: SessionState, turnId: string, status: (turn: Turn) => TurnStatus,
+): SessionState {
+  return inTurn(state, turnId, (turn) => ({ ...turn, status: status(turn) }));
 }
 
 /** Changes the turn of that id, which is nearly always the last; one that is not known is made. */
@@ -297,5 +307,5 @@ function number(value: unknown): number {
 /** Whether the last turn may be asked for again. */
 export function canRetry(state: SessionState): boolean {
   const last = state.turns.at(-1);
-  return last !== undefined && last.user !== null && isOver(last) && !state.deleted;
+  return last !== undefined && last.user !== null && isOver(last) && !state.paused;
 }

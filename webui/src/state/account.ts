@@ -25,8 +25,11 @@ export async function start(token: string | null): Promise<void> {
       return;
     } catch (error) {
       if (error instanceof Problem && error.status < 500) {
-        // A link that was used already does no harm to whom it signed in.
-        if (token === null) return void (account.value = 'signed_out');
+        if (token === null) {
+          account.value = 'signed_out';
+          return;
+        }
+        // Who is signed in already may open a used link again and never know.
         signInProblem.value = 'That sign-in link is not valid any more.';
         token = null;
         continue;
@@ -61,7 +64,6 @@ export async function readRuntimeConfig(): Promise<void> {
 }
 
 async function login(credential: { token: string } | { key: string }): Promise<void> {
-  await request('auth/login', { method: 'POST', body: credential });
-  account.value = await request<Identity>('auth/whoami');
+  account.value = await request<Identity>('auth/login', { method: 'POST', body: credential });
   signInProblem.value = '';
 }

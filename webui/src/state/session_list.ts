@@ -22,7 +22,6 @@ let connectedBefore = false;
 export function follow(): void {
   if (stream) return;
   connectedBefore = false;
-  void readList();
   stream = new LiveStream({
     url: () => apiUrl('session/@me/events'),
     types: tenantEventTypes,
@@ -30,7 +29,7 @@ export function follow(): void {
     onConnection: (state) => (connection.value = state),
     onOpen: () => {
       // What changed while the connection was lost is not told again.
-      if (connectedBefore) void readList().then(readRuntimeConfig);
+      if (connectedBefore) void readRuntimeConfig();
       connectedBefore = true;
     },
     onRefused: async () => {
@@ -47,10 +46,13 @@ export function unfollow(): void {
   loaded.value = false;
 }
 
-export async function readList(): Promise<void> {
+/** The first page, which also says whether there are older ones. */
+async function readList(): Promise<void> {
   try {
     const page = await request<SessionPage>(`sessions?limit=${pageSize}`);
-    known.value = new Map(page.sessions.map((session) => [session.session_id, session]));
+    const all = new Map(known.value);
+    for (const session of page.sessions) all.set(session.session_id, session);
+    known.value = all;
     nextCursor.value = page.next_cursor ?? null;
     loaded.value = true;
   } catch {
@@ -94,10 +96,14 @@ function take(type: string, data: unknown): void {
   if (type !== 'session.list') return;
   const payload = (data as Partial<Envelope>).payload ?? (data as Record<string, unknown>);
   if (Array.isArray(payload.sessions)) {
-    for (const session of payload.sessions as SessionInfo[]) put(session);
+    // A snapshot, at every connection: what was deleted in between is not in it.
+    known.value = new Map((payload.sessions as SessionInfo[]).map((s) => [s.session_id, s]));
     loaded.value = true;
-  } else {
     void readList();
+  } else if (payload.deleted === true) {
+    drop(payload.session_id as string);
+  } else if (payload.session) {
+    put(payload.session as SessionInfo);
   }
 }
 
@@ -113,5 +119,5 @@ function drop(id: string): void {
 }
 
 export function lastUse(session: SessionInfo): string {
-  return session.updated_at ?? session.created_at;
+  return session.updated_at;
 }

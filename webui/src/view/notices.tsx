@@ -40,7 +40,7 @@ export function TroubleNotice() {
 
 export function ServerBanners() {
   const { flags, degraded } = runtimeConfig.value;
-  const parts = (degraded ?? []).map(nameOf).filter((name) => name !== '');
+  const parts = degraded ?? [];
   return (
     <>
       {flags?.rehearsal === true && (
@@ -56,10 +56,4 @@ export function ServerBanners() {
       )}
     </>
   );
-}
-
-function nameOf(component: unknown): string {
-  if (typeof component === 'string') return component;
-  const name = (component as { name?: unknown; component?: unknown } | null) ?? {};
-  return String(name.name ?? name.component ?? '');
 }

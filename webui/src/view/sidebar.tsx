@@ -85,6 +85,7 @@ function Row({ session, onPick, onRename, onDelete }: RowProps) {
           onPick();
         }}>
         {name}
+        {session.busy && <i class="busy" role="img" aria-label="The agent is at work" />}
       </a>
       <button type="button" class="quiet" onClick={onRename} title="Rename"
         aria-label={`Rename “${name}”`}>

@@ -59,8 +59,10 @@ const AnswerView = memo(({ answer, running }: { answer: Answer; running: boolean
         </details>
       )}
       {text !== '' && <Markdown text={text} growing={open} />}
-      {open && answer.finish === 'interrupted' && (
-        <p class="note" role="status"><Icon name="retry" />Interrupted. The answer goes on in a moment.</p>
+      {open && (answer.finish === 'interrupted' || answer.finish === 'error') && (
+        <p class="note" role="status">
+          <Icon name="retry" />Interrupted. The agent tries again in a moment.
+        </p>
       )}
       {answer.finish === 'length' && (
         <p class="note"><Icon name="alert" />The answer reached its length limit.</p>
