@@ -1,0 +1,45 @@
+// Runs the tests of the page against real servers, one after another:
+//   SOMA_BIN=… SOMA_REHEARSAL_BIN=… [SCREENSHOTS=folder] node e2e/run.mjs [word of a test's name]
+import { launch } from './browser.mjs';
+import { conversationTests } from './conversation.mjs';
+import { looksTests } from './looks.mjs';
+import { restartTests } from './restart.mjs';
+import { Server } from './server.mjs';
+import { signInTests } from './sign_in.mjs';
+import { streamTests } from './streams.mjs';
+import { tabTests } from './tabs.mjs';
+
+const testLimitMs = 120_000;
+const wanted = process.argv[2] ?? '';
+const tests = [
+  ...signInTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests, ...looksTests,
+].filter(({ name }) => name.includes(wanted));
+
+const browser = await launch();
+let failed = 0;
+for (const { name, run, server: options } of tests) {
+  const started = Date.now();
+  let server;
+  try {
+    server = await Server.start(options);
+    await within(testLimitMs, run({ browser, server }));
+    console.log(`ok    ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL  ${name}\n${error.stack}\n--- what the servers said last\n${server?.log ?? ''}`);
+  } finally {
+    for (const context of browser.contexts()) await context.close();
+    await server?.close();
+  }
+}
+await browser.close();
+console.log(`${tests.length - failed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function within(limitMs, work) {
+  let timer;
+  const late = new Promise((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`not done within ${limitMs / 1000} s`)), limitMs);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}

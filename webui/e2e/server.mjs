@@ -1,0 +1,138 @@
+// The servers under test: soma and the rehearsal it talks to, on free ports, with a folder of their
+// own. `kill` is SIGKILL, `start` brings soma back on the same port and data.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { until } from './wait.mjs';
+
+const pageDir = fileURLToPath(new URL('../dist', import.meta.url));
+const logTailChars = 4_000;
+
+export class Server {
+  #children = new Map();
+  #log = '';
+
+  /** `adminKey: false` leaves identity unconfigured, so that a sign-in link is printed. */
+  static async start({ adminKey = true } = {}) {
+    const server = new Server();
+    server.dir = await mkdtemp(path.join(tmpdir(), 'soma-e2e-'));
+    server.port = await freePort();
+    server.llmPort = await freePort();
+    server.adminKey = adminKey ? randomBytes(24).toString('hex') : '';
+    server.config = path.join(server.dir, 'soma.toml');
+    await writeFile(server.config, `[server]\nui_dir = ${JSON.stringify(pageDir)}\n`);
+    try {
+      server.#spawn('rehearsal', required('SOMA_REHEARSAL_BIN'), [
+        '--port', String(server.llmPort),
+      ]);
+      await server.start();
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+    return server;
+  }
+
+  get origin() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get pageUrl() {
+    return `${this.origin}/ui/index.html`;
+  }
+
+  /** What the servers said last, for a test that failed. */
+  get log() {
+    return this.#log;
+  }
+
+  async start() {
+    this.#spawn('soma', required('SOMA_BIN'), [
+      'serve', '--config', this.config, '--data-dir', path.join(this.dir, 'data'),
+      '--port', String(this.port),
+    ], {
+      SOMA_ADMIN_KEY: this.adminKey,
+      SOMA_LLM_BASE_URL: `http://127.0.0.1:${this.llmPort}/v1`,
+      SOMA_LLM_API_KEY: 'rehearsal',
+      SOMA_LLM_MODEL: 'rehearsal',
+      SOMA_LLM_RESUME: 'prefill',
+    });
+    const soma = this.#children.get('soma');
+    await until('soma is ready', async () => {
+      if (soma.exitCode !== null) throw new Error(`soma ended with ${soma.exitCode}\n${this.log}`);
+      const answer = await fetch(`${this.origin}/readyz`).catch(() => null);
+      return answer?.ok;
+    });
+  }
+
+  async kill() {
+    const soma = this.#children.get('soma');
+    const ended = new Promise((done) => soma.once('exit', done));
+    soma.kill('SIGKILL');
+    await ended;
+  }
+
+  /** The token of the sign-in link that was printed. */
+  async signInToken() {
+    return until('a sign-in link is printed', () => /#signin=([\w.~%-]+)/.exec(this.#log)?.[1]);
+  }
+
+  async close() {
+    for (const child of this.#children.values()) {
+      if (child.exitCode === null && child.signalCode === null) {
+        const ended = new Promise((done) => child.once('exit', done));
+        child.kill('SIGKILL');
+        await ended;
+      }
+    }
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  /** A request with the admin key; answers the parsed body. */
+  async api(route, { method = 'GET', body, headers = {} } = {}) {
+    const answer = await fetch(`${this.origin}/v1/${route}`, {
+      method,
+      headers: {
+        Authorization: `Bearer ${this.adminKey}`,
+        ...(body ? { 'Content-Type': 'application/json' } : {}),
+        ...headers,
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${route}: ${answer.status} ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  #spawn(name, binary, args, env = {}) {
+    const child = spawn(binary, args, {
+      cwd: this.dir, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const keep = (chunk) => (this.#log = (this.#log + chunk).slice(-logTailChars));
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.on('error', (error) => keep(`${binary}: ${error.message}\n`));
+    this.#children.set(name, child);
+  }
+}
+
+function required(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} must name the binary to test`);
+  return path.resolve(value);
+}
+
+function freePort() {
+  return new Promise((done, failed) => {
+    const probe = createServer();
+    probe.once('error', failed);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => done(port));
+    });
+  });
+}
