@@ -38,6 +38,8 @@ struct session_info {
   std::uint64_t message_count = 0;  // message.user
   bool paused = false;
   bool busy = false;  // unfinished work: listed by busy_sessions() until cleared
+
+  bool operator==(const session_info&) const = default;
 };
 
 struct epoch_start {

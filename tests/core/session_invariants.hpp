@@ -57,7 +57,7 @@ class session_invariants {
   }
   void on(const body::llm_request& b, const event& e) {
     require(open_call_.empty(), "one model call at a time", e);
-    require(b.attempt <= max_attempts_ + bytes_[b.message_id], "attempts are bounded", e);
+    require(b.attempt <= max_attempts_ * (1 + bytes_[b.message_id]), "attempts are bounded", e);
     require(requests_.insert(b.invocation_id).second, "an invocation is asked once", e);
     require(open_tools_.empty(), "the model is asked after all tools answered", e);
     if (!waiting_.empty() && waiting_.front() == b.turn_id) {

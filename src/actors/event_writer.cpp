@@ -1,0 +1,94 @@
+#include "actors/event_writer.hpp"
+
+#include <chrono>
+
+#include "core/time.hpp"
+
+namespace soma::actors {
+namespace {
+
+constexpr auto housekeeping_every = std::chrono::minutes(10);
+
+}  // namespace
+
+std::size_t weight(const storage::append_op& op) {
+  std::size_t bytes = 256;
+  for (const auto& e : op.events) bytes += e.json.size();
+  return bytes;
+}
+
+void event_writer_state::publish(const storage::append_op& op) {
+  if (const auto feed = node->feeds.find(op.key); feed && !op.events.empty()) {
+    std::vector<feed_frame> frames;
+    frames.reserve(op.events.size());
+    for (const auto& e : op.events)
+      frames.push_back(make_feed_frame({node->log.epoch(), e.seq}, e.type, e.json));
+    feed->publish(frames, op.first_seq);
+  }
+  if (op.remove) node->feeds.finish(op.key, feed_end::deleted);
+  if (!node->on_session_changed) return;
+  if (op.remove)
+    node->on_session_changed(op.key, nullptr);
+  else if (op.info)
+    node->on_session_changed(op.key, &*op.info);
+}
+
+void event_writer_state::commit() {
+  if (batch.empty()) return;
+  std::vector<storage::append_op> ops;
+  ops.reserve(batch.size());
+  std::size_t events = 0;
+  for (auto& one : batch) {
+    events += one.request.op.events.size();
+    ops.push_back(std::move(one.request.op));
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  auto results = node->log.commit(ops);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  node->queued_bytes.fetch_sub(batch_bytes, std::memory_order_relaxed);
+  node->probe.committed(ops.size(), events, batch_bytes, took.count());
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (results[i]) publish(ops[i]);
+    batch[i].answer.deliver(append_outcome{std::move(results[i])});
+  }
+  batch.clear();
+  batch_bytes = 0;
+}
+
+event_writer_actor::behavior_type event_writer(
+    event_writer_actor::stateful_pointer<event_writer_state> self, node_services* node) {
+  self->state.node = node;
+  self->delayed_send(self, housekeeping_every, housekeeping{});
+  return {
+      [self](append_request& request) {
+        auto& state = self->state;
+        auto answer = self->make_response_promise<append_outcome>();
+        state.batch_bytes += weight(request.op);
+        state.batch.push_back({std::move(request), answer});
+        if (state.batch_bytes >= state.node->limits.batch_bytes) {
+          state.commit();
+        } else if (!state.flush_queued) {
+          state.flush_queued = true;
+          self->send(self, flush_batch{});
+        }
+        return answer;
+      },
+      [self](storage_job& job) {
+        // What was asked before must be in the log before.
+        self->state.commit();
+        return storage_outcome{job.run(self->state.node->log)};
+      },
+      [self](const flush_batch&) {
+        self->state.flush_queued = false;
+        self->state.commit();
+      },
+      [self](const housekeeping&) {
+        auto& log = self->state.node->log;
+        // A failure here costs disk space only; the next round tries again.
+        (void)log.expire_idempotency(now_ms() - self->state.node->limits.idempotency_ttl_ms);
+        self->delayed_send(self, housekeeping_every, housekeeping{});
+      },
+  };
+}
+
+}  // namespace soma::actors

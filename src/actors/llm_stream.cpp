@@ -1,0 +1,139 @@
+#include "actors/llm_stream.hpp"
+
+#include <algorithm>
+
+#include "core/utf8.hpp"
+
+namespace soma::actors {
+namespace {
+
+using pointer = llm_stream_actor::stateful_pointer<llm_stream_state>;
+
+std::uint64_t ms_since(llm_stream_state::clock::time_point begin) {
+  using namespace std::chrono;
+  return static_cast<std::uint64_t>(
+      duration_cast<milliseconds>(llm_stream_state::clock::now() - begin).count());
+}
+
+llm::call make_call(const llm_stream_state& s) {
+  llm::call call;
+  call.target = s.model->profile;
+  call.waits = s.model->waits;
+  call.prefix = s.what.prefix;
+  call.request_id = s.what.from.request_id;
+  for (const auto& part : s.what.context.parts)
+    call.messages.push_back({part.role, part.text, part.tool_calls, part.provider_call_id});
+  return call;
+}
+
+// Hands over what was gathered, in pieces that each fit one event, and pauses the provider when
+// too much is on its way to the disk.
+void flush(pointer self) {
+  auto& s = self->state;
+  s.last_flush = llm_stream_state::clock::now();
+  while (!s.gathered.empty()) {
+    auto length = std::min(s.gathered.size(), s.node->limits.piece_bytes_max);
+    if (length < s.gathered.size())
+      length = utf8_complete_prefix(std::string_view(s.gathered).substr(0, length));
+    s.uncommitted += length;
+    self->send(s.session, stream_piece{{s.what.invocation_id, s.gathered.substr(0, length),
+                                        s.gathered_thinking}});
+    s.gathered.erase(0, length);
+  }
+  if (s.reading && s.uncommitted > s.node->limits.uncommitted_bytes) {
+    s.reading = false;
+    if (s.provider) s.provider->pause();
+  }
+}
+
+void begin(pointer self) {
+  auto& s = self->state;
+  s.asked_at = llm_stream_state::clock::now();
+  // The sink's handle keeps only the actor's address alive; its state ends with the actor.
+  const llm_stream_actor me = self;
+  llm::stream_sink sink;
+  sink.on_piece = [me](std::string text, bool thinking) {
+    caf::anon_send(me, provider_piece{std::move(text), thinking});
+  };
+  sink.on_end = [me](llm::stream_end how) { caf::anon_send(me, provider_end{std::move(how)}); };
+  s.provider = s.node->models.start(make_call(s), std::move(sink));
+}
+
+void on_piece(pointer self, provider_piece& piece) {
+  auto& s = self->state;
+  if (s.first_token_ms == 0) {
+    s.first_token_ms = std::max<std::uint64_t>(1, ms_since(s.asked_at));
+    s.node->probe.first_token(static_cast<double>(s.first_token_ms) / 1000);
+  }
+  if (s.gathered_thinking != piece.thinking) flush(self);
+  s.gathered_thinking = piece.thinking;
+  s.gathered += piece.text;
+  if (s.flush_queued) return;
+  // After a quiet while a piece goes on at once; what follows closely is gathered.
+  const std::chrono::milliseconds gather(s.node->limits.delta_flush_ms);
+  const auto since = llm_stream_state::clock::now() - s.last_flush;
+  if (since >= gather || s.gathered.size() >= s.node->limits.piece_bytes_max) return flush(self);
+  s.flush_queued = true;
+  self->delayed_send(self, gather - since, flush_pieces{});
+}
+
+void on_end(pointer self, provider_end& end) {
+  auto& s = self->state;
+  if (s.gathered.size() > s.node->limits.piece_bytes_max) flush(self);
+  const auto& how = end.how;
+  if (how.error) {
+    input::llm_failed failed;
+    failed.invocation_id = s.what.invocation_id;
+    failed.what = *how.error;
+    failed.last_text = std::move(s.gathered);
+    failed.last_thinking = s.gathered_thinking;
+    failed.prefix_refused = how.prefix_refused;
+    failed.retry_after_ms = how.retry_after_ms;
+    failed.latency_ms = ms_since(s.asked_at);
+    failed.first_token_ms = s.first_token_ms;
+    self->send(s.session, stream_failed{std::move(failed)});
+  } else {
+    input::llm_done done;
+    done.invocation_id = s.what.invocation_id;
+    done.finish_reason = how.finish_reason;
+    done.last_text = std::move(s.gathered);
+    done.last_thinking = s.gathered_thinking;
+    done.tool_calls = how.tool_calls;
+    done.usage = how.usage;
+    done.latency_ms = ms_since(s.asked_at);
+    done.first_token_ms = s.first_token_ms;
+    self->send(s.session, stream_done{std::move(done)});
+  }
+  self->quit();
+}
+
+}  // namespace
+
+llm_stream_actor::behavior_type llm_stream(pointer self, node_services* node,
+                                           session_actor session, action::start_llm what,
+                                           std::shared_ptr<const model_settings> model) {
+  auto& s = self->state;
+  s.node = node;
+  s.session = std::move(session);
+  s.what = std::move(what);
+  s.model = std::move(model);
+  self->delayed_send(self, std::chrono::milliseconds(s.what.delay_ms), begin_stream{});
+  return {
+      [self](const begin_stream&) { begin(self); },
+      [self](provider_piece& piece) { on_piece(self, piece); },
+      [self](provider_end& end) { on_end(self, end); },
+      [self](const flush_pieces&) {
+        self->state.flush_queued = false;
+        flush(self);
+      },
+      [self](const made_durable& done) {
+        auto& s = self->state;
+        s.uncommitted -= std::min(s.uncommitted, done.bytes);
+        if (s.reading || s.uncommitted > s.node->limits.uncommitted_bytes / 2) return;
+        s.reading = true;
+        if (s.provider) s.provider->resume();
+      },
+  };
+}
+
+}  // namespace soma::actors

@@ -1,0 +1,50 @@
+#include "actors/log_reader.hpp"
+
+#include "core/codes.hpp"
+
+namespace soma::actors {
+
+result<std::shared_ptr<session_state>> fold_log(const storage::event_log& log,
+                                                const session_key& key) {
+  auto state = std::make_shared<session_state>();
+  state->key = key;
+  auto head = log.head(key);
+  if (!head) {
+    if (head.error().code == codes::session_not_found) return state;
+    return head.error();
+  }
+  storage::read_options options;
+  options.after_seq = head->first_seq - 1;
+  options.compact = true;
+  for (;;) {
+    auto page = log.read(key, options);
+    if (!page) return page.error();
+    for (const auto& stored : page->events) {
+      auto e = decode(stored.json);
+      if (!e) return e.error();
+      apply(*state, *e);
+    }
+    if (page->end) break;
+    options.after_seq = page->scanned_seq;
+  }
+  // What a filtered or trimmed log does not show.
+  state->seq = head->seq;
+  state->created_at_ms = head->info.created_at_ms;
+  return state;
+}
+
+log_reader_actor::behavior_type log_reader(log_reader_actor::pointer, node_services* node) {
+  return {
+      [node](const load_request& request) {
+        loaded_session loaded;
+        auto state = fold_log(node->log, request.key);
+        if (state)
+          loaded.state = std::move(*state);
+        else
+          loaded.failed = state.error();
+        return loaded;
+      },
+  };
+}
+
+}  // namespace soma::actors

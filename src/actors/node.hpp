@@ -1,0 +1,86 @@
+// What the actors of one node stand on: the ports, the limits, and the handles of the few actors
+// that everyone may ask. Made by `runtime`, outlives the actor system. Thread-safe to read.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "actors/interfaces.hpp"
+#include "core/session_feed.hpp"
+#include "llm/llm_client.hpp"
+#include "storage/event_log.hpp"
+#include "tools/tool_runner.hpp"
+
+namespace soma::actors {
+
+// The model in use and the rules of turns; replaced as a whole when settings change.
+struct model_settings {
+  llm::profile profile;
+  llm::timeouts waits;
+  session_rules rules;
+};
+
+struct actor_limits {
+  std::uint32_t session_idle_s = 300;
+  std::uint32_t restart_max = 3;  // failures a minute before quarantine
+  std::uint32_t recovery_concurrency = 16;
+  std::uint32_t held_commands_max = 64;  // a session between two incarnations
+  std::uint32_t delta_flush_ms = 15;
+  std::size_t uncommitted_bytes = 256 * 1024;  // of one model stream, waiting for the writer
+  std::size_t piece_bytes_max = 64 * 1024;     // of one llm.delta
+  std::size_t writer_queue_bytes = 64u << 20;  // of all sessions; past it commands are refused
+  std::size_t batch_bytes = 4u << 20;          // of one commit
+  std::int64_t idempotency_ttl_ms = 24ll * 3600 * 1000;
+};
+
+// Where counts and durations go. Called on the actors' hot paths: must not block.
+class runtime_probe {
+ public:
+  virtual ~runtime_probe() = default;
+  virtual void committed(std::size_t /*ops*/, std::size_t /*events*/, std::size_t /*bytes*/,
+                         double /*seconds*/) {}
+  virtual void session_started() {}
+  virtual void session_ended(bool /*failed*/) {}
+  virtual void turn_ended(std::string_view /*finish_reason*/) {}
+  virtual void first_token(double /*seconds*/) {}
+};
+
+struct node_services {
+  storage::event_log& log;
+  feed_registry& feeds;
+  llm::llm_client& models;
+  tools::tool_runner& tools;
+  actor_limits limits;
+  runtime_probe& probe;
+  // A session's list entry changed or went (null head); called on the writer's thread.
+  std::function<void(const session_key&, const storage::session_info*)> on_session_changed;
+  // Tests only: called with every input a session takes; may throw.
+  std::function<void(const session_key&, const session_input&)> before_step;
+
+  event_writer_actor writer;
+  log_reader_actor reader;
+  std::atomic<std::size_t> queued_bytes{0};  // handed to the writer, not yet committed
+
+  std::shared_ptr<const model_settings> model() const {
+    std::lock_guard lock(model_mutex_);
+    return model_;
+  }
+  void set_model(model_settings settings) {
+    auto fresh = std::make_shared<const model_settings>(std::move(settings));
+    std::lock_guard lock(model_mutex_);
+    model_ = std::move(fresh);
+  }
+
+  node_services(storage::event_log& l, feed_registry& f, llm::llm_client& m, tools::tool_runner& t,
+                runtime_probe& p)
+      : log(l), feeds(f), models(m), tools(t), probe(p) {}
+
+ private:
+  mutable std::mutex model_mutex_;
+  std::shared_ptr<const model_settings> model_ = std::make_shared<const model_settings>();
+};
+
+}  // namespace soma::actors

@@ -1,0 +1,104 @@
+#include "actors/runtime.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include "actors/event_writer.hpp"
+#include "actors/log_reader.hpp"
+#include "actors/tenant_registry.hpp"
+
+namespace soma::actors {
+namespace {
+
+struct system_config : caf::actor_system_config {
+  explicit system_config(unsigned threads) {
+    // Sharing has the lower latency here and no idle polling (see docs/decisions).
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", static_cast<std::size_t>(threads));
+  }
+};
+
+// Goes through `left`, keeping a bounded number of activations on their way.
+struct recovery_state {
+  std::vector<session_key> left;
+};
+
+void activate_next(caf::stateful_actor<recovery_state>* self, tenant_registry_actor tenants) {
+  auto& left = self->state.left;
+  if (left.empty()) return;
+  auto key = std::move(left.back());
+  left.pop_back();
+  auto next = [self, tenants] { activate_next(self, tenants); };
+  self->request(tenants, caf::infinite, tenant_request{key.tenant})
+      .then([self, key, next](const tenant_found& found) {
+        self->request(found.tenant, caf::infinite, activate_request{key})
+            .then([next](const activated&) { next(); }, [next](caf::error&) { next(); });
+      }, [next](caf::error&) { next(); });
+}
+
+caf::behavior recovery(caf::stateful_actor<recovery_state>* self, tenant_registry_actor tenants,
+                       std::vector<session_key> sessions, std::uint32_t concurrency) {
+  self->state.left = std::move(sessions);
+  for (std::uint32_t i = 0; i < concurrency; ++i) activate_next(self, tenants);
+  return {};
+}
+
+}  // namespace
+
+struct runtime::impl {
+  impl(node_services& n, const runtime_options& options)
+      : node(n), config(options.threads), system(config) {}
+  node_services& node;
+  system_config config;
+  caf::actor_system system;
+};
+
+runtime::runtime(node_services& node, const runtime_options& options)
+    : impl_(std::make_unique<impl>(node, options)) {
+  auto& system = impl_->system;
+  node.writer = system.spawn<caf::detached>(event_writer, &node);
+  node.reader = system.spawn<caf::detached>(log_reader, &node);
+  tenants_ = system.spawn(tenant_registry, &node);
+}
+
+runtime::~runtime() {
+  if (tenants_) stop(std::chrono::seconds(5));
+}
+
+caf::actor_system& runtime::system() { return impl_->system; }
+
+result<std::size_t> runtime::recover() {
+  auto busy = impl_->node.log.busy_sessions();
+  if (!busy) return busy.error();
+  const auto count = busy->size();
+  if (count > 0)
+    impl_->system.spawn(recovery, tenants_, std::move(*busy),
+                        impl_->node.limits.recovery_concurrency);
+  return count;
+}
+
+bool runtime::stop(std::chrono::milliseconds grace) {
+  bool in_time = false;
+  {
+    caf::scoped_actor self(impl_->system);
+    self->request(tenants_, grace, shut_down{})
+        .receive([&](const all_ended&) { in_time = true; }, [](const caf::error&) {});
+    // Whatever the sessions still handed over is committed before the writer ends.
+    storage_job last;
+    last.run = [](storage::event_log&) -> result<void> { return {}; };
+    self->request(impl_->node.writer, grace, std::move(last))
+        .receive([](const storage_outcome&) {}, [&](const caf::error&) { in_time = false; });
+  }
+  caf::anon_send_exit(tenants_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(impl_->node.writer, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(impl_->node.reader, caf::exit_reason::user_shutdown);
+  tenants_ = nullptr;
+  impl_->node.writer = nullptr;
+  impl_->node.reader = nullptr;
+  return in_time;
+}
+
+}  // namespace soma::actors

@@ -1,0 +1,311 @@
+#include "actors/session.hpp"
+
+#include "actors/event_writer.hpp"
+#include "actors/llm_stream.hpp"
+#include "actors/tool_call.hpp"
+#include "core/codes.hpp"
+#include "core/command_codec.hpp"
+#include "core/time.hpp"
+
+namespace soma::actors {
+
+session_shell::~session_shell() {
+  if (node_) node_->probe.session_ended(failed_);
+}
+
+void session_shell::start(pointer self, node_services* node, tenant_actor tenant, session_key key) {
+  self_ = self;
+  node_ = node;
+  tenant_ = std::move(tenant);
+  key_ = std::move(key);
+  node_->probe.session_started();
+  self->set_down_handler([this](caf::scheduled_actor*, caf::down_msg& down) { on_child_down(down); });
+  self->set_exception_handler([this](caf::scheduled_actor*, std::exception_ptr&) -> caf::error {
+    fail({codes::internal, "the session failed"});
+    return caf::sec::runtime_error;
+  });
+  // Until the log is folded everything else waits in the mailbox.
+  self->request(node->reader, caf::infinite, load_request{key_})
+      .await([this](loaded_session& loaded) { on_loaded(loaded); },
+             [this](caf::error&) { fail({codes::internal, "the log reader is gone"}); });
+  self->delayed_send(self, std::chrono::seconds(node->limits.session_idle_s), idle_check{});
+}
+
+void session_shell::on_loaded(loaded_session& loaded) {
+  if (loaded.failed) return fail(*loaded.failed);
+  loaded_ = true;
+  core_ = std::move(*loaded.state);
+  model_ = node_->model();
+  last_info_ = info();
+  last_info_.busy = core_.busy();
+  last_compact_seq_ = core_.compact_seq;
+  input::activated in;
+  in.epoch = node_->log.epoch();
+  in.id_seed[0] = random_u64();
+  in.id_seed[1] = random_u64();
+  feed(in);
+}
+
+void session_shell::feed(const session_input& in) {
+  if (ending_ || failed_) return;
+  if (node_->before_step) node_->before_step(key_, in);
+  active_since_check_ = true;
+  // Settings are taken over between model calls, so that one call sees one model.
+  if (!core_.call) model_ = node_->model();
+  auto actions = step(core_, model_->rules, now_ms(), in);
+  carry_out(actions.now);
+  hand_over(std::move(actions));
+}
+
+storage::session_info session_shell::info() const {
+  storage::session_info now;
+  now.title = core_.title;
+  now.persona_id = core_.persona_id;
+  now.user_id = core_.owner;
+  now.created_at_ms = core_.created_at_ms;
+  now.updated_at_ms = core_.updated_at_ms;
+  now.message_count = core_.message_count;
+  now.paused = core_.paused;
+  now.busy = core_.busy();
+  return now;
+}
+
+storage::append_op session_shell::make_op(session_actions& actions) {
+  storage::append_op op;
+  op.key = key_;
+  op.expected_seq = core_.seq - actions.append.size();
+  op.events.reserve(actions.append.size());
+  for (const auto& e : actions.append)
+    op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
+  if (auto now = info(); !(now == last_info_)) {
+    op.info = now;
+    last_info_ = std::move(now);
+  }
+  if (core_.compact_seq != last_compact_seq_) op.compact_seq = last_compact_seq_ = core_.compact_seq;
+  op.first_seq = actions.first_seq;
+  op.remove = actions.remove;
+  for (const auto& a : actions.then) {
+    const auto* reply = std::get_if<action::reply>(&a);
+    if (!reply || !reply->what) continue;
+    const auto at = asked_.find(reply->token);
+    if (at == asked_.end() || at->second.idempotency_key.empty()) continue;
+    op.idempotency.push_back({at->second.idempotency_key, at->second.request_hash, 0,
+                              encode(*reply->what), now_ms()});
+  }
+  return op;
+}
+
+void session_shell::hand_over(session_actions actions) {
+  auto op = make_op(actions);
+  step_in_flight step;
+  for (const auto& e : actions.append)
+    if (const auto* delta = std::get_if<body::llm_delta>(&e.body))
+      step.stream_bytes += delta->text.size();
+  step.then = std::move(actions.then);
+  step.durable = op.events.empty() && op.idempotency.empty();
+  if (step.durable) {
+    if (step.then.empty()) return;
+    if (in_flight_.empty()) return carry_out(step.then);
+    in_flight_.push_back(std::move(step));
+    return;
+  }
+  in_flight_.push_back(std::move(step));
+  node_->queued_bytes.fetch_add(weight(op), std::memory_order_relaxed);
+  self_->request(node_->writer, caf::infinite, append_request{std::move(op)})
+      .then([this](const append_outcome& outcome) { on_appended(outcome); },
+            [this](caf::error&) { fail({codes::storage_unavailable, "the event writer is gone"}); });
+}
+
+void session_shell::on_appended(const append_outcome& outcome) {
+  if (failed_) return;
+  if (!outcome.head) return fail(outcome.head.error());
+  do {
+    auto step = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    if (step.stream_bytes > 0 && stream_) self_->send(stream_, made_durable{step.stream_bytes});
+    carry_out(step.then);
+  } while (!in_flight_.empty() && in_flight_.front().durable);
+  for (auto& waiting : activations_) waiting.deliver(activated{core_.busy()});
+  activations_.clear();
+  maybe_end();
+}
+
+// What was appended optimistically is not there: this incarnation's state is not the log's.
+void session_shell::fail(const error& why) {
+  if (failed_) return;
+  failed_ = true;
+  for (auto& [token, waiting] : asked_) waiting.answer.deliver(command_outcome{why});
+  asked_.clear();
+  self_->send(tenant_, session_failed{key_.session, std::string(why.code)});
+  self_->quit(caf::make_error(caf::sec::runtime_error, std::string(why.code)));
+}
+
+// ---- actions ----
+
+void session_shell::carry_out(std::vector<session_action>& actions) {
+  for (auto& a : actions) std::visit([this](auto& one) { carry_out(one); }, a);
+}
+
+void session_shell::carry_out(action::reply& a) {
+  const auto at = asked_.find(a.token);
+  if (at == asked_.end()) return;
+  at->second.answer.deliver(command_outcome{std::move(a.what)});
+  asked_.erase(at);
+}
+
+void session_shell::carry_out(action::start_llm& a) {
+  if (ending_) return;  // the next incarnation asks again
+  stream_invocation_ = a.invocation_id;
+  stream_ = self_->spawn<caf::monitored>(llm_stream, node_, session_actor(self_), std::move(a),
+                                         model_);
+}
+
+void session_shell::carry_out(action::cancel_llm& a) {
+  if (stream_invocation_ != a.invocation_id) return;
+  self_->send_exit(stream_, caf::exit_reason::user_shutdown);
+  stream_ = nullptr;
+  stream_invocation_.clear();
+}
+
+void session_shell::carry_out(action::start_tool& a) {
+  if (ending_) return;
+  const auto id = a.call.tool_call_id;
+  tools_[id] = self_->spawn<caf::monitored>(tool_call, node_, session_actor(self_), key_,
+                                            std::move(a.call));
+}
+
+void session_shell::carry_out(action::cancel_tool& a) {
+  const auto at = tools_.find(a.tool_call_id);
+  if (at == tools_.end()) return;
+  self_->send_exit(at->second, caf::exit_reason::user_shutdown);
+  tools_.erase(at);
+}
+
+void session_shell::carry_out(action::arm_deadline& a) {
+  self_->delayed_send(self_, std::chrono::seconds(a.after_s),
+                      turn_deadline{a.turn_id, ++deadline_serial_});
+}
+
+// ---- messages ----
+
+caf::typed_response_promise<command_outcome> session_shell::on_command(session_command& command) {
+  auto answer = self_->make_response_promise<command_outcome>();
+  if (failed_) {
+    answer.deliver(command_outcome{error{codes::server_busy, "the session is starting again", 1}});
+  } else if (ending_) {
+    answer.deliver(command_outcome{error{codes::server_shutting_down, "the server is stopping", 2}});
+  } else if (node_->queued_bytes.load(std::memory_order_relaxed) > node_->limits.writer_queue_bytes) {
+    answer.deliver(command_outcome{error{codes::server_busy, "too much waits for the disk", 1}});
+  } else {
+    command.what.who.token = next_token_++;
+    asked_[command.what.who.token] = {answer, std::move(command.idempotency_key),
+                                      std::move(command.request_hash)};
+    feed(command.what);
+    if (core_.closed || !core_.exists()) on_idle_check();  // nothing to stay for
+  }
+  return answer;
+}
+
+caf::typed_response_promise<activated> session_shell::on_activate() {
+  auto answer = self_->make_response_promise<activated>();
+  if (in_flight_.empty())
+    answer.deliver(activated{core_.busy()});
+  else
+    activations_.push_back(answer);
+  return answer;
+}
+
+context_outcome session_shell::on_context() const {
+  if (!core_.exists()) return {error{codes::session_not_found, "there is no such session"}};
+  return {current_context(core_, model_->rules)};
+}
+
+void session_shell::on_deadline(const turn_deadline& due) {
+  if (due.serial == deadline_serial_) feed(input::deadline{due.turn_id});
+}
+
+bool session_shell::at_rest() const {
+  return in_flight_.empty() && asked_.empty() && !core_.call && core_.tools.empty() &&
+         (!core_.turn || core_.paused);
+}
+
+void session_shell::on_idle_check() {
+  if (failed_ || ending_) return;
+  const bool gone = core_.closed || !core_.exists();
+  if (at_rest() && (!active_since_check_ || gone)) {
+    self_->send(tenant_, wants_to_leave{key_.session});
+    return;
+  }
+  active_since_check_ = false;
+  if (!gone)
+    self_->delayed_send(self_, std::chrono::seconds(node_->limits.session_idle_s), idle_check{});
+}
+
+void session_shell::on_may_leave() {
+  const bool gone = core_.closed || !core_.exists();
+  if (at_rest() && (!active_since_check_ || gone)) {
+    ending_ = true;
+    return self_->quit();
+  }
+  self_->send(tenant_, stays{key_.session});
+  active_since_check_ = false;
+  self_->delayed_send(self_, std::chrono::seconds(node_->limits.session_idle_s), idle_check{});
+}
+
+void session_shell::on_end_incarnation() {
+  if (ending_ || failed_) return;
+  ending_ = true;
+  if (stream_) self_->send_exit(stream_, caf::exit_reason::user_shutdown);
+  for (auto& [id, tool] : tools_) self_->send_exit(tool, caf::exit_reason::user_shutdown);
+  maybe_end();
+}
+
+void session_shell::maybe_end() {
+  if (ending_ && in_flight_.empty()) self_->quit();
+}
+
+void session_shell::on_child_down(const caf::down_msg& down) {
+  if (ending_ || failed_) return;
+  if (stream_ && down.source == stream_.address()) {
+    const auto invocation = std::move(stream_invocation_);
+    stream_ = nullptr;
+    stream_invocation_.clear();
+    // After its normal end the core no longer knows the invocation and ignores this.
+    input::llm_failed gone;
+    gone.invocation_id = invocation;
+    gone.what = {std::string(codes::internal), "the model stream failed inside the server", true};
+    return feed(gone);
+  }
+  for (auto at = tools_.begin(); at != tools_.end(); ++at) {
+    if (down.source != at->second.address()) continue;
+    input::tool_done gone;
+    gone.tool_call_id = at->first;
+    gone.status = "error";
+    gone.error = failure{std::string(codes::internal), "the tool call failed inside the server",
+                         false};
+    tools_.erase(at);
+    return feed(gone);
+  }
+}
+
+session_actor::behavior_type session(session_shell::pointer self, node_services* node,
+                                     tenant_actor tenant, session_key key) {
+  auto& shell = self->state;
+  shell.start(self, node, std::move(tenant), std::move(key));
+  return {
+      [&shell](session_command& command) { return shell.on_command(command); },
+      [&shell](const activate_request&) { return shell.on_activate(); },
+      [&shell](const context_request&) { return shell.on_context(); },
+      [&shell](const stream_piece& m) { shell.feed(m.piece); },
+      [&shell](const stream_done& m) { shell.feed(m.done); },
+      [&shell](const stream_failed& m) { shell.feed(m.failed); },
+      [&shell](const tool_said& m) { shell.feed(m.output); },
+      [&shell](const tool_ended& m) { shell.feed(m.done); },
+      [&shell](const turn_deadline& m) { shell.on_deadline(m); },
+      [&shell](const idle_check&) { shell.on_idle_check(); },
+      [&shell](const may_leave&) { shell.on_may_leave(); },
+      [&shell](const end_incarnation&) { shell.on_end_incarnation(); },
+  };
+}
+
+}  // namespace soma::actors

@@ -1,0 +1,86 @@
+// A session's running incarnation: the shell around the pure core. It folds the log, feeds inputs to
+// `step`, has the events appended, and carries out what is to be done once they are durable. It
+// owns its llm_stream and tool_call actors. It ends by itself when idle (after a handshake with its
+// tenant) and by an error when an append is refused; its tenant begins the next incarnation.
+#pragma once
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/interfaces.hpp"
+#include "actors/node.hpp"
+
+namespace soma::actors {
+
+class session_shell {
+ public:
+  static inline const char* name = "session";
+  using pointer = session_actor::stateful_pointer<session_shell>;
+
+  ~session_shell();
+
+  void start(pointer self, node_services* node, tenant_actor tenant, session_key key);
+  void feed(const session_input& in);
+
+  caf::typed_response_promise<command_outcome> on_command(session_command& command);
+  caf::typed_response_promise<activated> on_activate();
+  context_outcome on_context() const;
+  void on_deadline(const turn_deadline& due);
+  void on_idle_check();
+  void on_may_leave();
+  void on_end_incarnation();
+  void on_child_down(const caf::down_msg& down);
+
+ private:
+  struct asked {  // a command that waits for its answer
+    caf::typed_response_promise<command_outcome> answer;
+    std::string idempotency_key, request_hash;
+  };
+  struct step_in_flight {
+    std::vector<session_action> then;
+    std::size_t stream_bytes = 0;  // of llm.delta, for the stream's window
+    bool durable = false;          // had no append of its own
+  };
+
+  void on_loaded(loaded_session& loaded);
+  void hand_over(session_actions actions);
+  storage::append_op make_op(session_actions& actions);
+  void on_appended(const append_outcome& outcome);
+  void carry_out(std::vector<session_action>& actions);
+  void carry_out(action::reply& a);
+  void carry_out(action::start_llm& a);
+  void carry_out(action::cancel_llm& a);
+  void carry_out(action::start_tool& a);
+  void carry_out(action::cancel_tool& a);
+  void carry_out(action::arm_deadline& a);
+  void fail(const error& why);
+  void maybe_end();
+  bool at_rest() const;
+  storage::session_info info() const;
+
+  pointer self_ = nullptr;
+  node_services* node_ = nullptr;
+  tenant_actor tenant_;
+  session_key key_;
+  session_state core_;
+  std::shared_ptr<const model_settings> model_;
+  storage::session_info last_info_;
+  std::uint64_t last_compact_seq_ = 0;
+  std::deque<step_in_flight> in_flight_;
+  std::unordered_map<std::uint64_t, asked> asked_;
+  std::vector<caf::typed_response_promise<activated>> activations_;
+  std::uint64_t next_token_ = 1, deadline_serial_ = 0;
+  llm_stream_actor stream_;
+  std::string stream_invocation_;
+  std::unordered_map<std::string, tool_call_actor> tools_;
+  bool active_since_check_ = false, loaded_ = false, ending_ = false, failed_ = false;
+};
+
+session_actor::behavior_type session(session_shell::pointer self, node_services* node,
+                                     tenant_actor tenant, session_key key);
+
+}  // namespace soma::actors

@@ -1,0 +1,244 @@
+#include "actors/tenant.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "actors/session.hpp"
+#include "core/codes.hpp"
+#include "core/time.hpp"
+
+namespace soma::actors {
+namespace {
+
+constexpr std::int64_t failure_window_ms = 60'000;
+constexpr std::chrono::milliseconds back_off_first{100}, back_off_max{5000};
+
+error quarantined() {
+  return {codes::session_quarantined,
+          "the session failed repeatedly and is kept apart; action restart takes it up again"};
+}
+
+void refuse(caf::typed_response_promise<command_outcome>& answer, const error& why) {
+  answer.deliver(command_outcome{why});
+}
+void refuse(caf::typed_response_promise<context_outcome>& answer, const error& why) {
+  answer.deliver(context_outcome{why});
+}
+void refuse(caf::typed_response_promise<activated>& answer, const error&) {
+  answer.deliver(activated{});
+}
+
+// A full disk is no fault of the session: it is begun again without counting towards quarantine.
+bool blames_session(const std::string& code) {
+  return code != codes::storage_full && code != codes::storage_unavailable;
+}
+
+}  // namespace
+
+void tenant_shell::start(pointer self, node_services* node, tenant_id tenant) {
+  self_ = self;
+  node_ = node;
+  tenant_ = std::move(tenant);
+  self->set_down_handler([this](caf::scheduled_actor*, caf::down_msg& down) { on_down(down); });
+}
+
+tenant_shell::entry& tenant_shell::begin_incarnation(const session_id& session, entry& e) {
+  e.actor = self_->spawn<caf::monitored>(actors::session, node_, tenant_actor(self_),
+                                         session_key{tenant_, session});
+  e.now = phase::running;
+  e.failure_code.clear();
+  by_address_[e.actor.address()] = session;
+  return e;
+}
+
+template <class Answer, class Request>
+caf::typed_response_promise<Answer> tenant_shell::route(Request& request) {
+  auto answer = self_->make_response_promise<Answer>();
+  if (shutting_down_) {
+    refuse(answer, {codes::server_shutting_down, "the server is stopping", 2});
+    return answer;
+  }
+  const session_id session = request.key.session;
+  auto [at, fresh] = sessions_.try_emplace(session);
+  entry& e = at->second;
+  if (fresh) begin_incarnation(session, e);
+  if (e.now == phase::running) {
+    answer.delegate(e.actor, std::move(request));
+  } else if (e.now == phase::quarantined) {
+    refuse(answer, quarantined());
+  } else if (e.waiting.size() >= node_->limits.held_commands_max) {
+    refuse(answer, {codes::server_busy, "too many requests wait for this session", 1});
+  } else {
+    auto kept = std::make_shared<Request>(std::move(request));
+    e.waiting.push_back({[answer, kept](const session_actor& to) mutable {
+                           answer.delegate(to, std::move(*kept));
+                         },
+                         [answer](const error& why) mutable { refuse(answer, why); }});
+  }
+  return answer;
+}
+
+void tenant_shell::deliver_waiting(entry& e) {
+  for (auto& one : std::exchange(e.waiting, {})) one.deliver(e.actor);
+}
+
+caf::typed_response_promise<command_outcome> tenant_shell::on_restart(restart_request& request) {
+  auto answer = self_->make_response_promise<command_outcome>();
+  auto [at, fresh] = sessions_.try_emplace(request.key.session);
+  entry& e = at->second;
+  command_reply done;
+  done.status = "restarted";
+  if (fresh || e.now == phase::quarantined || e.now == phase::failed) {
+    e.failures_ms.clear();
+    begin_incarnation(request.key.session, e);
+    deliver_waiting(e);
+    answer.deliver(command_outcome{done});
+    return answer;
+  }
+  e.restarted = answer;
+  session_command stop;
+  stop.key = request.key;
+  stop.what.who.from = request.from;
+  stop.what.what = input::stop{};
+  const auto session = request.key.session;
+  auto end = [this, session] {
+    const auto found = sessions_.find(session);
+    if (found != sessions_.end()) self_->send(found->second.actor, end_incarnation{});
+  };
+  self_->request(e.actor, caf::infinite, std::move(stop))
+      .then([end](const command_outcome&) { end(); }, [end](caf::error&) { end(); });
+  return answer;
+}
+
+void tenant_shell::on_wants_to_leave(const session_id& session) {
+  const auto at = sessions_.find(session);
+  if (at == sessions_.end() || at->second.now != phase::running) return;
+  at->second.now = phase::leaving;
+  self_->send(at->second.actor, may_leave{});
+}
+
+void tenant_shell::on_stays(const session_id& session) {
+  const auto at = sessions_.find(session);
+  if (at == sessions_.end() || at->second.now != phase::leaving) return;
+  at->second.now = phase::running;
+  deliver_waiting(at->second);
+}
+
+void tenant_shell::on_failed(const session_failed& m) {
+  if (const auto at = sessions_.find(m.session); at != sessions_.end())
+    at->second.failure_code = m.code;
+}
+
+void tenant_shell::on_down(const caf::down_msg& down) {
+  const auto known = by_address_.find(down.source);
+  if (known == by_address_.end()) return;
+  const session_id session = std::move(known->second);
+  by_address_.erase(known);
+  const auto at = sessions_.find(session);
+  if (at == sessions_.end() || at->second.actor.address() != down.source) return;
+  entry& e = at->second;
+  e.actor = nullptr;
+  if (shutting_down_) {
+    sessions_.erase(at);
+    if (sessions_.empty()) ended_.deliver(all_ended{});
+  } else if (down.reason) {
+    after_failure(session, e);
+  } else if (e.restarted.pending() || !e.waiting.empty()) {
+    begin_incarnation(session, e);
+    deliver_waiting(e);
+    command_reply done;
+    done.status = "restarted";
+    if (e.restarted.pending()) e.restarted.deliver(command_outcome{done});
+  } else {
+    sessions_.erase(at);
+  }
+}
+
+void tenant_shell::after_failure(const session_id& session, entry& e) {
+  const auto now = now_ms();
+  if (blames_session(e.failure_code)) e.failures_ms.push_back(now);
+  while (!e.failures_ms.empty() && e.failures_ms.front() < now - failure_window_ms)
+    e.failures_ms.pop_front();
+  if (e.failures_ms.size() >= node_->limits.restart_max) return quarantine(session, e);
+  e.now = phase::failed;
+  const auto doublings = std::min<std::size_t>(e.failures_ms.size(), 8);
+  const auto delay = blames_session(e.failure_code)
+                         ? std::min(back_off_max, back_off_first * (1 << doublings))
+                         : back_off_max;
+  self_->delayed_send(self_, delay, restart_due{session});
+}
+
+void tenant_shell::on_restart_due(const session_id& session) {
+  const auto at = sessions_.find(session);
+  if (at == sessions_.end() || at->second.now != phase::failed || shutting_down_) return;
+  begin_incarnation(session, at->second);
+  deliver_waiting(at->second);
+}
+
+void tenant_shell::quarantine(const session_id& session, entry& e) {
+  e.now = phase::quarantined;
+  for (auto& one : std::exchange(e.waiting, {})) one.refuse(quarantined());
+  if (e.restarted.pending()) e.restarted.deliver(command_outcome{quarantined()});
+  // The session cannot speak for itself any more, so its tenant writes the event.
+  const session_key key{tenant_, session};
+  auto head = std::make_shared<std::uint64_t>(0);
+  storage_job look;
+  look.run = [key, head](storage::event_log& log) -> result<void> {
+    auto found = log.head(key);
+    if (!found) return found.error();
+    *head = found->seq;
+    return {};
+  };
+  self_->request(node_->writer, caf::infinite, std::move(look))
+      .then([this, key, head](const storage_outcome& looked) {
+        if (!looked.done) return;
+        event e;
+        e.meta.id = {node_->log.epoch(), *head + 1};
+        e.meta.key = key;
+        e.meta.created_at_ms = now_ms();
+        e.body = body::error{
+            {std::string(codes::session_quarantined), quarantined().detail, false}, {}, {}};
+        append_request append;
+        append.op.key = key;
+        append.op.expected_seq = *head;
+        append.op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
+        self_->request(node_->writer, caf::infinite, std::move(append))
+            .then([](const append_outcome&) {}, [](caf::error&) {});
+      }, [](caf::error&) {});
+}
+
+caf::typed_response_promise<all_ended> tenant_shell::on_shut_down() {
+  shutting_down_ = true;
+  ended_ = self_->make_response_promise<all_ended>();
+  for (auto at = sessions_.begin(); at != sessions_.end();) {
+    for (auto& one : std::exchange(at->second.waiting, {}))
+      one.refuse({codes::server_shutting_down, "the server is stopping", 2});
+    if (at->second.actor) {
+      self_->send(at->second.actor, end_incarnation{});
+      ++at;
+    } else {
+      at = sessions_.erase(at);
+    }
+  }
+  auto answer = ended_;
+  if (sessions_.empty()) ended_.deliver(all_ended{});
+  return answer;
+}
+
+tenant_actor::behavior_type tenant(tenant_shell::pointer self, node_services* node, tenant_id id) {
+  auto& shell = self->state;
+  shell.start(self, node, std::move(id));
+  return {
+      [&shell](session_command& m) { return shell.route<command_outcome>(m); },
+      [&shell](activate_request& m) { return shell.route<activated>(m); },
+      [&shell](context_request& m) { return shell.route<context_outcome>(m); },
+      [&shell](restart_request& m) { return shell.on_restart(m); },
+      [&shell](const wants_to_leave& m) { shell.on_wants_to_leave(m.session); },
+      [&shell](const stays& m) { shell.on_stays(m.session); },
+      [&shell](const session_failed& m) { shell.on_failed(m); },
+      [&shell](const restart_due& m) { shell.on_restart_due(m.session); },
+      [&shell](const shut_down&) { return shell.on_shut_down(); },
+  };
+}
+
+}  // namespace soma::actors

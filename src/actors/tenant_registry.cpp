@@ -1,0 +1,32 @@
+#include "actors/tenant_registry.hpp"
+
+#include "actors/tenant.hpp"
+
+namespace soma::actors {
+
+tenant_registry_actor::behavior_type tenant_registry(
+    tenant_registry_actor::stateful_pointer<tenant_registry_state> self, node_services* node) {
+  return {
+      [self, node](const tenant_request& request) {
+        auto& found = self->state.tenants[request.tenant];
+        if (!found) found = self->spawn(tenant, node, request.tenant);
+        return tenant_found{found};
+      },
+      [self](const shut_down&) {
+        auto answer = self->make_response_promise<all_ended>();
+        auto& state = self->state;
+        state.ending = state.tenants.size();
+        if (state.ending == 0) answer.deliver(all_ended{});
+        auto one_ended = [self, answer]() mutable {
+          if (--self->state.ending == 0) answer.deliver(all_ended{});
+        };
+        for (auto& [id, actor] : state.tenants)
+          self->request(actor, caf::infinite, shut_down{})
+              .then([one_ended](const all_ended&) mutable { one_ended(); },
+                    [one_ended](caf::error&) mutable { one_ended(); });
+        return answer;
+      },
+  };
+}
+
+}  // namespace soma::actors

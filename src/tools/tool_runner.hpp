@@ -1,0 +1,44 @@
+// The port through which a tool_call actor runs a tool. The tools themselves, their catalog and
+// their sandbox stand behind it.
+//
+// Threads: `start` may be called from any thread and does not block; `on_done` is called exactly
+// once, from any thread, unless the handle was destroyed before (that cancels the call).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/event.hpp"
+
+namespace soma::tools {
+
+struct tool_outcome {
+  std::string status;  // success, error, denied, timeout
+  std::string output_json;
+  std::optional<failure> error;
+};
+
+struct tool_sink {
+  std::function<void(std::string stream, std::string text)> on_output;
+  std::function<void(tool_outcome)> on_done;
+};
+
+class running_tool {
+ public:
+  virtual ~running_tool() = default;  // cancels
+};
+
+class tool_runner {
+ public:
+  virtual ~tool_runner() = default;
+  virtual std::unique_ptr<running_tool> start(const session_key& session,
+                                              const body::tool_call& call, tool_sink sink) = 0;
+};
+
+// The runner of a server without tools: every call fails with tool.unknown.
+std::unique_ptr<tool_runner> make_empty_tool_runner();
+
+}  // namespace soma::tools
