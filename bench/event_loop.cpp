@@ -53,7 +53,8 @@ void event_loop::remove(int fd) {
 
 bool event_loop::run(std::int64_t limit_ns, const tick& t) {
   const auto deadline = now_ns() + limit_ns;
-  epoll_event ready[256];
+  constexpr int batch = 256;
+  epoll_event ready[batch];
   for (;;) {
     throw_if_interrupted();
     const auto now = now_ns();
@@ -61,9 +62,13 @@ bool event_loop::run(std::int64_t limit_ns, const tick& t) {
     if (next == stop) return true;
     if (now >= deadline) return false;
     const auto timeout = wait_time(std::min(next, deadline) - now);
-    const int n = ::epoll_pwait2(epoll_.get(), ready, 256, &timeout, nullptr);
+    const int n = ::epoll_pwait2(epoll_.get(), ready, batch, &timeout, nullptr);
     if (n < 0 && errno != EINTR) must(n, "epoll_pwait2");
     for (int i = 0; i < n; ++i) static_cast<handler*>(ready[i].data.ptr)->on_ready(ready[i].events);
+    if (nap_ns_ > 0 && n < batch) {
+      const timespec nap = wait_time(nap_ns_);
+      ::nanosleep(&nap, nullptr);
+    }
   }
 }
 

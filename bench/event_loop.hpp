@@ -29,6 +29,10 @@ class event_loop {
   void modify(int fd, std::uint32_t epoll_events, handler& h);
   void remove(int fd);  // before the descriptor is closed
 
+  // Looks for events at most once in so many ns while few are ready; 0: at once, the default.
+  // Without it each event a server writes wakes the harness, and the server pays for that.
+  void set_nap(std::int64_t ns) { nap_ns_ = ns; }
+
   // Dispatches until `t` returns `stop` (true) or `limit_ns` have passed (false). Throws
   // std::runtime_error after SIGINT or SIGTERM, see catch_signals.
   bool run(std::int64_t limit_ns, const tick& t);
@@ -38,6 +42,7 @@ class event_loop {
 
  private:
   unique_fd epoll_;
+  std::int64_t nap_ns_ = 0;
 };
 
 // Makes SIGINT and SIGTERM end the current `run` by an exception, so that servers are stopped and

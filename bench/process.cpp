@@ -147,7 +147,7 @@ double own_cpu_seconds() {
 
 scratch_folder::scratch_folder(const std::filesystem::path& parent) {
   std::filesystem::create_directories(parent);
-  std::string name = (parent / "soma-bench-XXXXXX").string();
+  std::string name = (std::filesystem::absolute(parent) / "soma-bench-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) {
     throw std::system_error(errno, std::generic_category(), name);
   }

@@ -23,6 +23,7 @@ process_options command(const options& o, const soma_launch& launch, std::uint16
                 {"--data-dir", launch.data_dir.string(), "--port", std::to_string(port)});
   p.environment = launch.environment;
   p.environment.emplace_back("SOMA_ADMIN_KEY", admin_key);
+  p.environment.emplace_back("SOMA_LOG_LEVEL", "warn");  // the peers keep no access log either
   p.log = launch.log;
   return p;
 }

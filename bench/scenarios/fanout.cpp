@@ -54,6 +54,7 @@ class fanout_round {
   }
 
   void saturate() {
+    loop_.set_nap(ns_per_ms);
     interval_ns_ = 0;
     sample_mask_ = 15;
     run_for(o_.warm_up_s);
@@ -63,6 +64,7 @@ class fanout_round {
     interval_ns_ = static_cast<std::int64_t>(static_cast<double>(crowd_.size()) *
                                              static_cast<double>(ns_per_s) / o_.paced_deliveries_s);
     due_ns_ = now_ns();
+    loop_.set_nap(0);
     sample_mask_ = 0;
     run_for(o_.warm_up_s);
   }
