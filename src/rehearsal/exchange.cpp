@@ -18,7 +18,8 @@ using asio::ip::tcp;
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 // One answer on its way out. Every step returns false when the stream is over: the client is gone,
-// or the fault has struck.
+// or the fault has struck. What goes out stands in `out_` first: g++ 12 destroys a string made inside
+// a co_await twice.
 class exchange {
  public:
   exchange(tcp::socket& socket, const conversation& asked, bool failing, bool keep_alive)
@@ -31,24 +32,34 @@ class exchange {
         keep_alive_(keep_alive) {}
 
   asio::awaitable<bool> stream() {
-    if (!co_await write(stream_head(keep_alive_))) co_return false;
-    if (!co_await send(chunks_.role())) co_return false;
-    if (asked_.prefix.empty() && !co_await say_thinking()) co_return false;
+    out_ = stream_head(keep_alive_);
+    if (!co_await write(out_)) co_return false;
+    out_ = chunks_.role();
+    if (!co_await send()) co_return false;
+    if (asked_.prefix.empty()) {
+      if (!co_await say_thinking()) co_return false;
+    }
     if (!co_await say_text()) co_return false;
     if (!co_await say_calls()) co_return false;
-    if (!co_await send(chunks_.finish(said_.calls.empty() ? "stop" : "tool_calls")))
-      co_return false;
-    if (asked_.include_usage && !co_await send(chunks_.usage(said_))) co_return false;
-    if (!co_await send("data: [DONE]\n\n") || !co_await write(std::string(last_chunk)))
-      co_return false;
-    co_return keep_alive_;
+    out_ = chunks_.finish(said_.calls.empty() ? "stop" : "tool_calls");
+    if (!co_await send()) co_return false;
+    if (asked_.include_usage) {
+      out_ = chunks_.usage(said_);
+      if (!co_await send()) co_return false;
+    }
+    out_ = "data: [DONE]\n\n";
+    if (!co_await send()) co_return false;
+    const bool written = co_await write(last_chunk);
+    co_return written && keep_alive_;
   }
 
   asio::awaitable<bool> whole() {
     if (failing_) co_return co_await strike();
     co_await wait(asked_.how.first_delay_ms);
-    auto body = chunks_.completion(said_, rest_after(said_.text, asked_.prefix));
-    co_return co_await write(response(200, body, keep_alive_)) && keep_alive_;
+    const auto body = chunks_.completion(said_, rest_after(said_.text, asked_.prefix));
+    out_ = response(200, body, keep_alive_);
+    const bool written = co_await write(out_);
+    co_return written && keep_alive_;
   }
 
   asio::awaitable<bool> hang() {
@@ -65,7 +76,8 @@ class exchange {
     while (!rest.empty()) {
       co_await pace();
       const auto piece = next_piece(rest, asked_.how.chunk_bytes);
-      if (!co_await send(chunks_.thinking(piece))) co_return false;
+      out_ = chunks_.thinking(piece);
+      if (!co_await send()) co_return false;
     }
     co_return true;
   }
@@ -80,7 +92,8 @@ class exchange {
       const auto limit = failing_ ? piece_limit(asked_.how.fault_at - sent) : piece_limit(0);
       const auto piece = next_piece(rest, limit);
       sent += piece.size();
-      if (!co_await send(chunks_.text(piece))) co_return false;
+      out_ = chunks_.text(piece);
+      if (!co_await send()) co_return false;
     }
   }
 
@@ -96,7 +109,8 @@ class exchange {
   asio::awaitable<bool> say_calls() {
     for (std::size_t i = 0; i < said_.calls.size(); ++i) {
       co_await pace();
-      if (!co_await send(chunks_.call_head(i, said_.calls[i]))) co_return false;
+      out_ = chunks_.call_head(i, said_.calls[i]);
+      if (!co_await send()) co_return false;
     }
     for (std::size_t i = 0; i < said_.calls.size(); ++i) {
       std::string_view rest = said_.calls[i].inputs_json;
@@ -105,7 +119,8 @@ class exchange {
         const auto bytes = std::max<std::size_t>(asked_.how.chunk_bytes, 12);
         const auto piece = next_piece(rest, asked_.how.chunk_bytes == 0 ? bytes
                                                                         : asked_.how.chunk_bytes);
-        if (!co_await send(chunks_.call_arguments(i, piece))) co_return false;
+        out_ = chunks_.call_arguments(i, piece);
+        if (!co_await send()) co_return false;
       }
     }
     co_return true;
@@ -120,11 +135,13 @@ class exchange {
         break;
       }
       case fault_kind::rubbish:
-        co_await send("data: {\"choices\":[{\"del\n\ndata: rubbish\n\n");
+        out_ = "data: {\"choices\":[{\"del\n\ndata: rubbish\n\n";
+        co_await send();
         break;
       case fault_kind::hang: co_await hang(); break;
       case fault_kind::error_event:
-        co_await send("data: " + error_json("a scripted failure", "rehearsal") + "\n\n");
+        out_ = "data: " + error_json("a scripted failure", "rehearsal") + "\n\n";
+        co_await send();
         break;
       default: break;
     }
@@ -144,16 +161,17 @@ class exchange {
     (void)ec;
   }
 
-  asio::awaitable<bool> send(std::string event) {
-    const std::string bytes = chunked(event);
-    const std::size_t step =
-        asked_.how.chunk_bytes > 0 ? asked_.how.chunk_bytes : bytes.size();
-    for (std::size_t at = 0; at < bytes.size(); at += step)
-      if (!co_await write(bytes.substr(at, step))) co_return false;
+  asio::awaitable<bool> send() {
+    const std::string bytes = chunked(out_);
+    const std::size_t step = asked_.how.chunk_bytes > 0 ? asked_.how.chunk_bytes : bytes.size();
+    for (std::size_t at = 0; at < bytes.size(); at += step) {
+      const auto part = std::string_view(bytes).substr(at, step);
+      if (!co_await write(part)) co_return false;
+    }
     co_return true;
   }
 
-  asio::awaitable<bool> write(std::string bytes) {
+  asio::awaitable<bool> write(std::string_view bytes) {
     auto [ec, n] = co_await asio::async_write(socket_, asio::buffer(bytes), use_tuple);
     co_return !ec;
   }
@@ -163,6 +181,7 @@ class exchange {
   answer said_;
   chunk_writer chunks_;
   asio::steady_timer timer_;
+  std::string out_;
   bool failing_, keep_alive_, first_ = true;
 };
 
@@ -189,7 +208,10 @@ bool fault_counts::strike(const conversation& asked) {
 asio::awaitable<bool> answer_chat(tcp::socket& socket, std::string_view body, bool keep_alive,
                                   fault_counts& faults) {
   const auto asked = parse_conversation(body);
-  if (!asked) co_return co_await refuse(socket, 400, asked.error().detail, keep_alive);
+  if (!asked) {
+    const auto why = asked.error();
+    co_return co_await refuse(socket, 400, why.detail, keep_alive);
+  }
   const auto& how = asked->how;
   if (how.refuse_prefix && !asked->prefix.empty())
     co_return co_await refuse(socket, 400, "continue_final_message is not supported", keep_alive);
@@ -199,7 +221,9 @@ asio::awaitable<bool> answer_chat(tcp::socket& socket, std::string_view body, bo
                               how.retry_after_s);
   exchange out(socket, *asked, failing, keep_alive);
   if (failing && how.hang_before) co_return co_await out.hang();
-  co_return co_await (asked->stream ? out.stream() : out.whole());
+  // No conditional inside the co_await: g++ 12 destroys the chosen awaitable before it has run.
+  if (asked->stream) co_return co_await out.stream();
+  co_return co_await out.whole();
 }
 
 }  // namespace soma::rehearsal
