@@ -1,6 +1,7 @@
 // Clients that are not the page: EventSource as the browser has it, and the `eventsource` package.
 // Neither knows of anything but ids; both must see every event once, whatever happens to the server.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { EventSource } from 'eventsource';
 import { Reader } from './browser.mjs';
 import { askFor, numbered } from './rehearsal.mjs';
@@ -14,7 +15,7 @@ const types = [
 async function begin(server, text) {
   return server.api('session/message', {
     method: 'POST',
-    headers: { 'Idempotency-Key': crypto.randomUUID() },
+    headers: { 'Idempotency-Key': randomUUID() },
     body: { message: askFor(text, { delayMs: 20 }) },
   });
 }
