@@ -1,0 +1,115 @@
+#include "llm/connection.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+#include <vector>
+
+namespace soma::llm {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+}
+
+connection::connection(asio::io_context& io, std::atomic<std::uint64_t>& open_count)
+    : resolver_(io), socket_(io), open_count_(open_count) {
+  ++open_count_;
+}
+
+connection::~connection() {
+  close();
+  --open_count_;
+}
+
+asio::awaitable<connection::open_result> connection::open(const url_parts& url,
+                                                          asio::ssl::context& tls) {
+  open_result out;
+  std::vector<tcp::endpoint> endpoints;
+  boost::system::error_code ec;
+  const auto literal = asio::ip::make_address(url.host, ec);
+  const bool is_name = ec.failed();
+  if (!is_name) {
+    endpoints.emplace_back(literal, url.port);
+  } else {
+    const auto port = std::to_string(url.port);
+    auto [failed, found] = co_await resolver_.async_resolve(url.host, port, use_tuple);
+    if (failed || closed_) {
+      out.why = "the provider's host name cannot be resolved: " + failed.message();
+      co_return out;
+    }
+    for (const auto& entry : found) endpoints.push_back(entry.endpoint());
+  }
+  auto [failed, endpoint] = co_await asio::async_connect(socket_, endpoints, use_tuple);
+  if (failed || closed_) {
+    out.why = "no connection to the provider: " + failed.message();
+    co_return out;
+  }
+  socket_.set_option(tcp::no_delay(true), ec);
+  if (url.tls) {
+    tls_.emplace(socket_, tls);
+    if (is_name) SSL_set_tlsext_host_name(tls_->native_handle(), url.host.c_str());
+    tls_->set_verify_callback(asio::ssl::host_name_verification(url.host), ec);
+    auto [refused] = co_await tls_->async_handshake(asio::ssl::stream_base::client, use_tuple);
+    if (refused) {
+      out.why = "TLS with the provider failed: " + refused.message();
+      co_return out;
+    }
+  }
+  out.ok = !closed_;
+  co_return out;
+}
+
+asio::awaitable<connection::io_result> connection::write(std::string_view bytes) {
+  const auto buffer = asio::buffer(bytes);
+  io_result out;
+  if (tls_) {
+    auto [ec, n] = co_await asio::async_write(*tls_, buffer, use_tuple);
+    out.ec = ec;
+  } else {
+    auto [ec, n] = co_await asio::async_write(socket_, buffer, use_tuple);
+    out.ec = ec;
+  }
+  co_return out;
+}
+
+asio::awaitable<connection::io_result> connection::read_some(asio::mutable_buffer into) {
+  io_result out;
+  if (tls_) {
+    auto [ec, n] = co_await tls_->async_read_some(into, use_tuple);
+    out.ec = ec;
+    out.bytes = n;
+  } else {
+    auto [ec, n] = co_await socket_.async_read_some(into, use_tuple);
+    out.ec = ec;
+    out.bytes = n;
+  }
+  co_return out;
+}
+
+void connection::close() {
+  if (closed_) return;
+  closed_ = true;
+  resolver_.cancel();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+bool connection::quiet() {
+  if (closed_) return false;
+  char byte = 0;
+  const auto n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+  return n > 0 && tls_.has_value();  // session tickets come unasked
+}
+
+}  // namespace soma::llm

@@ -1,0 +1,62 @@
+// One TCP or TLS connection to a provider. Used on the client's io thread only.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "llm/base_url.hpp"
+
+namespace soma::llm {
+
+class connection {
+ public:
+  struct io_result {
+    boost::system::error_code ec;
+    std::size_t bytes = 0;
+  };
+  struct open_result {
+    bool ok = false;
+    std::string why;  // a sentence, without the URL
+  };
+
+  // `open_count` counts the connections that exist and outlives them.
+  connection(boost::asio::io_context& io, std::atomic<std::uint64_t>& open_count);
+  ~connection();
+  connection(const connection&) = delete;
+  connection& operator=(const connection&) = delete;
+
+  // Resolves, connects and, for https, shakes hands: SNI, chain and host name are checked by `tls`'s
+  // verify mode. Ends when `close` is called, except that a name lookup ends in its own time.
+  boost::asio::awaitable<open_result> open(const url_parts& url, boost::asio::ssl::context& tls);
+
+  boost::asio::awaitable<io_result> write(std::string_view bytes);
+  boost::asio::awaitable<io_result> read_some(boost::asio::mutable_buffer into);
+
+  // At once, without TLS's goodbye.
+  void close();
+
+  // Whether the peer has neither closed an idle connection nor sent what nobody asked for.
+  bool quiet();
+
+  std::string key;    // of the pool
+  bool used = false;  // has carried an answer before
+  std::chrono::steady_clock::time_point idle_since;
+
+ private:
+  boost::asio::ip::tcp::resolver resolver_;
+  boost::asio::ip::tcp::socket socket_;
+  std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
+  std::atomic<std::uint64_t>& open_count_;
+  bool closed_ = false;
+};
+
+}  // namespace soma::llm

@@ -1,0 +1,105 @@
+// One call on its way: connects or takes a kept connection, asks, and hands the answer to the sink.
+// All of it on the client's io thread, except `silence` and the constructor.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "llm/chat_stream.hpp"
+#include "llm/connection_pool.hpp"
+#include "llm/llm_client.hpp"
+#include "llm/response_reader.hpp"
+#include "llm/sse_parser.hpp"
+
+namespace soma::llm {
+
+// What the streams of a client share. `io` comes after what its last handlers still touch.
+struct client_core {
+  explicit client_core(const client_options& o);
+
+  client_options options;
+  std::atomic<std::uint64_t> calls{0}, open_streams{0}, connections_open{0}, connections_reused{0};
+  boost::asio::ssl::context tls{boost::asio::ssl::context::tls_client};
+  std::string tls_broken;  // why no TLS connection can be made; empty: it can
+  std::atomic<std::thread::id> io_thread{};
+  boost::asio::io_context io{1};
+  connection_pool pool;
+};
+
+class openai_stream : public std::enable_shared_from_this<openai_stream> {
+ public:
+  openai_stream(client_core& core, call asked, stream_sink sink);
+  ~openai_stream();
+
+  void start();
+  void cancel();  // closes unless the answer is complete
+  void close();
+  void set_paused(bool paused);
+
+  // After this the sink is not called again, and is not being called unless by this very thread.
+  // Any thread.
+  void silence();
+
+ private:
+  enum class attempt { over, dead_connection };
+
+  static boost::asio::awaitable<void> drive(std::shared_ptr<openai_stream> self);
+  boost::asio::awaitable<void> run();
+  boost::asio::awaitable<bool> open_connection();
+  boost::asio::awaitable<attempt> exchange();
+  boost::asio::awaitable<void> while_paused();
+  std::string request_text() const;
+
+  void prepare_reading();
+  void on_body(std::string_view bytes);
+  void on_refusal_read();
+  void on_response_end();
+  attempt on_broken_off();
+  void after_bytes();
+  void keep_connection();
+
+  void give_piece(std::string text, bool thinking);
+  void end(stream_end how);
+  void end_with(std::string_view code, std::string detail, bool retryable);
+
+  // One watchdog: what is to happen by when, else `timed_out`.
+  enum class phase { connecting, first_token, streaming, draining };
+  void expect(phase next, std::uint32_t within_ms);
+  void unhurry();
+  void watch();
+  void timed_out();
+
+  client_core& core_;
+  const call asked_;
+  const url_parts url_;
+  stream_sink sink_;
+  std::mutex sink_mutex_;  // held while the sink is called
+  std::atomic<bool> silenced_{false};
+  bool ended_ = false, closed_ = false, paused_ = false;
+
+  std::unique_ptr<connection> connection_;
+  std::unique_ptr<response_reader> reader_;
+  std::unique_ptr<sse_parser> events_;
+  std::unique_ptr<chat_stream> chat_;
+  std::string document_;      // an answer given in one piece
+  std::string refusal_body_;  // of a status other than 2xx
+  enum class form { unknown, events, document } form_ = form::unknown;
+  std::uint64_t bytes_read_ = 0;
+  std::array<char, 16 * 1024> buffer_;
+
+  boost::asio::steady_timer watchdog_, resumed_;
+  phase phase_ = phase::connecting;
+  std::chrono::steady_clock::time_point due_, armed_;
+  std::uint32_t within_ms_ = 0;
+  bool watching_ = false;
+};
+
+}  // namespace soma::llm

@@ -1,0 +1,102 @@
+#include "llm/response_reader.hpp"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <map>
+
+namespace soma::llm {
+
+namespace http = boost::beast::http;
+using boost::beast::error_code;
+using boost::beast::string_view;
+
+namespace {
+constexpr std::uint32_t header_bytes_max = 64 * 1024;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+}  // namespace
+
+struct response_reader::parser final : http::basic_parser<false> {
+  explicit parser(const on_body& body) : body_(body) {
+    eager(true);
+    header_limit(header_bytes_max);
+    body_limit(boost::none);  // bounded by who reads the body
+  }
+
+  unsigned status = 0;
+  std::map<std::string, std::string> fields;
+
+ private:
+  void on_request_impl(http::verb, string_view, string_view, int, error_code&) override {}
+  void on_response_impl(int code, string_view, int, error_code&) override {
+    status = static_cast<unsigned>(code);
+  }
+  void on_field_impl(http::field, string_view name, string_view value, error_code&) override {
+    fields[lower({name.data(), name.size()})] = std::string(value.data(), value.size());
+  }
+  void on_header_impl(error_code&) override {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+  std::size_t on_body_impl(string_view body, error_code&) override {
+    body_({body.data(), body.size()});
+    return body.size();
+  }
+  void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, string_view body, error_code&) override {
+    body_({body.data(), body.size()});
+    return body.size();
+  }
+  void on_finish_impl(error_code&) override {}
+
+  const on_body& body_;
+};
+
+response_reader::response_reader(on_body body)
+    : body_(std::move(body)), parser_(std::make_unique<parser>(body_)) {}
+response_reader::~response_reader() = default;
+
+bool response_reader::feed(std::string_view bytes) {
+  std::string joined;
+  if (!unread_.empty()) {
+    joined = std::move(unread_) + std::string(bytes);
+    unread_.clear();
+    bytes = joined;
+  }
+  while (!bytes.empty()) {
+    if (parser_->is_done()) return false;
+    error_code ec;
+    const auto taken = parser_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), ec);
+    bytes.remove_prefix(taken);
+    if (ec && ec != http::error::need_more) return false;
+    if (parser_->is_done() && parser_->status < 200) parser_ = std::make_unique<parser>(body_);
+    else if (taken == 0 || ec == http::error::need_more) break;
+  }
+  unread_ = bytes;
+  return unread_.size() <= header_bytes_max;
+}
+
+bool response_reader::end_of_connection() {
+  if (parser_->is_done()) return true;
+  if (!parser_->is_header_done() || !unread_.empty()) return false;
+  error_code ec;
+  parser_->put_eof(ec);
+  return !ec && parser_->is_done();
+}
+
+bool response_reader::has_header() const { return parser_->is_header_done(); }
+bool response_reader::done() const { return parser_->is_done(); }
+bool response_reader::keep_alive() const { return parser_->keep_alive(); }
+unsigned response_reader::status() const { return parser_->status; }
+
+std::string response_reader::header(std::string_view name) const {
+  const auto found = parser_->fields.find(lower(name));
+  return found == parser_->fields.end() ? std::string() : found->second;
+}
+
+}  // namespace soma::llm
