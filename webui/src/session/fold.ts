@@ -1,5 +1,6 @@
 import type { Envelope } from '../api/types';
 import { emptyText, place, wholeText } from './byte_text';
+import { attachmentIds, failureDetail, isRecord, number, text } from './payload';
 import { emptySession, isOver, newAnswer } from './state';
 import type {
   Answer, Failure, FoldedEvent, Item, SessionState, ToolCall, Turn, TurnStatus,
@@ -280,28 +281,6 @@ function newFailure(id: string, payload: Record<string, unknown>): Failure {
     retryable: payload.retryable === true,
     requestId: text(payload.request_id),
   };
-}
-
-function failureDetail(error: unknown): string {
-  if (typeof error === 'string') return error;
-  return isRecord(error) ? text(error.detail) || text(error.code) : '';
-}
-
-function attachmentIds(attachments: unknown): string[] {
-  if (!Array.isArray(attachments)) return [];
-  return attachments.map((item) => (isRecord(item) ? text(item.id) : text(item)));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function number(value: unknown): number {
-  return typeof value === 'number' ? value : 0;
 }
 
 /** Whether the last turn may be asked for again. */

@@ -31,11 +31,13 @@ function Shell() {
     };
     const wide = matchMedia('(min-width: 820px)');
     const onWide = () => setMenuOpen(false);
+    document.querySelector<HTMLElement>('.new-chat')?.focus();
     window.addEventListener('keydown', onKey);
     wide.addEventListener('change', onWide);
     return () => {
       window.removeEventListener('keydown', onKey);
       wide.removeEventListener('change', onWide);
+      document.querySelector<HTMLElement>('.menu-button')?.focus();
     };
   }, [menuOpen]);
   return (

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useCallback, useEffect, useState } from 'preact/hooks';
 import type { SessionAction } from '../api/types';
 import { canRetry } from '../session/fold';
 import { outbox, send } from '../session/outbox';
@@ -14,6 +14,8 @@ import { attempt, ServerBanners, TroubleNotice } from './notices';
 import { OutgoingView } from './outgoing';
 import { Transcript } from './transcript';
 import { TurnView } from './turn_view';
+
+const turnsAtOnce = 80;
 
 export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boolean }) {
   const store = current.value;
@@ -34,13 +36,7 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
           {id === null && outgoing.length === 0 ? <Greeting /> : (
             <Transcript follow={`${id} ${sent}`}>
               {store && state.headSeq === 0 && outgoing.length === 0 && <Skeleton />}
-              {state.turns.map((turn, i) => (
-                <TurnView key={turn.id || `loose${i}`} turn={turn}
-                  waiting={turn.status === 'queued' && (turn !== active || state.paused)}
-                  working={turn === active && !(turn.status === 'queued' && state.paused)}
-                  onRetry={i === state.turns.length - 1 && canRetry(state) && store
-                    ? () => act(store, 'retry') : null} />
-              ))}
+              {store && <Turns key={store.id} store={store} state={state} />}
               {outgoing.map((entry) => (
                 <OutgoingView key={entry.key} entry={entry} queued={busy} />
               ))}
@@ -62,6 +58,34 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
   );
 }
 
+/** The newest turns; a long past is drawn only when it is asked for. */
+function Turns({ store, state }: { store: SessionStore; state: SessionState }) {
+  const [room, setRoom] = useState(turnsAtOnce);
+  const active = activeTurn(state);
+  const first = Math.max(0, state.turns.length - room);
+  const last = state.turns.length - 1;
+  const retry = useCallback(() => act(store, 'retry'), [store]);
+  const more = (event: Event) => {
+    const box = (event.currentTarget as Element).closest('.scroller');
+    const below = box ? box.scrollHeight - box.scrollTop : 0;
+    setRoom(room + turnsAtOnce);
+    requestAnimationFrame(() => box && (box.scrollTop = box.scrollHeight - below));
+  };
+  return (
+    <>
+      {first > 0 && (
+        <button type="button" class="small earlier" onClick={more}>Show earlier messages</button>
+      )}
+      {state.turns.slice(first).map((turn, i) => (
+        <TurnView key={turn.id || `loose${first + i}`} turn={turn}
+          waiting={turn.status === 'queued' && (turn !== active || state.paused)}
+          working={turn === active && !(turn.status === 'queued' && state.paused)}
+          onRetry={first + i === last && canRetry(state) ? retry : null} />
+      ))}
+    </>
+  );
+}
+
 interface HeaderProps {
   store: SessionStore | null;
   state: SessionState;
@@ -72,6 +96,9 @@ interface HeaderProps {
 function Header({ store, state, onMenu, menuOpen }: HeaderProps) {
   const title = store ? titleOf(store.id) || state.title || firstWords(state) : 'New chat';
   const shown = store && !store.gone.value ? store.connection.value : connection.value;
+  useEffect(() => {
+    document.title = store ? `${title} · SomaAgent01` : 'SomaAgent01';
+  }, [title, store]);
   return (
     <header class="chat-head">
       <button type="button" class="quiet menu-button" onClick={onMenu} aria-label="Show the chats"

@@ -1,17 +1,13 @@
 import { discard, sendAgain, type Outgoing } from '../session/outbox';
 import { CopyButton } from './copy_button';
 import { Icon } from './icon';
+import { UserBubble } from './user_bubble';
 
 export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boolean }) {
   return (
     <article class="turn" data-outgoing={entry.phase}>
-      <div class={entry.phase === 'refused' ? 'user refused' : 'user pending'}>
-        <h3 class="unseen">You said</h3>
-        <div class="bubble">{entry.text}</div>
-        {entry.phase !== 'refused' && (
-          <p class="note" role="status"><Icon name="clock" />{told(entry, queued)}</p>
-        )}
-      </div>
+      <UserBubble text={entry.text} note={told(entry, queued)}
+        look={entry.phase === 'refused' ? 'refused' : 'pending'} />
       {entry.phase === 'refused' && (
         <div class="card failure" role="alert">
           <Icon name="alert" />
@@ -36,6 +32,7 @@ export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boole
 }
 
 function told(entry: Outgoing, queued: boolean): string {
+  if (entry.phase === 'refused') return '';
   if (entry.phase === 'waiting') return 'Waiting for the connection…';
   if (entry.phase === 'sending') return 'Sending…';
   return queued ? 'Queued' : 'Sent';

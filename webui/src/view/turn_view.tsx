@@ -5,6 +5,7 @@ import { failureDetail, failureTitle } from './failures';
 import { Icon } from './icon';
 import { Markdown } from './markdown';
 import { ToolCard } from './tool_card';
+import { UserBubble } from './user_bubble';
 
 interface Props {
   turn: Turn;
@@ -17,22 +18,14 @@ interface Props {
 
 export const TurnView = memo(({ turn, waiting, working, onRetry }: Props) => (
   <article class="turn" data-status={turn.status}>
-    {turn.user && <UserBubble text={turn.user.text} note={waiting ? 'Queued' : ''} />}
+    {turn.user && <UserBubble text={turn.user.text} note={waiting ? 'Queued' : ''}
+      look={waiting ? 'pending' : ''} />}
     {turn.items.map((item) => <ItemView key={item.kind + item.id} item={item} turn={turn} />)}
     {working && !isWriting(turn) && <Working turn={turn} />}
     {isOver(turn) && turn.user && <TurnFoot turn={turn} onRetry={onRetry} />}
   </article>
 ));
 
-export function UserBubble({ text, note }: { text: string; note: string }) {
-  return (
-    <div class={note ? 'user pending' : 'user'}>
-      <h3 class="unseen">You said</h3>
-      <div class="bubble">{text}</div>
-      {note && <p class="note"><Icon name="clock" />{note}</p>}
-    </div>
-  );
-}
 
 function ItemView({ item, turn }: { item: Item; turn: Turn }) {
   switch (item.kind) {

@@ -1,0 +1,30 @@
+import { useState } from 'preact/hooks';
+import { Icon } from './icon';
+
+interface Props {
+  text: string;
+  note: string;
+  look: 'pending' | 'refused' | '';
+}
+
+/** Longer than this, a message is folded: what was pasted is not what was said. */
+const longChars = 1_600;
+const longLines = 18;
+
+export function UserBubble({ text, note, look }: Props) {
+  const [open, setOpen] = useState(false);
+  const long = text.length > longChars || text.split('\n', longLines + 1).length > longLines;
+  return (
+    <div class={`user ${look}`}>
+      <h3 class="unseen">You said</h3>
+      <div class={long && !open ? 'bubble folded' : 'bubble'}>{text}</div>
+      {long && (
+        <button type="button" class="quiet small" aria-expanded={open}
+          onClick={() => setOpen(!open)}>
+          {open ? 'Show less' : 'Show all'}
+        </button>
+      )}
+      {note && <p class="note" role="status"><Icon name="clock" />{note}</p>}
+    </div>
+  );
+}
