@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <string>
 #include <vector>
 
 namespace soma::bench {
@@ -37,7 +36,6 @@ struct options {
   std::filesystem::path start_data_dir;  // kept and used again; empty: made and removed
   std::vector<std::size_t> turn_sessions{1, 16, 64};
   std::size_t turns = 5;  // a session and round
-  std::string turn_message = "Tell me, in a few sentences, what an event log is good for.";
 
   void make_quick() {
     quick = true;
