@@ -23,6 +23,7 @@ export interface SessionInfo {
   title: string;
   created_at: string;
   updated_at: string;
+  last_event_id: string;
   /** A turn runs or waits. */
   busy: boolean;
 }

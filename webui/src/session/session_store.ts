@@ -1,8 +1,10 @@
 import { signal } from '@preact/signals';
 import { apiUrl, Problem, request } from '../api/http';
 import { LiveStream, type Connection } from '../api/live_stream';
-import { sessionEventTypes, type Envelope, type SessionAction } from '../api/types';
-import { fold } from './fold';
+import {
+  sessionEventTypes, type Envelope, type SessionAction, type SessionInfo,
+} from '../api/types';
+import { fold, seqOf } from './fold';
 import { emptySession } from './state';
 
 /**
@@ -16,6 +18,8 @@ export class SessionStore {
   readonly gone = signal(false);
 
   private latest = emptySession;
+  /** Until this seq is folded a long past is read, and drawing every step of it would be waste. */
+  private showFrom = Number.POSITIVE_INFINITY;
   private frame: number | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly stream: LiveStream;
@@ -28,6 +32,7 @@ export class SessionStore {
       onConnection: (state) => (this.connection.value = state),
       onRefused: () => this.exists(),
     });
+    void this.learnHead();
   }
 
   close(): void {
@@ -41,6 +46,16 @@ export class SessionStore {
     });
   }
 
+  private async learnHead(): Promise<void> {
+    const info = await this.read().catch(() => null);
+    this.showFrom = seqOf(info?.last_event_id);
+    this.show();
+  }
+
+  private read(): Promise<SessionInfo> {
+    return request<SessionInfo>(`sessions/${encodeURIComponent(this.id)}`);
+  }
+
   private streamUrl(): string {
     const after = this.latest.lastEventId ?? 'start';
     const query = new URLSearchParams({ after, compact: 'true' });
@@ -48,6 +63,7 @@ export class SessionStore {
   }
 
   private take(type: string, data: unknown): void {
+    if (type === 'stream.reset') this.showFrom = 0;
     this.latest = fold(this.latest, asEnvelope(type, data));
     if (this.latest.mustReload) {
       this.latest = emptySession;
@@ -62,6 +78,7 @@ export class SessionStore {
   }
 
   private show(): void {
+    if (this.latest.headSeq < this.showFrom) return;
     if (this.frame !== undefined || this.timer !== undefined) return;
     const now = () => {
       this.cancelShow();
@@ -81,7 +98,7 @@ export class SessionStore {
   /** EventSource does not say why it was refused; a plain request does. */
   private async exists(): Promise<boolean> {
     try {
-      await request(`sessions/${encodeURIComponent(this.id)}`);
+      await this.read();
       return true;
     } catch (error) {
       if (!(error instanceof Problem)) return true;

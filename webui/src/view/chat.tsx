@@ -15,7 +15,7 @@ import { OutgoingView } from './outgoing';
 import { Transcript } from './transcript';
 import { TurnView } from './turn_view';
 
-const turnsAtOnce = 80;
+const turnsAtOnce = 40;
 
 export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boolean }) {
   const store = current.value;
