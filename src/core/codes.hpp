@@ -46,5 +46,31 @@ inline constexpr std::string_view llm_rate_limited = "llm.rate_limited";
 inline constexpr std::string_view llm_context_exceeded = "llm.context_exceeded";
 inline constexpr std::string_view llm_bad_request = "llm.bad_request";
 inline constexpr std::string_view llm_provider_error = "llm.provider_error";
+inline constexpr std::string_view request_malformed = "request.malformed";
+inline constexpr std::string_view request_ambiguous_framing = "request.ambiguous_framing";
+inline constexpr std::string_view request_malformed_json = "request.malformed_json";
+inline constexpr std::string_view request_unknown_field = "request.unknown_field";
+inline constexpr std::string_view request_invalid_parameter = "request.invalid_parameter";
+inline constexpr std::string_view request_method_not_allowed = "request.method_not_allowed";
+inline constexpr std::string_view request_timeout = "request.timeout";
+inline constexpr std::string_view request_too_large = "request.too_large";
+inline constexpr std::string_view request_unsupported_media_type =
+    "request.unsupported_media_type";
+inline constexpr std::string_view request_invalid = "request.invalid";
+inline constexpr std::string_view request_header_too_large = "request.header_too_large";
+inline constexpr std::string_view route_not_found = "route.not_found";
+inline constexpr std::string_view auth_required = "auth.required";
+inline constexpr std::string_view auth_invalid = "auth.invalid";
+inline constexpr std::string_view auth_forbidden = "auth.forbidden";
+inline constexpr std::string_view ticket_invalid = "ticket.invalid";
+inline constexpr std::string_view origin_refused = "origin.refused";
+inline constexpr std::string_view host_refused = "host.refused";
+inline constexpr std::string_view key_not_found = "key.not_found";
+inline constexpr std::string_view secret_key_missing = "secret.key_missing";
+inline constexpr std::string_view quota_exceeded = "quota.exceeded";
+inline constexpr std::string_view server_starting = "server.starting";
+inline constexpr std::string_view tool_invalid_inputs = "tool.invalid_inputs";
+inline constexpr std::string_view tool_failed = "tool.failed";
+inline constexpr std::string_view tool_timeout = "tool.timeout";
 
 }  // namespace soma::codes

@@ -1,0 +1,53 @@
+// What one io thread owns: its context, its connections, and one timer that looks at the deadlines
+// of all of them, so that a request arms no timer of its own. Touched on its thread only, but for
+// the context. Private to server.cpp and connection.cpp.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
+#include <chrono>
+#include <string>
+
+#include "core/uuid.hpp"
+#include "http/server.hpp"
+
+namespace soma::http {
+
+using clock = std::chrono::steady_clock;
+
+struct watched_socket : boost::intrusive::list_base_hook<
+                            boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  explicit watched_socket(asio::ip::tcp::socket s) : socket(std::move(s)) {}
+  asio::ip::tcp::socket socket;
+  clock::time_point deadline = clock::time_point::max();
+  bool expired = false;  // the deadline passed and the pending operation was cancelled
+  bool idle = false;     // between two requests: a graceful stop may close it
+};
+
+struct io_shard {
+  io_shard(std::size_t i, const server_options& o, const router& r)
+      : index(i), options(o), routes(r), context(1), timer(context) {}
+
+  const std::size_t index;
+  const server_options& options;
+  const router& routes;
+  asio::io_context context;
+  asio::steady_timer timer;
+  boost::intrusive::list<watched_socket, boost::intrusive::constant_time_size<false>> sockets;
+  uuid_source ids{random_u64(), random_u64()};
+  std::string date;  // "Date: …\r\n", renewed by the timer
+  clock::time_point now = clock::now();
+  bool stopping = false;
+
+  void watch();  // starts the timer
+  void stop_idle();
+  void close_all();
+};
+
+// Serves one connection to its end. Runs on the shard's thread.
+asio::awaitable<void> serve_connection(io_shard& shard, asio::ip::tcp::socket socket,
+                                       connection_slot slot);
+
+}  // namespace soma::http

@@ -1,0 +1,33 @@
+// An `error` as an RFC 9457 answer. The one place where a stable code becomes an HTTP status
+// (schemas/codes.md). Pure functions; thread-safe.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "core/error.hpp"
+#include "http/request_context.hpp"
+#include "http/response.hpp"
+
+namespace soma::http {
+
+// 500 for a code that is not in the table: an error that was not meant for a client.
+int status_of(std::string_view code);
+
+// A member beside the standard ones; `json` is written as it is.
+struct problem_member {
+  std::string_view name;
+  std::string json;
+};
+
+// An unknown code becomes server.internal without its detail. 429 and 503 carry Retry-After, 429
+// RateLimit too, 401 WWW-Authenticate.
+response problem(const error& e, std::string_view request_id,
+                 const std::vector<problem_member>& members = {});
+
+inline response problem(const error& e, const request_context& ctx,
+                        const std::vector<problem_member>& members = {}) {
+  return problem(e, ctx.request_id, members);
+}
+
+}  // namespace soma::http
