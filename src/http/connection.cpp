@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <charconv>
+#include <cstring>
 #include <exception>
 
 #include "core/codes.hpp"
@@ -119,6 +120,7 @@ class connection final : public body_reader, public response_stream {
   asio::awaitable<bool> serve_one() {
     parser_.reset();
     ctx_.clear();
+    head_only_ = false;
     compact();
     head_scanner scanner;
     auto scanned = scanner.scan({buffer_.get(), end_});
@@ -294,6 +296,7 @@ class connection final : public body_reader, public response_stream {
   }
 
   asio::awaitable<bool> finish(response answer) {
+    if (head_only_) answer.takeover = nullptr;  // HEAD of a stream is its head
     if (answer.takeover && end_ > at_) {
       answer = problem({codes::request_malformed, "Input follows a request that opens a stream"},
                        ctx_);
