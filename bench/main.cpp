@@ -2,6 +2,7 @@
 // Exit code 0: measured and correct (targets may be missed); 1: not measured; 2: a check counted.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 #include "event_loop.hpp"
@@ -63,6 +64,15 @@ void run_one(const scenario& s, const options& o, report& r) {
   }
 }
 
+// Figures of a busy machine mislead: the reader shall see it.
+void note_load(report& r) {
+  double load = 0;
+  if (::getloadavg(&load, 1) != 1) return;
+  char text[64];
+  std::snprintf(text, sizeof text, "Load average of the machine before the run: %.1f", load);
+  r.add_note(text + std::string(load > 0.5 ? ", so it was not idle" : ""));
+}
+
 int run(int argc, char** argv) {
   options o;
   // Before the flags are read, so that a size given on the command line still counts.
@@ -91,6 +101,7 @@ int run(int argc, char** argv) {
     command += " " + (word.is_absolute() ? word.filename() : word).string();
   }
   report r;
+  note_load(r);
   for (const auto& s : scenarios) {
     if (app.got_subcommand("all") || app.got_subcommand(s.name)) run_one(s, o, r);
   }

@@ -26,8 +26,9 @@ struct options {
 
   std::vector<std::size_t> fanout_readers{1000, 5000};
   std::size_t publishers = 128;
-  std::size_t window = 128;           // events the publishers may be ahead of the average reader
-  double paced_deliveries_s = 20000;  // over all readers
+  std::size_t window = 128;  // events the publishers may be ahead of the average reader,
+  std::size_t window_deliveries = 320'000;  // and deliveries that may be due at once
+  double paced_deliveries_s = 20000;        // over all readers
   std::size_t parked_readers = 8000;
   std::size_t append_connections = 64;
   std::size_t replay_events = 10000;

@@ -1,8 +1,11 @@
 // Many live readers of one session. Two loads a round:
-//  saturated: publishers run `window` events ahead of the average reader, no further, so every
-//             system is driven as hard as it can deliver and no queue grows without bound;
+//  saturated: publishers run `window` events ahead of the average reader, no further (fewer with
+//             very many readers), so every system is driven as hard as it can deliver and no queue
+//             grows without bound;
 //  paced:     the same modest rate for every system, where latency says something. Its stamp is
 //             the time an event was due, so a stalled system cannot hide the events it delayed.
+#include <algorithm>
+
 #include "clock.hpp"
 #include "request_load.hpp"
 #include "scenarios/scenarios.hpp"
@@ -24,6 +27,7 @@ class fanout_round {
             [this](std::size_t, std::int64_t now, std::string& out) { return next(now, out); },
             [this](std::size_t, const reply& r) { acked_ += r.ok; }) {
     crowd_.group().on_event = [this](sse_reader&, const sse_frame& frame) { sample(frame); };
+    window_ = std::max<std::size_t>(1, std::min(o.window, o.window_deliveries / readers));
     crowd_.open(readers, 60 * ns_per_s);
   }
 
@@ -92,7 +96,7 @@ class fanout_round {
     if (interval_ns_ > 0) {
       if (due_ns_ > now) return request_load::nothing;
       stamp = std::exchange(due_ns_, due_ns_ + interval_ns_);
-    } else if (sent_ * crowd_.size() >= delivered() + o_.window * crowd_.size()) {
+    } else if (sent_ * crowd_.size() >= delivered() + window_ * crowd_.size()) {
       return request_load::nothing;
     }
     ++sent_;
@@ -117,6 +121,7 @@ class fanout_round {
   event_loop loop_;
   std::string channel_;
   sse_crowd crowd_;
+  std::uint64_t window_ = 1;
   std::uint64_t sent_ = 0, acked_ = 0, seen_ = 0;
   std::uint64_t sample_mask_ = 0;
   std::int64_t interval_ns_ = 0;  // 0: saturate
