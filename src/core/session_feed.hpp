@@ -180,4 +180,9 @@ class feed_registry {
   std::unordered_map<session_key, slot> feeds_;
 };
 
+// The feed of a tenant's own stream; no session has that id.
+inline session_key tenant_feed_key(tenant_id tenant) {
+  return {std::move(tenant), session_id{"@me"}};
+}
+
 }  // namespace soma

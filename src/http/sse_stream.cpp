@@ -56,8 +56,8 @@ std::uint64_t seq_at(const std::string& bytes, std::size_t offset) {
 }  // namespace
 
 sse_stream::sse_stream(stream_hub& hub, hub_feed& feed, boost::asio::ip::tcp::socket socket,
-                       const stream_request& request)
-    : hub_(hub), feed_(feed), socket_(std::move(socket)), cursor_(request.start.cursor),
+                       const stream_request& request, connection_slot slot)
+    : hub_(hub), feed_(feed), connection_(std::move(slot)), socket_(std::move(socket)), cursor_(request.start.cursor),
       types_(request.types), compact_(request.compact), ephemeral_(request.ephemeral) {}
 
 void sse_stream::start(std::string preface) {
@@ -209,6 +209,7 @@ bool sse_stream::send_rest() {
     written_at_ms_ = hub_.now_ms();
   }
   if (rest_is_chunk_) hub_.release(rest_->size());
+  rest_is_chunk_ = false;
   rest_.reset();
   return true;
 }

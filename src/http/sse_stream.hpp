@@ -15,6 +15,7 @@
 #include <span>
 
 #include "core/session_feed.hpp"
+#include "http/connection_slot.hpp"
 #include "http/reader_pool.hpp"
 #include "http/stream_plan.hpp"
 
@@ -39,7 +40,7 @@ struct stream_request {
 class sse_stream : public std::enable_shared_from_this<sse_stream> {
  public:
   sse_stream(stream_hub& hub, hub_feed& feed, boost::asio::ip::tcp::socket socket,
-             const stream_request& request);
+             const stream_request& request, connection_slot slot);
 
   // `preface` goes out first: head, retry, and what the start needs.
   void start(std::string preface);
@@ -75,6 +76,7 @@ class sse_stream : public std::enable_shared_from_this<sse_stream> {
 
   stream_hub& hub_;
   hub_feed& feed_;
+  connection_slot connection_;  // one of the server's bounded number, while the socket lives
   boost::asio::ip::tcp::socket socket_;
   std::uint64_t cursor_;
   shared_bytes rest_;  // being sent, from rest_offset_ on

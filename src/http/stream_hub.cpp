@@ -42,10 +42,12 @@ stream_hub::stream_hub(boost::asio::io_context& io, unsigned thread, feed_regist
 
 stream_hub::~stream_hub() { registry_.wakers().set_waker(thread_, nullptr); }
 
-void stream_hub::open(boost::asio::ip::tcp::socket socket, const stream_request& request) {
+void stream_hub::open(boost::asio::ip::tcp::socket socket, const stream_request& request,
+                      connection_slot slot) {
   prepare(socket, options_.stall_ms);
   hub_feed& entry = join(request);
-  auto stream = std::make_shared<sse_stream>(*this, entry, std::move(socket), request);
+  auto stream = std::make_shared<sse_stream>(*this, entry, std::move(socket), request,
+                                             std::move(slot));
   stream->slot = entry.streams.size();
   entry.streams.push_back(stream);
   ++counters_.open;

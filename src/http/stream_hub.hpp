@@ -60,7 +60,8 @@ class stream_hub {
   stream_hub& operator=(const stream_hub&) = delete;
 
   // Takes the connection over; its request is read and answered by nobody else.
-  void open(boost::asio::ip::tcp::socket socket, const stream_request& request);
+  void open(boost::asio::ip::tcp::socket socket, const stream_request& request,
+            connection_slot slot = {});
 
   // Streams send what is durable and end; `done` is called when none is left. What then still hangs
   // is for close_all().
