@@ -16,7 +16,9 @@ namespace json = boost::json;
 constexpr std::size_t call_bytes_max = 4 * 1024 * 1024;
 constexpr std::size_t calls_max = 128;
 
-std::string_view view(const json::string& text) { return {text.data(), text.size()}; }
+std::string_view view(const json::string& text) {
+  return {text.data(), text.size()};
+}
 
 std::string_view string_member(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
@@ -153,7 +155,8 @@ chat_stream::growing_call& chat_stream::call_for(std::int64_t index, std::string
 bool chat_stream::room_for(std::size_t bytes) {
   call_bytes_ += bytes;
   if (call_bytes_ <= call_bytes_max && calls_.size() <= calls_max) return true;
-  fail({std::string(codes::llm_bad_stream), "the model's tool calls are longer than allowed", false});
+  fail({std::string(codes::llm_bad_stream), "the model's tool calls are longer than allowed",
+        false});
   return false;
 }
 
@@ -207,8 +210,8 @@ stream_end chat_stream::finish() {
   }
   give_held_back();
   for (auto& call : calls_)
-    end.tool_calls.push_back({{}, std::move(call.id), std::move(call.name),
-                              safe_inputs(call.arguments)});
+    end.tool_calls.push_back(
+        {{}, std::move(call.id), std::move(call.name), safe_inputs(call.arguments)});
   if (finish_reason_.empty() && !spoke_) {
     end.error = failure{std::string(codes::llm_bad_stream), "the provider's answer is empty", true};
     return end;

@@ -2,8 +2,8 @@
 // owned by one stream.
 //
 // Format: https://platform.openai.com/docs/api-reference/chat-streaming, with the deviations seen
-// in vLLM, llama.cpp, Ollama and LiteLLM: `reasoning` beside `reasoning_content`, tool calls without
-// index or with a repeated one, arguments as an object, errors inside the stream.
+// in vLLM, llama.cpp, Ollama and LiteLLM: `reasoning` beside `reasoning_content`, tool calls
+// without index or with a repeated one, arguments as an object, errors inside the stream.
 #pragma once
 
 #include <boost/json/fwd.hpp>

@@ -34,8 +34,9 @@ class connection {
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  // Resolves, connects and, for https, shakes hands: SNI, chain and host name are checked by `tls`'s
-  // verify mode. Ends when `close` is called, except that a name lookup ends in its own time.
+  // Resolves, connects and, for https, shakes hands: SNI, chain and host name are checked by
+  // `tls`'s verify mode. Ends when `close` is called, except that a name lookup ends in its own
+  // time.
   boost::asio::awaitable<open_result> open(const url_parts& url, boost::asio::ssl::context& tls);
 
   boost::asio::awaitable<io_result> write(std::string_view bytes);

@@ -288,7 +288,9 @@ void openai_stream::expect(phase next, std::uint32_t within_ms) {
   if (!watching_ || due_ < armed_) watch();
 }
 
-void openai_stream::unhurry() { due_ = clock::time_point::max(); }
+void openai_stream::unhurry() {
+  due_ = clock::time_point::max();
+}
 
 // Deadlines mostly move on: the timer is left to fire and looks again, rather than set anew.
 void openai_stream::watch() {

@@ -21,7 +21,9 @@ constexpr std::size_t shown_bytes_max = 200;
 constexpr std::size_t echo_bytes = 12;
 constexpr std::size_t short_echo_bytes = 4;
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != text.npos;
+}
 
 bool echoes(std::string_view shown, std::string_view sent) {
   if (sent.size() < short_echo_bytes) return false;
@@ -49,8 +51,9 @@ bool speaks_of_context(std::string_view message, std::string_view code) {
   for (char& c : lower)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   constexpr std::array<std::string_view, 8> wordings{
-      "context_length_exceeded", "context length", "context window", "maximum context",
-      "context size",            "too many tokens", "prompt is too long", "exceed_context_size"};
+      "context_length_exceeded", "context length",     "context window",
+      "maximum context",         "context size",       "too many tokens",
+      "prompt is too long",      "exceed_context_size"};
   return std::any_of(wordings.begin(), wordings.end(),
                      [&](std::string_view w) { return contains(lower, w); });
 }
@@ -148,11 +151,12 @@ stream_end refused(const refusal& what, const call& asked) {
   const auto body = read_body(what.body);
   const auto meant = meaning_of(what.status, speaks_of_context(body.message, body.code));
   // Refusals of a key like to repeat parts of it.
-  const auto shown = meant.code == codes::llm_auth ? std::string() : presentable(body.message, asked);
+  const auto shown =
+      meant.code == codes::llm_auth ? std::string() : presentable(body.message, asked);
   stream_end end;
   end.error = failure{std::string(meant.code), with_status(what.status, shown), meant.retryable};
-  end.prefix_refused =
-      !asked.prefix.empty() && meant.code == codes::llm_bad_request && what.status != 404;
+  end.prefix_refused = !asked.prefix.empty() && meant.code == codes::llm_bad_request &&
+                       what.status >= 400 && what.status != 404;
   const auto ms = whole_number<std::uint32_t>(what.retry_after_ms);
   end.retry_after_ms = ms ? *ms : parse_retry_after_ms(what.retry_after, what.now_ms);
   return end;

@@ -74,8 +74,10 @@ bool response_reader::feed(std::string_view bytes) {
     const auto taken = parser_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), ec);
     bytes.remove_prefix(taken);
     if (ec && ec != http::error::need_more) return false;
-    if (parser_->is_done() && parser_->status < 200) parser_ = std::make_unique<parser>(body_);
-    else if (taken == 0 || ec == http::error::need_more) break;
+    if (parser_->is_done() && parser_->status < 200)
+      parser_ = std::make_unique<parser>(body_);
+    else if (taken == 0 || ec == http::error::need_more)
+      break;
   }
   unread_ = bytes;
   return unread_.size() <= header_bytes_max;
@@ -89,10 +91,18 @@ bool response_reader::end_of_connection() {
   return !ec && parser_->is_done();
 }
 
-bool response_reader::has_header() const { return parser_->is_header_done(); }
-bool response_reader::done() const { return parser_->is_done(); }
-bool response_reader::keep_alive() const { return parser_->keep_alive(); }
-unsigned response_reader::status() const { return parser_->status; }
+bool response_reader::has_header() const {
+  return parser_->is_header_done();
+}
+bool response_reader::done() const {
+  return parser_->is_done();
+}
+bool response_reader::keep_alive() const {
+  return parser_->keep_alive();
+}
+unsigned response_reader::status() const {
+  return parser_->status;
+}
 
 std::string response_reader::header(std::string_view name) const {
   const auto found = parser_->fields.find(lower(name));

@@ -1,5 +1,6 @@
-// Reads one HTTP/1.1 response out of bytes, without a socket: Beast's parser behind our own face, so
-// that Beast is compiled in one file. Interim (1xx) responses are passed over. Owned by one stream.
+// Reads one HTTP/1.1 response out of bytes, without a socket: Beast's parser behind our own face,
+// so that Beast is compiled in one file. Interim (1xx) responses are passed over. Owned by one
+// stream.
 #pragma once
 
 #include <functional>

@@ -11,8 +11,12 @@ namespace {
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD";
 
-bool high(std::uint32_t unit) { return unit >= 0xD800 && unit <= 0xDBFF; }
-bool low(std::uint32_t unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
+bool high(std::uint32_t unit) {
+  return unit >= 0xD800 && unit <= 0xDBFF;
+}
+bool low(std::uint32_t unit) {
+  return unit >= 0xDC00 && unit <= 0xDFFF;
+}
 
 void append_three_bytes(std::string& out, std::uint32_t unit) {
   out += static_cast<char>(0xE0 | (unit >> 12));
@@ -39,8 +43,8 @@ std::uint32_t surrogate(std::string_view text) {
 // Whether more bytes could make a surrogate, or a low one after a high one, of this.
 bool could_be_surrogate(std::string_view text) {
   if (text.size() >= 3) return false;
-  return text.empty() || (text[0] == '\xED' &&
-                          (text.size() == 1 || static_cast<unsigned char>(text[1]) >= 0xA0));
+  return text.empty() ||
+         (text[0] == '\xED' && (text.size() == 1 || static_cast<unsigned char>(text[1]) >= 0xA0));
 }
 
 std::optional<std::uint32_t> escape_at(std::string_view json, std::size_t at) {

@@ -14,8 +14,8 @@ namespace {
 constexpr std::size_t quote_bytes_max = 160;
 
 constexpr std::array<std::string_view, 16> vocabulary{
-    "every", "event", "is",   "kept",  "in",    "order", "and",    "nothing",
-    "is",    "said",  "twice", "while", "the",   "log",   "grows", "on"};
+    "every", "event", "is",    "kept",  "in",  "order", "and",   "nothing",
+    "is",    "said",  "twice", "while", "the", "log",   "grows", "on"};
 
 std::string words(std::uint32_t count) {
   std::string out;
@@ -31,8 +31,8 @@ std::string one_line(std::string_view text) {
                                      ? utf8_complete_prefix(text.substr(0, quote_bytes_max))
                                      : text.size()));
   std::replace_if(
-      out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t' || c == '`'; },
-      ' ');
+      out.begin(), out.end(),
+      [](char c) { return c == '\n' || c == '\r' || c == '\t' || c == '`'; }, ' ');
   if (out.size() < text.size()) out += " …";
   const auto first = out.find_first_not_of(' ');
   if (first == out.npos) return {};
@@ -56,7 +56,8 @@ std::size_t last_user(const conversation& asked) {
   return asked.messages.size();
 }
 
-// "17 * 23" out of "what is 17 * 23?": the longest run of arithmetic with an operator between digits.
+// "17 * 23" out of "what is 17 * 23?": the longest run of arithmetic with an operator between
+// digits.
 std::optional<std::string> find_arithmetic(std::string_view text) {
   std::string_view best;
   for (std::size_t i = 0; i < text.size();) {
@@ -129,8 +130,7 @@ std::string tool_results(const conversation& asked, std::size_t user) {
 }
 
 std::string default_text(const conversation& asked, std::size_t user) {
-  const std::string said =
-      user < asked.messages.size() ? asked.messages[user].text : std::string();
+  const std::string said = user < asked.messages.size() ? asked.messages[user].text : std::string();
   std::string out =
       "This is the **rehearsal server**, not a language model: it only shows that everything "
       "around a model works.\n\nWhat it understood of your message:\n\n";
@@ -152,7 +152,9 @@ std::string text_for(const conversation& asked, std::size_t user, bool calling) 
   return default_text(asked, user);
 }
 
-std::uint64_t tokens(std::string_view text) { return (text.size() + 3) / 4; }
+std::uint64_t tokens(std::string_view text) {
+  return (text.size() + 3) / 4;
+}
 
 }  // namespace
 
@@ -163,7 +165,9 @@ answer make_answer(const conversation& asked) {
   out.thinking = words(asked.how.thinking_words);
   out.text = text_for(asked, user, !out.calls.empty());
   if (asked.how.unicode)
-    out.text += " 😀👩‍👩‍👧 漢字かな e\xCC\x81 ñ Ω العربية 𝄞 \xF0\x9F\x87\xAA\xF0\x9F\x87\xB8 end";
+    out.text +=
+        " 😀👩‍👩‍👧 漢字かな e\xCC\x81 ñ Ω العربية 𝄞 \xF0\x9F\x87\xAA\xF0\x9F\x87\xB8 "
+        "end";
   for (const auto& m : asked.messages) out.prompt_tokens += tokens(m.text) + 4;
   out.completion_tokens = tokens(out.thinking) + tokens(out.text);
   if (asked.how.usage) std::tie(out.prompt_tokens, out.completion_tokens) = *asked.how.usage;

@@ -1,5 +1,5 @@
-// What the rehearsal server says: a deterministic function of the conversation before any prefix, so
-// that a continued answer is the same text as one given in one piece. Pure.
+// What the rehearsal server says: a deterministic function of the conversation before any prefix,
+// so that a continued answer is the same text as one given in one piece. Pure.
 #pragma once
 
 #include <string>

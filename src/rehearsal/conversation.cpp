@@ -10,7 +10,9 @@ namespace {
 
 namespace json = boost::json;
 
-error bad(std::string detail) { return error(codes::llm_bad_request, std::move(detail)); }
+error bad(std::string detail) {
+  return error(codes::llm_bad_request, std::move(detail));
+}
 
 std::string text_of(const json::value& content) {
   if (const auto* text = content.if_string()) return std::string(*text);

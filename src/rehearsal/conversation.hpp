@@ -1,5 +1,5 @@
-// What a chat completions request says, as far as the rehearsal server looks at it, and the script a
-// test may write into the last user message. Pure.
+// What a chat completions request says, as far as the rehearsal server looks at it, and the script
+// a test may write into the last user message. Pure.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct script {
   std::optional<std::string> text;
   bool unicode = false;
   fault_kind fault = fault_kind::none;
-  std::uint64_t fault_at = 0;            // bytes of text sent in this attempt
+  std::uint64_t fault_at = 0;                // bytes of text sent in this attempt
   std::optional<std::uint32_t> fault_times;  // only the first so many attempts fail
   std::uint32_t status = 0, retry_after_s = 0;
   bool hang_before = false, refuse_prefix = false;

@@ -18,8 +18,8 @@ using asio::ip::tcp;
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 // One answer on its way out. Every step returns false when the stream is over: the client is gone,
-// or the fault has struck. What goes out stands in `out_` first: g++ 12 destroys a string made inside
-// a co_await twice.
+// or the fault has struck. What goes out stands in `out_` first: g++ 12 destroys a string made
+// inside a co_await twice.
 class exchange {
  public:
   exchange(tcp::socket& socket, const conversation& asked, bool failing, bool keep_alive)
@@ -50,7 +50,7 @@ class exchange {
     out_ = "data: [DONE]\n\n";
     if (!co_await send()) co_return false;
     const bool written = co_await write(last_chunk);
-    co_return written && keep_alive_;
+    co_return written&& keep_alive_;
   }
 
   asio::awaitable<bool> whole() {
@@ -59,7 +59,7 @@ class exchange {
     const auto body = chunks_.completion(said_, rest_after(said_.text, asked_.prefix));
     out_ = response(200, body, keep_alive_);
     const bool written = co_await write(out_);
-    co_return written && keep_alive_;
+    co_return written&& keep_alive_;
   }
 
   asio::awaitable<bool> hang() {
@@ -117,8 +117,8 @@ class exchange {
       while (!rest.empty()) {
         co_await pace();
         const auto bytes = std::max<std::size_t>(asked_.how.chunk_bytes, 12);
-        const auto piece = next_piece(rest, asked_.how.chunk_bytes == 0 ? bytes
-                                                                        : asked_.how.chunk_bytes);
+        const auto piece =
+            next_piece(rest, asked_.how.chunk_bytes == 0 ? bytes : asked_.how.chunk_bytes);
         out_ = chunks_.call_arguments(i, piece);
         if (!co_await send()) co_return false;
       }

@@ -20,7 +20,8 @@ int hex_digit(char c) {
 std::string percent_decode(std::string_view in) {
   std::string out;
   for (std::size_t i = 0; i < in.size(); ++i) {
-    if (in[i] == '%' && i + 2 < in.size() && hex_digit(in[i + 1]) >= 0 && hex_digit(in[i + 2]) >= 0) {
+    if (in[i] == '%' && i + 2 < in.size() && hex_digit(in[i + 1]) >= 0 &&
+        hex_digit(in[i + 2]) >= 0) {
       out += static_cast<char>(hex_digit(in[i + 1]) * 16 + hex_digit(in[i + 2]));
       i += 2;
     } else {
@@ -48,8 +49,11 @@ bool flag(std::string_view text, bool& out) {
 
 bool fault_name(std::string_view text, fault_kind& out) {
   static const std::map<std::string_view, fault_kind> names{
-      {"cut", fault_kind::cut},   {"reset", fault_kind::reset}, {"rubbish", fault_kind::rubbish},
-      {"hang", fault_kind::hang}, {"error_event", fault_kind::error_event}};
+      {"cut", fault_kind::cut},
+      {"reset", fault_kind::reset},
+      {"rubbish", fault_kind::rubbish},
+      {"hang", fault_kind::hang},
+      {"error_event", fault_kind::error_event}};
   const auto found = names.find(text);
   if (found == names.end()) return false;
   out = found->second;
@@ -98,8 +102,7 @@ bool set(script& s, numbered_calls& calls, std::string_view key, std::string val
     s.text = std::move(value);
     return true;
   }
-  if (key.starts_with("tool") || key.starts_with("inputs"))
-    return calls.set(key, std::move(value));
+  if (key.starts_with("tool") || key.starts_with("inputs")) return calls.set(key, std::move(value));
   return false;
 }
 

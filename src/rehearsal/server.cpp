@@ -100,13 +100,20 @@ result<std::unique_ptr<server>> server::open(const server_options& options) {
   if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
   if (!ec) acceptor.bind(endpoint, ec);
   if (!ec) acceptor.listen(4096, ec);
-  if (ec) return error(codes::llm_unreachable, "cannot listen on " + options.host + ": " + ec.message());
+  if (ec)
+    return error(codes::llm_unreachable, "cannot listen on " + options.host + ": " + ec.message());
   asio::co_spawn(state->io, state->accept(), asio::detached);
   return std::unique_ptr<server>(new server(std::move(state)));
 }
 
-std::uint16_t server::port() const { return impl_->acceptor.local_endpoint().port(); }
-void server::run() { impl_->io.run(); }
-void server::stop() { impl_->io.stop(); }
+std::uint16_t server::port() const {
+  return impl_->acceptor.local_endpoint().port();
+}
+void server::run() {
+  impl_->io.run();
+}
+void server::stop() {
+  impl_->io.stop();
+}
 
 }  // namespace soma::rehearsal

@@ -2,7 +2,8 @@
 // says in every answer that it is not a model.
 //
 // Threads: `run` serves all connections on the calling thread until `stop`, which may be called
-// from any thread. Nothing is kept on disk; the only state is how often a scripted fault has struck.
+// from any thread. Nothing is kept on disk; the only state is how often a scripted fault has
+// struck.
 #pragma once
 
 #include <cstdint>

@@ -23,7 +23,9 @@ std::string_view reason_phrase(unsigned status) {
   }
 }
 
-std::string event(std::string_view json) { return "data: " + std::string(json) + "\n\n"; }
+std::string event(std::string_view json) {
+  return "data: " + std::string(json) + "\n\n";
+}
 
 std::string quoted_member(std::string_view name, std::string_view value) {
   std::string out;
@@ -119,7 +121,9 @@ std::string chunk_writer::delta(std::string_view delta_json, std::string_view fi
   return event(out);
 }
 
-std::string chunk_writer::role() const { return delta(R"({"role":"assistant","content":""})"); }
+std::string chunk_writer::role() const {
+  return delta(R"({"role":"assistant","content":""})");
+}
 
 std::string chunk_writer::text(std::string_view piece) const {
   return delta(quoted_member("content", piece));
@@ -148,7 +152,9 @@ std::string chunk_writer::call_arguments(std::size_t index, std::string_view pie
   return delta(out);
 }
 
-std::string chunk_writer::finish(std::string_view reason) const { return delta("{}", reason); }
+std::string chunk_writer::finish(std::string_view reason) const {
+  return delta("{}", reason);
+}
 
 std::string chunk_writer::usage(const answer& said) const {
   std::string tail;
