@@ -35,6 +35,11 @@ export class SessionStore {
     void this.learnHead();
   }
 
+  /** Nothing of it was ever seen. */
+  get isEmpty(): boolean {
+    return this.latest.headSeq === 0;
+  }
+
   close(): void {
     this.stream.close();
     this.cancelShow();

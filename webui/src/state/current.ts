@@ -2,7 +2,7 @@ import { computed, effect, signal } from '@preact/signals';
 import { outbox, discard } from '../session/outbox';
 import { SessionStore } from '../session/session_store';
 import { account } from './account';
-import { selected } from './route';
+import { remembered, select, selected } from './route';
 import * as sessionList from './session_list';
 
 /** The session that is shown; null is a new chat. */
@@ -24,6 +24,11 @@ export function startStreams(): void {
     open?.close();
     open = id === null ? null : new SessionStore(id);
     current.value = open;
+  });
+
+  effect(() => {
+    const store = current.value;
+    if (store?.id === remembered && store.gone.value && store.isEmpty) select(null);
   });
 
   // A message that was accepted is shown from the outbox until its event came.

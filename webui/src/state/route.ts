@@ -8,6 +8,9 @@ const stored = 'soma.session';
 
 export const selected = signal<string | null>(fromHash() ?? localStorage.getItem(stored));
 
+/** What nobody asked for in this visit, so that nobody need be told when it is gone. */
+export const remembered = fromHash() === null ? selected.value : null;
+
 export function hrefOf(sessionId: string | null): string {
   return sessionId === null ? '#new' : `#s=${encodeURIComponent(sessionId)}`;
 }

@@ -108,7 +108,7 @@ function Header({ store, state, onMenu, menuOpen }: HeaderProps) {
       <h1 title={title}>{title}</h1>
       <ConnectionChip state={shown} />
       {store && !store.gone.value && state.turns.length > 0 && (
-        <button type="button" class="quiet" aria-pressed={state.paused}
+        <button type="button" class="quiet"
           title={state.paused ? 'Resume' : 'Pause: finish this step, start no other'}
           aria-label={state.paused ? 'Resume the session' : 'Pause the session'}
           onClick={() => act(store, state.paused ? 'resume' : 'pause')}>

@@ -1,5 +1,6 @@
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { SessionInfo } from '../api/types';
+import { clearOutbox } from '../session/outbox';
 import { account, signOut } from '../state/account';
 import { hrefOf, select, selected } from '../state/route';
 import * as list from '../state/session_list';
@@ -101,24 +102,26 @@ function Row({ session, onPick, onRename, onDelete }: RowProps) {
 
 function RenameField({ session, onDone }: { session: SessionInfo; onDone: () => void }) {
   const [title, setTitle] = useState(session.title);
-  let cancelled = false;
-  const save = () => {
+  const done = useRef(false);
+  // Leaving the field saves as Enter does, and either makes it go away, which is leaving it again.
+  const finish = (save: boolean) => {
+    if (done.current) return;
+    done.current = true;
     const words = title.trim();
-    if (!cancelled && words !== '' && words !== session.title) {
+    if (save && words !== '' && words !== session.title) {
       void attempt(() => list.rename(session.session_id, words));
     }
     onDone();
   };
   return (
-    <form class="row renaming" onSubmit={(event) => { event.preventDefault(); save(); }}>
+    <form class="row renaming" onSubmit={(event) => { event.preventDefault(); finish(true); }}>
       <input value={title} aria-label="Name of the chat" maxLength={200}
         ref={(input) => { if (input && document.activeElement !== input) input.select(); }}
-        onInput={(event) => setTitle(event.currentTarget.value)} onBlur={save}
+        onInput={(event) => setTitle(event.currentTarget.value)} onBlur={() => finish(true)}
         onKeyDown={(event) => {
           if (event.key !== 'Escape') return;
           event.stopPropagation();
-          cancelled = true;
-          onDone();
+          finish(false);
         }} />
     </form>
   );
@@ -130,12 +133,19 @@ function Foot() {
   return (
     <div class="side-foot">
       <span class="who" title={`${who.user_id} in ${who.tenant_id}`}>{who.user_id}</span>
-      <button type="button" class="quiet" onClick={() => attempt(signOut)} aria-label="Sign out"
+      <button type="button" class="quiet" onClick={() => attempt(leave)} aria-label="Sign out"
         title="Sign out">
         <Icon name="leave" />
       </button>
     </div>
   );
+}
+
+/** What was written here is not for whoever signs in next. */
+async function leave(): Promise<void> {
+  await signOut();
+  clearOutbox();
+  select(null);
 }
 
 function nameOf(session: SessionInfo): string {
