@@ -27,10 +27,11 @@ void event_writer_state::publish(const storage::append_op& op) {
   }
   if (op.remove) node->feeds.finish(op.key, feed_end::deleted);
   if (!node->on_session_changed) return;
+  const event_id last{node->log.epoch(), op.expected_seq + op.events.size()};
   if (op.remove)
-    node->on_session_changed(op.key, nullptr);
+    node->on_session_changed(op.key, nullptr, last);
   else if (op.info)
-    node->on_session_changed(op.key, &*op.info);
+    node->on_session_changed(op.key, &*op.info, last);
 }
 
 void event_writer_state::commit() {

@@ -55,8 +55,9 @@ struct node_services {
   tools::tool_runner& tools;
   actor_limits limits;
   runtime_probe& probe;
-  // A session's list entry changed or went (null head); called on the writer's thread.
-  std::function<void(const session_key&, const storage::session_info*)> on_session_changed;
+  // A session's list entry changed, or went (null); called on the writer's thread.
+  std::function<void(const session_key&, const storage::session_info*, event_id last)>
+      on_session_changed;
   // Tests only: called with every input a session takes; may throw.
   std::function<void(const session_key&, const session_input&)> before_step;
 

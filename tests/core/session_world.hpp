@@ -28,6 +28,7 @@ class session_world {
 
   std::uint64_t crashes() const { return crashes_; }
   std::uint64_t events() const { return log_.size(); }
+  const std::vector<std::string>& log() const { return log_; }  // encoded
 
  private:
   struct append {  // handed to storage, not yet synced

@@ -1,0 +1,235 @@
+// `soma chat`: a terminal client over the public API alone. Ctrl-C stops the answer, a second one or
+// Ctrl-D at the prompt ends the program. A lost connection is taken up again at the last event.
+#include <curl/curl.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <thread>
+
+#include "commands.hpp"
+#include "core/event.hpp"
+#include "core/uuid.hpp"
+
+namespace soma {
+namespace {
+
+constexpr long connect_timeout_s = 10, answer_timeout_s = 60;
+constexpr int reconnects_max = 60;  // one a second: as long as a restart may take
+
+volatile std::sig_atomic_t interrupted = 0;
+void on_interrupt(int) { interrupted = 1; }
+
+struct curl_deleter {
+  void operator()(CURL* c) const { curl_easy_cleanup(c); }
+};
+struct slist_deleter {
+  void operator()(curl_slist* l) const { curl_slist_free_all(l); }
+};
+
+struct answer {
+  long status = 0;  // 0: no answer at all
+  std::string body;
+};
+
+// One request at a time to one server.
+class http_client {
+ public:
+  http_client(std::string base, std::string key) : base_(std::move(base)), key_(std::move(key)) {}
+
+  answer post(const std::string& path, const std::string& json, const std::string& idempotency_key) {
+    answer got;
+    const auto c = request(path, {"Content-Type: application/json",
+                                  "Idempotency-Key: " + idempotency_key});
+    curl_easy_setopt(c.first.get(), CURLOPT_POSTFIELDS, json.c_str());
+    curl_easy_setopt(c.first.get(), CURLOPT_TIMEOUT, answer_timeout_s);
+    curl_easy_setopt(c.first.get(), CURLOPT_WRITEDATA, &got.body);
+    curl_easy_setopt(c.first.get(), CURLOPT_WRITEFUNCTION, &append);
+    if (curl_easy_perform(c.first.get()) == CURLE_OK)
+      curl_easy_getinfo(c.first.get(), CURLINFO_RESPONSE_CODE, &got.status);
+    return got;
+  }
+
+  // Gives the stream's bytes to `reader` until it says stop or the connection ends.
+  template <class Reader>
+  void stream(const std::string& path, Reader& reader) {
+    const auto c = request(path, {"Accept: text/event-stream"});
+    curl_easy_setopt(c.first.get(), CURLOPT_WRITEDATA, &reader);
+    curl_easy_setopt(c.first.get(), CURLOPT_WRITEFUNCTION,
+                     +[](char* data, std::size_t, std::size_t n, void* to) -> std::size_t {
+                       return static_cast<Reader*>(to)->take({data, n}) ? n : 0;
+                     });
+    curl_easy_setopt(c.first.get(), CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(c.first.get(), CURLOPT_XFERINFODATA, &reader);
+    curl_easy_setopt(c.first.get(), CURLOPT_XFERINFOFUNCTION,
+                     +[](void* to, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+                       static_cast<Reader*>(to)->between();
+                       return 0;
+                     });
+    curl_easy_perform(c.first.get());
+  }
+
+ private:
+  using handle = std::pair<std::unique_ptr<CURL, curl_deleter>,
+                           std::unique_ptr<curl_slist, slist_deleter>>;
+
+  static std::size_t append(char* data, std::size_t, std::size_t n, void* to) {
+    static_cast<std::string*>(to)->append(data, n);
+    return n;
+  }
+
+  handle request(const std::string& path, const std::vector<std::string>& headers) {
+    handle h(curl_easy_init(), nullptr);
+    curl_slist* list = nullptr;
+    for (const auto& line : headers) list = curl_slist_append(list, line.c_str());
+    list = curl_slist_append(list, ("Authorization: Bearer " + key_).c_str());
+    h.second.reset(list);
+    curl_easy_setopt(h.first.get(), CURLOPT_URL, (base_ + path).c_str());
+    curl_easy_setopt(h.first.get(), CURLOPT_HTTPHEADER, list);
+    curl_easy_setopt(h.first.get(), CURLOPT_CONNECTTIMEOUT, connect_timeout_s);
+    curl_easy_setopt(h.first.get(), CURLOPT_NOSIGNAL, 1L);
+    return h;
+  }
+
+  std::string base_, key_;
+};
+
+std::string text_of(const std::string& json, std::string_view name) {
+  boost::system::error_code ec;
+  const auto value = boost::json::parse(json, ec);
+  if (ec || !value.is_object()) return {};
+  const auto* member = value.as_object().if_contains(name);
+  return member && member->is_string() ? std::string(member->as_string()) : std::string();
+}
+
+// Prints one turn as it streams in.
+class turn_printer {
+ public:
+  turn_printer(http_client& client, std::string session, std::string turn, std::string after)
+      : client_(client), session_(std::move(session)), turn_(std::move(turn)),
+        last_id_(std::move(after)) {}
+
+  const std::string& last_id() const { return last_id_; }
+  bool done() const { return done_; }
+
+  bool take(std::string_view bytes) {
+    buffer_ += bytes;
+    for (std::size_t end; (end = buffer_.find("\n\n")) != std::string::npos;
+         buffer_.erase(0, end + 2))
+      on_frame(std::string_view(buffer_).substr(0, end));
+    return !done_;
+  }
+
+  // Called now and then, also while nothing comes.
+  void between() {
+    if (!interrupted || stopping_) return;
+    stopping_ = true;
+    boost::json::object action{{"session_id", session_}, {"action", "stop"}};
+    client_.post("/v1/session/action", boost::json::serialize(action), new_uuid());
+  }
+
+  void connection_lost() { buffer_.clear(); }
+
+ private:
+  void on_frame(std::string_view frame) {
+    std::string_view data;
+    while (!frame.empty()) {
+      const auto end = frame.find('\n');
+      const auto line = frame.substr(0, end);
+      if (line.starts_with("id: ")) last_id_ = line.substr(4);
+      if (line.starts_with("data: ")) data = line.substr(6);
+      frame.remove_prefix(end == std::string_view::npos ? frame.size() : end + 1);
+    }
+    if (auto e = decode(data)) std::visit([this](const auto& b) { on(b); }, e->body);
+  }
+
+  void on(const body::llm_delta& b) {
+    if (b.turn_id != turn_ || b.thinking) return;
+    if (b.message_id != message_) {
+      message_ = b.message_id;
+      shown_ = 0;
+    }
+    // After a resume the first bytes may have been shown already.
+    const auto skip = b.offset < shown_ ? std::min(shown_ - b.offset, b.text.size()) : 0;
+    std::fwrite(b.text.data() + skip, 1, b.text.size() - skip, stdout);
+    std::fflush(stdout);
+    shown_ = b.offset + b.text.size();
+  }
+  void on(const body::llm_restart& b) {
+    if (b.turn_id != turn_) return;
+    std::fputs("\n[the answer starts over]\n", stdout);
+    shown_ = 0;
+  }
+  void on(const body::tool_call& b) {
+    if (b.turn_id == turn_) std::printf("\n[tool %s]\n", b.tool_id.c_str());
+  }
+  void on(const body::error& b) {
+    if (b.turn_id == turn_) std::fprintf(stderr, "\n%s: %s\n", b.what.code.c_str(), b.what.detail.c_str());
+  }
+  void on(const body::message_assistant& b) {
+    if (b.turn_id == turn_ && b.final) done_ = true;
+  }
+  void on(const body::session_close&) { done_ = true; }
+  template <class Other>
+  void on(const Other&) {}
+
+  http_client& client_;
+  std::string session_, turn_, last_id_, buffer_, message_;
+  std::size_t shown_ = 0;
+  bool done_ = false, stopping_ = false;
+};
+
+bool run_turn(http_client& client, const std::string& session, const answer& accepted) {
+  turn_printer turn(client, session, text_of(accepted.body, "message_id"),
+                    text_of(accepted.body, "event_id"));
+  for (int tries = 0; !turn.done() && tries < reconnects_max; ++tries) {
+    if (tries > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+    const auto before = turn.last_id();
+    client.stream("/v1/session/" + session + "/events?after=" + before, turn);
+    turn.connection_lost();
+    if (turn.last_id() != before) tries = 0;
+  }
+  std::puts("");
+  return turn.done();
+}
+
+}  // namespace
+
+int chat(const chat_options& options) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  auto settings = load_config({});
+  const auto port = settings ? std::to_string(settings->number("server.port")) : "";
+  http_client client(options.url.empty() ? "http://localhost:" + port : options.url, options.key);
+  std::signal(SIGINT, on_interrupt);
+  std::string session = options.session, line;
+  const bool terminal = isatty(STDIN_FILENO) != 0;
+  while ((terminal ? std::fputs("> ", stdout) : 0, std::fflush(stdout), std::getline(std::cin, line))) {
+    if (line.empty()) continue;
+    interrupted = 0;
+    boost::json::object message{{"message", line}};
+    if (!session.empty()) message["session_id"] = session;
+    const auto body = boost::json::serialize(message);
+    const auto key = new_uuid();
+    answer accepted;
+    for (int tries = 0; accepted.status == 0 && tries < reconnects_max; ++tries) {
+      if (tries > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+      accepted = client.post("/v1/session/message", body, key);
+    }
+    if (accepted.status != 202) {
+      std::fprintf(stderr, "soma: %s\n", accepted.status == 0
+                                             ? "the server cannot be reached"
+                                             : text_of(accepted.body, "detail").c_str());
+      return 1;
+    }
+    session = text_of(accepted.body, "session_id");
+    if (!run_turn(client, session, accepted)) return 1;
+  }
+  if (!session.empty()) std::fprintf(stderr, "session %s\n", session.c_str());
+  return 0;
+}
+
+}  // namespace soma

@@ -1,0 +1,30 @@
+// The subcommands of soma. Each blocks and returns the process's exit status; what went wrong is a
+// sentence on standard error.
+#pragma once
+
+#include <string>
+
+#include "core/config.hpp"
+
+namespace soma {
+
+struct new_key_options {
+  std::string name, role = "user", tenant = "default", user = "admin";
+};
+struct chat_options {
+  std::string url;      // empty: the default of the configuration
+  std::string key;      // an API key
+  std::string session;  // empty: a new one
+};
+
+// The environment, with a configuration file.
+config_sources process_sources(const std::string& file);
+
+int run_serve(const config_sources& from);
+int check_config(const config_sources& from);
+int print_config(const config_sources& from);
+int make_key(const config_sources& from, const new_key_options& wanted);
+int chat(const chat_options& options);
+void print_version();
+
+}  // namespace soma

@@ -1,0 +1,23 @@
+#include "core/json_member.hpp"
+
+#include <simdjson.h>
+
+namespace soma {
+
+std::string json_member(std::string_view object_json, std::string_view name) {
+  thread_local simdjson::ondemand::parser parser;
+  const simdjson::padded_string padded(object_json);
+  simdjson::ondemand::document document;
+  simdjson::ondemand::value member;
+  std::string_view raw;
+  if (parser.iterate(padded).get(document) || document.find_field(name).get(member) ||
+      simdjson::to_json_string(member).get(raw))
+    return {};
+  std::string line(raw.size() + simdjson::SIMDJSON_PADDING, '\0');
+  std::size_t size = 0;
+  if (simdjson::minify(raw.data(), raw.size(), line.data(), size)) return {};
+  line.resize(size);
+  return line;
+}
+
+}  // namespace soma

@@ -1,0 +1,132 @@
+// What the routes stand on: one gateway a process, shared by all io threads. Route files add their
+// routes to a router and keep a reference to it.
+//
+// Threads: the members are thread-safe or belong to one io thread each (bridges, hubs: indexed by
+// request_context::io_thread). Lifetime: outlives the server that runs the routes.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/node.hpp"
+#include "core/config.hpp"
+#include "core/session_feed.hpp"
+#include "http/actor_bridge.hpp"
+#include "http/idempotency.hpp"
+#include "http/reader_pool.hpp"
+#include "http/router.hpp"
+#include "http/stream_hub.hpp"
+
+namespace soma::security {
+class authenticator;
+class browser_sessions;
+class key_store;
+class sign_in_token;
+class ticket_office;
+}  // namespace soma::security
+
+namespace soma::http {
+
+// How the model of the settings is put together from configuration and what is stored; see
+// http/model_settings.hpp.
+class model_settings_store;
+
+struct gateway_parts {
+  const config& settings;
+  actors::node_services& node;
+  actors::tenant_registry_actor tenants;
+  reader_pool& pool;
+  security::authenticator& identities;
+  security::key_store& keys;
+  security::browser_sessions& browsers;
+  security::sign_in_token& sign_in;
+  const security::ticket_office& tickets;
+  model_settings_store& models;
+};
+
+class gateway {
+ public:
+  explicit gateway(const gateway_parts& parts)
+      : settings(parts.settings),
+        node(parts.node),
+        tenants(parts.tenants),
+        pool(parts.pool),
+        identities(parts.identities),
+        keys(parts.keys),
+        browsers(parts.browsers),
+        sign_in(parts.sign_in),
+        tickets(parts.tickets),
+        models(parts.models),
+        idempotency(parts.node.log, parts.pool) {}
+
+  const config& settings;
+  actors::node_services& node;
+  actors::tenant_registry_actor tenants;
+  reader_pool& pool;
+  security::authenticator& identities;
+  security::key_store& keys;
+  security::browser_sessions& browsers;
+  security::sign_in_token& sign_in;
+  const security::ticket_office& tickets;
+  model_settings_store& models;
+  idempotency_gate idempotency;
+  std::vector<std::unique_ptr<actor_bridge>> bridges;  // one an io thread
+  std::vector<std::unique_ptr<stream_hub>> hubs;       // one an io thread
+  std::function<std::string()> render_metrics;  // Prometheus text
+  std::atomic<bool> ready{false};
+  std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
+
+  // Asks the tenant's actor. Errors: those of the answer, or server.busy.
+  template <class Answer, class Request>
+  boost::asio::awaitable<result<Answer>> ask_tenant(request_context& ctx, Request request) {
+    auto& bridge = *bridges[ctx.io_thread];
+    actors::tenant_request who;
+    who.tenant = ctx.identity.tenant;
+    auto found = co_await bridge.ask<actors::tenant_found>(tenants, who);
+    if (!found) co_return found.error();
+    co_return co_await bridge.ask<Answer>(found->tenant, std::move(request));
+  }
+
+  // Sends a command to a session. `gate` carries the idempotency record to be kept with it.
+  boost::asio::awaitable<result<command_reply>> command(request_context& ctx,
+                                                        const session_id& session,
+                                                        input::command what,
+                                                        const idempotency_gate::entry* gate = {});
+
+  // The head, read on the pool. Errors: session.not_found, also for what cannot be an id.
+  boost::asio::awaitable<result<storage::session_head>> head(const session_key& key);
+
+  session_key key_of(const request_context& ctx) const {
+    return {ctx.identity.tenant, session_id(std::string(ctx.path_parameter("id")))};
+  }
+};
+
+origin origin_of(request_context& ctx);
+
+// The idempotency key of a request: its header, else the one given (from the body).
+std::string idempotency_key_of(const request_context& ctx, std::string_view from_body = {});
+
+// A session as every route and the tenant's stream show it.
+std::string session_json(const session_id& id, const storage::session_info& info,
+                         event_id last_event_id);
+
+// A UUID that follows from its parts: the same parts, the same id.
+std::string derived_uuid(std::initializer_list<std::string_view> parts);
+
+void mark_replayed(response& answer, const idempotency_gate::entry& gate);
+
+void add_session_routes(router& routes, gateway& g);
+void add_message_routes(router& routes, gateway& g);
+void add_event_routes(router& routes, gateway& g);
+void add_transfer_routes(router& routes, gateway& g);    // fork, export, import
+void add_identity_routes(router& routes, gateway& g);    // keys, auth
+void add_settings_routes(router& routes, gateway& g);    // settings, runtime-config
+void add_operation_routes(router& routes, gateway& g);   // health, metrics, openapi
+
+}  // namespace soma::http

@@ -1,0 +1,79 @@
+#include "http/idempotency.hpp"
+
+#include "core/codes.hpp"
+#include "http/on_reader.hpp"
+#include "security/digest.hpp"
+
+namespace soma::http {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t key_bytes_max = 255;
+
+bool printable(std::string_view key) {
+  for (const char c : key)
+    if (c < 0x20 || c > 0x7E) return false;
+  return true;
+}
+
+}  // namespace
+
+asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request_context& ctx,
+                                                                         std::string key) {
+  entry in;
+  if (key.empty()) co_return in;
+  if (key.size() > key_bytes_max || !printable(key))
+    co_return error(codes::request_invalid_parameter,
+                    "an idempotency key is 1 to 255 printable ASCII characters");
+  in.key = ctx.identity.tenant.value + '\n' + ctx.identity.user.value + '\n' +
+           std::string(ctx.operation_id) + '\n' + std::string(ctx.path_parameter("id")) + '\n' + key;
+  in.hash = security::hex(security::bytes_of(security::sha256(ctx.body)));
+  for (;;) {
+    auto home = co_await asio::this_coro::executor;
+    bool mine = false;
+    auto begin = [this, &in, &mine, home](auto handler) {
+      auto kept = std::make_shared<decltype(handler)>(std::move(handler));
+      std::function<void()> resume = [kept, home] {
+        asio::post(home, [kept] { std::move (*kept)(); });
+      };
+      mine = occupy(in.key, resume);
+      if (mine) resume();
+    };
+    co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(begin,
+                                                                          asio::use_awaitable);
+    if (mine) break;
+  }
+  in.held.emplace(this, in.key);
+  auto look = [log = &log_, key = in.key] { return log->find_idempotency(key); };
+  auto found = co_await on_reader(pool_, look);
+  if (!found) co_return found.error();
+  if (*found) {
+    if ((*found)->request_hash != in.hash)
+      co_return error(codes::idempotency_mismatch,
+                      "this idempotency key was used with another request");
+    in.replay = std::move(**found);
+    in.held.reset();
+  }
+  co_return in;
+}
+
+// True: the caller is the first. False: `resume` is called when the one before has left.
+bool idempotency_gate::occupy(const std::string& scoped, std::function<void()>& resume) {
+  std::lock_guard lock(mutex_);
+  auto [at, fresh] = in_flight_.try_emplace(scoped);
+  if (!fresh) at->second.push_back(resume);
+  return fresh;
+}
+
+void idempotency_gate::leave(const std::string& scoped) {
+  std::vector<std::function<void()>> waiting;
+  {
+    std::lock_guard lock(mutex_);
+    auto node = in_flight_.extract(scoped);
+    if (!node.empty()) waiting = std::move(node.mapped());
+  }
+  for (auto& resume : waiting) resume();
+}
+
+}  // namespace soma::http

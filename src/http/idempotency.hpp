@@ -1,0 +1,65 @@
+// The gate before every POST that creates something: the same key and body gives the first answer
+// again, the same key with another body is refused, and a twin in flight waits for the first.
+//
+// Thread-safe; each `enter` runs on its caller's io thread. A pass belongs to one request and lets
+// the next twin in when it is destroyed. The record itself is written by whoever does the work, in
+// the same atom as the work.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/error.hpp"
+#include "http/reader_pool.hpp"
+#include "http/request_context.hpp"
+#include "storage/event_log.hpp"
+
+namespace soma::http {
+
+class idempotency_gate {
+ public:
+  class pass {
+   public:
+    pass(idempotency_gate* gate, std::string key) : gate_(gate), key_(std::move(key)) {}
+    pass(pass&& other) noexcept : gate_(other.gate_), key_(std::move(other.key_)) {
+      other.gate_ = nullptr;
+    }
+    pass& operator=(pass&&) = delete;
+    ~pass() {
+      if (gate_) gate_->leave(key_);
+    }
+
+   private:
+    idempotency_gate* gate_;
+    std::string key_;
+  };
+
+  struct entry {
+    std::string key;   // scope and key as the store keeps them; empty: the request has none
+    std::string hash;  // of the request
+    std::optional<storage::idempotency_record> replay;
+    std::optional<pass> held;  // to be kept until the work is durable
+  };
+
+  idempotency_gate(const storage::event_log& log, reader_pool& pool) : log_(log), pool_(pool) {}
+
+  // `key`: the caller's, "" for none. Errors: request.invalid_parameter, idempotency.mismatch.
+  boost::asio::awaitable<result<entry>> enter(request_context& ctx, std::string key);
+
+ private:
+  bool occupy(const std::string& scoped, std::function<void()>& resume);
+  void leave(const std::string& scoped);
+
+  const storage::event_log& log_;
+  reader_pool& pool_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::vector<std::function<void()>>> in_flight_;
+};
+
+}  // namespace soma::http

@@ -1,0 +1,68 @@
+#include "http/request_authenticator.hpp"
+
+#include "core/codes.hpp"
+#include "http/on_reader.hpp"
+
+namespace soma::http {
+namespace {
+
+// The proof, copied: it may be judged on another thread.
+struct brought {
+  std::string authorization, cookie, ticket, session, peer;
+
+  security::credentials view() const {
+    return {authorization, cookie, ticket, session_id(session), peer};
+  }
+};
+
+// A ticket is base64url, so it stands in the query as it is.
+std::string_view ticket_in(std::string_view query) {
+  constexpr std::string_view name = "ticket=";
+  while (!query.empty()) {
+    const auto end = query.find('&');
+    const auto one = query.substr(0, end);
+    if (one.starts_with(name)) return one.substr(name.size());
+    query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
+  }
+  return {};
+}
+
+brought proof_of(const request_context& ctx) {
+  brought b;
+  b.authorization = ctx.header("authorization");
+  b.cookie = ctx.header("cookie");
+  if (ctx.operation_id == "stream_events") {
+    b.ticket = ticket_in(ctx.query);
+    b.session = ctx.path_parameter("id");
+  }
+  b.peer = ctx.peer.to_string();
+  return b;
+}
+
+identity identity_from(const security::identity& who) {
+  identity seen;
+  seen.tenant = who.tenant;
+  seen.user = who.user;
+  seen.key_id = who.key_id;
+  seen.role = who.role == security::role::admin ? role::admin : role::user;
+  seen.is_cookie = who.via == security::via::cookie;
+  return seen;
+}
+
+}  // namespace
+
+boost::asio::awaitable<result<identity>> request_authenticator::authenticate(
+    const request_context& ctx, auth_rule rule) {
+  if (rule == auth_rule::internal)
+    co_return error(codes::auth_required, "this route is internal");
+  const auto given = proof_of(ctx);
+  auto known = identities_.cached(given.view());
+  if (!known) {
+    auto judge = [this, given] { return identities_.authenticate(given.view()); };
+    known = co_await on_reader(pool_, judge);
+  }
+  if (!*known) co_return known->error();
+  co_return identity_from(**known);
+}
+
+}  // namespace soma::http

@@ -1,0 +1,210 @@
+// API keys, login, logout, who am I.
+#include <boost/json.hpp>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "core/time.hpp"
+#include "http/gateway.hpp"
+#include "http/on_reader.hpp"
+#include "http/problem.hpp"
+#include "security/api_keys.hpp"
+#include "security/authenticator.hpp"
+#include "security/browser_sessions.hpp"
+#include "security/sign_in_token.hpp"
+
+namespace soma::http {
+namespace {
+
+namespace asio = boost::asio;
+
+bool behind_tls(const gateway& g) { return g.settings.text("server.base_url").starts_with("https:"); }
+
+std::string_view role_name(http::role r) { return r == http::role::admin ? "admin" : "user"; }
+
+std::string identity_json(const tenant_id& tenant, const user_id& user, std::string_view role,
+                          std::string_view via) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("tenant_id", tenant.value).field("user_id", user.value);
+  w.field("role", role).field("via", via).end_object();
+  return out;
+}
+
+// ---- login ----
+
+result<security::identity> identify(gateway& g, const std::string& token, const std::string& key,
+                                    const std::string& peer) {
+  if (!token.empty()) {
+    if (!g.sign_in.redeem(token, now_ms()))
+      return error(codes::auth_invalid, "the sign-in link is used up or expired");
+    security::identity admin;
+    admin.tenant = tenant_id("default");
+    admin.user = user_id("admin");
+    admin.role = security::role::admin;
+    return admin;
+  }
+  const auto bearer = "Bearer " + key;
+  security::credentials given;
+  given.authorization = bearer;
+  given.peer = peer;
+  return g.identities.authenticate(given);
+}
+
+asio::awaitable<response> login(gateway& g, request_context& ctx) {
+  const auto& body = ctx.json.as_object();
+  auto text = [&body](std::string_view name) {
+    const auto* value = body.if_contains(name);
+    return value ? std::string(value->as_string()) : std::string();
+  };
+  struct opened {
+    security::identity who;
+    secret_string token;
+  };
+  auto work = [&g, token = text("token"), key = text("key"),
+               peer = ctx.peer.to_string()]() -> result<opened> {
+    auto who = identify(g, token, key, peer);
+    if (!who) return who.error();
+    auto cookie = g.browsers.open(*who, now_ms());
+    if (!cookie) return cookie.error();
+    return opened{*who, std::move(*cookie)};
+  };
+  auto done = co_await on_reader(g.pool, work);
+  if (!done) co_return problem(done.error(), ctx);
+  response answer(200, identity_json(done->who.tenant, done->who.user,
+                                     security::to_string(done->who.role), "cookie"));
+  answer.headers.emplace_back("Set-Cookie", g.browsers.set_cookie(done->token, behind_tls(g)));
+  co_return answer;
+}
+
+asio::awaitable<response> logout(gateway& g, request_context& ctx) {
+  const std::string token(security::browser_sessions::token_in(ctx.header("cookie")));
+  if (!token.empty()) {
+    auto work = [&g, token] { return g.identities.close_session(token); };
+    auto done = co_await on_reader(g.pool, work);
+    if (!done) co_return problem(done.error(), ctx);
+  }
+  response answer(204);
+  answer.headers.emplace_back("Set-Cookie",
+                              security::browser_sessions::clear_cookie(behind_tls(g)));
+  co_return answer;
+}
+
+asio::awaitable<response> whoami(gateway&, request_context& ctx) {
+  const auto& who = ctx.identity;
+  co_return response(200, identity_json(who.tenant, who.user, role_name(who.role),
+                                        who.is_cookie ? "cookie" : "key"));
+}
+
+// ---- keys ----
+
+void write_key_members(json_writer& w, const security::api_key& key) {
+  w.field("key_id", key.id).field("name", key.name);
+  w.field("role", security::to_string(key.role)).field("prefix", key.prefix);
+  w.field("created_at", format_rfc3339(key.created_at_ms));
+  if (key.expires_at_ms > 0) w.field("expires_at", format_rfc3339(key.expires_at_ms));
+  if (key.last_used_at_ms > 0) w.field("last_used_at", format_rfc3339(key.last_used_at_ms));
+}
+
+asio::awaitable<response> list_keys(gateway& g, request_context& ctx) {
+  auto work = [&g, tenant = ctx.identity.tenant] { return g.keys.list(tenant); };
+  auto keys = co_await on_reader(g.pool, work);
+  if (!keys) co_return problem(keys.error(), ctx);
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().key("keys").begin_array();
+  for (const auto& key : *keys) {
+    w.begin_object();
+    write_key_members(w, key);
+    w.end_object();
+  }
+  w.end_array().end_object();
+  co_return answer;
+}
+
+// "2027-01-01T00:00:00Z", with or without a fraction, to milliseconds; -1 when it is none.
+std::int64_t parse_time(std::string_view text) {
+  if (text.size() < 20) return -1;
+  std::string whole(text.substr(0, 19));
+  std::string fraction = text.size() > 21 ? std::string(text.substr(20, text.size() - 21)) : "";
+  fraction.resize(3, '0');
+  return parse_rfc3339(whole + "." + fraction + "Z");
+}
+
+asio::awaitable<response> create_key(gateway& g, request_context& ctx) {
+  auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx));
+  if (!gate) co_return problem(gate.error(), ctx);
+  if (gate->replay) {
+    response again(201, gate->replay->response_json);
+    mark_replayed(again, *gate);
+    co_return again;
+  }
+  const auto& body = ctx.json.as_object();
+  security::new_api_key wanted;
+  wanted.name = std::string(body.at("name").as_string());
+  wanted.tenant = ctx.identity.tenant;
+  wanted.user = ctx.identity.user;
+  if (const auto* role = body.if_contains("role"); role && role->as_string() == "admin")
+    wanted.role = security::role::admin;
+  if (const auto* until = body.if_contains("expires_at")) {
+    wanted.expires_at_ms = parse_time(std::string_view(until->as_string()));
+    if (wanted.expires_at_ms <= now_ms())
+      co_return problem(error(codes::request_invalid, "expires_at must lie in the future"), ctx);
+  }
+  auto work = [&g, wanted] { return g.keys.create(wanted, now_ms()); };
+  auto made = co_await on_reader(g.pool, work);
+  if (!made) co_return problem(made.error(), ctx);
+  response answer(201);
+  json_writer w(answer.body);
+  w.begin_object().field("key", made->text.reveal());
+  write_key_members(w, made->key);
+  w.end_object();
+  if (!gate->key.empty()) {
+    // What is kept must not hold the key: a replay answers without it.
+    storage::idempotency_record record;
+    record.key = gate->key;
+    record.request_hash = gate->hash;
+    record.status = 201;
+    record.created_at_ms = now_ms();
+    json_writer r(record.response_json);
+    r.begin_object();
+    write_key_members(r, made->key);
+    r.end_object();
+    auto keep = [&g, record] { return g.node.log.put_idempotency(record); };
+    auto kept = co_await on_reader(g.pool, keep);
+    if (!kept) co_return problem(kept.error(), ctx);
+  }
+  co_return answer;
+}
+
+asio::awaitable<response> delete_key(gateway& g, request_context& ctx) {
+  auto work = [&g, tenant = ctx.identity.tenant, id = std::string(ctx.path_parameter("id"))] {
+    return g.identities.remove_key(tenant, id);
+  };
+  auto done = co_await on_reader(g.pool, work);
+  if (!done) co_return problem(done.error(), ctx);
+  co_return response(204);
+}
+
+}  // namespace
+
+void add_identity_routes(router& routes, gateway& g) {
+  using operation = asio::awaitable<response> (*)(gateway&, request_context&);
+  auto add = [&](http::verb v, std::string pattern, std::string id, operation run, auth_rule who,
+                 body_mode body = body_mode::none) {
+    routes.add({.verb = v,
+                .pattern = std::move(pattern),
+                .operation_id = id,
+                .handler = [&g, run](request_context& ctx) { return run(g, ctx); },
+                .auth = who,
+                .body = body,
+                .body_schema = body == body_mode::none ? std::string() : id});
+  };
+  add(verb::post, "/v1/auth/login", "login", login, auth_rule::none, body_mode::whole);
+  add(verb::post, "/v1/auth/logout", "logout", logout, auth_rule::none);
+  add(verb::get, "/v1/auth/whoami", "whoami", whoami, auth_rule::user);
+  add(verb::get, "/v1/keys", "list_keys", list_keys, auth_rule::admin);
+  add(verb::post, "/v1/keys", "create_key", create_key, auth_rule::admin, body_mode::whole);
+  add(verb::delete_, "/v1/keys/{id}", "delete_key", delete_key, auth_rule::admin);
+}
+
+}  // namespace soma::http

@@ -1,0 +1,141 @@
+// POST /v1/session/message, /v1/session/{id}/message and /v1/session/action.
+#include <boost/json.hpp>
+
+#include "core/codes.hpp"
+#include "core/command_codec.hpp"
+#include "core/json_writer.hpp"
+#include "core/uuid.hpp"
+#include "http/gateway.hpp"
+#include "http/problem.hpp"
+
+namespace soma::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+std::string text_member(const json::object& o, std::string_view name) {
+  const auto* value = o.if_contains(name);
+  return value && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+std::vector<std::string> attachments_of(const json::object& body) {
+  std::vector<std::string> ids;
+  const auto* list = body.if_contains("attachments");
+  if (!list || !list->is_array()) return ids;
+  for (const auto& item : list->as_array()) {
+    auto id = text_member(item.as_object(), "id");
+    ids.push_back(id.empty() ? text_member(item.as_object(), "attachment_id") : std::move(id));
+  }
+  return ids;
+}
+
+std::string message_answer(const session_id& session, const command_reply& reply) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("envelope_id", derived_uuid({"envelope", reply.message_id}));
+  w.field("session_id", session.value).field("message_id", reply.message_id);
+  w.field("event_id", to_string(reply.event)).field("status", "queued").end_object();
+  return out;
+}
+
+asio::awaitable<response> send_message(gateway& g, request_context& ctx, session_id session) {
+  const auto& body = ctx.json.as_object();
+  const auto key = idempotency_key_of(ctx, text_member(body, "idempotency_key"));
+  input::message message;
+  message.text = text_member(body, body.contains("message") ? "message" : "content");
+  message.attachments = attachments_of(body);
+  if (!message.attachments.empty())
+    co_return problem(error(codes::request_invalid, "there is no such attachment"), ctx);
+  const bool makes_session = session.empty();
+  if (makes_session) {
+    // Derived, so that the same request sent to a server that lost the answer makes no second one.
+    session = session_id(key.empty() ? new_uuid()
+                                     : derived_uuid({"session", ctx.identity.tenant.value,
+                                                     ctx.identity.user.value, key}));
+    message.create = input::open{text_member(body, "persona_id"), {}};
+  }
+  auto gate = co_await g.idempotency.enter(ctx, key);
+  if (!gate) co_return problem(gate.error(), ctx);
+  auto reply = gate->replay ? decode_command_reply(gate->replay->response_json)
+                            : co_await g.command(ctx, session, std::move(message), &*gate);
+  if (!reply) co_return problem(reply.error(), ctx);
+  response answer(202, message_answer(session, *reply));
+  mark_replayed(answer, *gate);
+  co_return answer;
+}
+
+// ---- actions ----
+
+std::string action_answer(const session_id& session, std::string_view action,
+                          const command_reply& reply) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("session_id", session.value).field("action", action);
+  if (reply.event.seq > 0) w.field("event_id", to_string(reply.event));
+  // What begins a model call goes on as events.
+  w.field("status", reply.status == "running" ? "started" : "done").end_object();
+  return out;
+}
+
+input::command command_of(std::string_view action, std::string tool_call_id) {
+  if (action == "stop") return input::stop{std::move(tool_call_id)};
+  if (action == "pause") return input::pause{true};
+  if (action == "resume") return input::pause{false};
+  if (action == "retry") return input::retry{};
+  if (action == "summarize") return input::summarize{};
+  return input::nudge{};
+}
+
+asio::awaitable<response> session_action(gateway& g, request_context& ctx) {
+  const auto& body = ctx.json.as_object();
+  const session_id session(text_member(body, "session_id"));
+  const auto action = text_member(body, "action");
+  if (action == "restart") {
+    auto head = co_await g.head({ctx.identity.tenant, session});
+    if (!head) co_return problem(head.error(), ctx);
+    actors::restart_request request;
+    request.key = {ctx.identity.tenant, session};
+    request.from = origin_of(ctx);
+    auto done = co_await g.ask_tenant<actors::command_outcome>(ctx, std::move(request));
+    if (!done) co_return problem(done.error(), ctx);
+    if (!done->reply) co_return problem(done->reply.error(), ctx);
+    co_return response(200, action_answer(session, action, *done->reply));
+  }
+  auto command = command_of(action, text_member(body, "tool_call_id"));
+  auto reply = co_await g.command(ctx, session, std::move(command));
+  if (!reply) co_return problem(reply.error(), ctx);
+  co_return response(200, action_answer(session, action, *reply));
+}
+
+}  // namespace
+
+void add_message_routes(router& routes, gateway& g) {
+  auto to_any = [&g](request_context& ctx) {
+    return send_message(g, ctx, session_id(text_member(ctx.json.as_object(), "session_id")));
+  };
+  auto to_one = [&g](request_context& ctx) {
+    return send_message(g, ctx, session_id(std::string(ctx.path_parameter("id"))));
+  };
+  auto act = [&g](request_context& ctx) { return session_action(g, ctx); };
+  routes.add({.verb = verb::post,
+              .pattern = "/v1/session/message",
+              .operation_id = "send_message",
+              .handler = to_any,
+              .body = body_mode::whole,
+              .body_schema = "send_message"});
+  routes.add({.verb = verb::post,
+              .pattern = "/v1/session/{id}/message",
+              .operation_id = "send_session_message",
+              .handler = to_one,
+              .body = body_mode::whole,
+              .body_schema = "send_session_message"});
+  routes.add({.verb = verb::post,
+              .pattern = "/v1/session/action",
+              .operation_id = "session_action",
+              .handler = act,
+              .body = body_mode::whole,
+              .body_schema = "session_action"});
+}
+
+}  // namespace soma::http

@@ -1,0 +1,229 @@
+// Sessions: make, list, read, rename, delete, reset, pause, history, context window.
+#include <boost/json.hpp>
+#include <charconv>
+
+#include "core/codes.hpp"
+#include "core/command_codec.hpp"
+#include "core/json_writer.hpp"
+#include "core/time.hpp"
+#include "core/uuid.hpp"
+#include "actors/log_reader.hpp"
+#include "http/gateway.hpp"
+#include "http/on_reader.hpp"
+#include "http/problem.hpp"
+
+namespace soma::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+constexpr std::size_t list_limit_default = 50, list_limit_max = 200;
+
+std::string text_member(const json::value& body, std::string_view name) {
+  if (!body.is_object()) return {};  // an empty body
+  const auto* value = body.as_object().if_contains(name);
+  return value && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+error bad_parameter(std::string_view name) {
+  return {codes::request_invalid_parameter, "the parameter cannot be read: " + std::string(name)};
+}
+
+asio::awaitable<response> create_session(gateway& g, request_context& ctx) {
+  const auto key = idempotency_key_of(ctx);
+  auto gate = co_await g.idempotency.enter(ctx, key);
+  if (!gate) co_return problem(gate.error(), ctx);
+  const session_id session(key.empty()
+                               ? new_uuid()
+                               : derived_uuid({"create", ctx.identity.tenant.value,
+                                               ctx.identity.user.value, key}));
+  input::open open{text_member(ctx.json, "persona_id"), text_member(ctx.json, "title")};
+  auto reply = gate->replay ? decode_command_reply(gate->replay->response_json)
+                            : co_await g.command(ctx, session, std::move(open), &*gate);
+  if (!reply) co_return problem(reply.error(), ctx);
+  storage::session_info info;
+  info.title = reply->title;
+  info.persona_id = reply->persona_id;
+  info.created_at_ms = info.updated_at_ms = reply->created_at_ms;
+  response answer(201, session_json(session, info, reply->event));
+  answer.headers.emplace_back("Location", "/v1/sessions/" + session.value);
+  mark_replayed(answer, *gate);
+  co_return answer;
+}
+
+asio::awaitable<response> list_sessions(gateway& g, request_context& ctx) {
+  query_reader query(ctx);
+  const auto limit = query.take("limit"), cursor = query.take("cursor"), q = query.take("q");
+  if (auto bad = query.rest()) co_return problem(*bad, ctx);
+  storage::session_list_options options;
+  options.limit = list_limit_default;
+  if (limit) {
+    const auto [end, ec] = std::from_chars(limit->data(), limit->data() + limit->size(), options.limit);
+    if (ec != std::errc{} || end != limit->data() + limit->size() || options.limit < 1 ||
+        options.limit > list_limit_max)
+      co_return problem(bad_parameter("limit"), ctx);
+  }
+  if (cursor) options.cursor = *cursor;
+  if (q) options.query = *q;
+  auto look = [log = &g.node.log, tenant = ctx.identity.tenant, options] {
+    return log->list(tenant, options);
+  };
+  auto page = co_await on_reader(g.pool, look);
+  if (!page) co_return problem(page.error(), ctx);
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().key("sessions").begin_array();
+  for (const auto& row : page->sessions)
+    w.raw(session_json(row.session, row.head.info, row.head.last_id()));
+  w.end_array().key("next_cursor");
+  if (page->next_cursor.empty())
+    w.null();
+  else
+    w.string(page->next_cursor);
+  w.end_object();
+  co_return answer;
+}
+
+asio::awaitable<response> show_session(gateway& g, request_context& ctx) {
+  const auto key = g.key_of(ctx);
+  auto head = co_await g.head(key);
+  if (!head) co_return problem(head.error(), ctx);
+  co_return response(200, session_json(key.session, head->info, head->last_id()));
+}
+
+asio::awaitable<response> update_session(gateway& g, request_context& ctx) {
+  const auto key = g.key_of(ctx);
+  input::rename rename{text_member(ctx.json, "title")};
+  auto reply = co_await g.command(ctx, key.session, std::move(rename));
+  if (!reply) co_return problem(reply.error(), ctx);
+  co_return co_await show_session(g, ctx);
+}
+
+asio::awaitable<response> delete_session(gateway& g, request_context& ctx) {
+  const auto key = g.key_of(ctx);
+  auto reply = co_await g.command(ctx, key.session, input::remove{});
+  if (!reply) co_return problem(reply.error(), ctx);
+  co_return response(204);
+}
+
+asio::awaitable<response> reset_session(gateway& g, request_context& ctx) {
+  const auto key = g.key_of(ctx);
+  auto reply = co_await g.command(ctx, key.session, input::reset{});
+  if (!reply) co_return problem(reply.error(), ctx);
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().field("session_id", key.session.value);
+  w.field("event_id", to_string(reply->event)).end_object();
+  co_return answer;
+}
+
+asio::awaitable<response> pause_session(gateway& g, request_context& ctx) {
+  const auto key = g.key_of(ctx);
+  input::pause pause;
+  if (ctx.json.is_object())
+    if (const auto* paused = ctx.json.as_object().if_contains("paused")) pause.paused = paused->as_bool();
+  auto reply = co_await g.command(ctx, key.session, pause);
+  if (!reply) co_return problem(reply.error(), ctx);
+  auto at = reply->event;
+  if (at.seq == 0) {  // it was so already
+    auto head = co_await g.head(key);
+    if (!head) co_return problem(head.error(), ctx);
+    at = head->last_id();
+  }
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().field("session_id", key.session.value).field_bool("paused", reply->paused);
+  w.field("event_id", to_string(at)).end_object();
+  co_return answer;
+}
+
+// ---- history and context ----
+
+void append_markdown(std::string& out, const session_state& state) {
+  auto say = [&out](std::string_view who, std::string_view text) {
+    out.append("**").append(who).append("**\n\n").append(text).append("\n\n");
+  };
+  auto turn_text = [&](const turn_record& turn) {
+    say("User", turn.user_text);
+    for (const auto& line : turn.lines) {
+      if (!line.tool_call_id.empty())
+        say("Tool", "```json\n" + line.text + "\n```");
+      else if (!line.text.empty())
+        say("Assistant", line.text);
+      for (const auto& call : line.tool_calls)
+        say("Tool call", "`" + call.tool_id + "` `" + call.inputs_json + "`");
+    }
+  };
+  for (const auto& turn : state.turns) turn_text(turn);
+  if (state.call && !state.call->text.empty()) say("Assistant", state.call->text + " …");
+  for (const auto& turn : state.queue) turn_text(turn);
+}
+
+asio::awaitable<response> get_history(gateway& g, request_context& ctx) {
+  const auto key = g.key_of(ctx);
+  auto head = co_await g.head(key);
+  if (!head) co_return problem(head.error(), ctx);
+  auto fold = [log = &g.node.log, key] { return actors::fold_log(*log, key); };
+  auto state = co_await on_reader(g.pool, fold);
+  if (!state) co_return problem(state.error(), ctx);
+  std::string markdown;
+  append_markdown(markdown, **state);
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().field("history", markdown).field("tokens", estimate_tokens(markdown));
+  w.field("last_event_id", to_string(event_id{head->epoch_of((*state)->seq), (*state)->seq}));
+  w.end_object();
+  co_return answer;
+}
+
+asio::awaitable<response> get_context_window(gateway& g, request_context& ctx) {
+  const auto key = g.key_of(ctx);
+  auto head = co_await g.head(key);
+  if (!head) co_return problem(head.error(), ctx);
+  actors::context_request request;
+  request.key = key;
+  auto asked = co_await g.ask_tenant<actors::context_outcome>(ctx, std::move(request));
+  if (!asked) co_return problem(asked.error(), ctx);
+  if (!asked->context) co_return problem(asked->context.error(), ctx);
+  const auto& context = *asked->context;
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().key("parts").begin_array();
+  for (const auto& part : context.parts) {
+    w.begin_object().field("kind", part.kind).field("role", part.role);
+    w.field_if("message_id", part.message_id).field_if("turn_id", part.turn_id);
+    w.field("text", part.text).field("tokens", part.tokens).end_object();
+  }
+  w.end_array().field("tokens", context.tokens);
+  w.field("context_window", g.node.model()->rules.context_window).end_object();
+  co_return answer;
+}
+
+}  // namespace
+
+void add_session_routes(router& routes, gateway& g) {
+  using operation = asio::awaitable<response> (*)(gateway&, request_context&);
+  auto add = [&](http::verb v, std::string pattern, std::string id, operation run,
+                 body_mode body = body_mode::none, bool optional = false) {
+    const bool schema = body != body_mode::none && id != "reset_session";
+    routes.add({.verb = v,
+                .pattern = std::move(pattern),
+                .operation_id = id,
+                .handler = [&g, run](request_context& ctx) { return run(g, ctx); },
+                .body = body,
+                .body_schema = schema ? id : std::string(),
+                .body_optional = optional});
+  };
+  add(verb::post, "/v1/sessions", "create_session", create_session, body_mode::whole, true);
+  add(verb::get, "/v1/sessions", "list_sessions", list_sessions);
+  add(verb::get, "/v1/sessions/{id}", "get_session", show_session);
+  add(verb::patch, "/v1/sessions/{id}", "update_session", update_session, body_mode::whole);
+  add(verb::delete_, "/v1/sessions/{id}", "delete_session", delete_session);
+  add(verb::post, "/v1/sessions/{id}/reset", "reset_session", reset_session);
+  add(verb::post, "/v1/sessions/{id}/pause", "pause_session", pause_session, body_mode::whole, true);
+  add(verb::get, "/v1/sessions/{id}/history", "get_history", get_history);
+  add(verb::get, "/v1/sessions/{id}/context-window", "get_context_window", get_context_window);
+}
+
+}  // namespace soma::http

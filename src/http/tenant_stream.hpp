@@ -1,0 +1,27 @@
+// The tenant-level stream: a snapshot of the session list, then its changes, without ids.
+#pragma once
+
+#include "core/session_feed.hpp"
+#include "http/gateway.hpp"
+#include "http/response.hpp"
+#include "storage/event_log.hpp"
+
+namespace soma::http {
+
+// The feed that carries a tenant's changes; no session has an empty id.
+session_key tenant_feed_key(const tenant_id& tenant);
+
+std::string session_list_snapshot(const storage::session_list_page& page);
+
+// Tells the tenant's streams that a session's list entry changed, or went (null). Any thread.
+void publish_session_change(feed_registry& feeds, const session_key& key,
+                            const storage::session_info* info, event_id last_event_id);
+
+// Tells a tenant's streams anything else: `type` is settings.changed, health.changed …
+void publish_tenant_event(feed_registry& feeds, const tenant_id& tenant, std::string_view type,
+                          std::string_view payload_json);
+
+// The answer that hands its connection to the hub of its io thread.
+response stream_response(gateway& g, stream_request stream);
+
+}  // namespace soma::http

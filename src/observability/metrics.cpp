@@ -1,0 +1,156 @@
+#include "observability/metrics.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <variant>
+
+namespace soma {
+namespace {
+
+using handle =
+    std::variant<std::unique_ptr<counter>, std::unique_ptr<gauge>, std::unique_ptr<histogram>>;
+
+struct family {
+  std::string help;
+  prometheus::MetricType type{};
+  std::map<metric_labels, handle> members;
+};
+
+void fill(prometheus::ClientMetric& out, const counter& c) {
+  out.counter.value = static_cast<double>(c.value());
+}
+
+void fill(prometheus::ClientMetric& out, const gauge& g) {
+  out.gauge.value = static_cast<double>(g.value());
+}
+
+void fill(prometheus::ClientMetric& out, const histogram& h) {
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < histogram::bucket_count; ++i) {
+    total += h.bucket(i);
+    prometheus::ClientMetric::Bucket bucket;
+    bucket.cumulative_count = total;
+    bucket.upper_bound = i + 1 < histogram::bucket_count
+                             ? static_cast<double>(histogram::bounds_us[i]) / 1e6
+                             : std::numeric_limits<double>::infinity();
+    out.histogram.bucket.push_back(bucket);
+  }
+  // The total of the buckets, not a count of its own, so that one line cannot contradict another.
+  out.histogram.sample_count = total;
+  out.histogram.sample_sum = static_cast<double>(h.sum_us()) / 1e6;
+}
+
+}  // namespace
+
+struct metrics_registry::state {
+  mutable std::mutex mutex;
+  std::map<std::string, family, std::less<>> families;
+
+  template <class Metric>
+  Metric& get(std::string_view name, std::string_view help, metric_labels labels,
+              prometheus::MetricType type) {
+    std::sort(labels.begin(), labels.end());
+    const std::lock_guard lock(mutex);
+    auto it = families.find(name);
+    if (it == families.end())
+      it = families.emplace(std::string(name), family{std::string(help), type, {}}).first;
+    assert(it->second.type == type);
+    auto& member = it->second.members[std::move(labels)];
+    if (!std::holds_alternative<std::unique_ptr<Metric>>(member) ||
+        !std::get<std::unique_ptr<Metric>>(member))
+      member = std::make_unique<Metric>();
+    return *std::get<std::unique_ptr<Metric>>(member);
+  }
+};
+
+metrics_registry::metrics_registry() : state_(std::make_unique<state>()) {}
+metrics_registry::~metrics_registry() = default;
+
+counter& metrics_registry::get_counter(std::string_view name, std::string_view help,
+                                       metric_labels labels) {
+  return state_->get<counter>(name, help, std::move(labels), prometheus::MetricType::Counter);
+}
+
+gauge& metrics_registry::get_gauge(std::string_view name, std::string_view help,
+                                   metric_labels labels) {
+  return state_->get<gauge>(name, help, std::move(labels), prometheus::MetricType::Gauge);
+}
+
+histogram& metrics_registry::get_histogram(std::string_view name, std::string_view help,
+                                           metric_labels labels) {
+  return state_->get<histogram>(name, help, std::move(labels), prometheus::MetricType::Histogram);
+}
+
+std::string metrics_registry::render() const {
+  std::vector<prometheus::MetricFamily> out;
+  {
+    const std::lock_guard lock(state_->mutex);
+    for (const auto& [name, f] : state_->families) {
+      prometheus::MetricFamily made;
+      made.name = name;
+      made.help = f.help;
+      made.type = f.type;
+      for (const auto& [labels, member] : f.members) {
+        prometheus::ClientMetric metric;
+        for (const auto& [label, value] : labels) metric.label.push_back({label, value});
+        std::visit([&](const auto& m) { fill(metric, *m); }, member);
+        made.metric.push_back(std::move(metric));
+      }
+      out.push_back(std::move(made));
+    }
+  }
+  return prometheus::TextSerializer().Serialize(out);
+}
+
+server_metrics::server_metrics(metrics_registry& r)
+    : connections_open(r.get_gauge("soma_http_connections_open", "Open client connections")),
+      streams_open(r.get_gauge("soma_streams_open", "Open event streams")),
+      sessions_active(r.get_gauge("soma_sessions_active", "Session actors in memory")),
+      writer_queue_bytes(r.get_gauge("soma_writer_queue_bytes", "Bytes waiting for the writer")),
+      reader_queue_depth(r.get_gauge("soma_reader_queue_depth", "Reads waiting for the log")),
+      asks_in_flight(r.get_gauge("soma_asks_in_flight", "Requests waiting for actors")),
+      connections_refused(r.get_counter("soma_http_connections_refused_total",
+                                        "Connections closed for want of room")),
+      stream_frames(r.get_counter("soma_stream_frames_total", "Frames sent to streams")),
+      stream_bytes(r.get_counter("soma_stream_bytes_total", "Bytes sent to streams")),
+      reader_fallbacks(r.get_counter("soma_stream_log_reads_total",
+                                     "Times a stream fell back from memory to the log")),
+      append_events(r.get_counter("soma_append_events_total", "Events made durable")),
+      append_batches(r.get_counter("soma_append_batches_total", "Synced writes")),
+      append_bytes(r.get_counter("soma_append_bytes_total", "Bytes of events made durable")),
+      llm_calls(r.get_counter("soma_llm_calls_total", "Model calls started")),
+      fsync(r.get_histogram("soma_append_sync_seconds", "Time of one synced write")),
+      llm_first_token(
+          r.get_histogram("soma_llm_first_token_seconds", "Time to the first piece of an answer")),
+      registry_(r) {}
+
+counter& server_metrics::http_requests(std::string_view route, std::string_view method,
+                                       int status) {
+  return registry_.get_counter("soma_http_requests_total", "Requests answered",
+                               {{"route", std::string(route)},
+                                {"method", std::string(method)},
+                                {"status", std::to_string(status)}});
+}
+
+histogram& server_metrics::http_latency(std::string_view route) {
+  return registry_.get_histogram("soma_http_request_seconds", "Time to answer a request",
+                                 {{"route", std::string(route)}});
+}
+
+counter& server_metrics::llm_failures(std::string_view code) {
+  return registry_.get_counter("soma_llm_failures_total", "Model calls that failed",
+                               {{"code", std::string(code)}});
+}
+
+counter& server_metrics::turns(std::string_view outcome) {
+  return registry_.get_counter("soma_turns_total", "Turns ended",
+                               {{"outcome", std::string(outcome)}});
+}
+
+}  // namespace soma

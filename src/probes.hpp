@@ -1,0 +1,30 @@
+// Carries what HTTP and the actors tell about themselves into the metrics. Thread-safe.
+#pragma once
+
+#include "actors/node.hpp"
+#include "http/http_probe.hpp"
+#include "observability/metrics.hpp"
+
+namespace soma {
+
+class metrics_probe final : public http::http_probe, public actors::runtime_probe {
+ public:
+  explicit metrics_probe(server_metrics& metrics) : metrics_(metrics) {}
+
+  void on_request(std::string_view route, int status,
+                  std::chrono::nanoseconds latency) noexcept override;
+  void on_connection_opened() noexcept override { metrics_.connections_open.add(); }
+  void on_connection_closed() noexcept override { metrics_.connections_open.add(-1); }
+  void on_connection_refused() noexcept override { metrics_.connections_refused.add(); }
+
+  void committed(std::size_t ops, std::size_t events, std::size_t bytes, double seconds) override;
+  void session_started() override { metrics_.sessions_active.add(); }
+  void session_ended(bool) override { metrics_.sessions_active.add(-1); }
+  void turn_ended(std::string_view finish_reason) override { metrics_.turns(finish_reason).add(); }
+  void first_token(double seconds) override;
+
+ private:
+  server_metrics& metrics_;
+};
+
+}  // namespace soma

@@ -1,0 +1,168 @@
+#include "security/authenticator.hpp"
+
+#include <algorithm>
+
+#include "core/codes.hpp"
+#include "security/digest.hpp"
+
+namespace soma::security {
+namespace {
+
+std::string hash(via kind, std::string_view text) {
+  return std::string(1, static_cast<char>(kind)) + std::string(bytes_of(sha256(text)));
+}
+
+bool is_bearer(std::string_view scheme) {
+  constexpr std::string_view name = "bearer";
+  return scheme.size() == name.size() &&
+         std::equal(scheme.begin(), scheme.end(), name.begin(),
+                    [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+}
+
+bool refused(const error& e) {
+  return e.code == codes::auth_invalid || e.code == codes::ticket_invalid;
+}
+
+// Drops what is over; where that is nothing, drops all: a full table means an attack or a misuse.
+template <class Map, class Over>
+void make_room(Map& map, std::size_t entries_max, Over over) {
+  if (map.size() < entries_max) return;
+  std::erase_if(map, over);
+  if (map.size() >= entries_max) map.clear();
+}
+
+}  // namespace
+
+authenticator::authenticator(key_store& keys, browser_sessions& sessions,
+                             const ticket_office& tickets, const secret_string& admin_key,
+                             std::function<std::int64_t()> clock)
+    : keys_(keys),
+      sessions_(sessions),
+      tickets_(tickets),
+      admin_hash_(admin_key.empty() ? std::string() : hash(via::admin_key, admin_key.reveal())),
+      clock_(std::move(clock)) {}
+
+result<authenticator::proof> authenticator::proof_in(const credentials& given) {
+  if (!given.authorization.empty()) {
+    const auto space = given.authorization.find(' ');
+    if (space == std::string_view::npos || !is_bearer(given.authorization.substr(0, space)))
+      return error(codes::auth_invalid, "Authorization must be: Bearer <key>");
+    auto text = given.authorization.substr(space + 1);
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    return proof{via::api_key, text};
+  }
+  if (!given.ticket.empty()) return proof{via::ticket, given.ticket};
+  const auto token = browser_sessions::token_in(given.cookie);
+  if (!token.empty()) return proof{via::cookie, token};
+  return error(codes::auth_required, "this route needs an API key or a signed-in browser");
+}
+
+std::optional<result<identity>> authenticator::judge_without_store(const proof& p,
+                                                                   const credentials& given,
+                                                                   std::int64_t now_ms) {
+  if (p.kind == via::ticket) return tickets_.redeem(p.text, given.session, now_ms);
+  if (p.kind == via::api_key && !admin_hash_.empty() &&
+      constant_time_equal(admin_hash_, hash(via::admin_key, p.text)))
+    return result<identity>(
+        identity{tenant_id{"default"}, user_id{"admin"}, {}, role::admin, via::admin_key, {}});
+  const std::lock_guard lock(mutex_);
+  const auto it = cache_.find(hash(p.kind, p.text));
+  if (it == cache_.end() || now_ms >= it->second.until_ms) return std::nullopt;
+  return result<identity>(it->second.who);
+}
+
+std::optional<result<identity>> authenticator::cached(const credentials& given) {
+  const auto now_ms = clock_();
+  const auto p = proof_in(given);
+  if (p.has_error() && p.error().code == codes::auth_required) return result<identity>(p.error());
+  if (auto wait = blocked(given.peer, now_ms)) return result<identity>(*wait);
+  if (p.has_error()) return note(p.error(), given.peer, now_ms);
+  auto known = judge_without_store(*p, given, now_ms);
+  if (!known) return std::nullopt;
+  return note(std::move(*known), given.peer, now_ms);
+}
+
+result<identity> authenticator::authenticate(const credentials& given) {
+  if (auto known = cached(given)) return std::move(*known);
+  const auto now_ms = clock_();
+  const auto p = proof_in(given);
+  std::uint64_t generation = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    generation = generation_;
+  }
+  auto found = judge(*p, now_ms);
+  if (found.has_error()) return note(found.error(), given.peer, now_ms);
+  const std::lock_guard lock(mutex_);
+  if (generation == generation_) {
+    make_room(cache_, cache_entries_max,
+              [&](const auto& item) { return now_ms >= item.second.until_ms; });
+    cache_[hash(p->kind, p->text)] = *found;
+  }
+  return std::move(found->who);
+}
+
+result<authenticator::known> authenticator::judge(const proof& p, std::int64_t now_ms) {
+  const auto until = now_ms + cache_ttl_ms;
+  if (p.kind == via::cookie) {
+    auto session = sessions_.find(p.text, now_ms);
+    if (!session) return session.error();
+    // A browser that signed in with a key goes with it.
+    if (!session->who.key_id.empty())
+      if (const auto key = keys_.find(session->who.key_id, now_ms); !key) return key.error();
+    return known{std::move(session->who), std::min(until, session->expires_at_ms)};
+  }
+  const auto key = keys_.verify(p.text, now_ms);
+  if (!key) return key.error();
+  // A use that cannot be noted does not lock anybody out: it proves nothing.
+  (void)keys_.touch(*key, now_ms);
+  return known{identity{key->tenant, key->user, key->id, key->role, via::api_key, {}},
+               key->expires_at_ms == 0 ? until : std::min(until, key->expires_at_ms)};
+}
+
+std::optional<error> authenticator::blocked(std::string_view peer, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  const auto it = peers_.find(std::string(peer));
+  if (it == peers_.end()) return std::nullopt;
+  const auto left_ms = it->second.since_ms + failure_window_ms - now_ms;
+  if (left_ms <= 0) {
+    peers_.erase(it);
+    return std::nullopt;
+  }
+  if (it->second.count < failures_max) return std::nullopt;
+  return error(codes::quota_exceeded, "too many failed attempts",
+               static_cast<int>((left_ms + 999) / 1000));
+}
+
+result<identity> authenticator::note(result<identity> outcome, std::string_view peer,
+                                     std::int64_t now_ms) {
+  if (outcome.has_value() || !refused(outcome.error())) return outcome;
+  const std::lock_guard lock(mutex_);
+  make_room(peers_, peers_max,
+            [&](const auto& item) { return now_ms >= item.second.since_ms + failure_window_ms; });
+  auto& failed = peers_[std::string(peer)];
+  if (failed.count++ == 0) failed.since_ms = now_ms;
+  return outcome;
+}
+
+void authenticator::forget(const std::function<bool(const std::string&, const known&)>& which) {
+  const std::lock_guard lock(mutex_);
+  ++generation_;
+  std::erase_if(cache_, [&](const auto& item) { return which(item.first, item.second); });
+}
+
+result<void> authenticator::remove_key(const tenant_id& tenant, std::string_view id) {
+  auto done = keys_.remove(tenant, id);
+  // Also after a failure: what may be gone must be read again.
+  forget([&](const std::string&, const known& k) { return k.who.key_id == id; });
+  return done;
+}
+
+result<void> authenticator::close_session(std::string_view token) {
+  auto done = sessions_.close(token);
+  const auto gone = hash(via::cookie, token);
+  forget([&](const std::string& key, const known&) { return key == gone; });
+  return done;
+}
+
+}  // namespace soma::security

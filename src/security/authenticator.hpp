@@ -1,0 +1,90 @@
+// From what a request brings to who asks. Thread-safe. A request whose proof is in the cache does
+// not block; any other reads the store once, so call it where blocking is allowed, or ask `cached`
+// first on a thread that must not block.
+//
+// Fails with auth.required (nothing brought), auth.invalid, ticket.invalid, quota.exceeded (too
+// many failures of one peer: retry_after_s says when again), or the store's own error. A proof that
+// is brought and wrong is never passed over in favour of another one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "core/error.hpp"
+#include "core/secret.hpp"
+#include "security/api_keys.hpp"
+#include "security/browser_sessions.hpp"
+#include "security/ticket.hpp"
+
+namespace soma::security {
+
+struct credentials {
+  std::string_view authorization;  // the header's value; empty: none
+  std::string_view cookie;         // the header's value; empty: none
+  std::string_view ticket;         // of the query; empty: none
+  session_id session;              // the stream a ticket is for
+  std::string_view peer;           // address without port
+};
+
+class authenticator {
+ public:
+  static constexpr std::size_t cache_entries_max = 4096;
+  // A removed key's other traces are gone at once; this bounds what a second process could change.
+  static constexpr std::int64_t cache_ttl_ms = 60'000;
+  static constexpr std::size_t peers_max = 4096;
+  static constexpr int failures_max = 20;  // a peer's, within failure_window_ms
+  static constexpr std::int64_t failure_window_ms = 60'000;
+
+  // The references outlive this object. `clock` gives milliseconds since 1970.
+  authenticator(key_store& keys, browser_sessions& sessions, const ticket_office& tickets,
+                const secret_string& admin_key, std::function<std::int64_t()> clock);
+
+  result<identity> authenticate(const credentials& given);
+  // The answer where it is known without the store; nothing otherwise.
+  std::optional<result<identity>> cached(const credentials& given);
+
+  // Each deletes in the store and then forgets, so that what is gone is gone with the return.
+  result<void> remove_key(const tenant_id& tenant, std::string_view id);
+  result<void> close_session(std::string_view token);
+
+ private:
+  struct known {
+    identity who;
+    std::int64_t until_ms = 0;
+  };
+  struct failures {
+    int count = 0;
+    std::int64_t since_ms = 0;
+  };
+
+  // What is brought, or why it cannot be judged.
+  struct proof {
+    via kind{};
+    std::string_view text;
+  };
+  static result<proof> proof_in(const credentials& given);
+  std::optional<result<identity>> judge_without_store(const proof& p, const credentials& given,
+                                                      std::int64_t now_ms);
+  result<known> judge(const proof& p, std::int64_t now_ms);
+  result<identity> note(result<identity> outcome, std::string_view peer, std::int64_t now_ms);
+  std::optional<error> blocked(std::string_view peer, std::int64_t now_ms);
+  void forget(const std::function<bool(const std::string&, const known&)>& which);
+
+  key_store& keys_;
+  browser_sessions& sessions_;
+  const ticket_office& tickets_;
+  std::string admin_hash_;  // empty: no admin key
+  std::function<std::int64_t()> clock_;
+
+  std::mutex mutex_;
+  std::unordered_map<std::string, known> cache_;  // by hash of the proof: it holds no secret
+  std::uint64_t generation_ = 0;  // grows with each deletion: what was read before is not kept
+  std::unordered_map<std::string, failures> peers_;
+};
+
+}  // namespace soma::security

@@ -1,0 +1,51 @@
+// Browser sessions: a random token of 256 bits in a cookie, kept as its keyed hash with an expiry,
+// so that they survive a restart and the store gives none away. Thread-safe; may block on the
+// store.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "core/secret.hpp"
+#include "security/document_store.hpp"
+#include "security/identity.hpp"
+
+namespace soma::security {
+
+struct browser_session {
+  identity who;
+  std::int64_t expires_at_ms = 0;
+};
+
+class browser_sessions {
+ public:
+  static constexpr std::string_view cookie_name = "soma_session";
+
+  // `documents` outlives this object.
+  browser_sessions(document_store& documents, const secret_string& server_key, std::int64_t ttl_ms);
+
+  // The token for the cookie.
+  result<secret_string> open(const identity& who, std::int64_t now_ms);
+  // auth.invalid when the token is of no session, or of one that is over.
+  result<browser_session> find(std::string_view token, std::int64_t now_ms) const;
+  result<void> close(std::string_view token);
+  // Deletes those that are over; called now and then.
+  result<std::size_t> sweep(std::int64_t now_ms);
+
+  // Values of Set-Cookie. `secure`: under TLS, or when the server's base URL is https.
+  std::string set_cookie(const secret_string& token, bool secure) const;
+  static std::string clear_cookie(bool secure);
+  // The session's token in a Cookie header; empty when it is not there.
+  static std::string_view token_in(std::string_view cookie_header);
+
+ private:
+  std::string id_of(std::string_view token) const;
+
+  document_store& documents_;
+  secret_string key_;
+  std::int64_t ttl_ms_;
+};
+
+}  // namespace soma::security

@@ -1,0 +1,28 @@
+// Who asks: what a request carries once it is authenticated. A value; thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/ids.hpp"
+
+namespace soma::security {
+
+enum class role : std::uint8_t { user, admin };
+enum class via : std::uint8_t { api_key, admin_key, cookie, ticket };
+
+inline std::string_view to_string(role r) {
+  return r == role::admin ? "admin" : "user";
+}
+
+struct identity {
+  tenant_id tenant;
+  user_id user;
+  std::string key_id;  // of an API key; empty otherwise
+  security::role role = role::user;
+  security::via via = via::api_key;
+  session_id only_session;  // ticket: reads this session and nothing else; empty otherwise
+};
+
+}  // namespace soma::security

@@ -1,0 +1,269 @@
+#include "serve.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "actors/runtime.hpp"
+#include "core/time.hpp"
+#include "core/version.hpp"
+#include "embedded/soma_embedded_schemas.hpp"
+#include "http/gateway.hpp"
+#include "http/model_settings.hpp"
+#include "http/request_authenticator.hpp"
+#include "http/server.hpp"
+#include "http/static_files.hpp"
+#include "http/tenant_stream.hpp"
+#include "observability/log.hpp"
+#include "probes.hpp"
+#include "security/sign_in_token.hpp"
+#include "store_documents.hpp"
+
+namespace soma {
+namespace {
+
+constexpr unsigned reader_threads = 2;
+constexpr std::size_t actor_threads = 2;
+
+int refuse(const error& why) {
+  std::fprintf(stderr, "soma: %s\n", why.detail.c_str());
+  return 1;
+}
+
+std::size_t io_threads_of(const config& settings) {
+  const auto wanted = static_cast<std::size_t>(settings.number("server.io_threads"));
+  const auto cores = std::max(1u, std::thread::hardware_concurrency());
+  return std::min<std::size_t>(wanted > 0 ? wanted : cores, feed_threads_max);
+}
+
+feed_limits feed_limits_of(const config& settings) {
+  feed_limits limits;
+  limits.frames_max = static_cast<std::size_t>(settings.number("sse.ring_frames"));
+  limits.bytes_max = static_cast<std::size_t>(settings.number("sse.ring_bytes"));
+  return limits;
+}
+
+actors::actor_limits actor_limits_of(const config& settings) {
+  auto small = [&](std::string_view key) { return static_cast<std::uint32_t>(settings.number(key)); };
+  auto size = [&](std::string_view key) { return static_cast<std::size_t>(settings.number(key)); };
+  actors::actor_limits limits;
+  limits.session_idle_s = small("session.idle_s");
+  limits.restart_max = small("session.restart_max");
+  limits.recovery_concurrency = small("recovery.concurrency");
+  limits.delta_flush_ms = small("llm.delta_flush_ms");
+  limits.uncommitted_bytes = size("llm.uncommitted_bytes");
+  limits.writer_queue_bytes = size("storage.writer_queue_bytes");
+  limits.batch_bytes = size("storage.batch_bytes");
+  limits.idempotency_ttl_ms = settings.number("idempotency.ttl_h") * 3'600'000;
+  return limits;
+}
+
+http::net_limits net_limits_of(const config& settings) {
+  auto size = [&](std::string_view key) { return static_cast<std::size_t>(settings.number(key)); };
+  auto ms = [&](std::string_view key) { return static_cast<int>(settings.number(key)); };
+  http::net_limits limits;
+  limits.header_bytes_max = size("http.header_bytes_max");
+  limits.body_bytes_max = size("http.body_bytes_max");
+  limits.connections_max = size("http.connections_max");
+  limits.header_timeout_ms = ms("http.header_timeout_ms");
+  limits.body_timeout_ms = ms("http.body_timeout_ms");
+  limits.idle_timeout_ms = ms("http.keepalive_timeout_ms");
+  limits.stop_timeout_ms = ms("shutdown.grace_s") * 1000;
+  return limits;
+}
+
+http::sse_options sse_options_of(const config& settings) {
+  http::sse_options options;
+  options.heartbeat_ms = static_cast<std::uint32_t>(settings.number("sse.heartbeat_s")) * 1000;
+  options.stall_ms = static_cast<std::uint32_t>(settings.number("sse.stall_s")) * 1000;
+  return options;
+}
+
+storage::store_options store_options_of(const config& settings) {
+  storage::store_options options;
+  options.data_dir = settings.text("storage.data_dir");
+  options.min_free_bytes = static_cast<std::uint64_t>(settings.number("storage.min_free_bytes"));
+  options.block_cache_bytes =
+      static_cast<std::uint64_t>(settings.number("storage.block_cache_bytes"));
+  return options;
+}
+
+std::string ui_folder(const config& settings) {
+  if (const auto& folder = settings.text("server.ui_dir"); !folder.empty()) return folder;
+  // Beside the binary where it is installed, in the source tree where it was built.
+  std::error_code ec;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", ec).parent_path();
+  for (const auto& candidate : {program / "ui", program / "../share/soma/ui",
+                                program / "../../../webui/dist"})
+    if (std::filesystem::exists(candidate / "index.html", ec)) return candidate.string();
+  return (program / "ui").string();
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+result<http::body_schemas> request_schemas() {
+  constexpr std::string_view folder = "requests/", ending = ".schema.json";
+  std::vector<http::body_schemas::source> sources;
+  for (const auto& file : embedded::soma_embedded_schemas_files()) {
+    if (!file.name.starts_with(folder)) continue;
+    auto name = file.name.substr(folder.size());
+    name.remove_suffix(ending.size());
+    sources.push_back({name, file.text});
+  }
+  return http::body_schemas::compile(sources);
+}
+
+void add_routes(http::router& routes, http::gateway& g, const http::static_files& page) {
+  http::add_session_routes(routes, g);
+  http::add_message_routes(routes, g);
+  http::add_event_routes(routes, g);
+  http::add_transfer_routes(routes, g);
+  http::add_identity_routes(routes, g);
+  http::add_settings_routes(routes, g);
+  http::add_operation_routes(routes, g);
+  http::add_static_routes(routes, page);
+}
+
+// Signals are taken by the main thread alone, so that no thread is interrupted at its work.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+// Small chores about once a second, until a signal comes.
+void run_until_signal(const sigset_t& signals, http::gateway& g, server_metrics& metrics,
+                      security::browser_sessions& browsers) {
+  const timespec second{1, 0};
+  for (std::uint64_t tick = 1; sigtimedwait(&signals, nullptr, &second) < 0; ++tick) {
+    g.node.feeds.sweep(now_ms());
+    metrics.writer_queue_bytes.set(static_cast<std::int64_t>(g.node.queued_bytes.load()));
+    std::uint64_t open = 0;
+    for (const auto& hub : g.hubs) open += hub->counters().open.load(std::memory_order_relaxed);
+    metrics.streams_open.set(static_cast<std::int64_t>(open));
+    if (tick % 3600 == 0) (void)browsers.sweep(now_ms());
+  }
+}
+
+void announce(const config& settings, std::uint16_t port, security::sign_in_token& sign_in,
+              bool has_keys) {
+  auto base = settings.text("server.web_ui_base_url");
+  if (base.empty()) base = settings.text("server.base_url");
+  if (base.empty()) base = "http://localhost:" + std::to_string(port);
+  std::printf("SomaAgent01 %s\nThe page: %s/ui/index.html\n", std::string(version).c_str(),
+              base.c_str());
+  if (!has_keys || is_loopback(settings.text("server.host")))
+    std::printf("Sign in (once, within 15 minutes): %s/ui/index.html#signin=%s\n", base.c_str(),
+                sign_in.rotate(now_ms()).c_str());
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int serve(const config& settings) {
+  const auto signals = block_signals();
+  auto server_key = security::load_server_key(settings.text("storage.data_dir"));
+  if (!server_key) return refuse(server_key.error());
+  auto log_store = storage::open_rocksdb_event_log(store_options_of(settings));
+  if (!log_store) return refuse(log_store.error());
+  storage::event_log& events = **log_store;
+
+  metrics_registry registry;
+  server_metrics metrics(registry);
+  metrics_probe probe(metrics);
+  const auto threads = io_threads_of(settings);
+  feed_registry feeds(static_cast<unsigned>(threads), feed_limits_of(settings));
+  llm::client_options client_options;
+  client_options.verify_tls = settings.flag("llm.verify_tls");
+  client_options.ca_file = settings.text("llm.ca_file");
+  const auto models = llm::make_openai_client(client_options);
+  const auto tools = tools::make_empty_tool_runner();
+
+  actors::node_services node(events, feeds, *models, *tools, probe);
+  node.limits = actor_limits_of(settings);
+  node.on_session_changed = [&feeds](const session_key& key, const storage::session_info* info,
+                                     event_id last) {
+    http::publish_session_change(feeds, key, info, last);
+  };
+  http::model_settings_store model_store(settings, node);
+  if (auto applied = model_store.apply_stored(); !applied) return refuse(applied.error());
+
+  store_documents documents(events);
+  security::key_store keys(documents, *server_key);
+  security::browser_sessions browsers(documents, *server_key,
+                                      settings.number("auth.cookie_ttl_h") * 3'600'000);
+  const security::ticket_office tickets(*server_key);
+  security::sign_in_token sign_in;
+  security::authenticator identities(keys, browsers, tickets, settings.secret("auth.admin_key"),
+                                     now_ms);
+
+  auto schemas = request_schemas();
+  if (!schemas) return refuse(schemas.error());
+  auto stored_keys = events.list_documents("keys", "", 1);
+  if (!stored_keys) return refuse(stored_keys.error());
+  const bool has_keys = !settings.secret("auth.admin_key").empty() || !stored_keys->empty();
+
+  actors::runtime_options runtime_options;
+  runtime_options.threads = actor_threads;
+  actors::runtime actors(node, runtime_options);
+  http::reader_pool pool(events, reader_threads);
+  const http::static_files page(ui_folder(settings));
+  http::gateway_parts parts{settings, node,     actors.tenants(), pool,    identities,
+                            keys,     browsers, sign_in,          tickets, model_store};
+  http::gateway g(parts);
+  g.render_metrics = [&registry] { return registry.render(); };
+  http::router routes;
+  add_routes(routes, g, page);
+  http::request_authenticator authenticator(identities, pool);
+
+  http::server_options options;
+  options.address = settings.text("server.host");
+  if (!has_keys && !is_loopback(options.address)) {
+    log(log_level::warn, "server.loopback_only",
+        {{"reason", "no key is configured"}, {"host", options.address}});
+    options.address = "127.0.0.1";
+  }
+  options.port = static_cast<std::uint16_t>(settings.number("server.port"));
+  options.io_threads = threads;
+  options.limits = net_limits_of(settings);
+  options.guard = http::host_guard(settings.list("server.allowed_hosts"));
+  options.authenticator = &authenticator;
+  options.probe = &probe;
+  options.schemas = &*schemas;
+  options.on_fault = [](std::string_view request_id, std::string_view what) {
+    log(log_level::error, "http.fault", {{"what", what}}, {.request_id = request_id});
+  };
+  options.on_stopping = [&g](std::size_t thread) { g.hubs[thread]->drain([] {}); };
+  http::server server(std::move(options), std::move(routes));
+  for (std::size_t i = 0; i < threads; ++i) {
+    g.bridges.push_back(std::make_unique<http::actor_bridge>(actors.system(), server.context(i)));
+    g.hubs.push_back(std::make_unique<http::stream_hub>(server.context(i), static_cast<unsigned>(i),
+                                                        feeds, pool, sse_options_of(settings)));
+  }
+  auto unfinished = actors.recover();
+  if (!unfinished) return refuse(unfinished.error());
+  if (auto started = server.start(); !started) return refuse(started.error());
+  g.ready = true;
+  log(log_level::info, "server.started",
+      {{"version", version}, {"port", server.port()}, {"recovering", *unfinished}});
+  announce(settings, server.port(), sign_in, has_keys);
+
+  run_until_signal(signals, g, metrics, browsers);
+  log(log_level::info, "server.stopping");
+  g.ready = false;
+  server.stop();
+  const bool in_time = actors.stop(std::chrono::seconds(settings.number("shutdown.grace_s")));
+  g.bridges.clear();
+  g.hubs.clear();
+  log(log_level::info, "server.stopped", {{"in_time", in_time}});
+  return in_time ? 0 : 1;
+}
+
+}  // namespace soma

@@ -1,0 +1,23 @@
+// What an append does to a session's head, whatever store keeps it. Pure; shared by both logs, so
+// that they cannot disagree. Private to storage.
+#pragma once
+
+#include <optional>
+
+#include "core/codes.hpp"
+#include "storage/event_log.hpp"
+
+namespace soma::storage {
+
+// The head after `op`, or why it is refused. `before`: null when the session does not exist.
+result<session_head> next_head(const session_head* before, const append_op& op,
+                               std::uint32_t epoch, std::size_t event_bytes_max);
+
+// Whether `read` shows an event of this type and seq.
+bool shows(const read_options& options, const session_head& head, event_type type,
+           std::uint64_t seq);
+
+// "a" is in "Bär and Fox": ASCII letters compare without case, other bytes as they are.
+bool title_contains(std::string_view title, std::string_view part);
+
+}  // namespace soma::storage

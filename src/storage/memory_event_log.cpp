@@ -1,0 +1,234 @@
+// The in-memory twin: obviously right rather than fast. One lock; commits are all or nothing an op.
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "storage/head_rules.hpp"
+
+namespace soma::storage {
+namespace {
+
+class memory_event_log final : public event_log {
+ public:
+  explicit memory_event_log(std::uint32_t epoch) : epoch_(epoch) {}
+
+  std::uint32_t epoch() const override { return epoch_; }
+
+  std::vector<result<std::uint64_t>> commit(std::span<const append_op> ops) override {
+    std::lock_guard lock(mutex_);
+    std::vector<result<std::uint64_t>> results;
+    ++counters_.batches;
+    for (const auto& op : ops) results.push_back(append(op));
+    return results;
+  }
+
+  result<session_head> head(const session_key& key) const override {
+    std::lock_guard lock(mutex_);
+    const auto at = sessions_.find(key);
+    if (at == sessions_.end()) return not_found();
+    return at->second.head;
+  }
+
+  result<event_page> read(const session_key& key, const read_options& options) const override {
+    std::lock_guard lock(mutex_);
+    const auto at = sessions_.find(key);
+    if (at == sessions_.end()) return not_found();
+    const auto& [head, events] = at->second;
+    event_page page;
+    std::size_t bytes = 0;
+    page.scanned_seq = options.after_seq;
+    auto look = [&](const stored_event& e) {  // false: the page is full
+      if (page.events.size() >= options.events_max || bytes >= options.bytes_max) return false;
+      page.scanned_seq = e.id.seq;
+      if (shows(options, head, e.type, e.id.seq)) {
+        page.events.push_back(e);
+        bytes += e.json.size();
+      }
+      return true;
+    };
+    auto first = events.upper_bound(options.after_seq), last = events.lower_bound(options.before_seq);
+    if (options.after_seq >= options.before_seq) first = last;
+    page.end = true;
+    if (options.backwards) {
+      while (last != first && page.end)
+        if ((page.end = look(std::prev(last)->second))) --last;
+    } else {
+      while (first != last && page.end)
+        if ((page.end = look(first->second))) ++first;
+    }
+    return page;
+  }
+
+  result<session_list_page> list(const tenant_id& tenant,
+                                 const session_list_options& options) const override {
+    std::lock_guard lock(mutex_);
+    std::vector<session_row> rows;
+    for (const auto& [key, s] : sessions_)
+      if (key.tenant == tenant && title_contains(s.head.info.title, options.query))
+        rows.push_back({key.session, s.head});
+    std::sort(rows.begin(), rows.end(), [](const session_row& a, const session_row& b) {
+      return std::pair(-a.head.info.updated_at_ms, a.session.value) <
+             std::pair(-b.head.info.updated_at_ms, b.session.value);
+    });
+    session_list_page page;
+    bool taking = options.cursor.empty();
+    for (auto& row : rows) {
+      const auto mark = std::to_string(row.head.info.updated_at_ms) + "/" + row.session.value;
+      if (!taking) {
+        taking = mark == options.cursor;
+        continue;
+      }
+      if (page.sessions.size() == options.limit) {
+        const auto& last = page.sessions.back();
+        page.next_cursor =
+            std::to_string(last.head.info.updated_at_ms) + "/" + last.session.value;
+        break;
+      }
+      page.sessions.push_back(std::move(row));
+    }
+    return page;
+  }
+
+  result<std::vector<session_key>> busy_sessions() const override {
+    std::lock_guard lock(mutex_);
+    std::vector<session_key> busy;
+    for (const auto& [key, s] : sessions_)
+      if (s.head.info.busy) busy.push_back(key);
+    return busy;
+  }
+
+  result<std::vector<tenant_id>> tenants() const override {
+    std::lock_guard lock(mutex_);
+    std::set<tenant_id> found;
+    for (const auto& [key, s] : sessions_) found.insert(key.tenant);
+    return std::vector<tenant_id>(found.begin(), found.end());
+  }
+
+  result<std::optional<idempotency_record>> find_idempotency(std::string_view key) const override {
+    std::lock_guard lock(mutex_);
+    const auto at = idempotency_.find(std::string(key));
+    if (at == idempotency_.end()) return std::optional<idempotency_record>();
+    return std::optional(at->second);
+  }
+
+  result<std::size_t> expire_idempotency(std::int64_t before_ms) override {
+    std::lock_guard lock(mutex_);
+    return std::erase_if(idempotency_,
+                         [&](const auto& row) { return row.second.created_at_ms < before_ms; });
+  }
+
+  result<void> put_idempotency(const idempotency_record& record) override {
+    std::lock_guard lock(mutex_);
+    idempotency_[record.key] = record;
+    return {};
+  }
+
+  result<void> stage(const session_key& key, std::span<const encoded_event> events) override {
+    std::lock_guard lock(mutex_);
+    if (sessions_.count(key)) return error(codes::session_busy, "the session exists already");
+    for (const auto& e : events) staged_[key][e.seq] = {{epoch_, e.seq}, e.type, e.json};
+    return {};
+  }
+
+  result<void> discard_staged(const session_key& key) override {
+    std::lock_guard lock(mutex_);
+    staged_.erase(key);
+    return {};
+  }
+
+  result<std::optional<std::string>> get_document(std::string_view collection,
+                                                  std::string_view key) const override {
+    std::lock_guard lock(mutex_);
+    const auto at = documents_.find({std::string(collection), std::string(key)});
+    if (at == documents_.end()) return std::optional<std::string>();
+    return std::optional(at->second);
+  }
+
+  result<void> put_document(std::string_view collection, std::string_view key,
+                            std::string_view value) override {
+    std::lock_guard lock(mutex_);
+    documents_[{std::string(collection), std::string(key)}] = value;
+    return {};
+  }
+
+  result<void> delete_document(std::string_view collection, std::string_view key) override {
+    std::lock_guard lock(mutex_);
+    documents_.erase({std::string(collection), std::string(key)});
+    return {};
+  }
+
+  result<std::vector<std::pair<std::string, std::string>>> list_documents(
+      std::string_view collection, std::string_view prefix, std::size_t limit) const override {
+    std::lock_guard lock(mutex_);
+    std::vector<std::pair<std::string, std::string>> found;
+    for (auto at = documents_.lower_bound({std::string(collection), std::string(prefix)});
+         at != documents_.end() && at->first.first == collection &&
+         at->first.second.starts_with(prefix) && found.size() < limit;
+         ++at)
+      found.emplace_back(at->first.second, at->second);
+    return found;
+  }
+
+  result<void> checkpoint(const std::string&) const override {
+    return error(codes::storage_unavailable, "a log in memory has no files to copy");
+  }
+
+  counters stats() const override {
+    std::lock_guard lock(mutex_);
+    return counters_;
+  }
+
+ private:
+  struct session {
+    session_head head;
+    std::map<std::uint64_t, stored_event> events;
+  };
+
+  static error not_found() { return {codes::session_not_found, "there is no such session"}; }
+
+  result<std::uint64_t> append(const append_op& op) {
+    const auto at = sessions_.find(op.key);
+    const session_head* before = at == sessions_.end() ? nullptr : &at->second.head;
+    session_head staged_head;
+    if (op.publish_staged && !before) {
+      const auto staged = staged_.find(op.key);
+      if (staged == staged_.end() || staged->second.empty())
+        return error(codes::session_not_found, "nothing is staged for this session");
+      staged_head.seq = staged->second.rbegin()->first;
+      staged_head.epochs.push_back({epoch_, 1});
+      before = &staged_head;
+    }
+    auto head = next_head(before, op, epoch_, 900 * 1024);
+    if (!head) return head.error();
+    for (const auto& record : op.idempotency) idempotency_[record.key] = record;
+    counters_.outbox_rows += op.outbox.size();
+    counters_.events += op.events.size();
+    if (op.remove) {
+      sessions_.erase(op.key);
+      return head->seq;
+    }
+    auto& s = sessions_[op.key];
+    if (op.publish_staged) s.events = std::move(staged_.extract(op.key).mapped());
+    for (const auto& e : op.events) s.events[e.seq] = {{epoch_, e.seq}, e.type, e.json};
+    if (op.first_seq) s.events.erase(s.events.begin(), s.events.lower_bound(*op.first_seq));
+    s.head = std::move(*head);
+    return s.head.seq;
+  }
+
+  const std::uint32_t epoch_;
+  mutable std::mutex mutex_;
+  std::map<session_key, session> sessions_;
+  std::map<session_key, std::map<std::uint64_t, stored_event>> staged_;
+  std::map<std::string, idempotency_record> idempotency_;
+  std::map<std::pair<std::string, std::string>, std::string> documents_;
+  counters counters_;
+};
+
+}  // namespace
+
+std::unique_ptr<event_log> make_memory_event_log(std::uint32_t epoch) {
+  return std::make_unique<memory_event_log>(epoch);
+}
+
+}  // namespace soma::storage

@@ -1,0 +1,31 @@
+#include "core/json_writer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <boost/json.hpp>
+
+#include "core/utf8.hpp"
+
+using namespace soma;
+
+TEST_CASE("json writer: puts commas between members and nowhere else") {
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("a", "x").key("b").begin_array().number(1).begin_object().end_object();
+  w.null().end_array().field_if("none", "").field_bool("c", false).key("d").raw("[2]").end_object();
+  CHECK(out == R"({"a":"x","b":[1,{},null],"c":false,"d":[2]})");
+}
+
+TEST_CASE("json writer: any two bytes become valid JSON of the size that was told") {
+  for (int a = 0; a < 256; ++a)
+    for (int b = 0; b < 256; ++b) {
+      const std::string text = {static_cast<char>(a), static_cast<char>(b)};
+      std::string out;
+      append_json_escaped(out, text);
+      REQUIRE(out.size() == json_escaped_size(text));
+      boost::json::error_code ec;
+      const auto value = boost::json::parse("\"" + out + "\"", ec);
+      REQUIRE_FALSE(ec);
+      if (utf8_valid(text)) REQUIRE(std::string_view(value.as_string()) == text);
+    }
+}

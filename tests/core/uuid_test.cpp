@@ -1,0 +1,36 @@
+#include "core/uuid.hpp"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+using namespace soma;
+
+TEST_CASE("uuid: is version 4, variant 10, and does not repeat") {
+  std::set<std::string> seen;
+  for (int i = 0; i < 1000; ++i) {
+    const auto id = new_uuid();
+    CHECK(is_uuid(id));
+    CHECK(id[14] == '4');
+    CHECK(std::string("89ab").find(id[19]) != std::string::npos);
+    CHECK(seen.insert(id).second);
+  }
+  CHECK(format_uuid(0x0123456789abcdef, 0xfedcba9876543210) ==
+        "01234567-89ab-4def-bedc-ba9876543210");
+}
+
+TEST_CASE("uuid: one seed gives one sequence, another seed another") {
+  uuid_source a(1, 2), b(1, 2), c(1, 3);
+  for (int i = 0; i < 10; ++i) {
+    const auto id = a.next();
+    CHECK(id == b.next());
+    CHECK(id != c.next());
+  }
+}
+
+TEST_CASE("uuid: refuses text of another form") {
+  for (const char* bad :
+       {"", "01234567-89ab-4def-bedc-ba987654321", "0123456789ab4defbedcba9876543210",
+        "01234567-89ab-4def-bedc-ba987654321g", "01234567_89ab-4def-bedc-ba9876543210"})
+    CHECK_FALSE(is_uuid(bad));
+}

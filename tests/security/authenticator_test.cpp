@@ -1,0 +1,162 @@
+#include "security/authenticator.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "security/memory_documents.hpp"
+#include "security/policy.hpp"
+
+using namespace soma;
+using namespace soma::security;
+
+namespace {
+
+struct world {
+  std::atomic<std::int64_t> now = 1000;
+  memory_documents documents;
+  secret_string server_key{std::string(32, 'k')};
+  key_store keys{documents, server_key};
+  browser_sessions sessions{documents, server_key, 1'000'000};
+  ticket_office tickets{server_key};
+  authenticator door{keys, sessions, tickets, secret_string("open-sesame"),
+                     [this] { return now.load(); }};
+
+  made_api_key key(std::int64_t expires = 0) {
+    return keys.create({"ci", role::user, tenant_id{"acme"}, user_id{"ann"}, expires}, now).value();
+  }
+  result<identity> bearer(std::string_view text, std::string_view peer = "p") {
+    const std::string header = "Bearer " + std::string(text);
+    return door.authenticate({header, {}, {}, {}, peer});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("authenticator: nothing brought is auth.required, and no failure of the peer's") {
+  world w;
+  for (int i = 0; i < 100; ++i)
+    CHECK(w.door.authenticate({{}, "other=1", {}, {}, "p"}).error().code == codes::auth_required);
+  CHECK(w.bearer("open-sesame").has_value());
+}
+
+TEST_CASE("authenticator: the admin key is the default tenant's admin") {
+  world w;
+  const auto who = w.bearer("open-sesame").value();
+  CHECK(who.tenant.value == "default");
+  CHECK(who.user.value == "admin");
+  CHECK(who.role == role::admin);
+  CHECK(w.bearer("open-sesam").error().code == codes::auth_invalid);
+  CHECK(w.bearer("").error().code == codes::auth_invalid);
+}
+
+TEST_CASE("authenticator: an unset admin key lets an empty key in nowhere") {
+  world w;
+  authenticator door(w.keys, w.sessions, w.tickets, secret_string(), [] { return 0; });
+  for (const char* header : {"Bearer ", "Bearer", "bearer  ", "Basic abc", "x"})
+    CHECK(door.authenticate({header, {}, {}, {}, "p"}).error().code == codes::auth_invalid);
+}
+
+TEST_CASE("authenticator: a wrong key is not passed over in favour of a good cookie") {
+  world w;
+  const auto who = w.bearer("open-sesame").value();
+  const auto token = w.sessions.open(who, w.now).value();
+  const std::string cookie = "soma_session=" + std::string(token.reveal());
+  CHECK(w.door.authenticate({{}, cookie, {}, {}, "p"}).has_value());
+  CHECK(w.door.authenticate({"Bearer wrong", cookie, {}, {}, "p"}).has_error());
+}
+
+TEST_CASE("authenticator: a ticket reads its session, and policy lets it do nothing else") {
+  world w;
+  const auto text = w.tickets.issue({{tenant_id{"acme"}, session_id{"s"}}, user_id{"ann"}, 5000});
+  const auto who = w.door.authenticate({{}, {}, text, session_id{"s"}, "p"}).value();
+  CHECK_FALSE(allow_authenticated().decide({who, "conversation.send", "s"}).allow);
+  CHECK(w.door.authenticate({{}, {}, text, session_id{"t"}, "p"}).error().code ==
+        codes::ticket_invalid);
+  CHECK_FALSE(allow_authenticated().decide({identity{}, "conversation.send", ""}).allow);
+}
+
+TEST_CASE("authenticator: a hot key is read once, and forgotten when it is removed") {
+  world w;
+  const auto made = w.key();
+  CHECK(w.bearer(made.text.reveal()).has_value());
+  const int reads = w.documents.reads;
+  for (int i = 0; i < 10; ++i) CHECK(w.bearer(made.text.reveal()).has_value());
+  CHECK(w.documents.reads == reads);
+  CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).has_value());
+  CHECK(w.bearer(made.text.reveal()).error().code == codes::auth_invalid);
+}
+
+TEST_CASE("authenticator: a cached key still expires on time") {
+  world w;
+  const auto made = w.key(2000);
+  CHECK(w.bearer(made.text.reveal()).has_value());
+  w.now = 1999;
+  CHECK(w.bearer(made.text.reveal()).has_value());
+  w.now = 2000;
+  CHECK(w.bearer(made.text.reveal()).has_error());
+}
+
+TEST_CASE("authenticator: a browser that signed in with a key goes with it") {
+  world w;
+  const auto made = w.key();
+  const auto token = w.sessions.open(w.bearer(made.text.reveal()).value(), w.now).value();
+  const std::string cookie = "soma_session=" + std::string(token.reveal());
+  CHECK(w.door.authenticate({{}, cookie, {}, {}, "p"}).has_value());
+  CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).has_value());
+  CHECK(w.door.authenticate({{}, cookie, {}, {}, "p"}).has_error());
+}
+
+TEST_CASE("authenticator: logout ends a cached session") {
+  world w;
+  const auto token = w.sessions.open(w.bearer("open-sesame").value(), w.now).value();
+  const std::string cookie = "soma_session=" + std::string(token.reveal());
+  CHECK(w.door.authenticate({{}, cookie, {}, {}, "p"}).has_value());
+  CHECK(w.door.close_session(token.reveal()).has_value());
+  CHECK(w.door.authenticate({{}, cookie, {}, {}, "p"}).has_error());
+}
+
+TEST_CASE("authenticator: a peer that fails too often waits, and others do not") {
+  world w;
+  for (int i = 0; i < authenticator::failures_max; ++i)
+    CHECK(w.bearer("guess", "bad").error().code == codes::auth_invalid);
+  const auto refused = w.bearer("open-sesame", "bad");
+  CHECK(refused.error().code == codes::quota_exceeded);
+  CHECK(refused.error().retry_after_s == 60);
+  CHECK(w.bearer("open-sesame", "good").has_value());
+  w.now += authenticator::failure_window_ms;
+  CHECK(w.bearer("open-sesame", "bad").has_value());
+}
+
+TEST_CASE("authenticator: a store that fails lets nobody in and counts against nobody") {
+  world w;
+  const auto made = w.key();
+  w.documents.failing = true;
+  for (int i = 0; i < 50; ++i)
+    CHECK(w.bearer(made.text.reveal()).error().code == codes::storage_unavailable);
+  w.documents.failing = false;
+  CHECK(w.bearer(made.text.reveal()).has_value());
+}
+
+TEST_CASE("authenticator: a removed key stays out however many threads use it") {
+  world w;
+  for (int round = 0; round < 50; ++round) {
+    const auto made = w.key();
+    std::atomic<bool> removed = false, stop = false;
+    std::atomic<int> let_in_late = 0;
+    std::vector<std::thread> users;
+    for (int t = 0; t < 3; ++t)
+      users.emplace_back([&, peer = std::to_string(round * 3 + t)] {
+        while (!stop) {
+          const bool was_removed = removed;
+          if (w.bearer(made.text.reveal(), peer).has_value() && was_removed) ++let_in_late;
+          if (was_removed) return;
+        }
+      });
+    CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).has_value());
+    removed = true;
+    for (auto& user : users) user.join();
+    CHECK(let_in_late == 0);
+  }
+}

@@ -1,0 +1,54 @@
+#include "security/browser_sessions.hpp"
+
+#include <doctest/doctest.h>
+
+#include "security/memory_documents.hpp"
+
+using namespace soma;
+using namespace soma::security;
+
+namespace {
+const secret_string server_key(std::string(32, 'k'));
+const identity ann{tenant_id{"acme"}, user_id{"ann"}, {}, role::admin, via::api_key, {}};
+}  // namespace
+
+TEST_CASE("browser session: survives a restart, expires, and is gone after logout") {
+  memory_documents documents;
+  const auto token = browser_sessions(documents, server_key, 1000).open(ann, 0).value();
+  browser_sessions sessions(documents, server_key, 1000);
+  const auto found = sessions.find(token.reveal(), 999);
+  REQUIRE(found.has_value());
+  CHECK(found->who.user.value == "ann");
+  CHECK(found->who.role == role::admin);
+  CHECK(found->who.via == via::cookie);
+  CHECK(sessions.find(token.reveal(), 1000).error().code == codes::auth_invalid);
+  CHECK(sessions.close(token.reveal()).has_value());
+  CHECK(sessions.find(token.reveal(), 1).error().code == codes::auth_invalid);
+}
+
+TEST_CASE("browser session: the store holds no token, and sweeping leaves what still holds") {
+  memory_documents documents;
+  browser_sessions sessions(documents, server_key, 1000);
+  const auto old = sessions.open(ann, 0).value();
+  const auto young = sessions.open(ann, 500).value();
+  for (const auto& [id, json] : documents.list("browser_sessions").value()) {
+    CHECK((id + json).find(old.reveal()) == std::string::npos);
+    CHECK((id + json).find(young.reveal()) == std::string::npos);
+  }
+  CHECK(sessions.sweep(1200).value() == 1);
+  CHECK(sessions.find(young.reveal(), 1200).has_value());
+}
+
+TEST_CASE("browser session: the cookie is strict, and is found among others") {
+  memory_documents documents;
+  browser_sessions sessions(documents, server_key, 3'600'000);
+  const secret_string token("abc");
+  CHECK(sessions.set_cookie(token, true) ==
+        "soma_session=abc; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=3600");
+  CHECK(sessions.set_cookie(token, false).find("Secure") == std::string::npos);
+  CHECK(browser_sessions::clear_cookie(false).find("Max-Age=0") != std::string::npos);
+  CHECK(browser_sessions::token_in("a=1; soma_session=xyz; b=2") == "xyz");
+  CHECK(browser_sessions::token_in("soma_session=xyz") == "xyz");
+  for (const char* none : {"", "soma_session", "xsoma_session=1", "Soma_session=1", ";;; ="})
+    CHECK(browser_sessions::token_in(none).empty());
+}
