@@ -7,6 +7,9 @@ import {
 import { fold, seqOf } from './fold';
 import { emptySession } from './state';
 
+/** How long a page may stay blank for want of knowing how much there is to read. */
+const patienceMs = 1_500;
+
 /**
  * One open session: reads its log from the start, stays on its stream, and shows what it folds to.
  * Every event is folded as it comes; views are told at most once a frame.
@@ -52,8 +55,15 @@ export class SessionStore {
   }
 
   private async learnHead(): Promise<void> {
+    const waited = setTimeout(() => this.showAll(), patienceMs);
     const info = await this.read().catch(() => null);
-    this.showFrom = seqOf(info?.last_event_id);
+    clearTimeout(waited);
+    if (this.showFrom > 0) this.showFrom = seqOf(info?.last_event_id);
+    this.show();
+  }
+
+  private showAll(): void {
+    this.showFrom = 0;
     this.show();
   }
 
