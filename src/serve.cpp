@@ -120,7 +120,6 @@ void add_routes(http::router& routes, http::gateway& g, const http::static_files
   http::add_session_routes(routes, g);
   http::add_message_routes(routes, g);
   http::add_event_routes(routes, g);
-  http::add_transfer_routes(routes, g);
   http::add_identity_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
@@ -238,7 +237,9 @@ int serve(const config& settings) {
   options.probe = &probe;
   options.schemas = &*schemas;
   options.on_fault = [](std::string_view request_id, std::string_view what) {
-    log(log_level::error, "http.fault", {{"what", what}}, {.request_id = request_id});
+    log_context about;
+    about.request_id = request_id;
+    log(log_level::error, "http.fault", {{"what", what}}, about);
   };
   options.on_stopping = [&g](std::size_t thread) { g.hubs[thread]->drain([] {}); };
   http::server server(std::move(options), std::move(routes));

@@ -77,7 +77,13 @@ class fanout_round {
   void settle(report& r) {
     load_.drain(60 * ns_per_s);
     const auto wanted = acked_ * crowd_.size();
-    loop_.run_until(60 * ns_per_s, [&] { return delivered() >= wanted || failed() > 0; });
+    auto seen = delivered();
+    auto moved_at = now_ns();
+    loop_.run(60 * ns_per_s, [&](std::int64_t now) {
+      if (std::exchange(seen, delivered()) != delivered()) moved_at = now;
+      const bool over = delivered() >= wanted || failed() > 0 || now - moved_at > 5 * ns_per_s;
+      return over ? event_loop::stop : now + ns_per_ms;
+    });
     const auto who = "fanout, " + server_.name() + ": ";
     const auto missing = wanted > delivered() ? wanted - delivered() : delivered() - wanted;
     r.add_check(who + "acknowledged events that did not reach a reader exactly once", missing);

@@ -8,6 +8,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -63,7 +64,11 @@ struct session_command {
   std::string idempotency_key;  // scope and key as the store keeps them; empty: none
   std::string request_hash;
 };
+// Not to be made from an error by accident: result<command_outcome> must stay unambiguous.
 struct command_outcome {
+  command_outcome() = default;
+  template <std::same_as<result<command_reply>> Result>
+  explicit command_outcome(Result r) : reply(std::move(r)) {}
   result<command_reply> reply = command_reply{};
 };
 // Answers once the session is folded and its unfinished work is taken up again.
@@ -77,6 +82,9 @@ struct context_request {
   session_key key;
 };
 struct context_outcome {
+  context_outcome() = default;
+  template <std::same_as<result<model_context>> Result>
+  explicit context_outcome(Result r) : context(std::move(r)) {}
   result<model_context> context = model_context{};
 };
 // Ends what runs and folds the session anew; lifts a quarantine.

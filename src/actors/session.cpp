@@ -8,6 +8,11 @@
 #include "core/time.hpp"
 
 namespace soma::actors {
+namespace {
+
+command_outcome refused(const error& why) { return command_outcome(result<command_reply>(why)); }
+
+}  // namespace
 
 session_shell::~session_shell() {
   if (node_) node_->probe.session_ended(failed_);
@@ -134,7 +139,7 @@ void session_shell::on_appended(const append_outcome& outcome) {
 void session_shell::fail(const error& why) {
   if (failed_) return;
   failed_ = true;
-  for (auto& [token, waiting] : asked_) waiting.answer.deliver(command_outcome{why});
+  for (auto& [token, waiting] : asked_) waiting.answer.deliver(refused(why));
   asked_.clear();
   self_->send(tenant_, session_failed{key_.session, std::string(why.code)});
   self_->quit(caf::make_error(caf::sec::runtime_error, std::string(why.code)));
@@ -149,7 +154,7 @@ void session_shell::carry_out(std::vector<session_action>& actions) {
 void session_shell::carry_out(action::reply& a) {
   const auto at = asked_.find(a.token);
   if (at == asked_.end()) return;
-  at->second.answer.deliver(command_outcome{std::move(a.what)});
+  at->second.answer.deliver(command_outcome(std::move(a.what)));
   asked_.erase(at);
 }
 
@@ -191,11 +196,11 @@ void session_shell::carry_out(action::arm_deadline& a) {
 caf::typed_response_promise<command_outcome> session_shell::on_command(session_command& command) {
   auto answer = self_->make_response_promise<command_outcome>();
   if (failed_) {
-    answer.deliver(command_outcome{error{codes::server_busy, "the session is starting again", 1}});
+    answer.deliver(refused({codes::server_busy, "the session is starting again", 1}));
   } else if (ending_) {
-    answer.deliver(command_outcome{error{codes::server_shutting_down, "the server is stopping", 2}});
+    answer.deliver(refused({codes::server_shutting_down, "the server is stopping", 2}));
   } else if (node_->queued_bytes.load(std::memory_order_relaxed) > node_->limits.writer_queue_bytes) {
-    answer.deliver(command_outcome{error{codes::server_busy, "too much waits for the disk", 1}});
+    answer.deliver(refused({codes::server_busy, "too much waits for the disk", 1}));
   } else {
     command.what.who.token = next_token_++;
     asked_[command.what.who.token] = {answer, std::move(command.idempotency_key),
@@ -216,8 +221,10 @@ caf::typed_response_promise<activated> session_shell::on_activate() {
 }
 
 context_outcome session_shell::on_context() const {
-  if (!core_.exists()) return {error{codes::session_not_found, "there is no such session"}};
-  return {current_context(core_, model_->rules)};
+  if (!core_.exists())
+    return context_outcome(
+        result<model_context>(error(codes::session_not_found, "there is no such session")));
+  return context_outcome(result<model_context>(current_context(core_, model_->rules)));
 }
 
 void session_shell::on_deadline(const turn_deadline& due) {

@@ -19,10 +19,10 @@ error quarantined() {
 }
 
 void refuse(caf::typed_response_promise<command_outcome>& answer, const error& why) {
-  answer.deliver(command_outcome{why});
+  answer.deliver(command_outcome(result<command_reply>(why)));
 }
 void refuse(caf::typed_response_promise<context_outcome>& answer, const error& why) {
-  answer.deliver(context_outcome{why});
+  answer.deliver(context_outcome(result<model_context>(why)));
 }
 void refuse(caf::typed_response_promise<activated>& answer, const error&) {
   answer.deliver(activated{});
@@ -92,7 +92,7 @@ caf::typed_response_promise<command_outcome> tenant_shell::on_restart(restart_re
     e.failures_ms.clear();
     begin_incarnation(request.key.session, e);
     deliver_waiting(e);
-    answer.deliver(command_outcome{done});
+    answer.deliver(command_outcome(result<command_reply>(done)));
     return answer;
   }
   e.restarted = answer;
@@ -148,7 +148,7 @@ void tenant_shell::on_down(const caf::down_msg& down) {
     deliver_waiting(e);
     command_reply done;
     done.status = "restarted";
-    if (e.restarted.pending()) e.restarted.deliver(command_outcome{done});
+    if (e.restarted.pending()) e.restarted.deliver(command_outcome(result<command_reply>(done)));
   } else {
     sessions_.erase(at);
   }
@@ -178,7 +178,7 @@ void tenant_shell::on_restart_due(const session_id& session) {
 void tenant_shell::quarantine(const session_id& session, entry& e) {
   e.now = phase::quarantined;
   for (auto& one : std::exchange(e.waiting, {})) one.refuse(quarantined());
-  if (e.restarted.pending()) e.restarted.deliver(command_outcome{quarantined()});
+  if (e.restarted.pending()) e.restarted.deliver(command_outcome(result<command_reply>(quarantined())));
   // The session cannot speak for itself any more, so its tenant writes the event.
   const session_key key{tenant_, session};
   auto head = std::make_shared<std::uint64_t>(0);

@@ -16,6 +16,7 @@ struct renamer {
   }
 
   void operator()(body::session_open& b) const {
+    if (options.forked_from_session.empty()) return;
     b.forked_from_session = options.forked_from_session;
     b.forked_from_event = options.forked_from_event;
   }
@@ -150,9 +151,9 @@ std::vector<event> session_copy::close(std::int64_t now_ms) {
     gone.tool_call_id = call.tool_call_id;
     gone.turn_id = call.turn_id;
     gone.status = "interrupted";
-    gone.error = failure{std::string(codes::tool_interrupted),
-                         "the past was copied while the tool ran; its answer is not in the copy",
-                         false};
+    gone.error =
+        failure{std::string(codes::tool_interrupted),
+                "the past was copied while the tool ran; its answer is not in the copy", false};
     const std::string turn_id = gone.turn_id;
     append(out, std::move(gone), turn_id, now_ms);
   }
@@ -173,10 +174,10 @@ std::vector<event> session_copy::close(std::int64_t now_ms) {
     append(out, std::move(complete), request.turn_id, now_ms);
   }
   if (state_.turn) {
-    auto last = state_.unanswered
-                    ? final_message(state_.unanswered->request.message_id, turn_id,
-                                    state_.unanswered->text)
-                    : final_message(options_.rename("the end of " + turn_id), turn_id, {});
+    auto last =
+        state_.unanswered
+            ? final_message(state_.unanswered->request.message_id, turn_id, state_.unanswered->text)
+            : final_message(options_.rename("the end of " + turn_id), turn_id, {});
     append(out, std::move(last), turn_id, now_ms);
   }
   // Messages that never ran stay, and wait until someone resumes the session.

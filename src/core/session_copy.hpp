@@ -2,8 +2,9 @@
 // dense from seq 1, names its own messages, turns, model calls and tool calls, and is at rest: work
 // that was open where the past was cut is closed as interrupted and nothing will take it up.
 //
-// Ids of what stands outside the log (memories, attachments, a provider's own) stay as they are: the
-// copy points at the same things. Idempotency keys are left out: they name requests to the source.
+// Ids of what stands outside the log (memories, attachments, a provider's own) stay as they are:
+// the copy points at the same things. Idempotency keys are left out: they name requests to the
+// source.
 //
 // Pure; a value of one thread. Memory is bounded by the open work, not by the length of the past.
 #pragma once
@@ -24,7 +25,7 @@ struct copy_options {
   std::uint32_t epoch = 0;  // of every event of the copy
   // The copy's id for one of the source's. The same text gives the same id; never called with "".
   std::function<std::string(std::string_view)> rename;
-  // Empty unless a fork: goes into the copy's session.open.
+  // For a fork: goes into the copy's session.open. Empty: what the source says there stays.
   std::string forked_from_session, forked_from_event;
 };
 

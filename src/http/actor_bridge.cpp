@@ -19,7 +19,8 @@ struct actor_bridge::mailbox {
 
 actor_bridge::actor_bridge(caf::actor_system& system, boost::asio::io_context& io)
     : io_(io), timer_(io), mailbox_(std::make_shared<mailbox>()) {
-  mailbox_->companion = system.spawn<caf::actor_companion>();
+  // Hidden: the system's end must not wait for what is no actor of its own.
+  mailbox_->companion = system.spawn<caf::actor_companion, caf::hidden>();
   auto* companion = caf::actor_cast<caf::actor_companion*>(mailbox_->companion);
   companion->on_enqueue([this](caf::mailbox_element_ptr element) {
     const auto id = element->mid;
@@ -32,7 +33,7 @@ actor_bridge::actor_bridge(caf::actor_system& system, boost::asio::io_context& i
 
 actor_bridge::~actor_bridge() {
   auto* companion = caf::actor_cast<caf::actor_companion*>(mailbox_->companion);
-  companion->disconnect();
+  companion->on_enqueue(nullptr);
 }
 
 void actor_bridge::send(const caf::strong_actor_ptr& to, caf::message message,

@@ -1,6 +1,6 @@
 // Where the body of an import waits until all of it is there: a file without a name in the data
-// folder, gone when it is closed or the server dies. Lines are cut and handed on as bytes arrive, and
-// again when the file is read back.
+// folder, gone when it is closed or the server dies. Lines are cut and handed on as bytes arrive,
+// and again when the file is read back.
 //
 // All calls block on the disk: reader threads only. One thread at a time.
 #pragma once

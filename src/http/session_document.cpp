@@ -27,36 +27,70 @@ struct member {
 constexpr std::size_t members_max = 12;
 using member_list = std::array<member, members_max>;  // an empty name ends it
 
-constexpr member optional(std::string_view name, kind k) { return {name, k, false}; }
+constexpr member optional(std::string_view name, kind k) {
+  return {name, k, false};
+}
 
 // What the fold and the pages rely on, of schemas/event.schema.json; in the order of event_type.
 constexpr std::array<member_list, event_type_max> payloads = {{
     {{{"persona_id", kind::text}, {"title", kind::text}}},
-    {{{"message_id", kind::uuid}, {"turn_id", kind::uuid}, {"text", kind::text},
+    {{{"message_id", kind::uuid},
+      {"turn_id", kind::uuid},
+      {"text", kind::text},
       {"attachments", kind::list}}},
     {{{"turn_id", kind::uuid}, {"query", kind::text}, {"items", kind::list}}},
-    {{{"invocation_id", kind::uuid}, {"message_id", kind::uuid}, {"turn_id", kind::uuid},
-      {"profile", kind::text}, {"model", kind::text}, {"provider", kind::text},
-      {"attempt", kind::count}, {"step", kind::count}, {"context", kind::object},
-      optional("supersedes", kind::uuid), optional("resume_offset", kind::count)}},
-    {{{"message_id", kind::uuid}, {"turn_id", kind::uuid}, {"offset", kind::count},
-      optional("text", kind::text), optional("thinking", kind::text)}},
-    {{{"invocation_id", kind::uuid}, {"message_id", kind::uuid}, {"turn_id", kind::uuid},
-      {"finish_reason", kind::word}, {"usage", kind::object}, {"latency_ms", kind::count},
-      {"first_token_ms", kind::count}, optional("error", kind::object)}},
-    {{{"message_id", kind::uuid}, {"turn_id", kind::uuid}, {"attempt", kind::count},
+    {{{"invocation_id", kind::uuid},
+      {"message_id", kind::uuid},
+      {"turn_id", kind::uuid},
+      {"profile", kind::text},
+      {"model", kind::text},
+      {"provider", kind::text},
+      {"attempt", kind::count},
+      {"step", kind::count},
+      {"context", kind::object},
+      optional("supersedes", kind::uuid),
+      optional("resume_offset", kind::count)}},
+    {{{"message_id", kind::uuid},
+      {"turn_id", kind::uuid},
+      {"offset", kind::count},
+      optional("text", kind::text),
+      optional("thinking", kind::text)}},
+    {{{"invocation_id", kind::uuid},
+      {"message_id", kind::uuid},
+      {"turn_id", kind::uuid},
+      {"finish_reason", kind::word},
+      {"usage", kind::object},
+      {"latency_ms", kind::count},
+      {"first_token_ms", kind::count},
+      optional("error", kind::object)}},
+    {{{"message_id", kind::uuid},
+      {"turn_id", kind::uuid},
+      {"attempt", kind::count},
       {"reason", kind::text}}},
-    {{{"message_id", kind::uuid}, {"turn_id", kind::uuid}, {"text", kind::text},
-      {"tool_calls", kind::list}, {"final", kind::flag}}},
-    {{{"tool_call_id", kind::uuid}, optional("message_id", kind::uuid),
-      optional("turn_id", kind::uuid), {"tool_id", kind::word}, {"inputs", kind::any},
+    {{{"message_id", kind::uuid},
+      {"turn_id", kind::uuid},
+      {"text", kind::text},
+      {"tool_calls", kind::list},
+      {"final", kind::flag}}},
+    {{{"tool_call_id", kind::uuid},
+      optional("message_id", kind::uuid),
+      optional("turn_id", kind::uuid),
+      {"tool_id", kind::word},
+      {"inputs", kind::any},
       {"requested_by", kind::word}}},
-    {{{"tool_call_id", kind::uuid}, optional("turn_id", kind::uuid), {"stream", kind::word},
+    {{{"tool_call_id", kind::uuid},
+      optional("turn_id", kind::uuid),
+      {"stream", kind::word},
       {"text", kind::text}}},
-    {{{"tool_call_id", kind::uuid}, optional("turn_id", kind::uuid), {"status", kind::word},
-      {"duration_ms", kind::count}, optional("error", kind::object)}},
-    {{{"memory_id", kind::uuid}, optional("message_id", kind::uuid),
-      optional("tool_call_id", kind::uuid), optional("turn_id", kind::uuid),
+    {{{"tool_call_id", kind::uuid},
+      optional("turn_id", kind::uuid),
+      {"status", kind::word},
+      {"duration_ms", kind::count},
+      optional("error", kind::object)}},
+    {{{"memory_id", kind::uuid},
+      optional("message_id", kind::uuid),
+      optional("tool_call_id", kind::uuid),
+      optional("turn_id", kind::uuid),
       {"state", kind::word}}},
     {{{"paused", kind::flag}, {"title", kind::text}}},
     {{{"name", kind::word}, {"data", kind::any}}},
@@ -76,7 +110,9 @@ constexpr member_list meta_members = {{{"event_id", kind::word},
                                        optional("idempotency_key", kind::text),
                                        optional("user_id", kind::text)}};
 
-error invalid(std::string detail) { return {codes::import_invalid, std::move(detail)}; }
+error invalid(std::string detail) {
+  return {codes::import_invalid, std::move(detail)};
+}
 
 bool is_kind(const json::value& v, kind k) {
   switch (k) {

@@ -31,13 +31,14 @@ class document_writer {
   std::uint64_t events_ = 0;
 };
 
-// The longest line taken: an event as large as the log takes, and room for what only its reader sees.
+// The longest line taken: an event as large as the log takes, and room for what only its reader
+// sees.
 inline constexpr std::size_t document_line_bytes_max = 1024 * 1024;
 
 class document_reader {
  public:
-  // Takes the next line, without its newline. Fails with import.invalid or event.too_large; `line()`
-  // then says where. The event of the line, if it is one.
+  // Takes the next line, without its newline. Fails with import.invalid or event.too_large;
+  // `line()` then says where. The event of the line, if it is one.
   result<std::optional<event>> take(std::string_view line);
 
   // After the last line: nothing when the document is whole. Fails with import.invalid.

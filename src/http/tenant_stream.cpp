@@ -6,8 +6,6 @@
 
 namespace soma::http {
 
-session_key tenant_feed_key(const tenant_id& tenant) { return {tenant, session_id()}; }
-
 std::string session_list_snapshot(const storage::session_list_page& page) {
   std::string payload;
   json_writer w(payload);

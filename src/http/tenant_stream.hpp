@@ -8,9 +8,6 @@
 
 namespace soma::http {
 
-// The feed that carries a tenant's changes; no session has an empty id.
-session_key tenant_feed_key(const tenant_id& tenant);
-
 std::string session_list_snapshot(const storage::session_list_page& page);
 
 // Tells the tenant's streams that a session's list entry changed, or went (null). Any thread.

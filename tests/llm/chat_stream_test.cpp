@@ -32,14 +32,15 @@ outcome run(const std::vector<std::string_view>& parts, bool finish_events = tru
   sse_parser events(4096);
   const auto on_data = [&](std::string_view data) { chat.on_data(data); };
   for (const auto part : parts)
-    if (!events.feed(part, on_data))
-      chat.fail({"llm.bad_stream", "too long", true});
+    if (!events.feed(part, on_data)) chat.fail({"llm.bad_stream", "too long", true});
   if (finish_events) events.finish(on_data);
   out.end = chat.finish();
   return out;
 }
 
-outcome run(std::string_view whole) { return run(std::vector<std::string_view>{whole}); }
+outcome run(std::string_view whole) {
+  return run(std::vector<std::string_view>{whole});
+}
 
 std::string delta(std::string_view inside) {
   return "data: {\"choices\":[{\"index\":0,\"delta\":{" + std::string(inside) + "}}]}\n\n";
@@ -59,7 +60,8 @@ const std::string rich =
     delta(R"("content":"\ude00 \u00e9")") + delta("\"content\":\"\xF0\x9F\"") +
     delta("\"content\":\"\x98\x80.\"") +
     "data: {\"choices\":\ndata: [{\"delta\":{\"content\":\" two lines\"}}]}\r\r" +
-    delta(R"("tool_calls":[{"index":0,"id":"a","function":{"name":"calculator","arguments":""}}])") +
+    delta(
+        R"("tool_calls":[{"index":0,"id":"a","function":{"name":"calculator","arguments":""}}])") +
     delta(R"("tool_calls":[{"index":1,"id":"b","function":{"name":"clock","arguments":"{}"}}])") +
     delta(R"("tool_calls":[{"index":0,"function":{"arguments":"{\"expression\":"}}])") +
     delta(R"("tool_calls":[{"index":0,"function":{"arguments":"\"1+1\"}"}}])") +
@@ -74,8 +76,7 @@ void check_rich(const outcome& got) {
   CHECK(got.end.finish_reason == "tool_calls");
   CHECK(got.end.usage == soma::usage{12, 34});
   REQUIRE(got.end.tool_calls.size() == 2);
-  CHECK(got.end.tool_calls[0] ==
-        tool_invocation{"", "a", "calculator", R"({"expression":"1+1"})"});
+  CHECK(got.end.tool_calls[0] == tool_invocation{"", "a", "calculator", R"({"expression":"1+1"})"});
   CHECK(got.end.tool_calls[1] == tool_invocation{"", "b", "clock", "{}"});
 }
 
@@ -121,7 +122,9 @@ TEST_CASE("chat stream: broken off at any byte it says cut exactly when somethin
 
 TEST_CASE("chat stream: halves of characters are held back, never shown") {
   CHECK(run(delta(R"("content":"a\ud83d")") + finish_stop + done).text == "a\xEF\xBF\xBD");
-  CHECK(run(delta(R"("content":"\ude00b")") + finish_stop + done).text == "\xEF\xBF\xBD" "b");
+  CHECK(run(delta(R"("content":"\ude00b")") + finish_stop + done).text ==
+        "\xEF\xBF\xBD"
+        "b");
   CHECK(run(delta(R"("content":"\ud83dx")") + finish_stop + done).text == "\xEF\xBF\xBDx");
   CHECK(run(delta(R"("content":"\\ud83d")") + finish_stop + done).text == "\\ud83d");
   CHECK(run(delta(R"("content":"\ud83d\ud83d\ude00")") + finish_stop + done).text ==
@@ -149,14 +152,15 @@ TEST_CASE("chat stream: inputs are always a JSON object") {
 }
 
 TEST_CASE("chat stream: calls that share an index are told apart by id, unnumbered ones by place") {
-  const auto same = run(
-      delta(R"("tool_calls":[{"index":0,"id":"a","function":{"name":"x","arguments":"{}"}}])") +
-      delta(R"("tool_calls":[{"index":0,"id":"b","function":{"name":"y","arguments":"{}"}}])") +
-      finish_stop + done);
+  const auto same =
+      run(delta(R"("tool_calls":[{"index":0,"id":"a","function":{"name":"x","arguments":"{}"}}])") +
+          delta(R"("tool_calls":[{"index":0,"id":"b","function":{"name":"y","arguments":"{}"}}])") +
+          finish_stop + done);
   REQUIRE(same.end.tool_calls.size() == 2);
   CHECK(same.end.tool_calls[1].tool_id == "y");
   const auto none = run(
-      delta(R"("tool_calls":[{"id":"a","function":{"name":"x"}},{"id":"b","function":{"name":"y"}}])") +
+      delta(
+          R"("tool_calls":[{"id":"a","function":{"name":"x"}},{"id":"b","function":{"name":"y"}}])") +
       finish_stop + done);
   CHECK(none.end.tool_calls.size() == 2);
 }

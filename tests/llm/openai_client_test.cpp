@@ -51,7 +51,9 @@ void answer_all(peer& client) {
   while (!client.read_request().empty()) client.write(head + piece("hi") + ending);
 }
 
-void gone_at_once(peer& client) { client.read_request(); }
+void gone_at_once(peer& client) {
+  client.read_request();
+}
 
 struct fixture {
   std::unique_ptr<llm::llm_client> client = llm::make_openai_client({});
@@ -74,7 +76,8 @@ bool eventually(Condition condition) {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(fixture, "client: asks with key, request id and host, and hands on what is said") {
+TEST_CASE_FIXTURE(fixture,
+                  "client: asks with key, request id and host, and hands on what is said") {
   std::promise<std::string> asked;
   scripted_server server({[&](peer& p) {
     asked.set_value(p.read_request());
@@ -229,7 +232,10 @@ TEST_CASE_FIXTURE(fixture, "client: each wait that runs out has its own code") {
 }
 
 TEST_CASE_FIXTURE(fixture, "client: no TLS partner in time is unreachable") {
-  scripted_server server({[](peer& p) { p.wait_closed(); p.wait_closed(); }});
+  scripted_server server({[](peer& p) {
+    p.wait_closed();
+    p.wait_closed();
+  }});
   auto c = call_to("https://localhost:" + std::to_string(server.port()));
   c.waits.connect_ms = 50;
   const auto end = run(c);
@@ -272,8 +278,11 @@ TEST_CASE_FIXTURE(fixture, "client: a stream that breaks off is cut, with and wi
 }
 
 TEST_CASE_FIXTURE(fixture, "client: rubbish is a bad stream") {
-  const std::string rows[] = {"SSH-2.0\r\n\r\n", plain("200 OK", "<html>hello</html>"),
-                              plain("200 OK", ""), head + chunk("data: {\"a\n\n"), "",
+  const std::string rows[] = {"SSH-2.0\r\n\r\n",
+                              plain("200 OK", "<html>hello</html>"),
+                              plain("200 OK", ""),
+                              head + chunk("data: {\"a\n\n"),
+                              "",
                               head + chunk("data: " + std::string(2 << 20, 'x'))};
   for (const auto& bytes : rows) {
     CAPTURE(bytes.substr(0, 60));
@@ -289,7 +298,8 @@ TEST_CASE_FIXTURE(fixture, "client: rubbish is a bad stream") {
   }
 }
 
-TEST_CASE_FIXTURE(fixture, "client: statuses become codes, Retry-After is kept, the key never shown") {
+TEST_CASE_FIXTURE(fixture,
+                  "client: statuses become codes, Retry-After is kept, the key never shown") {
   scripted_server limited({[](peer& p) {
     p.read_request();
     p.write(plain("429 Too Many", R"({"error":{"message":"slow down"}})", "Retry-After: 7\r\n"));

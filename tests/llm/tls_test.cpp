@@ -39,7 +39,9 @@ void add_name(X509* certificate, const char* alternative_name) {
 // A self-signed server certificate, its PEM in a file that lives as long as this.
 struct identity {
   explicit identity(const char* alternative_name)
-      : key(EVP_EC_gen("P-256")), certificate(X509_new()), context(SSL_CTX_new(TLS_server_method())) {
+      : key(EVP_EC_gen("P-256")),
+        certificate(X509_new()),
+        context(SSL_CTX_new(TLS_server_method())) {
     X509_set_version(certificate.get(), 2);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
     X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
@@ -68,8 +70,10 @@ struct identity {
 
 void answer(peer& p) {
   while (!p.read_request().empty()) {
-    const std::string body = R"({"choices":[{"message":{"content":"safe"},"finish_reason":"stop"}]})";
-    p.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    const std::string body =
+        R"({"choices":[{"message":{"content":"safe"},"finish_reason":"stop"}]})";
+    p.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+            body);
   }
 }
 

@@ -1,0 +1,195 @@
+// A node without HTTP for the actors' tests: the in-memory log, a model that says what the test
+// tells it, and waiting on what the log shows.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <caf/actor_system.hpp>
+#include <caf/scoped_actor.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "actors/runtime.hpp"
+#include "core/uuid.hpp"
+
+namespace soma::testing {
+
+// A model call as the node made it; the test answers through it.
+struct model_call {
+  llm::call asked;
+  llm::stream_sink sink;
+  std::shared_ptr<bool> cancelled = std::make_shared<bool>(false);
+};
+
+class scripted_models final : public llm::llm_client {
+ public:
+  std::unique_ptr<llm::stream_handle> start(llm::call c, llm::stream_sink sink) override {
+    struct handle final : llm::stream_handle {
+      std::shared_ptr<bool> cancelled;
+      ~handle() override { *cancelled = true; }
+      void pause() override {}
+      void resume() override {}
+    };
+    auto one = std::make_shared<model_call>();
+    one->asked = std::move(c);
+    one->sink = std::move(sink);
+    auto h = std::make_unique<handle>();
+    h->cancelled = one->cancelled;
+    std::lock_guard lock(mutex_);
+    calls_.push_back(std::move(one));
+    changed_.notify_all();
+    return h;
+  }
+  counters stats() const override { return {}; }
+
+  // The next call not yet taken.
+  std::shared_ptr<model_call> next() {
+    std::unique_lock lock(mutex_);
+    REQUIRE(changed_.wait_for(lock, std::chrono::seconds(20), [&] { return !calls_.empty(); }));
+    auto one = calls_.front();
+    calls_.pop_front();
+    return one;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<model_call>> calls_;
+};
+
+inline void finish(model_call& call, const std::string& text) {
+  call.sink.on_piece(text, false);
+  llm::stream_end end;
+  end.finish_reason = "stop";
+  call.sink.on_end(end);
+}
+
+class actor_world {
+ public:
+  explicit actor_world(std::shared_ptr<storage::event_log> log = {},
+                       std::function<void(actors::node_services&)> adjust = {})
+      : log_(log ? std::move(log) : std::shared_ptr(storage::make_memory_event_log())),
+        feeds_(1, feed_limits{}),
+        tools_(tools::make_empty_tool_runner()),
+        node_(*log_, feeds_, models, *tools_, probe_) {
+    feeds_.wakers().set_waker(0, [this] {
+      std::lock_guard lock(mutex_);
+      changed_.notify_all();
+    });
+    actors::model_settings settings;
+    settings.profile.prefill = settings.rules.prefill = true;
+    settings.rules.model = "scripted";
+    node_.set_model(settings);
+    if (adjust) adjust(node_);
+    runtime_ = std::make_unique<actors::runtime>(node_, actors::runtime_options{});
+  }
+  ~actor_world() { stop(); }
+
+  // Ends the runtime; the log stays for the next world.
+  void stop() {
+    if (!runtime_) return;
+    CHECK(runtime_->stop(std::chrono::seconds(20)));
+    runtime_.reset();
+  }
+
+  void recover() { REQUIRE(runtime_->recover()); }
+
+  template <class Answer, class Request>
+  Answer ask(Request request) {
+    caf::scoped_actor self(runtime_->system());
+    actors::tenant_actor tenant;
+    self->request(runtime_->tenants(), std::chrono::seconds(20), actors::tenant_request{key("").tenant})
+        .receive([&](const actors::tenant_found& found) { tenant = found.tenant; },
+                 [](const caf::error& e) { FAIL(caf::to_string(e)); });
+    Answer answer;
+    self->request(tenant, std::chrono::seconds(20), std::move(request))
+        .receive([&](Answer& got) { answer = std::move(got); },
+                 [](const caf::error& e) { FAIL(caf::to_string(e)); });
+    return answer;
+  }
+
+  static session_key key(const std::string& session) {
+    return {tenant_id("tenant"), session_id(session)};
+  }
+
+  result<command_reply> command(const std::string& session, input::command what) {
+    actors::session_command command;
+    command.key = key(session);
+    command.what.what = std::move(what);
+    return ask<actors::command_outcome>(std::move(command)).reply;
+  }
+
+  result<command_reply> say(const std::string& session, const std::string& text) {
+    return command(session, input::message{text, {}, input::open{}});
+  }
+
+  std::vector<event> events(const std::string& session) const {
+    std::vector<event> all;
+    storage::read_options options;
+    options.events_max = 100'000;
+    options.bytes_max = SIZE_MAX;
+    auto page = log_->read(key(session), options);
+    if (page)
+      for (const auto& e : page->events) all.push_back(decode(e.json).value());
+    return all;
+  }
+
+  // Waits until the session's events satisfy `good`.
+  template <class Predicate>
+  std::vector<event> wait_for(const std::string& session, Predicate good) {
+    const auto feed = feeds_.acquire(key(session));
+    feed->attach(0);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    for (;;) {
+      feeds_.wakers().take(0);
+      feed->drain(0);
+      auto all = events(session);
+      if (good(all)) return all;
+      std::unique_lock lock(mutex_);
+      const auto woken = changed_.wait_until(
+          lock, std::min(deadline, std::chrono::steady_clock::now() + std::chrono::milliseconds(50)));
+      if (woken == std::cv_status::timeout && std::chrono::steady_clock::now() >= deadline) {
+        std::string seen;
+        for (const auto& e : all) seen += std::string(to_string(e.type())) + " ";
+        FAIL("waited in vain; the log has: " << seen);
+      }
+    }
+  }
+
+  std::vector<event> wait_for_type(const std::string& session, event_type type, std::size_t count = 1) {
+    return wait_for(session, [=](const std::vector<event>& all) {
+      std::size_t n = 0;
+      for (const auto& e : all) n += e.type() == type;
+      return n >= count;
+    });
+  }
+
+  scripted_models models;
+  std::shared_ptr<storage::event_log> log() const { return log_; }
+
+ private:
+  std::shared_ptr<storage::event_log> log_;
+  feed_registry feeds_;
+  std::unique_ptr<tools::tool_runner> tools_;
+  actors::runtime_probe probe_;
+  actors::node_services node_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::unique_ptr<actors::runtime> runtime_;
+};
+
+template <class Body>
+const Body& last_of(const std::vector<event>& all) {
+  for (auto e = all.rbegin(); e != all.rend(); ++e)
+    if (const auto* b = std::get_if<Body>(&e->body)) return *b;
+  FAIL("no such event");
+  throw std::logic_error("unreachable");
+}
+
+}  // namespace soma::testing

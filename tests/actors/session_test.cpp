@@ -1,0 +1,134 @@
+#include "actor_world.hpp"
+
+using namespace soma;
+using namespace soma::testing;
+
+TEST_CASE("session: a message is answered and every step is in the log") {
+  actor_world world;
+  const auto accepted = world.say("a", "hello");
+  REQUIRE(accepted);
+  CHECK(accepted->event.seq == 2);
+  const auto call = world.models.next();
+  REQUIRE(!call->asked.messages.empty());
+  CHECK(call->asked.messages.back().text == "hello");
+  finish(*call, "good day");
+  const auto all = world.wait_for_type("a", event_type::llm_complete);
+  CHECK(last_of<body::message_assistant>(all).text == "good day");
+  CHECK(last_of<body::message_assistant>(all).final);
+  CHECK(last_of<body::llm_complete>(all).finish_reason == "stop");
+}
+
+TEST_CASE("session: one that does not exist takes no command but the one that makes it") {
+  actor_world world;
+  CHECK(world.command("nobody", input::stop{}).error().code == codes::session_not_found);
+  CHECK(world.command("nobody", input::message{"hi", {}, {}}).error().code ==
+        codes::session_not_found);
+  CHECK(world.command("nobody", input::open{"", "title"}));
+  CHECK(world.command("nobody", input::message{"hi", {}, {}}));
+}
+
+TEST_CASE("session: stop is answered when the cancelled call is durable, and keeps the text") {
+  actor_world world;
+  REQUIRE(world.say("a", "tell me"));
+  const auto call = world.models.next();
+  call->sink.on_piece("once upon", false);
+  world.wait_for_type("a", event_type::llm_delta);
+  const auto stopped = world.command("a", input::stop{});
+  REQUIRE(stopped);
+  CHECK(stopped->status == "stopped");
+  const auto all = world.events("a");
+  CHECK(last_of<body::llm_complete>(all).finish_reason == "cancelled");
+  CHECK(last_of<body::message_assistant>(all).text == "once upon");
+  CHECK(*call->cancelled);
+}
+
+TEST_CASE("session: an answer cut by the end of the server goes on in the same message") {
+  std::shared_ptr<storage::event_log> log;
+  std::string message_id;
+  {
+    actor_world world;
+    log = world.log();
+    REQUIRE(world.say("a", "count"));
+    const auto call = world.models.next();
+    call->sink.on_piece("one two", false);
+    message_id = last_of<body::llm_delta>(world.wait_for_type("a", event_type::llm_delta)).message_id;
+  }
+  actor_world world(log);
+  world.recover();
+  const auto call = world.models.next();
+  CHECK(call->asked.prefix == "one two");
+  finish(*call, " three");
+  const auto all = world.wait_for_type("a", event_type::llm_complete, 2);
+  CHECK(last_of<body::llm_request>(all).attempt == 2);
+  CHECK(last_of<body::message_assistant>(all).text == "one two three");
+  CHECK(last_of<body::message_assistant>(all).message_id == message_id);
+}
+
+TEST_CASE("session: a provider that fails before its first token is asked again") {
+  actor_world world;
+  REQUIRE(world.say("a", "hello"));
+  llm::stream_end down;
+  down.error = failure{"llm.unreachable", "refused", true};
+  world.models.next()->sink.on_end(down);
+  finish(*world.models.next(), "there");
+  const auto all = world.wait_for_type("a", event_type::message_assistant);
+  CHECK(last_of<body::message_assistant>(all).text == "there");
+}
+
+TEST_CASE("session: a provider that refuses for good ends the turn with an error") {
+  actor_world world;
+  REQUIRE(world.say("a", "hello"));
+  llm::stream_end refused;
+  refused.error = failure{"llm.auth", "no such key", false};
+  world.models.next()->sink.on_end(refused);
+  const auto all = world.wait_for_type("a", event_type::error);
+  CHECK(last_of<body::llm_complete>(all).finish_reason == "error");
+  CHECK(last_of<body::error>(all).what.code == "llm.auth");
+  CHECK(last_of<body::message_assistant>(all).final);
+}
+
+TEST_CASE("session: the record of an idempotency key is kept with its message") {
+  actor_world world;
+  actors::session_command command;
+  command.key = world.key("a");
+  command.what.what = input::message{"once", {}, input::open{}};
+  command.idempotency_key = "scope\nkey";
+  command.request_hash = "hash";
+  REQUIRE(world.ask<actors::command_outcome>(command).reply);
+  const auto record = world.log()->find_idempotency("scope\nkey");
+  REQUIRE(record);
+  REQUIRE(*record);
+  CHECK((*record)->request_hash == "hash");
+}
+
+TEST_CASE("session: an idle one leaves, and comes back when it is spoken to") {
+  actor_world world({}, [](actors::node_services& node) { node.limits.session_idle_s = 0; });
+  REQUIRE(world.say("a", "hello"));
+  finish(*world.models.next(), "hi");
+  world.wait_for_type("a", event_type::message_assistant);
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(world.say("a", "again"));
+    finish(*world.models.next(), "yes");
+  }
+  world.wait_for_type("a", event_type::message_assistant, 21);
+}
+
+TEST_CASE("session: deleting it ends it and its log") {
+  actor_world world;
+  REQUIRE(world.say("a", "hello"));
+  REQUIRE(world.command("a", input::remove{}));
+  CHECK(world.events("a").empty());
+  CHECK(world.command("a", input::stop{}).error().code == codes::session_not_found);
+}
+
+TEST_CASE("session: a reset keeps its id and goes on counting") {
+  actor_world world;
+  REQUIRE(world.say("a", "hello"));
+  const auto reset = world.command("a", input::reset{});
+  REQUIRE(reset);
+  const auto all = world.events("a");
+  REQUIRE(all.size() == 1);
+  CHECK(all.front().type() == event_type::session_open);
+  CHECK(all.front().meta.id == reset->event);
+  CHECK(reset->event.seq > 2);
+}

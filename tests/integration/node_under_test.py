@@ -1,0 +1,238 @@
+"""A real server and a real rehearsal server for the tests that speak HTTP: started on free ports,
+killed and started again at will. Standard library only."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+
+BIN = os.environ.get("SOMA_BIN_DIR") or os.path.join(
+    os.path.dirname(__file__), "..", "..", "build", "release", "bin")
+ADMIN_KEY = "test-admin-key-0123456789"
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, seconds=20, what="condition"):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+class Rehearsal:
+    def __init__(self):
+        self.process = subprocess.Popen([os.path.join(BIN, "soma-rehearsal"), "--port", "0"],
+                                        stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        self.base_url = re.search(r"http://\S+", line).group(0) + "/v1"
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Node:
+    def __init__(self, base_url, settings=(), resume="prefill", data_dir=None, env=None):
+        self.data_dir = data_dir or tempfile.mkdtemp(prefix="soma-test-")
+        self.port = free_port()
+        self.settings = list(settings)
+        self.env = {**os.environ, "SOMA_ADMIN_KEY": ADMIN_KEY, "SOMA_LLM_BASE_URL": base_url,
+                    "SOMA_LLM_MODEL": "rehearsal", "SOMA_LLM_RESUME": resume,
+                    "SOMA_LOG_LEVEL": "warn", **(env or {})}
+        self.process = None
+        self.log = open(os.path.join(self.data_dir, "server.log"), "ab")
+
+    def start(self):
+        args = [os.path.join(BIN, "soma"), "serve", "--data-dir", self.data_dir, "--port",
+                str(self.port)]
+        for one in self.settings:
+            args += ["--set", one]
+        self.process = subprocess.Popen(args, env=self.env, stdout=self.log, stderr=self.log)
+        wait_until(self.is_ready, what="the server")
+        return self
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the server ended with {self.process.returncode}: " +
+                                 open(self.log.name).read()[-2000:])
+        try:
+            return self.request("GET", "/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            return self.process.wait(timeout=30)
+        return None
+
+    def connect(self, timeout=30):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def request(self, method, path, body=None, headers=None, key=ADMIN_KEY):
+        """(status, headers, text)"""
+        connection = self.connect()
+        try:
+            all_headers = {"Authorization": f"Bearer {key}"} if key else {}
+            if body is not None and not isinstance(body, (str, bytes)):
+                body = json.dumps(body)
+                all_headers["Content-Type"] = "application/json"
+            all_headers.update(headers or {})
+            connection.request(method, path, body=body, headers=all_headers)
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read().decode()
+        except http.client.HTTPException as broken:
+            raise ConnectionError(str(broken)) from broken
+        finally:
+            connection.close()
+
+    def json(self, method, path, body=None, headers=None, expect=None):
+        status, _, text = self.request(method, path, body, headers)
+        if expect is not None and status != expect:
+            raise AssertionError(f"{method} {path}: {status} {text[:400]}")
+        return json.loads(text) if text else None
+
+    def say(self, text, session=None, key=None):
+        """Sends until it is accepted, as a client with an idempotency key may."""
+        body = {"message": text}
+        if session:
+            body["session_id"] = session
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                status, _, answer = self.request("POST", "/v1/session/message", body, headers)
+                if status == 202:
+                    return json.loads(answer)
+                if status not in (503, 429):
+                    raise AssertionError(f"{status} {answer[:400]}")
+            except OSError:
+                pass
+            if time.monotonic() > deadline:
+                raise AssertionError("the message was never accepted")
+            threading.Event().wait(0.02)
+
+    def events(self, session, **query):
+        found, after = [], "start"
+        extra = "".join(f"&{k}={v}" for k, v in query.items())
+        while after:
+            page = self.json("GET", f"/v1/sessions/{session}/events?limit=500&after={after}{extra}",
+                             expect=200)
+            found += page["events"]
+            after = page["next_cursor"]
+        return found
+
+
+class Reader(threading.Thread):
+    """Follows a session as EventSource does: reconnects with its last id, and keeps all it saw."""
+
+    def __init__(self, node, session, after="start"):
+        super().__init__(daemon=True)
+        self.node, self.session, self.after = node, session, after
+        self.events, self.last_id, self.connections = [], None, 0
+        self.resets = 0
+        self.stopping = False
+        self.start()
+
+    def run(self):
+        while not self.stopping:
+            try:
+                self.follow()
+            except (OSError, http.client.HTTPException, ValueError):
+                pass
+            threading.Event().wait(0.05)
+
+    def follow(self):
+        connection = self.node.connect(timeout=20)
+        headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        if self.last_id:
+            headers["Last-Event-ID"] = self.last_id
+        connection.request("GET", f"/v1/session/{self.session}/events?after={self.after}",
+                           headers=headers)
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise OSError(answer.status)
+        self.connections += 1
+        frame = {}
+        while not self.stopping:
+            line = answer.readline()
+            if not line:
+                return
+            line = line.decode().rstrip("\n")
+            if line:
+                name, _, value = line.partition(": ")
+                frame[name] = value
+                continue
+            self.take(frame)
+            frame = {}
+
+    def take(self, frame):
+        if "id" in frame:
+            self.last_id = frame["id"]
+        if frame.get("event") == "stream.reset":
+            self.resets += 1
+        if "id" in frame and "data" in frame:
+            self.events.append(json.loads(frame["data"]))
+
+    def stop(self):
+        self.stopping = True
+
+
+def seq_of(event):
+    return int(event["meta"]["event_id"].split(".")[1])
+
+
+def fold_texts(events):
+    """message_id → text, by the contract's rule: cut to the offset, then append (bytes)."""
+    texts = {}
+    for e in events:
+        p = e["payload"]
+        if e["type"] == "llm.delta" and "text" in p:
+            text = texts.get(p["message_id"], b"")
+            if p["offset"] > len(text):
+                raise AssertionError(f"a hole before offset {p['offset']} of {p['message_id']}")
+            texts[p["message_id"]] = text[:p["offset"]] + p["text"].encode()
+    return {k: v.decode() for k, v in texts.items()}
+
+
+def assert_exactly_once(events, first=1):
+    for n, e in enumerate(events):
+        if seq_of(e) != first + n:
+            raise AssertionError(f"event {n} has seq {seq_of(e)}, expected {first + n}")
+
+
+def run_tests(tests):
+    """Runs functions in turn; ends with the line that counts."""
+    passed = failed = 0
+    for test in tests:
+        name = test.__doc__ or test.__name__
+        begin = time.monotonic()
+        try:
+            test()
+            passed += 1
+            print(f"ok    {name} ({time.monotonic() - begin:.1f} s)", flush=True)
+        except Exception as why:  # a failing test must not keep the others from running
+            failed += 1
+            import traceback
+            traceback.print_exc()
+            print(f"FAIL  {name}: {why}", flush=True)
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
