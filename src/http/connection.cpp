@@ -22,7 +22,8 @@ constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
 
 bool is_request_id(std::string_view id) {
   return !id.empty() && id.size() <= 128 &&
-         id.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
+         id.find_first_not_of(
+             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
              std::string_view::npos;
 }
 
@@ -33,8 +34,11 @@ constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 class connection final : public body_reader, public response_stream {
  public:
   connection(io_shard& shard, asio::ip::tcp::socket socket, connection_slot slot)
-      : shard_(shard), limits_(shard.options.limits), watched_(std::move(socket)),
-        socket_(watched_.socket), slot_(std::move(slot)),
+      : shard_(shard),
+        limits_(shard.options.limits),
+        watched_(std::move(socket)),
+        socket_(watched_.socket),
+        slot_(std::move(slot)),
         capacity_(limits_.header_bytes_max + limits::http_read_bytes),
         buffer_(std::make_unique_for_overwrite<char[]>(capacity_)) {
     sys::error_code ignored;
@@ -46,8 +50,9 @@ class connection final : public body_reader, public response_stream {
   }
 
   asio::awaitable<void> run() {
-    while (co_await serve_one()) {
-    }
+    // Not `while (co_await …)`: where that is a coroutine's first statement, g++ 12 lays its frame
+    // out in two ways and `this` is read from the wrong place.
+    for (bool more = true; more;) more = co_await serve_one();
     if (socket_.is_open()) co_await linger();
   }
 
@@ -138,7 +143,7 @@ class connection final : public body_reader, public response_stream {
       while (scanned == head_scanner::outcome::incomplete && end_ < limits_.header_bytes_max) {
         const bool more = co_await fill();
         if (!more && watched_.expired)
-          co_return co_await refuse({codes::request_timeout, "The headers did not arrive in time"});
+          co_return co_await refuse(codes::request_timeout, "The headers did not arrive in time");
         if (!more) co_return give_up();
         scanned = scanner.scan({buffer_.get(), end_});
       }
@@ -146,15 +151,16 @@ class connection final : public body_reader, public response_stream {
     disarm();
     ctx_.started_at = clock::now();
     if (scanned == head_scanner::outcome::malformed)
-      co_return co_await refuse({codes::request_malformed,
-                                 "The request holds bytes that HTTP/1.1 does not allow there"});
+      co_return co_await refuse(codes::request_malformed,
+                                "The request holds bytes that HTTP/1.1 does not allow there");
     if (scanned == head_scanner::outcome::incomplete ||
         scanner.head_size() > limits_.header_bytes_max)
-      co_return co_await refuse({codes::request_header_too_large,
-                                 "Request line and headers are longer than this server takes"});
+      co_return co_await refuse(codes::request_header_too_large,
+                                "Request line and headers are longer than this server takes");
     head_size_ = at_ = scanner.head_size();
     parser_.emplace(ctx_, limits_.header_count_max);
-    if (auto bad = parser_->parse_head({buffer_.get(), head_size_})) co_return co_await refuse(*bad);
+    if (auto bad = parser_->parse_head({buffer_.get(), head_size_}))
+      co_return co_await refuse(*bad);
     co_return co_await dispatch();
   }
 
@@ -179,9 +185,9 @@ class connection final : public body_reader, public response_stream {
     const auto match = shard_.routes.find(ctx_);
     switch (match.outcome) {
       case router::outcome::malformed_path:
-        co_return co_await refuse({codes::request_malformed, "The path cannot be decoded"});
+        co_return co_await refuse(codes::request_malformed, "The path cannot be decoded");
       case router::outcome::not_found:
-        co_return co_await finish(problem({codes::route_not_found, "No such path"}, ctx_));
+        co_return co_await decline(codes::route_not_found, "No such path");
       case router::outcome::method_not_allowed: {
         response answer =
             ctx_.verb == verb::options
@@ -195,13 +201,13 @@ class connection final : public body_reader, public response_stream {
     const route& r = *match.route;
     ctx_.operation_id = r.operation_id;
     if (r.auth != auth_rule::none)
-      if (auto bad = co_await authenticate(r)) co_return co_await finish(problem(*bad, ctx_));
+      if (auto bad = co_await authenticate(r)) co_return co_await decline(*bad);
     body_bytes_max_ = r.body_bytes_max ? r.body_bytes_max : limits_.body_bytes_max;
     if (auto bad = co_await take_body(r)) co_return co_await refuse(*bad);
     if (!r.body_schema.empty() && !(r.body_optional && ctx_.body.empty())) {
       auto bad = shard_.options.schemas->check(r.body_schema, ctx_.header("Content-Type"),
                                                ctx_.body, ctx_.json);
-      if (bad) co_return co_await finish(problem(bad->why, ctx_, bad->members));
+      if (bad) co_return co_await decline(bad->why, bad->members);
     }
     response answer = co_await call(r);
     co_return co_await finish(std::move(answer));
@@ -209,8 +215,10 @@ class connection final : public body_reader, public response_stream {
 
   void take_request_id() {
     const auto given = ctx_.header("X-Request-ID");
-    if (is_request_id(given)) ctx_.request_id = given;
-    else ctx_.request_id = shard_.ids.next();
+    if (is_request_id(given))
+      ctx_.request_id = given;
+    else
+      ctx_.request_id = shard_.ids.next();
   }
 
   asio::awaitable<std::optional<error>> authenticate(const route& r) {
@@ -224,10 +232,10 @@ class connection final : public body_reader, public response_stream {
     }
     ctx_.identity = std::move(*who);
     const auto is = ctx_.identity.role;
-    const bool allowed = r.auth == auth_rule::optional ||
-                         (r.auth == auth_rule::internal ? is == role::internal
-                          : r.auth == auth_rule::admin  ? is == role::admin
-                                                        : is != role::anonymous);
+    const bool allowed =
+        r.auth == auth_rule::optional || (r.auth == auth_rule::internal ? is == role::internal
+                                          : r.auth == auth_rule::admin  ? is == role::admin
+                                                                        : is != role::anonymous);
     if (!allowed) co_return error(codes::auth_forbidden, "The caller's role does not allow this");
     co_return std::nullopt;
   }
@@ -287,26 +295,40 @@ class connection final : public body_reader, public response_stream {
     co_return problem({codes::internal, "The server failed; its log has the request_id"}, ctx_);
   }
 
-  // Answers and ends the connection: where the next request would begin is not known.
+  // Answers and ends the connection: where the next request would begin is not known. These four
+  // are no coroutines, so that their callers' co_await expressions hold no temporaries, which g++
+  // 12 may destroy twice.
   asio::awaitable<bool> refuse(const error& e) {
     if (!parser_ || ctx_.request_id.empty()) take_request_id();
     response answer = problem(e, ctx_);
     answer.close = true;
-    co_return co_await finish(std::move(answer));
+    return finish(std::move(answer));
+  }
+  asio::awaitable<bool> refuse(std::string_view code, const char* detail) {
+    return refuse(error(code, detail));
+  }
+
+  // Answers an error of a request whose end is known.
+  asio::awaitable<bool> decline(const error& e,
+                                 const std::vector<problem_member>& members = {}) {
+    return finish(problem(e, ctx_, members));
+  }
+  asio::awaitable<bool> decline(std::string_view code, const char* detail) {
+    return decline(error(code, detail));
   }
 
   asio::awaitable<bool> finish(response answer) {
     if (head_only_) answer.takeover = nullptr;  // HEAD of a stream is its head
     if (answer.takeover && end_ > at_) {
-      answer = problem({codes::request_malformed, "Input follows a request that opens a stream"},
-                       ctx_);
+      answer =
+          problem({codes::request_malformed, "Input follows a request that opens a stream"}, ctx_);
       answer.close = true;
     }
     const bool body_read = !parser_ || parser_->is_done();
-    const bool keep = parser_ && parser_->keeps_alive() && body_read && !answer.close &&
-                      !shard_.stopping;
-    head_options options{shard_.date, ctx_.request_id, {}, false, keep,
-                         parser_ && parser_->is_http10()};
+    const bool keep =
+        parser_ && parser_->keeps_alive() && body_read && !answer.close && !shard_.stopping;
+    head_options options{
+        shard_.date, ctx_.request_id, {}, false, keep, parser_ && parser_->is_http10()};
     if (answer.takeover) {
       record(answer.status);
       hand_over(answer, options);
@@ -323,7 +345,7 @@ class connection final : public body_reader, public response_stream {
     append_head(out_, answer, options);
     const bool sent = co_await send(out_, head_only_ ? std::string_view{} : body);
     record(answer.status);
-    co_return sent && keep;
+    co_return sent&& keep;
   }
 
   void hand_over(response& answer, head_options& options) {

@@ -1,6 +1,7 @@
 #include "http/gateway.hpp"
 
 #include "core/codes.hpp"
+#include "core/command_codec.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "core/uuid.hpp"
@@ -53,6 +54,7 @@ asio::awaitable<result<command_reply>> gateway::command(request_context& ctx,
                                                         const session_id& session,
                                                         input::command what,
                                                         const idempotency_gate::entry* gate) {
+  if (gate && gate->replay) co_return decode_command_reply(gate->replay->response_json);
   if (!is_uuid(session.value))
     co_return error(codes::session_not_found, "there is no such session");
   actors::session_command command;

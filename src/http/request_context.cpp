@@ -100,16 +100,26 @@ void request_context::clear() {
   trace_id_.clear();
 }
 
+namespace {
+
+// What stands before the first `mark`, and what stands behind it.
+std::pair<std::string_view, std::string_view> cut(std::string_view text, char mark) {
+  const auto at = text.find(mark);
+  if (at == std::string_view::npos) return {text, {}};
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+}  // namespace
+
 query_reader::query_reader(request_context& ctx) {
   std::string_view rest = ctx.query;
   while (!rest.empty()) {
-    const auto end = std::min(rest.find('&'), rest.size());
-    const auto pair = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const auto [pair, more] = cut(rest, '&');
+    rest = more;
     if (pair.empty()) continue;
-    const auto equals = std::min(pair.find('='), pair.size());
-    const auto name = ctx.decode(pair.substr(0, equals), true);
-    const auto value = ctx.decode(pair.substr(std::min(equals + 1, pair.size())), true);
+    const auto [raw_name, raw_value] = cut(pair, '=');
+    const auto name = ctx.decode(raw_name, true);
+    const auto value = ctx.decode(raw_value, true);
     if (!name || !value || parameters_.size() == limits::http_query_parameters_max) {
       malformed_ = true;
       return;

@@ -115,8 +115,8 @@ asio::awaitable<response> append_event(gateway& g, request_context& ctx) {
   event.data_json = data.empty() ? "null" : std::move(data);
   auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx));
   if (!gate) co_return problem(gate.error(), ctx);
-  auto reply = gate->replay ? decode_command_reply(gate->replay->response_json)
-                            : co_await g.command(ctx, key.session, std::move(event), &*gate);
+  input::command what = std::move(event);
+  auto reply = co_await g.command(ctx, key.session, std::move(what), &*gate);
   if (!reply) co_return problem(reply.error(), ctx);
   response answer(202);
   json_writer w(answer.body);

@@ -57,8 +57,8 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
   }
   auto gate = co_await g.idempotency.enter(ctx, key);
   if (!gate) co_return problem(gate.error(), ctx);
-  auto reply = gate->replay ? decode_command_reply(gate->replay->response_json)
-                            : co_await g.command(ctx, session, std::move(message), &*gate);
+  input::command what = std::move(message);
+  auto reply = co_await g.command(ctx, session, std::move(what), &*gate);
   if (!reply) co_return problem(reply.error(), ctx);
   response answer(202, message_answer(session, *reply));
   mark_replayed(answer, *gate);
@@ -92,10 +92,11 @@ asio::awaitable<response> session_action(gateway& g, request_context& ctx) {
   const session_id session(text_member(body, "session_id"));
   const auto action = text_member(body, "action");
   if (action == "restart") {
-    auto head = co_await g.head({ctx.identity.tenant, session});
+    const session_key key{ctx.identity.tenant, session};
+    auto head = co_await g.head(key);
     if (!head) co_return problem(head.error(), ctx);
     actors::restart_request request;
-    request.key = {ctx.identity.tenant, session};
+    request.key = key;
     request.from = origin_of(ctx);
     auto done = co_await g.ask_tenant<actors::command_outcome>(ctx, std::move(request));
     if (!done) co_return problem(done.error(), ctx);

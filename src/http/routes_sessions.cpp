@@ -2,12 +2,12 @@
 #include <boost/json.hpp>
 #include <charconv>
 
+#include "actors/log_reader.hpp"
 #include "core/codes.hpp"
 #include "core/command_codec.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "core/uuid.hpp"
-#include "actors/log_reader.hpp"
 #include "http/gateway.hpp"
 #include "http/on_reader.hpp"
 #include "http/problem.hpp"
@@ -34,13 +34,12 @@ asio::awaitable<response> create_session(gateway& g, request_context& ctx) {
   const auto key = idempotency_key_of(ctx);
   auto gate = co_await g.idempotency.enter(ctx, key);
   if (!gate) co_return problem(gate.error(), ctx);
-  const session_id session(key.empty()
-                               ? new_uuid()
-                               : derived_uuid({"create", ctx.identity.tenant.value,
-                                               ctx.identity.user.value, key}));
-  input::open open{text_member(ctx.json, "persona_id"), text_member(ctx.json, "title")};
-  auto reply = gate->replay ? decode_command_reply(gate->replay->response_json)
-                            : co_await g.command(ctx, session, std::move(open), &*gate);
+  const session_id session(key.empty() ? new_uuid()
+                                       : derived_uuid({"create", ctx.identity.tenant.value,
+                                                       ctx.identity.user.value, key}));
+  input::command open =
+      input::open{text_member(ctx.json, "persona_id"), text_member(ctx.json, "title")};
+  auto reply = co_await g.command(ctx, session, std::move(open), &*gate);
   if (!reply) co_return problem(reply.error(), ctx);
   storage::session_info info;
   info.title = reply->title;
@@ -59,7 +58,8 @@ asio::awaitable<response> list_sessions(gateway& g, request_context& ctx) {
   storage::session_list_options options;
   options.limit = list_limit_default;
   if (limit) {
-    const auto [end, ec] = std::from_chars(limit->data(), limit->data() + limit->size(), options.limit);
+    const auto [end, ec] =
+        std::from_chars(limit->data(), limit->data() + limit->size(), options.limit);
     if (ec != std::errc{} || end != limit->data() + limit->size() || options.limit < 1 ||
         options.limit > list_limit_max)
       co_return problem(bad_parameter("limit"), ctx);
@@ -94,7 +94,7 @@ asio::awaitable<response> show_session(gateway& g, request_context& ctx) {
 
 asio::awaitable<response> update_session(gateway& g, request_context& ctx) {
   const auto key = g.key_of(ctx);
-  input::rename rename{text_member(ctx.json, "title")};
+  input::command rename = input::rename{text_member(ctx.json, "title")};
   auto reply = co_await g.command(ctx, key.session, std::move(rename));
   if (!reply) co_return problem(reply.error(), ctx);
   co_return co_await show_session(g, ctx);
@@ -102,14 +102,16 @@ asio::awaitable<response> update_session(gateway& g, request_context& ctx) {
 
 asio::awaitable<response> delete_session(gateway& g, request_context& ctx) {
   const auto key = g.key_of(ctx);
-  auto reply = co_await g.command(ctx, key.session, input::remove{});
+  input::command remove = input::remove{};
+  auto reply = co_await g.command(ctx, key.session, std::move(remove));
   if (!reply) co_return problem(reply.error(), ctx);
   co_return response(204);
 }
 
 asio::awaitable<response> reset_session(gateway& g, request_context& ctx) {
   const auto key = g.key_of(ctx);
-  auto reply = co_await g.command(ctx, key.session, input::reset{});
+  input::command reset = input::reset{};
+  auto reply = co_await g.command(ctx, key.session, std::move(reset));
   if (!reply) co_return problem(reply.error(), ctx);
   response answer;
   json_writer w(answer.body);
@@ -122,8 +124,10 @@ asio::awaitable<response> pause_session(gateway& g, request_context& ctx) {
   const auto key = g.key_of(ctx);
   input::pause pause;
   if (ctx.json.is_object())
-    if (const auto* paused = ctx.json.as_object().if_contains("paused")) pause.paused = paused->as_bool();
-  auto reply = co_await g.command(ctx, key.session, pause);
+    if (const auto* paused = ctx.json.as_object().if_contains("paused"))
+      pause.paused = paused->as_bool();
+  input::command what = pause;
+  auto reply = co_await g.command(ctx, key.session, std::move(what));
   if (!reply) co_return problem(reply.error(), ctx);
   auto at = reply->event;
   if (at.seq == 0) {  // it was so already
@@ -221,7 +225,8 @@ void add_session_routes(router& routes, gateway& g) {
   add(verb::patch, "/v1/sessions/{id}", "update_session", update_session, body_mode::whole);
   add(verb::delete_, "/v1/sessions/{id}", "delete_session", delete_session);
   add(verb::post, "/v1/sessions/{id}/reset", "reset_session", reset_session);
-  add(verb::post, "/v1/sessions/{id}/pause", "pause_session", pause_session, body_mode::whole, true);
+  add(verb::post, "/v1/sessions/{id}/pause", "pause_session", pause_session, body_mode::whole,
+      true);
   add(verb::get, "/v1/sessions/{id}/history", "get_history", get_history);
   add(verb::get, "/v1/sessions/{id}/context-window", "get_context_window", get_context_window);
 }

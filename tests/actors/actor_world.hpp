@@ -16,7 +16,9 @@
 #include <vector>
 
 #include "actors/runtime.hpp"
+#include "core/codes.hpp"
 #include "core/uuid.hpp"
+#include "support/result_text.hpp"
 
 namespace soma::testing {
 
