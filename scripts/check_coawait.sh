@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Refuses braces inside a co_await expression, naming file:line. g++ 12 destroys an aggregate twice
-# when a braced temporary of it lives in such an expression, `{}` included, also where it is an
-# argument of a nested call. Whether a type is an aggregate does not show at the call, so any braced
-# temporary is refused: name it before, or write parentheses. Bodies of lambdas are left alone.
-# The expression is taken from the co_await to its end, and back to the bracket that it stands in.
+# Refuses what g++ 12 translates wrongly around a co_await, naming file:line:
+#
+#   - a braced temporary, `{}` included, anywhere in an expression with a co_await: an aggregate made
+#     there is destroyed twice. Whether a type is one does not show at the call, so all are refused.
+#   - ?: in such an expression: a result of class type is destroyed twice, on whichever side it is.
+#   - `while (co_await …)`: as the first statement of a coroutine it reads `this` from elsewhere.
+#
+# Name the value before, use `if`, write parentheses. Bodies of lambdas are expressions of their own.
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
 command -v python3 > /dev/null || { echo 'check_coawait: python3 is not installed'; exit 1; }
@@ -17,90 +20,98 @@ BLANKED = re.compile(
     r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'", re.S)
 TOKEN = re.compile(r"\w+|::|->|\S")
 OPEN, CLOSE = "([{", ")]}"
+CONTROL = {"if", "for", "while", "switch", "constexpr"}
 # What may stand before the brace of a block.
 BLOCK_WORDS = {"else", "do", "try", "const", "noexcept", "mutable", "override", "final"}
 
 
 def blank(match):
-    """Comments and texts become blanks; a text stays one token, lines stay lines."""
+    """Comments become blanks, a text one token, and lines stay lines."""
     text = match.group()
-    lines = "\n" * text.count("\n")
-    return lines if text[0] == "/" else '""' + lines
+    return ("" if text[0] == "/" else '""') + "\n" * text.count("\n")
 
 
-def tokens_of(text):
-    text = BLANKED.sub(blank, text)
-    return [(m.group(), text.count("\n", 0, m.start()) + 1) for m in TOKEN.finditer(text)]
+class source:
+    def __init__(self, text):
+        text = BLANKED.sub(blank, text)
+        found = list(TOKEN.finditer(text))
+        self.words = [m.group() for m in found]
+        self.lines = [text.count("\n", 0, m.start()) + 1 for m in found]
+        self.partner, stack = {}, []
+        for i, word in enumerate(self.words):
+            if word in OPEN:
+                stack.append(i)
+            elif word in CLOSE and stack:
+                j = stack.pop()
+                self.partner[i], self.partner[j] = j, i
 
+    def before(self, i):
+        return self.words[i - 1] if i else ";"
 
-def pair_up(tokens):
-    partner, stack = {}, []
-    for i, (t, _) in enumerate(tokens):
-        if t in OPEN:
-            stack.append(i)
-        elif t in CLOSE and stack:
-            partner[i] = stack.pop()
-            partner[partner[i]] = i
-    return partner
+    def opens_lambda(self, i):
+        """Whether the brace at i begins the body of a lambda: [..](..) words -> type {"""
+        j = i - 1
+        while j >= 0 and re.match(r"\w|::|->|[<>&*]$", self.words[j]):
+            j -= 1
+        if j >= 0 and self.words[j] == ")" and j in self.partner:
+            j = self.partner[j] - 1
+        return j >= 0 and self.words[j] == "]"
 
+    def opens_block(self, i):
+        return self.before(i) in ("{", "}", ")", ";", ">", ":") or self.before(i) in BLOCK_WORDS \
+            or self.opens_lambda(i)
 
-def opens_lambda(tokens, partner, i):
-    """Whether the brace at i begins the body of a lambda: [..](..) words -> type {"""
-    j = i - 1
-    while j >= 0 and (re.match(r"\w|::|->|[<>&*]$", tokens[j][0])):
-        j -= 1
-    if j >= 0 and tokens[j][0] == ")" and j in partner:
-        j = partner[j] - 1
-    return j >= 0 and tokens[j][0] == "]"
+    def is_control(self, i):
+        return self.words[i] == "(" and self.before(i) in CONTROL
 
+    def expression_around(self, at):
+        """First and last token of the full expression, and the bracket of a control statement."""
+        first = at
+        while first > 0:
+            i = first - 1
+            word = self.words[i]
+            if word == ";" or word == "{" and self.opens_block(i):
+                break
+            if self.is_control(i):
+                return first, self.partner.get(i, len(self.words)) - 1, i
+            if word in CLOSE and i in self.partner:
+                start = self.partner[i]
+                if self.is_control(start) or word == "}" and self.opens_block(start):
+                    break
+                first = start
+            else:
+                first = i
+        last = at
+        while last + 1 < len(self.words) and self.words[last + 1] != ";":
+            last += 1
+            if self.words[last] in OPEN:
+                last = self.partner.get(last, last)
+        return first, last, None
 
-def opens_block(tokens, i):
-    before = tokens[i - 1][0] if i else ";"
-    return before in "){};" or before in BLOCK_WORDS or before == ">"
-
-
-def offences(tokens, partner):
-    for at, (word, _) in enumerate(tokens):
-        if word != "co_await":
-            continue
-        i = at + 1
-        while i < len(tokens) and tokens[i][0] not in (";", ")", "]", "}"):
-            end = partner.get(i, i) if tokens[i][0] in OPEN else i
-            if tokens[i][0] == "{" and i > at + 1 and opens_block(tokens, i) \
-                    and not opens_lambda(tokens, partner, i):
-                break  # the body of `for (… : co_await f()) {`
-            for k in range(i, end + 1) if end > i else ():
-                if tokens[k][0] == "{" and not opens_lambda(tokens, partner, k) \
-                        and not inside_lambda(tokens, partner, i, k):
-                    yield tokens[k][1]
-            i = end + 1
-        i = at - 1  # earlier arguments of the call that the co_await is itself an argument of
-        while i >= 0 and tokens[i][0] not in (";", "(", "[", "{"):
-            if tokens[i][0] in CLOSE and i in partner:
-                if tokens[i][0] == "}":
-                    if opens_block(tokens, partner[i]):
-                        break
-                    if not opens_lambda(tokens, partner, partner[i]):
-                        yield tokens[partner[i]][1]
-                i = partner[i]
-            i -= 1
-        if i >= 0 and tokens[i][0] == "{" and not opens_block(tokens, i) \
-                and not opens_lambda(tokens, partner, i):
-            yield tokens[i][1]
-
-
-def inside_lambda(tokens, partner, first, k):
-    return any(tokens[j][0] == "{" and partner.get(j, -1) > k and opens_lambda(tokens, partner, j)
-               for j in range(first, k))
+    def offences(self):
+        for at, word in enumerate(self.words):
+            if word != "co_await":
+                continue
+            i, last, control = self.expression_around(at)
+            if control is not None and self.before(control) == "while":
+                yield self.lines[control], "a co_await as the condition of a while"
+            while i <= last:
+                if self.words[i] == "{":
+                    if self.opens_lambda(i) and not i < at < self.partner.get(i, i):
+                        i = self.partner.get(i, i)
+                    elif not self.opens_block(i):
+                        yield self.lines[i], "a braced temporary beside a co_await"
+                elif self.words[i] == "?":
+                    yield self.lines[i], "?: beside a co_await"
+                i += 1
 
 
 bad = False
 for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.[ch]pp")):
     text = path.read_text()
     lines = text.splitlines()
-    tokens = tokens_of(text)
-    for line in sorted(set(offences(tokens, pair_up(tokens)))):
+    for line, why in sorted(set(source(text).offences())):
         bad = True
-        print(f"{path}:{line}: {lines[line - 1].strip()}  <- a braced temporary in a co_await")
+        print(f"{path}:{line}: {lines[line - 1].strip()}  <- {why}")
 sys.exit(bad)
 PYTHON
