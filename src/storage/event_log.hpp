@@ -5,8 +5,9 @@
 // Threads: `commit` and the other writing calls belong to one thread at a time (the event writer);
 // they block on fsync. All const calls are thread-safe and may read the disk: never call them on an
 // io thread. A returned page is a copy; no iterator or lock outlives a call.
-// Errors: a failed write or fsync inside `commit` is fatal for the store: it calls the handler given
-// at open (the process exits) and every later call fails with storage.unavailable.
+// Errors: a failed write or fsync is fatal for the store: it calls the handler given at open (the
+// process exits), and every later writing call fails with storage.unavailable. A full disk is not:
+// the writing call fails with storage.full, and later ones succeed once there is space.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,7 @@ struct encoded_event {
 struct session_info {
   std::string title, persona_id, user_id;
   std::int64_t created_at_ms = 0;
-  std::int64_t updated_at_ms = 0;  // order of the session list
+  std::int64_t updated_at_ms = 0;   // order of the session list
   std::uint64_t message_count = 0;  // message.user
   bool paused = false;
   bool busy = false;  // unfinished work: listed by busy_sessions() until cleared
@@ -48,9 +49,9 @@ struct epoch_start {
 };
 
 struct session_head {
-  std::uint64_t seq = 0;        // last event; 0: none
-  std::uint64_t first_seq = 1;  // below it nothing is kept (a reset moved it)
-  std::uint64_t compact_seq = 0;  // deltas and progress below it belong to finished messages
+  std::uint64_t seq = 0;            // last event; 0: none
+  std::uint64_t first_seq = 1;      // below it nothing is kept (a reset moved it)
+  std::uint64_t compact_seq = 0;    // deltas and progress below it belong to finished messages
   std::vector<epoch_start> epochs;  // ascending
   session_info info;
 
@@ -80,7 +81,7 @@ struct append_op {
   std::optional<session_info> info;   // replaces the head's
   std::optional<std::uint64_t> compact_seq;
   std::optional<std::uint64_t> first_seq;  // reset: everything below is deleted in the same atom
-  bool remove = false;  // after the events nothing of the session is kept
+  bool remove = false;                     // after the events nothing of the session is kept
   std::vector<idempotency_record> idempotency;
   std::vector<outbox_row> outbox;
   bool publish_staged = false;  // the events written by `stage` become this session's log
@@ -113,7 +114,7 @@ struct session_row {
   session_head head;
 };
 struct session_list_options {
-  std::string cursor;  // opaque, from next_cursor
+  std::string cursor;  // opaque, from next_cursor; another: request.invalid_parameter
   std::string query;   // case-insensitive part of the title
   std::size_t limit = 50;
 };
@@ -132,7 +133,8 @@ class event_log {
 
   // Writes all ops whose expected_seq holds in one synced batch; results come in the ops' order.
   // An op that fails (session.head_mismatch, event.too_large, storage.full) leaves nothing behind
-  // and does not hinder the others. Two ops of one session in one call chain. Success: new head seq.
+  // and does not hinder the others. Two ops of one session in one call chain. Success: new head
+  // seq.
   virtual std::vector<result<std::uint64_t>> commit(std::span<const append_op> ops) = 0;
 
   virtual result<session_head> head(const session_key& key) const = 0;  // session.not_found
@@ -142,14 +144,16 @@ class event_log {
   virtual result<std::vector<session_key>> busy_sessions() const = 0;
   virtual result<std::vector<tenant_id>> tenants() const = 0;
 
-  virtual result<std::optional<idempotency_record>> find_idempotency(std::string_view key) const = 0;
+  virtual result<std::optional<idempotency_record>> find_idempotency(
+      std::string_view key) const = 0;
   // Deletes records created before the given time; returns how many.
   virtual result<std::size_t> expire_idempotency(std::int64_t before_ms) = 0;
   // A record of an answer that appends nothing to a session (settings, keys).
   virtual result<void> put_idempotency(const idempotency_record& record) = 0;
 
   // Writes events of a session that does not exist yet, invisible until an append_op with
-  // publish_staged names it; left-overs of a crash are deleted at the next open. For imports and
+  // publish_staged names it (with the last staged seq as expected_seq); until then other appends to
+  // it fail with session.busy. Left-overs of a crash are deleted at the next open. For imports and
   // forks larger than one batch. Not synced by itself.
   virtual result<void> stage(const session_key& key, std::span<const encoded_event> events) = 0;
   virtual result<void> discard_staged(const session_key& key) = 0;

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cassert>
+#include <charconv>
 
 namespace soma::storage {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 }  // namespace
 
@@ -18,15 +21,26 @@ std::uint32_t session_head::epoch_of(std::uint64_t at_seq) const {
   return found;
 }
 
-result<session_head> next_head(const session_head* before, const append_op& op,
-                               std::uint32_t epoch, std::size_t event_bytes_max) {
-  const std::uint64_t seq = before ? before->seq : 0;
-  if (seq != op.expected_seq)
+result<session_head> next_head(const session_head* before, std::optional<std::uint64_t> staged_seq,
+                               const append_op& op, std::uint32_t epoch,
+                               std::size_t event_bytes_max) {
+  if (op.publish_staged && before) return error(codes::session_busy, "the session exists already");
+  if (op.publish_staged && !staged_seq)
+    return error(codes::session_not_found, "nothing is staged for this session");
+  if (!op.publish_staged && staged_seq)
+    return error(codes::session_busy, "a copy is being staged for this session");
+  session_head head = before ? *before : session_head{};
+  if (staged_seq) {
+    head.seq = *staged_seq;
+    head.epochs.push_back({epoch, 1});
+  }
+  if (head.seq != op.expected_seq)
     return error(codes::session_head_mismatch, "the session's log has moved on");
+  if (head.seq == 0 && op.events.empty())
+    return error(codes::session_not_found, "a session begins with an event");
   for (const auto& e : op.events)
     if (e.json.size() > event_bytes_max)
       return error(codes::event_too_large, "the event is larger than the log takes");
-  session_head head = before ? *before : session_head{};
   for (const auto& e : op.events) {
     assert(e.seq == head.seq + 1 && "events of an append are dense");
     head.seq = e.seq;
@@ -44,6 +58,23 @@ bool shows(const read_options& options, const session_head& head, event_type typ
   if (options.types != 0 && !(options.types & (1u << static_cast<unsigned>(type)))) return false;
   const bool fleeting = type == event_type::llm_delta || type == event_type::tool_progress;
   return !(options.compact && fleeting && seq < head.compact_seq);
+}
+
+std::string list_cursor(const session_row& last) {
+  return std::to_string(last.head.info.updated_at_ms) + "-" + last.session.value;
+}
+
+std::optional<list_place> parse_list_cursor(std::string_view cursor) {
+  list_place place;
+  const auto* end = cursor.data() + cursor.size();
+  const auto [at, ec] = std::from_chars(cursor.data(), end, place.updated_at_ms);
+  if (ec != std::errc{} || at == end || *at != '-') return std::nullopt;
+  place.session = session_id(std::string(at + 1, end));
+  return place;
+}
+
+error bad_cursor() {
+  return {codes::request_invalid_parameter, "this cursor is not one of a list"};
 }
 
 bool title_contains(std::string_view title, std::string_view part) {

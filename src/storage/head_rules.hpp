@@ -9,13 +9,25 @@
 
 namespace soma::storage {
 
-// The head after `op`, or why it is refused. `before`: null when the session does not exist.
-result<session_head> next_head(const session_head* before, const append_op& op,
-                               std::uint32_t epoch, std::size_t event_bytes_max);
+// The head after `op`, or why it is refused. `before`: null when the session does not exist;
+// `staged_seq`: the last event that is staged for it, if any.
+result<session_head> next_head(const session_head* before, std::optional<std::uint64_t> staged_seq,
+                               const append_op& op, std::uint32_t epoch,
+                               std::size_t event_bytes_max);
 
 // Whether `read` shows an event of this type and seq.
 bool shows(const read_options& options, const session_head& head, event_type type,
            std::uint64_t seq);
+
+// A cursor is the place of the last row shown: its time, a dash, its session. A place, not a row:
+// the row may have moved or gone.
+struct list_place {
+  std::int64_t updated_at_ms = 0;
+  session_id session;
+};
+std::string list_cursor(const session_row& last);
+std::optional<list_place> parse_list_cursor(std::string_view cursor);
+error bad_cursor();
 
 // "a" is in "Bär and Fox": ASCII letters compare without case, other bytes as they are.
 bool title_contains(std::string_view title, std::string_view part);

@@ -49,7 +49,9 @@ std::uint64_t get_number(std::string_view bytes) {
   return value;
 }
 
-std::string tenant_prefix(const tenant_id& tenant) { return tenant.value + '\0'; }
+std::string tenant_prefix(const tenant_id& tenant) {
+  return tenant.value + '\0';
+}
 
 std::string session_prefix(const session_key& key) {
   return tenant_prefix(key.tenant) + key.session.value + '\0';

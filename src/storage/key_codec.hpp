@@ -1,6 +1,6 @@
 // Keys and values as bytes; docs/event-log.md is the prose. Keys sort as memory does: tenant first,
-// numbers big-endian, so that a tenant and a session are each one range. Ids hold no NUL byte, which
-// makes every prefix unambiguous. Pure. Private to storage.
+// numbers big-endian, so that a tenant and a session are each one range. Ids hold no NUL byte,
+// which makes every prefix unambiguous. Pure. Private to storage.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,10 @@
 
 namespace soma::storage {
 
-std::string session_prefix(const session_key& key);           // tenant 0 session 0
+std::string session_prefix(const session_key& key);                // tenant 0 session 0
 std::string event_key(const session_key& key, std::uint64_t seq);  // prefix, seq
 std::uint64_t seq_of(std::string_view event_key);
-std::string tenant_prefix(const tenant_id& tenant);           // tenant 0
+std::string tenant_prefix(const tenant_id& tenant);  // tenant 0
 // The newest first: tenant 0, complement of updated_at_ms, session.
 std::string recency_key(const session_key& key, std::int64_t updated_at_ms);
 std::string document_key(std::string_view collection, std::string_view key);

@@ -9,6 +9,8 @@
 namespace soma::storage {
 namespace {
 
+constexpr std::size_t event_bytes_max = 900 * 1024;
+
 class memory_event_log final : public event_log {
  public:
   explicit memory_event_log(std::uint32_t epoch) : epoch_(epoch) {}
@@ -47,7 +49,8 @@ class memory_event_log final : public event_log {
       }
       return true;
     };
-    auto first = events.upper_bound(options.after_seq), last = events.lower_bound(options.before_seq);
+    auto first = events.upper_bound(options.after_seq),
+         last = events.lower_bound(options.before_seq);
     if (options.after_seq >= options.before_seq) first = last;
     page.end = true;
     if (options.backwards) {
@@ -62,27 +65,25 @@ class memory_event_log final : public event_log {
 
   result<session_list_page> list(const tenant_id& tenant,
                                  const session_list_options& options) const override {
+    const auto place = parse_list_cursor(options.cursor);
+    if (!place && !options.cursor.empty()) return bad_cursor();
     std::lock_guard lock(mutex_);
     std::vector<session_row> rows;
     for (const auto& [key, s] : sessions_)
       if (key.tenant == tenant && title_contains(s.head.info.title, options.query))
         rows.push_back({key.session, s.head});
     std::sort(rows.begin(), rows.end(), [](const session_row& a, const session_row& b) {
-      return std::pair(-a.head.info.updated_at_ms, a.session.value) <
-             std::pair(-b.head.info.updated_at_ms, b.session.value);
+      return order(a.head.info.updated_at_ms, a.session) <
+             order(b.head.info.updated_at_ms, b.session);
     });
     session_list_page page;
-    bool taking = options.cursor.empty();
+    if (options.limit == 0) return page;
     for (auto& row : rows) {
-      const auto mark = std::to_string(row.head.info.updated_at_ms) + "/" + row.session.value;
-      if (!taking) {
-        taking = mark == options.cursor;
+      if (place && order(row.head.info.updated_at_ms, row.session) <=
+                       order(place->updated_at_ms, place->session))
         continue;
-      }
       if (page.sessions.size() == options.limit) {
-        const auto& last = page.sessions.back();
-        page.next_cursor =
-            std::to_string(last.head.info.updated_at_ms) + "/" + last.session.value;
+        page.next_cursor = list_cursor(page.sessions.back());
         break;
       }
       page.sessions.push_back(std::move(row));
@@ -127,6 +128,9 @@ class memory_event_log final : public event_log {
   result<void> stage(const session_key& key, std::span<const encoded_event> events) override {
     std::lock_guard lock(mutex_);
     if (sessions_.count(key)) return error(codes::session_busy, "the session exists already");
+    for (const auto& e : events)
+      if (e.json.size() > event_bytes_max)
+        return error(codes::event_too_large, "the event is larger than the log takes");
     for (const auto& e : events) staged_[key][e.seq] = {{epoch_, e.seq}, e.type, e.json};
     return {};
   }
@@ -185,31 +189,30 @@ class memory_event_log final : public event_log {
     std::map<std::uint64_t, stored_event> events;
   };
 
+  static std::pair<std::int64_t, session_id> order(std::int64_t updated_at_ms,
+                                                   const session_id& session) {
+    return {-updated_at_ms, session};
+  }
   static error not_found() { return {codes::session_not_found, "there is no such session"}; }
 
   result<std::uint64_t> append(const append_op& op) {
     const auto at = sessions_.find(op.key);
     const session_head* before = at == sessions_.end() ? nullptr : &at->second.head;
-    session_head staged_head;
-    if (op.publish_staged && !before) {
-      const auto staged = staged_.find(op.key);
-      if (staged == staged_.end() || staged->second.empty())
-        return error(codes::session_not_found, "nothing is staged for this session");
-      staged_head.seq = staged->second.rbegin()->first;
-      staged_head.epochs.push_back({epoch_, 1});
-      before = &staged_head;
-    }
-    auto head = next_head(before, op, epoch_, 900 * 1024);
+    const auto staged = staged_.find(op.key);
+    const auto staged_seq =
+        staged == staged_.end() ? std::nullopt : std::optional(staged->second.rbegin()->first);
+    auto head = next_head(before, staged_seq, op, epoch_, event_bytes_max);
     if (!head) return head.error();
     for (const auto& record : op.idempotency) idempotency_[record.key] = record;
     counters_.outbox_rows += op.outbox.size();
     counters_.events += op.events.size();
     if (op.remove) {
       sessions_.erase(op.key);
+      staged_.erase(op.key);
       return head->seq;
     }
     auto& s = sessions_[op.key];
-    if (op.publish_staged) s.events = std::move(staged_.extract(op.key).mapped());
+    if (op.publish_staged) s.events = std::move(staged_.extract(staged).mapped());
     for (const auto& e : op.events) s.events[e.seq] = {{epoch_, e.seq}, e.type, e.json};
     if (op.first_seq) s.events.erase(s.events.begin(), s.events.lower_bound(*op.first_seq));
     s.head = std::move(*head);

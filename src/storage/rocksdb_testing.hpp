@@ -1,5 +1,5 @@
-// For tests that make the disk fail: the store on an environment of their own. Private to storage and
-// its tests.
+// For tests that make the disk fail: the store on an environment of their own. Private to storage
+// and its tests.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,120 @@
+// The store: RocksDB with a column family a kind of row; docs/event-log.md is the prose. Every
+// commit is one synced batch. rocksdb_open.cpp opens, rocksdb_write.cpp writes, rocksdb_read.cpp
+// reads. Private to storage. Threads: as the port says; what only the writer's thread touches is
+// marked.
+#pragma once
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "storage/head_rules.hpp"
+#include "storage/key_codec.hpp"
+
+namespace soma::storage {
+
+enum family : std::size_t {
+  meta,
+  events,
+  sessions,
+  recency,
+  busy,
+  outbox,
+  idempotency,
+  staging,
+  documents,
+  family_count
+};
+// Names are on disk: retired ones stay reserved.
+inline constexpr std::array<const char*, family_count> family_names = {
+    "default", "events",      "sessions", "recency",  "busy",
+    "outbox",  "idempotency", "staging",  "documents"};
+
+inline std::string_view view(const rocksdb::Slice& s) {
+  return {s.data(), s.size()};
+}
+inline rocksdb::Slice slice(std::string_view s) {
+  return {s.data(), s.size()};
+}
+
+inline error error_of(const rocksdb::Status& s) {
+  return {s.IsCorruption() ? codes::storage_corrupt : codes::storage_unavailable, s.ToString()};
+}
+
+class rocksdb_event_log final : public event_log {
+ public:
+  rocksdb_event_log(const store_options& options, rocksdb::Env* env);
+  ~rocksdb_event_log() override;
+
+  result<void> open();
+
+  std::uint32_t epoch() const override { return epoch_; }
+  std::vector<result<std::uint64_t>> commit(std::span<const append_op> ops) override;
+  result<session_head> head(const session_key& key) const override;
+  result<event_page> read(const session_key& key, const read_options& options) const override;
+  result<session_list_page> list(const tenant_id& tenant,
+                                 const session_list_options& options) const override;
+  result<std::vector<session_key>> busy_sessions() const override;
+  result<std::vector<tenant_id>> tenants() const override;
+  result<std::optional<idempotency_record>> find_idempotency(std::string_view key) const override;
+  result<std::size_t> expire_idempotency(std::int64_t before_ms) override;
+  result<void> put_idempotency(const idempotency_record& record) override;
+  result<void> stage(const session_key& key, std::span<const encoded_event> events) override;
+  result<void> discard_staged(const session_key& key) override;
+  result<std::optional<std::string>> get_document(std::string_view collection,
+                                                  std::string_view key) const override;
+  result<void> put_document(std::string_view collection, std::string_view key,
+                            std::string_view value) override;
+  result<void> delete_document(std::string_view collection, std::string_view key) override;
+  result<std::vector<std::pair<std::string, std::string>>> list_documents(
+      std::string_view collection, std::string_view prefix, std::size_t limit) const override;
+  result<void> checkpoint(const std::string& folder) const override;
+  counters stats() const override;
+
+ private:
+  using iterator = std::unique_ptr<rocksdb::Iterator>;
+  // Heads as the ops of one batch leave them; empty: removed.
+  using head_overlay = std::unordered_map<session_key, std::optional<session_head>>;
+
+  rocksdb::Options database_options() const;
+  rocksdb::ColumnFamilyOptions family_options(family f) const;
+  result<void> check_format();
+  result<void> begin_epoch();
+  result<void> drop_left_over_stages();
+
+  result<std::optional<session_head>> head_before(const session_key& key, const head_overlay& now);
+  result<session_head> add(rocksdb::WriteBatch& batch, const append_op& op, head_overlay& now);
+  void add_index_rows(rocksdb::WriteBatch& batch, const append_op& op, const session_head* before,
+                      const session_head& after);
+  void add_removal(rocksdb::WriteBatch& batch, const append_op& op, const session_head* before);
+  result<void> write(rocksdb::WriteBatch& batch, const rocksdb::WriteOptions& how);
+  result<void> leave_full_disk();
+  error fail_for_good(const rocksdb::Status& why);
+  std::optional<error> disk_refuses() const;
+  result<std::optional<std::string>> get(family f, std::string_view key) const;
+  result<session_head> head_as_of(const rocksdb::ReadOptions& how, const session_key& key) const;
+
+  store_options options_;
+  rocksdb::Env* env_;
+  std::shared_ptr<rocksdb::Cache> cache_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> families_;
+  rocksdb::WriteOptions sync_;
+  std::uint32_t epoch_ = 0;
+  std::uint64_t next_outbox_ = 0;                        // writer thread
+  std::unordered_map<session_key, session_head> heads_;  // writer thread: what the store holds
+  bool failed_ = false;                                  // writer thread: for good
+  bool disk_full_ = false;  // writer thread: RocksDB takes no write until leave_full_disk
+  std::atomic<std::uint64_t> events_{0}, batches_{0}, bytes_{0}, outbox_rows_{0}, sync_us_{0};
+};
+
+}  // namespace soma::storage

@@ -1,0 +1,171 @@
+// The reading half of the store, and its copy.
+#include <rocksdb/snapshot.h>
+#include <rocksdb/utilities/checkpoint.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "storage/rocksdb_event_log.hpp"
+
+namespace soma::storage {
+
+result<std::optional<std::string>> rocksdb_event_log::get(family f, std::string_view key) const {
+  std::string value;
+  const auto s = db_->Get({}, families_[f], slice(key), &value);
+  if (s.IsNotFound()) return std::optional<std::string>();
+  if (!s.ok()) return error_of(s);
+  return std::optional(std::move(value));
+}
+
+result<session_head> rocksdb_event_log::head(const session_key& key) const {
+  return head_as_of({}, key);
+}
+
+result<session_head> rocksdb_event_log::head_as_of(const rocksdb::ReadOptions& how,
+                                                   const session_key& key) const {
+  std::string bytes;
+  const auto s = db_->Get(how, families_[sessions], session_prefix(key), &bytes);
+  if (s.IsNotFound()) return error(codes::session_not_found, "there is no such session");
+  if (!s.ok()) return error_of(s);
+  auto head = decode_head(bytes);
+  if (!head) return error(codes::storage_corrupt, "a session's head cannot be read");
+  return std::move(*head);
+}
+
+result<event_page> rocksdb_event_log::read(const session_key& key,
+                                           const read_options& options) const {
+  auto marks = head(key);
+  if (!marks) return marks.error();
+  event_page page;
+  page.scanned_seq = options.after_seq;
+  page.end = true;
+  if (options.after_seq >= options.before_seq) return page;
+  const auto lower = event_key(key, options.after_seq + 1);
+  const auto upper = options.before_seq == UINT64_MAX ? after_prefix(session_prefix(key))
+                                                      : event_key(key, options.before_seq);
+  const rocksdb::Slice lower_bound(lower), upper_bound(upper);
+  rocksdb::ReadOptions how;
+  how.iterate_lower_bound = &lower_bound;
+  how.iterate_upper_bound = &upper_bound;
+  how.readahead_size = options.backwards ? 0 : 256u << 10;
+  const iterator it(db_->NewIterator(how, families_[events]));
+  std::size_t bytes = 0;
+  page.events.reserve(std::min<std::size_t>(options.events_max, 256));
+  for (options.backwards ? it->SeekToLast() : it->SeekToFirst(); it->Valid();
+       options.backwards ? it->Prev() : it->Next()) {
+    if (page.events.size() >= options.events_max || bytes >= options.bytes_max) {
+      page.end = false;
+      break;
+    }
+    const auto seq = seq_of(view(it->key()));
+    const auto value = parse_event_value(view(it->value()));
+    if (!value)
+      return error(codes::storage_corrupt, "event " + std::to_string(seq) + " cannot be read");
+    page.scanned_seq = seq;
+    if (!shows(options, *marks, value->type, seq)) continue;
+    bytes += value->json.size();
+    page.events.push_back({{value->epoch, seq}, value->type, std::string(value->json)});
+  }
+  if (!it->status().ok()) return error_of(it->status());
+  return page;
+}
+
+result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
+                                                  const session_list_options& options) const {
+  session_list_page page;
+  const auto prefix = tenant_prefix(tenant);
+  auto from = prefix;
+  if (!options.cursor.empty()) {
+    const auto place = parse_list_cursor(options.cursor);
+    if (!place) return bad_cursor();
+    from = recency_key({tenant, place->session}, place->updated_at_ms) + '\0';  // behind that row
+  }
+  if (options.limit == 0) return page;
+  // Order and heads as of one moment: else a row that moves meanwhile would turn the cursor back.
+  rocksdb::ManagedSnapshot moment(db_.get());
+  const auto upper = after_prefix(prefix);
+  const rocksdb::Slice upper_bound(upper);
+  rocksdb::ReadOptions how;
+  how.snapshot = moment.snapshot();
+  how.iterate_upper_bound = &upper_bound;
+  const iterator it(db_->NewIterator(how, families_[recency]));
+  for (it->Seek(from); it->Valid(); it->Next()) {
+    const session_id session(std::string(view(it->key()).substr(prefix.size() + 8)));
+    auto found = head_as_of(how, {tenant, session});
+    if (!found) return error(codes::storage_corrupt, "a listed session: " + found.error().detail);
+    if (!title_contains(found->info.title, options.query)) continue;
+    if (page.sessions.size() == options.limit) {
+      page.next_cursor = list_cursor(page.sessions.back());
+      break;
+    }
+    page.sessions.push_back({session, std::move(*found)});
+  }
+  if (!it->status().ok()) return error_of(it->status());
+  return page;
+}
+
+result<std::vector<session_key>> rocksdb_event_log::busy_sessions() const {
+  std::vector<session_key> found;
+  const iterator it(db_->NewIterator({}, families_[busy]));
+  for (it->SeekToFirst(); it->Valid(); it->Next())
+    if (auto key = parse_session_prefix(view(it->key()))) found.push_back(std::move(*key));
+  if (!it->status().ok()) return error_of(it->status());
+  return found;
+}
+
+result<std::vector<tenant_id>> rocksdb_event_log::tenants() const {
+  std::vector<tenant_id> found;
+  const iterator it(db_->NewIterator({}, families_[sessions]));
+  for (it->SeekToFirst(); it->Valid();) {
+    const auto key = view(it->key());
+    found.emplace_back(std::string(key.substr(0, key.find('\0'))));
+    it->Seek(after_prefix(tenant_prefix(found.back())));
+  }
+  if (!it->status().ok()) return error_of(it->status());
+  return found;
+}
+
+result<std::optional<idempotency_record>> rocksdb_event_log::find_idempotency(
+    std::string_view key) const {
+  auto bytes = get(idempotency, key);
+  if (!bytes) return bytes.error();
+  if (!*bytes) return std::optional<idempotency_record>();
+  auto record = decode_record(key, **bytes);
+  if (!record) return error(codes::storage_corrupt, "an idempotency record cannot be read");
+  return record;
+}
+
+result<std::optional<std::string>> rocksdb_event_log::get_document(std::string_view collection,
+                                                                   std::string_view key) const {
+  return get(documents, document_key(collection, key));
+}
+
+result<std::vector<std::pair<std::string, std::string>>> rocksdb_event_log::list_documents(
+    std::string_view collection, std::string_view prefix, std::size_t limit) const {
+  std::vector<std::pair<std::string, std::string>> found;
+  const auto from = document_key(collection, prefix);
+  const iterator it(db_->NewIterator({}, families_[documents]));
+  for (it->Seek(from); it->Valid() && it->key().starts_with(from) && found.size() < limit;
+       it->Next())
+    found.emplace_back(std::string(view(it->key()).substr(collection.size() + 1)),
+                       it->value().ToString());
+  if (!it->status().ok()) return error_of(it->status());
+  return found;
+}
+
+result<void> rocksdb_event_log::checkpoint(const std::string& folder) const {
+  std::error_code ec;
+  std::filesystem::create_directories(folder, ec);
+  rocksdb::Checkpoint* made = nullptr;
+  auto s = rocksdb::Checkpoint::Create(db_.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> owned(made);
+  if (s.ok()) s = owned->CreateCheckpoint(folder + "/store");
+  if (!s.ok()) return error_of(s);
+  return {};
+}
+
+event_log::counters rocksdb_event_log::stats() const {
+  return {events_, batches_, bytes_, outbox_rows_, sync_us_};
+}
+
+}  // namespace soma::storage

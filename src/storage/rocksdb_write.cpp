@@ -1,0 +1,255 @@
+// The writing half of the store.
+#include <sys/statvfs.h>
+
+#include <chrono>
+
+#include "storage/rocksdb_event_log.hpp"
+
+namespace soma::storage {
+namespace {
+
+constexpr std::size_t cached_heads_max = 16'384;
+
+error failed_earlier() {
+  return {codes::storage_unavailable, "the store failed earlier"};
+}
+
+error disk_full(const rocksdb::Status& s) {
+  return {codes::storage_full, "the disk is full: " + s.ToString()};
+}
+
+// Deletions free space, so a disk that is nearly full takes them.
+bool may_use_reserve(const append_op& op) {
+  return op.remove;
+}
+
+}  // namespace
+
+std::optional<error> rocksdb_event_log::disk_refuses() const {
+  struct statvfs disk {};
+  if (statvfs(options_.data_dir.c_str(), &disk) != 0) return std::nullopt;
+  const auto free_bytes = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  if (free_bytes >= options_.min_free_bytes) return std::nullopt;
+  return error(codes::storage_full, "the disk has " + std::to_string(free_bytes >> 20) +
+                                        " MiB left, fewer than storage.min_free_bytes");
+}
+
+// After a failed write or fsync nobody knows what is on the disk: never try again.
+error rocksdb_event_log::fail_for_good(const rocksdb::Status& s) {
+  error why(codes::storage_unavailable, s.ToString());
+  failed_ = true;
+  options_.on_fatal(why);
+  return why;
+}
+
+// A full disk is no failure of it: RocksDB refuses every write until Resume has flushed what was
+// acknowledged to new files and begun a new WAL, so the torn one is never written on.
+result<void> rocksdb_event_log::leave_full_disk() {
+  const auto s = db_->Resume();
+  if (s.ok()) {
+    disk_full_ = false;
+    return {};
+  }
+  if (s.IsNoSpace()) return disk_full(s);
+  return fail_for_good(s);
+}
+
+result<void> rocksdb_event_log::write(rocksdb::WriteBatch& batch,
+                                      const rocksdb::WriteOptions& how) {
+  if (failed_) return failed_earlier();
+  if (disk_full_)
+    if (auto left = leave_full_disk(); !left) return left;
+  const auto s = db_->Write(how, &batch);
+  if (s.ok()) return {};
+  if (!s.IsNoSpace()) return fail_for_good(s);
+  disk_full_ = true;
+  return disk_full(s);
+}
+
+result<std::optional<session_head>> rocksdb_event_log::head_before(const session_key& key,
+                                                                   const head_overlay& now) {
+  if (const auto at = now.find(key); at != now.end()) return at->second;
+  if (const auto at = heads_.find(key); at != heads_.end()) return std::optional(at->second);
+  auto stored = head(key);
+  if (stored) return std::optional(std::move(*stored));
+  if (stored.error().code == codes::session_not_found) return std::optional<session_head>();
+  return stored.error();
+}
+
+void rocksdb_event_log::add_removal(rocksdb::WriteBatch& batch, const append_op& op,
+                                    const session_head* before) {
+  const auto prefix = session_prefix(op.key);
+  batch.DeleteRange(families_[events], prefix, after_prefix(prefix));
+  batch.Delete(families_[sessions], prefix);
+  batch.Delete(families_[busy], prefix);
+  if (before) batch.Delete(families_[recency], recency_key(op.key, before->info.updated_at_ms));
+}
+
+void rocksdb_event_log::add_index_rows(rocksdb::WriteBatch& batch, const append_op& op,
+                                       const session_head* before, const session_head& after) {
+  const auto prefix = session_prefix(op.key);
+  if (!before || before->info.updated_at_ms != after.info.updated_at_ms) {
+    if (before) batch.Delete(families_[recency], recency_key(op.key, before->info.updated_at_ms));
+    batch.Put(families_[recency], recency_key(op.key, after.info.updated_at_ms), {});
+  }
+  const bool was_busy = before && before->info.busy;
+  if (after.info.busy && !was_busy) batch.Put(families_[busy], prefix, {});
+  if (!after.info.busy && was_busy) batch.Delete(families_[busy], prefix);
+}
+
+result<session_head> rocksdb_event_log::add(rocksdb::WriteBatch& batch, const append_op& op,
+                                            head_overlay& now) {
+  auto found = head_before(op.key, now);
+  if (!found) return found.error();
+  const session_head* before = *found ? &**found : nullptr;
+  std::optional<std::uint64_t> staged_seq;
+  if (!before) {
+    auto marker = get(staging, session_prefix(op.key));
+    if (!marker) return marker.error();
+    if (*marker) staged_seq = get_number(**marker);
+  }
+  auto after = next_head(before, staged_seq, op, epoch_, options_.event_bytes_max);
+  if (!after) return after.error();
+
+  const auto prefix = session_prefix(op.key);
+  for (const auto& e : op.events)
+    batch.Put(families_[events], event_key(op.key, e.seq), event_value(e.type, epoch_, e.json));
+  for (const auto& record : op.idempotency)
+    batch.Put(families_[idempotency], record.key, encode_record(record));
+  for (const auto& row : op.outbox) {
+    std::string key;
+    put_number(key, next_outbox_++, 8);
+    batch.Put(families_[outbox], key, row.sink + '\0' + row.payload);
+  }
+  if (op.publish_staged) batch.Delete(families_[staging], prefix);
+  if (op.remove) {
+    add_removal(batch, op, before);
+    now[op.key] = std::nullopt;
+    return after;
+  }
+  if (op.first_seq) batch.DeleteRange(families_[events], prefix, event_key(op.key, *op.first_seq));
+  add_index_rows(batch, op, before, *after);
+  batch.Put(families_[sessions], prefix, encode_head(*after));
+  now[op.key] = *after;
+  return after;
+}
+
+std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const append_op> ops) {
+  std::vector<result<std::uint64_t>> results;
+  results.reserve(ops.size());
+  if (failed_) {
+    results.assign(ops.size(), failed_earlier());
+    return results;
+  }
+  const auto full = disk_refuses();
+  rocksdb::WriteBatch batch;
+  head_overlay now;
+  std::uint64_t added = 0, rows = 0;
+  for (const auto& op : ops) {
+    if (full && !may_use_reserve(op)) {
+      results.push_back(*full);
+      continue;
+    }
+    // A refused op must leave nothing in the batch: checks come before the first Put of `add`.
+    auto head = add(batch, op, now);
+    if (!head) {
+      results.push_back(head.error());
+      continue;
+    }
+    results.push_back(head->seq);
+    added += op.events.size();
+    rows += op.outbox.size();
+  }
+  if (batch.Count() == 0) return results;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto written = write(batch, sync_);
+  if (!written) {
+    for (auto& r : results)
+      if (r) r = written.error();
+    return results;
+  }
+  const auto took = std::chrono::steady_clock::now() - begin;
+  sync_us_ = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+  ++batches_;
+  events_ += added;
+  outbox_rows_ += rows;
+  bytes_ += batch.GetDataSize();
+  if (heads_.size() + now.size() > cached_heads_max) heads_.clear();
+  for (auto& [key, head] : now) {
+    if (head)
+      heads_[key] = std::move(*head);
+    else
+      heads_.erase(key);
+  }
+  return results;
+}
+
+result<void> rocksdb_event_log::stage(const session_key& key,
+                                      std::span<const encoded_event> staged) {
+  if (const auto full = disk_refuses()) return *full;
+  if (const auto existing = head(key); existing)
+    return error(codes::session_busy, "the session exists already");
+  else if (existing.error().code != codes::session_not_found)
+    return existing.error();
+  rocksdb::WriteBatch batch;
+  for (const auto& e : staged) {
+    if (e.json.size() > options_.event_bytes_max)
+      return error(codes::event_too_large, "the event is larger than the log takes");
+    batch.Put(families_[events], event_key(key, e.seq), event_value(e.type, epoch_, e.json));
+  }
+  if (staged.empty()) return {};
+  std::string last;
+  put_number(last, staged.back().seq, 8);
+  batch.Put(families_[staging], session_prefix(key), last);
+  return write(batch, {});
+}
+
+result<void> rocksdb_event_log::discard_staged(const session_key& key) {
+  const auto prefix = session_prefix(key);
+  auto marker = get(staging, prefix);
+  if (!marker) return marker.error();
+  if (!*marker) return {};
+  rocksdb::WriteBatch batch;
+  batch.DeleteRange(families_[events], prefix, after_prefix(prefix));
+  batch.Delete(families_[staging], prefix);
+  return write(batch, {});
+}
+
+result<std::size_t> rocksdb_event_log::expire_idempotency(std::int64_t before_ms) {
+  rocksdb::WriteBatch batch;
+  const iterator it(db_->NewIterator({}, families_[idempotency]));
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const auto record = decode_record(view(it->key()), view(it->value()));
+    if (!record || record->created_at_ms < before_ms)
+      batch.Delete(families_[idempotency], it->key());
+  }
+  if (!it->status().ok()) return error_of(it->status());
+  const std::size_t count = batch.Count();
+  if (count > 0)
+    if (auto ok = write(batch, {}); !ok) return ok.error();
+  return count;
+}
+
+result<void> rocksdb_event_log::put_idempotency(const idempotency_record& record) {
+  if (const auto full = disk_refuses()) return *full;
+  rocksdb::WriteBatch batch;
+  batch.Put(families_[idempotency], record.key, encode_record(record));
+  return write(batch, sync_);
+}
+
+result<void> rocksdb_event_log::put_document(std::string_view collection, std::string_view key,
+                                             std::string_view value) {
+  if (const auto full = disk_refuses()) return *full;
+  rocksdb::WriteBatch batch;
+  batch.Put(families_[documents], document_key(collection, key), slice(value));
+  return write(batch, sync_);
+}
+
+result<void> rocksdb_event_log::delete_document(std::string_view collection, std::string_view key) {
+  rocksdb::WriteBatch batch;
+  batch.Delete(families_[documents], document_key(collection, key));
+  return write(batch, sync_);
+}
+
+}  // namespace soma::storage
