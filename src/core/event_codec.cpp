@@ -11,10 +11,10 @@ namespace soma {
 namespace {
 
 constexpr std::array<std::string_view, event_type_max> type_names = {
-    "session.open", "message.user", "memory.recall",     "llm.request",
-    "llm.delta",    "llm.complete", "llm.restart",       "message.assistant",
-    "tool.call",    "tool.progress", "tool.result",      "memory.write",
-    "session.state", "app.event",   "error",             "session.close",
+    "session.open",  "message.user",  "memory.recall", "llm.request",
+    "llm.delta",     "llm.complete",  "llm.restart",   "message.assistant",
+    "tool.call",     "tool.progress", "tool.result",   "memory.write",
+    "session.state", "app.event",     "error",         "session.close",
 };
 
 // ---- writing: one overload a body, between the payload's braces ----
@@ -131,7 +131,9 @@ void write(json_writer& w, const body::error& b) {
   w.field("request_id", b.request_id).field_if("turn_id", b.turn_id);
 }
 
-void write(json_writer& w, const body::session_close& b) { w.field("reason", b.reason); }
+void write(json_writer& w, const body::session_close& b) {
+  w.field("reason", b.reason);
+}
 
 // ---- reading ----
 
@@ -325,7 +327,9 @@ void read(object& o, body::error& b) {
   b.turn_id = text_of(o, "turn_id");
 }
 
-void read(object& o, body::session_close& b) { b.reason = text_of(o, "reason"); }
+void read(object& o, body::session_close& b) {
+  b.reason = text_of(o, "reason");
+}
 
 template <std::size_t I = 0>
 event_body make_body(std::size_t index) {
@@ -369,8 +373,12 @@ std::string encode(const event& e) {
 }
 
 result<event> decode(std::string_view json) {
+  // The on-demand parser looks only where it is led and runs past the end of a text that is cut, so
+  // the whole text is proved to be JSON first.
+  thread_local simdjson::dom::parser prover;
   thread_local simdjson::ondemand::parser parser;
   const simdjson::padded_string padded(json);
+  if (prover.parse(padded).error()) return corrupt("not JSON");
   simdjson::ondemand::document document;
   object envelope;
   if (parser.iterate(padded).get(document) || document.get_object().get(envelope))

@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::string_view hex = "0123456789abcdef";
 
-
 }  // namespace
 
 void append_json_escaped(std::string& out, std::string_view text) {
@@ -48,13 +47,20 @@ void append_json_escaped(std::string& out, std::string_view text) {
 }
 
 std::size_t json_escaped_size(std::string_view text) {
-  std::size_t size = 0;
-  for (const char ch : text) {
-    const auto c = static_cast<unsigned char>(ch);
+  std::size_t size = 0, i = 0;
+  while (i < text.size()) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x80) {
+      const auto length = utf8_sequence_length(text.substr(i));
+      size += length > 0 ? length : 3;  // U+FFFD in place of what is no UTF-8
+      i += length > 0 ? length : 1;
+      continue;
+    }
     if (c >= 0x20)
       size += c == '"' || c == '\\' ? 2 : 1;
     else
       size += c == '\n' || c == '\r' || c == '\t' ? 2 : 6;
+    ++i;
   }
   return size;
 }

@@ -28,15 +28,16 @@ std::string format_rfc3339(std::int64_t ms) {
 
 std::int64_t parse_rfc3339(std::string_view text) {
   using namespace std::chrono;
-  if (text.size() != 24 || text[4] != '-' || text[7] != '-' || text[10] != 'T' ||
-      text[13] != ':' || text[16] != ':' || text[19] != '.' || text[23] != 'Z')
+  if (text.size() != 24 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
+      text[16] != ':' || text[19] != '.' || text[23] != 'Z')
     return -1;
   bool good = true;
   auto number = [&](std::size_t from, std::size_t length) {
     int value = -1;
     const auto* begin = text.data() + from;
     const auto [end, ec] = std::from_chars(begin, begin + length, value);
-    good = good && ec == std::errc{} && end == begin + length && value >= 0;
+    // A sign would be taken, too: "-00" is no negative number.
+    good = good && *begin != '-' && ec == std::errc{} && end == begin + length;
     return value;
   };
   const int y = number(0, 4), mo = number(5, 2), d = number(8, 2), h = number(11, 2),
