@@ -2,7 +2,8 @@
 // holds is moved, never serialized. The actors know nothing of HTTP.
 //
 // Answers carry a `result` of ours rather than a caf::error, so that a code and a detail survive; a
-// caf::error in an answer means that the actor itself is gone (converted once, in actor_errors.hpp).
+// caf::error in an answer means that the actor itself is gone (converted once, in
+// actor_errors.hpp).
 #pragma once
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -60,7 +61,7 @@ using log_reader_actor = caf::typed_actor<caf::replies_to<load_request>::with<lo
 
 struct session_command {
   session_key key;
-  input::commanded what;  // its token is the session's own to set
+  input::commanded what;        // its token is the session's own to set
   std::string idempotency_key;  // scope and key as the store keeps them; empty: none
   std::string request_hash;
 };
@@ -113,7 +114,7 @@ struct turn_deadline {  // the session to itself; only the newest serial counts
   std::uint64_t serial = 0;
 };
 struct idle_check {};
-struct may_leave {};     // tenant → session: nothing more was routed to you
+struct may_leave {};        // tenant → session: nothing more was routed to you
 struct end_incarnation {};  // tenant → session: shutdown or restart
 
 using session_actor = caf::typed_actor<
@@ -142,13 +143,13 @@ struct restart_due {  // the tenant to itself
 struct shut_down {};
 struct all_ended {};
 
-using tenant_actor = caf::typed_actor<
-    caf::replies_to<session_command>::with<command_outcome>,
-    caf::replies_to<activate_request>::with<activated>,
-    caf::replies_to<context_request>::with<context_outcome>,
-    caf::replies_to<restart_request>::with<command_outcome>, caf::reacts_to<wants_to_leave>,
-    caf::reacts_to<stays>, caf::reacts_to<session_failed>, caf::reacts_to<restart_due>,
-    caf::replies_to<shut_down>::with<all_ended>>;
+using tenant_actor = caf::typed_actor<caf::replies_to<session_command>::with<command_outcome>,
+                                      caf::replies_to<activate_request>::with<activated>,
+                                      caf::replies_to<context_request>::with<context_outcome>,
+                                      caf::replies_to<restart_request>::with<command_outcome>,
+                                      caf::reacts_to<wants_to_leave>, caf::reacts_to<stays>,
+                                      caf::reacts_to<session_failed>, caf::reacts_to<restart_due>,
+                                      caf::replies_to<shut_down>::with<all_ended>>;
 
 // ---- tenant_registry ----
 
@@ -158,9 +159,8 @@ struct tenant_request {
 struct tenant_found {
   tenant_actor tenant;
 };
-using tenant_registry_actor =
-    caf::typed_actor<caf::replies_to<tenant_request>::with<tenant_found>,
-                     caf::replies_to<shut_down>::with<all_ended>>;
+using tenant_registry_actor = caf::typed_actor<caf::replies_to<tenant_request>::with<tenant_found>,
+                                               caf::replies_to<shut_down>::with<all_ended>>;
 
 // ---- llm_stream ----
 

@@ -109,8 +109,8 @@ void on_end(pointer self, provider_end& end) {
 
 }  // namespace
 
-llm_stream_actor::behavior_type llm_stream(pointer self, node_services* node,
-                                           session_actor session, action::start_llm what,
+llm_stream_actor::behavior_type llm_stream(pointer self, node_services* node, session_actor session,
+                                           action::start_llm what,
                                            std::shared_ptr<const model_settings> model) {
   auto& s = self->state;
   s.node = node;

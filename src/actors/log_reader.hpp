@@ -1,4 +1,5 @@
-// Reads and folds a session's log for its actor, off the scheduler's threads. Detached: reads block.
+// Reads and folds a session's log for its actor, off the scheduler's threads. Detached: reads
+// block.
 #pragma once
 
 #include <caf/typed_event_based_actor.hpp>

@@ -33,10 +33,12 @@ void activate_next(caf::stateful_actor<recovery_state>* self, tenant_registry_ac
   left.pop_back();
   auto next = [self, tenants] { activate_next(self, tenants); };
   self->request(tenants, caf::infinite, tenant_request{key.tenant})
-      .then([self, key, next](const tenant_found& found) {
-        self->request(found.tenant, caf::infinite, activate_request{key})
-            .then([next](const activated&) { next(); }, [next](caf::error&) { next(); });
-      }, [next](caf::error&) { next(); });
+      .then(
+          [self, key, next](const tenant_found& found) {
+            self->request(found.tenant, caf::infinite, activate_request{key})
+                .then([next](const activated&) { next(); }, [next](caf::error&) { next(); });
+          },
+          [next](caf::error&) { next(); });
 }
 
 caf::behavior recovery(caf::stateful_actor<recovery_state>* self, tenant_registry_actor tenants,
@@ -68,7 +70,9 @@ runtime::~runtime() {
   if (tenants_) stop(std::chrono::seconds(5));
 }
 
-caf::actor_system& runtime::system() { return impl_->system; }
+caf::actor_system& runtime::system() {
+  return impl_->system;
+}
 
 result<std::size_t> runtime::recover() {
   auto busy = impl_->node.log.busy_sessions();

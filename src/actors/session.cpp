@@ -10,7 +10,9 @@
 namespace soma::actors {
 namespace {
 
-command_outcome refused(const error& why) { return command_outcome(result<command_reply>(why)); }
+command_outcome refused(const error& why) {
+  return command_outcome(result<command_reply>(why));
+}
 
 }  // namespace
 
@@ -24,7 +26,8 @@ void session_shell::start(pointer self, node_services* node, tenant_actor tenant
   tenant_ = std::move(tenant);
   key_ = std::move(key);
   node_->probe.session_started();
-  self->set_down_handler([this](caf::scheduled_actor*, caf::down_msg& down) { on_child_down(down); });
+  self->set_down_handler(
+      [this](caf::scheduled_actor*, caf::down_msg& down) { on_child_down(down); });
   self->set_exception_handler([this](caf::scheduled_actor*, std::exception_ptr&) -> caf::error {
     fail({codes::internal, "the session failed"});
     return caf::sec::runtime_error;
@@ -32,7 +35,9 @@ void session_shell::start(pointer self, node_services* node, tenant_actor tenant
   // Until the log is folded everything else waits in the mailbox.
   self->request(node->reader, caf::infinite, load_request{key_})
       .await([this](loaded_session& loaded) { on_loaded(loaded); },
-             [this](caf::error&) { fail({codes::internal, "the log reader is gone"}); });
+             [this](caf::error&) {
+               fail({codes::internal, "the log reader is gone"});
+             });
   self->delayed_send(self, std::chrono::seconds(node->limits.session_idle_s), idle_check{});
 }
 
@@ -80,13 +85,13 @@ storage::append_op session_shell::make_op(session_actions& actions) {
   op.key = key_;
   op.expected_seq = core_.seq - actions.append.size();
   op.events.reserve(actions.append.size());
-  for (const auto& e : actions.append)
-    op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
+  for (const auto& e : actions.append) op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
   if (auto now = info(); !(now == last_info_)) {
     op.info = now;
     last_info_ = std::move(now);
   }
-  if (core_.compact_seq != last_compact_seq_) op.compact_seq = last_compact_seq_ = core_.compact_seq;
+  if (core_.compact_seq != last_compact_seq_)
+    op.compact_seq = last_compact_seq_ = core_.compact_seq;
   op.first_seq = actions.first_seq;
   op.remove = actions.remove;
   for (const auto& a : actions.then) {
@@ -94,8 +99,8 @@ storage::append_op session_shell::make_op(session_actions& actions) {
     if (!reply || !reply->what) continue;
     const auto at = asked_.find(reply->token);
     if (at == asked_.end() || at->second.idempotency_key.empty()) continue;
-    op.idempotency.push_back({at->second.idempotency_key, at->second.request_hash, 0,
-                              encode(*reply->what), now_ms()});
+    op.idempotency.push_back(
+        {at->second.idempotency_key, at->second.request_hash, 0, encode(*reply->what), now_ms()});
   }
   return op;
 }
@@ -118,7 +123,9 @@ void session_shell::hand_over(session_actions actions) {
   node_->queued_bytes.fetch_add(weight(op), std::memory_order_relaxed);
   self_->request(node_->writer, caf::infinite, append_request{std::move(op)})
       .then([this](const append_outcome& outcome) { on_appended(outcome); },
-            [this](caf::error&) { fail({codes::storage_unavailable, "the event writer is gone"}); });
+            [this](caf::error&) {
+              fail({codes::storage_unavailable, "the event writer is gone"});
+            });
 }
 
 void session_shell::on_appended(const append_outcome& outcome) {
@@ -141,8 +148,14 @@ void session_shell::fail(const error& why) {
   failed_ = true;
   for (auto& [token, waiting] : asked_) waiting.answer.deliver(refused(why));
   asked_.clear();
+  end_children();
   self_->send(tenant_, session_failed{key_.session, std::string(why.code)});
   self_->quit(caf::make_error(caf::sec::runtime_error, std::string(why.code)));
+}
+
+void session_shell::end_children() {
+  if (stream_) self_->send_exit(stream_, caf::exit_reason::user_shutdown);
+  for (auto& [id, tool] : tools_) self_->send_exit(tool, caf::exit_reason::user_shutdown);
 }
 
 // ---- actions ----
@@ -161,8 +174,8 @@ void session_shell::carry_out(action::reply& a) {
 void session_shell::carry_out(action::start_llm& a) {
   if (ending_) return;  // the next incarnation asks again
   stream_invocation_ = a.invocation_id;
-  stream_ = self_->spawn<caf::monitored>(llm_stream, node_, session_actor(self_), std::move(a),
-                                         model_);
+  stream_ =
+      self_->spawn<caf::monitored>(llm_stream, node_, session_actor(self_), std::move(a), model_);
 }
 
 void session_shell::carry_out(action::cancel_llm& a) {
@@ -175,8 +188,8 @@ void session_shell::carry_out(action::cancel_llm& a) {
 void session_shell::carry_out(action::start_tool& a) {
   if (ending_) return;
   const auto id = a.call.tool_call_id;
-  tools_[id] = self_->spawn<caf::monitored>(tool_call, node_, session_actor(self_), key_,
-                                            std::move(a.call));
+  tools_[id] =
+      self_->spawn<caf::monitored>(tool_call, node_, session_actor(self_), key_, std::move(a.call));
 }
 
 void session_shell::carry_out(action::cancel_tool& a) {
@@ -199,7 +212,8 @@ caf::typed_response_promise<command_outcome> session_shell::on_command(session_c
     answer.deliver(refused({codes::server_busy, "the session is starting again", 1}));
   } else if (ending_) {
     answer.deliver(refused({codes::server_shutting_down, "the server is stopping", 2}));
-  } else if (node_->queued_bytes.load(std::memory_order_relaxed) > node_->limits.writer_queue_bytes) {
+  } else if (node_->queued_bytes.load(std::memory_order_relaxed) >
+             node_->limits.writer_queue_bytes) {
     answer.deliver(refused({codes::server_busy, "too much waits for the disk", 1}));
   } else {
     command.what.who.token = next_token_++;
@@ -262,8 +276,7 @@ void session_shell::on_may_leave() {
 void session_shell::on_end_incarnation() {
   if (ending_ || failed_) return;
   ending_ = true;
-  if (stream_) self_->send_exit(stream_, caf::exit_reason::user_shutdown);
-  for (auto& [id, tool] : tools_) self_->send_exit(tool, caf::exit_reason::user_shutdown);
+  end_children();
   maybe_end();
 }
 
@@ -288,8 +301,8 @@ void session_shell::on_child_down(const caf::down_msg& down) {
     input::tool_done gone;
     gone.tool_call_id = at->first;
     gone.status = "error";
-    gone.error = failure{std::string(codes::internal), "the tool call failed inside the server",
-                         false};
+    gone.error =
+        failure{std::string(codes::internal), "the tool call failed inside the server", false};
     tools_.erase(at);
     return feed(gone);
   }

@@ -1,5 +1,5 @@
-// A session's running incarnation: the shell around the pure core. It folds the log, feeds inputs to
-// `step`, has the events appended, and carries out what is to be done once they are durable. It
+// A session's running incarnation: the shell around the pure core. It folds the log, feeds inputs
+// to `step`, has the events appended, and carries out what is to be done once they are durable. It
 // owns its llm_stream and tool_call actors. It ends by itself when idle (after a handshake with its
 // tenant) and by an error when an append is refused; its tenant begins the next incarnation.
 #pragma once
@@ -58,6 +58,7 @@ class session_shell {
   void carry_out(action::cancel_tool& a);
   void carry_out(action::arm_deadline& a);
   void fail(const error& why);
+  void end_children();
   void maybe_end();
   bool at_rest() const;
   storage::session_info info() const;

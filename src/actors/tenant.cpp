@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "actors/event_writer.hpp"
 #include "actors/session.hpp"
 #include "core/codes.hpp"
 #include "core/time.hpp"
@@ -70,10 +71,9 @@ caf::typed_response_promise<Answer> tenant_shell::route(Request& request) {
     refuse(answer, {codes::server_busy, "too many requests wait for this session", 1});
   } else {
     auto kept = std::make_shared<Request>(std::move(request));
-    e.waiting.push_back({[answer, kept](const session_actor& to) mutable {
-                           answer.delegate(to, std::move(*kept));
-                         },
-                         [answer](const error& why) mutable { refuse(answer, why); }});
+    e.waiting.push_back(
+        {[answer, kept](const session_actor& to) mutable { answer.delegate(to, std::move(*kept)); },
+         [answer](const error& why) mutable { refuse(answer, why); }});
   }
   return answer;
 }
@@ -178,7 +178,8 @@ void tenant_shell::on_restart_due(const session_id& session) {
 void tenant_shell::quarantine(const session_id& session, entry& e) {
   e.now = phase::quarantined;
   for (auto& one : std::exchange(e.waiting, {})) one.refuse(quarantined());
-  if (e.restarted.pending()) e.restarted.deliver(command_outcome(result<command_reply>(quarantined())));
+  if (e.restarted.pending())
+    e.restarted.deliver(command_outcome(result<command_reply>(quarantined())));
   // The session cannot speak for itself any more, so its tenant writes the event.
   const session_key key{tenant_, session};
   auto head = std::make_shared<std::uint64_t>(0);
@@ -190,21 +191,24 @@ void tenant_shell::quarantine(const session_id& session, entry& e) {
     return {};
   };
   self_->request(node_->writer, caf::infinite, std::move(look))
-      .then([this, key, head](const storage_outcome& looked) {
-        if (!looked.done) return;
-        event e;
-        e.meta.id = {node_->log.epoch(), *head + 1};
-        e.meta.key = key;
-        e.meta.created_at_ms = now_ms();
-        e.body = body::error{
-            {std::string(codes::session_quarantined), quarantined().detail, false}, {}, {}};
-        append_request append;
-        append.op.key = key;
-        append.op.expected_seq = *head;
-        append.op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
-        self_->request(node_->writer, caf::infinite, std::move(append))
-            .then([](const append_outcome&) {}, [](caf::error&) {});
-      }, [](caf::error&) {});
+      .then(
+          [this, key, head](const storage_outcome& looked) {
+            if (!looked.done) return;
+            event e;
+            e.meta.id = {node_->log.epoch(), *head + 1};
+            e.meta.key = key;
+            e.meta.created_at_ms = now_ms();
+            e.body = body::error{
+                {std::string(codes::session_quarantined), quarantined().detail, false}, {}, {}};
+            append_request append;
+            append.op.key = key;
+            append.op.expected_seq = *head;
+            append.op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
+            node_->queued_bytes.fetch_add(weight(append.op), std::memory_order_relaxed);
+            self_->request(node_->writer, caf::infinite, std::move(append))
+                .then([](const append_outcome&) {}, [](caf::error&) {});
+          },
+          [](caf::error&) {});
 }
 
 caf::typed_response_promise<all_ended> tenant_shell::on_shut_down() {

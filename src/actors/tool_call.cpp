@@ -21,8 +21,8 @@ tool_call_actor::behavior_type tool_call(tool_call_actor::stateful_pointer<tool_
   return {
       [self](tool_text& said) {
         auto& s = self->state;
-        self->send(s.session, tool_said{{s.call.tool_call_id, std::move(said.stream),
-                                         std::move(said.text)}});
+        self->send(s.session,
+                   tool_said{{s.call.tool_call_id, std::move(said.stream), std::move(said.text)}});
       },
       [self](tool_outcome_message& end) {
         using namespace std::chrono;
