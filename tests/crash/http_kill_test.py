@@ -6,7 +6,7 @@ import random
 import sys
 import threading
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "integration"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from node_under_test import (Node, Reader, Rehearsal, assert_exactly_once, fold_texts, run_tests,
                              wait_until)
 
