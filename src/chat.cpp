@@ -1,5 +1,5 @@
-// `soma chat`: a terminal client over the public API alone. Ctrl-C stops the answer, a second one or
-// Ctrl-D at the prompt ends the program. A lost connection is taken up again at the last event.
+// `soma chat`: a terminal client over the public API alone. Ctrl-C stops the answer, a second one
+// or Ctrl-D at the prompt ends the program. A lost connection is taken up again at the last event.
 #include <curl/curl.h>
 #include <unistd.h>
 
@@ -13,6 +13,7 @@
 
 #include "commands.hpp"
 #include "core/event.hpp"
+#include "core/loopback.hpp"
 #include "core/uuid.hpp"
 
 namespace soma {
@@ -22,7 +23,9 @@ constexpr long connect_timeout_s = 10, answer_timeout_s = 60;
 constexpr int reconnects_max = 60;  // one a second: as long as a restart may take
 
 volatile std::sig_atomic_t interrupted = 0;
-void on_interrupt(int) { interrupted = 1; }
+void on_interrupt(int) {
+  interrupted = 1;
+}
 
 struct curl_deleter {
   void operator()(CURL* c) const { curl_easy_cleanup(c); }
@@ -41,10 +44,11 @@ class http_client {
  public:
   http_client(std::string base, std::string key) : base_(std::move(base)), key_(std::move(key)) {}
 
-  answer post(const std::string& path, const std::string& json, const std::string& idempotency_key) {
+  answer post(const std::string& path, const std::string& json,
+              const std::string& idempotency_key) {
     answer got;
-    const auto c = request(path, {"Content-Type: application/json",
-                                  "Idempotency-Key: " + idempotency_key});
+    const auto c =
+        request(path, {"Content-Type: application/json", "Idempotency-Key: " + idempotency_key});
     curl_easy_setopt(c.first.get(), CURLOPT_POSTFIELDS, json.c_str());
     curl_easy_setopt(c.first.get(), CURLOPT_TIMEOUT, answer_timeout_s);
     curl_easy_setopt(c.first.get(), CURLOPT_WRITEDATA, &got.body);
@@ -59,23 +63,25 @@ class http_client {
   void stream(const std::string& path, Reader& reader) {
     const auto c = request(path, {"Accept: text/event-stream"});
     curl_easy_setopt(c.first.get(), CURLOPT_WRITEDATA, &reader);
-    curl_easy_setopt(c.first.get(), CURLOPT_WRITEFUNCTION,
-                     +[](char* data, std::size_t, std::size_t n, void* to) -> std::size_t {
-                       return static_cast<Reader*>(to)->take({data, n}) ? n : 0;
-                     });
+    curl_easy_setopt(
+        c.first.get(), CURLOPT_WRITEFUNCTION,
+        +[](char* data, std::size_t, std::size_t n, void* to) -> std::size_t {
+          return static_cast<Reader*>(to)->take({data, n}) ? n : 0;
+        });
     curl_easy_setopt(c.first.get(), CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(c.first.get(), CURLOPT_XFERINFODATA, &reader);
-    curl_easy_setopt(c.first.get(), CURLOPT_XFERINFOFUNCTION,
-                     +[](void* to, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-                       static_cast<Reader*>(to)->between();
-                       return 0;
-                     });
+    curl_easy_setopt(
+        c.first.get(), CURLOPT_XFERINFOFUNCTION,
+        +[](void* to, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+          static_cast<Reader*>(to)->between();
+          return 0;
+        });
     curl_easy_perform(c.first.get());
   }
 
  private:
-  using handle = std::pair<std::unique_ptr<CURL, curl_deleter>,
-                           std::unique_ptr<curl_slist, slist_deleter>>;
+  using handle =
+      std::pair<std::unique_ptr<CURL, curl_deleter>, std::unique_ptr<curl_slist, slist_deleter>>;
 
   static std::size_t append(char* data, std::size_t, std::size_t n, void* to) {
     static_cast<std::string*>(to)->append(data, n);
@@ -110,7 +116,9 @@ std::string text_of(const std::string& json, std::string_view name) {
 class turn_printer {
  public:
   turn_printer(http_client& client, std::string session, std::string turn, std::string after)
-      : client_(client), session_(std::move(session)), turn_(std::move(turn)),
+      : client_(client),
+        session_(std::move(session)),
+        turn_(std::move(turn)),
         last_id_(std::move(after)) {}
 
   const std::string& last_id() const { return last_id_; }
@@ -168,7 +176,8 @@ class turn_printer {
     if (b.turn_id == turn_) std::printf("\n[tool %s]\n", b.tool_id.c_str());
   }
   void on(const body::error& b) {
-    if (b.turn_id == turn_) std::fprintf(stderr, "\n%s: %s\n", b.what.code.c_str(), b.what.detail.c_str());
+    if (b.turn_id == turn_)
+      std::fprintf(stderr, "\n%s: %s\n", b.what.code.c_str(), b.what.detail.c_str());
   }
   void on(const body::message_assistant& b) {
     if (b.turn_id == turn_ && b.final) done_ = true;
@@ -202,12 +211,16 @@ bool run_turn(http_client& client, const std::string& session, const answer& acc
 int chat(const chat_options& options) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   auto settings = load_config({});
-  const auto port = settings ? std::to_string(settings->number("server.port")) : "";
-  http_client client(options.url.empty() ? "http://localhost:" + port : options.url, options.key);
+  auto url = options.url;
+  if (url.empty() && settings)
+    url = "http://" + std::string(loopback_name) + ":" +
+          std::to_string(settings->number("server.port"));
+  http_client client(url, options.key);
   std::signal(SIGINT, on_interrupt);
   std::string session = options.session, line;
   const bool terminal = isatty(STDIN_FILENO) != 0;
-  while ((terminal ? std::fputs("> ", stdout) : 0, std::fflush(stdout), std::getline(std::cin, line))) {
+  while ((terminal ? std::fputs("> ", stdout) : 0, std::fflush(stdout),
+          std::getline(std::cin, line))) {
     if (line.empty()) continue;
     interrupted = 0;
     boost::json::object message{{"message", line}};
@@ -220,9 +233,9 @@ int chat(const chat_options& options) {
       accepted = client.post("/v1/session/message", body, key);
     }
     if (accepted.status != 202) {
-      std::fprintf(stderr, "soma: %s\n", accepted.status == 0
-                                             ? "the server cannot be reached"
-                                             : text_of(accepted.body, "detail").c_str());
+      std::fprintf(stderr, "soma: %s\n",
+                   accepted.status == 0 ? "the server cannot be reached"
+                                        : text_of(accepted.body, "detail").c_str());
       return 1;
     }
     session = text_of(accepted.body, "session_id");

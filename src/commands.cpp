@@ -87,6 +87,8 @@ int make_key(const config_sources& from, const new_key_options& wanted) {
   return 0;
 }
 
-void print_version() { std::printf("soma %s\n", std::string(version).c_str()); }
+void print_version() {
+  std::printf("soma %s\n", std::string(version).c_str());
+}
 
 }  // namespace soma

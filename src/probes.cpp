@@ -5,7 +5,9 @@
 namespace soma {
 namespace {
 
-std::uint64_t microseconds(double seconds) { return static_cast<std::uint64_t>(seconds * 1e6); }
+std::uint64_t microseconds(double seconds) {
+  return static_cast<std::uint64_t>(seconds * 1e6);
+}
 
 }  // namespace
 
@@ -15,10 +17,12 @@ void metrics_probe::on_request(std::string_view route, int status,
     counter* requests;
     histogram* latency;
   };
-  // Routes live as long as the server, so their addresses name them; a lookup of the registry locks.
+  // Routes live as long as the server, so their addresses name them; a lookup of the registry
+  // locks.
   thread_local std::map<std::pair<const char*, int>, handles> known;
   auto [at, fresh] = known.try_emplace({route.data(), status});
-  if (fresh) at->second = {&metrics_.http_requests(route, "", status), &metrics_.http_latency(route)};
+  if (fresh)
+    at->second = {&metrics_.http_requests(route, "", status), &metrics_.http_latency(route)};
   at->second.requests->add();
   at->second.latency->observe_us(static_cast<std::uint64_t>(latency.count()) / 1000);
 }

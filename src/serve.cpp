@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "actors/runtime.hpp"
+#include "core/loopback.hpp"
 #include "core/time.hpp"
 #include "core/version.hpp"
 #include "embedded/soma_embedded_schemas.hpp"
@@ -45,7 +46,9 @@ feed_limits feed_limits_of(const config& settings) {
 }
 
 actors::actor_limits actor_limits_of(const config& settings) {
-  auto small = [&](std::string_view key) { return static_cast<std::uint32_t>(settings.number(key)); };
+  auto small = [&](std::string_view key) {
+    return static_cast<std::uint32_t>(settings.number(key));
+  };
   auto size = [&](std::string_view key) { return static_cast<std::size_t>(settings.number(key)); };
   actors::actor_limits limits;
   limits.session_idle_s = small("session.idle_s");
@@ -94,14 +97,10 @@ std::string ui_folder(const config& settings) {
   // Beside the binary where it is installed, in the source tree where it was built.
   std::error_code ec;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", ec).parent_path();
-  for (const auto& candidate : {program / "ui", program / "../share/soma/ui",
-                                program / "../../../webui/dist"})
+  for (const auto& candidate :
+       {program / "ui", program / "../share/soma/ui", program / "../../../webui/dist"})
     if (std::filesystem::exists(candidate / "index.html", ec)) return candidate.string();
   return (program / "ui").string();
-}
-
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
 result<http::body_schemas> request_schemas() {
@@ -155,7 +154,7 @@ void announce(const config& settings, std::uint16_t port, security::sign_in_toke
               bool has_keys) {
   auto base = settings.text("server.web_ui_base_url");
   if (base.empty()) base = settings.text("server.base_url");
-  if (base.empty()) base = "http://localhost:" + std::to_string(port);
+  if (base.empty()) base = "http://" + std::string(loopback_name) + ":" + std::to_string(port);
   std::printf("SomaAgent01 %s\nThe page: %s/ui/index.html\n", std::string(version).c_str(),
               base.c_str());
   if (!has_keys || is_loopback(settings.text("server.host")))
@@ -227,7 +226,7 @@ int serve(const config& settings) {
   if (!has_keys && !is_loopback(options.address)) {
     log(log_level::warn, "server.loopback_only",
         {{"reason", "no key is configured"}, {"host", options.address}});
-    options.address = "127.0.0.1";
+    options.address = loopback_address;
   }
   options.port = static_cast<std::uint16_t>(settings.number("server.port"));
   options.io_threads = threads;

@@ -17,7 +17,8 @@ class store_documents final : public security::document_store {
 
   explicit store_documents(storage::event_log& log) : log_(log) {}
 
-  result<std::optional<std::string>> get(std::string_view collection, std::string_view key) override {
+  result<std::optional<std::string>> get(std::string_view collection,
+                                         std::string_view key) override {
     return log_.get_document(collection, key);
   }
   result<void> put(std::string_view collection, std::string_view key,

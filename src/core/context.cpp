@@ -22,8 +22,8 @@ std::vector<context_part> parts_of(const turn_record& turn) {
                      : make_part("assistant", "assistant", line.text);
     part.message_id = line.message_id;
     part.tool_calls = line.tool_calls;
-    part.provider_call_id = tool && line.provider_call_id.empty() ? line.tool_call_id
-                                                                  : line.provider_call_id;
+    part.provider_call_id =
+        tool && line.provider_call_id.empty() ? line.tool_call_id : line.provider_call_id;
     for (const auto& call : part.tool_calls) part.tokens += estimate_tokens(call.inputs_json);
     parts.push_back(std::move(part));
   }
@@ -34,14 +34,17 @@ std::vector<context_part> parts_of(const turn_record& turn) {
 std::string instruction_text(std::string_view instruction) {
   if (instruction == "nudge") return "Please go on.";
   if (instruction == "summarize")
-    return "Summarize the conversation so far: what was asked, what was found and decided, and what "
+    return "Summarize the conversation so far: what was asked, what was found and decided, and "
+           "what "
            "is still open.";
   return {};
 }
 
 }  // namespace
 
-std::uint64_t estimate_tokens(std::string_view text) { return (text.size() + 3) / 4 + 4; }
+std::uint64_t estimate_tokens(std::string_view text) {
+  return (text.size() + 3) / 4 + 4;
+}
 
 model_context build_context(std::span<const turn_record* const> turns,
                             const context_options& options) {

@@ -2,7 +2,8 @@
 // machine-readable form, docs/event-log.md its prose.
 //
 // Bodies are plain values. Members called *_json hold JSON text of any shape that is passed on as
-// it came. Times are milliseconds since 1970 UTC. Thread-safe as values; encode and decode are pure.
+// it came. Times are milliseconds since 1970 UTC. Thread-safe as values; encode and decode are
+// pure.
 #pragma once
 
 #include <cstdint>
@@ -78,13 +79,13 @@ struct memory_recall {
 struct llm_request {
   std::string invocation_id, message_id, turn_id;
   std::string profile, model, provider, persona_version;
-  std::uint32_t attempt = 1;  // 1-based, of this message_id
-  std::uint32_t step = 1;     // 1-based model call of the turn
+  std::uint32_t attempt = 1;      // 1-based, of this message_id
+  std::uint32_t step = 1;         // 1-based model call of the turn
   std::string context_from_turn;  // oldest turn sent; empty: none
   std::uint64_t context_turns = 0;
   std::uint64_t prompt_tokens_estimate = 0;
-  std::string instruction;    // "", "nudge" or "summarize"
-  std::string supersedes;     // message_id of the turn's answer that a retry replaces
+  std::string instruction;  // "", "nudge" or "summarize"
+  std::string supersedes;   // message_id of the turn's answer that a retry replaces
   std::optional<std::uint64_t> resume_offset;  // prefill: bytes of the text given as prefix
 };
 struct llm_delta {  // offsets of text and of thinking are counted apart

@@ -7,8 +7,8 @@
 
 namespace soma {
 
-// Minified; empty when `object_json` is no object or has no such member. The caller has checked that
-// the document as a whole is valid.
+// Minified; empty when `object_json` is no object or has no such member. The caller has checked
+// that the document as a whole is valid.
 std::string json_member(std::string_view object_json, std::string_view name);
 
 }  // namespace soma

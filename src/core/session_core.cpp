@@ -24,9 +24,13 @@ std::string title_from(std::string_view text) {
   return std::string(text) + "…";
 }
 
-error too_large() { return {codes::event_too_large, "the text is larger than one event may be"}; }
+error too_large() {
+  return {codes::event_too_large, "the text is larger than one event may be"};
+}
 
-error not_found() { return {codes::session_not_found, "there is no such session"}; }
+error not_found() {
+  return {codes::session_not_found, "there is no such session"};
+}
 
 }  // namespace
 
@@ -60,9 +64,9 @@ void session_step::on(const input::activated& in) {
     gone.tool_call_id = call.tool_call_id;
     gone.turn_id = call.turn_id;
     gone.status = "interrupted";
-    gone.error = failure{std::string(codes::tool_interrupted),
-                         "the server stopped while the tool ran; whether it took effect is unknown",
-                         false};
+    gone.error =
+        failure{std::string(codes::tool_interrupted),
+                "the server stopped while the tool ran; whether it took effect is unknown", false};
     emit(std::move(gone), turn_origin(call.turn_id));
   }
   // The time the server was away does not count against the turn.
@@ -154,7 +158,8 @@ void session_step::on(const input::deadline& in) {
 result<command_reply> session_step::decide(const input::request& who, const input::open& c) {
   if (s.seq > 0) return error{codes::session_busy, "the session exists already"};
   command_reply reply;
-  reply.event = emit(body::session_open{c.persona_id, c.title, {}, {}}, who.from, who.idempotency_key);
+  reply.event =
+      emit(body::session_open{c.persona_id, c.title, {}, {}}, who.from, who.idempotency_key);
   reply.status = "created";
   return reply;
 }
@@ -249,7 +254,12 @@ result<command_reply> session_step::decide(const input::request&, const input::r
   const auto& last = s.turns.back();
   const auto answer = std::find_if(last.lines.rbegin(), last.lines.rend(),
                                    [](const transcript_line& l) { return !l.message_id.empty(); });
-  ask({last.turn_id, {}, answer == last.lines.rend() ? std::string() : answer->message_id, 1, 0, {}});
+  ask({last.turn_id,
+       {},
+       answer == last.lines.rend() ? std::string() : answer->message_id,
+       1,
+       0,
+       {}});
   command_reply reply;
   reply.event = out.append.back().meta.id;
   reply.status = "running";

@@ -5,7 +5,8 @@
 // The shell (actors/session_actor) carries the actions out:
 //   - `now` at once;
 //   - `append` as one atom that names the head before it;
-//   - `then` after that append and all earlier ones are durable, in order. A step without events has
+//   - `then` after that append and all earlier ones are durable, in order. A step without events
+//   has
 //     its `then` done after all earlier appends are durable, too.
 // A failed append ends the incarnation: the next one folds the log and starts from `activated`.
 #pragma once
@@ -23,13 +24,14 @@ namespace soma {
 
 // What limits and drives turns; fixed while a session is active.
 struct session_rules {
-  std::uint32_t max_attempts = 3;    // of one model message, in a row without getting on
-  std::uint32_t max_steps = 16;      // model calls a turn; the last is asked without tools
-  std::uint32_t max_tool_calls = 64; // a turn
-  std::uint32_t timeout_s = 600;     // of a turn, downtime not counted
-  std::uint32_t queue_max = 32;      // messages waiting
-  std::size_t event_text_bytes_max = 512 * 1024;  // of one text as JSON: a message, an answer, an output
-  std::uint64_t context_window = 32768;       // tokens; a quarter is left for the answer
+  std::uint32_t max_attempts = 3;     // of one model message, in a row without getting on
+  std::uint32_t max_steps = 16;       // model calls a turn; the last is asked without tools
+  std::uint32_t max_tool_calls = 64;  // a turn
+  std::uint32_t timeout_s = 600;      // of a turn, downtime not counted
+  std::uint32_t queue_max = 32;       // messages waiting
+  std::size_t event_text_bytes_max =
+      512 * 1024;                        // of one text as JSON: a message, an answer, an output
+  std::uint64_t context_window = 32768;  // tokens; a quarter is left for the answer
   std::string system_prompt;
   // The model in use. A change between two attempts means starting over.
   std::string profile = "default", provider, model;
@@ -124,9 +126,9 @@ struct deadline {  // arm_deadline's time has come
 
 }  // namespace input
 
-using session_input = std::variant<input::activated, input::commanded, input::llm_piece,
-                                   input::llm_done, input::llm_failed, input::tool_output,
-                                   input::tool_done, input::deadline>;
+using session_input =
+    std::variant<input::activated, input::commanded, input::llm_piece, input::llm_done,
+                 input::llm_failed, input::tool_output, input::tool_done, input::deadline>;
 
 // ---- what is to be done ----
 

@@ -114,7 +114,8 @@ void session_feed::clear_ring() {
 void session_feed::grow() {
   const std::size_t limit = std::max<std::size_t>(limits_.frames_max, 1);
   std::vector<feed_frame> larger(std::min(limit, std::max<std::size_t>(8, ring_.size() * 2)));
-  for (std::size_t i = 0; i < count_; ++i) larger[i] = std::move(ring_[(front_ + i) % ring_.size()]);
+  for (std::size_t i = 0; i < count_; ++i)
+    larger[i] = std::move(ring_[(front_ + i) % ring_.size()]);
   ring_ = std::move(larger);
   front_ = 0;
 }
@@ -129,8 +130,10 @@ void session_feed::wake_interested(std::unique_lock<std::mutex>& lock) {
 
 void session_feed::empty_quiet_ring(std::int64_t now_ms) {
   std::lock_guard lock(mutex_);
-  if (std::exchange(published_since_sweep_, false)) quiet_since_ms_ = now_ms;
-  else if (count_ > 0 && now_ms - quiet_since_ms_ >= limits_.idle_ms) clear_ring();
+  if (std::exchange(published_since_sweep_, false))
+    quiet_since_ms_ = now_ms;
+  else if (count_ > 0 && now_ms - quiet_since_ms_ >= limits_.idle_ms)
+    clear_ring();
 }
 
 void feed_wakers::set_waker(unsigned thread, std::function<void()> wake) {

@@ -6,13 +6,14 @@
 // reads from the log. Frames are encoded once and shared by all readers.
 //
 // Threads: everything here is thread-safe and never blocks longer than a short lock. Reading
-// threads ("io threads") are numbered 0 to feed_threads_max - 1. A thread that attached to a feed is
-// woken at most once until it calls drain(); attach() and drain() come before the reading they
+// threads ("io threads") are numbered 0 to feed_threads_max - 1. A thread that attached to a feed
+// is woken at most once until it calls drain(); attach() and drain() come before the reading they
 // guard, so a publish is either seen by that reading or wakes the thread again.
 //
-// Lifetime: the registry outlives its feeds. It shares feeds; one that nobody but the registry holds
-// is dropped by sweep() after a while. Nothing is lost by that, or by a feed being made between a
-// commit and its publish: a new feed does not know the head, and its readers begin in the log.
+// Lifetime: the registry outlives its feeds. It shares feeds; one that nobody but the registry
+// holds is dropped by sweep() after a while. Nothing is lost by that, or by a feed being made
+// between a commit and its publish: a new feed does not know the head, and its readers begin in the
+// log.
 #pragma once
 
 #include <cstdint>

@@ -32,11 +32,8 @@ struct folder {
   }
 
   void operator()(const body::message_user& b) {
-    s.queue.push_back({b.message_id,
-                       b.text,
-                       b.attachments,
-                       {meta.user_id, meta.request_id, meta.trace_id},
-                       {}});
+    s.queue.push_back(
+        {b.message_id, b.text, b.attachments, {meta.user_id, meta.request_id, meta.trace_id}, {}});
     s.updated_at_ms = meta.created_at_ms;
     ++s.message_count;
   }

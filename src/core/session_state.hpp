@@ -1,8 +1,9 @@
 // What a session is: the fold of its events, plus what only the running incarnation knows.
 //
 // `apply` is the one way a session's durable state changes, live and in replay alike; whatever it
-// leaves can be had again by folding the log from `session.open`. Deltas of finished messages may be
-// missing from what is folded. Values only: owned by one session actor (or a test), not thread-safe.
+// leaves can be had again by folding the log from `session.open`. Deltas of finished messages may
+// be missing from what is folded. Values only: owned by one session actor (or a test), not
+// thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -90,9 +91,9 @@ struct session_state {
   std::int64_t created_at_ms = 0, updated_at_ms = 0;
   std::uint64_t message_count = 0;
   bool paused = false;
-  bool closed = false;  // deleted
-  std::vector<turn_record> turns;   // started, in order
-  std::deque<turn_record> queue;    // accepted, not started
+  bool closed = false;             // deleted
+  std::vector<turn_record> turns;  // started, in order
+  std::deque<turn_record> queue;   // accepted, not started
   std::optional<running_turn> turn;
   std::optional<open_call> call;
   std::optional<unanswered_call> unanswered;

@@ -56,7 +56,8 @@ void session_step::ask(const question& q) {
   request.instruction = q.instruction;
   request.supersedes = q.supersedes;
 
-  // What the context will be once this request is folded: its turn started, a superseded answer gone.
+  // What the context will be once this request is folded: its turn started, a superseded answer
+  // gone.
   std::vector<const turn_record*> turns;
   for (const auto& turn : s.turns) turns.push_back(&turn);
   if (!s.queue.empty() && s.queue.front().turn_id == q.turn_id) turns.push_back(&s.queue.front());
@@ -74,8 +75,13 @@ void session_step::ask(const question& q) {
   const origin from = turns.back()->from;
   emit(request, from);
   if (begins) arm_turn_deadline();
-  out.then.push_back(action::start_llm{request.invocation_id, request.message_id, request.turn_id,
-                                       std::move(context), {}, q.step < rules.max_steps, q.delay_ms,
+  out.then.push_back(action::start_llm{request.invocation_id,
+                                       request.message_id,
+                                       request.turn_id,
+                                       std::move(context),
+                                       {},
+                                       q.step < rules.max_steps,
+                                       q.delay_ms,
                                        from});
 }
 
@@ -85,8 +91,8 @@ void session_step::ask_again(const question& q) {
                           last.request.model == rules.model &&
                           last.request.provider == rules.provider;
   const auto keep = trimmed_size(last.text);
-  const bool resume = rules.prefill && same_model && keep > 0 && !last.thinking_open &&
-                      !s.prefill_refused;
+  const bool resume =
+      rules.prefill && same_model && keep > 0 && !last.thinking_open && !s.prefill_refused;
   if (last.next_fruitless(resume) >= rules.max_attempts) {
     end_turn("interrupted", q.last_failure ? q.last_failure
                                            : failure{std::string(codes::llm_interrupted),
@@ -136,9 +142,9 @@ void session_step::append_answer(std::string_view text, std::vector<tool_invocat
        from);
 }
 
-void session_step::append_complete(std::string_view finish_reason, const std::optional<failure>& why,
-                                   const soma::usage& used, std::uint64_t latency_ms,
-                                   std::uint64_t first_token_ms) {
+void session_step::append_complete(std::string_view finish_reason,
+                                   const std::optional<failure>& why, const soma::usage& used,
+                                   std::uint64_t latency_ms, std::uint64_t first_token_ms) {
   const auto& request = s.call->request;
   const origin from = turn_origin(request.turn_id);
   emit(body::llm_complete{request.invocation_id, request.message_id, request.turn_id,
@@ -158,7 +164,8 @@ void session_step::finish_call(const input::llm_done& in) {
   if (!calls.empty() && (s.call->request.step >= rules.max_steps ||
                          s.turn->tool_calls + calls.size() > rules.max_tool_calls ||
                          input_bytes > rules.event_text_bytes_max / 2)) {
-    refused = failure{std::string(codes::turn_limit), "the turn asked for too many tool calls", true};
+    refused =
+        failure{std::string(codes::turn_limit), "the turn asked for too many tool calls", true};
     calls.clear();
   }
   for (auto& call : calls) call.tool_call_id = s.ids.next();
@@ -167,14 +174,17 @@ void session_step::finish_call(const input::llm_done& in) {
   const origin from = turn_origin(turn_id);
   append_answer(s.call->text, calls, in.provider_state_json, final);
   for (const auto& call : calls) {
-    body::tool_call asked{call.tool_call_id, s.call->request.message_id, turn_id,
-                          call.provider_call_id, call.tool_id, call.inputs_json, "model"};
+    body::tool_call asked{
+        call.tool_call_id, s.call->request.message_id, turn_id, call.provider_call_id,
+        call.tool_id,      call.inputs_json,           "model"};
     emit(asked, from);
     out.then.push_back(action::start_tool{std::move(asked), from});
   }
   // A stream that called tools ends with tool_calls whatever the provider named it.
-  append_complete(refused ? "error" : !final ? "tool_calls" : in.finish_reason, refused, in.usage,
-                  in.latency_ms, in.first_token_ms);
+  append_complete(refused  ? "error"
+                  : !final ? "tool_calls"
+                           : in.finish_reason,
+                  refused, in.usage, in.latency_ms, in.first_token_ms);
   if (refused) emit(body::error{*refused, from.request_id, turn_id}, from);
   advance();
 }
@@ -187,7 +197,8 @@ void session_step::end_tool(const open_tool& tool, std::string_view status) {
   done.turn_id = call.turn_id;
   done.status = status;
   done.error = failure{std::string(codes::tool_cancelled), "the call was stopped", false};
-  done.duration_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_ms - tool.started_at_ms));
+  done.duration_ms =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_ms - tool.started_at_ms));
   emit(std::move(done), turn_origin(call.turn_id));
 }
 

@@ -1,8 +1,8 @@
 // Where threads meet actors: an io thread asks an actor and its coroutine goes on with the answer.
 //   result<command_outcome> r = co_await bridge.ask<command_outcome>(tenant, std::move(command));
 //
-// One bridge an io thread, used on that thread only. Requests and answers are CAF's own, so an actor
-// that is gone answers at once. Every request has a deadline; past it the answer is dropped.
+// One bridge an io thread, used on that thread only. Requests and answers are CAF's own, so an
+// actor that is gone answers at once. Every request has a deadline; past it the answer is dropped.
 // Lifetime: the io_context has stopped before the bridge is destroyed; so has the actor system, or
 // its late answers go nowhere.
 #pragma once
@@ -40,13 +40,12 @@ class actor_bridge {
     auto message = caf::make_message(std::move(request));
     auto target = caf::actor_cast<caf::strong_actor_ptr>(to);
     auto begin = [this, &message, &target](auto handler) {
-      send(target, std::move(message), std::make_unique<waiting_for<decltype(handler)>>(
-                                           std::move(handler)));
+      send(target, std::move(message),
+           std::make_unique<waiting_for<decltype(handler)>>(std::move(handler)));
     };
     caf::message answer =
         co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
-                                             void(caf::message)>(begin,
-                                                                 boost::asio::use_awaitable);
+                                             void(caf::message)>(begin, boost::asio::use_awaitable);
     if (answer.match_elements<Answer>()) co_return std::move(answer.get_mutable_as<Answer>(0));
     co_return refusal(answer);
   }

@@ -104,9 +104,12 @@ std::string pointer_of(const std::vector<std::string>& context) {
     if (part.size() < 2 || part.front() != '[' || part.back() != ']') continue;
     pointer += '/';
     for (const char c : part.substr(1, part.size() - 2)) {
-      if (c == '~') pointer += "~0";
-      else if (c == '/') pointer += "~1";
-      else pointer += c;
+      if (c == '~')
+        pointer += "~0";
+      else if (c == '/')
+        pointer += "~1";
+      else
+        pointer += c;
     }
   }
   return pointer;

@@ -309,8 +309,7 @@ class connection final : public body_reader, public response_stream {
   }
 
   // Answers an error of a request whose end is known.
-  asio::awaitable<bool> decline(const error& e,
-                                 const std::vector<problem_member>& members = {}) {
+  asio::awaitable<bool> decline(const error& e, const std::vector<problem_member>& members = {}) {
     return finish(problem(e, ctx_, members));
   }
   asio::awaitable<bool> decline(std::string_view code, const char* detail) {

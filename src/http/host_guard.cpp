@@ -27,7 +27,9 @@ std::string_view name_of(std::string_view host) {
   return number ? name : std::string_view{};
 }
 
-bool changes_state(verb v) { return v != verb::get && v != verb::head && v != verb::options; }
+bool changes_state(verb v) {
+  return v != verb::get && v != verb::head && v != verb::options;
+}
 
 }  // namespace
 
@@ -70,7 +72,8 @@ std::optional<error> host_guard::check(std::string_view host, const request_cont
       default: break;
     }
   }
-  const bool foreign_site = !site.empty() && !iequals(site, "same-origin") && !iequals(site, "none");
+  const bool foreign_site =
+      !site.empty() && !iequals(site, "same-origin") && !iequals(site, "none");
   if (!origin_given && foreign_site && cookie && changes_state(ctx.verb))
     return error(codes::origin_refused, "The page that asks is of a foreign site");
   return std::nullopt;

@@ -1,6 +1,6 @@
 // What the HTTP server tells about itself; the metrics live behind it. Called on io threads, so an
-// implementation is thread-safe and does not block. `route` is an operation id or "unmatched", never
-// a path: the number of label values is bounded by the routes.
+// implementation is thread-safe and does not block. `route` is an operation id or "unmatched",
+// never a path: the number of label values is bounded by the routes.
 #pragma once
 
 #include <chrono>

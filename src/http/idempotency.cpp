@@ -27,7 +27,8 @@ asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request
     co_return error(codes::request_invalid_parameter,
                     "an idempotency key is 1 to 255 printable ASCII characters");
   in.key = ctx.identity.tenant.value + '\n' + ctx.identity.user.value + '\n' +
-           std::string(ctx.operation_id) + '\n' + std::string(ctx.path_parameter("id")) + '\n' + key;
+           std::string(ctx.operation_id) + '\n' + std::string(ctx.path_parameter("id")) + '\n' +
+           key;
   in.hash = security::hex(security::bytes_of(security::sha256(ctx.body)));
   for (;;) {
     auto home = co_await asio::this_coro::executor;

@@ -17,8 +17,8 @@ namespace soma::http {
 
 using clock = std::chrono::steady_clock;
 
-struct watched_socket : boost::intrusive::list_base_hook<
-                            boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+struct watched_socket
+    : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   explicit watched_socket(asio::ip::tcp::socket s) : socket(std::move(s)) {}
   asio::ip::tcp::socket socket;
   clock::time_point deadline = clock::time_point::max();

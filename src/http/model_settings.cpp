@@ -44,7 +44,9 @@ result<actors::model_settings> model_settings_store::build(const model_override&
   if (const auto n = settings_.number("llm.max_tokens"); n > 0)
     profile.max_tokens = static_cast<std::uint32_t>(n);
   profile.context_window = static_cast<std::uint64_t>(settings_.number("llm.context_window"));
-  auto ms = [this](std::string_view key) { return static_cast<std::uint32_t>(settings_.number(key)); };
+  auto ms = [this](std::string_view key) {
+    return static_cast<std::uint32_t>(settings_.number(key));
+  };
   made.waits = {ms("llm.connect_timeout_ms"), ms("llm.first_token_timeout_ms"),
                 ms("llm.idle_timeout_ms")};
   auto& rules = made.rules;
@@ -123,6 +125,8 @@ model_view model_settings_store::view() const {
   return {model->profile.base_url, model->profile.model, !model->profile.api_key.empty()};
 }
 
-bool model_settings_store::rehearsal() const { return node_.model()->profile.model == "rehearsal"; }
+bool model_settings_store::rehearsal() const {
+  return node_.model()->profile.model == "rehearsal";
+}
 
 }  // namespace soma::http

@@ -1,7 +1,8 @@
 // The model in use: what the configuration says, overridden by what an admin stored. One document
 // for the server; the API key in it is sealed under auth.enc_key.
 //
-// Thread-safe. apply_stored and update block on the store; call them at start or on the reader pool.
+// Thread-safe. apply_stored and update block on the store; call them at start or on the reader
+// pool.
 #pragma once
 
 #include <mutex>

@@ -1,4 +1,5 @@
-// What a connection may cost. A value a server is built with; defaults and reasons in core/limits.hpp.
+// What a connection may cost. A value a server is built with; defaults and reasons in
+// core/limits.hpp.
 #pragma once
 
 #include "core/limits.hpp"

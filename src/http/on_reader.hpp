@@ -1,5 +1,5 @@
-// Runs a blocking read of the store on the reader pool; the coroutine goes on, on its io thread, with
-// what it returned. `work` owns what it uses: it may outlive a cancelled coroutine.
+// Runs a blocking read of the store on the reader pool; the coroutine goes on, on its io thread,
+// with what it returned. `work` owns what it uses: it may outlive a cancelled coroutine.
 #pragma once
 
 #include <boost/asio/async_result.hpp>

@@ -53,8 +53,7 @@ identity identity_from(const security::identity& who) {
 
 boost::asio::awaitable<result<identity>> request_authenticator::authenticate(
     const request_context& ctx, auth_rule rule) {
-  if (rule == auth_rule::internal)
-    co_return error(codes::auth_required, "this route is internal");
+  if (rule == auth_rule::internal) co_return error(codes::auth_required, "this route is internal");
   const auto given = proof_of(ctx);
   auto known = identities_.cached(given.view());
   if (!known) {

@@ -142,9 +142,8 @@ std::optional<error> query_reader::rest() {
   for (const auto& p : parameters_) {
     if (p.taken) continue;
     refused_ = p.name;
-    const bool repeated = std::any_of(parameters_.begin(), parameters_.end(), [&](const auto& q) {
-      return q.taken && q.name == p.name;
-    });
+    const bool repeated = std::any_of(parameters_.begin(), parameters_.end(),
+                                      [&](const auto& q) { return q.taken && q.name == p.name; });
     return error(codes::request_invalid_parameter,
                  "The query parameter '" + std::string(p.name) +
                      (repeated ? "' is repeated" : "' is not known here"));

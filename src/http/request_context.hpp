@@ -1,6 +1,6 @@
 // One request as its handler sees it. Lives in the connection's coroutine until the answer is
-// written; every view points into it or into the connection's buffer, so a handler that outlives the
-// request (a takeover) copies what it needs. Used on one io thread only.
+// written; every view points into it or into the connection's buffer, so a handler that outlives
+// the request (a takeover) copies what it needs. Used on one io thread only.
 #pragma once
 
 #include <array>
@@ -64,8 +64,8 @@ class request_context {
   std::chrono::steady_clock::time_point started_at;
   std::size_t io_thread = 0;
   std::string_view operation_id = "unmatched";
-  std::string_view body;        // whole, unless the route streams it
-  boost::json::value json;      // the body parsed and checked, on routes with a body schema
+  std::string_view body;          // whole, unless the route streams it
+  boost::json::value json;        // the body parsed and checked, on routes with a body schema
   body_reader* stream = nullptr;  // set on routes that stream their body
 
   // Decoded value of a `{name}` segment; empty when the route has none of that name.

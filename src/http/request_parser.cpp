@@ -34,7 +34,9 @@ error framing_error(const beast::error_code& ec) {
   return {codes::request_malformed, "The request is not HTTP/1.1: " + ec.message()};
 }
 
-std::string_view view(beast::string_view s) { return {s.data(), s.size()}; }
+std::string_view view(beast::string_view s) {
+  return {s.data(), s.size()};
+}
 
 }  // namespace
 
@@ -115,9 +117,9 @@ bool request_parser::split_target(std::string_view target, error_code& ec) {
     return true;
   }
   if (!target.starts_with('/')) {
-    const std::string_view scheme =
-        iequals(target.substr(0, 7), "http://") ? "http://"
-        : iequals(target.substr(0, 8), "https://") ? "https://" : "";
+    const std::string_view scheme = iequals(target.substr(0, 7), "http://")    ? "http://"
+                                    : iequals(target.substr(0, 8), "https://") ? "https://"
+                                                                               : "";
     if (scheme.empty()) {
       fail(ec, codes::request_malformed, "The request target is neither a path nor a URL");
       return false;
@@ -149,7 +151,8 @@ void request_parser::on_request_impl(beast::http::verb v, string_view, string_vi
 
 void request_parser::on_field_impl(beast::http::field name, string_view name_text,
                                    string_view value_text, error_code& ec) {
-  // Trailers arrive here too. They say nothing that this server trusts, and their bytes do not last.
+  // Trailers arrive here too. They say nothing that this server trusts, and their bytes do not
+  // last.
   if (head_done_) return;
   const auto value = view(value_text);
   if (ctx_.headers.size() == header_count_max_)
@@ -176,8 +179,10 @@ void request_parser::on_field_impl(beast::http::field name, string_view name_tex
       chunked_ = true;
       break;
     case beast::http::field::connection:
-      if (list_has(value, "close")) keeps_alive_ = false;
-      else if (http10_ && list_has(value, "keep-alive")) keeps_alive_ = true;
+      if (list_has(value, "close"))
+        keeps_alive_ = false;
+      else if (http10_ && list_has(value, "keep-alive"))
+        keeps_alive_ = true;
       break;
     case beast::http::field::expect:
       if (!iequals(value, "100-continue"))

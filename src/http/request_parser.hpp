@@ -57,8 +57,8 @@ class request_parser final : public boost::beast::http::basic_parser<true> {
   std::string_view host() const { return host_; }
 
  private:
-  void on_request_impl(boost::beast::http::verb, string_view method, string_view target, int version,
-                       error_code& ec) override;
+  void on_request_impl(boost::beast::http::verb, string_view method, string_view target,
+                       int version, error_code& ec) override;
   void on_response_impl(int, string_view, int, error_code&) override {}
   void on_field_impl(boost::beast::http::field name, string_view name_text, string_view value,
                      error_code& ec) override;

@@ -35,8 +35,8 @@ struct router::node {
     return nullptr;
   }
 
-  const node* walk(const segments& parts, std::size_t count, std::size_t at,
-                   segments& captured, std::size_t captures) const {
+  const node* walk(const segments& parts, std::size_t count, std::size_t at, segments& captured,
+                   std::size_t captures) const {
     if (at == count) return allow.empty() ? nullptr : this;
     if (const node* next = literal(parts[at]))
       if (const node* found = next->walk(parts, count, at + 1, captured, captures)) return found;
@@ -77,8 +77,7 @@ void router::add(route r) {
       at = at->parameter.get();
     } else {
       node* next = at->literal(part);
-      if (!next)
-        next = at->literals.emplace_back(part, std::make_unique<node>()).second.get();
+      if (!next) next = at->literals.emplace_back(part, std::make_unique<node>()).second.get();
       at = next;
     }
   }
@@ -92,8 +91,7 @@ void router::add(route r) {
   const auto has = [&](verb v) { return at->by_verb[static_cast<std::size_t>(v)] != nullptr; };
   at->allow.clear();
   for (verb v : {verb::get, verb::head, verb::post, verb::put, verb::patch, verb::delete_})
-    if (has(v) || (v == verb::head && has(verb::get)))
-      at->allow.append(to_string(v)).append(", ");
+    if (has(v) || (v == verb::head && has(verb::get))) at->allow.append(to_string(v)).append(", ");
   at->allow += "OPTIONS";
 }
 

@@ -56,8 +56,8 @@ class router {
     const http::route* route = nullptr;
     std::string_view allow;  // value of the Allow header where the path is known
   };
-  // Decodes each segment by itself, so an escaped slash never makes a segment; refuses `.` and `..`.
-  // HEAD finds the GET route. Path parameters go into `ctx`.
+  // Decodes each segment by itself, so an escaped slash never makes a segment; refuses `.` and
+  // `..`. HEAD finds the GET route. Path parameters go into `ctx`.
   match find(request_context& ctx) const;
 
   // Every route, in the order of registration: for checks against the published contract.

@@ -17,9 +17,13 @@ namespace {
 
 namespace asio = boost::asio;
 
-bool behind_tls(const gateway& g) { return g.settings.text("server.base_url").starts_with("https:"); }
+bool behind_tls(const gateway& g) {
+  return g.settings.text("server.base_url").starts_with("https:");
+}
 
-std::string_view role_name(http::role r) { return r == http::role::admin ? "admin" : "user"; }
+std::string_view role_name(http::role r) {
+  return r == http::role::admin ? "admin" : "user";
+}
 
 std::string identity_json(const tenant_id& tenant, const user_id& user, std::string_view role,
                           std::string_view via) {

@@ -53,8 +53,8 @@ asio::awaitable<response> get_metrics(gateway& g, request_context&) {
 }
 
 asio::awaitable<response> get_openapi(gateway&, request_context&) {
-  static const auto document = std::make_shared<const std::string>(
-      embedded::find_soma_embedded_schemas("openapi.json"));
+  static const auto document =
+      std::make_shared<const std::string>(embedded::find_soma_embedded_schemas("openapi.json"));
   response answer;
   answer.shared_body = document;
   answer.cache_control = "no-cache";

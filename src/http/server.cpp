@@ -193,7 +193,9 @@ struct server::impl {
 server::server(server_options options, router routes)
     : impl_(std::make_unique<impl>(std::move(options), std::move(routes))) {}
 
-server::~server() { stop(); }
+server::~server() {
+  stop();
+}
 
 result<void> server::start() {
   if (auto ok = impl_->bind(); !ok) return ok.error();
@@ -201,10 +203,18 @@ result<void> server::start() {
   return {};
 }
 
-void server::stop() { impl_->stop(); }
-std::uint16_t server::port() const { return impl_->bound; }
-std::size_t server::io_threads() const { return impl_->shards.size(); }
-asio::io_context& server::context(std::size_t i) { return impl_->shards.at(i)->context; }
+void server::stop() {
+  impl_->stop();
+}
+std::uint16_t server::port() const {
+  return impl_->bound;
+}
+std::size_t server::io_threads() const {
+  return impl_->shards.size();
+}
+asio::io_context& server::context(std::size_t i) {
+  return impl_->shards.at(i)->context;
+}
 std::size_t server::open_connections() const {
   return impl_->slots->open.load(std::memory_order_relaxed);
 }

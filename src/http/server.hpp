@@ -1,5 +1,6 @@
 // The HTTP/1.1 gateway: one acceptor, N io threads with a single-threaded io_context each, and a
-// coroutine a connection. Connections are dealt out in turn, so two threads share the streams evenly.
+// coroutine a connection. Connections are dealt out in turn, so two threads share the streams
+// evenly.
 //
 // Threads: start() and stop() belong to one owner thread; context(), port() and post() may be used
 // from any. Handlers and the authenticator run on io threads and must never block. Lifetime: the
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/loopback.hpp"
 #include "http/body_schema.hpp"
 #include "http/host_guard.hpp"
 #include "http/http_probe.hpp"
@@ -33,7 +35,7 @@ class authenticator {
 };
 
 struct server_options {
-  std::string address = "127.0.0.1";
+  std::string address{loopback_address};
   std::uint16_t port = 0;  // 0: the system chooses; see server::port()
   std::size_t io_threads = 1;
   net_limits limits;

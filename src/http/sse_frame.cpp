@@ -33,9 +33,13 @@ std::string stream_response_head(std::string_view request_id, std::string_view m
   return out.append(request_id).append("\r\n").append(more_headers).append("\r\n");
 }
 
-std::string retry_block(unsigned retry_ms) { return "retry: " + std::to_string(retry_ms) + "\n\n"; }
+std::string retry_block(unsigned retry_ms) {
+  return "retry: " + std::to_string(retry_ms) + "\n\n";
+}
 
-std::string position_block(event_id id) { return "id: " + to_string(id) + "\n\n"; }
+std::string position_block(event_id id) {
+  return "id: " + to_string(id) + "\n\n";
+}
 
 std::string heartbeat_frame(const session_id& session, std::int64_t now_ms) {
   return frame_without_id("heartbeat", session.value, now_ms, "{}");

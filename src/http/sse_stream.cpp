@@ -14,7 +14,7 @@
 namespace soma::http {
 namespace {
 
-constexpr std::size_t trim_above_bytes = 16 * 1024;  // less than this is not worth a second read
+constexpr std::size_t trim_above_bytes = 16 * 1024;   // less than this is not worth a second read
 constexpr std::uint32_t input_bytes_max = 64 * 1024;  // a reader has nothing to say
 constexpr std::uint32_t linger_ms = 5'000;
 
@@ -57,8 +57,14 @@ std::uint64_t seq_at(const std::string& bytes, std::size_t offset) {
 
 sse_stream::sse_stream(stream_hub& hub, hub_feed& feed, boost::asio::ip::tcp::socket socket,
                        const stream_request& request, connection_slot slot)
-    : hub_(hub), feed_(feed), connection_(std::move(slot)), socket_(std::move(socket)), cursor_(request.start.cursor),
-      types_(request.types), compact_(request.compact), ephemeral_(request.ephemeral) {}
+    : hub_(hub),
+      feed_(feed),
+      connection_(std::move(slot)),
+      socket_(std::move(socket)),
+      cursor_(request.start.cursor),
+      types_(request.types),
+      compact_(request.compact),
+      ephemeral_(request.ephemeral) {}
 
 void sse_stream::start(std::string preface) {
   written_at_ms_ = hub_.now_ms();
@@ -83,15 +89,13 @@ void sse_stream::pump() {
 bool sse_stream::take() {
   auto& frames = hub_.scratch();
   frames.clear();
-  const feed_marks marks =
-      feed_.feed->copy_after(cursor_, hub_.options().gather_frames, hub_.options().gather_bytes,
-                             frames);
+  const feed_marks marks = feed_.feed->copy_after(cursor_, hub_.options().gather_frames,
+                                                  hub_.options().gather_bytes, frames);
   if (!frames.empty()) return send_frames(frames), true;
   if (!ephemeral_ && cursor_ + 1 < marks.first_seq) return end_with("reset"), true;
   const bool at_head = marks.head_known && cursor_ >= marks.head_seq;
   if (marks.end == feed_end::deleted && (at_head || !ephemeral_)) return end_with("deleted"), true;
-  if (marks.end == feed_end::owner_lost || (at_head && hub_.draining()))
-    return ending_ = true;
+  if (marks.end == feed_end::owner_lost || (at_head && hub_.draining())) return ending_ = true;
   if (at_head || (ephemeral_ && !marks.head_known)) return hub_.draining() && (ending_ = true);
   if (ephemeral_) {
     ++hub_.counters().overrun;
@@ -214,8 +218,8 @@ bool sse_stream::send_rest() {
   return true;
 }
 
-// A reader that is slow with a chunk goes back to reading the log: of the chunk only the frame under
-// way is kept, and the cursor returns to before the next.
+// A reader that is slow with a chunk goes back to reading the log: of the chunk only the frame
+// under way is kept, and the cursor returns to before the next.
 void sse_stream::let_go_of_chunk() {
   if (!rest_is_chunk_ || rest_->size() - rest_offset_ < trim_above_bytes) return;
   const std::size_t end = frame_end(*rest_, rest_offset_);

@@ -27,12 +27,12 @@ struct hub_feed;
 struct stream_request {
   session_key key;
   stream_start start;
-  std::uint32_t types = 0;      // parse_types; 0: all
-  bool compact = false;         // of what is read from the log
-  std::string response_head;    // stream_response_head
+  std::uint32_t types = 0;    // parse_types; 0: all
+  bool compact = false;       // of what is read from the log
+  std::string response_head;  // stream_response_head
   // A stream without a log (the tenant's): `key` is tenant_feed_key, `start.cursor` the feed's head
-  // from before the snapshot was taken, and `snapshot` the frames sent first. It is dropped when the
-  // ring no longer holds its next frame.
+  // from before the snapshot was taken, and `snapshot` the frames sent first. It is dropped when
+  // the ring no longer holds its next frame.
   bool ephemeral = false;
   std::string snapshot;
 };

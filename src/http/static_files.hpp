@@ -1,5 +1,5 @@
-// The page's build folder, held in memory: read once at start, so no request touches the disk and no
-// path can leave the folder. Text is gzipped once, too. Immutable; thread-safe.
+// The page's build folder, held in memory: read once at start, so no request touches the disk and
+// no path can leave the folder. Text is gzipped once, too. Immutable; thread-safe.
 #pragma once
 
 #include <cstddef>

@@ -32,22 +32,30 @@ void prepare(boost::asio::ip::tcp::socket& socket, std::uint32_t stall_ms) {
 
 stream_hub::stream_hub(boost::asio::io_context& io, unsigned thread, feed_registry& registry,
                        reader_pool& pool, const sse_options& options)
-    : io_(io), thread_(thread), registry_(registry), pool_(pool), options_(options),
-      tick_ms_(std::clamp(options.heartbeat_ms / 15, 5u, 1000u)), timer_(io),
-      now_ms_(clock_ms()), jitter_(std::random_device{}()) {
+    : io_(io),
+      thread_(thread),
+      registry_(registry),
+      pool_(pool),
+      options_(options),
+      tick_ms_(std::clamp(options.heartbeat_ms / 15, 5u, 1000u)),
+      timer_(io),
+      now_ms_(clock_ms()),
+      jitter_(std::random_device{}()) {
   registry_.wakers().set_waker(thread_, [this] { boost::asio::post(io_, [this] { wake(); }); });
   timer_.expires_after(std::chrono::milliseconds(tick_ms_));
   arm_timer();
 }
 
-stream_hub::~stream_hub() { registry_.wakers().set_waker(thread_, nullptr); }
+stream_hub::~stream_hub() {
+  registry_.wakers().set_waker(thread_, nullptr);
+}
 
 void stream_hub::open(boost::asio::ip::tcp::socket socket, const stream_request& request,
                       connection_slot slot) {
   prepare(socket, options_.stall_ms);
   hub_feed& entry = join(request);
-  auto stream = std::make_shared<sse_stream>(*this, entry, std::move(socket), request,
-                                             std::move(slot));
+  auto stream =
+      std::make_shared<sse_stream>(*this, entry, std::move(socket), request, std::move(slot));
   stream->slot = entry.streams.size();
   entry.streams.push_back(stream);
   ++counters_.open;

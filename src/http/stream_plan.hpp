@@ -12,9 +12,9 @@
 namespace soma::http {
 
 struct stream_start {
-  std::uint64_t cursor = 0;          // events after this seq are sent
+  std::uint64_t cursor = 0;            // events after this seq are sent
   std::optional<event_id> position{};  // told first, as an id without data (after=end)
-  bool reset = false;                // stream.reset is sent first …
+  bool reset = false;                  // stream.reset is sent first …
   std::optional<event_id> from{};      // … with this; absent: the client drops all
 };
 

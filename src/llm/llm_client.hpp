@@ -1,8 +1,8 @@
 // The port to language models. An adapter streams one model call; callers name a profile and never
 // see a provider's wire format.
 //
-// Threads: `start` and the handle may be used from any thread and never block. The sink is called on
-// the client's own io thread, one call at a time for a stream, and must not block; no call comes
+// Threads: `start` and the handle may be used from any thread and never block. The sink is called
+// on the client's own io thread, one call at a time for a stream, and must not block; no call comes
 // after on_end. Destroying the handle cancels: the provider's connection is closed at once and the
 // sink is not called again after ~stream_handle returned on another thread than the sink's.
 #pragma once
@@ -95,7 +95,7 @@ class llm_client {
 
 struct client_options {
   bool verify_tls = true;
-  std::string ca_file;  // empty: the system's
+  std::string ca_file;                   // empty: the system's
   std::size_t pool_idle_max = 32;        // kept connections over all providers
   std::uint32_t pool_idle_ms = 30000;    // age at which an unused one is closed
   std::size_t line_bytes_max = 1 << 20;  // one SSE line of the provider

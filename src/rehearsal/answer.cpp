@@ -166,7 +166,8 @@ answer make_answer(const conversation& asked) {
   out.text = text_for(asked, user, !out.calls.empty());
   if (asked.how.unicode)
     out.text +=
-        " 😀👩‍👩‍👧 漢字かな e\xCC\x81 ñ Ω العربية 𝄞 \xF0\x9F\x87\xAA\xF0\x9F\x87\xB8 "
+        " 😀👩‍👩‍👧 漢字かな e\xCC\x81 ñ Ω العربية 𝄞 "
+        "\xF0\x9F\x87\xAA\xF0\x9F\x87\xB8 "
         "end";
   for (const auto& m : asked.messages) out.prompt_tokens += tokens(m.text) + 4;
   out.completion_tokens = tokens(out.thinking) + tokens(out.text);

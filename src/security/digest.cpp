@@ -31,11 +31,14 @@ digest sha256(std::string_view data) {
 }
 
 sha256_stream::sha256_stream() : context_(EVP_MD_CTX_new()) {
-  if (!context_ || EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) != 1)
+  if (!context_ ||
+      EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) != 1)
     std::abort();
 }
 
-sha256_stream::~sha256_stream() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
+sha256_stream::~sha256_stream() {
+  EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_));
+}
 
 sha256_stream::sha256_stream(sha256_stream&& other) noexcept
     : context_(std::exchange(other.context_, nullptr)) {}
@@ -47,7 +50,8 @@ void sha256_stream::update(std::string_view piece) {
 
 digest sha256_stream::finish() {
   digest out;
-  if (EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_), out.data(), nullptr) != 1) std::abort();
+  if (EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_), out.data(), nullptr) != 1)
+    std::abort();
   return out;
 }
 

@@ -8,10 +8,10 @@ class empty_tool_runner : public tool_runner {
  public:
   std::unique_ptr<running_tool> start(const session_key&, const body::tool_call& call,
                                       tool_sink sink) override {
-    sink.on_done({"error",
-                  {},
-                  failure{std::string(codes::tool_unknown), "there is no tool " + call.tool_id,
-                          false}});
+    sink.on_done(
+        {"error",
+         {},
+         failure{std::string(codes::tool_unknown), "there is no tool " + call.tool_id, false}});
     return std::make_unique<running_tool>();
   }
 };

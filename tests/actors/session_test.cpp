@@ -39,7 +39,7 @@ TEST_CASE("session: stop is answered when the cancelled call is durable, and kee
   const auto all = world.events("a");
   CHECK(last_of<body::llm_complete>(all).finish_reason == "cancelled");
   CHECK(last_of<body::message_assistant>(all).text == "once upon");
-  CHECK(*call->cancelled);
+  CHECK(is_cancelled(*call));
 }
 
 TEST_CASE("session: an answer cut by the end of the server goes on in the same message") {
@@ -51,7 +51,8 @@ TEST_CASE("session: an answer cut by the end of the server goes on in the same m
     REQUIRE(world.say("a", "count"));
     const auto call = world.models.next();
     call->sink.on_piece("one two", false);
-    message_id = last_of<body::llm_delta>(world.wait_for_type("a", event_type::llm_delta)).message_id;
+    message_id =
+        last_of<body::llm_delta>(world.wait_for_type("a", event_type::llm_delta)).message_id;
   }
   actor_world world(log);
   world.recover();

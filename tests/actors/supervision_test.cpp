@@ -71,7 +71,7 @@ TEST_CASE("supervision: a failed session goes on with its unfinished turn") {
   finish(*again, " two");
   const auto all = world.wait_for_type("bad", event_type::message_assistant);
   CHECK(last_of<body::message_assistant>(all).text == "one two");
-  CHECK(*cut->cancelled);
+  CHECK(is_cancelled(*cut));
 }
 
 TEST_CASE("supervision: restart ends what runs and folds the session anew") {
@@ -82,7 +82,7 @@ TEST_CASE("supervision: restart ends what runs and folds the session anew") {
   restart.key = world.key("a");
   REQUIRE(world.ask<actors::command_outcome>(restart).reply);
   CHECK(last_of<body::llm_complete>(world.events("a")).finish_reason == "cancelled");
-  CHECK(*call->cancelled);
+  CHECK(is_cancelled(*call));
   REQUIRE(world.say("a", "more"));
   finish(*world.models.next(), "ok");
   world.wait_for_type("a", event_type::message_assistant, 2);

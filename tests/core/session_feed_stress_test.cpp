@@ -28,7 +28,9 @@ std::uint64_t seed() {
   return given ? std::strtoull(given, nullptr, 10) : std::random_device{}();
 }
 
-session_key key_of(unsigned n) { return {tenant_id{"t"}, session_id{std::to_string(n)}}; }
+session_key key_of(unsigned n) {
+  return {tenant_id{"t"}, session_id{std::to_string(n)}};
+}
 
 // What the store is to readers: the committed head is visible before the publish.
 struct committed_logs {
@@ -66,7 +68,10 @@ class reading_thread {
  public:
   reading_thread(unsigned number, std::uint64_t s, feed_registry& registry, committed_logs& logs,
                  std::atomic<std::uint64_t>& failures)
-      : number_(number), random_(s + number), registry_(registry), logs_(logs),
+      : number_(number),
+        random_(s + number),
+        registry_(registry),
+        logs_(logs),
         failures_(failures) {
     registry_.wakers().set_waker(number_, [this] { parker_.wake(); });
   }
@@ -195,9 +200,10 @@ void publish_all(feed_registry& registry, committed_logs& logs, std::uint64_t s)
     if (const auto feed = registry.find(key_of(n))) {
       std::vector<feed_frame> frames;
       for (auto seq = next[n]; seq <= last; ++seq)
-        frames.push_back({{1, seq}, event_type::llm_delta,
-                          std::make_shared<const std::string>(std::to_string(n) + ":" +
-                                                              std::to_string(seq))});
+        frames.push_back(
+            {{1, seq},
+             event_type::llm_delta,
+             std::make_shared<const std::string>(std::to_string(n) + ":" + std::to_string(seq))});
       feed->publish(frames);
     }
     left -= last + 1 - next[n];
@@ -211,8 +217,8 @@ void publish_all(feed_registry& registry, committed_logs& logs, std::uint64_t s)
 TEST_CASE("feed: thousands of readers see every event once and in order from a ring too small") {
   const std::uint64_t s = seed();
   std::cout << "SOMA_TEST_SEED=" << s << std::endl;
-  feed_registry registry(threads, {.frames_max = 7, .bytes_max = 60, .idle_feeds_max = 2,
-                                   .idle_ms = 3});
+  feed_registry registry(threads,
+                         {.frames_max = 7, .bytes_max = 60, .idle_feeds_max = 2, .idle_ms = 3});
   committed_logs logs;
   std::atomic<std::uint64_t> failures{0};
   std::vector<std::unique_ptr<reading_thread>> readers;

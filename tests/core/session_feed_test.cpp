@@ -132,7 +132,8 @@ TEST_CASE("feed: feeds nobody holds are dropped after a while, and quiet rings e
   feed_registry registry(1, {.idle_feeds_max = 2, .idle_ms = 100});
   auto held = registry.acquire(key);
   publish(*held, 1, 3);
-  for (char c = 'a'; c < 'f'; ++c) registry.acquire({tenant_id{"t"}, session_id{std::string(1, c)}});
+  for (char c = 'a'; c < 'f'; ++c)
+    registry.acquire({tenant_id{"t"}, session_id{std::string(1, c)}});
   CHECK(registry.size() == 6);
   registry.sweep(1000);
   CHECK(registry.size() == 3);

@@ -1,4 +1,5 @@
-// Random schedules against the design's invariants. SOMA_SEEDS sets how many, SOMA_SEED replays one:
+// Random schedules against the design's invariants. SOMA_SEEDS sets how many, SOMA_SEED replays
+// one:
 //   SOMA_SEED=4711 build/dev/bin/simulation_tests
 #include <doctest/doctest.h>
 

@@ -3,7 +3,9 @@
 namespace soma::testing {
 namespace {
 
-bool echo_is_idempotent(std::string_view tool_id, std::string_view) { return tool_id == "echo"; }
+bool echo_is_idempotent(std::string_view tool_id, std::string_view) {
+  return tool_id == "echo";
+}
 
 // What two folds of one history must agree on.
 std::string summary(const session_state& s) {

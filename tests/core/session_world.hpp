@@ -70,8 +70,8 @@ class session_world {
   session_state state_;
   std::uint32_t epoch_ = 0;
   std::int64_t now_ms_ = 1'700'000'000'000;
-  std::map<std::string, model_call> calls_;      // by invocation
-  std::map<std::string, std::string> tools_;     // tool_call_id → tool_id
+  std::map<std::string, model_call> calls_;   // by invocation
+  std::map<std::string, std::string> tools_;  // tool_call_id → tool_id
   std::set<std::string> deadlines_;
   std::map<std::uint64_t, std::string> awaiting_;  // token → idempotency key ("" none)
   std::set<std::string> unacknowledged_;           // keys to be sent again

@@ -6,9 +6,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <doctest/doctest.h>
 #include <boost/asio/write.hpp>
 #include <charconv>
-#include <doctest/doctest.h>
 #include <stdexcept>
 
 #include "core/codes.hpp"
@@ -28,7 +28,9 @@ raw_client::raw_client(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 
   REQUIRE(::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
 }
 
-raw_client::~raw_client() { ::close(fd_); }
+raw_client::~raw_client() {
+  ::close(fd_);
+}
 
 bool raw_client::send(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -39,7 +41,9 @@ bool raw_client::send(std::string_view bytes) {
   return true;
 }
 
-void raw_client::shutdown_send() { ::shutdown(fd_, SHUT_WR); }
+void raw_client::shutdown_send() {
+  ::shutdown(fd_, SHUT_WR);
+}
 
 bool raw_client::fill() {
   char piece[16384];

@@ -1,5 +1,5 @@
-// A server on a free port and a raw socket to speak to it: tests write bytes and read bytes, so that
-// nothing between them mends what is wrong.
+// A server on a free port and a raw socket to speak to it: tests write bytes and read bytes, so
+// that nothing between them mends what is wrong.
 #pragma once
 
 #include <memory>

@@ -36,15 +36,15 @@ TEST_CASE("stream plan: where each start begins") {
       {"3.10", "", 1, 10, nullptr},
       {"5.11", "start", 1, 11, nullptr},
       {"8.25", "", 1, 25, nullptr},
-      {"3.12", "", 1, 10, "3.10"},   // its tail was lost, a later opening wrote on
-      {"7.22", "", 1, 20, "5.20"},   // an opening of which nothing is left
-      {"8.26", "", 1, 25, "8.25"},   // beyond the end
+      {"3.12", "", 1, 10, "3.10"},  // its tail was lost, a later opening wrote on
+      {"7.22", "", 1, 20, "5.20"},  // an opening of which nothing is left
+      {"8.26", "", 1, 25, "8.25"},  // beyond the end
       {"9.90", "", 1, 25, "8.25"},
-      {"2.5", "", 1, 0, ""},         // older than the log
-      {"5.12", "", 13, 12, ""},      // before a reset, its epoch still writing
+      {"2.5", "", 1, 0, ""},     // older than the log
+      {"5.12", "", 13, 12, ""},  // before a reset, its epoch still writing
       {"3.4", "", 12, 11, ""},
       {"3.4", "", 21, 20, ""},
-      {"5.4", "", 1, 3, "3.3"},      // never given: nothing that was not sent is skipped
+      {"5.4", "", 1, 3, "3.3"},  // never given: nothing that was not sent is skipped
       {"0.0", "", 1, 0, ""},
   };
   for (const row& r : rows) {

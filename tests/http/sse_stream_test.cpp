@@ -96,8 +96,10 @@ TEST_CASE("stream: an id that is not in the log is answered with stream.reset") 
 
 TEST_CASE("stream: a type filter narrows what is sent and the position still moves") {
   sse_world world(1, quick());
-  world.append(key, {{event_type::message_user, "a"}, {event_type::llm_delta, "b"},
-                     {event_type::llm_complete, "c"}, {event_type::llm_delta, "d"}});
+  world.append(key, {{event_type::message_user, "a"},
+                     {event_type::llm_delta, "b"},
+                     {event_type::llm_complete, "c"},
+                     {event_type::llm_delta, "d"}});
   stream_request request;
   request.key = key;
   request.types = *parse_types("llm.complete");
@@ -120,8 +122,10 @@ TEST_CASE("stream: a type filter narrows what is sent and the position still mov
 
 TEST_CASE("stream: compact leaves out the deltas of finished messages, live ones are sent") {
   sse_world world;
-  world.append(key, {{event_type::message_user, "a"}, {event_type::llm_delta, "b"},
-                     {event_type::llm_delta, "c"}, {event_type::message_assistant, "d"},
+  world.append(key, {{event_type::message_user, "a"},
+                     {event_type::llm_delta, "b"},
+                     {event_type::llm_delta, "c"},
+                     {event_type::message_assistant, "d"},
                      {event_type::llm_delta, "e"}});
   world.compact(key, 4);
   stream_request request;
@@ -187,8 +191,10 @@ TEST_CASE("stream: a reader that lags behind a reset or a deletion is told so an
     world.append_deltas(key, 50'000, 300);
     auto client = world.open_at(key, {}, 0, 4096);
     eventually([&] { return world.counters().frames > 0; });
-    if (deleted) world.remove(key);
-    else world.reset(key);
+    if (deleted)
+      world.remove(key);
+    else
+      world.reset(key);
     if (!deleted) world.append_deltas(key, 100, 300);
     std::uint64_t seq = 0;
     for (;;) {

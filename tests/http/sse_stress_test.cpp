@@ -56,8 +56,8 @@ TEST_CASE("stream: readers that lag and reconnect see every event once and in or
   options.chunk_bytes = 16 * 1024;
   options.held_bytes_max = 64 * 1024;
   options.reads_max = 4;
-  sse_world world(2, options, {.frames_max = 16, .bytes_max = 4096, .idle_feeds_max = 1,
-                               .idle_ms = 20});
+  sse_world world(2, options,
+                  {.frames_max = 16, .bytes_max = 4096, .idle_feeds_max = 1, .idle_ms = 20});
   std::vector<session_key> keys;
   for (unsigned i = 0; i < sessions; ++i) {
     keys.push_back(test_session(std::to_string(i)));

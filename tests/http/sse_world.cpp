@@ -25,7 +25,9 @@ sockaddr_in address_of(int fd) {
 
 }  // namespace
 
-session_key test_session(std::string name) { return {tenant_id{"t"}, session_id{std::move(name)}}; }
+session_key test_session(std::string name) {
+  return {tenant_id{"t"}, session_id{std::move(name)}};
+}
 
 void eventually(const std::function<bool()>& condition) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
@@ -40,8 +42,10 @@ sse_client::~sse_client() {
 }
 
 sse_client::sse_client(sse_client&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), head_(std::move(other.head_)),
-      buffer_(std::move(other.buffer_)), at_(other.at_) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      head_(std::move(other.head_)),
+      buffer_(std::move(other.buffer_)),
+      at_(other.at_) {}
 
 bool sse_client::fill() {
   if (at_ > 0) buffer_.erase(0, std::exchange(at_, 0));
@@ -94,7 +98,8 @@ std::optional<sse_block> sse_client::next_event() {
 }
 
 sse_world::sse_world(unsigned threads, const sse_options& options, const feed_limits& limits)
-    : log_(storage::make_memory_event_log(7)), registry_(threads, limits),
+    : log_(storage::make_memory_event_log(7)),
+      registry_(threads, limits),
       pool_(std::make_unique<reader_pool>(*log_, 2)) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in any{};
