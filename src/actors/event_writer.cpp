@@ -50,7 +50,7 @@ void event_writer_state::commit() {
   node->probe.committed(ops.size(), events, batch_bytes, took.count());
   for (std::size_t i = 0; i < ops.size(); ++i) {
     if (results[i]) publish(ops[i]);
-    batch[i].answer.deliver(append_outcome{std::move(results[i])});
+    batch[i].answer.deliver(append_outcome(std::move(results[i])));
   }
   batch.clear();
   batch_bytes = 0;
@@ -77,7 +77,7 @@ event_writer_actor::behavior_type event_writer(
       [self](storage_job& job) {
         // What was asked before must be in the log before.
         self->state.commit();
-        return storage_outcome{job.run(self->state.node->log)};
+        return storage_outcome(job.run(self->state.node->log));
       },
       [self](const flush_batch&) {
         self->state.flush_queued = false;

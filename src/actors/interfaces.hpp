@@ -28,7 +28,12 @@ namespace soma::actors {
 struct append_request {
   storage::append_op op;
 };
+// The outcomes are not to be made from an error by accident: result<append_outcome> must stay
+// unambiguous.
 struct append_outcome {
+  append_outcome() = default;
+  template <std::same_as<result<std::uint64_t>> Result>
+  explicit append_outcome(Result h) : head(std::move(h)) {}
   result<std::uint64_t> head = std::uint64_t{0};
 };
 // Anything else that writes to the store runs on the writer's thread, between batches.
@@ -36,6 +41,9 @@ struct storage_job {
   std::function<result<void>(storage::event_log&)> run;
 };
 struct storage_outcome {
+  storage_outcome() = default;
+  template <std::same_as<result<void>> Result>
+  explicit storage_outcome(Result d) : done(std::move(d)) {}
   result<void> done = result<void>();
 };
 struct flush_batch {};  // the writer to itself: everything queued before is in the batch
@@ -65,7 +73,6 @@ struct session_command {
   std::string idempotency_key;  // scope and key as the store keeps them; empty: none
   std::string request_hash;
 };
-// Not to be made from an error by accident: result<command_outcome> must stay unambiguous.
 struct command_outcome {
   command_outcome() = default;
   template <std::same_as<result<command_reply>> Result>

@@ -2,6 +2,7 @@
 
 #include "actors/event_writer.hpp"
 #include "actors/llm_stream.hpp"
+#include "actors/session_info.hpp"
 #include "actors/tool_call.hpp"
 #include "core/codes.hpp"
 #include "core/command_codec.hpp"
@@ -46,8 +47,7 @@ void session_shell::on_loaded(loaded_session& loaded) {
   loaded_ = true;
   core_ = std::move(*loaded.state);
   model_ = node_->model();
-  last_info_ = info();
-  last_info_.busy = core_.busy();
+  last_info_ = info_of(core_);
   last_compact_seq_ = core_.compact_seq;
   input::activated in;
   in.epoch = node_->log.epoch();
@@ -67,26 +67,13 @@ void session_shell::feed(const session_input& in) {
   hand_over(std::move(actions));
 }
 
-storage::session_info session_shell::info() const {
-  storage::session_info now;
-  now.title = core_.title;
-  now.persona_id = core_.persona_id;
-  now.user_id = core_.owner;
-  now.created_at_ms = core_.created_at_ms;
-  now.updated_at_ms = core_.updated_at_ms;
-  now.message_count = core_.message_count;
-  now.paused = core_.paused;
-  now.busy = core_.busy();
-  return now;
-}
-
 storage::append_op session_shell::make_op(session_actions& actions) {
   storage::append_op op;
   op.key = key_;
   op.expected_seq = core_.seq - actions.append.size();
   op.events.reserve(actions.append.size());
   for (const auto& e : actions.append) op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
-  if (auto now = info(); !(now == last_info_)) {
+  if (auto now = info_of(core_); !(now == last_info_)) {
     op.info = now;
     last_info_ = std::move(now);
   }

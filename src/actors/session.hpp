@@ -61,7 +61,6 @@ class session_shell {
   void end_children();
   void maybe_end();
   bool at_rest() const;
-  storage::session_info info() const;
 
   pointer self_ = nullptr;
   node_services* node_ = nullptr;

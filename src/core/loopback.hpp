@@ -1,5 +1,5 @@
-// This machine's own address: the one place where it is written out. Everything else takes hosts and
-// ports from the configuration.
+// This machine's own address: the one place where it is written out. Everything else takes hosts
+// and ports from the configuration.
 #pragma once
 
 #include <string_view>

@@ -95,6 +95,12 @@ event session_copy::add(event source) {
   source.meta.id = {options_.epoch, state_.seq + 1};
   source.meta.key = options_.to;
   source.meta.idempotency_key.clear();
+  if (source.type() == event_type::session_open) {
+    source.meta.user_id = options_.opened_by.user_id;
+    source.meta.request_id = options_.opened_by.request_id;
+    source.meta.trace_id = options_.opened_by.trace_id;
+    if (options_.opened_at_ms > 0) source.meta.created_at_ms = options_.opened_at_ms;
+  }
   std::visit(renamer{options_}, source.body);
   apply(state_, source);
   keep_only_open_work(source);

@@ -27,6 +27,9 @@ struct copy_options {
   std::function<std::string(std::string_view)> rename;
   // For a fork: goes into the copy's session.open. Empty: what the source says there stays.
   std::string forked_from_session, forked_from_event;
+  // Who makes the copy and so owns it, and when. Time 0: the copy is as old as its source.
+  origin opened_by;
+  std::int64_t opened_at_ms = 0;
 };
 
 class session_copy {

@@ -66,11 +66,11 @@ class connection final : public body_reader, public response_stream {
 
   asio::awaitable<bool> write(std::string_view piece) override {
     if (piece.empty() || head_only_) co_return true;
-    if (!chunked_answer_) co_return co_await send(piece, {});
+    if (!chunked_answer_) co_return co_await send(piece);
     char size[20];
     const auto end = std::to_chars(size, size + 16, piece.size(), 16).ptr;
     out_.assign(size, end).append("\r\n").append(piece).append("\r\n");
-    co_return co_await send(out_, {});
+    co_return co_await send(out_);
   }
 
  private:
@@ -88,6 +88,8 @@ class connection final : public body_reader, public response_stream {
     end_ += n;
     co_return !ec && n > 0;
   }
+
+  asio::awaitable<bool> send(std::string_view bytes) { return send(bytes, std::string_view()); }
 
   // Head and body in one system call where the socket takes them; waits for the rest otherwise.
   asio::awaitable<bool> send(std::string_view head, std::string_view body) {
@@ -246,7 +248,7 @@ class connection final : public body_reader, public response_stream {
       co_return error(codes::request_malformed, "This route takes no body");
     if (parser_->declared_length().value_or(0) > body_bytes_max_)
       co_return error(codes::request_too_large, "The body is larger than this route takes");
-    if (parser_->expects_continue() && at_ == end_ && !co_await send(continue_line, {}))
+    if (parser_->expects_continue() && at_ == end_ && !co_await send(continue_line))
       co_return error(codes::request_timeout, "The client is gone");
     if (r.body == body_mode::streamed) {
       ctx_.stream = this;
@@ -338,11 +340,12 @@ class connection final : public body_reader, public response_stream {
       record(answer.status);
       co_return whole;
     }
-    const auto body = answer.bytes();
+    auto body = answer.bytes();
     if (answer.status != 204 && answer.status != 304) options.content_length = body.size();
     out_.clear();
     append_head(out_, answer, options);
-    const bool sent = co_await send(out_, head_only_ ? std::string_view{} : body);
+    if (head_only_) body = {};
+    const bool sent = co_await send(out_, body);
     record(answer.status);
     co_return sent&& keep;
   }
@@ -361,7 +364,7 @@ class connection final : public body_reader, public response_stream {
     if (options.http10) options.keep_alive = false;
     out_.clear();
     append_head(out_, answer, options);
-    if (!co_await send(out_, {})) co_return false;
+    if (!co_await send(out_)) co_return false;
     if (!head_only_) {
       bool whole = false;
       try {
@@ -370,7 +373,7 @@ class connection final : public body_reader, public response_stream {
         if (shard_.options.on_fault) shard_.options.on_fault(ctx_.request_id, e.what());
       }
       if (!whole) co_return give_up();
-      if (chunked_answer_ && !co_await send("0\r\n\r\n", {})) co_return false;
+      if (chunked_answer_ && !co_await send("0\r\n\r\n")) co_return false;
     }
     co_return options.keep_alive;
   }

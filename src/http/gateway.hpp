@@ -78,7 +78,7 @@ class gateway {
   idempotency_gate idempotency;
   std::vector<std::unique_ptr<actor_bridge>> bridges;  // one an io thread
   std::vector<std::unique_ptr<stream_hub>> hubs;       // one an io thread
-  std::function<std::string()> render_metrics;  // Prometheus text
+  std::function<std::string()> render_metrics;         // Prometheus text
   std::atomic<bool> ready{false};
   std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
 
@@ -124,9 +124,9 @@ void mark_replayed(response& answer, const idempotency_gate::entry& gate);
 void add_session_routes(router& routes, gateway& g);
 void add_message_routes(router& routes, gateway& g);
 void add_event_routes(router& routes, gateway& g);
-void add_transfer_routes(router& routes, gateway& g);    // fork, export, import
-void add_identity_routes(router& routes, gateway& g);    // keys, auth
-void add_settings_routes(router& routes, gateway& g);    // settings, runtime-config
-void add_operation_routes(router& routes, gateway& g);   // health, metrics, openapi
+void add_transfer_routes(router& routes, gateway& g);   // fork, export, import
+void add_identity_routes(router& routes, gateway& g);   // keys, auth
+void add_settings_routes(router& routes, gateway& g);   // settings, runtime-config
+void add_operation_routes(router& routes, gateway& g);  // health, metrics, openapi
 
 }  // namespace soma::http

@@ -20,7 +20,8 @@ bool printable(std::string_view key) {
 }  // namespace
 
 asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request_context& ctx,
-                                                                         std::string key) {
+                                                                         std::string key,
+                                                                         std::string request_hash) {
   entry in;
   if (key.empty()) co_return in;
   if (key.size() > key_bytes_max || !printable(key))
@@ -29,7 +30,8 @@ asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request
   in.key = ctx.identity.tenant.value + '\n' + ctx.identity.user.value + '\n' +
            std::string(ctx.operation_id) + '\n' + std::string(ctx.path_parameter("id")) + '\n' +
            key;
-  in.hash = security::hex(security::bytes_of(security::sha256(ctx.body)));
+  in.hash = request_hash.empty() ? security::hex(security::bytes_of(security::sha256(ctx.body)))
+                                 : std::move(request_hash);
   for (;;) {
     auto home = co_await asio::this_coro::executor;
     bool mine = false;

@@ -49,8 +49,10 @@ class idempotency_gate {
 
   idempotency_gate(const storage::event_log& log, reader_pool& pool) : log_(log), pool_(pool) {}
 
-  // `key`: the caller's, "" for none. Errors: request.invalid_parameter, idempotency.mismatch.
-  boost::asio::awaitable<result<entry>> enter(request_context& ctx, std::string key);
+  // `key`: the caller's, "" for none. `request_hash`: what another request with that key differs
+  // in; empty is that of the whole body. Errors: request.invalid_parameter, idempotency.mismatch.
+  boost::asio::awaitable<result<entry>> enter(request_context& ctx, std::string key,
+                                              std::string request_hash = {});
 
  private:
   bool occupy(const std::string& scoped, std::function<void()>& resume);

@@ -34,6 +34,8 @@ copy_options options() {
   o.rename = &renamed;
   o.forked_from_session = "s";
   o.forked_from_event = "1.1";
+  o.opened_by.user_id = "grace";
+  o.opened_at_ms = 77;
   return o;
 }
 
@@ -151,14 +153,16 @@ TEST_CASE("session copy: no id of the source's messages, turns or calls is left"
   }
 }
 
-TEST_CASE("session copy: keeps who and when, leaves idempotency keys, says where it came from") {
+TEST_CASE("session copy: belongs to who makes it, keeps who said what and when") {
   const std::vector<event> past = {
       make(7, body::session_open{"", "a talk", "", ""}),
       make(8, body::message_user{"u", "u", "hello", {"an-attachment"}})};
   const auto c = copy(past, 2);
   CHECK(c.events[0].meta.id == event_id{9, 1});
-  CHECK(c.events[0].meta.user_id == "ada");
-  CHECK(c.events[0].meta.created_at_ms == past[0].meta.created_at_ms);
+  CHECK(c.events[0].meta.user_id == "grace");
+  CHECK(c.events[0].meta.created_at_ms == 77);
+  CHECK(c.events[1].meta.user_id == "ada");
+  CHECK(c.events[1].meta.created_at_ms == past[1].meta.created_at_ms);
   CHECK(c.events[1].meta.idempotency_key.empty());
   const auto& open = std::get<body::session_open>(c.events[0].body);
   CHECK(open.forked_from_session == "s");

@@ -10,6 +10,7 @@
 
 #include "core/codes.hpp"
 #include "http/import_spool.hpp"
+#include "support/result_text.hpp"
 
 using namespace soma;
 using namespace soma::http;

@@ -1,0 +1,363 @@
+// A session's past taken elsewhere: fork, export, import. See
+// docs/decisions/0060-a-copied-session-is-staged-and-at-rest.md.
+#include <boost/json.hpp>
+#include <mutex>
+#include <set>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "core/limits.hpp"
+#include "core/time.hpp"
+#include "core/uuid.hpp"
+#include "http/ascii.hpp"
+#include "http/gateway.hpp"
+#include "http/import_spool.hpp"
+#include "http/on_reader.hpp"
+#include "http/problem.hpp"
+#include "http/session_document.hpp"
+#include "http/session_stager.hpp"
+
+namespace soma::http {
+namespace {
+
+constexpr std::string_view document_type = "application/x-ndjson";
+constexpr std::size_t piece_bytes = 256 * 1024;  // of a document, between two threads
+
+error reset_meanwhile() {
+  return {codes::session_not_found, "the session was reset or deleted meanwhile"};
+}
+
+std::function<std::string(std::string_view)> renamer(const session_id& to) {
+  return [to = to.value](std::string_view id) { return derived_uuid({"copy", to, id}); };
+}
+
+response created(const session_id& session, std::string body, const idempotency_gate::entry& gate) {
+  response answer(201, std::move(body));
+  answer.headers.emplace_back("Location", "/v1/sessions/" + session.value);
+  mark_replayed(answer, gate);
+  return answer;
+}
+
+storage::idempotency_record record_of(const idempotency_gate::entry& gate, std::string body) {
+  return {gate.key, gate.hash, 201, std::move(body), now_ms()};
+}
+
+// Reads a session's log from its first event to `last_seq`, a piece at a time.
+class log_walk {
+ public:
+  log_walk(const storage::event_log& log, session_key key, std::uint64_t first_seq,
+           std::uint64_t last_seq)
+      : log_(log), key_(std::move(key)), at_(first_seq - 1), last_(last_seq) {}
+
+  // The next events, in order; empty at the end. Fails with session.not_found when the log lost
+  // events that were there.
+  result<std::vector<storage::stored_event>> next() {
+    std::vector<storage::stored_event> events;
+    if (at_ == last_) return events;
+    storage::read_options options;
+    options.after_seq = at_;
+    options.before_seq = last_ + 1;
+    options.bytes_max = piece_bytes;
+    auto page = log_.read(key_, options);
+    if (!page) return page.error();
+    for (const auto& e : page->events)
+      if (e.id.seq != ++at_) return reset_meanwhile();
+    if (page->events.empty()) return reset_meanwhile();
+    return std::move(page->events);
+  }
+
+ private:
+  const storage::event_log& log_;
+  const session_key key_;
+  std::uint64_t at_;
+  const std::uint64_t last_;
+};
+
+// ---- fork ----
+
+// Whether a reader may have seen this id: its epoch wrote that seq, and it is still there.
+bool holds(const storage::session_head& head, event_id id) {
+  return id.seq >= head.first_seq && id.seq <= head.seq && head.epoch_of(id.seq) == id.epoch;
+}
+
+asio::awaitable<response> fork_session(gateway& g, request_context& ctx) {
+  const auto from = g.key_of(ctx);
+  const std::string event_text(ctx.json.as_object().at("event_id").as_string());
+  const auto last = parse_event_id(event_text);
+  if (!last) co_return problem(error(codes::event_id_malformed, "not an event id"), ctx);
+  auto head = co_await g.head(from);
+  if (!head) co_return problem(head.error(), ctx);
+  auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx));
+  if (!gate) co_return problem(gate.error(), ctx);
+  const session_key to{
+      from.tenant, session_id(gate->key.empty() ? new_uuid() : derived_uuid({"fork", gate->key}))};
+  if (gate->replay) co_return created(to.session, gate->replay->response_json, *gate);
+  if (!holds(*head, *last))
+    co_return problem(error(codes::event_not_found, "the session has no such event"), ctx);
+
+  copy_options options;
+  options.to = to;
+  options.epoch = g.node.log.epoch();
+  options.rename = renamer(to.session);
+  options.forked_from_session = from.session.value;
+  options.forked_from_event = event_text;
+  options.opened_by = origin_of(ctx);
+  options.opened_at_ms = now_ms();
+  session_stager stager(g, ctx.io_thread, std::move(options));
+  auto walk = std::make_shared<log_walk>(g.node.log, from, head->first_seq, last->seq);
+  session_stager::source next = [walk](const session_stager::taker& take) -> result<bool> {
+    auto events = walk->next();
+    if (!events) return events.error();
+    for (const auto& stored : *events) {
+      auto e = decode(stored.json);
+      if (!e) return e.error();
+      take(std::move(*e));
+    }
+    return events->empty();
+  };
+  auto done = co_await stager.copy_all(std::move(next));
+  auto info = stager.info();
+  info.updated_at_ms = info.created_at_ms;
+  auto body = session_json(to.session, info, stager.last_id());
+  if (done) done = co_await stager.publish(info, record_of(*gate, body));
+  if (!done) {
+    co_await stager.discard();
+    co_return problem(done.error(), ctx);
+  }
+  co_return created(to.session, std::move(body), *gate);
+}
+
+// ---- export ----
+
+struct export_work {
+  log_walk walk;
+  document_writer document;
+
+  // The next lines; empty after the last.
+  result<std::string> next() {
+    std::string lines;
+    auto events = walk.next();
+    if (!events) return events.error();
+    for (const auto& e : *events) lines += document.add(e.json);
+    return lines;
+  }
+};
+
+asio::awaitable<bool> send_document(gateway& g, std::shared_ptr<export_work> work,
+                                    std::string header, response_stream& out) {
+  auto piece = work->document.begin(header);
+  while (!piece.empty()) {
+    if (!co_await out.write(piece)) co_return false;
+    auto next = [work] { return work->next(); };
+    auto lines = co_await on_reader(g.pool, next);
+    if (!lines)
+      co_return false;  // cut off before its last line: the client sees that it is not whole
+    piece = std::move(*lines);
+  }
+  piece = work->document.end();
+  co_return co_await out.write(piece);
+}
+
+asio::awaitable<response> export_session(gateway& g, request_context& ctx) {
+  const session_key key{ctx.identity.tenant,
+                        session_id(std::string(ctx.json.as_object().at("session_id").as_string()))};
+  auto head = co_await g.head(key);
+  if (!head) co_return problem(head.error(), ctx);
+  response answer;
+  answer.content_type = document_type;
+  answer.headers.emplace_back("Content-Disposition",
+                              "attachment; filename=\"" + key.session.value + ".ndjson\"");
+  log_walk walk(g.node.log, key, head->first_seq, head->seq);
+  auto work = std::make_shared<export_work>(std::move(walk));
+  auto header = session_json(key.session, head->info, head->last_id());
+  answer.produce = [&g, work, header](response_stream& out) {
+    return send_document(g, work, header, out);
+  };
+  co_return answer;
+}
+
+// ---- import ----
+
+// Which documents are being taken in: two of the same would mix their pieces, and each costs disk.
+class imports_under_way {
+ public:
+  static constexpr std::size_t max = 8;
+
+  bool enter(const session_key& key) {
+    std::lock_guard lock(mutex_);
+    return keys_.size() < max && keys_.insert(key).second;
+  }
+  void leave(const session_key& key) {
+    std::lock_guard lock(mutex_);
+    keys_.erase(key);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<session_key> keys_;
+};
+
+class import_pass {
+ public:
+  import_pass(imports_under_way& all, session_key key)
+      : all_(all), key_(std::move(key)), held_(all.enter(key_)) {}
+  ~import_pass() {
+    if (held_) all_.leave(key_);
+  }
+  import_pass(const import_pass&) = delete;
+  bool held() const { return held_; }
+
+ private:
+  imports_under_way& all_;
+  const session_key key_;
+  const bool held_;
+};
+
+struct import_work {
+  import_spool spool;
+  document_reader document;
+  line_cutter checked{document_line_bytes_max}, copied{document_line_bytes_max};
+  std::uint64_t line = 0;  // of the second reading
+
+  result<void> check(std::string_view bytes) {
+    if (auto kept = spool.append(bytes); !kept) return kept;
+    return checked.feed(bytes, [this](std::string_view text) { return check_line(text); });
+  }
+  result<void> check_end() {
+    auto last = checked.end([this](std::string_view text) { return check_line(text); });
+    return last ? document.finish() : last;
+  }
+  result<void> check_line(std::string_view text) {
+    auto taken = document.take(text);
+    return taken ? result<void>() : result<void>(taken.error());
+  }
+
+  // The second reading: what lies between the header and the last line is events.
+  result<bool> copy_some(const session_stager::taker& take) {
+    auto bytes = spool.read_some();
+    if (!bytes) return bytes.error();
+    auto copy_line = [&](std::string_view text) -> result<void> {
+      if (++line == 1 || line > document.events() + 1) return {};
+      auto e = decode(text);
+      if (!e) return e.error();
+      take(std::move(*e));
+      return {};
+    };
+    auto fed = bytes->empty() ? copied.end(copy_line) : copied.feed(*bytes, copy_line);
+    if (!fed) return fed.error();
+    return bytes->empty();
+  }
+};
+
+// Spools the body and checks each of its lines. The error's line is `work.document.line()`.
+asio::awaitable<result<void>> spool_body(gateway& g, request_context& ctx,
+                                         std::shared_ptr<import_work> work) {
+  const auto folder = g.settings.text("storage.data_dir");
+  const auto reserve = static_cast<std::uint64_t>(g.settings.number("storage.min_free_bytes"));
+  auto open = [work, folder, reserve] { return work->spool.open(folder, reserve); };
+  auto good = co_await on_reader(g.pool, open);
+  std::string piece;
+  for (bool end = !ctx.stream; good && !end;) {
+    auto bytes = co_await ctx.stream->read_some();
+    if (!bytes) co_return bytes.error();
+    end = bytes->empty();
+    piece += *bytes;
+    if (piece.size() < piece_bytes && !end) continue;
+    auto check = [work, piece = std::exchange(piece, {})] { return work->check(piece); };
+    good = co_await on_reader(g.pool, check);
+  }
+  if (!good) co_return good;
+  auto finish = [work] {
+    auto whole = work->check_end();
+    return whole ? work->spool.rewind() : whole;
+  };
+  co_return co_await on_reader(g.pool, finish);
+}
+
+std::string import_answer(const session_id& session, std::uint64_t events, bool fresh) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("session_id", session.value).field("events", events);
+  w.field_bool("created", fresh).end_object();
+  return out;
+}
+
+response refused_document(const error& why, const import_work& work, request_context& ctx) {
+  if (why.code != codes::import_invalid && why.code != codes::event_too_large)
+    return problem(why, ctx);
+  return problem(why, ctx, {{"line", std::to_string(work.document.line())}});
+}
+
+asio::awaitable<response> import_session(gateway& g, request_context& ctx, imports_under_way& all) {
+  const auto type = ctx.header("Content-Type");
+  if (!iequals(trim(type.substr(0, type.find(';'))), document_type))
+    co_return problem(
+        error(codes::request_unsupported_media_type, "this route takes application/x-ndjson"), ctx);
+  auto work = std::make_shared<import_work>();
+  auto whole = co_await spool_body(g, ctx, work);
+  if (!whole) co_return refused_document(whole.error(), *work, ctx);
+
+  const auto& hash = work->document.hash();
+  const session_key to{ctx.identity.tenant,
+                       session_id(derived_uuid({"import", ctx.identity.tenant.value, hash}))};
+  auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx), hash);
+  if (!gate) co_return problem(gate.error(), ctx);
+  if (gate->replay) co_return created(to.session, gate->replay->response_json, *gate);
+  import_pass pass(all, to);
+  if (!pass.held())
+    co_return problem(error(codes::server_busy, "this document is being taken in already", 1), ctx);
+  auto existing = co_await g.head(to);
+  if (existing) {
+    auto body = import_answer(to.session, work->document.events(), false);
+    co_return created(to.session, std::move(body), *gate);
+  }
+
+  copy_options options;
+  options.to = to;
+  options.epoch = g.node.log.epoch();
+  options.rename = renamer(to.session);
+  options.opened_by = origin_of(ctx);
+  session_stager stager(g, ctx.io_thread, std::move(options));
+  session_stager::source next = [work](const session_stager::taker& take) {
+    return work->copy_some(take);
+  };
+  auto done = co_await stager.copy_all(std::move(next));
+  auto body = import_answer(to.session, work->document.events(), true);
+  if (done) done = co_await stager.publish(stager.info(), record_of(*gate, body));
+  if (!done) {
+    co_await stager.discard();
+    co_return problem(done.error(), ctx);
+  }
+  // An actor that was asked for this session before it was there must fold it anew.
+  actors::restart_request again;
+  again.key = to;
+  again.from = origin_of(ctx);
+  (void)co_await g.ask_tenant<actors::command_outcome>(ctx, std::move(again));
+  co_return created(to.session, std::move(body), *gate);
+}
+
+}  // namespace
+
+void add_transfer_routes(router& routes, gateway& g) {
+  auto all = std::make_shared<imports_under_way>();
+  routes.add({.verb = verb::post,
+              .pattern = "/v1/sessions/{id}/fork",
+              .operation_id = "fork_session",
+              .handler = [&g](request_context& ctx) { return fork_session(g, ctx); },
+              .body = body_mode::whole,
+              .body_schema = "fork_session"});
+  routes.add({.verb = verb::post,
+              .pattern = "/v1/sessions/export",
+              .operation_id = "export_session",
+              .handler = [&g](request_context& ctx) { return export_session(g, ctx); },
+              .body = body_mode::whole,
+              .body_schema = "export_session"});
+  routes.add({.verb = verb::post,
+              .pattern = "/v1/sessions/import",
+              .operation_id = "import_session",
+              .handler = [&g, all](request_context& ctx) { return import_session(g, ctx, *all); },
+              .body = body_mode::streamed,
+              .body_bytes_max = limits::http_import_bytes_max});
+}
+
+}  // namespace soma::http

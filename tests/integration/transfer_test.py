@@ -1,0 +1,232 @@
+"""Fork, export and import over HTTP: a copy appears whole or not at all, has ids of its own, says
+the same, and runs nothing."""
+
+import json
+import os
+import random
+import sys
+import threading
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from node_under_test import (Node, Rehearsal, assert_exactly_once, run_tests, wait_until)
+
+NDJSON = {"Content-Type": "application/x-ndjson"}
+rehearsal = Rehearsal()
+node = Node(rehearsal.base_url).start()
+
+
+def finished(session, turns=1):
+    wait_until(lambda: sum(1 for e in node.events(session) if e["type"] == "message.assistant"
+                           and e["payload"]["final"]) >= turns, what="the answers")
+    return node.events(session)
+
+
+def conversation(turns=2):
+    session = node.say("[[rehearsal words=12]] one")["session_id"]
+    finished(session)
+    for n in range(1, turns):
+        node.say(f"[[rehearsal words=12]] turn {n}", session)
+        finished(session, n + 1)
+    return session
+
+
+def texts(events):
+    return [e["payload"]["text"] for e in events if e["type"] in ("message.user", "message.assistant")]
+
+
+def message_ids(events):
+    return {e["payload"][k] for e in events for k in ("message_id", "turn_id", "invocation_id")
+            if k in e["payload"]}
+
+
+def export(session):
+    status, headers, text = node.request("POST", "/v1/sessions/export", {"session_id": session})
+    assert status == 200, f"{status} {text[:300]}"
+    assert headers["Content-Type"] == "application/x-ndjson", headers
+    assert session in headers["Content-Disposition"]
+    return text
+
+
+def import_(text, headers=None):
+    return node.request("POST", "/v1/sessions/import", text.encode(), {**NDJSON, **(headers or {})})
+
+
+def forks_a_whole_past():
+    """fork: the copy says the same under ids of its own and goes on by itself"""
+    session = conversation()
+    past = node.events(session)
+    status, headers, text = node.request("POST", f"/v1/sessions/{session}/fork",
+                                         {"event_id": past[-1]["meta"]["event_id"]})
+    assert status == 201, text
+    made = json.loads(text)
+    assert headers["Location"] == "/v1/sessions/" + made["session_id"]
+    copy = node.events(made["session_id"])
+    assert_exactly_once(copy)
+    assert copy[-1]["meta"]["event_id"] == made["last_event_id"]
+    assert texts(copy) == texts(past)
+    assert not message_ids(copy) & message_ids(past), "an id stands in both"
+    assert copy[0]["payload"]["forked_from"] == {"session_id": session,
+                                                 "event_id": past[-1]["meta"]["event_id"]}
+    listed = node.json("GET", "/v1/sessions?limit=1")["sessions"][0]
+    assert listed["session_id"] == made["session_id"] and not listed["busy"]
+    node.say("[[rehearsal words=3]] and on", made["session_id"])
+    finished(made["session_id"], 3)
+    assert len(node.events(session)) == len(past), "the source changed"
+
+
+def forks_in_the_middle():
+    """fork: a cut in the middle of an answer keeps what was said so far, closed and at rest"""
+    session = conversation(1)
+    past = node.events(session)
+    deltas = [e for e in past if e["type"] == "llm.delta"]
+    node.say("[[rehearsal words=30 delay_ms=10]] long", session)
+    wait_until(lambda: sum(e["type"] == "llm.delta" for e in node.events(session)) > len(deltas) + 3)
+    at = [e for e in node.events(session) if e["type"] == "llm.delta"][-1]["meta"]["event_id"]
+    made = node.json("POST", f"/v1/sessions/{session}/fork", {"event_id": at}, expect=201)
+    copy = node.events(made["session_id"])
+    last = [e for e in copy if e["type"] == "llm.complete"][-1]
+    assert last["payload"]["finish_reason"] == "interrupted"
+    assert not made["busy"]
+    begun = [e["payload"] for e in copy if e["type"] == "llm.request"]
+    assert len(begun) == len([e for e in copy if e["type"] == "llm.complete"])
+    finished(session, 2)
+    assert node.events(made["session_id"]) == copy, "the copy ran"
+
+
+def refuses_forks():
+    """fork: an unknown session, event or id is refused by its code"""
+    session = conversation(1)
+    past = node.events(session)
+    epoch = past[-1]["meta"]["event_id"].split(".")[0]
+
+    def code(path_session, event_id):
+        status, _, text = node.request("POST", f"/v1/sessions/{path_session}/fork",
+                                       {"event_id": event_id})
+        return status, json.loads(text)["code"]
+
+    assert code(session, f"{epoch}.9999") == (404, "event.not_found")
+    assert code(session, "1.2") == (404, "event.not_found")
+    assert code(session, "rubbish") == (400, "event_id.malformed")
+    assert code(str(uuid.uuid4()), "1.2") == (404, "session.not_found")
+
+
+def forks_once():
+    """fork: the same idempotency key gives the same copy, also after a restart"""
+    session = conversation(1)
+    at = node.events(session)[-1]["meta"]["event_id"]
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    first = node.request("POST", f"/v1/sessions/{session}/fork", {"event_id": at}, key)
+    node.kill()
+    node.start()
+    again = node.request("POST", f"/v1/sessions/{session}/fork", {"event_id": at}, key)
+    assert first[0] == again[0] == 201, again
+    assert first[2] == again[2]
+    assert again[1].get("Idempotency-Replayed") == "true"
+
+
+def round_trip():
+    """export and import: the same conversation, made once, surviving a restart"""
+    session = conversation(3)
+    past = node.events(session)
+    document = export(session)
+    lines = document.splitlines()
+    assert json.loads(lines[0])["soma_export"] == "v1"
+    assert [json.loads(line) for line in lines[1:-1]] == past
+    assert json.loads(lines[-1])["events"] == len(past)
+    status, headers, text = import_(document)
+    assert status == 201, text
+    made = json.loads(text)
+    assert made["created"] and made["events"] == len(past) and made["session_id"] != session
+    assert headers["Location"] == "/v1/sessions/" + made["session_id"]
+    copy = node.events(made["session_id"])
+    assert_exactly_once(copy)
+    assert texts(copy) == texts(past)
+    again = json.loads(import_(document)[2])
+    assert again == {**made, "created": False}, again
+    node.kill()
+    node.start()
+    assert node.events(made["session_id"]) == copy
+    node.say("[[rehearsal words=3]] on", made["session_id"])
+    finished(made["session_id"], 4)
+
+
+def imports_after_a_look():
+    """import: a session that was asked for before it was there takes messages once it is"""
+    document = export(conversation(1))
+    made = json.loads(import_(document)[2])["session_id"]
+    assert node.request("DELETE", f"/v1/sessions/{made}")[0] == 204
+    assert node.request("POST", "/v1/session/message", {"session_id": made, "message": "x"})[0] == 404
+    again = json.loads(import_(document)[2])
+    assert again["session_id"] == made and again["created"]
+    node.say("[[rehearsal words=3]] on", made)
+    finished(made, 2)
+
+
+def refuses_documents():
+    """import: what is cut off, changed or no event is refused with its line, and leaves nothing"""
+    document = export(conversation(1))
+    before = node.json("GET", "/v1/sessions?limit=200")["sessions"]
+    lines = document.splitlines(keepends=True)
+
+    def refusal(text, headers=None):
+        status, _, answer = import_(text, headers)
+        problem = json.loads(answer)
+        return status, problem["code"], problem.get("line")
+
+    assert refusal("".join(lines[:-1])) == (422, "import.invalid", len(lines) - 1)
+    assert refusal(document.replace(' one"', ' two"')) [:2] == (422, "import.invalid")
+    assert refusal("".join([lines[0], "{}\n"] + lines[2:])) == (422, "import.invalid", 2)
+    assert refusal("") == (422, "import.invalid", 0)
+    assert refusal(lines[0] + "x" * 1_200_000 + "\n")[:2] == (413, "event.too_large")
+    assert refusal(document, {"Content-Type": "text/plain"})[:2] == (415, "request.unsupported_media_type")
+    assert node.json("GET", "/v1/sessions?limit=200")["sessions"] == before
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    assert import_(document, key)[0] == 201
+    other = export(conversation(1))
+    assert refusal(other, key)[:2] == (422, "idempotency.mismatch")
+
+
+def long_documents():
+    """import: a document of many pieces is there whole or not at all, whenever the server is killed"""
+    session = node.json("POST", "/v1/sessions", {"title": "long"}, expect=201)["session_id"]
+    for n in range(120):
+        node.json("POST", f"/v1/sessions/{session}/events",
+                  {"name": "filler", "data": {"n": n, "text": "x" * 40_000}}, expect=202)
+    document = export(session)
+    assert len(document) > 4_500_000
+    before = len(node.json("GET", "/v1/sessions?limit=200")["sessions"])
+    for _ in range(8):
+        sender = threading.Thread(target=lost, args=(document,))
+        sender.start()
+        threading.Event().wait(random.uniform(0, 0.15))
+        node.kill()
+        sender.join()
+        node.start()
+        now = node.json("GET", "/v1/sessions?limit=200")["sessions"]
+        assert len(now) in (before, before + 1)
+        assert len(now) == before or now[0]["last_event_id"].endswith(".121"), now[0]
+    made = json.loads(import_(document)[2])["session_id"]
+    copy = node.events(made)
+    assert_exactly_once(copy)
+    assert [e["payload"]["data"]["n"] for e in copy if e["type"] == "app.event"] == list(range(120))
+
+
+def lost(document):
+    try:
+        import_(document)
+    except OSError:
+        pass
+
+
+def main():
+    try:
+        return run_tests([forks_a_whole_past, forks_in_the_middle, refuses_forks, forks_once,
+                          round_trip, imports_after_a_look, refuses_documents, long_documents])
+    finally:
+        node.stop()
+        rehearsal.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
