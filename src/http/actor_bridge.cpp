@@ -3,6 +3,9 @@
 #include <boost/asio/post.hpp>
 #include <caf/actor_companion.hpp>
 #include <caf/actor_system.hpp>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 namespace soma::http {
 namespace {
@@ -12,9 +15,23 @@ constexpr std::chrono::seconds ask_timeout{30};
 
 }  // namespace
 
-// The companion's handler runs on the answering actor's thread and only posts.
+// Answers on their way to the io thread. They come in bursts, one a commit: the first wakes the
+// thread, the others go along.
 struct actor_bridge::mailbox {
   caf::actor companion;
+  std::mutex mutex;
+  std::vector<std::pair<std::uint64_t, caf::message>> answers;
+
+  // True: the caller wakes the io thread.
+  bool put(std::uint64_t id, caf::message answer) {
+    std::lock_guard lock(mutex);
+    answers.emplace_back(id, std::move(answer));
+    return answers.size() == 1;
+  }
+  std::vector<std::pair<std::uint64_t, caf::message>> take() {
+    std::lock_guard lock(mutex);
+    return std::exchange(answers, {});
+  }
 };
 
 actor_bridge::actor_bridge(caf::actor_system& system, boost::asio::io_context& io)
@@ -22,12 +39,14 @@ actor_bridge::actor_bridge(caf::actor_system& system, boost::asio::io_context& i
   // Hidden: the system's end must not wait for what is no actor of its own.
   mailbox_->companion = system.spawn<caf::actor_companion, caf::hidden>();
   auto* companion = caf::actor_cast<caf::actor_companion*>(mailbox_->companion);
+  // Runs on the answering actor's thread.
   companion->on_enqueue([this](caf::mailbox_element_ptr element) {
     const auto id = element->mid;
     if (!id.is_response()) return;
-    boost::asio::post(io_, [this, id, answer = element->move_content_to_message()]() mutable {
-      on_answer(id.request_id().integer_value(), std::move(answer));
-    });
+    if (mailbox_->put(id.request_id().integer_value(), element->move_content_to_message()))
+      boost::asio::post(io_, [this] {
+        for (auto& [request, answer] : mailbox_->take()) on_answer(request, std::move(answer));
+      });
   });
 }
 

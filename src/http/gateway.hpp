@@ -5,10 +5,12 @@
 // request_context::io_thread). Lifetime: outlives the server that runs the routes.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,6 +38,28 @@ namespace soma::http {
 // How the model of the settings is put together from configuration and what is stored; see
 // http/model_settings.hpp.
 class model_settings_store;
+
+// Tenants' actors as each io thread last saw them, so that not every request asks the registry. An
+// io thread touches only its own.
+class tenant_handles {
+ public:
+  static constexpr std::size_t max = 1024;  // a thread
+
+  actors::tenant_actor find(std::size_t io_thread, const tenant_id& id) const {
+    const auto& mine = threads_[io_thread];
+    const auto at = mine.find(id);
+    return at == mine.end() ? actors::tenant_actor() : at->second;
+  }
+  void keep(std::size_t io_thread, const tenant_id& id, const actors::tenant_actor& tenant) {
+    auto& mine = threads_[io_thread];
+    if (mine.size() >= max) mine.clear();
+    mine.insert_or_assign(id, tenant);
+  }
+  void forget(std::size_t io_thread, const tenant_id& id) { threads_[io_thread].erase(id); }
+
+ private:
+  std::array<std::map<tenant_id, actors::tenant_actor>, feed_threads_max> threads_;
+};
 
 struct gateway_parts {
   const config& settings;
@@ -77,8 +101,9 @@ class gateway {
   model_settings_store& models;
   idempotency_gate idempotency;
   std::vector<std::unique_ptr<actor_bridge>> bridges;  // one an io thread
-  std::vector<std::unique_ptr<stream_hub>> hubs;       // one an io thread
-  std::function<std::string()> render_metrics;         // Prometheus text
+  tenant_handles known_tenants;
+  std::vector<std::unique_ptr<stream_hub>> hubs;  // one an io thread
+  std::function<std::string()> render_metrics;    // Prometheus text
   std::atomic<bool> ready{false};
   std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
 
@@ -86,11 +111,20 @@ class gateway {
   template <class Answer, class Request>
   boost::asio::awaitable<result<Answer>> ask_tenant(request_context& ctx, Request request) {
     auto& bridge = *bridges[ctx.io_thread];
-    actors::tenant_request who;
-    who.tenant = ctx.identity.tenant;
-    auto found = co_await bridge.ask<actors::tenant_found>(tenants, who);
-    if (!found) co_return found.error();
-    co_return co_await bridge.ask<Answer>(found->tenant, std::move(request));
+    const auto id = ctx.identity.tenant;
+    auto tenant = known_tenants.find(ctx.io_thread, id);
+    if (!tenant) {
+      actors::tenant_request who;
+      who.tenant = id;
+      auto found = co_await bridge.ask<actors::tenant_found>(tenants, who);
+      if (!found) co_return found.error();
+      tenant = found->tenant;
+      known_tenants.keep(ctx.io_thread, id, tenant);
+    }
+    auto answer = co_await bridge.ask<Answer>(tenant, std::move(request));
+    // Perhaps the tenant's actor is gone: the next request asks for it again.
+    if (!answer) known_tenants.forget(ctx.io_thread, id);
+    co_return answer;
   }
 
   // Sends a command to a session. `gate` carries the idempotency record to be kept with it.

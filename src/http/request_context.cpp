@@ -54,7 +54,9 @@ std::string_view request_context::trace_id() {
       parent.substr(3, 32).find_first_not_of('0') != std::string_view::npos) {
     trace_id_ = parent.substr(3, 32);
   } else {
-    trace_id_ = new_uuid();
+    // Has to be new, not secret.
+    thread_local uuid_source ids(random_u64(), random_u64());
+    trace_id_ = ids.next();
     trace_id_.erase(std::remove(trace_id_.begin(), trace_id_.end(), '-'), trace_id_.end());
   }
   return trace_id_;
