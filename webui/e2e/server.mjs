@@ -16,9 +16,13 @@ export class Server {
   #children = new Map();
   #log = '';
 
-  /** `adminKey: false` leaves identity unconfigured, so that a sign-in link is printed. */
-  static async start({ adminKey = true } = {}) {
+  /**
+   * `adminKey: false` leaves identity unconfigured, so that a sign-in link is printed. `provider`
+   * ({ baseUrl, model }) answers in the rehearsal's place.
+   */
+  static async start({ adminKey = true, provider } = {}) {
     const server = new Server();
+    server.provider = provider;
     server.dir = await mkdtemp(path.join(tmpdir(), 'soma-e2e-'));
     server.port = await freePort();
     server.llmPort = await freePort();
@@ -26,9 +30,11 @@ export class Server {
     server.config = path.join(server.dir, 'soma.toml');
     await writeFile(server.config, `[server]\nui_dir = ${JSON.stringify(pageDir)}\n`);
     try {
-      server.#spawn('rehearsal', required('SOMA_REHEARSAL_BIN'), [
-        '--port', String(server.llmPort),
-      ]);
+      if (!provider) {
+        server.#spawn('rehearsal', required('SOMA_REHEARSAL_BIN'), [
+          '--port', String(server.llmPort),
+        ]);
+      }
       await server.start();
     } catch (error) {
       await server.close();
@@ -56,9 +62,9 @@ export class Server {
       '--port', String(this.port),
     ], {
       SOMA_ADMIN_KEY: this.adminKey,
-      SOMA_LLM_BASE_URL: `http://127.0.0.1:${this.llmPort}/v1`,
+      SOMA_LLM_BASE_URL: this.provider?.baseUrl ?? `http://127.0.0.1:${this.llmPort}/v1`,
       SOMA_LLM_API_KEY: 'rehearsal',
-      SOMA_LLM_MODEL: 'rehearsal',
+      SOMA_LLM_MODEL: this.provider?.model ?? 'rehearsal',
       SOMA_LLM_RESUME: 'prefill',
     });
     const soma = this.#children.get('soma');
