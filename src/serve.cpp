@@ -24,6 +24,7 @@
 namespace soma {
 namespace {
 
+constexpr std::size_t roles_count = 5;
 constexpr unsigned reader_threads = 2;
 constexpr std::size_t actor_threads = 2;
 
@@ -103,7 +104,7 @@ std::string ui_folder(const config& settings) {
   return (program / "ui").string();
 }
 
-result<http::body_schemas> request_schemas() {
+result<http::body_schemas> request_schemas(const config& settings) {
   constexpr std::string_view folder = "requests/", ending = ".schema.json";
   std::vector<http::body_schemas::source> sources;
   for (const auto& file : embedded::soma_embedded_schemas_files()) {
@@ -112,7 +113,8 @@ result<http::body_schemas> request_schemas() {
     name.remove_suffix(ending.size());
     sources.push_back({name, file.text});
   }
-  return http::body_schemas::compile(sources);
+  return http::body_schemas::compile(
+      sources, static_cast<std::size_t>(settings.number("http.json_depth_max")));
 }
 
 void add_routes(http::router& routes, http::gateway& g, const http::static_files& page) {
@@ -167,6 +169,9 @@ void announce(const config& settings, std::uint16_t port, security::sign_in_toke
 }  // namespace
 
 int serve(const config& settings) {
+  if (settings.list("node.roles").size() != roles_count)
+    return refuse(
+        {codes::config_invalid, "node.roles: a node runs all roles; they cannot be divided yet"});
   const auto signals = block_signals();
   auto server_key = security::load_server_key(settings.text("storage.data_dir"));
   if (!server_key) return refuse(server_key.error());
@@ -203,7 +208,7 @@ int serve(const config& settings) {
   security::authenticator identities(keys, browsers, tickets, settings.secret("auth.admin_key"),
                                      now_ms);
 
-  auto schemas = request_schemas();
+  auto schemas = request_schemas(settings);
   if (!schemas) return refuse(schemas.error());
   auto stored_keys = events.list_documents("keys", "", 1);
   if (!stored_keys) return refuse(stored_keys.error());
@@ -243,8 +248,10 @@ int serve(const config& settings) {
   };
   options.on_stopping = [&g](std::size_t thread) { g.hubs[thread]->drain([] {}); };
   http::server server(std::move(options), std::move(routes));
+  const auto asks_max = static_cast<std::size_t>(settings.number("http.asks_inflight_max"));
   for (std::size_t i = 0; i < threads; ++i) {
-    g.bridges.push_back(std::make_unique<http::actor_bridge>(actors.system(), server.context(i)));
+    g.bridges.push_back(std::make_unique<http::actor_bridge>(
+        actors.system(), server.context(i), std::max<std::size_t>(1, asks_max / threads)));
     g.hubs.push_back(std::make_unique<http::stream_hub>(server.context(i), static_cast<unsigned>(i),
                                                         feeds, pool, sse_options_of(settings)));
   }

@@ -34,8 +34,9 @@ struct actor_bridge::mailbox {
   }
 };
 
-actor_bridge::actor_bridge(caf::actor_system& system, boost::asio::io_context& io)
-    : io_(io), timer_(io), mailbox_(std::make_shared<mailbox>()) {
+actor_bridge::actor_bridge(caf::actor_system& system, boost::asio::io_context& io,
+                           std::size_t waiting_max)
+    : io_(io), timer_(io), waiting_max_(waiting_max), mailbox_(std::make_shared<mailbox>()) {
   // Hidden: the system's end must not wait for what is no actor of its own.
   mailbox_->companion = system.spawn<caf::actor_companion, caf::hidden>();
   auto* companion = caf::actor_cast<caf::actor_companion*>(mailbox_->companion);

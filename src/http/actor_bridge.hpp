@@ -31,12 +31,15 @@ namespace soma::http {
 
 class actor_bridge {
  public:
-  actor_bridge(caf::actor_system& system, boost::asio::io_context& io);
+  // Past `waiting_max` requests that wait for an answer the next is refused with server.busy.
+  actor_bridge(caf::actor_system& system, boost::asio::io_context& io, std::size_t waiting_max);
   ~actor_bridge();
   actor_bridge(const actor_bridge&) = delete;
 
   template <class Answer, class Handle, class Request>
   boost::asio::awaitable<result<Answer>> ask(Handle to, Request request) {
+    if (waiting_.size() >= waiting_max_)
+      co_return error(codes::server_busy, "too many requests wait for an answer", 1);
     auto message = caf::make_message(std::move(request));
     auto target = caf::actor_cast<caf::strong_actor_ptr>(to);
     auto begin = [this, &message, &target](auto handler) {
@@ -73,6 +76,7 @@ class actor_bridge {
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer timer_;
+  const std::size_t waiting_max_;
   std::shared_ptr<mailbox> mailbox_;
   std::unordered_map<std::uint64_t, std::unique_ptr<waiter>> waiting_;
   std::uint64_t next_id_ = 1;

@@ -40,7 +40,6 @@ class repeated_member_finder {
   bool find(std::string_view text) {
     json::basic_parser<handler> parser({});
     json::error_code ec;
-    parser.handler().levels.reserve(limits::http_json_depth_max);
     parser.write_some(false, text.data(), text.size(), ec);
     return parser.handler().repeated;
   }
@@ -148,6 +147,7 @@ body_schemas::refusal describe(const valijson::ValidationResults& found) {
 
 struct body_schemas::impl {
   std::unordered_map<std::string, std::unique_ptr<valijson::Schema>> schemas;
+  std::size_t depth_max = 0;
 };
 
 body_schemas::body_schemas() : impl_(std::make_unique<impl>()) {}
@@ -155,8 +155,10 @@ body_schemas::~body_schemas() = default;
 body_schemas::body_schemas(body_schemas&&) noexcept = default;
 body_schemas& body_schemas::operator=(body_schemas&&) noexcept = default;
 
-result<body_schemas> body_schemas::compile(const std::vector<source>& sources) {
+result<body_schemas> body_schemas::compile(const std::vector<source>& sources,
+                                           std::size_t depth_max) {
   body_schemas all;
+  all.impl_->depth_max = depth_max;
   for (const auto& s : sources) {
     auto schema = std::make_unique<valijson::Schema>();
     try {
@@ -184,7 +186,7 @@ std::optional<body_schemas::refusal> body_schemas::check(std::string_view name,
                    {}};
   if (!utf8_valid(body)) return malformed("The body is not UTF-8");
   json::parse_options options;
-  options.max_depth = limits::http_json_depth_max;
+  options.max_depth = impl_->depth_max;
   json::error_code ec;
   out = json::parse({body.data(), body.size()}, ec, {}, options);
   if (ec) return malformed("The body is not JSON: " + ec.message());

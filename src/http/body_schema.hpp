@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/limits.hpp"
 #include "http/problem.hpp"
 
 namespace soma::http {
@@ -32,7 +33,8 @@ class body_schemas {
   body_schemas& operator=(body_schemas&&) noexcept;
 
   // server.internal names the schema that is none: a fault of the build.
-  static result<body_schemas> compile(const std::vector<source>& sources);
+  static result<body_schemas> compile(const std::vector<source>& sources,
+                                      std::size_t depth_max = limits::http_json_depth_max);
 
   bool has(std::string_view name) const;
 
