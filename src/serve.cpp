@@ -26,7 +26,6 @@ namespace {
 
 constexpr std::size_t roles_count = 5;
 constexpr unsigned reader_threads = 2;
-constexpr std::size_t actor_threads = 2;
 
 int refuse(const error& why) {
   std::fprintf(stderr, "soma: %s\n", why.detail.c_str());
@@ -215,7 +214,7 @@ int serve(const config& settings) {
   const bool has_keys = !settings.secret("auth.admin_key").empty() || !stored_keys->empty();
 
   actors::runtime_options runtime_options;
-  runtime_options.threads = actor_threads;
+  runtime_options.threads = std::max(2u, std::thread::hardware_concurrency());
   actors::runtime actors(node, runtime_options);
   http::reader_pool pool(events, reader_threads);
   const http::static_files page(ui_folder(settings));
