@@ -15,10 +15,17 @@ struct error {
   std::string_view code;  // static storage: a constant of core/codes.hpp
   std::string detail;
   int retry_after_s = 0;  // > 0 where the caller should wait before trying again
+  std::string parameter;  // the name of the request's parameter that is at fault, where one is
 
   error() = default;  // what result::error() gives where there is none
   error(std::string_view c, std::string d, int retry_s = 0)
       : code(c), detail(std::move(d)), retry_after_s(retry_s) {}
+
+  // The same error, naming the parameter.
+  error about(std::string_view name) && {
+    parameter = name;
+    return std::move(*this);
+  }
 };
 
 // Called by boost::system::result when a failure is read as a value: that is a bug of the caller.

@@ -22,7 +22,7 @@ namespace {
 namespace json = boost::json;
 using valijson::adapters::BoostJsonAdapter;
 
-// How valijson 1.0 words an additional property; tests/http/body_schema_test.cpp holds it to that.
+// How valijson 1.0 words an additional property; tests/http/guard_test.cpp holds it to that.
 constexpr std::string_view unknown_field_words = "'additionalProperties' constraints: '";
 
 bool is_json_type(std::string_view content_type) {
@@ -96,21 +96,25 @@ std::string quoted(std::string_view text) {
   return out += '"';
 }
 
+// One step of a JSON pointer (RFC 6901).
+void append_step(std::string& pointer, std::string_view name) {
+  pointer += '/';
+  for (const char c : name) {
+    if (c == '~')
+      pointer += "~0";
+    else if (c == '/')
+      pointer += "~1";
+    else
+      pointer += c;
+  }
+}
+
 // valijson names places as {"<root>", "[attachments]", "[0]"}.
 std::string pointer_of(const std::vector<std::string>& context) {
   std::string pointer;
-  for (const auto& part : context) {
-    if (part.size() < 2 || part.front() != '[' || part.back() != ']') continue;
-    pointer += '/';
-    for (const char c : part.substr(1, part.size() - 2)) {
-      if (c == '~')
-        pointer += "~0";
-      else if (c == '/')
-        pointer += "~1";
-      else
-        pointer += c;
-    }
-  }
+  for (const std::string_view part : context)
+    if (part.size() >= 2 && part.front() == '[' && part.back() == ']')
+      append_step(pointer, part.substr(1, part.size() - 2));
   return pointer;
 }
 
@@ -124,10 +128,10 @@ body_schemas::refusal describe(const valijson::ValidationResults& found) {
     if (at == std::string::npos) continue;
     auto field = e.description.substr(at + unknown_field_words.size());
     field.resize(field.rfind('\'') == std::string::npos ? field.size() : field.rfind('\''));
-    const auto pointer = pointer_of(e.context);
-    auto name = pointer.empty() ? field : pointer.substr(1) + "/" + field;
-    return {{codes::request_unknown_field, "The member '" + name + "' is not known here"},
-            {{"field", quoted(name)}}};
+    auto pointer = pointer_of(e.context);
+    append_step(pointer, field);
+    return {{codes::request_unknown_field, "The member " + pointer + " is not known here"},
+            {{"field", quoted(pointer)}}};
   }
   std::string list;
   json_writer out(list);

@@ -175,8 +175,11 @@ class connection final : public body_reader, public response_stream {
   asio::awaitable<bool> dispatch() {
     take_request_id();
     head_only_ = ctx_.verb == verb::head;
-    const bool loopback_old = parser_->is_http10() && parser_->host().empty();
-    if (!loopback_old)
+    // HTTP/1.0 has no Host. No browser speaks it, so a page that seems to ask is not believed.
+    const bool no_host = parser_->is_http10() && !ctx_.has_header("Host");
+    if (no_host && ctx_.has_header("Origin"))
+      co_return co_await refuse(codes::origin_refused, "The page that asks is of a foreign origin");
+    if (!no_host)
       if (auto bad = shard_.options.guard.check(parser_->host(), ctx_))
         co_return co_await refuse(*bad);
     if (ctx_.verb == verb::options && ctx_.path == "*") {
@@ -319,7 +322,9 @@ class connection final : public body_reader, public response_stream {
   }
 
   asio::awaitable<bool> finish(response answer) {
-    if (head_only_) answer.takeover = nullptr;  // HEAD of a stream is its head
+    // HEAD of a stream is its head, without a length.
+    const bool endless = answer.takeover != nullptr;
+    if (head_only_) answer.takeover = nullptr;
     if (answer.takeover && end_ > at_) {
       answer =
           problem({codes::request_malformed, "Input follows a request that opens a stream"}, ctx_);
@@ -341,7 +346,8 @@ class connection final : public body_reader, public response_stream {
       co_return whole;
     }
     auto body = answer.bytes();
-    if (answer.status != 204 && answer.status != 304) options.content_length = body.size();
+    if (answer.status != 204 && answer.status != 304 && !(endless && head_only_))
+      options.content_length = body.size();
     out_.clear();
     append_head(out_, answer, options);
     if (head_only_) body = {};
@@ -351,7 +357,7 @@ class connection final : public body_reader, public response_stream {
   }
 
   void hand_over(response& answer, head_options& options) {
-    options.keep_alive = true;
+    options.keep_alive = false;  // a stream ends with its connection
     std::string head;
     append_head(head, answer, options);
     watched_.unlink();

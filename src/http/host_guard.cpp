@@ -43,9 +43,10 @@ bool host_guard::accepts_host(std::string_view host) const {
 }
 
 bool host_guard::accepts_origin(std::string_view origin, std::string_view host) const {
-  const auto scheme = origin.find("://");
-  if (scheme == std::string_view::npos) return false;
-  const auto text = origin.substr(scheme + 3);
+  const auto colon = std::min(origin.find("://"), origin.size());
+  const auto scheme = origin.substr(0, colon);
+  if (!iequals(scheme, "http") && !iequals(scheme, "https")) return false;
+  const auto text = origin.substr(std::min(colon + 3, origin.size()));
   if (name_of(text).empty()) return false;
   return iequals(text, host) || configured(text);
 }

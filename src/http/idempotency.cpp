@@ -26,7 +26,8 @@ asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request
   if (key.empty()) co_return in;
   if (key.size() > key_bytes_max || !printable(key))
     co_return error(codes::request_invalid_parameter,
-                    "an idempotency key is 1 to 255 printable ASCII characters");
+                    "an idempotency key is 1 to 255 printable ASCII characters")
+        .about("Idempotency-Key");
   in.key = ctx.identity.tenant.value + '\n' + ctx.identity.user.value + '\n' +
            std::string(ctx.operation_id) + '\n' + std::string(ctx.path_parameter("id")) + '\n' +
            key;

@@ -88,6 +88,7 @@ response problem(const error& e, std::string_view request_id,
                              : std::string_view("The server failed; its log has the request_id"))
       .field("code", code)
       .field("request_id", request_id);
+  if (known) json.field_if("parameter", e.parameter);
   for (const auto& member : members) json.key(member.name).raw(member.json);
   json.end_object();
 

@@ -20,7 +20,8 @@ struct problem_member {
   std::string json;
 };
 
-// An unknown code becomes server.internal without its detail. 429 and 503 carry Retry-After, 429
+// An unknown code becomes server.internal without its detail. The parameter an error is about is
+// named. 429 and 503 carry Retry-After, 429
 // RateLimit too, 401 WWW-Authenticate.
 response problem(const error& e, std::string_view request_id,
                  const std::vector<problem_member>& members = {});

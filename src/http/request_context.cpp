@@ -51,7 +51,8 @@ std::string_view request_context::trace_id() {
   if (parent.size() == 55 && parent.starts_with("00-") && parent[35] == '-' && parent[52] == '-' &&
       lower_hex(parent.substr(3, 32)) && lower_hex(parent.substr(36, 16)) &&
       lower_hex(parent.substr(53, 2)) &&
-      parent.substr(3, 32).find_first_not_of('0') != std::string_view::npos) {
+      parent.substr(3, 32).find_first_not_of('0') != std::string_view::npos &&
+      parent.substr(36, 16).find_first_not_of('0') != std::string_view::npos) {
     trace_id_ = parent.substr(3, 32);
   } else {
     // Has to be new, not secret.
@@ -124,6 +125,7 @@ query_reader::query_reader(request_context& ctx) {
     const auto value = ctx.decode(raw_value, true);
     if (!name || !value || parameters_.size() == limits::http_query_parameters_max) {
       malformed_ = true;
+      malformed_name_ = name.value_or("");
       return;
     }
     parameters_.push_back({*name, *value});
@@ -140,15 +142,17 @@ std::optional<std::string_view> query_reader::take(std::string_view name) {
 }
 
 std::optional<error> query_reader::rest() {
-  if (malformed_) return error(codes::request_invalid_parameter, "The query cannot be decoded");
+  if (malformed_)
+    return error(codes::request_invalid_parameter, "The query cannot be decoded")
+        .about(malformed_name_);
   for (const auto& p : parameters_) {
     if (p.taken) continue;
-    refused_ = p.name;
     const bool repeated = std::any_of(parameters_.begin(), parameters_.end(),
                                       [&](const auto& q) { return q.taken && q.name == p.name; });
     return error(codes::request_invalid_parameter,
                  "The query parameter '" + std::string(p.name) +
-                     (repeated ? "' is repeated" : "' is not known here"));
+                     (repeated ? "' is repeated" : "' is not known here"))
+        .about(p.name);
   }
   return std::nullopt;
 }

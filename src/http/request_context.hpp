@@ -98,7 +98,6 @@ class query_reader {
   std::optional<std::string_view> take(std::string_view name);
   // request.invalid_parameter for a malformed, repeated or unknown parameter; else nullopt.
   std::optional<error> rest();
-  std::string_view refused() const { return refused_; }  // the parameter that rest() names
 
  private:
   struct parameter {
@@ -107,7 +106,7 @@ class query_reader {
   };
   std::vector<parameter> parameters_;
   bool malformed_ = false;
-  std::string_view refused_;
+  std::string_view malformed_name_;  // where it can be told
 };
 
 }  // namespace soma::http

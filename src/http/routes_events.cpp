@@ -24,7 +24,9 @@ constexpr std::size_t page_bytes_max = 8u << 20;
 constexpr std::size_t tenant_snapshot_sessions = 100;
 
 error bad_parameter(std::string_view name) {
-  return {codes::request_invalid_parameter, "the parameter cannot be read: " + std::string(name)};
+  return error(codes::request_invalid_parameter,
+               "the parameter cannot be read: " + std::string(name))
+      .about(name);
 }
 
 // "true" and "1" are yes, "false" and "0" no.

@@ -27,7 +27,9 @@ std::string text_member(const json::value& body, std::string_view name) {
 }
 
 error bad_parameter(std::string_view name) {
-  return {codes::request_invalid_parameter, "the parameter cannot be read: " + std::string(name)};
+  return error(codes::request_invalid_parameter,
+               "the parameter cannot be read: " + std::string(name))
+      .about(name);
 }
 
 asio::awaitable<response> create_session(gateway& g, request_context& ctx) {

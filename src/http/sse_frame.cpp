@@ -1,5 +1,6 @@
 #include "http/sse_frame.hpp"
 
+#include "core/codes.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
 
@@ -21,17 +22,6 @@ std::string frame_without_id(std::string_view type, std::string_view session, st
 }
 
 }  // namespace
-
-std::string stream_response_head(std::string_view request_id, std::string_view more_headers) {
-  std::string out =
-      "HTTP/1.1 200 OK\r\n"
-      "Content-Type: text/event-stream\r\n"
-      "Cache-Control: no-store\r\n"
-      "X-Accel-Buffering: no\r\n"
-      "Connection: close\r\n"
-      "X-Request-ID: ";
-  return out.append(request_id).append("\r\n").append(more_headers).append("\r\n");
-}
 
 std::string retry_block(unsigned retry_ms) {
   return "retry: " + std::to_string(retry_ms) + "\n\n";
@@ -69,7 +59,9 @@ result<std::uint32_t> parse_types(std::string_view list) {
   for (;;) {
     const std::size_t comma = list.find(',');
     const auto type = parse_event_type(list.substr(0, comma));
-    if (!type) return error("request.invalid_parameter", "types: names a type that no event has");
+    if (!type)
+      return error(codes::request_invalid_parameter, "types names a type that no event has")
+          .about("types");
     mask |= 1u << static_cast<unsigned>(*type);
     if (comma == std::string_view::npos) return mask;
     list.remove_prefix(comma + 1);

@@ -14,10 +14,6 @@
 
 namespace soma::http {
 
-// The answer's head. It has no length and is not chunked: the stream ends with the connection.
-// `more_headers` are whole lines, each ending in CRLF.
-std::string stream_response_head(std::string_view request_id, std::string_view more_headers);
-
 std::string retry_block(unsigned retry_ms);
 // An id without data: moves the client's Last-Event-ID and dispatches nothing.
 std::string position_block(event_id id);

@@ -29,7 +29,7 @@ struct stream_request {
   stream_start start;
   std::uint32_t types = 0;    // parse_types; 0: all
   bool compact = false;       // of what is read from the log
-  std::string response_head;  // stream_response_head
+  std::string response_head;  // with its empty line
   // A stream without a log (the tenant's): `key` is tenant_feed_key, `start.cursor` the feed's head
   // from before the snapshot was taken, and `snapshot` the frames sent first. It is dropped when
   // the ring no longer holds its next frame.

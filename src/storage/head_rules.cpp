@@ -74,7 +74,8 @@ std::optional<list_place> parse_list_cursor(std::string_view cursor) {
 }
 
 error bad_cursor() {
-  return {codes::request_invalid_parameter, "this cursor is not one of a list"};
+  return error(codes::request_invalid_parameter, "this cursor is not one of a list")
+      .about("cursor");
 }
 
 bool title_contains(std::string_view title, std::string_view part) {

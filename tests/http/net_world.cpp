@@ -7,9 +7,14 @@
 #include <unistd.h>
 
 #include <doctest/doctest.h>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <charconv>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 
 #include "core/codes.hpp"
 #include "http/ascii.hpp"
@@ -122,8 +127,9 @@ std::string code_of(std::string_view response) {
 
 std::size_t count_responses(std::string_view bytes) {
   std::size_t count = 0;
+  // A status line, not a sentence of a problem that speaks of HTTP/1.1.
   for (std::size_t at = 0; (at = bytes.find("HTTP/1.1 ", at)) != std::string_view::npos; at += 9)
-    ++count;
+    if (status_of_text(bytes.substr(at)) != 0) ++count;
   return count;
 }
 
@@ -214,16 +220,49 @@ void add_test_routes(router& routes) {
               auth_rule::none});
   routes.add({verb::get, "/secret", "secret",
               [=](ctx_ref) -> answer { co_return text(200, "told"); }, auth_rule::user});
+  routes.add({verb::get, "/trace", "trace",
+              [=](ctx_ref ctx) -> answer { co_return text(200, std::string(ctx.trace_id())); },
+              auth_rule::none});
+  routes.add({verb::get, "/late", "late",
+              [=](ctx_ref) -> answer {
+                asio::steady_timer timer(co_await asio::this_coro::executor);
+                timer.expires_after(std::chrono::milliseconds(20));
+                co_await timer.async_wait(asio::use_awaitable);
+                co_return text(200, "late");
+              },
+              auth_rule::none});
 }
 
 }  // namespace
+
+std::string ask(std::uint16_t port, std::string_view request, bool head_only) {
+  raw_client client(port);
+  REQUIRE(client.send(request));
+  return client.read_response(head_only);
+}
+
+std::string talk(std::uint16_t port, std::string_view bytes) {
+  raw_client client(port);
+  client.send(bytes);  // the server may refuse, and close, before it has read all of it
+  auto all = client.read_all();
+  REQUIRE_FALSE(client.timed_out());
+  return all;
+}
+
+void eventually_open(server& s, std::size_t connections) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (s.open_connections() != connections) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::yield();
+  }
+}
 
 std::unique_ptr<server> start_test_server(server_options options) {
   router routes;
   add_test_routes(routes);
   auto s = std::make_unique<server>(std::move(options), std::move(routes));
   const auto started = s->start();
-  REQUIRE(started);
+  REQUIRE_MESSAGE(started.has_value(), "the test server starts");
   return s;
 }
 

@@ -43,8 +43,16 @@ std::size_t count_responses(std::string_view bytes);
 
 net_limits short_limits();
 
-// Routes: GET /ping, POST /echo (whole body), POST /count (streamed), GET /export (chunked),
-// GET /items/{id}, GET /items/@me, GET /stream (takeover), GET /boom (throws), GET /secret (user).
+// One request on a connection of its own, and its answer.
+std::string ask(std::uint16_t port, std::string_view request, bool head_only = false);
+// The same, to the end of the connection: fails where the server neither closes nor goes on.
+std::string talk(std::uint16_t port, std::string_view bytes);
+// Waits until the server has so many connections open.
+void eventually_open(server& s, std::size_t connections);
+
+// Routes: GET /ping, POST /echo (whole body, 1000 bytes), POST /count (streamed), GET /export
+// (chunked), GET /large (32 MiB), GET /items/{id}, GET /items/@me, GET /query?after, GET /stream
+// (takeover), GET /boom (throws), GET /secret (user), GET /trace (the trace id), GET /late (20 ms).
 std::unique_ptr<server> start_test_server(server_options options = {});
 
 }  // namespace soma::http
