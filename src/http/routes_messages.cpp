@@ -5,6 +5,7 @@
 #include "core/command_codec.hpp"
 #include "core/json_writer.hpp"
 #include "core/uuid.hpp"
+#include "http/ascii.hpp"
 #include "http/gateway.hpp"
 #include "http/problem.hpp"
 
@@ -41,6 +42,9 @@ std::string message_answer(const session_id& session, const command_reply& reply
 
 asio::awaitable<response> send_message(gateway& g, request_context& ctx, session_id session) {
   const auto& body = ctx.json.as_object();
+  const auto named = text_member(body, "session_id");
+  if (!named.empty() && !iequals(named, session.value))
+    co_return problem(error(codes::request_invalid, "session_id is not the path's"), ctx);
   const auto key = idempotency_key_of(ctx, text_member(body, "idempotency_key"));
   input::message message;
   message.text = text_member(body, body.contains("message") ? "message" : "content");

@@ -43,7 +43,7 @@ asio::awaitable<response> get_liveness(gateway&, request_context&) {
 asio::awaitable<response> get_readiness(gateway& g, request_context& ctx) {
   if (!g.ready.load())
     co_return problem(error(codes::server_starting, "the server is not ready", 1), ctx);
-  co_return response(200, R"({"status":"ok"})");
+  co_return response(200, R"({"status":"ready"})");
 }
 
 asio::awaitable<response> get_metrics(gateway& g, request_context&) {

@@ -7,6 +7,7 @@
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
+#include "core/uuid.hpp"
 #include "security/digest.hpp"
 
 namespace soma::security {
@@ -14,30 +15,31 @@ namespace {
 
 constexpr std::string_view collection = "keys";
 constexpr std::string_view scheme = "soma_";
-constexpr std::size_t id_chars = 8;
+constexpr std::size_t id_chars = 32;  // a UUID without its dashes
+constexpr std::size_t shown_id_chars = 8;
 constexpr std::size_t secret_chars = 43;
 
 error invalid() {
   return {codes::auth_invalid, "the key is unknown, expired or revoked"};
 }
 
-std::string new_id() {
-  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz012345";  // 32: no bias
-  std::string id = random_bytes(id_chars);
-  for (char& c : id) c = letters[static_cast<unsigned char>(c) % letters.size()];
+std::string without_dashes(std::string id) {
+  id.erase(std::remove(id.begin(), id.end(), '-'), id.end());
   return id;
 }
 
+std::string prefix_of(const std::string& id) {
+  return std::string(scheme) + id.substr(0, shown_id_chars);
+}
+
 // The id inside a well-formed key; empty otherwise. The store is asked for nothing else.
-std::string_view id_of(std::string_view text) {
+std::string id_of(std::string_view text) {
   if (text.size() != scheme.size() + id_chars + 1 + secret_chars ||
       text.substr(0, scheme.size()) != scheme || text[scheme.size() + id_chars] != '_')
     return {};
-  const auto id = text.substr(scheme.size(), id_chars);
-  const bool good = std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-  });
-  return good ? id : std::string_view{};
+  std::string id(text.substr(scheme.size(), id_chars));
+  for (const std::size_t dash : {8, 13, 18, 23}) id.insert(dash, 1, '-');
+  return is_uuid(id) ? id : std::string();
 }
 
 }  // namespace
@@ -68,7 +70,7 @@ result<Stored> parse(std::string_view json) {
     auto time = [&](const char* name) { return value.at(name).template to_number<std::int64_t>(); };
     Stored s;
     s.key.id = text("id");
-    s.key.prefix = std::string(scheme) + s.key.id;
+    s.key.prefix = prefix_of(s.key.id);
     s.key.name = text("name");
     const auto role_name = text("role");
     if (role_name != "admin" && role_name != "user") return corrupt;
@@ -118,14 +120,10 @@ result<made_api_key> key_store::create(const new_api_key& wanted, std::int64_t n
   s.key.user = wanted.user;
   s.key.created_at_ms = now_ms;
   s.key.expires_at_ms = wanted.expires_at_ms;
-  for (;;) {
-    s.key.id = new_id();
-    const auto taken = read(s.key.id);
-    if (!taken) return taken.error();
-    if (!*taken) break;
-  }
-  s.key.prefix = std::string(scheme) + s.key.id;
-  std::string text = s.key.prefix + "_" + base64url(random_bytes(32));
+  s.key.id = new_uuid();
+  s.key.prefix = prefix_of(s.key.id);
+  std::string text =
+      std::string(scheme) + without_dashes(s.key.id) + "_" + base64url(random_bytes(32));
   s.hash = hash(text);
   if (const auto done = write(s); !done) return done.error();
   return made_api_key{s.key, secret_string(std::move(text))};

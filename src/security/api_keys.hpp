@@ -20,7 +20,7 @@ namespace soma::security {
 
 struct api_key {
   std::string id;
-  std::string prefix;  // soma_<id>: what a person recognizes it by
+  std::string prefix;  // soma_<the id's begin>: what a person recognizes it by
   std::string name;
   security::role role = role::user;
   tenant_id tenant;

@@ -74,6 +74,19 @@ class Node:
         except OSError:
             return False
 
+    def new_key(self, *options):
+        """`soma key new`; the server must not run."""
+        made = subprocess.run([os.path.join(BIN, "soma"), "key", "new", "--data-dir", self.data_dir,
+                               "--name", "test", *options], env=self.env, capture_output=True,
+                              text=True, timeout=60)
+        if made.returncode != 0:
+            raise AssertionError(f"soma key new: {made.stderr}")
+        return made.stdout.strip()
+
+    def log_text(self):
+        with open(self.log.name) as file:
+            return file.read()
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -84,19 +97,23 @@ class Node:
             return self.process.wait(timeout=30)
         return None
 
-    def connect(self, timeout=30):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+    def connect(self, timeout=30, source="127.0.0.1"):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout,
+                                          source_address=(source, 0))
 
-    def request(self, method, path, body=None, headers=None, key=ADMIN_KEY):
+    def request(self, method, path, body=None, headers=None, key=ADMIN_KEY, source="127.0.0.1"):
         """(status, headers, text)"""
-        connection = self.connect()
+        connection = self.connect(source=source)
         try:
             all_headers = {"Authorization": f"Bearer {key}"} if key else {}
             if body is not None and not isinstance(body, (str, bytes)):
                 body = json.dumps(body)
                 all_headers["Content-Type"] = "application/json"
             all_headers.update(headers or {})
-            connection.request(method, path, body=body, headers=all_headers)
+            try:
+                connection.request(method, path, body=body, headers=all_headers)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # it may have been answered before all of it was sent
             answer = connection.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read().decode()
         except http.client.HTTPException as broken:

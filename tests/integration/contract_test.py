@@ -1,0 +1,691 @@
+"""Every operation of schemas/openapi.json, asked rightly and wrongly: each answer is what the
+document promises, each event what schemas/event.schema.json says. An operation without a case here
+fails, and so does a documented status that no case provokes."""
+
+import itertools
+import json
+import os
+import sys
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from contract import Contract, judge_event
+from node_under_test import Node, Rehearsal, assert_exactly_once, run_tests, wait_until
+from stream_client import Stream, is_final
+
+BODY_BYTES_MAX = 1 << 21
+# What takes a broken disk, a flood or a failing session is provoked in other tests.
+PROVOKED_HERE = {200, 201, 202, 204, 304, 400, 401, 403, 404, 413, 415, 422}
+NOT_PROVOKED = {("import_session", 413)}  # a document of a GiB
+
+
+class World:
+    def __init__(self):
+        self.rehearsal = Rehearsal()
+        self.node = Node(self.rehearsal.base_url, resume="restart",
+                         settings=[f"http.body_bytes_max={BODY_BYTES_MAX}", "session.queue_max=2"])
+        self.other_key = self.node.new_key("--tenant", "other", "--role", "admin")
+        self.user_key = self.node.new_key("--role", "user", "--user", "somebody")
+        self.node.start()
+        self.contract = Contract(self.node)
+        self.ask = self.contract.ask
+        # Failed sign-ins are counted by address.
+        self.addresses = (f"127.0.{n // 250 + 1}.{n % 250 + 1}" for n in itertools.count())
+
+    def stop(self):
+        self.node.stop()
+        self.rehearsal.stop()
+
+    def session(self, text=None):
+        """A session that stands still; with `text` it has answered that."""
+        if text is None:
+            return self.ask("create_session", 201).json["session_id"]
+        accepted = self.node.say(text)
+        self.finished(accepted)
+        return accepted["session_id"]
+
+    def finished(self, accepted):
+        turn = accepted["message_id"]
+        wait_until(lambda: any(
+            e["type"] == "message.assistant" and e["payload"]["final"]
+            and e["payload"]["turn_id"] == turn
+            for e in self.node.events(accepted["session_id"])), 30, "the turn's end")
+
+    # ---- what every operation is asked ----
+
+    def refusals(self, operation, body=None, admin=False, **values):
+        """Who may not ask, and from where. `body` is one that would be taken."""
+        responses = self.contract.operations[operation][2]["responses"]
+        given = dict(body=body, **values)
+        if "401" in responses and operation != "login":
+            self.ask(operation, 401, key=None, code="auth.required", **given)
+            self.ask(operation, 401, key="sk-nobody", code="auth.invalid",
+                     source=next(self.addresses), **given)
+        if admin:
+            self.ask(operation, 403, key=self.user_key, code="auth.forbidden", **given)
+        self.ask(operation, 403, headers={"Origin": "http://evil.example"}, code="origin.refused",
+                 **given)
+        self.ask(operation, 421, headers={"Host": "evil.example"}, code="host.refused", **given)
+        if "id" in values and operation != "delete_key":
+            for strange in (str(uuid.uuid4()), "no-id", "%20", "@you"):
+                self.ask(operation, 404, code="session.not_found", body=body, id=strange)
+            self.ask(operation, 404, code="session.not_found", body=body, id=values["id"],
+                     key=self.other_key)
+
+    def bad_bodies(self, operation, good, **values):
+        """Bodies that no route with a JSON body takes."""
+        def refused(status, code, body, media_type="application/json"):
+            return self.ask(operation, status, code=code, body=body,
+                            headers={"Content-Type": media_type}, **values)
+        unknown = refused(400, "request.unknown_field", json.dumps({**good, "base_url": "x"})).json
+        assert unknown["field"] == "/base_url", unknown
+        for text in ("{", "nothing", json.dumps(good) + "x", '{"a":"\x01"}',
+                     "[" * 100 + "]" * 100, '{"a":1,"a":2}', b'{"title":"\xff"}'):
+            refused(400, "request.malformed_json", text)
+        for text in ("[]", "1", '"text"', "null"):
+            refused(422, "request.invalid", text)
+        for media_type in ("text/plain", "application/json; charset=latin1"):
+            refused(415, "request.unsupported_media_type", json.dumps(good), media_type)
+        refused(413, "request.too_large", b" " * (BODY_BYTES_MAX + 1))
+
+    def bad_key(self, operation, good, **values):
+        """Idempotency keys that are none; one used for another body."""
+        for bad in ("x" * 256, "caf\xe9"):
+            found = self.ask(operation, 400, body=good, headers={"Idempotency-Key": bad},
+                             code="request.invalid_parameter", **values)
+            assert found.json["parameter"] == "Idempotency-Key", found.text
+
+
+# ---- sessions ----
+
+def case_list_sessions(w):
+    w.refusals("list_sessions")
+    made = [w.ask("create_session", 201, {"title": f"Listed {n}"}).json["session_id"]
+            for n in range(5)]
+    found, cursor = [], ""
+    while True:
+        page = w.ask("list_sessions", 200, query=f"?q=lISTED&limit=2{cursor}").json
+        found += [s["session_id"] for s in page["sessions"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = "&cursor=" + page["next_cursor"]
+    assert found == made[::-1], "newest first, each once"
+    assert w.ask("list_sessions", 200, key=w.other_key).json["sessions"] == []
+    for query, parameter in (("?limit=0", "limit"), ("?limit=201", "limit"), ("?limit=x", "limit"),
+                             ("?limit=1&limit=2", "limit"), ("?cursor=%22", "cursor"),
+                             ("?unknown=1", "unknown"), ("?q=%ff", "q")):
+        bad = w.ask("list_sessions", 400, query=query, code="request.invalid_parameter")
+        assert bad.json["parameter"] == parameter, bad.text
+
+
+def case_create_session(w):
+    w.refusals("create_session", {})
+    w.bad_bodies("create_session", {})
+    w.bad_key("create_session", {})
+    made = w.ask("create_session", 201, {"title": "Named", "persona_id": "p.1"})
+    assert made.json["title"] == "Named" and made.json["persona_id"] == "p.1"
+    assert made.headers["location"] == "/v1/sessions/" + made.json["session_id"]
+    assert w.ask("create_session", 201).json["title"] == ""
+    for body in ({"title": ""}, {"title": "x" * 201}, {"title": 1}, {"persona_id": "-"},
+                 {"persona_id": "a b"}):
+        w.ask("create_session", 422, body, code="request.invalid")
+
+
+def case_get_session(w):
+    session = w.session("[[rehearsal words=3 delay_ms=0]]")
+    w.refusals("get_session", id=session)
+    found = w.ask("get_session", 200, id=session).json
+    assert found["session_id"] == session and not found["busy"] and found["message_count"] > 0
+
+
+def case_update_session(w):
+    session = w.session()
+    w.refusals("update_session", {"title": "t"}, id=session)
+    w.bad_bodies("update_session", {"title": "t"}, id=session)
+    renamed = w.ask("update_session", 200, {"title": "Renamed é"}, id=session).json
+    assert renamed["title"] == "Renamed é"
+    assert w.ask("get_session", 200, id=session).json["title"] == "Renamed é"
+    for body in ({}, {"title": ""}, {"title": None}):
+        w.ask("update_session", 422, body, code="request.invalid", id=session)
+
+
+def case_delete_session(w):
+    session = w.session()
+    w.refusals("delete_session", id=session)
+    w.ask("delete_session", 204, id=session)
+    for operation in ("delete_session", "get_session", "get_history", "list_events",
+                      "get_context_window"):
+        w.ask(operation, 404, id=session, code="session.not_found")
+    w.ask("delete_session", 204, id=w.node.say("[[rehearsal hang_before=1]]")["session_id"])
+
+
+def case_get_history(w):
+    session = w.session("Tell [[rehearsal text=Once. delay_ms=0]]")
+    w.refusals("get_history", id=session)
+    found = w.ask("get_history", 200, id=session).json
+    assert "Tell" in found["history"] and "Once." in found["history"] and found["tokens"] > 0
+    assert found["last_event_id"] == w.node.events(session)[-1]["meta"]["event_id"]
+    assert w.ask("get_history", 200, id=w.session()).json["history"] == ""
+
+
+def case_get_context_window(w):
+    session = w.session("Tell [[rehearsal text=Once. delay_ms=0]]")
+    w.refusals("get_context_window", id=session)
+    found = w.ask("get_context_window", 200, id=session).json
+    assert [p["role"] for p in found["parts"]] == ["system", "user", "assistant"], found
+    assert found["tokens"] >= sum(p["tokens"] for p in found["parts"]) > 0
+
+
+def case_reset_session(w):
+    session = w.session("[[rehearsal words=2 delay_ms=0]]")
+    w.refusals("reset_session", id=session)
+    before = w.node.events(session)[-1]["meta"]["event_id"]
+    w.ask("reset_session", 200, id=session)
+    after = w.node.events(session)
+    assert [e["type"] for e in after] == ["session.open"]
+    assert int(after[0]["meta"]["event_id"].split(".")[1]) > int(before.split(".")[1])
+    w.ask("reset_session", 400, {}, id=session, code="request.malformed")  # takes no body
+
+
+def case_pause_session(w):
+    session = w.session()
+    w.refusals("pause_session", {}, id=session)
+    w.bad_bodies("pause_session", {}, id=session)
+    for body, paused in ((None, True), ({"paused": True}, True), ({"paused": False}, False),
+                         ({}, True)):
+        found = w.ask("pause_session", 200, body, id=session).json
+        assert found["paused"] is paused
+        assert found["event_id"] == w.node.events(session)[-1]["meta"]["event_id"]
+    w.ask("pause_session", 422, {"paused": "yes"}, id=session, code="request.invalid")
+    accepted = w.node.say("waits [[rehearsal words=1 delay_ms=0]]", session)
+    assert not any(e["type"] == "llm.request" for e in w.node.events(session))
+    w.ask("pause_session", 200, {"paused": False}, id=session)
+    w.finished(accepted)
+
+
+def case_fork_session(w):
+    session = w.session("Fork [[rehearsal words=3 delay_ms=0]]")
+    event = w.node.events(session)[-1]["meta"]["event_id"]
+    good = {"event_id": event}
+    w.refusals("fork_session", good, id=session)
+    w.bad_bodies("fork_session", good, id=session)
+    w.bad_key("fork_session", good, id=session)
+    made = w.ask("fork_session", 201, good, id=session)
+    assert made.headers["location"] == "/v1/sessions/" + made.json["session_id"]
+    copy = w.node.events(made.json["session_id"])
+    for each in copy:
+        judge_event(each)
+    assert copy[0]["payload"]["forked_from"] == {"session_id": session, "event_id": event}
+    w.ask("fork_session", 422, {}, id=session, code="request.invalid")
+    w.ask("fork_session", 400, {"event_id": "rubbish"}, id=session, code="event_id.malformed")
+    w.ask("fork_session", 404, {"event_id": event.split(".")[0] + ".99999"}, id=session,
+          code="event.not_found")
+
+
+def case_export_session(w):
+    good = {"session_id": w.session("Export [[rehearsal words=3 delay_ms=0]]")}
+    w.refusals("export_session", good)
+    w.bad_bodies("export_session", good)
+    lines = [json.loads(line) for line in w.ask("export_session", 200, good).text.splitlines()]
+    assert lines[0]["soma_export"] == "v1" and lines[-1]["end"] is True
+    for each in lines[1:-1]:
+        judge_event(each)
+    w.ask("export_session", 404, {"session_id": str(uuid.uuid4())}, code="session.not_found")
+    w.ask("export_session", 404, good, key=w.other_key, code="session.not_found")
+
+
+def case_import_session(w):
+    session = w.session("Import [[rehearsal words=3 delay_ms=0]]")
+    document = w.ask("export_session", 200, {"session_id": session}).text
+
+    def send(status, text, media_type="application/x-ndjson", code=None):
+        return w.ask("import_session", status, text.encode(), code=code,
+                     headers={"Content-Type": media_type})
+    w.refusals("import_session", document.encode())
+    made = send(201, document).json
+    assert made["created"] and made["session_id"] != session
+    for each in w.node.events(made["session_id"]):
+        judge_event(each)
+    again = send(201, document).json
+    assert not again["created"] and again["session_id"] == made["session_id"]
+    send(415, document, "text/plain", code="request.unsupported_media_type")
+    lines = document.splitlines(keepends=True)
+    for bad in ("", "rubbish", "".join(lines[:-1]), "".join(lines[:1] + lines[2:]),
+                document.replace("Import", "Tamper", 1)):
+        send(422, bad, code="import.invalid")
+
+
+# ---- messages ----
+
+def case_send_message(w):
+    good = {"message": "Hi [[rehearsal words=2 delay_ms=0]]"}
+    w.refusals("send_message", good)
+    w.bad_bodies("send_message", good)
+    w.bad_key("send_message", good)
+    made = w.ask("send_message", 202, good).json
+    w.finished(made)
+    again = w.ask("send_message", 202, {**good, "session_id": made["session_id"]}).json
+    assert again["session_id"] == made["session_id"] and again["message_id"] != made["message_id"]
+    w.finished(again)
+    w.ask("send_message", 404, {**good, "session_id": str(uuid.uuid4())}, code="session.not_found")
+    w.ask("send_message", 404, {**good, "session_id": made["session_id"]}, key=w.other_key,
+          code="session.not_found")
+    for bad in ({"message": ""}, {}, {"message": 1}, {**good, "session_id": "x"},
+                {**good, "idempotency_key": ""}, {**good, "attachments": [{}]},
+                {**good, "attachments": [{"id": str(uuid.uuid4())}]},
+                {**good, "message": "x" * 262145}):
+        w.ask("send_message", 422, bad, code="request.invalid")
+    w.ask("send_message", 413, json.dumps({"message": "\U0001F600" * 262144}, ensure_ascii=False)
+          .encode(), headers={"Content-Type": "application/json"}, code="event.too_large")
+
+
+def case_send_session_message(w):
+    session = w.session()
+    good = {"message": "Hi [[rehearsal words=2 delay_ms=0]]"}
+    w.refusals("send_session_message", good, id=session)
+    w.bad_bodies("send_session_message", good, id=session)
+    w.bad_key("send_session_message", good, id=session)
+    for body in (good, {"role": "user", "content": good["message"]},
+                 {**good, "session_id": session}):
+        w.finished(w.ask("send_session_message", 202, body, id=session).json)
+    for bad in ({**good, "content": "both"}, {"role": "system", "content": "x"}, {},
+                {**good, "session_id": str(uuid.uuid4())}):
+        w.ask("send_session_message", 422, bad, code="request.invalid", id=session)
+    # A queue that is full: one runs, two wait (session.queue_max).
+    for _ in range(3):
+        w.ask("send_session_message", 202, {"message": "[[rehearsal hang_before=1]]"}, id=session)
+    w.ask("send_session_message", 429, good, id=session, code="session.queue_full")
+    w.ask("delete_session", 204, id=session)
+
+
+def case_session_action(w):
+    session = w.session("[[rehearsal words=2 delay_ms=0]]")
+
+    def act(status, action, code=None, **more):
+        return w.ask("session_action", status, {"session_id": session, "action": action, **more},
+                     code=code)
+    good = {"session_id": session, "action": "pause"}
+    w.refusals("session_action", good)
+    w.bad_bodies("session_action", good)
+    w.ask("session_action", 404, {**good, "session_id": str(uuid.uuid4())}, code="session.not_found")
+    w.ask("session_action", 404, good, key=w.other_key, code="session.not_found")
+    for bad in ({**good, "action": "dance"}, {"action": "stop"}, {**good, "session_id": "x"},
+                {**good, "tool_call_id": str(uuid.uuid4())}):
+        w.ask("session_action", 422, bad, code="request.invalid")
+    assert "event_id" not in act(200, "stop").json  # nothing runs: nothing happens
+    act(404, "stop", "tool_call.not_found", tool_call_id=str(uuid.uuid4()))
+    assert act(200, "pause").json["status"] == "done"
+    act(409, "retry", "session.paused")
+    act(200, "resume")
+    for action in ("retry", "nudge", "summarize"):
+        before = len(w.node.events(session))
+        assert act(200, action).json["status"] == "started", action
+        wait_until(lambda: w.node.events(session)[before:] and not w.ask(
+            "get_session", 200, id=session).json["busy"], 20, action)
+    running = w.node.say("[[rehearsal words=500 delay_ms=20]]", session)
+    act(409, "retry", "session.busy")
+    wait_until(lambda: any(e["type"] == "llm.delta" and e["payload"]["turn_id"] ==
+                           running["message_id"] for e in w.node.events(session)), 10, "a delta")
+    act(200, "stop")
+    completes = [e["payload"] for e in w.node.events(session) if e["type"] == "llm.complete"]
+    assert completes[-1]["finish_reason"] == "cancelled"  # durable before the answer
+    act(200, "restart")
+    w.ask("session_action", 409, {"session_id": w.session(), "action": "retry"},
+          code="session.nothing_to_retry")
+
+
+# ---- events ----
+
+def case_list_events(w):
+    session = w.session("[[rehearsal words=40 delay_ms=1]]")
+    w.refusals("list_events", id=session)
+    whole = w.ask("list_events", 200, query="?limit=500", id=session).json
+    assert whole["next_cursor"] is None and whole["session_id"] == session
+    for each in whole["events"]:
+        judge_event(each)
+    assert_exactly_once(whole["events"])
+    ids = [e["meta"]["event_id"] for e in whole["events"]]
+
+    def pages(query, link):
+        found = []
+        while query:
+            page = w.ask("list_events", 200, query=query, id=session).json
+            part = [e["meta"]["event_id"] for e in page["events"]]
+            found = found + part if link == "after" else part + found
+            query = f"?limit=3&{link}={page['next_cursor']}" if page["next_cursor"] else None
+        return found
+    assert pages("?limit=3", "after") == ids
+    assert pages("?limit=3&before=" + ids[-1], "before") == ids[:-1]
+    both = w.ask("list_events", 200, query=f"?after={ids[1]}&before={ids[4]}", id=session).json
+    assert [e["meta"]["event_id"] for e in both["events"]] == ids[2:4]
+    assert w.ask("list_events", 200, query="?after=end", id=session).json["events"] == []
+    some = w.ask("list_events", 200, query="?types=message.user,llm.complete", id=session).json
+    assert [e["type"] for e in some["events"]] == ["message.user", "llm.complete"]
+    short = w.ask("list_events", 200, query="?compact=true&limit=500", id=session).json["events"]
+    assert not any(e["type"] == "llm.delta" for e in short)
+    assert {e["meta"]["event_id"] for e in short} < set(ids)
+    for query, parameter in (("?limit=0", "limit"), ("?limit=501", "limit"), ("?types=", "types"),
+                             ("?types=no.such", "types"), ("?compact=maybe", "compact"),
+                             ("?x=1", "x"), ("?after=start&after=end", "after")):
+        bad = w.ask("list_events", 400, query=query, id=session, code="request.invalid_parameter")
+        assert bad.json["parameter"] == parameter, bad.text
+    for query in ("?after=5", "?after=1.x", "?after=-1.2", "?before=end", "?after=1.2.3",
+                  "?after=99999999999.1", "?after=%201.2"):
+        w.ask("list_events", 400, query=query, id=session, code="event_id.malformed")
+
+
+def case_append_event(w):
+    session = w.session()
+    good = {"name": "my.event", "data": {"a": [1, None, "é"]}}
+    w.refusals("append_event", good, id=session)
+    w.bad_bodies("append_event", good, id=session)
+    w.bad_key("append_event", good, id=session)
+    for data in (good["data"], None, 1.5, "text", [], 12345678901234567890):
+        made = w.ask("append_event", 202, {"name": "my.event", "data": data}, id=session).json
+        last = w.node.events(session)[-1]
+        judge_event(last)
+        assert last["meta"]["event_id"] == made["event_id"] and last["payload"]["data"] == data
+    for bad in ({"name": "x"}, {"data": 1}, {"name": "X", "data": 1}, {"name": "", "data": 1}):
+        w.ask("append_event", 422, bad, id=session, code="request.invalid")
+    w.ask("append_event", 413, {"name": "x", "data": "x" * 950_000}, id=session,
+          code="event.too_large")
+
+
+def case_stream_events(w):
+    session = w.session("[[rehearsal words=3 delay_ms=0]]")
+    w.refusals("stream_events", id=session)
+    for query in ("?after=x", "?after=1"):
+        w.ask("stream_events", 400, query=query, id=session, code="event_id.malformed")
+    w.ask("stream_events", 400, headers={"Last-Event-ID": "no"}, id=session,
+          code="event_id.malformed")
+    for query in ("?types=no.such", "?types=", "?compact=2", "?x=1"):
+        w.ask("stream_events", 400, query=query, id=session, code="request.invalid_parameter")
+    w.ask("stream_events", 401, query="?ticket=rubbish", key=None, id=session,
+          code="ticket.invalid", source=next(w.addresses))
+    with Stream(w.node, w.contract.path_of("stream_events", id=session)) as stream:
+        assert stream.status == 200
+        assert stream.headers["content-type"] == "text/event-stream"
+        assert stream.headers["cache-control"] == "no-store"
+        assert stream.headers["x-accel-buffering"] == "no"
+        assert stream.headers["x-request-id"]
+        for block in stream.until(is_final):
+            judge_event(block["data"])
+            assert block["id"] == block["data"]["meta"]["event_id"]
+            assert block["event"] == block["data"]["type"]
+    w.contract.answered["stream_events"].add(200)
+
+
+def case_stream_tenant(w):
+    w.refusals("stream_tenant")
+    w.ask("stream_tenant", 400, query="?x=1", code="request.invalid_parameter")
+    with Stream(w.node, "/v1/session/@me/events") as stream:
+        snapshot = stream.next_event()
+        assert snapshot["event"] == "session.list" and "id" not in snapshot
+        for session in snapshot["data"]["payload"]["sessions"]:
+            w.contract.validate({"$ref": "#/components/schemas/session"}, session, "snapshot")
+    w.contract.answered["stream_tenant"].add(200)
+
+
+def case_create_ticket(w):
+    session = w.session()
+    w.refusals("create_ticket", id=session)
+    ticket = w.ask("create_ticket", 201, id=session).json
+    assert ticket["url"] == f"/v1/session/{session}/events?ticket={ticket['ticket']}"
+
+
+# ---- settings ----
+
+def case_get_settings(w):
+    w.refusals("get_settings", admin=True)
+    found = w.ask("get_settings", 200).json["llm"]
+    assert found == {"base_url": w.rehearsal.base_url, "model": "rehearsal", "api_key": ""}
+
+
+def changed_settings(w, operation):
+    good = {"llm": {"model": "rehearsal"}}
+    w.refusals(operation, good, admin=True)
+    w.bad_bodies(operation, good)
+    assert w.ask(operation, 200, {"llm": {"model": "other"}}).json["llm"]["model"] == "other"
+    assert w.ask(operation, 200, {"llm": {"model": ""}}).json["llm"]["model"] == "rehearsal"
+    for bad in ({}, {"llm": {}}, {"llm": {"base_url": "ftp://x"}}, {"llm": {"model": 1}},
+                {"llm": {"base_url": "http://user:pass@host/v1"}}):
+        w.ask(operation, 422, bad, code="request.invalid")
+    nested = w.ask(operation, 400, {"llm": {"colour": 1}}, code="request.unknown_field")
+    assert nested.json["field"] == "/llm/colour"
+    w.ask(operation, 409, {"llm": {"api_key": "sk-secret"}}, code="secret.key_missing")
+
+
+def case_update_settings(w):
+    changed_settings(w, "update_settings")
+
+
+def case_update_settings_post(w):
+    changed_settings(w, "update_settings_post")
+
+
+def case_get_runtime_config(w):
+    w.refusals("get_runtime_config")
+    found = w.ask("get_runtime_config", 200)
+    assert found.json["flags"]["rehearsal"] is True
+    assert found.json["limits"]["body_bytes_max"] == BODY_BYTES_MAX
+    w.ask("get_runtime_config", 304, headers={"If-None-Match": found.headers["etag"]})
+    w.ask("get_runtime_config", 200, headers={"If-None-Match": '"other"'}, key=w.user_key)
+
+
+# ---- identity ----
+
+def case_list_keys(w):
+    w.refusals("list_keys", admin=True)
+    made = w.ask("create_key", 201, {"name": "listed"}).json
+    listed = w.ask("list_keys", 200)
+    assert made["key_id"] in [k["key_id"] for k in listed.json["keys"]]
+    assert made["key"] not in listed.text
+    assert made["key_id"] not in w.ask("list_keys", 200, key=w.other_key).text
+
+
+def case_create_key(w):
+    good = {"name": "made"}
+    w.refusals("create_key", good, admin=True)
+    w.bad_bodies("create_key", good)
+    w.bad_key("create_key", good)
+    made = w.ask("create_key", 201, {**good, "expires_at": "2999-01-01T00:00:00.5Z"}).json
+    assert made["role"] == "user" and made["key"].startswith(made["prefix"])
+    assert w.ask("whoami", 200, key=made["key"]).json["role"] == "user"
+    for bad in ({}, {"name": ""}, {**good, "role": "root"},
+                {**good, "expires_at": "2001-01-01T00:00:00Z"}, {**good, "expires_at": "soon"},
+                {**good, "expires_at": "2999-13-41T00:00:00Z"}):
+        w.ask("create_key", 422, bad, code="request.invalid")
+
+
+def case_delete_key(w):
+    made = w.ask("create_key", 201, {"name": "gone"}).json
+    w.refusals("delete_key", admin=True, id=made["key_id"])
+    w.ask("delete_key", 404, id=made["key_id"], key=w.other_key, code="key.not_found")
+    w.ask("whoami", 200, key=made["key"])
+    w.ask("delete_key", 204, id=made["key_id"])
+    w.ask("whoami", 401, key=made["key"], code="auth.invalid", source=next(w.addresses))
+    for gone in (made["key_id"], "no-id"):
+        w.ask("delete_key", 404, id=gone, code="key.not_found")
+
+
+def case_login(w):
+    good = {"key": w.user_key}
+    w.refusals("login", good)
+    w.bad_bodies("login", good)
+    for bad in ({"key": "sk-nobody"}, {"token": "nothing"}):
+        w.ask("login", 401, bad, key=None, code="auth.invalid", source=next(w.addresses))
+    for bad in ({}, {"key": "a", "token": "b"}, {"key": ""}):
+        w.ask("login", 422, bad, key=None, code="request.invalid")
+    found = w.ask("login", 200, good, key=None)
+    assert found.json["via"] == "cookie" and found.json["user_id"] == "somebody"
+    cookie = {"Cookie": found.headers["set-cookie"].split(";")[0]}
+    who = w.ask("whoami", 200, key=None, headers=cookie).json
+    assert who["via"] == "cookie" and who["user_id"] == "somebody"
+
+
+def case_logout(w):
+    w.refusals("logout")
+    w.ask("logout", 204, key=None)
+    signed_in = w.ask("login", 200, {"key": w.user_key}, key=None)
+    cookie = {"Cookie": signed_in.headers["set-cookie"].split(";")[0]}
+    w.ask("logout", 204, key=None, headers=cookie)
+    w.ask("whoami", 401, key=None, headers=cookie, source=next(w.addresses))
+
+
+def case_whoami(w):
+    w.refusals("whoami")
+    assert w.ask("whoami", 200).json["role"] == "admin"
+    assert w.ask("whoami", 200, key=w.other_key).json["tenant_id"] == "other"
+
+
+# ---- operations ----
+
+def case_get_health(w):
+    assert w.ask("get_health", 200, key=None).json.keys() == {"status", "version", "uptime_s"}
+    assert w.ask("get_health", 200).json["components"]["llm"]["status"] == "ok"
+
+
+def case_get_liveness(w):
+    w.ask("get_liveness", 200, key=None)
+
+
+def case_get_readiness(w):
+    w.ask("get_readiness", 200, key=None)
+
+
+def case_get_metrics(w):
+    w.refusals("get_metrics")
+    assert "soma_http_requests_total{" in w.ask("get_metrics", 200).text
+
+
+def case_get_openapi(w):
+    assert w.ask("get_openapi", 200, key=None).json == w.contract.document
+
+
+def case_get_ui(w):
+    found = w.ask("get_ui", 200, path="index.html", key=None)
+    policy = found.headers["content-security-policy"]
+    assert "script-src 'self'" in policy and "unsafe" not in policy
+    assert found.headers["x-content-type-options"] == "nosniff"
+    w.ask("get_ui", 304, path="index.html", headers={"If-None-Match": found.headers["etag"]})
+    for path in ("no/such.js", "%2e%2e%2fserver.key", ".git", "index.html/"):
+        w.ask("get_ui", 404, path=path, code="route.not_found")
+    w.ask("get_ui", 400, path="../secret", code="request.malformed")
+    for path in ("/", "/ui", "/ui/"):
+        status, headers, _ = w.node.request("GET", path, key=None)
+        assert (status, headers["Location"]) == (302, "/ui/index.html")
+
+
+# ---- beside the operations ----
+
+def methods_and_paths(w):
+    """a path's other methods are 405 with Allow, OPTIONS tells them, HEAD is GET without a body"""
+    session = w.session()
+    for path, item in w.contract.document["paths"].items():
+        known = {m for m in ("get", "put", "post", "patch", "delete") if m in item}
+        if not all(served(w, item[m]["operationId"]) for m in known):
+            continue
+        real = path.replace("{id}", session).replace("{path}", "index.html")
+        allow = {m.upper() for m in known} | ({"HEAD"} if "get" in known else set()) | {"OPTIONS"}
+        for method in {"get", "put", "post", "patch", "delete"} - known | {"trace"}:
+            status, headers, text = w.node.request(method.upper(), real)
+            assert (status, json.loads(text)["code"]) == (405, "request.method_not_allowed"), (
+                method, real, status)
+            assert set(headers["Allow"].split(", ")) == allow, (real, headers["Allow"])
+        status, headers, text = w.node.request("OPTIONS", real, key=None)
+        assert status == 204 and set(headers["Allow"].split(", ")) == allow and not text
+        if "get" in known:
+            status, headers, text = w.node.request("HEAD", real)
+            assert status == 200 and not text, (real, status)
+    for path in ("/nowhere", "/v1", "/v1//sessions", "/V1/sessions", "/v1/session/@me/message/x",
+                 "/metrics/"):
+        for method in ("GET", "DELETE"):
+            status, _, text = w.node.request(method, path)
+            assert (status, json.loads(text)["code"]) == (404, "route.not_found"), path
+
+
+def events_of_every_kind(w):
+    """answers that fail, restart and stop leave only events that the schema knows"""
+    cut = w.session("[[rehearsal words=30 delay_ms=0 fault=cut fault_at=40 fault_times=1]]")
+    broken = w.node.say("[[rehearsal status=401]]")["session_id"]
+    wait_until(lambda: any(e["type"] == "error" for e in w.node.events(broken)), 20, "the error")
+    kinds = set()
+    for session in (cut, broken):
+        for each in w.node.events(session):
+            judge_event(each)
+            kinds.add(each["type"])
+    assert {"llm.restart", "error", "llm.complete", "llm.delta", "session.open"} <= kinds, kinds
+
+
+def ids_go_through(w):
+    """X-Request-ID, traceparent, caller and idempotency key stand in the events they caused"""
+    trace = uuid.uuid4().hex
+    status, headers, text = w.node.request(
+        "POST", "/v1/session/message", {"message": "[[rehearsal words=1 delay_ms=0]]"},
+        {"X-Request-ID": "my-id-1", "traceparent": f"00-{trace}-{trace[:16]}-01",
+         "Idempotency-Key": "my key 1"}, w.user_key)
+    assert (status, headers["X-Request-ID"]) == (202, "my-id-1")
+    accepted = json.loads(text)
+    w.finished(accepted)
+    for event in w.node.events(accepted["session_id"]):
+        meta = event["meta"]
+        assert meta["request_id"] == "my-id-1" and meta["trace_id"] == trace, event
+        assert (meta["user_id"], meta["tenant_id"]) == ("somebody", "default")
+        if event["type"] == "message.user":
+            assert meta["idempotency_key"] == "my key 1"
+    _, headers, _ = w.node.request("GET", "/healthz", headers={"X-Request-ID": "<script>"})
+    assert uuid.UUID(headers["X-Request-ID"])
+
+
+def every_status_is_provoked(w):
+    """every status the document lists for an operation was seen in one of its cases"""
+    missing = []
+    for operation, (_, _, spec) in w.contract.operations.items():
+        wanted = {int(s) for s in spec["responses"] if s != "default"} & PROVOKED_HERE
+        missing += [f"{operation} {status}"
+                    for status in sorted(wanted - w.contract.answered.get(operation, set()))
+                    if (operation, status) not in NOT_PROVOKED and served(w, operation)]
+    assert not missing, missing
+
+
+def served(w, operation):
+    """False while a route is documented and not there yet."""
+    method, path, _ = w.contract.operations[operation]
+    path = path.replace("{id}", str(uuid.uuid4())).replace("{path}", "index.html")
+    allow = w.node.request("OPTIONS", path)[1].get("Allow", "")
+    return method.upper() in allow.split(", ")
+
+
+def main():
+    world = World()
+
+    def test_of(operation):
+        def run():
+            case = globals().get("case_" + operation)
+            assert case, f"the operation {operation} has no case in this test"
+            case(world)
+        run.__doc__ = f"{operation}: every answer is as documented"
+        return run
+
+    def whole(check):
+        def run():
+            check(world)
+        run.__doc__ = check.__doc__
+        return run
+
+    tests = []
+    for operation in world.contract.operations:
+        if served(world, operation):
+            tests.append(test_of(operation))
+        else:
+            print(f"not served yet: {operation}", flush=True)
+    tests += [whole(check) for check in (methods_and_paths, events_of_every_kind, ids_go_through,
+                                         every_status_is_provoked)]
+    try:
+        return run_tests(tests)
+    finally:
+        world.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
