@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/uuid.hpp"
 #include "security/memory_documents.hpp"
 
 using namespace soma;
