@@ -80,7 +80,9 @@ error bad_cursor() {
 
 bool title_contains(std::string_view title, std::string_view part) {
   const auto same = [](char a, char b) { return lower(a) == lower(b); };
-  return std::search(title.begin(), title.end(), part.begin(), part.end(), same) != title.end();
+  // An empty part is found at the end of an empty title, where nothing else ever is.
+  return part.empty() ||
+         std::search(title.begin(), title.end(), part.begin(), part.end(), same) != title.end();
 }
 
 }  // namespace soma::storage

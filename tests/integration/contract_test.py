@@ -110,6 +110,8 @@ def case_list_sessions(w):
             break
         cursor = "&cursor=" + page["next_cursor"]
     assert found == made[::-1], "newest first, each once"
+    untitled = w.session()
+    assert w.ask("list_sessions", 200, query="?limit=1").json["sessions"][0]["session_id"] == untitled
     assert w.ask("list_sessions", 200, key=w.other_key).json["sessions"] == []
     for query, parameter in (("?limit=0", "limit"), ("?limit=201", "limit"), ("?limit=x", "limit"),
                              ("?limit=1&limit=2", "limit"), ("?cursor=%22", "cursor"),

@@ -10,6 +10,7 @@ import jsonschema
 from node_under_test import ADMIN_KEY
 
 SCHEMAS = os.path.join(os.path.dirname(__file__), "..", "..", "schemas")
+JSON_TYPES = ("application/json", "application/problem+json")
 METHODS = ("get", "put", "post", "patch", "delete")
 
 
@@ -42,7 +43,7 @@ class Answer:
     def __init__(self, status, headers, text):
         self.status, self.headers, self.text = status, headers, text
         media_type = headers.get("content-type", "").split(";")[0]
-        self.json = json.loads(text) if media_type.endswith("json") and text else None
+        self.json = json.loads(text) if media_type in JSON_TYPES and text else None
 
 
 class Contract:
@@ -117,7 +118,7 @@ class Contract:
         if answer.status >= 400:
             self.judge_problem(answer, about)
         schema = content.get(media_type, {}).get("schema")
-        if schema and answer.json is not None and media_type.endswith("json"):
+        if schema and answer.json is not None and media_type in JSON_TYPES:
             self.validate(schema, answer.json, about)
 
     def judge_problem(self, answer, about):
