@@ -127,6 +127,15 @@ void add_routes(http::router& routes, http::gateway& g, const http::static_files
   http::add_static_routes(routes, page);
 }
 
+// The names under which this server is known: a page served from there is its own.
+http::host_guard guard_of(const config& settings) {
+  auto hosts = settings.list("server.allowed_hosts");
+  for (const auto* key : {"server.base_url", "server.web_ui_base_url"})
+    if (const auto host = http::host_of_url(settings.text(key)); !host.empty())
+      hosts.emplace_back(host);
+  return http::host_guard(std::move(hosts));
+}
+
 // Signals are taken by the main thread alone, so that no thread is interrupted at its work.
 sigset_t block_signals() {
   sigset_t signals;
@@ -236,7 +245,7 @@ int serve(const config& settings) {
   options.port = static_cast<std::uint16_t>(settings.number("server.port"));
   options.io_threads = threads;
   options.limits = net_limits_of(settings);
-  options.guard = http::host_guard(settings.list("server.allowed_hosts"));
+  options.guard = guard_of(settings);
   options.authenticator = &authenticator;
   options.probe = &probe;
   options.schemas = &*schemas;

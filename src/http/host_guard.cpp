@@ -33,6 +33,13 @@ bool changes_state(verb v) {
 
 }  // namespace
 
+std::string_view host_of_url(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme == std::string_view::npos) return {};
+  url.remove_prefix(scheme + 3);
+  return url.substr(0, url.find_first_of("/?#"));
+}
+
 host_guard::host_guard(std::vector<std::string> hosts) : hosts_(std::move(hosts)) {}
 
 bool host_guard::accepts_host(std::string_view host) const {

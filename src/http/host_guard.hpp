@@ -12,6 +12,9 @@
 
 namespace soma::http {
 
+// "https://name:port/path" → "name:port"; empty where the text is no URL.
+std::string_view host_of_url(std::string_view url);
+
 class host_guard {
  public:
   host_guard() = default;

@@ -39,8 +39,8 @@ std::string identity_json(const tenant_id& tenant, const user_id& user, std::str
 result<security::identity> identify(gateway& g, const std::string& token, const std::string& key,
                                     const std::string& peer) {
   if (!token.empty()) {
-    if (!g.sign_in.redeem(token, now_ms()))
-      return error(codes::auth_invalid, "the sign-in link is used up or expired");
+    const auto redeem = [&] { return g.sign_in.redeem(token, now_ms()); };
+    if (auto good = g.identities.attempt(peer, redeem); !good) return good.error();
     security::identity admin;
     admin.tenant = tenant_id("default");
     admin.user = user_id("admin");

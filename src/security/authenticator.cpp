@@ -62,9 +62,11 @@ std::optional<result<identity>> authenticator::judge_without_store(const proof& 
                                                                    std::int64_t now_ms) {
   if (p.kind == via::ticket) return tickets_.redeem(p.text, given.session, now_ms);
   if (p.kind == via::api_key && !admin_hash_.empty() &&
-      constant_time_equal(admin_hash_, hash(via::admin_key, p.text)))
+      constant_time_equal(admin_hash_, hash(via::admin_key, p.text))) {
+    admin_seen_.store(true, std::memory_order_relaxed);
     return result<identity>(
         identity{tenant_id{"default"}, user_id{"admin"}, {}, role::admin, via::admin_key, {}});
+  }
   const std::lock_guard lock(mutex_);
   const auto it = cache_.find(hash(p.kind, p.text));
   if (it == cache_.end() || now_ms >= it->second.until_ms) return std::nullopt;
@@ -75,7 +77,8 @@ std::optional<result<identity>> authenticator::cached(const credentials& given) 
   const auto now_ms = clock_();
   const auto p = proof_in(given);
   if (p.has_error() && p.error().code == codes::auth_required) return result<identity>(p.error());
-  if (auto wait = blocked(given.peer, now_ms)) return result<identity>(*wait);
+  if (auto wait = blocked(given.peer, now_ms); wait && (p.has_error() || !held_before(*p)))
+    return result<identity>(*wait);
   if (p.has_error()) return note(p.error(), given.peer, now_ms);
   auto known = judge_without_store(*p, given, now_ms);
   if (!known) return std::nullopt;
@@ -120,6 +123,14 @@ result<authenticator::known> authenticator::judge(const proof& p, std::int64_t n
                key->expires_at_ms == 0 ? until : std::min(until, key->expires_at_ms)};
 }
 
+result<void> authenticator::attempt(std::string_view peer, const std::function<bool()>& proves) {
+  const auto now_ms = clock_();
+  if (auto wait = blocked(peer, now_ms)) return *wait;
+  if (proves()) return {};
+  return note(error(codes::auth_invalid, "the sign-in link is used up or expired"), peer, now_ms)
+      .error();
+}
+
 std::optional<error> authenticator::blocked(std::string_view peer, std::int64_t now_ms) {
   const std::lock_guard lock(mutex_);
   const auto it = peers_.find(std::string(peer));
@@ -132,6 +143,14 @@ std::optional<error> authenticator::blocked(std::string_view peer, std::int64_t 
   if (it->second.count < failures_max) return std::nullopt;
   return error(codes::quota_exceeded, "too many failed attempts",
                static_cast<int>((left_ms + 999) / 1000));
+}
+
+bool authenticator::held_before(const proof& p) {
+  if (p.kind == via::api_key && admin_seen_.load(std::memory_order_relaxed) &&
+      constant_time_equal(admin_hash_, hash(via::admin_key, p.text)))
+    return true;
+  const std::lock_guard lock(mutex_);
+  return cache_.count(hash(p.kind, p.text)) > 0;
 }
 
 result<identity> authenticator::note(result<identity> outcome, std::string_view peer,

@@ -7,6 +7,7 @@
 // is brought and wrong is never passed over in favour of another one.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -48,6 +49,10 @@ class authenticator {
   // The answer where it is known without the store; nothing otherwise.
   std::optional<result<identity>> cached(const credentials& given);
 
+  // A proof that is judged elsewhere, as the sign-in link is: its failures count with the others.
+  // Errors: auth.invalid, quota.exceeded.
+  result<void> attempt(std::string_view peer, const std::function<bool()>& proves);
+
   // Each deletes in the store and then forgets, so that what is gone is gone with the return.
   result<void> remove_key(const tenant_id& tenant, std::string_view id);
   result<void> close_session(std::string_view token);
@@ -73,16 +78,22 @@ class authenticator {
   result<known> judge(const proof& p, std::int64_t now_ms);
   result<identity> note(result<identity> outcome, std::string_view peer, std::int64_t now_ms);
   std::optional<error> blocked(std::string_view peer, std::int64_t now_ms);
+  // Whether this very proof was good before. Behind a proxy all share an address: one who guesses
+  // must not lock out those who are in.
+  bool held_before(const proof& p);
   void forget(const std::function<bool(const std::string&, const known&)>& which);
 
   key_store& keys_;
   browser_sessions& sessions_;
   const ticket_office& tickets_;
   std::string admin_hash_;  // empty: no admin key
+  std::atomic<bool> admin_seen_{false};
   std::function<std::int64_t()> clock_;
 
   std::mutex mutex_;
-  std::unordered_map<std::string, known> cache_;  // by hash of the proof: it holds no secret
+  // What was good lately; past its time it is judged anew. By hash of the proof: it holds no
+  // secret.
+  std::unordered_map<std::string, known> cache_;
   std::uint64_t generation_ = 0;  // grows with each deletion: what was read before is not kept
   std::unordered_map<std::string, failures> peers_;
 };

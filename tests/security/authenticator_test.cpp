@@ -129,6 +129,31 @@ TEST_CASE("authenticator: a peer that fails too often waits, and others do not")
   CHECK(w.bearer("open-sesame", "bad").has_value());
 }
 
+TEST_CASE("authenticator: who was let in is not locked out by others of the same address") {
+  world w;
+  const auto made = w.key();
+  CHECK(w.bearer(made.text.reveal(), "proxy").has_value());
+  CHECK(w.bearer("open-sesame", "proxy").has_value());
+  for (int i = 0; i < authenticator::failures_max; ++i) w.bearer("guess", "proxy");
+  CHECK(w.bearer("guess", "proxy").error().code == codes::quota_exceeded);
+  w.now += authenticator::failure_window_ms / 2;
+  CHECK(w.bearer(made.text.reveal(), "proxy").has_value());
+  CHECK(w.bearer("open-sesame", "proxy").has_value());
+  CHECK(w.door.remove_key(made.key.tenant, made.key.id).has_value());
+  CHECK(w.bearer(made.text.reveal(), "proxy").has_error());
+}
+
+TEST_CASE("authenticator: proofs judged elsewhere count with the others") {
+  world w;
+  for (int i = 0; i < authenticator::failures_max; ++i)
+    CHECK(w.door.attempt("bad", [] { return false; }).error().code == codes::auth_invalid);
+  bool asked = false;
+  const auto judge = [&asked] { return asked = true; };
+  CHECK(w.door.attempt("bad", judge).error().code == codes::quota_exceeded);
+  CHECK_FALSE(asked);
+  CHECK(w.door.attempt("good", judge).has_value());
+}
+
 TEST_CASE("authenticator: a store that fails lets nobody in and counts against nobody") {
   world w;
   const auto made = w.key();
