@@ -1,5 +1,6 @@
-// `soma chat`: a terminal client over the public API alone. Ctrl-C stops the answer, a second one
-// or Ctrl-D at the prompt ends the program. A lost connection is taken up again at the last event.
+// `soma chat`: a terminal client over the public API alone. Ctrl-C stops the answer; a second one,
+// or at the prompt the first or Ctrl-D, ends the program. A lost connection is taken up again at
+// the last event.
 #include <curl/curl.h>
 #include <unistd.h>
 
@@ -25,6 +26,16 @@ constexpr int reconnects_max = 60;  // one a second: as long as a restart may ta
 volatile std::sig_atomic_t interrupted = 0;
 void on_interrupt(int) {
   interrupted = 1;
+}
+
+// The next Ctrl-C is taken once, and ends a read of the terminal; the one after it ends the
+// program.
+void take_one_interrupt() {
+  interrupted = 0;
+  struct sigaction how {};
+  how.sa_handler = on_interrupt;
+  how.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &how, nullptr);
 }
 
 struct curl_deleter {
@@ -216,13 +227,11 @@ int chat(const chat_options& options) {
     url = "http://" + std::string(loopback_name) + ":" +
           std::to_string(settings->number("server.port"));
   http_client client(url, options.key);
-  std::signal(SIGINT, on_interrupt);
   std::string session = options.session, line;
   const bool terminal = isatty(STDIN_FILENO) != 0;
-  while ((terminal ? std::fputs("> ", stdout) : 0, std::fflush(stdout),
-          std::getline(std::cin, line))) {
+  while (take_one_interrupt(), (terminal ? std::fputs("> ", stdout) : 0), std::fflush(stdout),
+         std::getline(std::cin, line)) {
     if (line.empty()) continue;
-    interrupted = 0;
     boost::json::object message{{"message", line}};
     if (!session.empty()) message["session_id"] = session;
     const auto body = boost::json::serialize(message);

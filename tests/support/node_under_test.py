@@ -113,7 +113,9 @@ class Node:
             try:
                 connection.request(method, path, body=body, headers=all_headers)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # it may have been answered before all of it was sent
+                if connection.sock is None:
+                    raise
+                # It may have been answered before all of it was sent.
             answer = connection.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read().decode()
         except http.client.HTTPException as broken:
