@@ -1,6 +1,8 @@
 #include "probes.hpp"
 
 #include <map>
+#include <tuple>
+#include <utility>
 
 namespace soma {
 namespace {
@@ -11,7 +13,7 @@ std::uint64_t microseconds(double seconds) {
 
 }  // namespace
 
-void metrics_probe::on_request(std::string_view route, int status,
+void metrics_probe::on_request(std::string_view route, http::verb method, int status,
                                std::chrono::nanoseconds latency) noexcept {
   struct handles {
     counter* requests;
@@ -19,10 +21,11 @@ void metrics_probe::on_request(std::string_view route, int status,
   };
   // Routes live as long as the server, so their addresses name them; a lookup of the registry
   // locks.
-  thread_local std::map<std::pair<const char*, int>, handles> known;
-  auto [at, fresh] = known.try_emplace({route.data(), status});
+  thread_local std::map<std::tuple<const char*, http::verb, int>, handles> known;
+  auto [at, fresh] = known.try_emplace({route.data(), method, status});
   if (fresh)
-    at->second = {&metrics_.http_requests(route, "", status), &metrics_.http_latency(route)};
+    at->second = {&metrics_.http_requests(route, to_string(method), status),
+                  &metrics_.http_latency(route)};
   at->second.requests->add();
   at->second.latency->observe_us(static_cast<std::uint64_t>(latency.count()) / 1000);
 }
@@ -35,8 +38,28 @@ void metrics_probe::committed(std::size_t, std::size_t events, std::size_t bytes
 }
 
 void metrics_probe::first_token(double seconds) {
-  metrics_.llm_calls.add();
   metrics_.llm_first_token.observe_us(microseconds(seconds));
+}
+
+void refresh_metrics(server_metrics& metrics, const http::gateway& g) {
+  std::uint64_t open = 0, frames = 0, bytes = 0, reads = 0;
+  for (const auto& hub : g.hubs) {
+    const auto& counted = std::as_const(*hub).counters();
+    open += counted.open;
+    frames += counted.frames;
+    bytes += counted.bytes;
+    reads += counted.chunks;
+  }
+  std::size_t asks = 0;
+  for (const auto& bridge : g.bridges) asks += bridge->waiting();
+  auto set = [](gauge& to, std::uint64_t n) { to.set(static_cast<std::int64_t>(n)); };
+  set(metrics.streams_open, open);
+  set(metrics.asks_in_flight, asks);
+  set(metrics.reader_queue_depth, g.pool.waiting());
+  set(metrics.writer_queue_bytes, g.node.queued_bytes.load(std::memory_order_relaxed));
+  metrics.stream_frames.raise_to(frames);
+  metrics.stream_bytes.raise_to(bytes);
+  metrics.reader_fallbacks.raise_to(reads);
 }
 
 }  // namespace soma

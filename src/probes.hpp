@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/node.hpp"
+#include "http/gateway.hpp"
 #include "http/http_probe.hpp"
 #include "observability/metrics.hpp"
 
@@ -11,7 +12,7 @@ class metrics_probe final : public http::http_probe, public actors::runtime_prob
  public:
   explicit metrics_probe(server_metrics& metrics) : metrics_(metrics) {}
 
-  void on_request(std::string_view route, int status,
+  void on_request(std::string_view route, http::verb method, int status,
                   std::chrono::nanoseconds latency) noexcept override;
   void on_connection_opened() noexcept override { metrics_.connections_open.add(); }
   void on_connection_closed() noexcept override { metrics_.connections_open.add(-1); }
@@ -21,10 +22,16 @@ class metrics_probe final : public http::http_probe, public actors::runtime_prob
   void session_started() override { metrics_.sessions_active.add(); }
   void session_ended(bool) override { metrics_.sessions_active.add(-1); }
   void turn_ended(std::string_view finish_reason) override { metrics_.turns(finish_reason).add(); }
+  void llm_started() override { metrics_.llm_calls.add(); }
+  void llm_failed(std::string_view code) override { metrics_.llm_failures(code).add(); }
   void first_token(double seconds) override;
 
  private:
   server_metrics& metrics_;
 };
+
+// Takes over what is counted or measured where it happens; called before the metrics are shown.
+// Any thread.
+void refresh_metrics(server_metrics& metrics, const http::gateway& g);
 
 }  // namespace soma

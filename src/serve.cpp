@@ -148,15 +148,11 @@ sigset_t block_signals() {
 }
 
 // Small chores about once a second, until a signal comes.
-void run_until_signal(const sigset_t& signals, http::gateway& g, server_metrics& metrics,
+void run_until_signal(const sigset_t& signals, feed_registry& feeds,
                       security::browser_sessions& browsers) {
   const timespec second{1, 0};
   for (std::uint64_t tick = 1; sigtimedwait(&signals, nullptr, &second) < 0; ++tick) {
-    g.node.feeds.sweep(now_ms());
-    metrics.writer_queue_bytes.set(static_cast<std::int64_t>(g.node.queued_bytes.load()));
-    std::uint64_t open = 0;
-    for (const auto& hub : g.hubs) open += hub->counters().open.load(std::memory_order_relaxed);
-    metrics.streams_open.set(static_cast<std::int64_t>(open));
+    feeds.sweep(now_ms());
     if (tick % 3600 == 0) (void)browsers.sweep(now_ms());
   }
 }
@@ -230,7 +226,10 @@ int serve(const config& settings) {
   http::gateway_parts parts{settings, node,     actors.tenants(), pool,    identities,
                             keys,     browsers, sign_in,          tickets, model_store};
   http::gateway g(parts);
-  g.render_metrics = [&registry] { return registry.render(); };
+  g.render_metrics = [&] {
+    refresh_metrics(metrics, g);
+    return registry.render();
+  };
   http::router routes;
   add_routes(routes, g, page);
   http::request_authenticator authenticator(identities, pool);
@@ -271,7 +270,7 @@ int serve(const config& settings) {
       {{"version", version}, {"port", server.port()}, {"recovering", *unfinished}});
   announce(settings, server.port(), sign_in, has_keys);
 
-  run_until_signal(signals, g, metrics, browsers);
+  run_until_signal(signals, feeds, browsers);
   log(log_level::info, "server.stopping");
   g.ready = false;
   server.stop();

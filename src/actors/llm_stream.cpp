@@ -1,8 +1,10 @@
 #include "actors/llm_stream.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "core/utf8.hpp"
+#include "core/uuid.hpp"
 
 namespace soma::actors {
 namespace {
@@ -15,12 +17,21 @@ std::uint64_t ms_since(llm_stream_state::clock::time_point begin) {
       duration_cast<milliseconds>(llm_stream_state::clock::now() - begin).count());
 }
 
+// The caller's trace goes on with a span of its own (W3C trace context).
+std::string traceparent(std::string_view trace_id) {
+  if (trace_id.size() != 32) return {};
+  char span[17];
+  std::snprintf(span, sizeof span, "%016llx", static_cast<unsigned long long>(random_u64() | 1));
+  return "00-" + std::string(trace_id) + "-" + span + "-01";
+}
+
 llm::call make_call(const llm_stream_state& s) {
   llm::call call;
   call.target = s.model->profile;
   call.waits = s.model->waits;
   call.prefix = s.what.prefix;
   call.request_id = s.what.from.request_id;
+  call.traceparent = traceparent(s.what.from.trace_id);
   for (const auto& part : s.what.context.parts)
     call.messages.push_back({part.role, part.text, part.tool_calls, part.provider_call_id});
   return call;
@@ -49,6 +60,7 @@ void flush(pointer self) {
 void begin(pointer self) {
   auto& s = self->state;
   s.asked_at = llm_stream_state::clock::now();
+  s.node->probe.llm_started();
   // The sink's handle keeps only the actor's address alive; its state ends with the actor.
   const llm_stream_actor me = self;
   llm::stream_sink sink;
@@ -82,6 +94,7 @@ void on_end(pointer self, provider_end& end) {
   if (s.gathered.size() > s.node->limits.piece_bytes_max) flush(self);
   const auto& how = end.how;
   if (how.error) {
+    s.node->probe.llm_failed(how.error->code);
     input::llm_failed failed;
     failed.invocation_id = s.what.invocation_id;
     failed.what = *how.error;

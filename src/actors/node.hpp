@@ -45,6 +45,8 @@ class runtime_probe {
   virtual void session_started() {}
   virtual void session_ended(bool /*failed*/) {}
   virtual void turn_ended(std::string_view /*finish_reason*/) {}
+  virtual void llm_started() {}
+  virtual void llm_failed(std::string_view /*code*/) {}
   virtual void first_token(double /*seconds*/) {}
 };
 

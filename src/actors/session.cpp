@@ -92,12 +92,25 @@ storage::append_op session_shell::make_op(session_actions& actions) {
   return op;
 }
 
+// A turn ends with its final message; the model call that ended with it says how.
+void session_shell::note_turn_ends(const std::vector<event>& appended) {
+  bool ended = false;
+  std::string_view reason = "cancelled";
+  for (const auto& e : appended) {
+    if (const auto* said = std::get_if<body::message_assistant>(&e.body)) ended |= said->final;
+    if (const auto* call = std::get_if<body::llm_complete>(&e.body)) reason = call->finish_reason;
+    if (std::holds_alternative<body::error>(e.body)) reason = "error";
+  }
+  if (ended) node_->probe.turn_ended(reason);
+}
+
 void session_shell::hand_over(session_actions actions) {
   auto op = make_op(actions);
   step_in_flight step;
   for (const auto& e : actions.append)
     if (const auto* delta = std::get_if<body::llm_delta>(&e.body))
       step.stream_bytes += delta->text.size();
+  note_turn_ends(actions.append);
   step.then = std::move(actions.then);
   step.durable = op.events.empty() && op.idempotency.empty();
   if (step.durable) {

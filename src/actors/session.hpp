@@ -48,6 +48,7 @@ class session_shell {
 
   void on_loaded(loaded_session& loaded);
   void hand_over(session_actions actions);
+  void note_turn_ends(const std::vector<event>& appended);
   storage::append_op make_op(session_actions& actions);
   void on_appended(const append_outcome& outcome);
   void carry_out(std::vector<session_action>& actions);

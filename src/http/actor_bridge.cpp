@@ -61,6 +61,7 @@ void actor_bridge::send(const caf::strong_actor_ptr& to, caf::message message,
   const auto id = next_id_++;
   w->deadline = std::chrono::steady_clock::now() + ask_timeout;
   waiting_.emplace(id, std::move(w));
+  count_.store(waiting_.size(), std::memory_order_relaxed);
   if (!sweeping_) sweep();
   if (!to) return on_answer(id, caf::make_message(caf::make_error(caf::sec::invalid_argument)));
   to->enqueue(caf::actor_cast<caf::strong_actor_ptr>(mailbox_->companion),
@@ -72,6 +73,7 @@ void actor_bridge::on_answer(std::uint64_t id, caf::message answer) {
   if (at == waiting_.end()) return;
   const auto waiter = std::move(at->second);
   waiting_.erase(at);
+  count_.store(waiting_.size(), std::memory_order_relaxed);
   waiter->complete(std::move(answer));
 }
 

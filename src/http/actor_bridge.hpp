@@ -7,6 +7,7 @@
 // its late answers go nowhere.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -53,7 +54,8 @@ class actor_bridge {
     co_return refusal(answer);
   }
 
-  std::size_t waiting() const { return waiting_.size(); }
+  // Any thread.
+  std::size_t waiting() const { return count_.load(std::memory_order_relaxed); }
 
  private:
   struct waiter {
@@ -79,6 +81,7 @@ class actor_bridge {
   const std::size_t waiting_max_;
   std::shared_ptr<mailbox> mailbox_;
   std::unordered_map<std::uint64_t, std::unique_ptr<waiter>> waiting_;
+  std::atomic<std::size_t> count_{0};  // of waiting_, for who looks from elsewhere
   std::uint64_t next_id_ = 1;
   bool sweeping_ = false;
 };

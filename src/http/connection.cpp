@@ -386,7 +386,8 @@ class connection final : public body_reader, public response_stream {
 
   void record(int status) {
     if (shard_.options.probe)
-      shard_.options.probe->on_request(ctx_.operation_id, status, clock::now() - ctx_.started_at);
+      shard_.options.probe->on_request(ctx_.operation_id, ctx_.verb, status,
+                                       clock::now() - ctx_.started_at);
   }
 
   // Closing with input unread would reset the connection and could destroy the answer on its way.

@@ -6,12 +6,14 @@
 #include <chrono>
 #include <string_view>
 
+#include "http/verb.hpp"
+
 namespace soma::http {
 
 class http_probe {
  public:
   virtual ~http_probe() = default;
-  virtual void on_request(std::string_view route, int status,
+  virtual void on_request(std::string_view route, verb method, int status,
                           std::chrono::nanoseconds latency) noexcept = 0;
   virtual void on_connection_opened() noexcept = 0;
   virtual void on_connection_closed() noexcept = 0;

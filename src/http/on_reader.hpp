@@ -21,7 +21,7 @@ boost::asio::awaitable<std::invoke_result_t<Work&>> on_reader(reader_pool& pool,
   auto home = co_await asio::this_coro::executor;
   auto begin = [&pool, &work, home](auto handler) {
     auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-    asio::post(pool.executor(), [kept, home, work = std::move(work)]() mutable {
+    pool.post([kept, home, work = std::move(work)]() mutable {
       auto answer = std::make_shared<answer_type>(work());
       asio::post(home, [kept, answer] { std::move (*kept)(std::move(*answer)); });
     });

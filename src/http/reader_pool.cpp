@@ -1,7 +1,6 @@
 #include "http/reader_pool.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "core/codes.hpp"
@@ -77,7 +76,7 @@ log_chunk read_chunk(const storage::event_log& log, const chunk_request& request
 }
 
 void reader_pool::read(chunk_request request, std::function<void(log_chunk)> done) {
-  boost::asio::post(pool_, [this, request = std::move(request), done = std::move(done)] {
+  post([this, request = std::move(request), done = std::move(done)] {
     done(read_chunk(log_, request));
   });
 }

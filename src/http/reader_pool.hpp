@@ -2,10 +2,13 @@
 // a bounded piece, already as frames; nothing is held in the store between two reads.
 #pragma once
 
+#include <atomic>
+#include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "core/ids.hpp"
 #include "storage/event_log.hpp"
@@ -51,10 +54,20 @@ class reader_pool {
 
   void read(chunk_request request, std::function<void(log_chunk)> done);
 
-  // For other work that reads the store.
-  boost::asio::thread_pool::executor_type executor() { return pool_.executor(); }
+  // For other work that reads the store; it may be move-only.
+  template <class Work>
+  void post(Work work) {
+    waiting_.fetch_add(1, std::memory_order_relaxed);
+    boost::asio::post(pool_, [this, work = std::move(work)]() mutable {
+      waiting_.fetch_sub(1, std::memory_order_relaxed);
+      work();
+    });
+  }
+
+  std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
 
  private:
+  std::atomic<std::size_t> waiting_{0};  // asked for and not yet begun
   const storage::event_log& log_;
   boost::asio::thread_pool pool_;
 };

@@ -18,14 +18,11 @@
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
+#include "http/verb.hpp"
 
 namespace soma::http {
 
 namespace asio = boost::asio;
-
-enum class verb : std::uint8_t { get, head, post, put, patch, delete_, options, other };
-
-std::string_view to_string(verb v);
 
 enum class role : std::uint8_t { anonymous, user, admin, internal };
 

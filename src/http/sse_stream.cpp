@@ -167,7 +167,10 @@ void sse_stream::send_frames(std::span<const feed_frame> frames) {
     sent = send_now(socket_.native_handle(), parts.data(), count);
     if (sent == -2) return close();
     ++hub_.counters().writes;
-    if (sent > 0) written_at_ms_ = hub_.now_ms();
+    if (sent > 0) {
+      hub_.counters().bytes += static_cast<std::uint64_t>(sent);
+      written_at_ms_ = hub_.now_ms();
+    }
   }
   accept_frames(frames.first(seen), sent < 0 ? 0 : static_cast<std::size_t>(sent));
 }
@@ -209,6 +212,7 @@ bool sse_stream::send_rest() {
       if (hub_.over_budget()) let_go_of_chunk();
       return wait_writable(), false;
     }
+    hub_.counters().bytes += static_cast<std::uint64_t>(sent);
     rest_offset_ += static_cast<std::size_t>(sent);
     written_at_ms_ = hub_.now_ms();
   }

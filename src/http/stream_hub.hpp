@@ -34,13 +34,26 @@ struct sse_options {
   std::size_t reads_max = 32;             // chunks on their way at once, a thread
 };
 
+// Counted by the hub's thread alone and read by any: needs no locked instruction.
+class thread_count {
+ public:
+  void operator+=(std::uint64_t n) noexcept { value_.store(load() + n, std::memory_order_relaxed); }
+  void operator++() noexcept { *this += 1; }
+  void operator--() noexcept { *this += static_cast<std::uint64_t>(-1); }
+  std::uint64_t load() const noexcept { return value_.load(std::memory_order_relaxed); }
+  operator std::uint64_t() const noexcept { return load(); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
 struct sse_counters {
-  std::atomic<std::uint64_t> open{0}, opened{0};
-  std::atomic<std::uint64_t> frames{0}, writes{0}, chunks{0}, heartbeats{0};
-  std::atomic<std::uint64_t> gaps{0};           // internal errors: alarm on any
-  std::atomic<std::uint64_t> read_failures{0};  // the store could not be read
-  std::atomic<std::uint64_t> stalled{0};        // dropped after stall_ms
-  std::atomic<std::uint64_t> overrun{0};        // ephemeral streams dropped as too slow
+  thread_count open, opened;
+  thread_count frames, bytes, writes, chunks, heartbeats;
+  thread_count gaps;           // internal errors: alarm on any
+  thread_count read_failures;  // the store could not be read
+  thread_count stalled;        // dropped after stall_ms
+  thread_count overrun;        // ephemeral streams dropped as too slow
 };
 
 struct hub_feed {  // a feed's streams on this thread

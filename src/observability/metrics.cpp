@@ -119,8 +119,8 @@ server_metrics::server_metrics(metrics_registry& r)
                                         "Connections closed for want of room")),
       stream_frames(r.get_counter("soma_stream_frames_total", "Frames sent to streams")),
       stream_bytes(r.get_counter("soma_stream_bytes_total", "Bytes sent to streams")),
-      reader_fallbacks(r.get_counter("soma_stream_log_reads_total",
-                                     "Times a stream fell back from memory to the log")),
+      reader_fallbacks(
+          r.get_counter("soma_stream_log_reads_total", "Pieces of the log read for streams")),
       append_events(r.get_counter("soma_append_events_total", "Events made durable")),
       append_batches(r.get_counter("soma_append_batches_total", "Synced writes")),
       append_bytes(r.get_counter("soma_append_bytes_total", "Bytes of events made durable")),

@@ -19,6 +19,12 @@ namespace soma {
 class counter {
  public:
   void add(std::uint64_t n = 1) noexcept { value_.fetch_add(n, std::memory_order_relaxed); }
+  // For what is counted elsewhere: takes the total over, and never goes back.
+  void raise_to(std::uint64_t total) noexcept {
+    auto now = value();
+    while (now < total && !value_.compare_exchange_weak(now, total, std::memory_order_relaxed)) {
+    }
+  }
   std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
  private:

@@ -8,7 +8,6 @@ import re
 import socket
 import sys
 import threading
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from contract import judge_event
@@ -59,6 +58,7 @@ class RawProvider:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.base_url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/v1"
         self.gone = threading.Event()
+        self.heads = []
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -75,6 +75,7 @@ class RawProvider:
             while b"\r\n\r\n" not in request:
                 request += client.recv(65536)
             head, _, body = request.partition(b"\r\n\r\n")
+            self.heads.append(head.decode().lower())
             length = int(re.search(rb"content-length: (\d+)", head, re.IGNORECASE)[1])
             while len(body) < length:
                 body += client.recv(65536)
@@ -233,6 +234,17 @@ def retry_after():
     assert (seconds[1] - seconds[0]) % 60 >= 1.9, seconds
 
 
+def ids_go_on():
+    """the request id and the trace go on to the provider, each call with a span of its own"""
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    _, _, text = raw_node.request("POST", "/v1/session/message", {"message": "case:half_head"}, {
+        "X-Request-ID": "goes-on-1", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+    events_of_turn(raw_node, json.loads(text))
+    calls = [head for head in raw.heads if "x-request-id: goes-on-1" in head]
+    spans = {re.search(rf"traceparent: 00-{trace}-([0-9a-f]{{16}})-01", head)[1] for head in calls}
+    assert len(calls) == len(spans) == 2 and "00f067aa0ba902b7" not in spans, calls
+
+
 def split_everything():
     """an answer in single bytes, with its characters split, is the answer in one piece"""
     texts = []
@@ -287,7 +299,7 @@ def main():
                     resume="restart").start()
     patient = Node(rehearsal.base_url).start()
     try:
-        return run_tests([scripted_faults, raw_faults, refused_connection, retried, retry_after,
+        return run_tests([scripted_faults, raw_faults, refused_connection, retried, retry_after, ids_go_on,
                           split_everything, stop_is_at_once, stop_while_waiting])
     finally:
         for each in (node, raw_node, patient, raw, rehearsal):
