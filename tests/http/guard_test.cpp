@@ -57,8 +57,9 @@ TEST_CASE("guard: a Host that is not this server's is refused (DNS rebinding)") 
         "soma.example.", "", "0.0.0.0", "localhost:123456"})
     expect_problem(server->port(), get("/ping", "Host: " + host + "\r\n"), 421,
                    codes::host_refused);
-  for (const std::string host : {"localhost", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:65535", "[::1]",
-                           "[::1]:80", "soma.example", "Soma.Example:443", "proxy.example:8443"}) {
+  for (const std::string host :
+       {"localhost", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:65535", "[::1]", "[::1]:80",
+        "soma.example", "Soma.Example:443", "proxy.example:8443"}) {
     CAPTURE(host);
     const auto answer = ask(server->port(), get("/ping", "Host: " + host + "\r\n"));
     CHECK(status_of_text(answer) == 200);
@@ -78,7 +79,7 @@ TEST_CASE("guard: a foreign Origin is refused for every method") {
       CHECK(status_of_text(answer) == 403);
     }
   for (const std::string origin : {"http://localhost:21016", "https://LOCALHOST:21016",
-                             "https://soma.example", "https://proxy.example:8443"}) {
+                                   "https://soma.example", "https://proxy.example:8443"}) {
     CAPTURE(origin);
     const auto answer =
         ask(server->port(),
