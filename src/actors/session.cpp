@@ -1,5 +1,7 @@
 #include "actors/session.hpp"
 
+#include <algorithm>
+
 #include "actors/event_writer.hpp"
 #include "actors/llm_stream.hpp"
 #include "actors/session_info.hpp"
@@ -10,6 +12,9 @@
 
 namespace soma::actors {
 namespace {
+
+// Longer than between a gateway's look at the store and its command's arrival here.
+constexpr std::chrono::seconds recent_keys_kept{10};
 
 command_outcome refused(const error& why) {
   return command_outcome(result<command_reply>(why));
@@ -167,6 +172,9 @@ void session_shell::carry_out(std::vector<session_action>& actions) {
 void session_shell::carry_out(action::reply& a) {
   const auto at = asked_.find(a.token);
   if (at == asked_.end()) return;
+  if (a.what && !at->second.idempotency_key.empty())
+    recent_keys_.emplace_back(std::chrono::steady_clock::now(),
+                              std::move(at->second.idempotency_key));
   at->second.answer.deliver(command_outcome(std::move(a.what)));
   asked_.erase(at);
 }
@@ -206,6 +214,16 @@ void session_shell::carry_out(action::arm_deadline& a) {
 
 // ---- messages ----
 
+bool session_shell::twin_of_recent(const std::string& idempotency_key) {
+  const auto old = std::chrono::steady_clock::now() - recent_keys_kept;
+  while (!recent_keys_.empty() && recent_keys_.front().first < old) recent_keys_.pop_front();
+  if (idempotency_key.empty()) return false;
+  return std::any_of(asked_.begin(), asked_.end(),
+                     [&](const auto& a) { return a.second.idempotency_key == idempotency_key; }) ||
+         std::any_of(recent_keys_.begin(), recent_keys_.end(),
+                     [&](const auto& kept) { return kept.second == idempotency_key; });
+}
+
 caf::typed_response_promise<command_outcome> session_shell::on_command(session_command& command) {
   auto answer = self_->make_response_promise<command_outcome>();
   if (failed_) {
@@ -215,6 +233,8 @@ caf::typed_response_promise<command_outcome> session_shell::on_command(session_c
   } else if (node_->queued_bytes.load(std::memory_order_relaxed) >
              node_->limits.writer_queue_bytes) {
     answer.deliver(refused({codes::server_busy, "too much waits for the disk", 1}));
+  } else if (twin_of_recent(command.idempotency_key)) {
+    answer.deliver(refused({codes::server_busy, "the first of these requests is under way", 1}));
   } else {
     command.what.who.token = next_token_++;
     asked_[command.what.who.token] = {answer, std::move(command.idempotency_key),

@@ -6,9 +6,12 @@
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <chrono>
 #include <deque>
 #include <memory>
+#include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "actors/interfaces.hpp"
@@ -46,6 +49,9 @@ class session_shell {
     bool durable = false;          // had no append of its own
   };
 
+  // Whether a command with this key waits, or was carried out a moment ago. Its twin looked for the
+  // record before it was durable (the gateway gave the first up as too slow), and must look again.
+  bool twin_of_recent(const std::string& idempotency_key);
   void on_loaded(loaded_session& loaded);
   void hand_over(session_actions actions);
   void note_turn_ends(const std::vector<event>& appended);
@@ -73,6 +79,7 @@ class session_shell {
   std::uint64_t last_compact_seq_ = 0;
   std::deque<step_in_flight> in_flight_;
   std::unordered_map<std::uint64_t, asked> asked_;
+  std::deque<std::pair<std::chrono::steady_clock::time_point, std::string>> recent_keys_;
   std::vector<caf::typed_response_promise<activated>> activations_;
   std::uint64_t next_token_ = 1, deadline_serial_ = 0;
   llm_stream_actor stream_;

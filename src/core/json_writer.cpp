@@ -116,7 +116,7 @@ json_writer& json_writer::boolean(bool value) {
 
 json_writer& json_writer::raw(std::string_view json) {
   separate();
-  out_ += json;
+  out_ += json.empty() ? std::string_view("null") : json;
   return *this;
 }
 

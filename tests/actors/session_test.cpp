@@ -27,6 +27,26 @@ TEST_CASE("session: one that does not exist takes no command but the one that ma
   CHECK(world.command("nobody", input::message{"hi", {}, {}}));
 }
 
+TEST_CASE("session: the twin of a command just carried out is sent back, never carried out again") {
+  actor_world world;
+  const auto send = [&](const std::string& key) {
+    actors::session_command command;
+    command.key = actor_world::key("a");
+    command.what.what = input::message{"once", {}, input::open{}};
+    command.idempotency_key = key;
+    command.request_hash = "hash";
+    return world.ask<actors::command_outcome>(std::move(command)).reply;
+  };
+  REQUIRE(send("k1"));
+  CHECK(send("k1").error().code == codes::server_busy);
+  REQUIRE(send("k2"));
+  REQUIRE(send(""));
+  REQUIRE(send(""));
+  std::size_t users = 0;
+  for (const auto& e : world.events("a")) users += e.type() == event_type::message_user;
+  CHECK(users == 4);
+}
+
 TEST_CASE("session: stop is answered when the cancelled call is durable, and keeps the text") {
   actor_world world;
   REQUIRE(world.say("a", "tell me"));

@@ -12,8 +12,9 @@ TEST_CASE("json writer: puts commas between members and nowhere else") {
   std::string out;
   json_writer w(out);
   w.begin_object().field("a", "x").key("b").begin_array().number(1).begin_object().end_object();
-  w.null().end_array().field_if("none", "").field_bool("c", false).key("d").raw("[2]").end_object();
-  CHECK(out == R"({"a":"x","b":[1,{},null],"c":false,"d":[2]})");
+  w.null().end_array().field_if("none", "").field_bool("c", false).key("d").raw("[2]");
+  w.key("e").raw("").end_object();
+  CHECK(out == R"({"a":"x","b":[1,{},null],"c":false,"d":[2],"e":null})");
 }
 
 TEST_CASE("json writer: any two bytes become valid JSON of the size that was told") {
