@@ -1,10 +1,12 @@
 """A real server and a real rehearsal server for the tests that speak HTTP: started on free ports,
 killed and started again at will. Standard library only."""
 
+import atexit
 import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -48,6 +50,8 @@ class Rehearsal:
 class Node:
     def __init__(self, base_url, settings=(), resume="prefill", data_dir=None, env=None):
         self.data_dir = data_dir or tempfile.mkdtemp(prefix="soma-test-")
+        if not data_dir and not os.environ.get("SOMA_KEEP_DATA"):
+            atexit.register(shutil.rmtree, self.data_dir, ignore_errors=True)
         self.port = free_port()
         self.settings = list(settings)
         self.env = {**os.environ, "SOMA_ADMIN_KEY": ADMIN_KEY, "SOMA_LLM_BASE_URL": base_url,
