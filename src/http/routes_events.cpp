@@ -163,8 +163,8 @@ asio::awaitable<response> stream_tenant(gateway& g, request_context& ctx) {
   stream.key = tenant_feed_key(ctx.identity.tenant);
   stream.ephemeral = true;
   // The feed's head before the snapshot: a change between the two is sent twice rather than lost.
-  auto feed = g.node.feeds.acquire(stream.key);
-  stream.start.cursor = feed->marks().head_seq;
+  stream.feed = g.node.feeds.acquire(stream.key);
+  stream.start.cursor = stream.feed->marks().head_seq;
   storage::session_list_options options;
   options.limit = tenant_snapshot_sessions;
   auto look = [log = &g.node.log, tenant = ctx.identity.tenant, options] {

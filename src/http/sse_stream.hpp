@@ -32,8 +32,10 @@ struct stream_request {
   std::string response_head;  // with its empty line
   // A stream without a log (the tenant's): `key` is tenant_feed_key, `start.cursor` the feed's head
   // from before the snapshot was taken, and `snapshot` the frames sent first. It is dropped when
-  // the ring no longer holds its next frame.
+  // the ring no longer holds its next frame. `feed` is kept until the stream is open: a cursor says
+  // nothing about another feed.
   bool ephemeral = false;
+  std::shared_ptr<session_feed> feed;
   std::string snapshot;
 };
 
