@@ -8,6 +8,7 @@ namespace soma::actors {
 namespace {
 
 constexpr auto housekeeping_every = std::chrono::minutes(10);
+constexpr std::size_t expired_at_once = 500;  // bounds what a commit waits for
 
 }  // namespace
 
@@ -84,10 +85,13 @@ event_writer_actor::behavior_type event_writer(
         self->state.commit();
       },
       [self](const housekeeping&) {
-        auto& log = self->state.node->log;
+        const auto old_ms = now_ms() - self->state.node->limits.idempotency_ttl_ms;
         // A failure here costs disk space only; the next round tries again.
-        (void)log.expire_idempotency(now_ms() - self->state.node->limits.idempotency_ttl_ms);
-        self->delayed_send(self, housekeeping_every, housekeeping{});
+        const auto expired = self->state.node->log.expire_idempotency(old_ms, expired_at_once);
+        if (expired && *expired == expired_at_once)
+          self->send(self, housekeeping{});  // appends that wait meanwhile go first
+        else
+          self->delayed_send(self, housekeeping_every, housekeeping{});
       },
   };
 }

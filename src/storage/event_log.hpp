@@ -2,12 +2,14 @@
 // same atom with them. Two implementations: rocksdb_event_log (the store) and memory_event_log (its
 // in-memory twin for tests); tests/storage/event_log_contract.hpp runs against both.
 //
-// Threads: `commit` and the other writing calls belong to one thread at a time (the event writer);
-// they block on fsync. All const calls are thread-safe and may read the disk: never call them on an
-// io thread. A returned page is a copy; no iterator or lock outlives a call.
-// Errors: a failed write or fsync is fatal for the store: it calls the handler given at open (the
-// process exits), and every later writing call fails with storage.unavailable. A full disk is not:
-// the writing call fails with storage.full, and later ones succeed once there is space.
+// Threads: `commit`, `stage` and `discard_staged` belong to one thread at a time (the event
+// writer); all other calls are thread-safe. Those that write block on fsync, those that read may
+// read the disk: never call either on an io thread. A returned page is a copy; no iterator or lock
+// outlives a call. Errors: a failed write or fsync is fatal for the store: it calls the handler
+// given at open (the process exits), and every later writing call fails with storage.unavailable. A
+// full disk is not: the writing call fails with storage.full, and later ones succeed once there is
+// space. What is damaged on the disk is refused with storage.corrupt, by open or by the call that
+// comes upon it.
 #pragma once
 
 #include <cstdint>
@@ -114,8 +116,8 @@ struct session_row {
   session_head head;
 };
 struct session_list_options {
-  std::string cursor;  // opaque, from next_cursor; another: request.invalid_parameter
-  std::string query;   // case-insensitive part of the title
+  std::string cursor{};  // opaque, from next_cursor; another: request.invalid_parameter
+  std::string query{};   // case-insensitive part of the title
   std::size_t limit = 50;
 };
 struct session_list_page {
@@ -146,15 +148,16 @@ class event_log {
 
   virtual result<std::optional<idempotency_record>> find_idempotency(
       std::string_view key) const = 0;
-  // Deletes records created before the given time; returns how many.
-  virtual result<std::size_t> expire_idempotency(std::int64_t before_ms) = 0;
+  // Deletes records created before the given time, the oldest first and at most rows_max; returns
+  // how many. Not synced by itself.
+  virtual result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) = 0;
   // A record of an answer that appends nothing to a session (settings, keys).
   virtual result<void> put_idempotency(const idempotency_record& record) = 0;
 
-  // Writes events of a session that does not exist yet, invisible until an append_op with
-  // publish_staged names it (with the last staged seq as expected_seq); until then other appends to
-  // it fail with session.busy. Left-overs of a crash are deleted at the next open. For imports and
-  // forks larger than one batch. Not synced by itself.
+  // Writes events of a session that does not exist yet, dense from 1, invisible until an append_op
+  // with publish_staged names it (with the last staged seq as expected_seq); until then other
+  // appends to it fail with session.busy. Left-overs of a crash are deleted at the next open. For
+  // imports and forks larger than one batch. Not synced by itself.
   virtual result<void> stage(const session_key& key, std::span<const encoded_event> events) = 0;
   virtual result<void> discard_staged(const session_key& key) = 0;
 
@@ -177,7 +180,7 @@ class event_log {
   virtual counters stats() const = 0;
 };
 
-using fatal_handler = std::function<void(const error&)>;
+using fatal_handler = std::function<void(const error&)>;  // must not call the log
 
 struct store_options {
   std::string data_dir;
@@ -185,13 +188,14 @@ struct store_options {
   std::uint64_t block_cache_bytes = 32ull << 20;
   std::size_t event_bytes_max = 900 * 1024;
   bool unsafe_no_fsync = false;  // benchmarks and tests of other parts only
-  fatal_handler on_fatal;        // called once, on the committing thread; default: exit(70)
+  fatal_handler on_fatal;        // called once, on the writing thread; default: _exit(70)
 };
 
 // Opens or makes the store. Errors: storage.locked (another process has the folder), storage.format
-// (made by a newer version), storage.corrupt (names the file), storage.unavailable.
+// (made by a newer version), storage.corrupt (names the file), storage.full, storage.unavailable.
 result<std::unique_ptr<event_log>> open_rocksdb_event_log(const store_options& options);
 
-std::unique_ptr<event_log> make_memory_event_log(std::uint32_t epoch = 1);
+std::unique_ptr<event_log> make_memory_event_log(std::uint32_t epoch = 1,
+                                                 std::size_t event_bytes_max = 900 * 1024);
 
 }  // namespace soma::storage

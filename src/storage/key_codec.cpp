@@ -73,6 +73,17 @@ std::string recency_key(const session_key& key, std::int64_t updated_at_ms) {
   return bytes + key.session.value;
 }
 
+std::string age_key(std::int64_t created_at_ms, std::string_view record_key) {
+  std::string bytes;
+  put_number(bytes, static_cast<std::uint64_t>(created_at_ms), 8);
+  return bytes.append(record_key);
+}
+
+std::optional<age_key_view> parse_age_key(std::string_view bytes) {
+  if (bytes.size() < 8) return std::nullopt;
+  return age_key_view{static_cast<std::int64_t>(get_number(bytes.substr(0, 8))), bytes.substr(8)};
+}
+
 std::string document_key(std::string_view collection, std::string_view key) {
   return std::string(collection) + '\0' + std::string(key);
 }
@@ -153,7 +164,7 @@ std::optional<session_head> decode_head(std::string_view bytes) {
   const auto flags = t.number(1);
   head.info.paused = flags & 1;
   head.info.busy = flags & 2;
-  if (!t.good) return std::nullopt;
+  if (!t.good || !t.left.empty()) return std::nullopt;
   return head;
 }
 
@@ -175,7 +186,7 @@ std::optional<idempotency_record> decode_record(std::string_view key, std::strin
   record.status = static_cast<int>(t.number(4));
   record.response_json = t.text();
   record.created_at_ms = static_cast<std::int64_t>(t.number(8));
-  if (!t.good) return std::nullopt;
+  if (!t.good || !t.left.empty()) return std::nullopt;
   return record;
 }
 

@@ -18,6 +18,13 @@ std::uint64_t seq_of(std::string_view event_key);
 std::string tenant_prefix(const tenant_id& tenant);  // tenant 0
 // The newest first: tenant 0, complement of updated_at_ms, session.
 std::string recency_key(const session_key& key, std::int64_t updated_at_ms);
+// The oldest first: created_at_ms, the record's key.
+std::string age_key(std::int64_t created_at_ms, std::string_view record_key);
+struct age_key_view {
+  std::int64_t created_at_ms = 0;
+  std::string_view record_key;
+};
+std::optional<age_key_view> parse_age_key(std::string_view bytes);
 std::string document_key(std::string_view collection, std::string_view key);
 std::optional<session_key> parse_session_prefix(std::string_view bytes);
 // The first key behind everything that begins with `prefix`.

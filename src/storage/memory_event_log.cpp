@@ -9,11 +9,10 @@
 namespace soma::storage {
 namespace {
 
-constexpr std::size_t event_bytes_max = 900 * 1024;
-
 class memory_event_log final : public event_log {
  public:
-  explicit memory_event_log(std::uint32_t epoch) : epoch_(epoch) {}
+  memory_event_log(std::uint32_t epoch, std::size_t event_bytes_max)
+      : epoch_(epoch), event_bytes_max_(event_bytes_max) {}
 
   std::uint32_t epoch() const override { return epoch_; }
 
@@ -113,10 +112,15 @@ class memory_event_log final : public event_log {
     return std::optional(at->second);
   }
 
-  result<std::size_t> expire_idempotency(std::int64_t before_ms) override {
+  result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) override {
     std::lock_guard lock(mutex_);
-    return std::erase_if(idempotency_,
-                         [&](const auto& row) { return row.second.created_at_ms < before_ms; });
+    std::vector<std::pair<std::int64_t, std::string>> old;
+    for (const auto& [key, record] : idempotency_)
+      if (record.created_at_ms < before_ms) old.emplace_back(record.created_at_ms, key);
+    std::sort(old.begin(), old.end());
+    if (old.size() > rows_max) old.resize(rows_max);
+    for (const auto& row : old) idempotency_.erase(row.second);
+    return old.size();
   }
 
   result<void> put_idempotency(const idempotency_record& record) override {
@@ -129,7 +133,7 @@ class memory_event_log final : public event_log {
     std::lock_guard lock(mutex_);
     if (sessions_.count(key)) return error(codes::session_busy, "the session exists already");
     for (const auto& e : events)
-      if (e.json.size() > event_bytes_max)
+      if (e.json.size() > event_bytes_max_)
         return error(codes::event_too_large, "the event is larger than the log takes");
     for (const auto& e : events) staged_[key][e.seq] = {{epoch_, e.seq}, e.type, e.json};
     return {};
@@ -201,7 +205,7 @@ class memory_event_log final : public event_log {
     const auto staged = staged_.find(op.key);
     const auto staged_seq =
         staged == staged_.end() ? std::nullopt : std::optional(staged->second.rbegin()->first);
-    auto head = next_head(before, staged_seq, op, epoch_, event_bytes_max);
+    auto head = next_head(before, staged_seq, op, epoch_, event_bytes_max_);
     if (!head) return head.error();
     for (const auto& record : op.idempotency) idempotency_[record.key] = record;
     counters_.outbox_rows += op.outbox.size();
@@ -220,6 +224,7 @@ class memory_event_log final : public event_log {
   }
 
   const std::uint32_t epoch_;
+  const std::size_t event_bytes_max_;
   mutable std::mutex mutex_;
   std::map<session_key, session> sessions_;
   std::map<session_key, std::map<std::uint64_t, stored_event>> staged_;
@@ -230,8 +235,8 @@ class memory_event_log final : public event_log {
 
 }  // namespace
 
-std::unique_ptr<event_log> make_memory_event_log(std::uint32_t epoch) {
-  return std::make_unique<memory_event_log>(epoch);
+std::unique_ptr<event_log> make_memory_event_log(std::uint32_t epoch, std::size_t event_bytes_max) {
+  return std::make_unique<memory_event_log>(epoch, event_bytes_max);
 }
 
 }  // namespace soma::storage

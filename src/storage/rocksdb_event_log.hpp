@@ -1,7 +1,7 @@
 // The store: RocksDB with a column family a kind of row; docs/event-log.md is the prose. Every
 // commit is one synced batch. rocksdb_open.cpp opens, rocksdb_write.cpp writes, rocksdb_read.cpp
-// reads. Private to storage. Threads: as the port says; what only the writer's thread touches is
-// marked.
+// reads. Private to storage. Threads: as the port says; a writing call holds write_mutex_, private
+// functions that write expect it held.
 #pragma once
 
 #include <rocksdb/cache.h>
@@ -10,7 +10,9 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,6 +21,7 @@
 
 #include "storage/head_rules.hpp"
 #include "storage/key_codec.hpp"
+#include "storage/rocksdb_testing.hpp"
 
 namespace soma::storage {
 
@@ -30,14 +33,15 @@ enum family : std::size_t {
   busy,
   outbox,
   idempotency,
+  idempotency_age,
   staging,
   documents,
   family_count
 };
 // Names are on disk: retired ones stay reserved.
 inline constexpr std::array<const char*, family_count> family_names = {
-    "default", "events",      "sessions", "recency",  "busy",
-    "outbox",  "idempotency", "staging",  "documents"};
+    "default", "events",      "sessions",        "recency", "busy",
+    "outbox",  "idempotency", "idempotency_age", "staging", "documents"};
 
 inline std::string_view view(const rocksdb::Slice& s) {
   return {s.data(), s.size()};
@@ -47,12 +51,13 @@ inline rocksdb::Slice slice(std::string_view s) {
 }
 
 inline error error_of(const rocksdb::Status& s) {
-  return {s.IsCorruption() ? codes::storage_corrupt : codes::storage_unavailable, s.ToString()};
+  if (s.IsCorruption()) return {codes::storage_corrupt, s.ToString()};
+  return {s.IsNoSpace() ? codes::storage_full : codes::storage_unavailable, s.ToString()};
 }
 
 class rocksdb_event_log final : public event_log {
  public:
-  rocksdb_event_log(const store_options& options, rocksdb::Env* env);
+  rocksdb_event_log(const store_options& options, const store_seams& seams);
   ~rocksdb_event_log() override;
 
   result<void> open();
@@ -66,7 +71,7 @@ class rocksdb_event_log final : public event_log {
   result<std::vector<session_key>> busy_sessions() const override;
   result<std::vector<tenant_id>> tenants() const override;
   result<std::optional<idempotency_record>> find_idempotency(std::string_view key) const override;
-  result<std::size_t> expire_idempotency(std::int64_t before_ms) override;
+  result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) override;
   result<void> put_idempotency(const idempotency_record& record) override;
   result<void> stage(const session_key& key, std::span<const encoded_event> events) override;
   result<void> discard_staged(const session_key& key) override;
@@ -85,6 +90,8 @@ class rocksdb_event_log final : public event_log {
   // Heads as the ops of one batch leave them; empty: removed.
   using head_overlay = std::unordered_map<session_key, std::optional<session_head>>;
 
+  rocksdb::Status open_database(bool read_only);
+  void close_database();
   rocksdb::Options database_options() const;
   rocksdb::ColumnFamilyOptions family_options(family f) const;
   result<void> check_format();
@@ -96,24 +103,34 @@ class rocksdb_event_log final : public event_log {
   void add_index_rows(rocksdb::WriteBatch& batch, const append_op& op, const session_head* before,
                       const session_head& after);
   void add_removal(rocksdb::WriteBatch& batch, const append_op& op, const session_head* before);
+  void add_record(rocksdb::WriteBatch& batch, const idempotency_record& record);
   result<void> write(rocksdb::WriteBatch& batch, const rocksdb::WriteOptions& how);
+  result<void> ready_to_write();
   result<void> leave_full_disk();
   error fail_for_good(const rocksdb::Status& why);
   std::optional<error> disk_refuses() const;
   result<std::optional<std::string>> get(family f, std::string_view key) const;
   result<session_head> head_as_of(const rocksdb::ReadOptions& how, const session_key& key) const;
+  result<std::optional<idempotency_record>> record_of(std::string_view key) const;
 
   store_options options_;
-  rocksdb::Env* env_;
+  store_seams seams_;
   std::shared_ptr<rocksdb::Cache> cache_;
-  std::unique_ptr<rocksdb::DB> db_;
-  std::vector<rocksdb::ColumnFamilyHandle*> families_;
   rocksdb::WriteOptions sync_;
   std::uint32_t epoch_ = 0;
-  std::uint64_t next_outbox_ = 0;                        // writer thread
-  std::unordered_map<session_key, session_head> heads_;  // writer thread: what the store holds
-  bool failed_ = false;                                  // writer thread: for good
-  bool disk_full_ = false;  // writer thread: RocksDB takes no write until leave_full_disk
+
+  // Reading calls share it; leave_full_disk, which opens the database anew, has it alone.
+  mutable std::shared_mutex open_mutex_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> families_;
+
+  std::mutex write_mutex_;  // held through every writing call; taken before open_mutex_
+  std::unordered_map<session_key, session_head> heads_;  // what the store holds, of some sessions
+  std::uint64_t next_outbox_ = 0;
+  std::int64_t no_record_before_ms_ = 0;  // idempotency records
+  bool failed_ = false;                   // for good
+  bool disk_full_ = false;                // nothing can be written until leave_full_disk
+
   std::atomic<std::uint64_t> events_{0}, batches_{0}, bytes_{0}, outbox_rows_{0}, sync_us_{0};
 };
 

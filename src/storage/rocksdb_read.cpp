@@ -6,8 +6,43 @@
 #include <filesystem>
 
 #include "storage/rocksdb_event_log.hpp"
+#include "storage/store_files.hpp"
 
 namespace soma::storage {
+namespace {
+
+error damaged(const session_key& key, const std::string& what) {
+  return {codes::storage_corrupt, "session " + key.session.value + ": " + what};
+}
+
+// A log is dense from its first event to its last: an event that is not there was lost on the disk,
+// and reading on would hide it.
+class expected_seqs {
+ public:
+  expected_seqs(const session_head& head, const read_options& options)
+      : from_(std::max(head.first_seq, options.after_seq + 1)),
+        to_(std::min(head.seq + 1, options.before_seq)),
+        backwards_(options.backwards) {}
+
+  bool take(std::uint64_t seq) {
+    if (all_taken() || seq != next()) return false;
+    backwards_ ? --to_ : ++from_;
+    return true;
+  }
+  bool all_taken() const { return from_ >= to_; }
+  error missing(const session_key& key) const {
+    return damaged(key, all_taken() ? "there are events that its head does not know"
+                                    : "event " + std::to_string(next()) + " is missing");
+  }
+
+ private:
+  std::uint64_t next() const { return backwards_ ? to_ - 1 : from_; }
+
+  std::uint64_t from_, to_;  // still to come: from_ to to_ - 1
+  const bool backwards_;
+};
+
+}  // namespace
 
 result<std::optional<std::string>> rocksdb_event_log::get(family f, std::string_view key) const {
   std::string value;
@@ -18,6 +53,7 @@ result<std::optional<std::string>> rocksdb_event_log::get(family f, std::string_
 }
 
 result<session_head> rocksdb_event_log::head(const session_key& key) const {
+  const std::shared_lock open(open_mutex_);
   return head_as_of({}, key);
 }
 
@@ -34,7 +70,12 @@ result<session_head> rocksdb_event_log::head_as_of(const rocksdb::ReadOptions& h
 
 result<event_page> rocksdb_event_log::read(const session_key& key,
                                            const read_options& options) const {
-  auto marks = head(key);
+  const std::shared_lock open(open_mutex_);
+  // Head and events as of one moment: then the head says which events must be there.
+  rocksdb::ManagedSnapshot moment(db_.get());
+  rocksdb::ReadOptions how;
+  how.snapshot = moment.snapshot();
+  auto marks = head_as_of(how, key);
   if (!marks) return marks.error();
   event_page page;
   page.scanned_seq = options.after_seq;
@@ -44,34 +85,36 @@ result<event_page> rocksdb_event_log::read(const session_key& key,
   const auto upper = options.before_seq == UINT64_MAX ? after_prefix(session_prefix(key))
                                                       : event_key(key, options.before_seq);
   const rocksdb::Slice lower_bound(lower), upper_bound(upper);
-  rocksdb::ReadOptions how;
   how.iterate_lower_bound = &lower_bound;
   how.iterate_upper_bound = &upper_bound;
   how.readahead_size = options.backwards ? 0 : 256u << 10;
   const iterator it(db_->NewIterator(how, families_[events]));
+  expected_seqs expected(*marks, options);
   std::size_t bytes = 0;
   page.events.reserve(std::min<std::size_t>(options.events_max, 256));
   for (options.backwards ? it->SeekToLast() : it->SeekToFirst(); it->Valid();
        options.backwards ? it->Prev() : it->Next()) {
     if (page.events.size() >= options.events_max || bytes >= options.bytes_max) {
       page.end = false;
-      break;
+      return page;
     }
     const auto seq = seq_of(view(it->key()));
+    if (!expected.take(seq)) return expected.missing(key);
     const auto value = parse_event_value(view(it->value()));
-    if (!value)
-      return error(codes::storage_corrupt, "event " + std::to_string(seq) + " cannot be read");
+    if (!value) return damaged(key, "event " + std::to_string(seq) + " cannot be read");
     page.scanned_seq = seq;
     if (!shows(options, *marks, value->type, seq)) continue;
     bytes += value->json.size();
     page.events.push_back({{value->epoch, seq}, value->type, std::string(value->json)});
   }
   if (!it->status().ok()) return error_of(it->status());
+  if (!expected.all_taken()) return expected.missing(key);
   return page;
 }
 
 result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
                                                   const session_list_options& options) const {
+  const std::shared_lock open(open_mutex_);
   session_list_page page;
   const auto prefix = tenant_prefix(tenant);
   auto from = prefix;
@@ -92,7 +135,9 @@ result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
   for (it->Seek(from); it->Valid(); it->Next()) {
     const session_id session(std::string(view(it->key()).substr(prefix.size() + 8)));
     auto found = head_as_of(how, {tenant, session});
-    if (!found) return error(codes::storage_corrupt, "a listed session: " + found.error().detail);
+    if (!found && found.error().code == codes::session_not_found)
+      return damaged({tenant, session}, "listed, but its head is missing");
+    if (!found) return found.error();
     if (!title_contains(found->info.title, options.query)) continue;
     if (page.sessions.size() == options.limit) {
       page.next_cursor = list_cursor(page.sessions.back());
@@ -105,15 +150,20 @@ result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
 }
 
 result<std::vector<session_key>> rocksdb_event_log::busy_sessions() const {
+  const std::shared_lock open(open_mutex_);
   std::vector<session_key> found;
   const iterator it(db_->NewIterator({}, families_[busy]));
-  for (it->SeekToFirst(); it->Valid(); it->Next())
-    if (auto key = parse_session_prefix(view(it->key()))) found.push_back(std::move(*key));
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    auto key = parse_session_prefix(view(it->key()));
+    if (!key) return error(codes::storage_corrupt, "a busy session's key cannot be read");
+    found.push_back(std::move(*key));
+  }
   if (!it->status().ok()) return error_of(it->status());
   return found;
 }
 
 result<std::vector<tenant_id>> rocksdb_event_log::tenants() const {
+  const std::shared_lock open(open_mutex_);
   std::vector<tenant_id> found;
   const iterator it(db_->NewIterator({}, families_[sessions]));
   for (it->SeekToFirst(); it->Valid();) {
@@ -127,6 +177,11 @@ result<std::vector<tenant_id>> rocksdb_event_log::tenants() const {
 
 result<std::optional<idempotency_record>> rocksdb_event_log::find_idempotency(
     std::string_view key) const {
+  const std::shared_lock open(open_mutex_);
+  return record_of(key);
+}
+
+result<std::optional<idempotency_record>> rocksdb_event_log::record_of(std::string_view key) const {
   auto bytes = get(idempotency, key);
   if (!bytes) return bytes.error();
   if (!*bytes) return std::optional<idempotency_record>();
@@ -137,11 +192,13 @@ result<std::optional<idempotency_record>> rocksdb_event_log::find_idempotency(
 
 result<std::optional<std::string>> rocksdb_event_log::get_document(std::string_view collection,
                                                                    std::string_view key) const {
+  const std::shared_lock open(open_mutex_);
   return get(documents, document_key(collection, key));
 }
 
 result<std::vector<std::pair<std::string, std::string>>> rocksdb_event_log::list_documents(
     std::string_view collection, std::string_view prefix, std::size_t limit) const {
+  const std::shared_lock open(open_mutex_);
   std::vector<std::pair<std::string, std::string>> found;
   const auto from = document_key(collection, prefix);
   const iterator it(db_->NewIterator({}, families_[documents]));
@@ -154,13 +211,16 @@ result<std::vector<std::pair<std::string, std::string>>> rocksdb_event_log::list
 }
 
 result<void> rocksdb_event_log::checkpoint(const std::string& folder) const {
+  const std::shared_lock open(open_mutex_);
   std::error_code ec;
-  std::filesystem::create_directories(folder, ec);
+  if (!std::filesystem::create_directories(folder, ec) && !ec)
+    return error(codes::storage_unavailable, "there is a " + folder + " already");
   rocksdb::Checkpoint* made = nullptr;
   auto s = rocksdb::Checkpoint::Create(db_.get(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> owned(made);
-  if (s.ok()) s = owned->CreateCheckpoint(folder + "/store");
+  if (s.ok()) s = owned->CreateCheckpoint(store_folder(folder));
   if (!s.ok()) return error_of(s);
+  if (!sync_folder(folder)) return error(codes::storage_unavailable, "cannot sync " + folder);
   return {};
 }
 

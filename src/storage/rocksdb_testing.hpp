@@ -1,8 +1,13 @@
-// For tests that make the disk fail: the store on an environment of their own. Private to storage
-// and its tests.
+// For tests that make the disk fail, or a small store flush: the parts that are otherwise fixed.
+// Private to storage and its tests.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "storage/event_log.hpp"
 
@@ -12,8 +17,13 @@ class Env;
 
 namespace soma::storage {
 
-// `env` outlives the log.
+struct store_seams {
+  rocksdb::Env* env = nullptr;        // outlives the log
+  std::size_t wal_bytes = 48u << 20;  // flushed above it
+  std::function<std::optional<std::uint64_t>(const std::string& folder)> free_bytes;
+};
+
 result<std::unique_ptr<event_log>> open_rocksdb_event_log_on(const store_options& options,
-                                                             rocksdb::Env* env);
+                                                             const store_seams& seams);
 
 }  // namespace soma::storage

@@ -1,6 +1,5 @@
 // The writing half of the store.
-#include <sys/statvfs.h>
-
+#include <algorithm>
 #include <chrono>
 
 #include "storage/rocksdb_event_log.hpp"
@@ -18,6 +17,13 @@ error disk_full(const rocksdb::Status& s) {
   return {codes::storage_full, "the disk is full: " + s.ToString()};
 }
 
+// A sync that finds no space may have lost what an earlier write was told is kept.
+bool is_of_a_sync(const rocksdb::Status& s) {
+  const auto text = s.ToString();
+  return text.find("While fdatasync") != std::string::npos ||
+         text.find("While fsync") != std::string::npos;
+}
+
 // Deletions free space, so a disk that is nearly full takes them.
 bool may_use_reserve(const append_op& op) {
   return op.remove;
@@ -26,51 +32,65 @@ bool may_use_reserve(const append_op& op) {
 }  // namespace
 
 std::optional<error> rocksdb_event_log::disk_refuses() const {
-  struct statvfs disk {};
-  if (statvfs(options_.data_dir.c_str(), &disk) != 0) return std::nullopt;
-  const auto free_bytes = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
-  if (free_bytes >= options_.min_free_bytes) return std::nullopt;
-  return error(codes::storage_full, "the disk has " + std::to_string(free_bytes >> 20) +
+  const auto free_bytes = seams_.free_bytes(options_.data_dir);
+  if (!free_bytes || *free_bytes >= options_.min_free_bytes) return std::nullopt;
+  return error(codes::storage_full, "the disk has " + std::to_string(*free_bytes >> 20) +
                                         " MiB left, fewer than storage.min_free_bytes");
 }
 
 // After a failed write or fsync nobody knows what is on the disk: never try again.
 error rocksdb_event_log::fail_for_good(const rocksdb::Status& s) {
-  error why(codes::storage_unavailable, s.ToString());
+  auto why = error_of(s);
+  if (why.code == codes::storage_full) why.code = codes::storage_unavailable;
   failed_ = true;
   options_.on_fatal(why);
   return why;
 }
 
-// A full disk is no failure of it: RocksDB refuses every write until Resume has flushed what was
-// acknowledged to new files and begun a new WAL, so the torn one is never written on.
+// Once a write has hit a full disk, RocksDB takes none, and its WAL ends in a torn record. What was
+// acknowledged lies before that record, so opening anew finds it and begins a new WAL. (RocksDB's
+// own Resume goes on in the torn WAL if nothing else waits to be flushed, and dies of an assertion
+// if it was the beginning of a new WAL that failed.)
 result<void> rocksdb_event_log::leave_full_disk() {
-  const auto s = db_->Resume();
-  if (s.ok()) {
-    disk_full_ = false;
-    return {};
-  }
-  if (s.IsNoSpace()) return disk_full(s);
-  return fail_for_good(s);
+  const auto free_bytes = seams_.free_bytes(options_.data_dir);
+  if (free_bytes && *free_bytes < 2 * seams_.wal_bytes)  // recovery writes tables
+    return error(codes::storage_full, "the disk is full");
+  const std::unique_lock alone(open_mutex_);
+  close_database();
+  heads_.clear();
+  const auto opened = open_database(false);
+  disk_full_ = !opened.ok();
+  if (opened.ok()) return {};
+  if (!opened.IsNoSpace()) return fail_for_good(opened);
+  // Full again already. Reading goes on.
+  if (const auto s = open_database(true); !s.ok()) return fail_for_good(s);
+  return disk_full(opened);
+}
+
+result<void> rocksdb_event_log::ready_to_write() {
+  if (failed_) return failed_earlier();
+  return disk_full_ ? leave_full_disk() : result<void>();
 }
 
 result<void> rocksdb_event_log::write(rocksdb::WriteBatch& batch,
                                       const rocksdb::WriteOptions& how) {
-  if (failed_) return failed_earlier();
-  if (disk_full_)
-    if (auto left = leave_full_disk(); !left) return left;
-  const auto s = db_->Write(how, &batch);
-  if (s.ok()) return {};
-  if (!s.IsNoSpace()) return fail_for_good(s);
-  disk_full_ = true;
-  return disk_full(s);
+  // Twice: the disk may have been full for a flush in the background, and have space by now. Should
+  // the first try be found in the log after all, the second changes nothing.
+  for (bool again = false;; again = true) {
+    const auto s = db_->Write(how, &batch);
+    if (s.ok()) return {};
+    if (!s.IsNoSpace() || is_of_a_sync(s)) return fail_for_good(s);
+    disk_full_ = true;
+    if (again) return disk_full(s);
+    if (const auto left = leave_full_disk(); !left) return left;
+  }
 }
 
 result<std::optional<session_head>> rocksdb_event_log::head_before(const session_key& key,
                                                                    const head_overlay& now) {
   if (const auto at = now.find(key); at != now.end()) return at->second;
   if (const auto at = heads_.find(key); at != heads_.end()) return std::optional(at->second);
-  auto stored = head(key);
+  auto stored = head_as_of({}, key);
   if (stored) return std::optional(std::move(*stored));
   if (stored.error().code == codes::session_not_found) return std::optional<session_head>();
   return stored.error();
@@ -103,7 +123,8 @@ result<session_head> rocksdb_event_log::add(rocksdb::WriteBatch& batch, const ap
   if (!found) return found.error();
   const session_head* before = *found ? &**found : nullptr;
   std::optional<std::uint64_t> staged_seq;
-  if (!before) {
+  if (!before &&
+      !now.contains(op.key)) {  // an op before it in the batch has used up what was staged
     auto marker = get(staging, session_prefix(op.key));
     if (!marker) return marker.error();
     if (*marker) staged_seq = get_number(**marker);
@@ -114,8 +135,7 @@ result<session_head> rocksdb_event_log::add(rocksdb::WriteBatch& batch, const ap
   const auto prefix = session_prefix(op.key);
   for (const auto& e : op.events)
     batch.Put(families_[events], event_key(op.key, e.seq), event_value(e.type, epoch_, e.json));
-  for (const auto& record : op.idempotency)
-    batch.Put(families_[idempotency], record.key, encode_record(record));
+  for (const auto& record : op.idempotency) add_record(batch, record);
   for (const auto& row : op.outbox) {
     std::string key;
     put_number(key, next_outbox_++, 8);
@@ -137,8 +157,9 @@ result<session_head> rocksdb_event_log::add(rocksdb::WriteBatch& batch, const ap
 std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const append_op> ops) {
   std::vector<result<std::uint64_t>> results;
   results.reserve(ops.size());
-  if (failed_) {
-    results.assign(ops.size(), failed_earlier());
+  const std::lock_guard lock(write_mutex_);
+  if (const auto ready = ready_to_write(); !ready) {
+    results.assign(ops.size(), ready.error());
     return results;
   }
   const auto full = disk_refuses();
@@ -187,8 +208,10 @@ std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const app
 
 result<void> rocksdb_event_log::stage(const session_key& key,
                                       std::span<const encoded_event> staged) {
+  const std::lock_guard lock(write_mutex_);
+  if (const auto ready = ready_to_write(); !ready) return ready;
   if (const auto full = disk_refuses()) return *full;
-  if (const auto existing = head(key); existing)
+  if (const auto existing = head_as_of({}, key); existing)
     return error(codes::session_busy, "the session exists already");
   else if (existing.error().code != codes::session_not_found)
     return existing.error();
@@ -206,6 +229,8 @@ result<void> rocksdb_event_log::stage(const session_key& key,
 }
 
 result<void> rocksdb_event_log::discard_staged(const session_key& key) {
+  const std::lock_guard lock(write_mutex_);
+  if (const auto ready = ready_to_write(); !ready) return ready;
   const auto prefix = session_prefix(key);
   auto marker = get(staging, prefix);
   if (!marker) return marker.error();
@@ -216,30 +241,61 @@ result<void> rocksdb_event_log::discard_staged(const session_key& key) {
   return write(batch, {});
 }
 
-result<std::size_t> rocksdb_event_log::expire_idempotency(std::int64_t before_ms) {
+void rocksdb_event_log::add_record(rocksdb::WriteBatch& batch, const idempotency_record& record) {
+  batch.Put(families_[idempotency], record.key, encode_record(record));
+  batch.Put(families_[idempotency_age], age_key(record.created_at_ms, record.key), {});
+  no_record_before_ms_ = std::min(no_record_before_ms_, record.created_at_ms);
+}
+
+// Begins where the last call ended: rows deleted before that are slow to step over.
+result<std::size_t> rocksdb_event_log::expire_idempotency(std::int64_t before_ms,
+                                                          std::size_t rows_max) {
+  const std::lock_guard lock(write_mutex_);
+  if (const auto ready = ready_to_write(); !ready) return ready.error();
+  auto reached_ms = std::max(before_ms, no_record_before_ms_);
+  std::size_t rows = 0, count = 0;
   rocksdb::WriteBatch batch;
-  const iterator it(db_->NewIterator({}, families_[idempotency]));
-  for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    const auto record = decode_record(view(it->key()), view(it->value()));
-    if (!record || record->created_at_ms < before_ms)
-      batch.Delete(families_[idempotency], it->key());
+  const auto upper = age_key(before_ms, {});
+  const rocksdb::Slice upper_bound(upper);
+  rocksdb::ReadOptions how;
+  how.iterate_upper_bound = &upper_bound;
+  iterator it(db_->NewIterator(how, families_[idempotency_age]));
+  for (it->Seek(age_key(no_record_before_ms_, {})); it->Valid(); it->Next()) {
+    const auto row = parse_age_key(view(it->key()));
+    if (!row) return error(codes::storage_corrupt, "the age of a record cannot be read");
+    if (rows++ == rows_max) {
+      reached_ms = row->created_at_ms;
+      break;
+    }
+    batch.Delete(families_[idempotency_age], it->key());
+    const auto record = record_of(row->record_key);
+    if (!record) return record.error();
+    // One that was written anew has a younger row as well.
+    if (!*record || (*record)->created_at_ms != row->created_at_ms) continue;
+    batch.Delete(families_[idempotency], slice(row->record_key));
+    ++count;
   }
   if (!it->status().ok()) return error_of(it->status());
-  const std::size_t count = batch.Count();
-  if (count > 0)
+  it.reset();
+  if (batch.Count() > 0)
     if (auto ok = write(batch, {}); !ok) return ok.error();
+  no_record_before_ms_ = reached_ms;
   return count;
 }
 
 result<void> rocksdb_event_log::put_idempotency(const idempotency_record& record) {
+  const std::lock_guard lock(write_mutex_);
+  if (const auto ready = ready_to_write(); !ready) return ready;
   if (const auto full = disk_refuses()) return *full;
   rocksdb::WriteBatch batch;
-  batch.Put(families_[idempotency], record.key, encode_record(record));
+  add_record(batch, record);
   return write(batch, sync_);
 }
 
 result<void> rocksdb_event_log::put_document(std::string_view collection, std::string_view key,
                                              std::string_view value) {
+  const std::lock_guard lock(write_mutex_);
+  if (const auto ready = ready_to_write(); !ready) return ready;
   if (const auto full = disk_refuses()) return *full;
   rocksdb::WriteBatch batch;
   batch.Put(families_[documents], document_key(collection, key), slice(value));
@@ -247,6 +303,8 @@ result<void> rocksdb_event_log::put_document(std::string_view collection, std::s
 }
 
 result<void> rocksdb_event_log::delete_document(std::string_view collection, std::string_view key) {
+  const std::lock_guard lock(write_mutex_);
+  if (const auto ready = ready_to_write(); !ready) return ready;
   rocksdb::WriteBatch batch;
   batch.Delete(families_[documents], document_key(collection, key));
   return write(batch, sync_);

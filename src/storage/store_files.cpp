@@ -1,0 +1,110 @@
+#include "storage/store_files.hpp"
+
+#include <fcntl.h>
+#include <rocksdb/env.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "core/codes.hpp"
+
+namespace soma::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<error> damage_in(const std::string& path, record_check how) {
+  const auto state = check_record_file(path, how);
+  if (!state) return state.error();
+  if (!state->damage) return std::nullopt;
+  return error(codes::storage_corrupt, path + " is damaged at byte " +
+                                           std::to_string(state->damage->offset) + ": " +
+                                           state->damage->what);
+}
+
+// RocksDB makes a new store where CURRENT is missing, and deletes what it does not know.
+std::optional<error> lost_its_current(const std::string& folder) {
+  std::error_code ec;
+  if (fs::exists(folder + "/CURRENT", ec)) return std::nullopt;
+  for (const auto& entry : fs::directory_iterator(folder, ec)) {
+    const auto kind = entry.path().extension();
+    if (kind == ".sst" || kind == ".log")
+      return error(codes::storage_corrupt,
+                   folder + "/CURRENT is missing beside " + entry.path().filename().string());
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string store_folder(const std::string& data_dir) {
+  return data_dir + "/store";
+}
+
+bool sync_folder(const std::string& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool good = ::fsync(fd) == 0 || errno == EINVAL;
+  ::close(fd);
+  return good;
+}
+
+result<store_lock> store_lock::take(rocksdb::Env* env, const std::string& data_dir) {
+  const auto path = store_folder(data_dir) + "/LOCK";
+  rocksdb::FileLock* lock = nullptr;
+  const auto s = env->LockFile(path, &lock);
+  if (s.ok()) return store_lock(env, lock);
+  const auto text = s.ToString();
+  const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
+  if (says("While lock file: ") || says("lock hold by current process"))
+    return error(codes::storage_locked,
+                 "another process has the data folder " + data_dir + " open");
+  return error(s.IsNoSpace() ? codes::storage_full : codes::storage_unavailable,
+               "cannot lock " + path + ": " + text);
+}
+
+store_lock::store_lock(store_lock&& other) noexcept
+    : env_(other.env_), lock_(std::exchange(other.lock_, nullptr)) {}
+
+store_lock::~store_lock() {
+  if (lock_) env_->UnlockFile(lock_);
+}
+
+std::vector<wal_file> wal_files(const std::string& folder) {
+  std::vector<wal_file> found;
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(folder, ec)) {
+    wal_file file{0, entry.path().filename().string(), entry.path().string()};
+    const auto* end = file.name.data() + file.name.size();
+    const auto [at, bad] = std::from_chars(file.name.data(), end, file.number);
+    if (bad == std::errc{} && std::string_view(at, end) == ".log") found.push_back(file);
+  }
+  std::sort(found.begin(), found.end(),
+            [](const wal_file& a, const wal_file& b) { return a.number < b.number; });
+  return found;
+}
+
+std::string manifest_file(const std::string& folder) {
+  std::ifstream current(folder + "/CURRENT");
+  std::string name;
+  if (!std::getline(current, name)) return {};
+  return folder + "/" + name;
+}
+
+std::optional<error> find_damage(const std::string& folder, record_check how) {
+  if (auto lost = lost_its_current(folder)) return lost;
+  std::error_code ec;
+  const auto manifest = manifest_file(folder);
+  if (fs::exists(manifest, ec))
+    if (auto found = damage_in(manifest, how)) return found;
+  for (const auto& file : wal_files(folder))
+    if (auto found = damage_in(file.path, how)) return found;
+  return std::nullopt;
+}
+
+}  // namespace soma::storage

@@ -1,0 +1,126 @@
+// What the other rows promise, of both logs: idempotency records, staged copies, documents.
+#include "event_log_contract.hpp"
+
+using namespace soma;
+using namespace soma::storage;
+using namespace soma::storage::testing;
+
+TEST_CASE_TEMPLATE("log: idempotency records expire by age, so many a call", store,
+                   SOMA_EVENT_LOGS) {
+  store s;
+  for (int n = 0; n < 10; ++n)
+    REQUIRE(s.log.put_idempotency({"key" + std::to_string(n), "h", 200, "{}", 100 + n}));
+  auto left = [&] {
+    std::string names;
+    for (int n = 0; n < 10; ++n)
+      if (*s.log.find_idempotency("key" + std::to_string(n))) names += std::to_string(n);
+    return names;
+  };
+  CHECK(s.log.expire_idempotency(100, 100).value() == 0);
+  CHECK(s.log.expire_idempotency(103, 100).value() == 3);
+  CHECK(left() == "3456789");
+  CHECK(s.log.expire_idempotency(109, 2).value() == 2);  // the oldest first
+  CHECK(left() == "56789");
+  // One that was written anew is as young as its last writing.
+  REQUIRE(s.log.put_idempotency({"key5", "h2", 200, "{}", 500}));
+  CHECK(s.log.expire_idempotency(200, 100).value() == 4);
+  CHECK(left() == "5");
+  CHECK((*s.log.find_idempotency("key5"))->request_hash == "h2");
+  CHECK(s.log.expire_idempotency(501, 100).value() == 1);
+  CHECK(left().empty());
+}
+
+TEST_CASE_TEMPLATE("log: what is staged is invisible until it is published", store,
+                   SOMA_EVENT_LOGS) {
+  store s;
+  const auto key = key_of("copy");
+  const std::vector<encoded_event> first = {event_of(1), event_of(2)}, second = {event_of(3)};
+  REQUIRE(s.log.stage(key, first));
+  REQUIRE(s.log.stage(key, second));
+  CHECK(code_of(s.log.head(key)) == codes::session_not_found);
+  CHECK(code_of(s.log.read(key, {})) == codes::session_not_found);
+  CHECK(s.log.list(key.tenant, {})->sessions.empty());
+  CHECK(s.log.tenants()->empty());
+  // Nobody else may use the id meanwhile.
+  CHECK(code_of(commit_one(s.log, append_of(key, 0))) == codes::session_busy);
+  CHECK(code_of(commit_one(s.log, append_of(key, 3))) == codes::session_busy);
+
+  auto publish = append_of(key, 3);
+  publish.publish_staged = true;
+  publish.info = info_of("a copy", 5);
+  SUBCASE("published: it is there at once, with what came along") {
+    CHECK(commit_one(s.log, publish).value() == 4);
+    CHECK(seqs_of(page_of(s.log, key)) == numbers{1, 2, 3, 4});
+    const auto head = s.log.head(key).value();
+    CHECK(head.epoch_of(1) == s.log.epoch());
+    CHECK(head.info.title == "a copy");
+    CHECK(sessions_of(*s.log.list(key.tenant, {})) == names{"copy"});
+    CHECK(code_of(commit_one(s.log, publish)) == codes::session_busy);
+    CHECK(code_of(s.log.stage(key, first)) == codes::session_busy);
+    REQUIRE(commit_one(s.log, append_of(key, 4)));
+  }
+  SUBCASE("published without a further event") {
+    publish.events.clear();
+    CHECK(commit_one(s.log, publish).value() == 3);
+    CHECK(seqs_of(page_of(s.log, key)) == numbers{1, 2, 3});
+  }
+  SUBCASE("published at a wrong seq: refused, and still staged") {
+    auto wrong = append_of(key, 2);
+    wrong.publish_staged = true;
+    CHECK(code_of(commit_one(s.log, wrong)) == codes::session_head_mismatch);
+    CHECK(commit_one(s.log, publish).value() == 4);
+  }
+  SUBCASE("discarded: as if it had never been") {
+    REQUIRE(s.log.discard_staged(key));
+    CHECK(code_of(commit_one(s.log, publish)) == codes::session_not_found);
+    CHECK(commit_one(s.log, append_of(key, 0)).value() == 1);
+    CHECK(seqs_of(page_of(s.log, key)) == numbers{1});
+  }
+  SUBCASE("published and removed in one batch with a new session of that id") {
+    publish.remove = true;
+    const std::vector<append_op> batch = {publish, append_of(key, 0)};
+    const auto results = s.log.commit(batch);
+    CHECK(results[0].value() == 4);
+    CHECK(code_of(results[1]).empty());
+    CHECK(seqs_of(page_of(s.log, key)) == numbers{1});
+  }
+}
+
+TEST_CASE_TEMPLATE("log: staging refuses what an append would", store, SOMA_EVENT_LOGS) {
+  store s;
+  std::vector<encoded_event> large = {event_of(1), event_of(2)};
+  large[1].json.assign(event_bytes_max + 1, ' ');
+  CHECK(code_of(s.log.stage(key_of("a"), large)) == codes::event_too_large);
+  CHECK(commit_one(s.log, append_of(key_of("a"), 0)).value() == 1);  // nothing was staged
+  REQUIRE(s.log.stage(key_of("b"), {}));
+  CHECK(commit_one(s.log, append_of(key_of("b"), 0)).value() == 1);
+  REQUIRE(s.log.discard_staged(key_of("a")));  // a session that is none of its business
+  CHECK(seqs_of(page_of(s.log, key_of("a"))) == numbers{1});
+}
+
+TEST_CASE_TEMPLATE("log: documents are kept by collection and key", store, SOMA_EVENT_LOGS) {
+  store s;
+  auto get = [&](const char* collection, const char* key) {
+    return s.log.get_document(collection, key).value().value_or("-");
+  };
+  REQUIRE(s.log.put_document("keys", "a", "1"));
+  REQUIRE(s.log.put_document("keys", "ab", "2"));
+  REQUIRE(s.log.put_document("keys", "b", std::string("\0\xff", 2)));
+  REQUIRE(s.log.put_document("key", "a", "other"));
+  REQUIRE(s.log.put_document("keys2", "a", "other"));
+  CHECK(get("keys", "a") == "1");
+  CHECK(get("keys", "b") == std::string("\0\xff", 2));
+  CHECK(get("keys", "c") == "-");
+  using rows = std::vector<std::pair<std::string, std::string>>;
+  CHECK(s.log.list_documents("keys", "a", 10).value() == rows{{"a", "1"}, {"ab", "2"}});
+  CHECK(s.log.list_documents("keys", "", 10)->size() == 3);
+  CHECK(s.log.list_documents("keys", "", 2)->size() == 2);
+  CHECK(s.log.list_documents("keys", "", 0)->empty());
+  CHECK(s.log.list_documents("none", "", 10)->empty());
+  REQUIRE(s.log.put_document("keys", "a", "3"));
+  CHECK(get("keys", "a") == "3");
+  REQUIRE(s.log.delete_document("keys", "a"));
+  REQUIRE(s.log.delete_document("keys", "a"));
+  CHECK(get("keys", "a") == "-");
+  CHECK(get("key", "a") == "other");
+}
