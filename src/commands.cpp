@@ -3,12 +3,15 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <string_view>
 
+#include "core/codes.hpp"
 #include "core/time.hpp"
 #include "core/version.hpp"
 #include "observability/log.hpp"
 #include "serve.hpp"
+#include "storage/store_repair.hpp"
 #include "store_documents.hpp"
 
 namespace soma {
@@ -84,6 +87,60 @@ int make_key(const config_sources& from, const new_key_options& wanted) {
   if (!made) return refuse(made.error());
   std::printf("%s\n", std::string(made->text.reveal()).c_str());
   std::fprintf(stderr, "This key is shown once. Send it as: Authorization: Bearer <key>\n");
+  return 0;
+}
+
+int repair(const config_sources& from) {
+  auto settings = load_config(from);
+  if (!settings) return refuse(settings.error());
+  const auto report = storage::repair_store(settings->text("storage.data_dir"));
+  if (!report) return refuse(report.error());
+  if (report->files.empty()) {
+    std::puts("The write-ahead logs are whole: nothing was changed.");
+    return 0;
+  }
+  for (const auto& file : report->files)
+    std::printf("%s: %s; %llu of %llu bytes kept\n", file.name.c_str(), file.why.c_str(),
+                static_cast<unsigned long long>(file.bytes_kept),
+                static_cast<unsigned long long>(file.bytes));
+  std::printf("These files are kept whole in %s\n", report->folder.c_str());
+  for (const auto& kept : report->last_commit)
+    std::printf("The last commit kept: session %s %s up to %s\n", kept.key.tenant.value.c_str(),
+                kept.key.session.value.c_str(), to_string(kept.id).c_str());
+  std::printf("Gone: the damaged commit, and %llu behind it\n",
+              static_cast<unsigned long long>(report->commits_lost));
+  for (const auto& lost : report->sessions)
+    std::printf("  session %s %s: %llu events; %s\n", lost.key.tenant.value.c_str(),
+                lost.key.session.value.c_str(), static_cast<unsigned long long>(lost.events),
+                lost.last_kept.seq == 0 ? "nothing of it is kept"
+                                        : ("kept up to " + to_string(lost.last_kept)).c_str());
+  std::puts("The store opens again.");
+  return 0;
+}
+
+// The server's key goes along: without it API keys and cookies are void.
+int back_up(const config_sources& from, const std::string& folder) {
+  auto settings = load_config(from);
+  if (!settings) return refuse(settings.error());
+  storage::store_options options;
+  options.data_dir = settings->text("storage.data_dir");
+  std::error_code ec;
+  if (!std::filesystem::exists(options.data_dir, ec))
+    return refuse({codes::storage_unavailable, "there is no folder " + options.data_dir});
+  {
+    auto log = storage::open_rocksdb_event_log(options);
+    if (!log) return refuse(log.error());
+    if (auto copied = (*log)->checkpoint(folder); !copied) return refuse(copied.error());
+  }
+  const auto secret = std::filesystem::path(options.data_dir) / "secret";
+  if (std::filesystem::exists(secret, ec))
+    std::filesystem::copy(secret, std::filesystem::path(folder) / "secret",
+                          std::filesystem::copy_options::recursive, ec);
+  if (ec)
+    return refuse({codes::storage_unavailable, "cannot copy the server's key: " + ec.message()});
+  ::sync();
+  if (auto good = storage::verify_store(folder); !good) return refuse(good.error());
+  std::printf("Copied to %s, and checked.\n", folder.c_str());
   return 0;
 }
 

@@ -24,6 +24,8 @@ int run_serve(const config_sources& from);
 int check_config(const config_sources& from);
 int print_config(const config_sources& from);
 int make_key(const config_sources& from, const new_key_options& wanted);
+int repair(const config_sources& from);
+int back_up(const config_sources& from, const std::string& folder);
 int chat(const chat_options& options);
 void print_version();
 

@@ -63,6 +63,13 @@ int main(int argc, char** argv) {
   new_key->add_option("--role", key.role, "admin or user")->check(CLI::IsMember({"admin", "user"}));
   new_key->add_option("--tenant", key.tenant, "whose it is");
   new_key->add_option("--user", key.user, "who uses it");
+  auto* mend =
+      app.add_subcommand("repair", "cut a damaged write-ahead log, so that the store opens");
+  flags.add_to(*mend);
+  std::string backup_folder;
+  auto* copy = app.add_subcommand("backup", "copy the data; the server must not run meanwhile");
+  flags.add_to(*copy);
+  copy->add_option("folder", backup_folder, "where to; must not exist yet")->required();
   auto* talk = app.add_subcommand("chat", "talk to an agent in the terminal");
   talk->add_option("--url", chat.url, "the server")->envname("GATEWAY_BASE_URL");
   talk->add_option("--key", chat.key, "an API key")->envname("SOMA_ADMIN_KEY");
@@ -74,6 +81,8 @@ int main(int argc, char** argv) {
   if (*check) return soma::check_config(flags.sources());
   if (*print) return soma::print_config(flags.sources());
   if (*new_key) return soma::make_key(flags.sources(), key);
+  if (*mend) return soma::repair(flags.sources());
+  if (*copy) return soma::back_up(flags.sources(), backup_folder);
   if (*talk) return soma::chat(chat);
   return 0;
 }

@@ -116,6 +116,7 @@ class rocksdb_event_log final : public event_log {
   store_options options_;
   store_seams seams_;
   std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<rocksdb::Logger> log_file_;
   rocksdb::WriteOptions sync_;
   std::uint32_t epoch_ = 0;
 

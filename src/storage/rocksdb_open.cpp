@@ -14,6 +14,7 @@
 #include "storage/rocksdb_event_log.hpp"
 #include "storage/rocksdb_testing.hpp"
 #include "storage/store_files.hpp"
+#include "storage/store_log.hpp"
 
 namespace soma::storage {
 namespace {
@@ -49,9 +50,11 @@ error refusal(const rocksdb::Status& opened, const std::string& path) {
   const auto text = opened.ToString();
   if (opened.IsInvalidArgument() && text.find("Column families not opened") != std::string::npos)
     return {codes::storage_format, "the store in " + path + " is of a newer version: " + text};
-  // RocksDB does not say which of its files of records is damaged.
-  if (opened.IsCorruption())
+  // RocksDB does not always say which file is damaged.
+  if (opened.IsCorruption()) {
     if (auto damage = find_damage(path, record_check::everything)) return *damage;
+    if (auto damage = find_damaged_table(path)) return *damage;
+  }
   auto why = error_of(opened);
   why.detail = "the store in " + path + " cannot be opened: " + text;
   return why;
@@ -95,6 +98,7 @@ rocksdb::Options rocksdb_event_log::database_options() const {
   o.create_if_missing = true;
   o.create_missing_column_families = true;
   o.env = seams_.env;
+  o.info_log = log_file_;
   // The default drops acknowledged writes behind a damaged record without a word.
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   o.paranoid_checks = true;
@@ -105,8 +109,6 @@ rocksdb::Options rocksdb_event_log::database_options() const {
   // restart replays. (atomic_flush would say so more plainly, but in 7.8 hangs after a full disk.)
   o.max_total_wal_size = seams_.wal_bytes;
   o.max_background_jobs = 2;
-  o.keep_log_file_num = 4;
-  o.max_log_file_size = 1u << 20;
   o.max_open_files = 512;
   o.bytes_per_sync = 1u << 20;
   return o;
@@ -140,6 +142,7 @@ result<void> rocksdb_event_log::open() {
     if (!lock) return lock.error();
     if (auto damage = find_damage(path, record_check::headers)) return *damage;
   }
+  log_file_ = make_store_log(path);
   const auto opened = open_database(false);
   if (!opened.ok()) return refusal(opened, path);
   if (auto ok = check_format(); !ok) return ok;

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <rocksdb/env.h>
+#include <rocksdb/options.h>
+#include <rocksdb/sst_file_reader.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -91,19 +93,40 @@ std::vector<wal_file> wal_files(const std::string& folder) {
 
 std::string manifest_file(const std::string& folder) {
   std::ifstream current(folder + "/CURRENT");
+  if (!current) return {};
   std::string name;
-  if (!std::getline(current, name)) return {};
+  std::getline(current, name);
   return folder + "/" + name;
 }
 
-std::optional<error> find_damage(const std::string& folder, record_check how) {
+std::optional<error> find_manifest_damage(const std::string& folder, record_check how) {
   if (auto lost = lost_its_current(folder)) return lost;
-  std::error_code ec;
   const auto manifest = manifest_file(folder);
-  if (fs::exists(manifest, ec))
-    if (auto found = damage_in(manifest, how)) return found;
+  if (manifest.empty()) return std::nullopt;
+  std::error_code ec;
+  if (!fs::is_regular_file(manifest, ec))
+    return error(codes::storage_corrupt,
+                 folder + "/CURRENT is damaged: the file that it names is missing");
+  return damage_in(manifest, how);
+}
+
+std::optional<error> find_damage(const std::string& folder, record_check how) {
+  if (auto found = find_manifest_damage(folder, how)) return found;
   for (const auto& file : wal_files(folder))
     if (auto found = damage_in(file.path, how)) return found;
+  return std::nullopt;
+}
+
+std::optional<error> find_damaged_table(const std::string& folder) {
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(folder, ec)) {
+    if (entry.path().extension() != ".sst") continue;
+    const auto path = entry.path().string();
+    rocksdb::SstFileReader table{rocksdb::Options()};
+    auto s = table.Open(path);
+    if (s.ok()) s = table.VerifyChecksum();
+    if (!s.ok()) return error(codes::storage_corrupt, path + " is damaged: " + s.ToString());
+  }
   return std::nullopt;
 }
 

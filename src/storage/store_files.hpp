@@ -45,8 +45,10 @@ std::vector<wal_file> wal_files(const std::string& folder);  // by number
 // The MANIFEST that CURRENT names; empty: there is none.
 std::string manifest_file(const std::string& folder);
 
-// What is damaged, as a sentence that names the file: storage.corrupt. Looks at the write-ahead
-// logs, the MANIFEST and CURRENT; tables are checked by RocksDB as they are read.
+// What is damaged, as a sentence that names the file: storage.corrupt. In CURRENT and the MANIFEST,
+// in these or the write-ahead logs, in the tables (which reads them all).
+std::optional<error> find_manifest_damage(const std::string& folder, record_check how);
 std::optional<error> find_damage(const std::string& folder, record_check how);
+std::optional<error> find_damaged_table(const std::string& folder);
 
 }  // namespace soma::storage

@@ -22,7 +22,7 @@ struct memory_store {
 };
 
 struct rocksdb_store {
-  soma::testing::temp_folder folder;
+  soma::testing::temp_folder folder{soma::testing::temp_folder::place::memory};
   store_options options = [this] {
     store_options o;
     o.data_dir = folder / "data";

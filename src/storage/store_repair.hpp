@@ -1,0 +1,49 @@
+// Makes a store with a damaged write-ahead log open again, by cutting the log where the damage
+// begins: what was committed before it is kept, what came after it is gone, whole commits each. No
+// byte is destroyed: every file that is cut or taken away is kept whole in a folder of its own.
+// Blocks. Nobody may have the store open.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "storage/event_log.hpp"
+
+namespace soma::storage {
+
+struct repair_report {
+  struct log_file {
+    std::string name, why;
+    std::uint64_t bytes = 0, bytes_kept = 0;
+  };
+  // Of what can still be read behind the damage; the damaged commit itself cannot.
+  struct lost_session {
+    session_key key;
+    std::uint64_t events = 0;
+    event_id last_kept;  // 0.0: nothing of the session is left
+  };
+  struct kept_event {
+    session_key key;
+    event_id id;
+  };
+
+  std::vector<log_file>
+      files;           // cut or taken away; empty: nothing was damaged, nothing was changed
+  std::string folder;  // where they are kept whole
+  std::uint64_t commits_lost = 0;
+  std::vector<lost_session> sessions;
+  std::vector<kept_event> last_commit;  // the last events of the last commit before the damage
+};
+
+// Errors: storage.locked; storage.unavailable (there is no store, or the disk refuses);
+// storage.corrupt (the MANIFEST or a table is damaged, or a log of which some rows are in tables
+// already: a backup must be restored). On an error the store is as it was, or its files are in the
+// folder that the error names.
+result<repair_report> repair_store(const std::string& data_dir);
+
+// Reads and checks every file of a store that nobody has open. storage.corrupt names the first that
+// is damaged.
+result<void> verify_store(const std::string& data_dir);
+
+}  // namespace soma::storage

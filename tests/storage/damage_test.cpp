@@ -1,0 +1,195 @@
+// Bits that flip on the disk, tails that are torn, files that are gone: what is damaged is
+// reported, with the file's name, and never served or stepped over. SOMA_SEED replays one;
+// SOMA_FLIPS sets how many bits flip at random, 0 takes one of every byte.
+#include <doctest/doctest.h>
+
+#include "core/codes.hpp"
+#include "damaged_store.hpp"
+#include "support/result_text.hpp"
+#include "support/seed.hpp"
+
+using namespace soma;
+using namespace soma::storage;
+using namespace soma::storage::testing;
+using soma::testing::number_from_environment;
+namespace fs = std::filesystem;
+
+namespace {
+
+// Names the file, and says that it is damage.
+bool is_told(const error& why, const fs::path& file) {
+  return why.code == codes::storage_corrupt &&
+         why.detail.find(file.filename().string()) != std::string::npos;
+}
+
+std::vector<flip> flips_of(std::size_t size, std::mt19937_64& random, std::uint64_t wanted) {
+  std::vector<flip> flips;
+  if (wanted == 0)
+    for (std::size_t byte = 0; byte < size; ++byte)
+      flips.push_back({byte, static_cast<int>(random() % 8)});
+  for (std::uint64_t n = 0; n < wanted; ++n)
+    flips.push_back({random() % size, static_cast<int>(random() % 8)});
+  return flips;
+}
+
+}  // namespace
+
+TEST_CASE("damage: any bit that flips in a write-ahead log or the MANIFEST stops the opening") {
+  const auto seed = soma::testing::seed_of("flips in logs");
+  INFO("replay with SOMA_SEED=" << seed);
+  std::mt19937_64 random(seed);
+  specimen s;
+  s.fill(seed, 120, 3000);  // several blocks
+  REQUIRE(s.files(".log").size() == 1);
+  for (const auto& file : {s.files(".log")[0], s.manifest()}) {
+    CAPTURE(file);
+    const auto bytes = contents(file);
+    auto flips = flips_of(bytes.size(), random, number_from_environment("SOMA_FLIPS", 60));
+    // Headers are what RocksDB itself trusts too much.
+    for (const auto header : headers_of(bytes))
+      flips.push_back({header + random() % 7, static_cast<int>(random() % 8)});
+    for (int bit = 0; bit < 8; ++bit)
+      for (const auto header : {headers_of(bytes).front(), headers_of(bytes).back()})
+        for (std::size_t byte = 4; byte < 7; ++byte) flips.push_back({header + byte, bit});
+    for (const auto& f : flips) {
+      CAPTURE(f.byte);
+      CAPTURE(f.bit);
+      const auto opened = s.open_with(file, flipped(bytes, f));
+      REQUIRE_FALSE(opened.has_value());
+      REQUIRE_MESSAGE(is_told(opened.error(), file), opened.error().detail);
+    }
+  }
+}
+
+TEST_CASE("damage: a bit that flips in a table is reported by the read that meets it") {
+  const auto seed = soma::testing::seed_of("flips in tables");
+  INFO("replay with SOMA_SEED=" << seed);
+  std::mt19937_64 random(seed);
+  specimen s;
+  s.fill(seed, 60, 200);
+  const auto whole = dump(**s.open(s.original));  // and all of it lies in tables now
+  int told = 0, harmless = 0;
+  for (const auto& file : s.files(".sst")) {
+    CAPTURE(file);
+    const auto bytes = contents(file);
+    for (const auto& f :
+         flips_of(bytes.size(), random, number_from_environment("SOMA_FLIPS", 15))) {
+      CAPTURE(f.byte);
+      CAPTURE(f.bit);
+      const auto opened = s.open_with(file, flipped(bytes, f));
+      if (!opened) {
+        ++told;
+        REQUIRE_MESSAGE(is_told(opened.error(), file), opened.error().detail);
+        continue;
+      }
+      std::istringstream text(dump(**opened));
+      bool reported = false;
+      for (std::string line; std::getline(text, line);) {
+        if (line.find(codes::storage_corrupt) != std::string::npos)
+          reported = true;
+        else
+          REQUIRE_MESSAGE(s.lines.contains(line), line);
+      }
+      reported ? ++told : ++harmless;
+      // Nothing is missing without a word.
+      if (!reported) REQUIRE(difference(dump(**opened), whole) == "");
+    }
+  }
+  MESSAGE(told << " flips were reported, " << harmless << " hit bytes that nothing reads");
+  CHECK(told > harmless);
+}
+
+TEST_CASE("damage: a log that ends in the middle of a write opens without that write") {
+  specimen s;
+  std::string before, after;
+  std::size_t whole = 0;
+  {
+    auto log = s.open(s.original).value();
+    storm work(7, 100);
+    for (int n = 0; n < 30; ++n) work.apply(work.next(*log), *log);
+    drop_stages(*log);
+    before = dump(*log);
+    whole = fs::file_size(s.files(".log")[0]);
+    append_op last;
+    last.key = {tenant_id("t"), session_id("s")};
+    if (const auto head = log->head(last.key)) last.expected_seq = head->seq;
+    for (std::uint64_t n = 1; n <= 3; ++n)
+      last.events.push_back({last.expected_seq + n, event_type::app_event,
+                             std::string(n == 2 ? storm_event_bytes_max : 80, 'x')});
+    for (int n = 0; n < 8; ++n) last.outbox.push_back({"kafka", std::string(4000, 'y')});
+    REQUIRE(log->commit(std::span(&last, 1))[0]);
+    after = dump(*log);
+  }
+  const auto file = s.files(".log")[0];
+  const auto bytes = contents(file);
+  REQUIRE(bytes.size() > whole + 33'000);  // so that it has more than one piece
+  const auto trial = [&](std::size_t size) {
+    CAPTURE(size);
+    const auto opened = s.open_with(file, bytes.substr(0, size));
+    REQUIRE_MESSAGE(opened.has_value(), opened.error().detail);
+    REQUIRE(difference(dump(**opened), size == bytes.size() ? after : before) == "");
+  };
+  for (std::size_t size = whole; size < whole + 30; ++size) trial(size);
+  for (std::size_t size = whole + 30; size < bytes.size() - 15; size += 1499) trial(size);
+  for (std::size_t size = bytes.size() - 15; size <= bytes.size(); ++size) trial(size);
+  // Around the beginning of a block.
+  for (std::size_t size = 32768 - 10; size < 32768 + 10; ++size)
+    if (size >= whole) trial(size);
+}
+
+TEST_CASE("damage: a tail that no interrupted write leaves stops the opening") {
+  specimen s;
+  s.fill(11, 30, 100);
+  const auto file = s.files(".log")[0];
+  const auto bytes = contents(file);
+  const auto last = headers_of(bytes).back();
+  auto is_refused = [&](const std::string& with) {
+    const auto opened = s.open_with(file, with);
+    REQUIRE_FALSE(opened.has_value());
+    CHECK_MESSAGE(is_told(opened.error(), file), opened.error().detail);
+  };
+  is_refused(bytes + std::string(4096, '\0'));
+  is_refused(bytes.substr(0, last) + std::string(bytes.size() - last, '\0'));
+  is_refused(bytes + "this is not a record at all");
+  // A hole between records, as a lost page leaves it.
+  const auto middle = headers_of(bytes)[headers_of(bytes).size() / 2];
+  is_refused(bytes.substr(0, middle) + std::string(100, '\0') + bytes.substr(middle + 100));
+}
+
+TEST_CASE("damage: a store that has lost a file is refused, not begun anew") {
+  specimen s;
+  s.fill(13, 40, 100);
+  s.move_to_tables();
+  const auto refused_without = [&](const fs::path& file) {
+    fs::remove_all(s.copy);
+    fs::copy(s.original, s.copy, fs::copy_options::recursive);
+    fs::remove(fs::path(store_folder(s.copy)) / file.filename());
+    const auto opened = s.open(s.copy);
+    REQUIRE_FALSE(opened.has_value());
+    CHECK_MESSAGE(opened.error().code == codes::storage_corrupt, opened.error().detail);
+    for (const auto& kept : s.files(".sst"))  // unknown tables are what a new store deletes
+      if (kept.filename() != file.filename())
+        CHECK(fs::exists(fs::path(store_folder(s.copy)) / kept.filename()));
+  };
+  const fs::path current = store_folder(s.original) + "/CURRENT";
+  refused_without(current);
+  refused_without(s.manifest());
+  for (const auto& table : s.files(".sst")) refused_without(table);
+  for (const auto& garbage : {std::string(), std::string("\n"), std::string("MANIFEST-000999\n"),
+                              contents(current).substr(0, 10), std::string("../\n")}) {
+    CAPTURE(garbage);
+    const auto opened = s.open_with(current, garbage);
+    REQUIRE_FALSE(opened.has_value());
+    CHECK_MESSAGE(is_told(opened.error(), current), opened.error().detail);
+  }
+}
+
+TEST_CASE("damage: a store whose making was interrupted is made again") {
+  // What an interrupted first start leaves has no CURRENT and nothing that was acknowledged.
+  specimen s;
+  fs::create_directories(store_folder(s.original));
+  overwrite(store_folder(s.original) + "/MANIFEST-000001", "cut");
+  overwrite(store_folder(s.original) + "/LOG", "");
+  const auto opened = s.open(s.original);
+  REQUIRE_MESSAGE(opened.has_value(), opened.error().detail);
+}
