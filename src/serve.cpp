@@ -275,6 +275,7 @@ int serve(const config& settings) {
   g.ready = false;
   server.stop();
   const bool in_time = actors.stop(std::chrono::seconds(settings.number("shutdown.grace_s")));
+  pool.stop();  // its answers go to the io threads' contexts, which end with the server
   g.bridges.clear();
   g.hubs.clear();
   log(log_level::info, "server.stopped", {{"in_time", in_time}});

@@ -15,6 +15,7 @@ result<std::shared_ptr<session_state>> fold_log(const storage::event_log& log,
   }
   storage::read_options options;
   options.after_seq = head->first_seq - 1;
+  options.before_seq = head->seq + 1;  // what the state says of itself, and no more
   options.compact = true;
   for (;;) {
     auto page = log.read(key, options);
@@ -29,6 +30,7 @@ result<std::shared_ptr<session_state>> fold_log(const storage::event_log& log,
   }
   // What a filtered or trimmed log does not show.
   state->seq = head->seq;
+  state->epoch = head->epoch_of(head->seq);
   state->created_at_ms = head->info.created_at_ms;
   return state;
 }

@@ -181,6 +181,8 @@ void session_shell::carry_out(action::reply& a) {
 
 void session_shell::carry_out(action::start_llm& a) {
   if (ending_) return;  // the next incarnation asks again
+  // A stop may have been quicker than the disk.
+  if (!core_.call || core_.call->request.invocation_id != a.invocation_id) return;
   stream_invocation_ = a.invocation_id;
   stream_ =
       self_->spawn<caf::monitored>(llm_stream, node_, session_actor(self_), std::move(a), model_);
@@ -194,8 +196,11 @@ void session_shell::carry_out(action::cancel_llm& a) {
 }
 
 void session_shell::carry_out(action::start_tool& a) {
-  if (ending_) return;
   const auto id = a.call.tool_call_id;
+  const bool open = std::any_of(core_.tools.begin(), core_.tools.end(), [&](const open_tool& tool) {
+    return tool.call.tool_call_id == id;
+  });
+  if (ending_ || !open) return;
   tools_[id] =
       self_->spawn<caf::monitored>(tool_call, node_, session_actor(self_), key_, std::move(a.call));
 }
@@ -286,6 +291,7 @@ void session_shell::on_may_leave() {
   const bool gone = core_.closed || !core_.exists();
   if (at_rest() && (!active_since_check_ || gone)) {
     ending_ = true;
+    end_children();
     return self_->quit();
   }
   self_->send(tenant_, stays{key_.session});

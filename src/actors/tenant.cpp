@@ -19,6 +19,12 @@ error quarantined() {
           "the session failed repeatedly and is kept apart; action restart takes it up again"};
 }
 
+result<command_reply> restarted() {
+  command_reply done;
+  done.status = "restarted";
+  return done;
+}
+
 void refuse(caf::typed_response_promise<command_outcome>& answer, const error& why) {
   answer.deliver(command_outcome(result<command_reply>(why)));
 }
@@ -86,25 +92,20 @@ caf::typed_response_promise<command_outcome> tenant_shell::on_restart(restart_re
   auto answer = self_->make_response_promise<command_outcome>();
   auto [at, fresh] = sessions_.try_emplace(request.key.session);
   entry& e = at->second;
-  command_reply done;
-  done.status = "restarted";
   if (fresh || e.now == phase::quarantined || e.now == phase::failed) {
     e.failures_ms.clear();
     begin_incarnation(request.key.session, e);
     deliver_waiting(e);
-    answer.deliver(command_outcome(result<command_reply>(done)));
+    answer.deliver(command_outcome(restarted()));
     return answer;
   }
-  e.restarted = answer;
+  e.restarts.push_back(answer);
+  if (e.restarts.size() > 1) return answer;  // goes along with the one under way
   session_command stop;
   stop.key = request.key;
   stop.what.who.from = request.from;
   stop.what.what = input::stop{};
-  const auto session = request.key.session;
-  auto end = [this, session] {
-    const auto found = sessions_.find(session);
-    if (found != sessions_.end()) self_->send(found->second.actor, end_incarnation{});
-  };
+  auto end = [this, asked = e.actor] { self_->send(asked, end_incarnation{}); };
   self_->request(e.actor, caf::infinite, std::move(stop))
       .then([end](const command_outcome&) { end(); }, [end](caf::error&) { end(); });
   return answer;
@@ -143,12 +144,10 @@ void tenant_shell::on_down(const caf::down_msg& down) {
     if (sessions_.empty()) ended_.deliver(all_ended{});
   } else if (down.reason) {
     after_failure(session, e);
-  } else if (e.restarted.pending() || !e.waiting.empty()) {
+  } else if (!e.restarts.empty() || !e.waiting.empty()) {
     begin_incarnation(session, e);
     deliver_waiting(e);
-    command_reply done;
-    done.status = "restarted";
-    if (e.restarted.pending()) e.restarted.deliver(command_outcome(result<command_reply>(done)));
+    answer_restarts(e, restarted());
   } else {
     sessions_.erase(at);
   }
@@ -173,13 +172,17 @@ void tenant_shell::on_restart_due(const session_id& session) {
   if (at == sessions_.end() || at->second.now != phase::failed || shutting_down_) return;
   begin_incarnation(session, at->second);
   deliver_waiting(at->second);
+  answer_restarts(at->second, restarted());
+}
+
+void tenant_shell::answer_restarts(entry& e, const result<command_reply>& how) {
+  for (auto& answer : std::exchange(e.restarts, {})) answer.deliver(command_outcome(how));
 }
 
 void tenant_shell::quarantine(const session_id& session, entry& e) {
   e.now = phase::quarantined;
   for (auto& one : std::exchange(e.waiting, {})) one.refuse(quarantined());
-  if (e.restarted.pending())
-    e.restarted.deliver(command_outcome(result<command_reply>(quarantined())));
+  answer_restarts(e, quarantined());
   // The session cannot speak for itself any more, so its tenant writes the event.
   const session_key key{tenant_, session};
   auto head = std::make_shared<std::uint64_t>(0);

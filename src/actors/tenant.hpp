@@ -47,13 +47,14 @@ class tenant_shell {
     std::vector<held> waiting;
     std::deque<std::int64_t> failures_ms;
     std::string failure_code;
-    caf::typed_response_promise<command_outcome> restarted;  // pending while a restart goes on
+    std::vector<caf::typed_response_promise<command_outcome>> restarts;  // that wait for it
   };
 
   entry& begin_incarnation(const session_id& session, entry& e);
   void after_failure(const session_id& session, entry& e);
   void quarantine(const session_id& session, entry& e);
   void deliver_waiting(entry& e);
+  void answer_restarts(entry& e, const result<command_reply>& how);
 
   pointer self_ = nullptr;
   node_services* node_ = nullptr;

@@ -116,7 +116,12 @@ json_writer& json_writer::boolean(bool value) {
 
 json_writer& json_writer::raw(std::string_view json) {
   separate();
+  const auto begin = out_.size();
   out_ += json.empty() ? std::string_view("null") : json;
+  // JSON holds these only between its tokens; in a line of ours they would end it.
+  for (auto at = out_.find_first_of("\r\n", begin); at != out_.npos;
+       at = out_.find_first_of("\r\n", at))
+    out_[at] = ' ';
   return *this;
 }
 

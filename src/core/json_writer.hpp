@@ -28,7 +28,8 @@ class json_writer {
   json_writer& number(std::uint64_t value);
   json_writer& boolean(bool value);
   json_writer& null() { return raw("null"); }
-  json_writer& raw(std::string_view json);  // a value that is JSON already; none at all is null
+  // a value that is JSON already; none at all is null; its line ends become spaces.
+  json_writer& raw(std::string_view json);
 
   json_writer& field(std::string_view name, std::string_view value) {
     return key(name).string(value);

@@ -8,6 +8,7 @@ namespace soma {
 namespace {
 
 constexpr std::string_view white_space = " \t\r\n";
+constexpr std::size_t call_frame_bytes = 160;  // names of members and our own id of a tool call
 
 // A prefix for the model must not end in white space: several providers refuse it or drop it.
 std::size_t trimmed_size(const std::string& text) {
@@ -159,8 +160,11 @@ void session_step::append_state(bool paused, std::string title, const origin& fr
 void session_step::finish_call(const input::llm_done& in) {
   auto calls = in.tool_calls;
   std::optional<failure> refused;
+  // As one event they have to fit beside the text.
   std::size_t input_bytes = in.provider_state_json.size();
-  for (const auto& call : calls) input_bytes += call.inputs_json.size();
+  for (const auto& call : calls)
+    input_bytes += call.inputs_json.size() + json_escaped_size(call.tool_id) +
+                   json_escaped_size(call.provider_call_id) + call_frame_bytes;
   if (!calls.empty() && (s.call->request.step >= rules.max_steps ||
                          s.turn->tool_calls + calls.size() > rules.max_tool_calls ||
                          input_bytes > rules.event_text_bytes_max / 2)) {

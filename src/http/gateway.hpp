@@ -104,6 +104,8 @@ class gateway {
   tenant_handles known_tenants;
   std::vector<std::unique_ptr<stream_hub>> hubs;  // one an io thread
   std::function<std::string()> render_metrics;    // Prometheus text
+  // Whole histories in memory, until their readers have them: each can be large.
+  std::atomic<int> histories{0};
   std::atomic<bool> ready{false};
   std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
 

@@ -52,6 +52,9 @@ class reader_pool {
   reader_pool(const storage::event_log& log, unsigned threads) : log_(log), pool_(threads) {}
   ~reader_pool() { pool_.join(); }
 
+  // Finishes what was asked for; what is asked for later is not done.
+  void stop() { pool_.join(); }
+
   void read(chunk_request request, std::function<void(log_chunk)> done);
 
   // For other work that reads the store; it may be move-only.

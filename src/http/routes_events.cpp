@@ -95,6 +95,9 @@ asio::awaitable<response> list_events(gateway& g, request_context& ctx) {
   auto look = [log = &g.node.log, key, read = query->read] { return log->read(key, read); };
   auto page = co_await on_reader(g.pool, look);
   if (!page) co_return problem(page.error(), ctx);
+  // As of after the page: the one before may not know its last events.
+  head = co_await g.head(key);
+  if (!head) co_return problem(head.error(), ctx);
   if (query->backwards) std::reverse(page->events.begin(), page->events.end());
   response answer;
   json_writer w(answer.body);
@@ -114,7 +117,9 @@ asio::awaitable<response> append_event(gateway& g, request_context& ctx) {
   input::app_event event;
   event.name = std::string(ctx.json.as_object().at("name").as_string());
   auto data = json_member(ctx.body, "data");
-  event.data_json = data.empty() ? "null" : std::move(data);
+  // The quick reader does not know a name that is written with escapes.
+  event.data_json =
+      data.empty() ? boost::json::serialize(ctx.json.as_object().at("data")) : std::move(data);
   auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx));
   if (!gate) co_return problem(gate.error(), ctx);
   input::command what = std::move(event);
@@ -153,6 +158,7 @@ asio::awaitable<response> stream_events(gateway& g, request_context& ctx) {
   auto start = plan_stream(*head, last_event_id, after);
   if (!start) co_return problem(start.error(), ctx);
   stream.start = *start;
+  stream.compact_seq = head->compact_seq;
   co_return stream_response(g, std::move(stream));
 }
 

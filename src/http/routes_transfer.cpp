@@ -1,5 +1,6 @@
 // A session's past taken elsewhere: fork, export, import. See
 // docs/decisions/0060-a-copied-session-is-staged-and-at-rest.md.
+#include <atomic>
 #include <boost/json.hpp>
 #include <mutex>
 #include <set>
@@ -85,13 +86,13 @@ asio::awaitable<response> fork_session(gateway& g, request_context& ctx) {
   const std::string event_text(ctx.json.as_object().at("event_id").as_string());
   const auto last = parse_event_id(event_text);
   if (!last) co_return problem(error(codes::event_id_malformed, "not an event id"), ctx);
-  auto head = co_await g.head(from);
-  if (!head) co_return problem(head.error(), ctx);
   auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx));
   if (!gate) co_return problem(gate.error(), ctx);
   const session_key to{
       from.tenant, session_id(gate->key.empty() ? new_uuid() : derived_uuid({"fork", gate->key}))};
   if (gate->replay) co_return created(to.session, gate->replay->response_json, *gate);
+  auto head = co_await g.head(from);
+  if (!head) co_return problem(head.error(), ctx);
   if (!holds(*head, *last))
     co_return problem(error(codes::event_not_found, "the session has no such event"), ctx);
 
@@ -181,11 +182,18 @@ asio::awaitable<response> export_session(gateway& g, request_context& ctx) {
 // Which documents are being taken in: two of the same would mix their pieces, and each costs disk.
 class imports_under_way {
  public:
-  static constexpr std::size_t max = 8;
+  static constexpr int max = 8;
+
+  bool begin() {
+    if (count_.fetch_add(1) < max) return true;
+    count_.fetch_sub(1);
+    return false;
+  }
+  void end() { count_.fetch_sub(1); }
 
   bool enter(const session_key& key) {
     std::lock_guard lock(mutex_);
-    return keys_.size() < max && keys_.insert(key).second;
+    return keys_.insert(key).second;
   }
   void leave(const session_key& key) {
     std::lock_guard lock(mutex_);
@@ -193,6 +201,7 @@ class imports_under_way {
   }
 
  private:
+  std::atomic<int> count_{0};
   std::mutex mutex_;
   std::set<session_key> keys_;
 };
@@ -282,6 +291,37 @@ std::string import_answer(const session_id& session, std::uint64_t events, bool 
   return out;
 }
 
+session_id imported_before(std::string_view answer) {
+  return session_id(
+      std::string(boost::json::parse({answer.data(), answer.size()}).at("session_id").as_string()));
+}
+
+struct found_place {
+  session_key key;
+  bool there = false;
+};
+
+// Which session a document becomes: always the same one, unless that was deleted. Its ids then must
+// not be given again, so the next import is another session.
+result<found_place> import_place(storage::event_log& log, const tenant_id& tenant,
+                                 const std::string& hash) {
+  constexpr std::string_view collection = "imports";
+  const auto row = tenant.value + '\n' + hash;
+  auto known = log.get_document(collection, row);
+  if (!known) return known.error();
+  found_place place{{tenant, session_id(*known ? **known : std::string())}, false};
+  if (*known) {
+    auto head = log.head(place.key);
+    place.there = head.has_value();
+    if (!head && head.error().code != codes::session_not_found) return head.error();
+  }
+  if (place.there) return place;
+  place.key.session = session_id(*known ? new_uuid() : derived_uuid({"import", tenant.value, hash}));
+  if (auto kept = log.put_document(collection, row, place.key.session.value); !kept)
+    return kept.error();
+  return place;
+}
+
 response refused_document(const error& why, const import_work& work, request_context& ctx) {
   if (why.code != codes::import_invalid && why.code != codes::event_too_large)
     return problem(why, ctx);
@@ -293,22 +333,38 @@ asio::awaitable<response> import_session(gateway& g, request_context& ctx, impor
   if (!iequals(trim(type.substr(0, type.find(';'))), document_type))
     co_return problem(
         error(codes::request_unsupported_media_type, "this route takes application/x-ndjson"), ctx);
+  if (!all.begin())
+    co_return problem(error(codes::server_busy, "many documents are being taken in", 5), ctx);
+  const std::shared_ptr<imports_under_way> place(&all, [](imports_under_way* a) { a->end(); });
   auto work = std::make_shared<import_work>();
   auto whole = co_await spool_body(g, ctx, work);
   if (!whole) co_return refused_document(whole.error(), *work, ctx);
 
   const auto& hash = work->document.hash();
-  const session_key to{ctx.identity.tenant,
-                       session_id(derived_uuid({"import", ctx.identity.tenant.value, hash}))};
   auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx), hash);
   if (!gate) co_return problem(gate.error(), ctx);
-  if (gate->replay) co_return created(to.session, gate->replay->response_json, *gate);
-  import_pass pass(all, to);
+  if (gate->replay) {
+    auto kept = imported_before(gate->replay->response_json);
+    co_return created(kept, gate->replay->response_json, *gate);
+  }
+  import_pass pass(all, {ctx.identity.tenant, session_id(hash)});
   if (!pass.held())
     co_return problem(error(codes::server_busy, "this document is being taken in already", 1), ctx);
-  auto existing = co_await g.head(to);
-  if (existing) {
+  auto place_of = [log = &g.node.log, tenant = ctx.identity.tenant, hash] {
+    return import_place(*log, tenant, hash);
+  };
+  auto found = co_await on_reader(g.pool, place_of);
+  if (!found) co_return problem(found.error(), ctx);
+  const session_key to = found->key;
+  if (found->there) {
     auto body = import_answer(to.session, work->document.events(), false);
+    if (!gate->key.empty()) {
+      auto keep = [log = &g.node.log, record = record_of(*gate, body)] {
+        return log->put_idempotency(record);
+      };
+      if (auto kept = co_await on_reader(g.pool, keep); !kept)
+        co_return problem(kept.error(), ctx);
+    }
     co_return created(to.session, std::move(body), *gate);
   }
 

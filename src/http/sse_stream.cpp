@@ -62,6 +62,7 @@ sse_stream::sse_stream(stream_hub& hub, hub_feed& feed, boost::asio::ip::tcp::so
       connection_(std::move(slot)),
       socket_(std::move(socket)),
       cursor_(request.start.cursor),
+      compact_seq_(request.compact ? request.compact_seq : 0),
       types_(request.types),
       compact_(request.compact),
       ephemeral_(request.ephemeral) {}
@@ -148,8 +149,11 @@ void sse_stream::deliver(std::span<const feed_frame> frames) {
   if (ending_ || rest_) pump();
 }
 
-bool sse_stream::passes(event_type type) const {
-  return types_ == 0 || (types_ >> static_cast<unsigned>(type) & 1) != 0;
+bool sse_stream::passes(const feed_frame& frame) const {
+  const bool fleeting =
+      frame.type == event_type::llm_delta || frame.type == event_type::tool_progress;
+  if (fleeting && frame.id.seq < compact_seq_) return false;
+  return types_ == 0 || (types_ >> static_cast<unsigned>(frame.type) & 1) != 0;
 }
 
 void sse_stream::send_frames(std::span<const feed_frame> frames) {
@@ -159,7 +163,7 @@ void sse_stream::send_frames(std::span<const feed_frame> frames) {
   for (const feed_frame& frame : frames) {
     if (count == parts.size()) break;
     ++seen;
-    if (passes(frame.type)) parts[count++] = part(*frame.bytes);
+    if (passes(frame)) parts[count++] = part(*frame.bytes);
     if (frame.type == event_type::session_close) break;
   }
   ssize_t sent = 0;
@@ -178,7 +182,7 @@ void sse_stream::send_frames(std::span<const feed_frame> frames) {
 // Moves the cursor over what the kernel took; of a frame taken in part the rest is held.
 void sse_stream::accept_frames(std::span<const feed_frame> frames, std::size_t sent) {
   for (const feed_frame& frame : frames) {
-    if (passes(frame.type)) {
+    if (passes(frame)) {
       if (sent == 0) return wait_writable();
       owes_position_ = false;
       ++hub_.counters().frames;
@@ -195,7 +199,14 @@ void sse_stream::accept_frames(std::span<const feed_frame> frames, std::size_t s
   }
 }
 
+// Behind what is still to be sent, which is little: a heartbeat that the socket took in part.
 void sse_stream::hold(shared_bytes bytes, std::size_t offset) {
+  if (rest_) {
+    if (rest_is_chunk_) hub_.release(rest_->size());
+    bytes =
+        std::make_shared<const std::string>(rest_->substr(rest_offset_) + bytes->substr(offset));
+    offset = 0;
+  }
   rest_ = std::move(bytes);
   rest_offset_ = offset;
   rest_is_chunk_ = false;
@@ -237,7 +248,10 @@ void sse_stream::let_go_of_chunk() {
     rest_.reset();
     rest_is_chunk_ = false;
   } else {
-    hold(std::make_shared<const std::string>(*rest_, rest_offset_, end - rest_offset_), 0);
+    auto piece = std::make_shared<const std::string>(*rest_, rest_offset_, end - rest_offset_);
+    rest_.reset();
+    rest_is_chunk_ = false;
+    hold(std::move(piece), 0);
   }
 }
 

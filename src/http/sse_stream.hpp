@@ -27,9 +27,10 @@ struct hub_feed;
 struct stream_request {
   session_key key;
   stream_start start;
-  std::uint32_t types = 0;    // parse_types; 0: all
-  bool compact = false;       // of what is read from the log
-  std::string response_head;  // with its empty line
+  std::uint32_t types = 0;  // parse_types; 0: all
+  bool compact = false;
+  std::uint64_t compact_seq = 0;  // below it, with `compact`, deltas and progress are left out
+  std::string response_head;      // with its empty line
   // A stream without a log (the tenant's): `key` is tenant_feed_key, `start.cursor` the feed's head
   // from before the snapshot was taken, and `snapshot` the frames sent first. It is dropped when
   // the ring no longer holds its next frame. `feed` is kept until the stream is open: a cursor says
@@ -74,14 +75,15 @@ class sse_stream : public std::enable_shared_from_this<sse_stream> {
   void wait_writable();
   void watch_peer();
   bool discard_input();
-  bool passes(event_type type) const;
+  bool passes(const feed_frame& frame) const;
 
   stream_hub& hub_;
   hub_feed& feed_;
   connection_slot connection_;  // one of the server's bounded number, while the socket lives
   boost::asio::ip::tcp::socket socket_;
   std::uint64_t cursor_;
-  shared_bytes rest_;  // being sent, from rest_offset_ on
+  std::uint64_t compact_seq_;  // 0 unless compact
+  shared_bytes rest_;          // being sent, from rest_offset_ on
   std::size_t rest_offset_ = 0;
   std::uint32_t types_;
   std::uint32_t epoch_ = 0;          // of the frame at cursor_, where known

@@ -136,12 +136,12 @@ std::string default_text(const conversation& asked, std::size_t user) {
       "around a model works.\n\nWhat it understood of your message:\n\n";
   const auto quote = one_line(said);
   out += quote.empty() ? "- it holds no words\n" : "- you wrote “" + quote + "”\n";
-  out += "- that is " + std::to_string(count_words(said)) + " words, in a conversation of " +
-         std::to_string(asked.messages.size()) + " messages\n";
+  out += "- words in it: " + std::to_string(count_words(said)) +
+         "; messages before it: " + std::to_string(user) + "\n";
   out += tool_results(asked, user);
   out +=
-      "\nFor answers of a real model, name one and restart:\n\n```sh\nexport "
-      "OPENAI_API_KEY=…\n```\n\nUntil then the same question always gets *this same* answer.";
+      "\nFor answers of a real model, name one and restart:\n\n```sh\n"
+      "export SOMA_LLM_BASE_URL=… SOMA_LLM_API_KEY=… SOMA_LLM_MODEL=…\n```\n\nUntil then the same question always gets *this same* answer.";
   return out;
 }
 

@@ -30,3 +30,10 @@ TEST_CASE("json writer: any two bytes become valid JSON of the size that was tol
       if (utf8_valid(text)) REQUIRE(std::string_view(value.as_string()) == text);
     }
 }
+
+TEST_CASE("json writer: what is JSON already stays one line") {
+  std::string out;
+  json_writer(out).begin_object().key("a").raw("{\n\r\n \"b\": [1,\n2]\r}").end_object();
+  CHECK(out.find_first_of("\r\n") == std::string::npos);
+  CHECK(boost::json::parse(out) == boost::json::parse(R"({"a":{"b":[1,2]}})"));
+}

@@ -151,16 +151,17 @@ def round_trip():
     finished(made["session_id"], 4)
 
 
-def imports_after_a_look():
-    """import: a session that was asked for before it was there takes messages once it is"""
+def imports_what_was_deleted():
+    """import: what was deleted comes back as another session, whose ids were never given"""
     document = export(conversation(1))
     made = json.loads(import_(document)[2])["session_id"]
     assert node.request("DELETE", f"/v1/sessions/{made}")[0] == 204
     assert node.request("POST", "/v1/session/message", {"session_id": made, "message": "x"})[0] == 404
     again = json.loads(import_(document)[2])
-    assert again["session_id"] == made and again["created"]
-    node.say("[[rehearsal words=3]] on", made)
-    finished(made, 2)
+    assert again["session_id"] != made and again["created"]
+    assert json.loads(import_(document)[2]) == {**again, "created": False}
+    node.say("[[rehearsal words=3]] on", again["session_id"])
+    finished(again["session_id"], 2)
 
 
 def refuses_documents():
@@ -222,7 +223,7 @@ def lost(document):
 def main():
     try:
         return run_tests([forks_a_whole_past, forks_in_the_middle, refuses_forks, forks_once,
-                          round_trip, imports_after_a_look, refuses_documents, long_documents])
+                          round_trip, imports_what_was_deleted, refuses_documents, long_documents])
     finally:
         node.stop()
         rehearsal.stop()
