@@ -218,7 +218,9 @@ result<void> rocksdb_event_log::checkpoint(const std::string& folder) const {
   rocksdb::Checkpoint* made = nullptr;
   auto s = rocksdb::Checkpoint::Create(db_.get(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> owned(made);
-  if (s.ok()) s = owned->CreateCheckpoint(store_folder(folder));
+  // The write-ahead logs are copied: a flush for it would not be one of all families together.
+  constexpr std::uint64_t never_flush = UINT64_MAX;
+  if (s.ok()) s = owned->CreateCheckpoint(store_folder(folder), never_flush);
   if (!s.ok()) return error_of(s);
   if (!sync_folder(folder)) return error(codes::storage_unavailable, "cannot sync " + folder);
   return {};

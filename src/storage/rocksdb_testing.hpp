@@ -19,7 +19,7 @@ namespace soma::storage {
 
 struct store_seams {
   rocksdb::Env* env = nullptr;        // outlives the log
-  std::size_t wal_bytes = 48u << 20;  // flushed above it
+  std::size_t wal_bytes = 32u << 20;  // flushed above it
   std::function<std::optional<std::uint64_t>(const std::string& folder)> free_bytes;
 };
 

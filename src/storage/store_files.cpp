@@ -112,8 +112,12 @@ std::optional<error> find_manifest_damage(const std::string& folder, record_chec
 
 std::optional<error> find_damage(const std::string& folder, record_check how) {
   if (auto found = find_manifest_damage(folder, how)) return found;
-  for (const auto& file : wal_files(folder))
-    if (auto found = damage_in(file.path, how)) return found;
+  for (const auto& file : wal_files(folder)) {
+    auto found = damage_in(file.path, how);
+    if (found && found->code == codes::storage_corrupt)
+      found->detail += "; soma repair cuts it there";
+    if (found) return found;
+  }
   return std::nullopt;
 }
 

@@ -184,3 +184,21 @@ TEST_CASE("disk: a full disk is refused, loses nothing, and is left once there i
   }
   CHECK(full_rounds > 5);
 }
+
+TEST_CASE("disk: a flush that finds no space in the background refuses nobody") {
+  failing_store s;
+  REQUIRE_FALSE(s.open().has_error());
+  // The first file is a new write-ahead log, the second the table that the old one is flushed to.
+  s.disk->fail_once(2, faulty_fs::full(), faulty_fs::create);
+  auto one_more = [&, seq = std::uint64_t{0}]() mutable {
+    append_op op;
+    op.key = storm_sessions()[0];
+    op.expected_seq = seq;
+    op.events.push_back({++seq, event_type::app_event, std::string(3000, 'x')});
+    return s.log->commit(std::span(&op, 1))[0];
+  };
+  for (int n = 0; n < 1000 && !s.disk->has_failed(); ++n) REQUIRE(one_more());
+  REQUIRE(s.disk->has_failed());
+  for (int n = 0; n < 200; ++n) REQUIRE(one_more());
+  CHECK(s.fatal == 0);
+}

@@ -240,6 +240,41 @@ TEST_CASE("store: a copy made while it runs opens by itself and holds that momen
   CHECK(seqs_of(page_of(*s.now, key_of("a"))) == numbers{1, 2, 3, 4});
 }
 
+TEST_CASE("store: a copy made amid appends holds a moment between two of them") {
+  store s;
+  const auto key = key_of("a");
+  std::atomic<bool> done = false;
+  std::uint64_t written = 0;
+  std::thread writer([&] {
+    for (; !done; written += 3) {
+      auto op = append_of(key, written, 3);
+      for (auto& e : op.events) e.json.assign(1500, 'x');
+      op.info = info_of("title", static_cast<std::int64_t>(written), true);
+      op.info->message_count = written + 3;
+      if (!commit_one(*s.now, op)) break;
+    }
+  });
+  auto options = s.options;
+  for (int n = 0; n < 5; ++n) {
+    options.data_dir = s.folder / ("copy" + std::to_string(n));
+    REQUIRE(s.now->checkpoint(options.data_dir));
+    const auto opened = open_rocksdb_event_log(options).value();
+    const auto head = opened->head(key);
+    if (!head && n == 0) continue;  // it was quick
+    REQUIRE(head);
+    CHECK(head->seq % 3 == 0);
+    CHECK(head->info.message_count == head->seq);
+    const auto page = page_of(*opened, key, {.events_max = 1'000'000, .bytes_max = 1 << 30});
+    CHECK(page.events.size() == head->seq);
+    CHECK(opened->busy_sessions()->size() == 1);
+    CHECK(sessions_of(*opened->list(tenant_id("t"), {})) == names{"a"});
+  }
+  done = true;
+  writer.join();
+  CHECK(page_of(*s.now, key, {.events_max = 1'000'000, .bytes_max = 1 << 30}).events.size() ==
+        written);
+}
+
 TEST_CASE("store: a full disk takes nothing but what makes room") {
   store s;
   REQUIRE(commit_one(*s.now, append_of(key_of("a"), 0, 2)));

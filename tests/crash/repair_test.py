@@ -1,0 +1,139 @@
+"""soma repair and soma backup, as an operator meets them: a server that does not start over a damaged
+log, is mended, and goes on; a copy that is started in place of the first."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from node_under_test import BIN, Node, Rehearsal, assert_exactly_once, run_tests, wait_until
+
+
+def soma(*arguments, expect=0):
+    """The output of a subcommand; its errors where it is expected to fail."""
+    done = subprocess.run([os.path.join(BIN, "soma"), *arguments], capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == expect, f"soma {arguments}: {done.returncode} {done.stdout}{done.stderr}"
+    return done.stdout if expect == 0 else done.stderr
+
+
+def answered(node, session, turns):
+    return sum(1 for e in node.events(session) if e["type"] == "message.assistant"
+               and e["payload"]["final"]) >= turns
+
+
+def newest_log(node):
+    store = os.path.join(node.data_dir, "store")
+    logs = sorted(name for name in os.listdir(store) if name.endswith(".log"))
+    return os.path.join(store, logs[-1])
+
+
+def flip_a_bit(path, offset):
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 4]))
+
+
+def mended():
+    """repair: a server that refuses a damaged log starts again with all that came before the damage"""
+    rehearsal = Rehearsal()
+    node = Node(rehearsal.base_url).start()
+    try:
+        session = node.say("What is 17 times 23?")["session_id"]
+        wait_until(lambda: answered(node, session, 1), what="the first answer")
+        before = node.events(session)
+        log = newest_log(node)
+        kept = os.path.getsize(log)
+        node.say("And 5 times 5?", session)
+        wait_until(lambda: answered(node, session, 2), what="the second answer")
+        node.kill()
+        flip_a_bit(log, (kept + os.path.getsize(log)) // 2)
+        with open(log, "rb") as file:
+            damaged = file.read()
+
+        try:
+            node.start()
+            raise SystemError("it started over a damaged log")
+        except AssertionError as refused:
+            assert "ended with 1" in str(refused), refused
+            assert os.path.basename(log) in str(refused), "the damaged file is not named"
+            assert "soma repair" in str(refused), "nothing says what to do"
+
+        said = soma("repair", "--data-dir", node.data_dir)
+        assert os.path.basename(log) in said and "opens again" in said, said
+        folder = next(os.path.join(node.data_dir, name) for name in os.listdir(node.data_dir)
+                      if name.startswith("repair-"))
+        assert folder in said, said
+        with open(os.path.join(folder, os.path.basename(log)), "rb") as file:
+            assert file.read() == damaged, "not every byte was kept"
+
+        node.start()
+        after = node.events(session)
+        assert_exactly_once(after)
+        assert after[:len(before)] == before, "something before the damage was lost"
+        turn = node.say("And 6 times 6?", session)["message_id"]
+        wait_until(lambda: any(e["type"] == "message.assistant" and e["payload"]["final"] and
+                               e["payload"]["turn_id"] == turn for e in node.events(session)),
+                   what="an answer after the repair")
+        assert_exactly_once(node.events(session))
+    finally:
+        node.stop()
+        rehearsal.stop()
+
+
+def left_alone():
+    """repair: a whole store is left alone, one in use or missing is refused"""
+    rehearsal = Rehearsal()
+    node = Node(rehearsal.base_url).start()
+    try:
+        node.say("Hello")
+        said = soma("repair", "--data-dir", node.data_dir, expect=1)
+        assert "another process" in said, said
+        node.kill()
+        assert "nothing was changed" in soma("repair", "--data-dir", node.data_dir)
+        nowhere = os.path.join(node.data_dir, "nowhere")
+        assert "no store" in soma("repair", "--data-dir", nowhere, expect=1)
+        assert not os.path.exists(nowhere)
+    finally:
+        node.stop()
+        rehearsal.stop()
+
+
+def copied():
+    """backup: a copy starts in place of the first, with its sessions and its keys"""
+    rehearsal = Rehearsal()
+    node = Node(rehearsal.base_url).start()
+    try:
+        session = node.say("What is 17 times 23?")["session_id"]
+        wait_until(lambda: answered(node, session, 1), what="the answer")
+        events = node.events(session)
+        target = os.path.join(tempfile.mkdtemp(prefix="soma-test-"), "copy")
+        said = soma("backup", "--data-dir", node.data_dir, target, expect=1)
+        assert "another process" in said and not os.path.exists(target), said
+        node.stop()
+        key = soma("key", "new", "--name", "k", "--role", "admin", "--data-dir",
+                   node.data_dir).strip()
+        assert "checked" in soma("backup", "--data-dir", node.data_dir, target)
+        assert "already" in soma("backup", "--data-dir", node.data_dir, target, expect=1)
+
+        copy = Node(rehearsal.base_url, data_dir=target).start()
+        try:
+            assert copy.events(session) == events
+            status, _, _ = copy.request("GET", f"/v1/sessions/{session}", key=key)
+            assert status == 200, "a key of the first is none of the copy"
+            copy.say("Go on", session)
+            wait_until(lambda: answered(copy, session, 2), what="an answer of the copy")
+            epochs = [int(e["meta"]["event_id"].split(".")[0]) for e in copy.events(session)]
+            assert epochs[-1] > epochs[0], "an epoch was given twice"
+        finally:
+            copy.stop()
+    finally:
+        node.stop()
+        rehearsal.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(run_tests([mended, left_alone, copied]))
