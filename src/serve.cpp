@@ -191,7 +191,7 @@ int serve(const config& settings) {
   llm::client_options client_options;
   client_options.verify_tls = settings.flag("llm.verify_tls");
   client_options.ca_file = settings.text("llm.ca_file");
-  const auto models = llm::make_openai_client(client_options);
+  const auto models = llm::make_provider_client(client_options);
   const auto tools = tools::make_empty_tool_runner();
 
   actors::node_services node(events, feeds, *models, *tools, probe);

@@ -45,6 +45,9 @@ std::optional<event_type> parse_event_type(std::string_view name);
 struct usage {
   std::uint64_t prompt_tokens = 0;
   std::uint64_t completion_tokens = 0;
+  std::uint64_t cached_tokens = 0;     // of the prompt's
+  std::uint64_t reasoning_tokens = 0;  // of the completion's
+  std::optional<double> cost_usd{};    // where the profile has prices
   bool operator==(const usage&) const = default;
 };
 

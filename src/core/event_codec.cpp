@@ -71,7 +71,11 @@ void write(json_writer& w, const body::llm_complete& b) {
   w.field("turn_id", b.turn_id).field("finish_reason", b.finish_reason);
   w.key("usage").begin_object();
   w.field("prompt_tokens", b.usage.prompt_tokens);
-  w.field("completion_tokens", b.usage.completion_tokens).end_object();
+  w.field("completion_tokens", b.usage.completion_tokens);
+  if (b.usage.cached_tokens > 0) w.field("cached_tokens", b.usage.cached_tokens);
+  if (b.usage.reasoning_tokens > 0) w.field("reasoning_tokens", b.usage.reasoning_tokens);
+  if (b.usage.cost_usd) w.key("cost_usd").real(*b.usage.cost_usd);
+  w.end_object();
   w.field("latency_ms", b.latency_ms).field("first_token_ms", b.first_token_ms);
   write_failure(w, b.error);
 }
@@ -243,6 +247,10 @@ void read(object& o, body::llm_complete& b) {
   if (!o.find_field_unordered("usage").get_object().get(used)) {
     b.usage.prompt_tokens = number_of(used, "prompt_tokens");
     b.usage.completion_tokens = number_of(used, "completion_tokens");
+    b.usage.cached_tokens = number_of(used, "cached_tokens");
+    b.usage.reasoning_tokens = number_of(used, "reasoning_tokens");
+    double cost = 0;
+    if (!used.find_field_unordered("cost_usd").get_double().get(cost)) b.usage.cost_usd = cost;
   }
   b.latency_ms = number_of(o, "latency_ms");
   b.first_token_ms = number_of(o, "first_token_ms");

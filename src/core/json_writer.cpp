@@ -1,6 +1,7 @@
 #include "core/json_writer.hpp"
 
 #include <charconv>
+#include <cmath>
 
 #include "core/utf8.hpp"
 
@@ -123,6 +124,12 @@ json_writer& json_writer::raw(std::string_view json) {
        at = out_.find_first_of("\r\n", at))
     out_[at] = ' ';
   return *this;
+}
+
+json_writer& json_writer::real(double value) {
+  if (!std::isfinite(value)) return null();
+  char digits[32];
+  return raw({digits, std::to_chars(digits, digits + sizeof digits, value).ptr});
 }
 
 }  // namespace soma

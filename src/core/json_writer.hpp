@@ -26,6 +26,7 @@ class json_writer {
   json_writer& key(std::string_view name);
   json_writer& string(std::string_view value);
   json_writer& number(std::uint64_t value);
+  json_writer& real(double value);  // shortest text that reads back the same; null if not finite
   json_writer& boolean(bool value);
   json_writer& null() { return raw("null"); }
   // a value that is JSON already; none at all is null; its line ends become spaces.

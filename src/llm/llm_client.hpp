@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/error.hpp"
@@ -26,35 +27,54 @@ struct chat_message {
   std::string text;
   std::vector<tool_invocation> tool_calls;  // assistant
   std::string provider_call_id;             // tool: which call this answers
+  std::string provider_state_json{};        // assistant: what its provider wants back with it
 };
 
 struct tool_spec {
   std::string tool_id, description, inputs_schema_json;
 };
 
-// Where and how to call. The foundation knows one profile, from the configuration.
+// How a provider is spoken to: chat completions, OpenAI's Responses, Anthropic's Messages.
+enum class wire_kind : std::uint8_t { openai_chat, openai_responses, anthropic };
+
+// US dollars a million tokens.
+struct token_prices {
+  double input = 0, cached_input = 0, output = 0;
+};
+
+// Where and how to call: a profile with its secret.
 struct profile {
   std::string name = "default";
-  std::string provider = "openai_compatible";
-  std::string base_url;  // normalized: scheme://host[:port][/path], without a final slash
+  std::string provider = "openai_compatible";  // whose credential it is; for counts and breakers
+  wire_kind wire = wire_kind::openai_chat;
+  std::string base_url;  // normalized: scheme://host[:port]/path, without a final slash
   std::string model;
   secret_string api_key;
   bool prefill = false;  // resume = prefill: an assistant prefix is continued
-  std::optional<double> temperature;
+  std::optional<double> temperature, top_p;
   std::optional<std::uint32_t> max_tokens;
+  std::vector<std::string> stop;
+  std::string reasoning_effort;          // low, medium, high, or the provider's own word
+  std::string extra_json;                // an object: further members of the request's body
   std::uint64_t context_window = 32768;  // tokens
+  std::optional<token_prices> prices;
 };
 
 struct timeouts {
-  std::uint32_t connect_ms = 5000, first_token_ms = 60000, idle_ms = 30000;
+  // `total_ms` from the start of a call to its end; 0: none.
+  std::uint32_t connect_ms = 5000, first_token_ms = 60000, idle_ms = 30000, total_ms = 0;
 };
 
 struct call {
   profile target;
+  std::vector<profile> fallbacks;  // tried in order, while nothing was said yet
+  std::uint32_t retries = 0;       // of each target, while nothing was said yet
   timeouts waits;
   std::vector<chat_message> messages;
   std::vector<tool_spec> tools;
-  std::string prefix;  // assistant text to go on from; empty: a new message
+  std::string tool_choice_json;  // in the provider's own form
+  std::string prefix;            // assistant text to go on from; empty: a new message
+  std::string raw_body;  // openai_chat: sent as it is, in place of what would be made of the rest
   std::string request_id, traceparent;
 };
 
@@ -62,14 +82,23 @@ struct stream_end {
   // stop, length, tool_calls; or `failure` is set.
   std::string finish_reason;
   std::vector<tool_invocation> tool_calls;  // tool_call_id left empty: the session's to give
+  std::string provider_state_json;          // an array that the provider wants back; empty: none
   soma::usage usage;
   std::optional<failure> error;  // code is one of the llm.* codes
   bool cut = false;              // the stream ended without saying why, after at least one piece
   bool prefix_refused = false;   // a 4xx to a call with a prefix
   std::uint32_t retry_after_ms = 0;
+  // Who answered, or failed last.
+  std::string profile, provider, model;
+  std::uint32_t attempts = 0;
 };
 
+double cost_of(const soma::usage& used, const token_prices& prices);
+
 struct stream_sink {
+  // openai_chat: each event's data as the provider sent it, or the whole document; in place of
+  // on_piece. Valid during the call.
+  std::function<void(std::string_view data)> on_raw;
   // `text` is whole code points. Thinking and text come in the provider's order.
   std::function<void(std::string text, bool thinking)> on_piece;
   std::function<void(stream_end)> on_end;
@@ -93,6 +122,8 @@ class llm_client {
   virtual counters stats() const = 0;
 };
 
+class provider_health;
+
 struct client_options {
   bool verify_tls = true;
   std::string ca_file;                   // empty: the system's
@@ -100,9 +131,10 @@ struct client_options {
   std::uint32_t pool_idle_ms = 30000;    // age at which an unused one is closed
   std::size_t line_bytes_max = 1 << 20;  // one SSE line of the provider
   std::size_t error_body_bytes_max = 16 * 1024;
+  std::shared_ptr<provider_health> health;  // shared with other clients; null: its own
 };
 
-// OpenAI-compatible chat completions over HTTP/1.1, with its own io thread.
-std::unique_ptr<llm_client> make_openai_client(const client_options& options);
+// Calls providers over HTTP/1.1, on an io thread of its own.
+std::unique_ptr<llm_client> make_provider_client(const client_options& options);
 
 }  // namespace soma::llm

@@ -12,6 +12,15 @@
 #include "core/utf8.hpp"
 
 namespace soma::llm {
+
+double cost_of(const soma::usage& used, const token_prices& prices) {
+  const auto cached = std::min(used.cached_tokens, used.prompt_tokens);
+  return (static_cast<double>(used.prompt_tokens - cached) * prices.input +
+          static_cast<double>(cached) * prices.cached_input +
+          static_cast<double>(used.completion_tokens) * prices.output) /
+         1e6;
+}
+
 namespace {
 
 namespace json = boost::json;
@@ -168,6 +177,10 @@ failure failure_in_stream(std::int64_t status, std::string_view message, std::st
   if (!shown.empty()) out.detail += ": " + shown;
   if (status == 429 || contains(type, "rate_limit") || contains(code, "rate_limit"))
     out.code = codes::llm_rate_limited;
+  if (contains(type, "invalid_request") || contains(type, "not_found")) {
+    out.code = codes::llm_bad_request;
+    out.retryable = false;
+  }
   if (speaks_of_context(message, code)) {
     out.code = codes::llm_context_exceeded;
     out.retryable = false;

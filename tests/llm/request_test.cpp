@@ -3,8 +3,8 @@
 #include <boost/json.hpp>
 
 #include "llm/provider_error.hpp"
-#include "llm/request_body.hpp"
 #include "llm/response_reader.hpp"
+#include "llm/wire.hpp"
 
 using namespace soma;
 using namespace soma::llm;
@@ -42,19 +42,19 @@ TEST_CASE("request: the body is what the API describes") {
       "parameters":{"type":"object"}}},{"type":"function","function":{"name":"clock",
       "description":"","parameters":{"type":"object","properties":{}}}}],
     "stream":true,"stream_options":{"include_usage":true},"temperature":0.25,"max_tokens":100})");
-  CHECK(boost::json::parse(make_request_body(c)) == expected);
+  CHECK(boost::json::parse(chat_body(c)) == expected);
 }
 
 TEST_CASE("request: a prefix is a last assistant message to be continued") {
   auto c = sample();
   c.prefix = "The sum";
-  const auto body = boost::json::parse(make_request_body(c)).as_object();
+  const auto body = boost::json::parse(chat_body(c)).as_object();
   const auto& last = body.at("messages").as_array().back().as_object();
   CHECK(last.at("role") == "assistant");
   CHECK(last.at("content") == "The sum");
   CHECK(body.at("continue_final_message") == true);
   CHECK(body.at("add_generation_prompt") == false);
-  CHECK(make_request_body(c).find("sk-very") == std::string::npos);
+  CHECK(chat_body(c).find("sk-very") == std::string::npos);
 }
 
 TEST_CASE("provider error: every status has its code") {

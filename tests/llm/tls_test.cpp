@@ -91,7 +91,7 @@ llm::stream_end ask(llm::llm_client& client, const std::string& base_url) {
 TEST_CASE("tls: a certificate nobody vouches for is refused") {
   identity self("DNS:localhost");
   scripted_server server({answer}, self.context.get());
-  const auto client = llm::make_openai_client({});
+  const auto client = llm::make_provider_client({});
   const auto end = ask(*client, server.base_url());
   REQUIRE(end.error);
   CHECK(end.error->code == "llm.unreachable");
@@ -103,7 +103,7 @@ TEST_CASE("tls: a certificate of the given CA file is trusted, and its connectio
   scripted_server server({answer}, self.context.get());
   llm::client_options options;
   options.ca_file = self.path;
-  const auto client = llm::make_openai_client(options);
+  const auto client = llm::make_provider_client(options);
   for (int i = 0; i < 3; ++i) CHECK(!ask(*client, server.base_url()).error);
   CHECK(server.connections() == 1);
 }
@@ -113,17 +113,17 @@ TEST_CASE("tls: a trusted certificate for another name is refused") {
   scripted_server server({answer}, self.context.get());
   llm::client_options options;
   options.ca_file = self.path;
-  const auto client = llm::make_openai_client(options);
+  const auto client = llm::make_provider_client(options);
   CHECK(ask(*client, server.base_url()).error->code == "llm.unreachable");
   options.verify_tls = false;
-  const auto careless = llm::make_openai_client(options);
+  const auto careless = llm::make_provider_client(options);
   CHECK(!ask(*careless, server.base_url()).error);
 }
 
 TEST_CASE("tls: a CA file that cannot be read stops TLS calls and says so") {
   llm::client_options options;
   options.ca_file = "/nonexistent.pem";
-  const auto client = llm::make_openai_client(options);
+  const auto client = llm::make_provider_client(options);
   const auto end = ask(*client, "https://localhost:1");
   REQUIRE(end.error);
   CHECK(end.error->code == "llm.unreachable");

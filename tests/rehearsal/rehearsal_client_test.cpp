@@ -5,15 +5,23 @@
 #include <vector>
 
 #include "llm/collector.hpp"
+#include "llm/provider_health.hpp"
 #include "rehearsal/running_server.hpp"
 
 using namespace soma;
 
 namespace {
 
+// Failures are what is scripted here: no breaker shall come between.
+llm::client_options without_breaker() {
+  llm::client_options options;
+  options.health = std::make_shared<llm::provider_health>(llm::health_rules{1'000'000});
+  return options;
+}
+
 struct fixture {
   test::running_rehearsal server;
-  std::unique_ptr<llm::llm_client> client = llm::make_openai_client({});
+  std::unique_ptr<llm::llm_client> client = llm::make_provider_client(without_breaker());
 
   llm::call ask(std::string text) const {
     llm::call c;

@@ -1,5 +1,5 @@
 // One call on its way: connects or takes a kept connection, asks, and hands the answer to the sink.
-// All of it on the client's io thread, except `silence` and the constructor.
+// All of it on the client's io thread.
 #pragma once
 
 #include <array>
@@ -10,48 +10,46 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <thread>
 
-#include "llm/chat_stream.hpp"
+#include "llm/answer_parser.hpp"
 #include "llm/connection_pool.hpp"
 #include "llm/llm_client.hpp"
+#include "llm/provider_health.hpp"
 #include "llm/response_reader.hpp"
 #include "llm/sse_parser.hpp"
 
 namespace soma::llm {
 
-// What the streams of a client share. `io` comes after what its last handlers still touch.
+// What the streams of a client share. Used on the one thread that runs `io`, which stops before
+// this is destroyed.
 struct client_core {
-  explicit client_core(const client_options& o);
+  client_core(const client_options& o, std::shared_ptr<boost::asio::io_context> on);
 
   client_options options;
   std::atomic<std::uint64_t> calls{0}, open_streams{0}, connections_open{0}, connections_reused{0};
   boost::asio::ssl::context tls{boost::asio::ssl::context::tls_client};
   std::string tls_broken;  // why no TLS connection can be made; empty: it can
   std::atomic<std::thread::id> io_thread{};
-  boost::asio::io_context io{1};
+  std::shared_ptr<provider_health> health;
+  std::shared_ptr<boost::asio::io_context> io_owner;  // behind what its last handlers still touch
+  boost::asio::io_context& io;
   connection_pool pool;
 };
 
-class openai_stream : public std::enable_shared_from_this<openai_stream> {
+class provider_stream : public std::enable_shared_from_this<provider_stream> {
  public:
-  openai_stream(client_core& core, call asked, stream_sink sink);
-  ~openai_stream();
+  provider_stream(client_core& core, call asked, stream_sink sink);
 
   void start();
   void cancel();  // closes unless the answer is complete
   void close();
   void set_paused(bool paused);
 
-  // After this the sink is not called again, and is not being called unless by this very thread.
-  // Any thread.
-  void silence();
-
  private:
   enum class attempt { over, dead_connection };
 
-  static boost::asio::awaitable<void> drive(std::shared_ptr<openai_stream> self);
+  static boost::asio::awaitable<void> drive(std::shared_ptr<provider_stream> self);
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<bool> open_connection();
   boost::asio::awaitable<attempt> exchange();
@@ -60,6 +58,7 @@ class openai_stream : public std::enable_shared_from_this<openai_stream> {
 
   void prepare_reading();
   void on_body(std::string_view bytes);
+  void on_data(std::string_view data);
   void on_refusal_read();
   void on_response_end();
   attempt on_broken_off();
@@ -81,14 +80,12 @@ class openai_stream : public std::enable_shared_from_this<openai_stream> {
   const call asked_;
   const url_parts url_;
   stream_sink sink_;
-  std::mutex sink_mutex_;  // held while the sink is called
-  std::atomic<bool> silenced_{false};
   bool ended_ = false, closed_ = false, paused_ = false;
 
   std::unique_ptr<connection> connection_;
   std::unique_ptr<response_reader> reader_;
   std::unique_ptr<sse_parser> events_;
-  std::unique_ptr<chat_stream> chat_;
+  std::unique_ptr<answer_parser> answer_;
   std::string document_;      // an answer given in one piece
   std::string refusal_body_;  // of a status other than 2xx
   enum class form { unknown, events, document } form_ = form::unknown;

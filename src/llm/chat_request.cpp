@@ -1,9 +1,6 @@
-#include "llm/request_body.hpp"
-
-#include <array>
-#include <charconv>
-
-#include "core/json_writer.hpp"
+// The body of an OpenAI-compatible chat completions request.
+#include "llm/body_writer.hpp"
+#include "llm/wire.hpp"
 
 namespace soma::llm {
 namespace {
@@ -35,37 +32,43 @@ void write_tools(json_writer& w, const std::vector<tool_spec>& tools) {
   for (const auto& tool : tools) {
     w.begin_object().field("type", "function").key("function").begin_object();
     w.field("name", tool.tool_id).field("description", tool.description).key("parameters");
-    w.raw(tool.inputs_schema_json.empty() ? R"({"type":"object","properties":{}})"
-                                          : tool.inputs_schema_json);
+    w.raw(tool.inputs_schema_json.empty() ? empty_schema : tool.inputs_schema_json);
     w.end_object().end_object();
   }
   w.end_array();
 }
 
-std::string number_text(double value) {
-  std::array<char, 32> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  return {digits.data(), end};
-}
-
 }  // namespace
 
-std::string make_request_body(const call& c) {
+std::string chat_body(const call& c) {
   std::string out;
   json_writer w(out);
-  w.begin_object().field("model", c.target.model);
+  const auto& p = c.target;
+  w.begin_object().field("model", p.model);
   w.key("messages").begin_array();
   for (const auto& m : c.messages) write_message(w, m);
   if (!c.prefix.empty())
     w.begin_object().field("role", "assistant").field("content", c.prefix).end_object();
   w.end_array();
   if (!c.tools.empty()) write_tools(w, c.tools);
+  if (!c.tool_choice_json.empty()) w.key("tool_choice").raw(c.tool_choice_json);
   w.field_bool("stream", true);
   w.key("stream_options").begin_object().field_bool("include_usage", true).end_object();
-  if (c.target.temperature) w.key("temperature").raw(number_text(*c.target.temperature));
-  if (c.target.max_tokens) w.field("max_tokens", std::uint64_t{*c.target.max_tokens});
+  if (p.temperature) w.key("temperature").real(*p.temperature);
+  if (p.top_p) w.key("top_p").real(*p.top_p);
+  if (p.max_tokens) w.field("max_tokens", std::uint64_t{*p.max_tokens});
+  if (!p.stop.empty()) {
+    w.key("stop").begin_array();
+    for (const auto& word : p.stop) w.string(word);
+    w.end_array();
+  }
+  w.field_if("reasoning_effort", p.reasoning_effort);
   if (!c.prefix.empty())
     w.field_bool("continue_final_message", true).field_bool("add_generation_prompt", false);
+  extra_fields(w, p.extra_json,
+               {"model", "messages", "tools", "tool_choice", "stream", "stream_options",
+                "temperature", "top_p", "max_tokens", "stop", "reasoning_effort",
+                "continue_final_message", "add_generation_prompt", "n"});
   w.end_object();
   return out;
 }

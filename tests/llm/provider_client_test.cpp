@@ -56,7 +56,7 @@ void gone_at_once(peer& client) {
 }
 
 struct fixture {
-  std::unique_ptr<llm::llm_client> client = llm::make_openai_client({});
+  std::unique_ptr<llm::llm_client> client = llm::make_provider_client({});
   llm::stream_end run(llm::call c, test::collector got = {}) {
     const auto handle = client->start(std::move(c), got.sink());
     return got.end();
@@ -355,7 +355,7 @@ TEST_CASE("client: it may be destroyed while calls run and before their handles"
     p.write(head + piece("one"));
     p.wait_closed();
   }});
-  auto client = llm::make_openai_client({});
+  auto client = llm::make_provider_client({});
   test::collector got;
   auto handle = client->start(call_to(server.base_url()), got.sink());
   REQUIRE(got.wait([](const auto& s) { return s.pieces == 1; }));

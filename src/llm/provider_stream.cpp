@@ -1,4 +1,4 @@
-#include "llm/openai_stream.hpp"
+#include "llm/provider_stream.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -9,7 +9,7 @@
 #include "core/codes.hpp"
 #include "core/time.hpp"
 #include "llm/provider_error.hpp"
-#include "llm/request_body.hpp"
+#include "llm/wire.hpp"
 
 namespace soma::llm {
 
@@ -33,22 +33,15 @@ std::string pool_key(const url_parts& url) {
 
 }  // namespace
 
-openai_stream::openai_stream(client_core& core, call asked, stream_sink sink)
+provider_stream::provider_stream(client_core& core, call asked, stream_sink sink)
     : core_(core),
       asked_(std::move(asked)),
       url_(split_base_url(asked_.target.base_url)),
       sink_(std::move(sink)),
       watchdog_(core.io),
-      resumed_(core.io) {
-  ++core_.calls;
-  ++core_.open_streams;
-}
+      resumed_(core.io) {}
 
-openai_stream::~openai_stream() {
-  if (!ended_) --core_.open_streams;
-}
-
-void openai_stream::start() {
+void provider_stream::start() {
   if (closed_) return;
   auto self = shared_from_this();
   asio::co_spawn(core_.io, drive(self), [self](std::exception_ptr failed) {
@@ -57,11 +50,11 @@ void openai_stream::start() {
   });
 }
 
-asio::awaitable<void> openai_stream::drive(std::shared_ptr<openai_stream> self) {
+asio::awaitable<void> provider_stream::drive(std::shared_ptr<provider_stream> self) {
   co_await self->run();
 }
 
-asio::awaitable<void> openai_stream::run() {
+asio::awaitable<void> provider_stream::run() {
   connection_ = core_.pool.take(pool_key(url_));
   if (connection_) {
     ++core_.connections_reused;
@@ -73,7 +66,7 @@ asio::awaitable<void> openai_stream::run() {
   co_await exchange();
 }
 
-asio::awaitable<bool> openai_stream::open_connection() {
+asio::awaitable<bool> provider_stream::open_connection() {
   expect(phase::connecting, asked_.waits.connect_ms);
   if (url_.tls && !core_.tls_broken.empty()) {
     end_with(codes::llm_unreachable, core_.tls_broken, false);
@@ -87,7 +80,7 @@ asio::awaitable<bool> openai_stream::open_connection() {
   co_return opened.ok;
 }
 
-asio::awaitable<openai_stream::attempt> openai_stream::exchange() {
+asio::awaitable<provider_stream::attempt> provider_stream::exchange() {
   prepare_reading();
   expect(phase::first_token, asked_.waits.first_token_ms);
   const auto request = request_text();
@@ -105,7 +98,8 @@ asio::awaitable<openai_stream::attempt> openai_stream::exchange() {
     bytes_read_ += got.bytes;
     const bool http = reader_->feed({buffer_.data(), got.bytes});
     if (!http)
-      chat_->fail({std::string(codes::llm_bad_stream), "the provider's answer is not HTTP", true});
+      answer_->fail(
+          {std::string(codes::llm_bad_stream), "the provider's answer is not HTTP", true});
     after_bytes();
     if (!http) close();
     if (closed_ || reader_->done()) break;
@@ -114,7 +108,7 @@ asio::awaitable<openai_stream::attempt> openai_stream::exchange() {
   co_return attempt::over;
 }
 
-asio::awaitable<void> openai_stream::while_paused() {
+asio::awaitable<void> provider_stream::while_paused() {
   while (paused_ && !closed_) {
     resumed_.expires_at(clock::time_point::max());
     auto [ec] = co_await resumed_.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -122,34 +116,33 @@ asio::awaitable<void> openai_stream::while_paused() {
   }
 }
 
-std::string openai_stream::request_text() const {
-  const auto body = make_request_body(asked_);
-  std::string out = "POST " + url_.path + "/chat/completions HTTP/1.1\r\n";
+std::string provider_stream::request_text() const {
+  const auto request = make_request(asked_);
+  std::string out = "POST " + url_.path + request.path + " HTTP/1.1\r\n";
   out += header_line("Host", url_.host_header);
   out += "User-Agent: soma\r\nContent-Type: application/json\r\n";
   out += "Accept: text/event-stream, application/json\r\n";
-  if (!asked_.target.api_key.empty()) {
-    out += header_line("Authorization", "Bearer " + std::string(asked_.target.api_key.reveal()));
-  }
+  for (const auto& [name, value] : request.headers) out += header_line(name, value);
   out += header_line("X-Request-Id", asked_.request_id);
   out += header_line("traceparent", asked_.traceparent);
-  out += "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
-  return out + body;
+  out += "Content-Length: " + std::to_string(request.body.size()) + "\r\n\r\n";
+  return out + request.body;
 }
 
-void openai_stream::prepare_reading() {
+void provider_stream::prepare_reading() {
   bytes_read_ = 0;
   form_ = form::unknown;
   document_.clear();
   refusal_body_.clear();
   reader_ = std::make_unique<response_reader>([this](std::string_view bytes) { on_body(bytes); });
   events_ = std::make_unique<sse_parser>(core_.options.line_bytes_max);
-  chat_ = std::make_unique<chat_stream>(
+  answer_ = make_parser(
+      asked_.target.wire,
       [this](std::string text, bool thinking) { give_piece(std::move(text), thinking); },
       [this](std::string_view message) { return presentable(message, asked_); });
 }
 
-void openai_stream::on_body(std::string_view bytes) {
+void provider_stream::on_body(std::string_view bytes) {
   if (reader_->status() / 100 != 2) {
     const auto room = core_.options.error_body_bytes_max - refusal_body_.size();
     refusal_body_ += bytes.substr(0, room);
@@ -165,18 +158,26 @@ void openai_stream::on_body(std::string_view bytes) {
     room = document_.size() + bytes.size() <= core_.options.line_bytes_max;
     if (room) document_ += bytes;
   } else {
-    room = events_->feed(bytes, [this](std::string_view data) { chat_->on_data(data); });
+    room = events_->feed(bytes, [this](std::string_view data) { on_data(data); });
   }
   if (!room)
-    chat_->fail({std::string(codes::llm_bad_stream), "the provider sent too long a line", true});
+    answer_->fail({std::string(codes::llm_bad_stream), "the provider sent too long a line", true});
+}
+
+// Scanned first: what is no answer must not reach a caller as one.
+void provider_stream::on_data(std::string_view data) {
+  const bool was_over = answer_->over();
+  answer_->on_data(data);
+  if (!sink_.on_raw || was_over || (answer_->over() && !answer_->finished())) return;
+  sink_.on_raw(data);
 }
 
 // What the bytes just read have led to.
-void openai_stream::after_bytes() {
+void provider_stream::after_bytes() {
   if (closed_) return;
-  if (chat_->over()) {
-    const bool failed = !chat_->finished();
-    if (!ended_) end(chat_->finish());
+  if (answer_->over()) {
+    const bool failed = !answer_->finished();
+    if (!ended_) end(answer_->finish());
     if (failed) return close();
     if (!reader_->done()) expect(phase::draining, drain_ms);
     return;
@@ -187,49 +188,49 @@ void openai_stream::after_bytes() {
     on_refusal_read();
     return close();
   }
-  if (chat_->spoke()) expect(phase::streaming, asked_.waits.idle_ms);
+  if (answer_->spoke()) expect(phase::streaming, asked_.waits.idle_ms);
 }
 
-void openai_stream::on_response_end() {
+void provider_stream::on_response_end() {
   if (ended_) return;
   if (reader_->status() / 100 != 2) return on_refusal_read();
-  if (form_ == form::document) chat_->on_data(document_);
+  if (form_ == form::document) on_data(document_);
   // A line that the end of the connection cut is no event.
   events_->finish([this](std::string_view data) {
-    if (data.ends_with('}') || data.starts_with("[DONE]")) chat_->on_data(data);
+    if (data.ends_with('}') || data.starts_with("[DONE]")) on_data(data);
   });
-  end(chat_->finish());
+  end(answer_->finish());
 }
 
-void openai_stream::on_refusal_read() {
+void provider_stream::on_refusal_read() {
   const refusal what{reader_->status(), refusal_body_, reader_->header("retry-after"),
                      reader_->header("retry-after-ms"), now_ms()};
   end(refused(what, asked_));
 }
 
-openai_stream::attempt openai_stream::on_broken_off() {
+provider_stream::attempt provider_stream::on_broken_off() {
   if (connection_->used && bytes_read_ == 0) return attempt::dead_connection;
   if (!ended_) {
     if (reader_->end_of_connection() || (reader_->has_header() && reader_->status() / 100 != 2)) {
       on_response_end();
     } else {
-      end(chat_->finish());
+      end(answer_->finish());
     }
   }
   close();
   return attempt::over;
 }
 
-void openai_stream::keep_connection() {
+void provider_stream::keep_connection() {
   watchdog_.cancel();
   if (reader_->keep_alive()) core_.pool.put(std::move(connection_));
 }
 
-void openai_stream::cancel() {
+void provider_stream::cancel() {
   if (!ended_) close();
 }
 
-void openai_stream::close() {
+void provider_stream::close() {
   if (closed_) return;
   closed_ = true;
   watchdog_.cancel();
@@ -237,13 +238,12 @@ void openai_stream::close() {
   if (connection_) connection_->close();
   if (!ended_) {  // cancelled
     ended_ = true;
-    --core_.open_streams;
     // Not now: the sink may be what is cancelling.
     asio::post(core_.io, [self = shared_from_this()] { self->sink_ = {}; });
   }
 }
 
-void openai_stream::set_paused(bool paused) {
+void provider_stream::set_paused(bool paused) {
   if (closed_ || paused_ == paused) return;
   paused_ = paused;
   if (paused) return unhurry();
@@ -251,36 +251,24 @@ void openai_stream::set_paused(bool paused) {
   resumed_.cancel();
 }
 
-void openai_stream::silence() {
-  if (core_.io_thread.load() == std::this_thread::get_id()) {
-    silenced_ = true;
-  } else {
-    std::lock_guard lock(sink_mutex_);
-    silenced_ = true;
-  }
+void provider_stream::give_piece(std::string text, bool thinking) {
+  if (!sink_.on_raw && sink_.on_piece) sink_.on_piece(std::move(text), thinking);
 }
 
-void openai_stream::give_piece(std::string text, bool thinking) {
-  std::lock_guard lock(sink_mutex_);
-  if (!silenced_ && sink_.on_piece) sink_.on_piece(std::move(text), thinking);
-}
-
-void openai_stream::end(stream_end how) {
+void provider_stream::end(stream_end how) {
   if (ended_) return;
   ended_ = true;
-  --core_.open_streams;
   const auto sink = std::exchange(sink_, {});
-  std::lock_guard lock(sink_mutex_);
-  if (!silenced_ && sink.on_end) sink.on_end(std::move(how));
+  if (sink.on_end) sink.on_end(std::move(how));
 }
 
-void openai_stream::end_with(std::string_view code, std::string detail, bool retryable) {
+void provider_stream::end_with(std::string_view code, std::string detail, bool retryable) {
   stream_end how;
   how.error = failure{std::string(code), std::move(detail), retryable};
   end(std::move(how));
 }
 
-void openai_stream::expect(phase next, std::uint32_t within_ms) {
+void provider_stream::expect(phase next, std::uint32_t within_ms) {
   phase_ = next;
   within_ms_ = within_ms;
   if (paused_) return;
@@ -288,12 +276,12 @@ void openai_stream::expect(phase next, std::uint32_t within_ms) {
   if (!watching_ || due_ < armed_) watch();
 }
 
-void openai_stream::unhurry() {
+void provider_stream::unhurry() {
   due_ = clock::time_point::max();
 }
 
 // Deadlines mostly move on: the timer is left to fire and looks again, rather than set anew.
-void openai_stream::watch() {
+void provider_stream::watch() {
   watching_ = true;
   armed_ = due_;
   watchdog_.expires_at(due_);
@@ -309,11 +297,11 @@ void openai_stream::watch() {
   });
 }
 
-void openai_stream::timed_out() {
+void provider_stream::timed_out() {
   const auto waited = " within " + std::to_string(within_ms_) + " ms";
   if (ended_) return close();
-  if (chat_ && chat_->finished()) {
-    end(chat_->finish());
+  if (answer_ && answer_->finished()) {
+    end(answer_->finish());
   } else if (phase_ == phase::connecting) {
     end_with(codes::llm_unreachable, "no connection to the provider" + waited, true);
   } else if (phase_ == phase::first_token) {

@@ -1,0 +1,90 @@
+// Turns a provider's answer, streamed or whole, into pieces, tool calls and an end. One subclass a
+// wire format; what they share is here. Pure; owned by one stream.
+#pragma once
+
+#include <boost/json/fwd.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llm/llm_client.hpp"
+#include "llm/utf8_joiner.hpp"
+
+namespace soma::llm {
+
+class answer_parser {
+ public:
+  using on_piece = std::function<void(std::string text, bool thinking)>;
+  // Makes a provider's message fit to be shown.
+  using clean_text = std::function<std::string(std::string_view)>;
+
+  answer_parser(on_piece piece, clean_text clean);
+  virtual ~answer_parser() = default;
+
+  // The data of one event, or a whole answer document.
+  void on_data(std::string_view data);
+
+  // Nothing more is wanted: the end, an error or rubbish has come.
+  bool over() const { return done_ || error_.has_value(); }
+  // Why the model stopped is known, so an end of the stream is a good one.
+  bool finished() const { return done_ || !finish_reason_.empty(); }
+  // Text, thinking or a tool call has come.
+  bool spoke() const { return spoke_; }
+
+  void fail(failure why);
+
+  // The stream is over or has ended; call once.
+  stream_end finish();
+
+ protected:
+  struct growing_call {
+    std::int64_t index = -1;
+    std::string id, name, arguments;
+  };
+  struct call_piece {
+    std::int64_t index = 0;
+    std::string_view id, name, arguments;
+  };
+
+  virtual void on_object(const boost::json::object& event) = 0;
+
+  void give(std::string_view bytes, bool thinking);
+  // Adds to the call of that index and id, or begins it. Null past the limits.
+  growing_call* grow(const call_piece& piece);
+  growing_call* find_call(std::int64_t index);
+  void provider_failed(std::int64_t status, std::string_view message, std::string_view kind,
+                       std::string_view code);
+  // Keeps what the provider wants back with the next call; false past the limit.
+  bool keep_state(std::string_view json);
+
+  // In the provider's words until finish(); a subclass's `reason_of` translates.
+  std::string finish_reason_;
+  soma::usage usage_;
+  bool done_ = false;
+
+ private:
+  // The provider's word as stop, length, tool_calls or content_filter.
+  virtual std::string_view reason_of(std::string_view word) const = 0;
+
+  void give_held_back();
+  bool room_for(std::size_t bytes);
+
+  on_piece piece_;
+  clean_text clean_;
+  utf8_joiner joiner_;
+  bool thinking_ = false, spoke_ = false;
+  std::vector<growing_call> calls_;
+  std::size_t call_bytes_ = 0;
+  std::string state_;  // JSON values, separated by commas
+  std::optional<failure> error_;
+};
+
+// How subclasses look into an event: what is missing or of another kind is empty, null or 0.
+std::string_view view(const boost::json::string& text);
+std::string_view string_member(const boost::json::object& object, std::string_view name);
+const boost::json::object* object_member(const boost::json::object& object, std::string_view name);
+const boost::json::array* array_member(const boost::json::object& object, std::string_view name);
+std::uint64_t count_member(const boost::json::object& object, std::string_view name);
+
+}  // namespace soma::llm

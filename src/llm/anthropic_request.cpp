@@ -1,0 +1,118 @@
+// The body of an Anthropic Messages request.
+#include <vector>
+
+#include "llm/body_writer.hpp"
+#include "llm/wire.hpp"
+
+namespace soma::llm {
+namespace {
+
+// The API wants a bound; models of every generation take this one.
+constexpr std::uint64_t max_tokens_default = 4096;
+
+// How much of an answer may be thinking, for the efforts that other providers name.
+std::uint64_t thinking_budget(std::string_view effort) {
+  if (effort == "low") return 1024;
+  if (effort == "medium") return 4096;
+  if (effort == "high") return 16384;
+  return 0;
+}
+
+struct line {
+  std::string_view role;
+  std::string blocks;  // JSON objects, separated by commas
+};
+
+// Messages of one role in a row become one: the results of parallel calls must stand together.
+std::string& blocks_of(std::vector<line>& lines, std::string_view role) {
+  if (lines.empty() || lines.back().role != role) lines.push_back({role, {}});
+  auto& blocks = lines.back().blocks;
+  if (!blocks.empty()) blocks += ',';
+  return blocks;
+}
+
+void add_text(std::vector<line>& lines, std::string_view role, std::string_view text) {
+  if (text.empty()) return;  // empty blocks are refused
+  json_writer w(blocks_of(lines, role));
+  w.begin_object().field("type", "text").field("text", text).end_object();
+}
+
+void add_calls(std::vector<line>& lines, const chat_message& m) {
+  for (const auto& call : m.tool_calls) {
+    json_writer w(blocks_of(lines, "assistant"));
+    w.begin_object().field("type", "tool_use").field("id", call.provider_call_id);
+    w.field("name", call.tool_id).key("input").raw(call.inputs_json).end_object();
+  }
+}
+
+std::vector<line> lines_of(const call& c, bool thinking) {
+  std::vector<line> lines;
+  for (const auto& m : c.messages) {
+    if (m.role == "system" || m.role == "developer") continue;
+    if (m.role == "tool") {
+      json_writer w(blocks_of(lines, "user"));
+      w.begin_object().field("type", "tool_result").field("tool_use_id", m.provider_call_id);
+      w.field("content", m.text).end_object();
+      continue;
+    }
+    const std::string_view role = m.role == "assistant" ? "assistant" : "user";
+    // Thoughts come first, and only where thinking is on are they taken back.
+    if (thinking && !m.tool_calls.empty() && m.provider_state_json.size() > 2)
+      blocks_of(lines, role) += m.provider_state_json.substr(1, m.provider_state_json.size() - 2);
+    add_text(lines, role, m.text);
+    add_calls(lines, m);
+  }
+  add_text(lines, "assistant", c.prefix);
+  return lines;
+}
+
+void write_tools(json_writer& w, const std::vector<tool_spec>& tools) {
+  w.key("tools").begin_array();
+  for (const auto& tool : tools) {
+    w.begin_object().field("name", tool.tool_id).field("description", tool.description);
+    w.key("input_schema");
+    w.raw(tool.inputs_schema_json.empty() ? empty_schema : tool.inputs_schema_json).end_object();
+  }
+  w.end_array();
+}
+
+}  // namespace
+
+std::string anthropic_body(const call& c) {
+  const auto& p = c.target;
+  // A given beginning cannot be continued by a model that thinks first.
+  const auto budget = c.prefix.empty() ? thinking_budget(p.reasoning_effort) : 0;
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("model", p.model);
+  w.field("max_tokens", (p.max_tokens ? *p.max_tokens : max_tokens_default) + budget);
+  w.field_if("system", system_text(c));
+  w.key("messages").begin_array();
+  for (const auto& l : lines_of(c, budget > 0)) {
+    w.begin_object().field("role", l.role).key("content").begin_array().raw(l.blocks);
+    w.end_array().end_object();
+  }
+  w.end_array();
+  if (!c.tools.empty()) write_tools(w, c.tools);
+  if (!c.tool_choice_json.empty()) w.key("tool_choice").raw(c.tool_choice_json);
+  w.field_bool("stream", true);
+  if (budget > 0) {
+    w.key("thinking").begin_object().field("type", "enabled").field("budget_tokens", budget);
+    w.end_object();
+  } else {
+    if (p.temperature) w.key("temperature").real(*p.temperature);
+    if (p.top_p) w.key("top_p").real(*p.top_p);
+  }
+  if (!p.stop.empty()) {
+    w.key("stop_sequences").begin_array();
+    for (const auto& word : p.stop) w.string(word);
+    w.end_array();
+  }
+  extra_fields(w, p.extra_json,
+               {"model", "max_tokens", "system", "messages", "tools", "tool_choice", "stream",
+                "thinking", "temperature", "top_p", "stop_sequences"});
+  w.end_object();
+  return out;
+}
+
+}  // namespace soma::llm

@@ -1,0 +1,23 @@
+// What the request bodies of all providers share. Private to llm.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "core/json_writer.hpp"
+#include "llm/llm_client.hpp"
+
+namespace soma::llm {
+
+// Writes the members of `object_json` but those that `ours` names: a profile's or caller's extra
+// parameters never replace what the gateway decides.
+void extra_fields(json_writer& w, std::string_view object_json,
+                  std::initializer_list<std::string_view> ours);
+
+inline constexpr std::string_view empty_schema = R"({"type":"object","properties":{}})";
+
+// The system messages, in one text.
+std::string system_text(const call& c);
+
+}  // namespace soma::llm

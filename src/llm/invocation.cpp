@@ -1,0 +1,213 @@
+#include "llm/invocation.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+#include "core/codes.hpp"
+#include "core/uuid.hpp"
+
+namespace soma::llm {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::uint32_t back_off_first_ms = 250, back_off_max_ms = 4000;
+// A provider that wants to be left alone for longer is given up for a fallback.
+constexpr std::uint32_t retry_after_ms_max = 10'000;
+
+std::int64_t steady_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+// Half of it fixed, half random: callers that failed together do not come back together.
+std::uint32_t back_off_ms(std::uint32_t retry) {
+  const auto full = std::min(back_off_max_ms, back_off_first_ms << std::min(retry, 8u));
+  return full / 2 + static_cast<std::uint32_t>(random_u64() % (full / 2 + 1));
+}
+
+bool blames_provider(const failure& why) {
+  return why.code == codes::llm_unreachable || why.code == codes::llm_timeout_first_token ||
+         why.code == codes::llm_timeout_idle || why.code == codes::llm_provider_error ||
+         why.code == codes::llm_bad_stream;
+}
+
+// Another profile may do what this one cannot; a bad request stays bad.
+bool worth_a_fallback(const stream_end& how) {
+  return how.error->retryable || how.error->code == codes::llm_auth;
+}
+
+std::vector<profile> all_targets(const call& c) {
+  std::vector<profile> all = {c.target};
+  all.insert(all.end(), c.fallbacks.begin(), c.fallbacks.end());
+  return all;
+}
+
+}  // namespace
+
+void guarded_sink::piece(std::string text, bool thinking) {
+  std::lock_guard lock(mutex_);
+  if (!silenced_ && sink_.on_piece) sink_.on_piece(std::move(text), thinking);
+}
+
+void guarded_sink::raw(std::string_view data) {
+  std::lock_guard lock(mutex_);
+  if (!silenced_ && sink_.on_raw) sink_.on_raw(data);
+}
+
+void guarded_sink::end(stream_end how) {
+  std::lock_guard lock(mutex_);
+  if (silenced_) return;
+  silenced_ = true;
+  if (sink_.on_end) sink_.on_end(std::move(how));
+}
+
+void guarded_sink::silence(bool on_io_thread) {
+  // On the io thread the sink itself may be what destroys the handle, and holds the lock.
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (!on_io_thread) lock.lock();
+  silenced_ = true;
+}
+
+invocation::invocation(client_core& core, call asked, std::shared_ptr<guarded_sink> sink)
+    : core_(core),
+      asked_(std::move(asked)),
+      targets_(all_targets(asked_)),
+      sink_(std::move(sink)),
+      wait_(core.io),
+      total_(core.io) {
+  ++core_.calls;
+  ++core_.open_streams;
+}
+
+invocation::~invocation() {
+  if (!over_) --core_.open_streams;
+}
+
+void invocation::start() {
+  if (over_) return;
+  if (asked_.waits.total_ms > 0) {
+    total_.expires_after(std::chrono::milliseconds(asked_.waits.total_ms));
+    total_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+      const auto self = weak.lock();
+      if (ec || !self || self->over_) return;
+      if (self->stream_) self->stream_->close();
+      stream_end late;
+      late.error =
+          failure{std::string(codes::llm_timeout_total), "the call took longer than it may", false};
+      self->finish(std::move(late));
+    });
+  }
+  attempt();
+}
+
+bool invocation::aim() {
+  for (; target_ < targets_.size(); ++target_, retries_ = 0) {
+    asked_.target = targets_[target_];
+    admitted_ = core_.health->admit(breaker_key(), steady_ms());
+    if (admitted_) return true;
+  }
+  return false;
+}
+
+void invocation::attempt() {
+  if (!aim()) {
+    stream_end refused;
+    refused.error = failure{std::string(codes::llm_circuit_open),
+                            "the provider failed repeatedly and is left alone for a while", true};
+    return finish(std::move(refused));
+  }
+  ++attempts_;
+  stream_sink inner;
+  const auto weak = weak_from_this();
+  if (sink_->wants_raw()) {
+    inner.on_raw = [weak](std::string_view data) {
+      if (const auto self = weak.lock()) {
+        self->begun_ = true;
+        self->sink_->raw(data);
+      }
+    };
+  }
+  inner.on_piece = [weak](std::string text, bool thinking) {
+    if (const auto self = weak.lock()) {
+      self->begun_ = true;
+      self->sink_->piece(std::move(text), thinking);
+    }
+  };
+  inner.on_end = [weak](stream_end how) {
+    if (const auto self = weak.lock()) self->on_end(std::move(how));
+  };
+  stream_ = std::make_shared<provider_stream>(core_, asked_, std::move(inner));
+  if (paused_) stream_->set_paused(true);
+  stream_->start();
+}
+
+void invocation::on_end(stream_end how) {
+  admitted_ = false;
+  if (!how.error)
+    core_.health->succeeded(breaker_key());
+  else if (blames_provider(*how.error))
+    core_.health->failed(breaker_key(), steady_ms());
+  else
+    core_.health->undecided(breaker_key());
+  if (how.error && !begun_ && !over_ && try_again(how)) return;
+  finish(std::move(how));
+}
+
+bool invocation::try_again(const stream_end& how) {
+  const bool soon = how.retry_after_ms <= retry_after_ms_max;
+  if (how.error->retryable && soon && retries_ < asked_.retries && core_.health->take_retry()) {
+    const auto wait = std::max(how.retry_after_ms, back_off_ms(retries_++));
+    wait_.expires_after(std::chrono::milliseconds(wait));
+    wait_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+      const auto self = weak.lock();
+      if (!ec && self && !self->over_) self->attempt();
+    });
+    return true;
+  }
+  if (target_ + 1 >= targets_.size() || !worth_a_fallback(how)) return false;
+  ++target_;
+  retries_ = 0;
+  // Not from inside the end of the stream before.
+  asio::post(core_.io, [self = shared_from_this()] {
+    if (!self->over_) self->attempt();
+  });
+  return true;
+}
+
+void invocation::finish(stream_end how) {
+  if (over_) return;
+  over_ = true;
+  --core_.open_streams;
+  wait_.cancel();
+  total_.cancel();
+  how.profile = asked_.target.name;
+  how.provider = asked_.target.provider;
+  how.model = asked_.target.model;
+  how.attempts = attempts_;
+  if (how.usage.cost_usd == std::nullopt && asked_.target.prices)
+    how.usage.cost_usd = cost_of(how.usage, *asked_.target.prices);
+  sink_->end(std::move(how));
+}
+
+void invocation::cancel() {
+  if (over_) return;
+  over_ = true;
+  --core_.open_streams;
+  wait_.cancel();
+  total_.cancel();
+  if (admitted_) core_.health->undecided(breaker_key());
+  if (stream_) stream_->cancel();
+}
+
+void invocation::set_paused(bool paused) {
+  paused_ = paused;
+  if (stream_) stream_->set_paused(paused);
+}
+
+std::string invocation::breaker_key() const {
+  return asked_.target.provider + ' ' + asked_.target.base_url + ' ' + asked_.target.model;
+}
+
+}  // namespace soma::llm

@@ -1,0 +1,64 @@
+// One model call as its caller sees it, whatever it takes: attempts, waits between them, fallback
+// profiles. Until the first piece has come everything may be tried again; after it nothing is.
+// All of it on the client's io thread, except `guarded_sink::silence`.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "llm/provider_stream.hpp"
+
+namespace soma::llm {
+
+// The caller's sink, which a caller on another thread may silence for good.
+class guarded_sink {
+ public:
+  explicit guarded_sink(stream_sink sink) : sink_(std::move(sink)) {}
+
+  bool wants_raw() const { return wants_raw_; }
+  void piece(std::string text, bool thinking);
+  void raw(std::string_view data);
+  void end(stream_end how);
+
+  // After this the sink is not called again, and is not being called unless by this very thread.
+  void silence(bool on_io_thread);
+
+ private:
+  std::mutex mutex_;  // held while the sink is called
+  bool silenced_ = false;
+  stream_sink sink_;
+  const bool wants_raw_ = static_cast<bool>(sink_.on_raw);
+};
+
+class invocation : public std::enable_shared_from_this<invocation> {
+ public:
+  invocation(client_core& core, call asked, std::shared_ptr<guarded_sink> sink);
+  ~invocation();
+
+  void start();
+  void cancel();  // closes unless the answer is complete
+  void set_paused(bool paused);
+
+ private:
+  bool aim();  // at the next target whose breaker lets it through
+  void attempt();
+  void on_end(stream_end how);
+  bool try_again(const stream_end& how);
+  void finish(stream_end how);
+  std::string breaker_key() const;
+
+  client_core& core_;
+  call asked_;
+  const std::vector<profile> targets_;
+  const std::shared_ptr<guarded_sink> sink_;
+  std::size_t target_ = 0;
+  std::uint32_t retries_ = 0;  // of this target
+  std::uint32_t attempts_ = 0;
+  bool begun_ = false, over_ = false, paused_ = false, admitted_ = false;
+  std::shared_ptr<provider_stream> stream_;
+  boost::asio::steady_timer wait_, total_;
+};
+
+}  // namespace soma::llm

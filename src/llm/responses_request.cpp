@@ -1,0 +1,66 @@
+// The body of an OpenAI Responses request. Nothing is stored at the provider: what it wants back
+// of its reasoning goes along, encrypted.
+#include "llm/body_writer.hpp"
+#include "llm/wire.hpp"
+
+namespace soma::llm {
+namespace {
+
+void write_message(json_writer& w, const chat_message& m) {
+  if (m.role == "system" || m.role == "developer") return;
+  if (m.role == "tool") {
+    w.begin_object().field("type", "function_call_output").field("call_id", m.provider_call_id);
+    w.field("output", m.text).end_object();
+    return;
+  }
+  if (m.provider_state_json.size() > 2)
+    w.raw(std::string_view(m.provider_state_json).substr(1, m.provider_state_json.size() - 2));
+  if (!m.text.empty()) w.begin_object().field("role", m.role).field("content", m.text).end_object();
+  for (const auto& call : m.tool_calls) {
+    w.begin_object().field("type", "function_call").field("call_id", call.provider_call_id);
+    w.field("name", call.tool_id).field("arguments", call.inputs_json).end_object();
+  }
+}
+
+void write_tools(json_writer& w, const std::vector<tool_spec>& tools) {
+  w.key("tools").begin_array();
+  for (const auto& tool : tools) {
+    w.begin_object().field("type", "function").field("name", tool.tool_id);
+    w.field("description", tool.description).key("parameters");
+    w.raw(tool.inputs_schema_json.empty() ? empty_schema : tool.inputs_schema_json);
+    w.field_bool("strict", false).end_object();
+  }
+  w.end_array();
+}
+
+}  // namespace
+
+std::string responses_body(const call& c) {
+  const auto& p = c.target;
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("model", p.model).field_if("instructions", system_text(c));
+  w.key("input").begin_array();
+  for (const auto& m : c.messages) write_message(w, m);
+  w.end_array();
+  if (!c.tools.empty()) write_tools(w, c.tools);
+  if (!c.tool_choice_json.empty()) w.key("tool_choice").raw(c.tool_choice_json);
+  w.field_bool("stream", true).field_bool("store", false);
+  w.key("include").begin_array().string("reasoning.encrypted_content").end_array();
+  if (p.max_tokens) w.field("max_output_tokens", std::uint64_t{*p.max_tokens});
+  if (p.temperature) w.key("temperature").real(*p.temperature);
+  if (p.top_p) w.key("top_p").real(*p.top_p);
+  if (!p.reasoning_effort.empty())
+    w.key("reasoning")
+        .begin_object()
+        .field("effort", p.reasoning_effort)
+        .field("summary", "auto")
+        .end_object();
+  extra_fields(w, p.extra_json,
+               {"model", "instructions", "input", "tools", "tool_choice", "stream", "store",
+                "include", "max_output_tokens", "temperature", "top_p", "reasoning"});
+  w.end_object();
+  return out;
+}
+
+}  // namespace soma::llm

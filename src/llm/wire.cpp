@@ -1,0 +1,60 @@
+#include "llm/wire.hpp"
+
+#include "llm/anthropic_stream.hpp"
+#include "llm/chat_stream.hpp"
+#include "llm/responses_stream.hpp"
+
+namespace soma::llm {
+namespace {
+
+// The version of the Messages API that anthropic_body and anthropic_stream speak.
+constexpr std::string_view anthropic_version = "2023-06-01";
+
+}  // namespace
+
+provider_request make_request(const call& c) {
+  const std::string key(c.target.api_key.reveal());
+  provider_request request;
+  if (c.target.wire == wire_kind::anthropic) {
+    request.path = "/messages";
+    if (!key.empty()) request.headers.emplace_back("x-api-key", key);
+    request.headers.emplace_back("anthropic-version", anthropic_version);
+    request.body = anthropic_body(c);
+    return request;
+  }
+  if (!key.empty()) request.headers.emplace_back("Authorization", "Bearer " + key);
+  const bool responses = c.target.wire == wire_kind::openai_responses;
+  request.path = responses ? "/responses" : "/chat/completions";
+  request.body = responses ? responses_body(c) : c.raw_body.empty() ? chat_body(c) : c.raw_body;
+  return request;
+}
+
+std::unique_ptr<answer_parser> make_parser(wire_kind wire, answer_parser::on_piece piece,
+                                           answer_parser::clean_text clean) {
+  switch (wire) {
+    case wire_kind::anthropic:
+      return std::make_unique<anthropic_stream>(std::move(piece), std::move(clean));
+    case wire_kind::openai_responses:
+      return std::make_unique<responses_stream>(std::move(piece), std::move(clean));
+    case wire_kind::openai_chat: break;
+  }
+  return std::make_unique<chat_stream>(std::move(piece), std::move(clean));
+}
+
+std::string_view to_string(wire_kind wire) {
+  switch (wire) {
+    case wire_kind::anthropic: return "anthropic";
+    case wire_kind::openai_responses: return "openai_responses";
+    case wire_kind::openai_chat: break;
+  }
+  return "openai_chat";
+}
+
+std::optional<wire_kind> parse_wire_kind(std::string_view name) {
+  for (const auto wire :
+       {wire_kind::openai_chat, wire_kind::openai_responses, wire_kind::anthropic})
+    if (name == to_string(wire)) return wire;
+  return std::nullopt;
+}
+
+}  // namespace soma::llm
