@@ -40,12 +40,15 @@ enum class wire_kind : std::uint8_t { openai_chat, openai_responses, anthropic }
 // US dollars a million tokens.
 struct token_prices {
   double input = 0, cached_input = 0, output = 0;
+  bool operator==(const token_prices&) const = default;
 };
 
 // Where and how to call: a profile with its secret.
 struct profile {
   std::string name = "default";
   std::string provider = "openai_compatible";  // whose credential it is; for counts and breakers
+  bool public_only =
+      false;  // an address that is not everybody's is refused, whatever the name says
   wire_kind wire = wire_kind::openai_chat;
   std::string base_url;  // normalized: scheme://host[:port]/path, without a final slash
   std::string model;

@@ -1,0 +1,177 @@
+#include "security/credential_vault.hpp"
+
+#include <boost/json.hpp>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "security/digest.hpp"
+#include "security/sealed_text.hpp"
+
+namespace soma::security {
+namespace {
+
+constexpr std::string_view collection = "credentials";
+constexpr std::size_t data_key_bytes = 32, fingerprint_chars = 16;
+
+std::string row_key(const tenant_id& tenant, std::string_view provider) {
+  return tenant.value + '\n' + std::string(provider);
+}
+
+std::string bound_to(const tenant_id& tenant, std::string_view provider) {
+  return "credential\n" + row_key(tenant, provider);
+}
+
+// Which key sealed a row: tells keys apart and nothing of them.
+std::string key_id(const secret_string& key) {
+  return hex(bytes_of(sha256("soma key id\n" + std::string(key.reveal())))).substr(0, 16);
+}
+
+error no_key() {
+  return {codes::secret_key_missing, "no secret is stored while GATEWAY_ENC_KEY is not set"};
+}
+
+}  // namespace
+
+struct credential_vault::row {
+  std::string key_id, data_key, secret;  // the latter two sealed
+  credential_view view;
+
+  std::string to_json() const {
+    std::string out;
+    json_writer w(out);
+    w.begin_object().field("key_id", key_id).field("data_key", data_key).field("secret", secret);
+    w.field("provider", view.provider).field("fingerprint", view.fingerprint);
+    w.field("created_at_ms", static_cast<std::uint64_t>(view.created_at_ms));
+    w.field("updated_at_ms", static_cast<std::uint64_t>(view.updated_at_ms)).end_object();
+    return out;
+  }
+};
+
+std::optional<credential_vault::row> credential_vault::parse(std::string_view document) {
+  boost::system::error_code ec;
+  const auto value = boost::json::parse({document.data(), document.size()}, ec);
+  if (ec || !value.is_object()) return std::nullopt;
+  const auto& o = value.get_object();
+  const auto text = [&](const char* name) {
+    const auto* member = o.if_contains(name);
+    return member && member->is_string() ? std::string(member->get_string()) : std::string();
+  };
+  const auto number = [&](const char* name) {
+    const auto* member = o.if_contains(name);
+    return member && member->is_int64() ? member->get_int64() : 0;
+  };
+  row r{text("key_id"),
+        text("data_key"),
+        text("secret"),
+        {text("provider"), text("fingerprint"), number("created_at_ms"), number("updated_at_ms")}};
+  if (r.data_key.empty() || r.secret.empty()) return std::nullopt;
+  return r;
+}
+
+result<credential_view> credential_vault::put(const tenant_id& tenant, std::string_view provider,
+                                              const secret_string& secret, std::int64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  if (keys_.empty()) return no_key();
+  auto before = store_.get(collection, row_key(tenant, provider));
+  if (!before) return before.error();
+  const auto old = *before ? parse(**before) : std::nullopt;
+  const auto place = bound_to(tenant, provider);
+  const secret_string data_key(random_bytes(data_key_bytes));
+  row r;
+  r.key_id = key_id(keys_.front());
+  r.data_key = seal(keys_.front(), place + "\ndata key", data_key.reveal());
+  r.secret = seal(data_key, place, secret.reveal());
+  r.view.provider = provider;
+  r.view.fingerprint =
+      hex(bytes_of(hmac_sha256(data_key.reveal(), secret.reveal()))).substr(0, fingerprint_chars);
+  r.view.created_at_ms = old ? old->view.created_at_ms : now_ms;
+  r.view.updated_at_ms = now_ms;
+  if (auto stored = store_.put(collection, row_key(tenant, provider), r.to_json()); !stored)
+    return stored.error();
+  return r.view;
+}
+
+result<secret_string> credential_vault::open_data_key(const row& r, std::string_view place) const {
+  for (const auto& key : keys_) {
+    if (key_id(key) != r.key_id) continue;
+    return unseal(key, std::string(place) + "\ndata key", r.data_key);
+  }
+  return error(codes::secret_key_wrong,
+               "the secret was sealed under a key that the server was not given");
+}
+
+result<std::optional<secret_string>> credential_vault::open(const tenant_id& tenant,
+                                                            std::string_view provider) {
+  auto found = store_.get(collection, row_key(tenant, provider));
+  if (!found) return found.error();
+  if (!*found) return std::optional<secret_string>();
+  const auto r = parse(**found);
+  if (!r) return error(codes::storage_corrupt, "a stored credential cannot be read");
+  std::lock_guard lock(mutex_);
+  if (keys_.empty()) return no_key();
+  const auto place = bound_to(tenant, provider);
+  auto data_key = open_data_key(*r, place);
+  if (!data_key) return data_key.error();
+  auto secret = unseal(*data_key, place, r->secret);
+  if (!secret) return secret.error();
+  return std::optional(std::move(*secret));
+}
+
+result<std::optional<credential_view>> credential_vault::view(const tenant_id& tenant,
+                                                              std::string_view provider) {
+  auto found = store_.get(collection, row_key(tenant, provider));
+  if (!found) return found.error();
+  if (!*found) return std::optional<credential_view>();
+  auto r = parse(**found);
+  if (!r) return error(codes::storage_corrupt, "a stored credential cannot be read");
+  return std::optional(std::move(r->view));
+}
+
+result<std::vector<credential_view>> credential_vault::list(const tenant_id& tenant) {
+  auto rows = store_.list(collection);
+  if (!rows) return rows.error();
+  std::vector<credential_view> views;
+  const auto prefix = row_key(tenant, "");
+  for (const auto& [key, document] : *rows)
+    if (key.starts_with(prefix))
+      if (auto r = parse(document)) views.push_back(std::move(r->view));
+  return views;
+}
+
+result<void> credential_vault::remove(const tenant_id& tenant, std::string_view provider) {
+  return store_.remove(collection, row_key(tenant, provider));
+}
+
+result<credential_vault::rotation> credential_vault::rotate(std::vector<secret_string> keys) {
+  std::lock_guard lock(mutex_);
+  if (keys.empty()) return no_key();
+  keys_ = std::move(keys);
+  auto rows = store_.list(collection);
+  if (!rows) return rows.error();
+  rotation done;
+  const auto newest = key_id(keys_.front());
+  for (const auto& [key, document] : *rows) {
+    auto r = parse(document);
+    if (!r) {
+      ++done.lost;
+      continue;
+    }
+    if (r->key_id == newest) {
+      ++done.kept;
+      continue;
+    }
+    const auto place = "credential\n" + key;
+    auto data_key = open_data_key(*r, place);
+    if (!data_key) {
+      ++done.lost;
+      continue;
+    }
+    r->key_id = newest;
+    r->data_key = seal(keys_.front(), place + "\ndata key", data_key->reveal());
+    if (auto stored = store_.put(collection, key, r->to_json()); !stored) return stored.error();
+    ++done.sealed_anew;
+  }
+  return done;
+}
+
+}  // namespace soma::security
