@@ -114,6 +114,8 @@ def check_responses(api):
         for status, response in op["responses"].items():
             media = resolve(api, response).get("content", {}).get("application/problem+json")
             if not media:
+                if "openai" in op["tags"]:  # errors in that API's own shape
+                    continue
                 expect(status < "400", f"{method} {path}: {status} is no problem+json")
                 continue
             for code in media["schema"]["properties"]["code"]["enum"]:

@@ -11,11 +11,12 @@
 #include "core/version.hpp"
 #include "embedded/soma_embedded_schemas.hpp"
 #include "http/gateway.hpp"
-#include "http/model_settings.hpp"
 #include "http/request_authenticator.hpp"
 #include "http/server.hpp"
 #include "http/static_files.hpp"
 #include "http/tenant_stream.hpp"
+#include "llm/provider_client.hpp"
+#include "model_parts.hpp"
 #include "observability/log.hpp"
 #include "probes.hpp"
 #include "security/sign_in_token.hpp"
@@ -122,6 +123,9 @@ void add_routes(http::router& routes, http::gateway& g, const http::static_files
   http::add_event_routes(routes, g);
   http::add_transfer_routes(routes, g);
   http::add_identity_routes(routes, g);
+  http::add_model_routes(routes, g);
+  http::add_llm_routes(routes, g);
+  http::add_openai_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
   http::add_static_routes(routes, page);
@@ -188,9 +192,7 @@ int serve(const config& settings) {
   metrics_probe probe(metrics);
   const auto threads = io_threads_of(settings);
   feed_registry feeds(static_cast<unsigned>(threads), feed_limits_of(settings));
-  llm::client_options client_options;
-  client_options.verify_tls = settings.flag("llm.verify_tls");
-  client_options.ca_file = settings.text("llm.ca_file");
+  const auto client_options = client_options_of(settings);
   const auto models = llm::make_provider_client(client_options);
   const auto tools = tools::make_empty_tool_runner();
 
@@ -200,10 +202,11 @@ int serve(const config& settings) {
                                      event_id last) {
     http::publish_session_change(feeds, key, info, last);
   };
-  http::model_settings_store model_store(settings, node);
-  if (auto applied = model_store.apply_stored(); !applied) return refuse(applied.error());
-
   store_documents documents(events);
+  auto model_parts = model_parts::make(settings, events, documents, registry);
+  if (!model_parts) return refuse(model_parts.error());
+  (*model_parts)->serve(node);
+
   security::key_store keys(documents, *server_key);
   security::browser_sessions browsers(documents, *server_key,
                                       settings.number("auth.cookie_ttl_h") * 3'600'000);
@@ -221,10 +224,12 @@ int serve(const config& settings) {
   actors::runtime_options runtime_options;
   runtime_options.threads = std::max(2u, std::thread::hardware_concurrency());
   actors::runtime actors(node, runtime_options);
+  (*model_parts)->save_by([&actors](auto job) { actors.run_on_writer(std::move(job)); });
   http::reader_pool pool(events, reader_threads);
   const http::static_files page(ui_folder(settings));
-  http::gateway_parts parts{settings, node,     actors.tenants(), pool,    identities,
-                            keys,     browsers, sign_in,          tickets, model_store};
+  http::gateway_parts parts{
+      settings, node,     actors.tenants(), pool,    identities,
+      keys,     browsers, sign_in,          tickets, (*model_parts)->gateway()};
   http::gateway g(parts);
   g.render_metrics = [&] {
     refresh_metrics(metrics, g);
@@ -261,6 +266,8 @@ int serve(const config& settings) {
         actors.system(), server.context(i), std::max<std::size_t>(1, asks_max / threads)));
     g.hubs.push_back(std::make_unique<http::stream_hub>(server.context(i), static_cast<unsigned>(i),
                                                         feeds, pool, sse_options_of(settings)));
+    g.llm_clients.push_back(std::make_unique<http::io_llm_client>(http::io_llm_client{
+        server.context(i), llm::make_provider_client_on(server.context(i), client_options)}));
   }
   auto unfinished = actors.recover();
   if (!unfinished) return refuse(unfinished.error());
@@ -278,6 +285,8 @@ int serve(const config& settings) {
   pool.stop();  // its answers go to the io threads' contexts, which end with the server
   g.bridges.clear();
   g.hubs.clear();
+  g.llm_clients.clear();
+  if (auto saved = (*model_parts)->last_save(events); !saved) return refuse(saved.error());
   log(log_level::info, "server.stopped", {{"in_time", in_time}});
   return in_time ? 0 : 1;
 }

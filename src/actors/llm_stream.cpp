@@ -28,12 +28,17 @@ std::string traceparent(std::string_view trace_id) {
 llm::call make_call(const llm_stream_state& s) {
   llm::call call;
   call.target = s.model->profile;
+  // Another model cannot go on with this one's text.
+  if (s.what.prefix.empty()) call.fallbacks = s.model->fallbacks;
   call.waits = s.model->waits;
   call.prefix = s.what.prefix;
   call.request_id = s.what.from.request_id;
   call.traceparent = traceparent(s.what.from.trace_id);
-  for (const auto& part : s.what.context.parts)
+  for (const auto& part : s.what.context.parts) {
     call.messages.push_back({part.role, part.text, part.tool_calls, part.provider_call_id});
+    if (part.provider == call.target.provider)
+      call.messages.back().provider_state_json = part.provider_state_json;
+  }
   return call;
 }
 
@@ -68,7 +73,17 @@ void begin(pointer self) {
     caf::anon_send(me, provider_piece{std::move(text), thinking});
   };
   sink.on_end = [me](llm::stream_end how) { caf::anon_send(me, provider_end{std::move(how)}); };
-  s.provider = s.node->models.start(make_call(s), std::move(sink));
+  const llm_caller who{s.key.tenant, s.what.from.user_id, s.key.session.value,
+                       s.what.from.request_id, s.what.from.trace_id};
+  auto started = s.node->start(who, make_call(s), std::move(sink));
+  if (started) {
+    s.provider = std::move(*started);
+    return;
+  }
+  llm::stream_end refused;
+  refused.error = failure{std::string(started.error().code), started.error().detail, false};
+  refused.retry_after_ms = static_cast<std::uint32_t>(started.error().retry_after_s) * 1000;
+  self->send(self, provider_end{std::move(refused)});
 }
 
 void on_piece(pointer self, provider_piece& piece) {
@@ -113,6 +128,7 @@ void on_end(pointer self, provider_end& end) {
     done.last_thinking = s.gathered_thinking;
     done.tool_calls = how.tool_calls;
     done.usage = how.usage;
+    done.provider_state_json = how.provider_state_json;
     done.latency_ms = ms_since(s.asked_at);
     done.first_token_ms = s.first_token_ms;
     self->send(s.session, stream_done{std::move(done)});
@@ -123,11 +139,12 @@ void on_end(pointer self, provider_end& end) {
 }  // namespace
 
 llm_stream_actor::behavior_type llm_stream(pointer self, node_services* node, session_actor session,
-                                           action::start_llm what,
+                                           session_key key, action::start_llm what,
                                            std::shared_ptr<const model_settings> model) {
   auto& s = self->state;
   s.node = node;
   s.session = std::move(session);
+  s.key = std::move(key);
   s.what = std::move(what);
   s.model = std::move(model);
   self->delayed_send(self, std::chrono::milliseconds(s.what.delay_ms), begin_stream{});

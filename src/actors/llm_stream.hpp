@@ -21,6 +21,7 @@ struct llm_stream_state {
 
   node_services* node = nullptr;
   session_actor session;
+  session_key key;
   action::start_llm what;
   std::shared_ptr<const model_settings> model;
   std::unique_ptr<llm::stream_handle> provider;
@@ -35,6 +36,7 @@ struct llm_stream_state {
 
 llm_stream_actor::behavior_type llm_stream(
     llm_stream_actor::stateful_pointer<llm_stream_state> self, node_services* node,
-    session_actor session, action::start_llm what, std::shared_ptr<const model_settings> model);
+    session_actor session, session_key key, action::start_llm what,
+    std::shared_ptr<const model_settings> model);
 
 }  // namespace soma::actors

@@ -18,9 +18,16 @@ namespace soma::actors {
 
 // The model in use and the rules of turns; replaced as a whole when settings change.
 struct model_settings {
-  llm::profile profile;
+  llm::profile profile;  // without its key
+  std::vector<llm::profile> fallbacks;
   llm::timeouts waits;
   session_rules rules;
+};
+
+// Who a model call is made for.
+struct llm_caller {
+  tenant_id tenant;
+  std::string user, session, request_id, trace_id;
 };
 
 struct actor_limits {
@@ -67,10 +74,24 @@ struct node_services {
   log_reader_actor reader;
   std::atomic<std::size_t> queued_bytes{0};  // handed to the writer, not yet committed
 
-  std::shared_ptr<const model_settings> model() const {
+  // Set once, before the actors: where models come from, and how a call is made with all that a
+  // gateway adds to it (keys, caps, counts). Neither may block.
+  std::function<std::shared_ptr<const model_settings>(const tenant_id&)> model_of;
+  std::function<result<std::unique_ptr<llm::stream_handle>>(const llm_caller&, llm::call,
+                                                            llm::stream_sink)>
+      start_call;
+
+  std::shared_ptr<const model_settings> model(const tenant_id& tenant) const {
+    if (model_of) return model_of(tenant);
     std::lock_guard lock(model_mutex_);
     return model_;
   }
+  result<std::unique_ptr<llm::stream_handle>> start(const llm_caller& who, llm::call c,
+                                                    llm::stream_sink sink) {
+    if (start_call) return start_call(who, std::move(c), std::move(sink));
+    return models.start(std::move(c), std::move(sink));
+  }
+  // Where no gateway says otherwise: one model for everyone.
   void set_model(model_settings settings) {
     auto fresh = std::make_shared<const model_settings>(std::move(settings));
     std::lock_guard lock(model_mutex_);

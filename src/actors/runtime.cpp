@@ -84,6 +84,12 @@ result<std::size_t> runtime::recover() {
   return count;
 }
 
+void runtime::run_on_writer(std::function<result<void>(storage::event_log&)> job) {
+  storage_job posted;
+  posted.run = std::move(job);
+  caf::anon_send(impl_->node.writer, std::move(posted));
+}
+
 bool runtime::stop(std::chrono::milliseconds grace) {
   bool in_time = false;
   {

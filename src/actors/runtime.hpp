@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "actors/node.hpp"
@@ -32,6 +33,10 @@ class runtime {
   // Activates every session with unfinished work, limits.recovery_concurrency at a time, in the
   // background. Error: the log could not tell which.
   result<std::size_t> recover();
+
+  // Runs a job on the writer's thread, behind what it was handed before. Any thread; what it
+  // returns is nobody's.
+  void run_on_writer(std::function<result<void>(storage::event_log&)> job);
 
   // Sessions take no more commands, model streams are cut where they are durable, and what was
   // handed to the writer is committed. False when the grace was too short.

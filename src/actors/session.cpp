@@ -51,7 +51,7 @@ void session_shell::on_loaded(loaded_session& loaded) {
   if (loaded.failed) return fail(*loaded.failed);
   loaded_ = true;
   core_ = std::move(*loaded.state);
-  model_ = node_->model();
+  model_ = node_->model(key_.tenant);
   last_info_ = info_of(core_);
   last_compact_seq_ = core_.compact_seq;
   input::activated in;
@@ -66,7 +66,7 @@ void session_shell::feed(const session_input& in) {
   if (node_->before_step) node_->before_step(key_, in);
   active_since_check_ = true;
   // Settings are taken over between model calls, so that one call sees one model.
-  if (!core_.call) model_ = node_->model();
+  if (!core_.call) model_ = node_->model(key_.tenant);
   auto actions = step(core_, model_->rules, now_ms(), in);
   carry_out(actions.now);
   hand_over(std::move(actions));
@@ -184,8 +184,8 @@ void session_shell::carry_out(action::start_llm& a) {
   // A stop may have been quicker than the disk.
   if (!core_.call || core_.call->request.invocation_id != a.invocation_id) return;
   stream_invocation_ = a.invocation_id;
-  stream_ =
-      self_->spawn<caf::monitored>(llm_stream, node_, session_actor(self_), std::move(a), model_);
+  stream_ = self_->spawn<caf::monitored>(llm_stream, node_, session_actor(self_), key_,
+                                         std::move(a), model_);
 }
 
 void session_shell::carry_out(action::cancel_llm& a) {

@@ -22,6 +22,8 @@ std::vector<context_part> parts_of(const turn_record& turn) {
                      : make_part("assistant", "assistant", line.text);
     part.message_id = line.message_id;
     part.tool_calls = line.tool_calls;
+    part.provider = line.provider;
+    part.provider_state_json = line.provider_state_json;
     part.provider_call_id =
         tool && line.provider_call_id.empty() ? line.tool_call_id : line.provider_call_id;
     for (const auto& call : part.tool_calls) part.tokens += estimate_tokens(call.inputs_json);

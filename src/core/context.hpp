@@ -18,7 +18,8 @@ struct context_part {
   std::string text;
   std::vector<tool_invocation> tool_calls;
   std::string provider_call_id;
-  std::uint64_t tokens = 0;  // an estimate
+  std::string provider, provider_state_json;  // assistant: who said it, and what it wants back
+  std::uint64_t tokens = 0;                   // an estimate
 };
 
 struct model_context {

@@ -88,7 +88,13 @@ struct folder {
     s.unanswered.reset();
     // A final message without text or calls only marks the end of its turn: the model is not told.
     if (auto* turn = s.find_turn(b.turn_id); turn && !(b.text.empty() && b.tool_calls.empty()))
-      turn->lines.push_back({b.message_id, b.text, b.tool_calls, {}, {}});
+      turn->lines.push_back({b.message_id,
+                             b.text,
+                             b.tool_calls,
+                             {},
+                             {},
+                             s.call ? s.call->request.provider : std::string(),
+                             b.provider_state_json});
     if (b.final && s.turn && s.turn->turn_id == b.turn_id) s.turn.reset();
   }
 

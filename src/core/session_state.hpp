@@ -31,6 +31,8 @@ struct transcript_line {
   std::vector<tool_invocation> tool_calls;
   // A tool's answer names its call and carries the output (or error) as JSON in `text`.
   std::string tool_call_id, provider_call_id;
+  // What the provider that said it wants back with it.
+  std::string provider{}, provider_state_json{};
 };
 
 struct turn_record {

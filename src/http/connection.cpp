@@ -1,3 +1,5 @@
+#include <sys/socket.h>
+
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -31,7 +33,7 @@ constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // The state of one connection, and the steps of its coroutine. `buffer_` holds the head of the
 // request being served at its start, so that views into it stay good, and input after it.
-class connection final : public body_reader, public response_stream {
+class connection final : public body_reader, public response_stream, public peer_watch {
  public:
   connection(io_shard& shard, asio::ip::tcp::socket socket, connection_slot slot)
       : shard_(shard),
@@ -46,6 +48,7 @@ class connection final : public body_reader, public response_stream {
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
     ctx_.peer = socket_.remote_endpoint(ignored).address();
     ctx_.io_thread = shard.index;
+    ctx_.peer_watch = this;
     shard_.sockets.push_back(watched_);
   }
 
@@ -71,6 +74,21 @@ class connection final : public body_reader, public response_stream {
     const auto end = std::to_chars(size, size + 16, piece.size(), 16).ptr;
     out_.assign(size, end).append("\r\n").append(piece).append("\r\n");
     co_return co_await send(out_);
+  }
+
+  void when_gone(std::function<void()> gone) override {
+    gone_ = std::move(gone);
+    if (watching_) return;
+    watching_ = true;
+    socket_.async_wait(asio::socket_base::wait_read, [this, alive = std::weak_ptr<bool>(alive_)](
+                                                         sys::error_code ec) {
+      if (alive.expired()) return;
+      watching_ = false;
+      char byte = 0;
+      // A next request that is there already says that its sender is, too.
+      if (ec || ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) return;
+      if (auto told = std::exchange(gone_, nullptr)) told();
+    });
   }
 
  private:
@@ -125,6 +143,7 @@ class connection final : public body_reader, public response_stream {
 
   // True when the connection goes on with another request.
   asio::awaitable<bool> serve_one() {
+    gone_ = nullptr;
     parser_.reset();
     ctx_.clear();
     head_only_ = false;
@@ -205,6 +224,7 @@ class connection final : public body_reader, public response_stream {
     }
     const route& r = *match.route;
     ctx_.operation_id = r.operation_id;
+    ctx_.openai_errors = r.openai_errors;
     if (r.auth != auth_rule::none)
       if (auto bad = co_await authenticate(r)) co_return co_await decline(*bad);
     body_bytes_max_ = r.body_bytes_max ? r.body_bytes_max : limits_.body_bytes_max;
@@ -419,6 +439,9 @@ class connection final : public body_reader, public response_stream {
   std::uint64_t body_bytes_max_ = 0;
   bool head_only_ = false;
   bool chunked_answer_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for what may come after us
+  std::function<void()> gone_;
+  bool watching_ = false;
 };
 
 }  // namespace

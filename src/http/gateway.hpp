@@ -35,9 +35,13 @@ class ticket_office;
 
 namespace soma::http {
 
-// How the model of the settings is put together from configuration and what is stored; see
-// http/model_settings.hpp.
-class model_settings_store;
+class llm_gateway;
+
+// An io thread's own client of model providers.
+struct io_llm_client {
+  boost::asio::io_context& io;
+  std::unique_ptr<llm::llm_client> calls;
+};
 
 // Tenants' actors as each io thread last saw them, so that not every request asks the registry. An
 // io thread touches only its own.
@@ -71,7 +75,7 @@ struct gateway_parts {
   security::browser_sessions& browsers;
   security::sign_in_token& sign_in;
   const security::ticket_office& tickets;
-  model_settings_store& models;
+  llm_gateway& llm;
 };
 
 class gateway {
@@ -86,7 +90,7 @@ class gateway {
         browsers(parts.browsers),
         sign_in(parts.sign_in),
         tickets(parts.tickets),
-        models(parts.models),
+        llm(parts.llm),
         idempotency(parts.node.log, parts.pool) {}
 
   const config& settings;
@@ -98,12 +102,13 @@ class gateway {
   security::browser_sessions& browsers;
   security::sign_in_token& sign_in;
   const security::ticket_office& tickets;
-  model_settings_store& models;
+  llm_gateway& llm;
   idempotency_gate idempotency;
   std::vector<std::unique_ptr<actor_bridge>> bridges;  // one an io thread
   tenant_handles known_tenants;
-  std::vector<std::unique_ptr<stream_hub>> hubs;  // one an io thread
-  std::function<std::string()> render_metrics;    // Prometheus text
+  std::vector<std::unique_ptr<stream_hub>> hubs;            // one an io thread
+  std::vector<std::unique_ptr<io_llm_client>> llm_clients;  // one an io thread
+  std::function<std::string()> render_metrics;              // Prometheus text
   // Whole histories in memory, until their readers have them: each can be large.
   std::atomic<int> histories{0};
   std::atomic<bool> ready{false};
@@ -162,6 +167,9 @@ void add_message_routes(router& routes, gateway& g);
 void add_event_routes(router& routes, gateway& g);
 void add_transfer_routes(router& routes, gateway& g);   // fork, export, import
 void add_identity_routes(router& routes, gateway& g);   // keys, auth
+void add_model_routes(router& routes, gateway& g);      // profiles, credentials, usage
+void add_llm_routes(router& routes, gateway& g);        // invoke
+void add_openai_routes(router& routes, gateway& g);     // chat completions, models, embeddings
 void add_settings_routes(router& routes, gateway& g);   // settings, runtime-config
 void add_operation_routes(router& routes, gateway& g);  // health, metrics, openapi
 

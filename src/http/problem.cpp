@@ -21,6 +21,7 @@ constexpr row table[] = {
     {codes::request_unknown_field, 400},
     {codes::request_invalid_parameter, 400},
     {codes::event_id_malformed, 400},
+    {codes::model_lock_violation, 400},
     {codes::auth_required, 401},
     {codes::auth_invalid, 401},
     {codes::ticket_invalid, 401},
@@ -31,6 +32,8 @@ constexpr row table[] = {
     {codes::event_not_found, 404},
     {codes::tool_call_not_found, 404},
     {codes::key_not_found, 404},
+    {codes::profile_not_found, 404},
+    {codes::credential_not_found, 404},
     {codes::request_method_not_allowed, 405},
     {codes::request_timeout, 408},
     {codes::session_busy, 409},
@@ -39,6 +42,11 @@ constexpr row table[] = {
     {codes::session_nothing_to_do, 409},
     {codes::session_quarantined, 409},
     {codes::secret_key_missing, 409},
+    {codes::secret_key_wrong, 409},
+    {codes::profile_exists, 409},
+    {codes::profile_disabled, 409},
+    {codes::llm_not_configured, 409},
+    {codes::profile_changed, 412},
     {codes::request_too_large, 413},
     {codes::event_too_large, 413},
     {codes::request_unsupported_media_type, 415},
@@ -46,16 +54,28 @@ constexpr row table[] = {
     {codes::request_invalid, 422},
     {codes::idempotency_mismatch, 422},
     {codes::import_invalid, 422},
+    {codes::profile_invalid, 422},
+    {codes::llm_context_exceeded, 422},
+    {codes::llm_bad_request, 422},
     {codes::session_queue_full, 429},
     {codes::quota_exceeded, 429},
+    {codes::llm_rate_limited, 429},
     {codes::request_header_too_large, 431},
     {codes::internal, 500},
     {codes::storage_corrupt, 500},
+    {codes::llm_unreachable, 502},
+    {codes::llm_provider_error, 502},
+    {codes::llm_bad_stream, 502},
+    {codes::llm_auth, 502},
     {codes::server_starting, 503},
     {codes::server_busy, 503},
     {codes::server_shutting_down, 503},
     {codes::storage_unavailable, 503},
     {codes::session_head_mismatch, 503},
+    {codes::llm_circuit_open, 503},
+    {codes::llm_timeout_first_token, 504},
+    {codes::llm_timeout_idle, 504},
+    {codes::llm_timeout_total, 504},
     {codes::storage_full, 507},
 };
 
@@ -70,6 +90,37 @@ const row* find(std::string_view code) {
 int status_of(std::string_view code) {
   const row* known = find(code);
   return known ? known->status : 500;
+}
+
+std::string_view known_code(std::string_view code) {
+  const row* known = find(code);
+  return known ? known->code : codes::internal;
+}
+
+namespace {
+
+std::string_view openai_type(int status) {
+  if (status == 401) return "authentication_error";
+  if (status == 403) return "permission_error";
+  if (status == 429) return "rate_limit_error";
+  return status < 500 ? "invalid_request_error" : "api_error";
+}
+
+}  // namespace
+
+response problem(const error& e, const request_context& ctx,
+                 const std::vector<problem_member>& members) {
+  auto answer = problem(e, ctx.request_id, members);
+  if (!ctx.openai_errors) return answer;
+  const bool known = find(e.code) != nullptr;
+  answer.content_type = "application/json";
+  answer.body.clear();
+  json_writer w(answer.body);
+  w.begin_object().key("error").begin_object();
+  w.field("message", known ? std::string_view(e.detail) : "The server failed");
+  w.field("type", openai_type(answer.status)).key("param").null();
+  w.field("code", known_code(e.code)).end_object().end_object();
+  return answer;
 }
 
 response problem(const error& e, std::string_view request_id,

@@ -13,6 +13,8 @@ namespace soma::http {
 
 // 500 for a code that is not in the table: an error that was not meant for a client.
 int status_of(std::string_view code);
+// The code as static text; server.internal for one that is not in the table.
+std::string_view known_code(std::string_view code);
 
 // A member beside the standard ones; `json` is written as it is.
 struct problem_member {
@@ -26,9 +28,8 @@ struct problem_member {
 response problem(const error& e, std::string_view request_id,
                  const std::vector<problem_member>& members = {});
 
-inline response problem(const error& e, const request_context& ctx,
-                        const std::vector<problem_member>& members = {}) {
-  return problem(e, ctx.request_id, members);
-}
+// In the shape of the route: as above, or as OpenAI's clients read errors.
+response problem(const error& e, const request_context& ctx,
+                 const std::vector<problem_member>& members = {});
 
 }  // namespace soma::http

@@ -98,6 +98,7 @@ void request_context::clear() {
   operation_id = "unmatched";
   if (!json.is_null()) json = nullptr;
   stream = nullptr;
+  openai_errors = false;
   path_parameter_count_ = 0;
   decoded_.clear();
   trace_id_.clear();

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <forward_list>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,6 +50,15 @@ class body_reader {
   virtual asio::awaitable<result<std::string_view>> read_some() = 0;
 };
 
+// Tells when the peer closes while its request is served.
+class peer_watch {
+ public:
+  virtual ~peer_watch() = default;
+  // `gone` is called at most once, on the io thread, and not after the connection has ended. A peer
+  // that only sends no more counts as gone.
+  virtual void when_gone(std::function<void()> gone) = 0;
+};
+
 class request_context {
  public:
   http::verb verb = http::verb::other;
@@ -64,6 +74,8 @@ class request_context {
   std::string_view body;          // whole, unless the route streams it
   boost::json::value json;        // the body parsed and checked, on routes with a body schema
   body_reader* stream = nullptr;  // set on routes that stream their body
+  http::peer_watch* peer_watch = nullptr;  // where a handler that waits for others can listen
+  bool openai_errors = false;              // of the route
 
   // Decoded value of a `{name}` segment; empty when the route has none of that name.
   std::string_view path_parameter(std::string_view name) const;

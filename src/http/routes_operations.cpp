@@ -4,6 +4,7 @@
 #include "core/version.hpp"
 #include "embedded/soma_embedded_schemas.hpp"
 #include "http/gateway.hpp"
+#include "http/llm_gateway.hpp"
 #include "http/problem.hpp"
 
 namespace soma::http {
@@ -14,7 +15,7 @@ namespace asio = boost::asio;
 asio::awaitable<response> get_health(gateway& g, request_context& ctx) {
   using namespace std::chrono;
   const auto up = duration_cast<seconds>(steady_clock::now() - g.started_at).count();
-  const bool configured = !g.node.model()->profile.base_url.empty();
+  const bool configured = g.llm.models().any();
   const auto backlog = g.node.queued_bytes.load(std::memory_order_relaxed);
   const bool writer_busy = backlog > g.node.limits.writer_queue_bytes / 2;
   response answer;

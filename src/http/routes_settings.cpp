@@ -3,12 +3,14 @@
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
+#include "core/time.hpp"
 #include "core/version.hpp"
 #include "http/gateway.hpp"
-#include "http/model_settings.hpp"
+#include "http/llm_gateway.hpp"
 #include "http/on_reader.hpp"
 #include "http/problem.hpp"
 #include "http/tenant_stream.hpp"
+#include "llm/base_url.hpp"
 #include "security/digest.hpp"
 
 namespace soma::http {
@@ -16,42 +18,106 @@ namespace {
 
 namespace asio = boost::asio;
 
-std::string settings_json(const model_view& view) {
+// The short way to a model: the profile called default, and the key of its provider.
+constexpr std::string_view profile_name = "default", mask = "********";
+
+std::string settings_json(gateway& g, const tenant_id& tenant) {
+  const auto found = g.llm.models().get(tenant, profile_name);
+  bool has_key = false;
+  if (found) {
+    const auto key = g.llm.key_for(tenant, llm::to_target(found->profile));
+    has_key = key && !key->empty();
+  }
   std::string out;
   json_writer w(out);
-  w.begin_object().key("llm").begin_object().field("base_url", view.base_url);
-  w.field("model", view.model).field("api_key", view.has_key ? "********" : "");
-  w.end_object().end_object();
+  w.begin_object().key("llm").begin_object();
+  w.field("base_url", found ? std::string_view(found->profile.base_url) : "");
+  w.field("model", found ? std::string_view(found->profile.model) : "");
+  w.field("api_key", has_key ? mask : "").end_object().end_object();
   return out;
 }
 
-asio::awaitable<response> get_settings(gateway& g, request_context&) {
-  co_return response(200, settings_json(g.models.view()));
+asio::awaitable<response> get_settings(gateway& g, request_context& ctx) {
+  co_return response(200, settings_json(g, ctx.identity.tenant));
+}
+
+struct settings_change {
+  std::optional<std::string> base_url, model;
+  std::optional<secret_string> api_key;
+};
+
+settings_change change_of(const boost::json::object& body) {
+  settings_change change;
+  const auto* llm = body.if_contains("llm");
+  if (!llm) return change;
+  const auto text = [&](std::string_view name) -> std::optional<std::string> {
+    const auto* value = llm->as_object().if_contains(name);
+    return value ? std::optional(std::string(value->as_string())) : std::nullopt;
+  };
+  change.base_url = text("base_url");
+  change.model = text("model");
+  if (auto key = text("api_key"); key && *key != mask)
+    change.api_key = secret_string(std::move(*key));
+  return change;
+}
+
+// "" takes what the tenant set away, so that the configuration counts again.
+result<void> change_profile(model_registry& models, const tenant_id& tenant,
+                            const settings_change& change) {
+  if (!change.base_url && !change.model) return {};
+  if (change.base_url && change.base_url->empty()) {
+    auto removed = models.remove(tenant, profile_name, {});
+    const bool was_none = !removed && removed.error().code == codes::profile_not_found;
+    return was_none ? result<void>() : removed;
+  }
+  const auto before = models.get(tenant, profile_name);
+  auto profile = before ? before->profile : llm::model_profile();
+  profile.name = profile_name;
+  if (change.base_url) {
+    auto normal = llm::normalize_base_url(*change.base_url);
+    if (!normal) return normal.error();
+    if (*normal != profile.base_url) {
+      profile.base_url = std::move(*normal);
+      profile.provider = llm::detect_provider(profile.base_url);
+      profile.kind = llm::default_wire(profile.provider);
+    }
+  }
+  if (change.model) profile.model = *change.model;
+  // The same judgment as a profile that is given as a whole.
+  auto parsed = llm::parse_profile(llm::to_json(profile), profile_name);
+  if (!parsed) return parsed.error();
+  if (!models.private_allowed() && parsed->provider == "local")
+    return error(codes::profile_invalid, "base_url: private addresses are not allowed here");
+  auto put = models.put(tenant, *parsed, {});
+  return put ? result<void>() : result<void>(put.error());
+}
+
+result<void> change_key(llm_gateway& llm, const tenant_id& tenant, const settings_change& change) {
+  if (!change.api_key) return {};
+  const auto found = llm.models().get(tenant, profile_name);
+  const std::string provider = found ? found->profile.provider : "openai_compatible";
+  if (change.api_key->empty()) return llm.vault().remove(tenant, provider);
+  auto put = llm.vault().put(tenant, provider, *change.api_key, now_ms());
+  return put ? result<void>() : result<void>(put.error());
 }
 
 asio::awaitable<response> update_settings(gateway& g, request_context& ctx) {
-  model_change change;
-  if (const auto* llm = ctx.json.as_object().if_contains("llm")) {
-    auto take = [&](std::string_view name, std::optional<std::string>& into) {
-      if (const auto* value = llm->as_object().if_contains(name)) into = value->as_string();
-    };
-    take("base_url", change.base_url);
-    take("model", change.model);
-    take("api_key", change.api_key);
-  }
-  auto work = [&g, change] { return g.models.update(change); };
-  auto view = co_await on_reader(g.pool, work);
-  if (!view) {
-    const auto& why = view.error();
-    // A URL that cannot be normalized is the caller's mistake here, not the configuration's.
-    const auto code = why.code == codes::config_invalid ? codes::request_invalid : why.code;
-    co_return problem(error(code, why.detail), ctx);
+  auto change = std::make_shared<const settings_change>(change_of(ctx.json.as_object()));
+  auto work = [&llm = g.llm, tenant = ctx.identity.tenant, change]() -> result<void> {
+    if (auto changed = change_profile(llm.models(), tenant, *change); !changed) return changed;
+    return change_key(llm, tenant, *change);
+  };
+  auto changed = co_await on_reader(g.pool, work);
+  if (!changed) {
+    const auto& why = changed.error();
+    const bool bad = why.code == codes::profile_invalid || why.code == codes::config_invalid;
+    co_return problem(error(bad ? codes::request_invalid : why.code, why.detail), ctx);
   }
   publish_tenant_event(g.node.feeds, ctx.identity.tenant, "settings.changed", "{}");
-  co_return response(200, settings_json(*view));
+  co_return response(200, settings_json(g, ctx.identity.tenant));
 }
 
-std::string runtime_config_json(const gateway& g) {
+std::string runtime_config_json(gateway& g, const tenant_id& tenant) {
   std::string out;
   json_writer w(out);
   auto limit = [&](std::string_view name, std::string_view key) {
@@ -63,9 +129,14 @@ std::string runtime_config_json(const gateway& g) {
   w.field("attachments_max", std::uint64_t{0}).field("events_page_max", std::uint64_t{500});
   limit("session_queue_max", "session.queue_max");
   limit("sse_heartbeat_s", "sse.heartbeat_s");
-  w.end_object().key("profiles").begin_array().string(g.node.model()->profile.name).end_array();
-  w.key("flags").begin_object().field_bool("rehearsal", g.models.rehearsal());
-  const bool configured = !g.node.model()->profile.base_url.empty();
+  w.end_object().key("profiles").begin_array();
+  for (const auto& listed : g.llm.models().list(tenant))
+    if (listed.profile.enabled) w.string(listed.profile.name);
+  const auto model = g.llm.models().dialogue(tenant);
+  // The rehearsal server says itself, by the name of its model, that it is none.
+  w.end_array().key("flags").begin_object();
+  w.field_bool("rehearsal", model->profile.model == "rehearsal");
+  const bool configured = !model->profile.base_url.empty();
   w.field_bool("model_configured", configured).end_object();
   w.key("degraded").begin_array();
   if (!configured) w.string("llm");
@@ -74,7 +145,7 @@ std::string runtime_config_json(const gateway& g) {
 }
 
 asio::awaitable<response> get_runtime_config(gateway& g, request_context& ctx) {
-  response answer(200, runtime_config_json(g));
+  response answer(200, runtime_config_json(g, ctx.identity.tenant));
   const auto hash = security::sha256(answer.body);
   const auto etag = '"' + security::hex(security::bytes_of(hash)).substr(0, 16) + '"';
   if (ctx.header("if-none-match") == etag) answer = response(304);

@@ -68,8 +68,12 @@ struct timeouts {
   std::uint32_t connect_ms = 5000, first_token_ms = 60000, idle_ms = 30000, total_ms = 0;
 };
 
+// What is asked of a provider: an answer, or one of the documents beside it.
+enum class purpose : std::uint8_t { answer, embeddings, model_list };
+
 struct call {
   profile target;
+  llm::purpose purpose = llm::purpose::answer;
   std::vector<profile> fallbacks;  // tried in order, while nothing was said yet
   std::uint32_t retries = 0;       // of each target, while nothing was said yet
   timeouts waits;
@@ -77,7 +81,8 @@ struct call {
   std::vector<tool_spec> tools;
   std::string tool_choice_json;  // in the provider's own form
   std::string prefix;            // assistant text to go on from; empty: a new message
-  std::string raw_body;  // openai_chat: sent as it is, in place of what would be made of the rest
+  std::string raw_body;  // openai_chat, embeddings: sent as it is, in place of what would be made
+                         // of the rest
   std::string request_id, traceparent;
 };
 
@@ -99,8 +104,8 @@ struct stream_end {
 double cost_of(const soma::usage& used, const token_prices& prices);
 
 struct stream_sink {
-  // openai_chat: each event's data as the provider sent it, or the whole document; in place of
-  // on_piece. Valid during the call.
+  // Each event's data as the provider sent it, or the whole document; in place of on_piece. Valid
+  // during the call.
   std::function<void(std::string_view data)> on_raw;
   // `text` is whole code points. Thinking and text come in the provider's order.
   std::function<void(std::string text, bool thinking)> on_piece;

@@ -118,14 +118,17 @@ asio::awaitable<void> provider_stream::while_paused() {
 
 std::string provider_stream::request_text() const {
   const auto request = make_request(asked_);
-  std::string out = "POST " + url_.path + request.path + " HTTP/1.1\r\n";
+  std::string out(request.method);
+  out += " " + url_.path + request.path + " HTTP/1.1\r\n";
   out += header_line("Host", url_.host_header);
   out += "User-Agent: soma\r\nContent-Type: application/json\r\n";
   out += "Accept: text/event-stream, application/json\r\n";
   for (const auto& [name, value] : request.headers) out += header_line(name, value);
   out += header_line("X-Request-Id", asked_.request_id);
   out += header_line("traceparent", asked_.traceparent);
-  out += "Content-Length: " + std::to_string(request.body.size()) + "\r\n\r\n";
+  if (request.method != "GET")
+    out += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+  out += "\r\n";
   return out + request.body;
 }
 
@@ -137,8 +140,7 @@ void provider_stream::prepare_reading() {
   reader_ = std::make_unique<response_reader>([this](std::string_view bytes) { on_body(bytes); });
   events_ = std::make_unique<sse_parser>(core_.options.line_bytes_max);
   answer_ = make_parser(
-      asked_.target.wire,
-      [this](std::string text, bool thinking) { give_piece(std::move(text), thinking); },
+      asked_, [this](std::string text, bool thinking) { give_piece(std::move(text), thinking); },
       [this](std::string_view message) { return presentable(message, asked_); });
 }
 

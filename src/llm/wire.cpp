@@ -2,6 +2,7 @@
 
 #include "llm/anthropic_stream.hpp"
 #include "llm/chat_stream.hpp"
+#include "llm/document_parser.hpp"
 #include "llm/responses_stream.hpp"
 
 namespace soma::llm {
@@ -14,24 +15,35 @@ constexpr std::string_view anthropic_version = "2023-06-01";
 
 provider_request make_request(const call& c) {
   const std::string key(c.target.api_key.reveal());
+  const bool anthropic = c.target.wire == wire_kind::anthropic;
   provider_request request;
-  if (c.target.wire == wire_kind::anthropic) {
+  if (anthropic) request.headers.emplace_back("anthropic-version", anthropic_version);
+  if (!key.empty() && anthropic) request.headers.emplace_back("x-api-key", key);
+  if (!key.empty() && !anthropic) request.headers.emplace_back("Authorization", "Bearer " + key);
+  if (c.purpose == purpose::model_list) {
+    request.method = "GET";
+    request.path = "/models";
+  } else if (c.purpose == purpose::embeddings) {
+    request.path = "/embeddings";
+    request.body = c.raw_body;
+  } else if (anthropic) {
     request.path = "/messages";
-    if (!key.empty()) request.headers.emplace_back("x-api-key", key);
-    request.headers.emplace_back("anthropic-version", anthropic_version);
     request.body = anthropic_body(c);
-    return request;
+  } else if (c.target.wire == wire_kind::openai_responses) {
+    request.path = "/responses";
+    request.body = responses_body(c);
+  } else {
+    request.path = "/chat/completions";
+    request.body = c.raw_body.empty() ? chat_body(c) : c.raw_body;
   }
-  if (!key.empty()) request.headers.emplace_back("Authorization", "Bearer " + key);
-  const bool responses = c.target.wire == wire_kind::openai_responses;
-  request.path = responses ? "/responses" : "/chat/completions";
-  request.body = responses ? responses_body(c) : c.raw_body.empty() ? chat_body(c) : c.raw_body;
   return request;
 }
 
-std::unique_ptr<answer_parser> make_parser(wire_kind wire, answer_parser::on_piece piece,
+std::unique_ptr<answer_parser> make_parser(const call& c, answer_parser::on_piece piece,
                                            answer_parser::clean_text clean) {
-  switch (wire) {
+  if (c.purpose != purpose::answer)
+    return std::make_unique<document_parser>(std::move(piece), std::move(clean));
+  switch (c.target.wire) {
     case wire_kind::anthropic:
       return std::make_unique<anthropic_stream>(std::move(piece), std::move(clean));
     case wire_kind::openai_responses:

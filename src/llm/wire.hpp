@@ -13,6 +13,7 @@
 namespace soma::llm {
 
 struct provider_request {
+  std::string_view method = "POST";
   std::string path;                                               // behind the base URL's own
   std::vector<std::pair<std::string_view, std::string>> headers;  // with the key
   std::string body;
@@ -22,7 +23,7 @@ struct provider_request {
 // `continue_final_message` and without `add_generation_prompt`, as vLLM names them.
 provider_request make_request(const call& c);
 
-std::unique_ptr<answer_parser> make_parser(wire_kind wire, answer_parser::on_piece piece,
+std::unique_ptr<answer_parser> make_parser(const call& c, answer_parser::on_piece piece,
                                            answer_parser::clean_text clean);
 
 std::string_view to_string(wire_kind wire);  // openai_chat, openai_responses, anthropic

@@ -68,13 +68,34 @@ std::optional<credential_vault::row> credential_vault::parse(std::string_view do
   return r;
 }
 
+credential_vault::credential_vault(document_store& store, std::vector<secret_string> keys)
+    : store_(store), keys_(std::move(keys)) {}
+credential_vault::~credential_vault() = default;
+
+result<void> credential_vault::load() {
+  auto stored = store_.list(collection);
+  if (!stored) return stored.error();
+  std::lock_guard lock(mutex_);
+  for (const auto& [key, document] : *stored) {
+    auto r = parse(document);
+    if (!r) return error(codes::storage_corrupt, "a stored credential cannot be read");
+    rows_.insert_or_assign(key, std::move(*r));
+  }
+  return {};
+}
+
+result<void> credential_vault::store(const std::string& key, const row& r) {
+  auto stored = store_.put(collection, key, r.to_json());
+  if (stored) rows_.insert_or_assign(key, r);
+  return stored;
+}
+
 result<credential_view> credential_vault::put(const tenant_id& tenant, std::string_view provider,
                                               const secret_string& secret, std::int64_t now_ms) {
   std::lock_guard lock(mutex_);
   if (keys_.empty()) return no_key();
-  auto before = store_.get(collection, row_key(tenant, provider));
-  if (!before) return before.error();
-  const auto old = *before ? parse(**before) : std::nullopt;
+  const auto key = row_key(tenant, provider);
+  const auto old = rows_.find(key);
   const auto place = bound_to(tenant, provider);
   const secret_string data_key(random_bytes(data_key_bytes));
   row r;
@@ -84,10 +105,9 @@ result<credential_view> credential_vault::put(const tenant_id& tenant, std::stri
   r.view.provider = provider;
   r.view.fingerprint =
       hex(bytes_of(hmac_sha256(data_key.reveal(), secret.reveal()))).substr(0, fingerprint_chars);
-  r.view.created_at_ms = old ? old->view.created_at_ms : now_ms;
+  r.view.created_at_ms = old == rows_.end() ? now_ms : old->second.view.created_at_ms;
   r.view.updated_at_ms = now_ms;
-  if (auto stored = store_.put(collection, row_key(tenant, provider), r.to_json()); !stored)
-    return stored.error();
+  if (auto stored = store(key, r); !stored) return stored.error();
   return r.view;
 }
 
@@ -101,77 +121,75 @@ result<secret_string> credential_vault::open_data_key(const row& r, std::string_
 }
 
 result<std::optional<secret_string>> credential_vault::open(const tenant_id& tenant,
-                                                            std::string_view provider) {
-  auto found = store_.get(collection, row_key(tenant, provider));
-  if (!found) return found.error();
-  if (!*found) return std::optional<secret_string>();
-  const auto r = parse(**found);
-  if (!r) return error(codes::storage_corrupt, "a stored credential cannot be read");
+                                                            std::string_view provider) const {
   std::lock_guard lock(mutex_);
+  const auto found = rows_.find(row_key(tenant, provider));
+  if (found == rows_.end()) return std::optional<secret_string>();
   if (keys_.empty()) return no_key();
   const auto place = bound_to(tenant, provider);
-  auto data_key = open_data_key(*r, place);
+  auto data_key = open_data_key(found->second, place);
   if (!data_key) return data_key.error();
-  auto secret = unseal(*data_key, place, r->secret);
+  auto secret = unseal(*data_key, place, found->second.secret);
   if (!secret) return secret.error();
   return std::optional(std::move(*secret));
 }
 
-result<std::optional<credential_view>> credential_vault::view(const tenant_id& tenant,
-                                                              std::string_view provider) {
-  auto found = store_.get(collection, row_key(tenant, provider));
-  if (!found) return found.error();
-  if (!*found) return std::optional<credential_view>();
-  auto r = parse(**found);
-  if (!r) return error(codes::storage_corrupt, "a stored credential cannot be read");
-  return std::optional(std::move(r->view));
+std::optional<credential_view> credential_vault::view(const tenant_id& tenant,
+                                                      std::string_view provider) const {
+  std::lock_guard lock(mutex_);
+  const auto found = rows_.find(row_key(tenant, provider));
+  return found == rows_.end() ? std::nullopt : std::optional(found->second.view);
 }
 
-result<std::vector<credential_view>> credential_vault::list(const tenant_id& tenant) {
-  auto rows = store_.list(collection);
-  if (!rows) return rows.error();
+std::vector<credential_view> credential_vault::list(const tenant_id& tenant) const {
+  std::lock_guard lock(mutex_);
   std::vector<credential_view> views;
   const auto prefix = row_key(tenant, "");
-  for (const auto& [key, document] : *rows)
-    if (key.starts_with(prefix))
-      if (auto r = parse(document)) views.push_back(std::move(r->view));
+  for (auto at = rows_.lower_bound(prefix); at != rows_.end() && at->first.starts_with(prefix);
+       ++at)
+    views.push_back(at->second.view);
   return views;
 }
 
 result<void> credential_vault::remove(const tenant_id& tenant, std::string_view provider) {
-  return store_.remove(collection, row_key(tenant, provider));
+  std::lock_guard lock(mutex_);
+  const auto key = row_key(tenant, provider);
+  auto removed = store_.remove(collection, key);
+  if (removed) rows_.erase(key);
+  return removed;
 }
 
 result<credential_vault::rotation> credential_vault::rotate(std::vector<secret_string> keys) {
   std::lock_guard lock(mutex_);
   if (keys.empty()) return no_key();
   keys_ = std::move(keys);
-  auto rows = store_.list(collection);
-  if (!rows) return rows.error();
   rotation done;
   const auto newest = key_id(keys_.front());
-  for (const auto& [key, document] : *rows) {
-    auto r = parse(document);
-    if (!r) {
-      ++done.lost;
-      continue;
-    }
-    if (r->key_id == newest) {
+  for (auto& [key, r] : rows_) {
+    if (r.key_id == newest) {
       ++done.kept;
       continue;
     }
     const auto place = "credential\n" + key;
-    auto data_key = open_data_key(*r, place);
+    auto data_key = open_data_key(r, place);
     if (!data_key) {
       ++done.lost;
       continue;
     }
-    r->key_id = newest;
-    r->data_key = seal(keys_.front(), place + "\ndata key", data_key->reveal());
-    if (auto stored = store_.put(collection, key, r->to_json()); !stored) return stored.error();
+    auto changed = r;
+    changed.key_id = newest;
+    changed.data_key = seal(keys_.front(), place + "\ndata key", data_key->reveal());
+    if (auto stored = store(key, changed); !stored) return stored.error();
     ++done.sealed_anew;
   }
   return done;
+}
+
+std::size_t credential_vault::unreadable() const {
+  std::lock_guard lock(mutex_);
+  std::size_t count = 0;
+  for (const auto& [key, r] : rows_) count += !open_data_key(r, "credential\n" + key);
+  return count;
 }
 
 }  // namespace soma::security

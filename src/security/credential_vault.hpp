@@ -4,10 +4,12 @@
 // alone.
 //
 // Keys: the first of the list seals, all of it opens. With an empty list nothing is stored.
-// Thread-safe; blocks on the store.
+// Rows are held in memory as they are stored, sealed, so opening one is computing alone; what
+// writes blocks on the store. Thread-safe.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -29,34 +31,43 @@ struct credential_view {
 
 class credential_vault {
  public:
-  credential_vault(document_store& store, std::vector<secret_string> keys)
-      : store_(store), keys_(std::move(keys)) {}
+  credential_vault(document_store& store, std::vector<secret_string> keys);
+  ~credential_vault();
+
+  // At start. Errors: storage.corrupt, those of the store.
+  result<void> load();
 
   // Errors: secret.key_missing, those of the store.
   result<credential_view> put(const tenant_id& tenant, std::string_view provider,
                               const secret_string& secret, std::int64_t now_ms);
   // None: nothing is stored. Errors: secret.key_missing; secret.key_wrong: no key of the list opens
   // it; storage.corrupt: it was changed.
-  result<std::optional<secret_string>> open(const tenant_id& tenant, std::string_view provider);
-  result<std::optional<credential_view>> view(const tenant_id& tenant, std::string_view provider);
-  result<std::vector<credential_view>> list(const tenant_id& tenant);
+  result<std::optional<secret_string>> open(const tenant_id& tenant,
+                                            std::string_view provider) const;
+  std::optional<credential_view> view(const tenant_id& tenant, std::string_view provider) const;
+  std::vector<credential_view> list(const tenant_id& tenant) const;
   result<void> remove(const tenant_id& tenant, std::string_view provider);
 
-  // Seals every data key under the first key; how many were not yet. Rows that no key opens stay
-  // as they are and are counted in `lost`.
+  // Takes other keys and seals every data key under the first. Rows that no key opens stay as they
+  // are and are counted in `lost`.
   struct rotation {
     std::size_t sealed_anew = 0, kept = 0, lost = 0;
   };
   result<rotation> rotate(std::vector<secret_string> keys);
 
+  // How many rows none of the keys opens.
+  std::size_t unreadable() const;
+
  private:
   struct row;
   static std::optional<row> parse(std::string_view document);
   result<secret_string> open_data_key(const row& r, std::string_view bound_to) const;
+  result<void> store(const std::string& key, const row& r);
 
   document_store& store_;
-  mutable std::mutex mutex_;  // guards keys_
+  mutable std::mutex mutex_;
   std::vector<secret_string> keys_;
+  std::map<std::string, row> rows_;
 };
 
 }  // namespace soma::security

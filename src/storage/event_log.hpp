@@ -166,6 +166,10 @@ class event_log {
                                                           std::string_view key) const = 0;
   virtual result<void> put_document(std::string_view collection, std::string_view key,
                                     std::string_view value) = 0;
+  // All of them or none, in one synced write.
+  virtual result<void> put_documents(
+      std::string_view collection,
+      std::span<const std::pair<std::string, std::string>> documents) = 0;
   virtual result<void> delete_document(std::string_view collection, std::string_view key) = 0;
   virtual result<std::vector<std::pair<std::string, std::string>>> list_documents(
       std::string_view collection, std::string_view prefix, std::size_t limit) const = 0;

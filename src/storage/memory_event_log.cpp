@@ -160,6 +160,14 @@ class memory_event_log final : public event_log {
     return {};
   }
 
+  result<void> put_documents(
+      std::string_view collection,
+      std::span<const std::pair<std::string, std::string>> documents) override {
+    std::lock_guard lock(mutex_);
+    for (const auto& [key, value] : documents) documents_[{std::string(collection), key}] = value;
+    return {};
+  }
+
   result<void> delete_document(std::string_view collection, std::string_view key) override {
     std::lock_guard lock(mutex_);
     documents_.erase({std::string(collection), std::string(key)});

@@ -79,6 +79,9 @@ class rocksdb_event_log final : public event_log {
                                                   std::string_view key) const override;
   result<void> put_document(std::string_view collection, std::string_view key,
                             std::string_view value) override;
+  result<void> put_documents(
+      std::string_view collection,
+      std::span<const std::pair<std::string, std::string>> documents) override;
   result<void> delete_document(std::string_view collection, std::string_view key) override;
   result<std::vector<std::pair<std::string, std::string>>> list_documents(
       std::string_view collection, std::string_view prefix, std::size_t limit) const override;

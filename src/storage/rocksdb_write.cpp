@@ -294,11 +294,18 @@ result<void> rocksdb_event_log::put_idempotency(const idempotency_record& record
 
 result<void> rocksdb_event_log::put_document(std::string_view collection, std::string_view key,
                                              std::string_view value) {
+  const std::pair<std::string, std::string> one(key, value);
+  return put_documents(collection, {&one, 1});
+}
+
+result<void> rocksdb_event_log::put_documents(
+    std::string_view collection, std::span<const std::pair<std::string, std::string>> all) {
   const std::lock_guard lock(write_mutex_);
   if (const auto ready = ready_to_write(); !ready) return ready;
   if (const auto full = disk_refuses()) return *full;
   rocksdb::WriteBatch batch;
-  batch.Put(families_[documents], document_key(collection, key), slice(value));
+  for (const auto& [key, value] : all)
+    batch.Put(families_[documents], document_key(collection, key), value);
   return write(batch, sync_);
 }
 

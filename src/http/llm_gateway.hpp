@@ -1,0 +1,67 @@
+// The one way to a model, for sessions and for callers over HTTP: caps are checked, keys added, the
+// call made, and whatever became of it counted and audited.
+//
+// Thread-safe; never blocks, except that an audit record is one write(2) to a file. Lifetime: its
+// parts outlive it, and it outlives the calls it started.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "actors/node.hpp"
+#include "core/config.hpp"
+#include "http/model_registry.hpp"
+#include "llm/usage_ledger.hpp"
+#include "observability/metrics.hpp"
+#include "security/audit_log.hpp"
+#include "security/credential_vault.hpp"
+
+namespace soma::http {
+
+enum class model_lock : std::uint8_t { off, warn, enforce };
+
+struct llm_gateway_parts {
+  const config& settings;
+  model_registry& models;
+  security::credential_vault& vault;
+  llm::usage_ledger& ledger;
+  security::audit_log& audit;
+  metrics_registry& metrics;
+};
+
+class llm_gateway {
+ public:
+  explicit llm_gateway(const llm_gateway_parts& parts);
+
+  model_registry& models() { return p_.models; }
+  security::credential_vault& vault() { return p_.vault; }
+  llm::usage_ledger& ledger() { return p_.ledger; }
+  security::audit_log& audit() { return p_.audit; }
+  model_lock lock() const { return lock_; }
+
+  // The call to a model without its messages: target, fallbacks, waits and retries.
+  // Errors: those of model_registry::resolve.
+  result<llm::call> prepare(const tenant_id& tenant, const wanted_model& wanted) const;
+
+  // Errors: quota.exceeded, secret.key_missing, secret.key_wrong; the sink then is never called.
+  result<std::unique_ptr<llm::stream_handle>> start(llm::llm_client& client,
+                                                    const actors::llm_caller& who, llm::call c,
+                                                    llm::stream_sink sink);
+
+  // Where a profile's key comes from, in this order: what the tenant stored, the environment (for
+  // the provider's own addresses alone), the configured model's key (for its own address alone).
+  // Empty when there is none.
+  result<secret_string> key_for(const tenant_id& tenant, const llm::profile& target) const;
+
+  // Called, on any thread, when the ledger has something to save.
+  std::function<void()> on_usage;
+
+ private:
+  friend class metered_call;
+
+  const llm_gateway_parts p_;
+  const model_lock lock_;
+};
+
+}  // namespace soma::http

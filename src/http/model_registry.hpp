@@ -1,0 +1,91 @@
+// Which models there are: a tenant's profiles, kept in the store, over those of the configuration.
+// The one place that says where a call goes; nothing here holds a key.
+//
+// Thread-safe. load, put and remove block on the store: at start, or on the reader pool. The rest
+// is memory alone.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/node.hpp"
+#include "core/config.hpp"
+#include "llm/model_profile.hpp"
+
+namespace soma::http {
+
+struct listed_profile {
+  llm::model_profile profile;
+  bool from_configuration = false;
+  std::string etag;
+};
+
+// What a caller names; the first that is not empty counts. None: the role dialogue.
+struct wanted_model {
+  std::string profile, role, model;
+};
+
+struct resolved_model {
+  llm::profile target;  // without its key
+  std::vector<llm::profile> fallbacks;
+};
+
+class model_registry {
+ public:
+  static constexpr std::size_t profiles_max = 200;  // of a tenant
+
+  model_registry(const config& settings, storage::event_log& log);
+
+  // Errors: config.invalid, storage.corrupt, those of the store.
+  result<void> load();
+
+  std::vector<listed_profile> list(const tenant_id& tenant) const;
+  result<listed_profile> get(const tenant_id& tenant, std::string_view name) const;
+
+  // `if_match`: the etag the caller saw; empty: any. `fresh`: it must not exist yet.
+  // Errors: profile.exists, profile.changed, quota.exceeded, those of the store.
+  struct condition {
+    std::string if_match;
+    bool fresh = false;
+  };
+  result<listed_profile> put(const tenant_id& tenant, const llm::model_profile& profile,
+                             const condition& only);
+  // What the configuration says of that name is visible again. Errors: profile.not_found,
+  // profile.changed.
+  result<void> remove(const tenant_id& tenant, std::string_view name, const condition& only);
+
+  // Errors: profile.not_found, profile.disabled, llm.not_configured.
+  result<resolved_model> resolve(const tenant_id& tenant, const wanted_model& wanted) const;
+
+  // The model of conversations. Empty target when there is none.
+  std::shared_ptr<const actors::model_settings> dialogue(const tenant_id& tenant) const;
+
+  // Whether anyone has a model.
+  bool any() const;
+  // Whether a profile's address may be one of this machine or a private network.
+  bool private_allowed() const { return private_allowed_; }
+  // Of the configuration's own profile, at the address that it was given for.
+  bool is_configured_address(const llm::profile& target) const;
+
+ private:
+  using profile_map = std::map<std::string, llm::model_profile, std::less<>>;
+
+  result<llm::model_profile> configured() const;
+  profile_map all_of(const tenant_id& tenant) const;  // under mutex_
+  llm::profile target_of(const tenant_id& tenant, const llm::model_profile& p) const;
+  std::optional<listed_profile> find(const tenant_id& tenant, std::string_view name) const;
+
+  const config& settings_;
+  storage::event_log& log_;
+  bool private_allowed_ = false;
+  mutable std::mutex mutex_;
+  profile_map defaults_;
+  std::map<tenant_id, profile_map> tenants_;
+  mutable std::map<tenant_id, std::shared_ptr<const actors::model_settings>> dialogues_;
+};
+
+}  // namespace soma::http

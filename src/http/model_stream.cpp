@@ -1,0 +1,91 @@
+#include "http/model_stream.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "core/codes.hpp"
+#include "http/llm_gateway.hpp"
+
+namespace soma::http {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Of one answer, waiting for its reader; past it the provider is not read.
+constexpr std::size_t held_bytes_max = 256 * 1024;
+
+}  // namespace
+
+result<std::shared_ptr<model_stream>> model_stream::start(gateway& g, request_context& ctx,
+                                                          llm::call c, bool raw) {
+  auto& client = *g.llm_clients[ctx.io_thread];
+  auto stream = std::make_shared<model_stream>(client.io);
+  const std::weak_ptr<model_stream> weak = stream;
+  llm::stream_sink sink;
+  if (raw)
+    sink.on_raw = [weak](std::string_view data) {
+      if (const auto self = weak.lock()) self->take(std::string(data), false);
+    };
+  sink.on_piece = [weak](std::string text, bool thinking) {
+    if (const auto self = weak.lock()) self->take(std::move(text), thinking);
+  };
+  sink.on_end = [weak](llm::stream_end how) {
+    if (const auto self = weak.lock()) self->finish(std::move(how));
+  };
+  c.request_id = ctx.request_id;
+  const actors::llm_caller who{ctx.identity.tenant,
+                               ctx.identity.user.value,
+                               {},
+                               ctx.request_id,
+                               std::string(ctx.trace_id())};
+  auto started = g.llm.start(*client.calls, who, std::move(c), std::move(sink));
+  if (!started) return started.error();
+  stream->call_ = std::move(*started);
+  if (ctx.peer_watch)
+    ctx.peer_watch->when_gone([weak] {
+      const auto self = weak.lock();
+      if (!self || self->over_) return;
+      self->call_.reset();
+      llm::stream_end gone;
+      gone.error = failure{std::string(codes::llm_interrupted), "the caller is gone", false};
+      self->finish(std::move(gone));
+    });
+  return stream;
+}
+
+void model_stream::take(std::string text, bool thinking) {
+  held_bytes_ += text.size();
+  items_.push_back({std::move(text), thinking, {}});
+  if (held_bytes_ > held_bytes_max && !paused_ && call_) {
+    paused_ = true;
+    call_->pause();
+  }
+  wake_.cancel();
+}
+
+void model_stream::finish(llm::stream_end how) {
+  if (over_) return;
+  over_ = true;
+  items_.push_back({{}, false, std::move(how)});
+  wake_.cancel();
+}
+
+asio::awaitable<model_stream::item> model_stream::next() {
+  const auto self = shared_from_this();
+  while (items_.empty()) {
+    wake_.expires_at(asio::steady_timer::time_point::max());
+    auto [ec] = co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
+    (void)ec;
+  }
+  item one = std::move(items_.front());
+  items_.pop_front();
+  held_bytes_ -= one.text.size();
+  if (paused_ && held_bytes_ < held_bytes_max / 2 && call_) {
+    paused_ = false;
+    call_->resume();
+  }
+  co_return one;
+}
+
+}  // namespace soma::http

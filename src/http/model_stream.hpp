@@ -1,0 +1,45 @@
+// A model call as a coroutine of an io thread takes it: piece by piece, with the provider read no
+// faster than the pieces are taken. All of it on one io thread, whose own client makes the call.
+// Destroying it cancels the call at once; so does the caller's going away.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "http/gateway.hpp"
+#include "llm/llm_client.hpp"
+
+namespace soma::http {
+
+class model_stream : public std::enable_shared_from_this<model_stream> {
+ public:
+  struct item {
+    std::string text;  // a piece, or what the provider sent where the call is raw
+    bool thinking = false;
+    std::optional<llm::stream_end> end;  // the last item, without text
+  };
+
+  // Errors: those of llm_gateway::start.
+  static result<std::shared_ptr<model_stream>> start(gateway& g, request_context& ctx, llm::call c,
+                                                     bool raw);
+  explicit model_stream(boost::asio::io_context& io) : wake_(io) {}
+
+  // Not after the end.
+  boost::asio::awaitable<item> next();
+
+ private:
+  void take(std::string text, bool thinking);
+  void finish(llm::stream_end how);
+
+  std::unique_ptr<llm::stream_handle> call_;
+  std::deque<item> items_;
+  std::size_t held_bytes_ = 0;
+  bool paused_ = false, over_ = false;
+  boost::asio::steady_timer wake_;
+};
+
+}  // namespace soma::http

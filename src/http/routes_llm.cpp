@@ -1,0 +1,266 @@
+// Model calls over HTTP: invoke, its stream, and the test of a profile.
+#include <boost/json.hpp>
+#include <chrono>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "core/time.hpp"
+#include "http/gateway.hpp"
+#include "http/llm_gateway.hpp"
+#include "http/model_messages.hpp"
+#include "http/model_stream.hpp"
+#include "http/problem.hpp"
+#include "observability/log.hpp"
+
+namespace soma::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+constexpr std::string_view lock_warning =
+    "the base_url of the request does not count; models are set in profiles";
+
+std::string text_of(const json::object& o, std::string_view name) {
+  const auto* value = o.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+error error_of(const failure& why, const llm::stream_end& how) {
+  return {known_code(why.code), why.detail, static_cast<int>((how.retry_after_ms + 999) / 1000)};
+}
+
+// Judges a base_url that the caller named: it never counts. True: the answer carries a warning.
+result<bool> judge_base_url(gateway& g, request_context& ctx) {
+  if (!names_base_url(ctx.json.as_object())) return false;
+  log_context about;
+  about.request_id = ctx.request_id;
+  about.tenant_id = ctx.identity.tenant.value;
+  about.user_id = ctx.identity.user.value;
+  log(log_level::warn, "model_lock.base_url_named", {}, about);
+  if (g.llm.lock() == model_lock::off) return false;
+  std::string line;
+  json_writer w(line);
+  w.begin_object().field("at", format_rfc3339(now_ms())).field("action", "model_lock.violation");
+  w.field("tenant_id", ctx.identity.tenant.value).field("user_id", ctx.identity.user.value);
+  w.field("request_id", ctx.request_id);
+  w.field_bool("refused", g.llm.lock() == model_lock::enforce).end_object();
+  g.llm.audit().write(line);
+  if (g.llm.lock() == model_lock::enforce)
+    return error(codes::model_lock_violation, std::string(lock_warning));
+  return true;
+}
+
+void write_usage(json_writer& w, const soma::usage& used) {
+  w.key("usage").begin_object().field("prompt_tokens", used.prompt_tokens);
+  w.field("completion_tokens", used.completion_tokens);
+  if (used.cached_tokens > 0) w.field("cached_tokens", used.cached_tokens);
+  if (used.reasoning_tokens > 0) w.field("reasoning_tokens", used.reasoning_tokens);
+  if (used.cost_usd) w.key("cost_usd").real(*used.cost_usd);
+  w.end_object();
+}
+
+void write_end(json_writer& w, const llm::stream_end& how) {
+  if (!how.tool_calls.empty()) {
+    w.key("tool_calls").begin_array();
+    for (const auto& call : how.tool_calls) {
+      w.begin_object().field("id", call.provider_call_id).field("name", call.tool_id);
+      w.key("inputs").raw(call.inputs_json).end_object();
+    }
+    w.end_array();
+  }
+  write_usage(w, how.usage);
+  w.field("finish_reason", how.error ? "error" : how.finish_reason).field("profile", how.profile);
+  w.field("provider", how.provider).field("model", how.model);
+  w.field("attempts", std::uint64_t{how.attempts});
+}
+
+struct begun_call {
+  std::shared_ptr<model_stream> stream;
+  bool warn = false;
+};
+
+result<begun_call> begin(gateway& g, request_context& ctx) {
+  const auto& body = ctx.json.as_object();
+  auto warn = judge_base_url(g, ctx);
+  if (!warn) return warn.error();
+  auto call =
+      g.llm.prepare(ctx.identity.tenant, {text_of(body, "profile"), text_of(body, "role"), {}});
+  if (!call) return call.error();
+  if (auto read = read_invoke_body(body, *call); !read) return read.error();
+  auto stream = model_stream::start(g, ctx, std::move(*call), false);
+  if (!stream) return stream.error();
+  return begun_call{std::move(*stream), *warn};
+}
+
+void warn_if(response& answer, bool warn) {
+  if (warn) answer.headers.emplace_back("X-Gateway-Model-Lock-Warning", lock_warning);
+}
+
+asio::awaitable<response> invoke(gateway& g, request_context& ctx) {
+  auto begun = begin(g, ctx);
+  if (!begun) co_return problem(begun.error(), ctx);
+  std::string text, thinking;
+  for (;;) {
+    auto item = co_await begun->stream->next();
+    if (!item.end) {
+      (item.thinking ? thinking : text) += item.text;
+      continue;
+    }
+    const auto& how = *item.end;
+    if (how.error) co_return problem(error_of(*how.error, how), ctx);
+    response answer;
+    json_writer w(answer.body);
+    w.begin_object().field("content", text).field_if("thinking", thinking);
+    write_end(w, how);
+    w.end_object();
+    warn_if(answer, begun->warn);
+    co_return answer;
+  }
+}
+
+// ---- the stream ----
+
+std::string frame(std::string_view event, std::string_view data) {
+  std::string out = "event: ";
+  return out.append(event).append("\ndata: ").append(data).append("\n\n");
+}
+
+struct offsets {
+  std::uint64_t text = 0, thinking = 0;
+
+  std::string delta(const model_stream::item& item) {
+    auto& at = item.thinking ? thinking : text;
+    std::string data;
+    json_writer w(data);
+    w.begin_object().field("offset", at);
+    w.field(item.thinking ? "thinking" : "text", item.text).end_object();
+    at += item.text.size();
+    return frame("llm.delta", data);
+  }
+};
+
+std::string complete_frame(const llm::stream_end& how) {
+  std::string data;
+  json_writer w(data);
+  w.begin_object();
+  write_end(w, how);
+  if (how.error) {
+    w.key("error").begin_object().field("code", how.error->code);
+    w.field("detail", how.error->detail).field_bool("retryable", how.error->retryable).end_object();
+  }
+  w.end_object();
+  return frame("llm.complete", data);
+}
+
+asio::awaitable<bool> send_stream(std::shared_ptr<model_stream> stream, model_stream::item first,
+                                  response_stream& out) {
+  offsets at;
+  model_stream::item item = std::move(first);
+  while (!item.end) {
+    const auto bytes = at.delta(item);
+    if (!co_await out.write(bytes)) co_return false;
+    item = co_await stream->next();
+  }
+  const auto bytes = complete_frame(*item.end);
+  co_return co_await out.write(bytes);
+}
+
+asio::awaitable<response> invoke_stream(gateway& g, request_context& ctx) {
+  auto begun = begin(g, ctx);
+  if (!begun) co_return problem(begun.error(), ctx);
+  auto first = co_await begun->stream->next();
+  // What fails before anything was said is an answer like any other.
+  if (first.end && first.end->error)
+    co_return problem(error_of(*first.end->error, *first.end), ctx);
+  response answer;
+  answer.content_type = "text/event-stream";
+  answer.headers.emplace_back("X-Accel-Buffering", "no");
+  warn_if(answer, begun->warn);
+  auto kept = std::make_shared<model_stream::item>(std::move(first));
+  answer.produce = [stream = begun->stream, kept](response_stream& out) {
+    return send_stream(stream, std::move(*kept), out);
+  };
+  co_return answer;
+}
+
+// ---- the test of a profile ----
+
+// What helps, for a person who set the profile up.
+std::string diagnosis(const failure& why) {
+  if (why.code == codes::llm_auth)
+    return "The provider refuses the key: store the right one for this provider.";
+  if (why.code == codes::llm_unreachable)
+    return "The address cannot be reached: check base_url, the network and the provider's "
+           "certificate. " +
+           why.detail;
+  if (why.code == codes::llm_bad_request && why.detail.find("404") != std::string::npos)
+    return "The provider knows no such model, or base_url lacks its path: check model and "
+           "base_url. " +
+           why.detail;
+  if (why.code == codes::llm_rate_limited)
+    return "The provider's limit is reached; the profile itself works. " + why.detail;
+  if (why.code == codes::llm_bad_stream)
+    return "What answers there is no model API of this kind: check base_url and kind. " +
+           why.detail;
+  if (why.code == codes::llm_timeout_first_token)
+    return "The provider took the request and said nothing in time. " + why.detail;
+  return why.detail;
+}
+
+asio::awaitable<response> test_profile(gateway& g, request_context& ctx) {
+  const auto& body = ctx.json.as_object();
+  auto call =
+      g.llm.prepare(ctx.identity.tenant, {text_of(body, "profile"), text_of(body, "role"), {}});
+  if (!call) co_return problem(call.error(), ctx);
+  const auto target = call->target;
+  call->fallbacks.clear();  // this profile, not what stands in for it
+  call->retries = 0;
+  call->messages.push_back({"user", "Say ok.", {}, {}});
+  if (!call->target.max_tokens) call->target.max_tokens = 16;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto since = [&begin] {
+    using namespace std::chrono;
+    return static_cast<std::uint64_t>(
+        duration_cast<milliseconds>(steady_clock::now() - begin).count());
+  };
+  auto stream = model_stream::start(g, ctx, std::move(*call), false);
+  if (!stream) co_return problem(stream.error(), ctx);
+  std::uint64_t first_ms = 0;
+  for (;;) {
+    auto item = co_await (*stream)->next();
+    if (first_ms == 0) first_ms = std::max<std::uint64_t>(1, since());
+    if (!item.end) continue;
+    const auto& how = *item.end;
+    response answer;
+    json_writer w(answer.body);
+    w.begin_object().field_bool("ok", !how.error).field("profile", target.name);
+    w.field("provider", target.provider).field("model", target.model);
+    w.field("base_url", target.base_url).field("latency_ms", since());
+    if (!how.error) w.field("first_token_ms", first_ms);
+    if (how.error) w.field("code", how.error->code).field("diagnosis", diagnosis(*how.error));
+    w.end_object();
+    co_return answer;
+  }
+}
+
+}  // namespace
+
+void add_llm_routes(router& routes, gateway& g) {
+  const auto add = [&](std::string pattern, std::string id,
+                       asio::awaitable<response> (*run)(gateway&, request_context&),
+                       auth_rule who) {
+    routes.add({.verb = verb::post,
+                .pattern = std::move(pattern),
+                .operation_id = id,
+                .handler = [&g, run](request_context& ctx) { return run(g, ctx); },
+                .auth = who,
+                .body = body_mode::whole,
+                .body_schema = id});
+  };
+  add("/v1/llm/invoke", "llm_invoke", invoke, auth_rule::user);
+  add("/v1/llm/invoke/stream", "llm_invoke_stream", invoke_stream, auth_rule::user);
+  add("/v1/llm/test", "llm_test", test_profile, auth_rule::admin);
+}
+
+}  // namespace soma::http

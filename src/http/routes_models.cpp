@@ -1,0 +1,304 @@
+// Model profiles, credentials of providers, usage.
+#include <boost/json.hpp>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "core/time.hpp"
+#include "http/gateway.hpp"
+#include "http/llm_gateway.hpp"
+#include "http/on_reader.hpp"
+#include "http/problem.hpp"
+#include "http/tenant_stream.hpp"
+#include "http/usage_store.hpp"
+#include "security/digest.hpp"
+
+namespace soma::http {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::int64_t day_ms = 24ll * 3600 * 1000;
+constexpr int days_max = 92;
+
+std::string profile_json(const listed_profile& listed) {
+  auto text = llm::to_json(listed.profile);
+  text.pop_back();
+  return text + ",\"source\":\"" + (listed.from_configuration ? "configuration" : "tenant") + "\"}";
+}
+
+response profile_answer(const listed_profile& listed, int status = 200) {
+  response answer(status, profile_json(listed));
+  answer.headers.emplace_back("ETag", listed.etag);
+  return answer;
+}
+
+response refused(const error& why, request_context& ctx) {
+  if (why.code != codes::profile_invalid) return problem(why, ctx);
+  const auto field = why.detail.substr(0, why.detail.find(':'));
+  std::string quoted;
+  json_writer(quoted).string(field);
+  return problem(why, ctx, {{"field", quoted}});
+}
+
+void tell(gateway& g, request_context& ctx) {
+  publish_tenant_event(g.node.feeds, ctx.identity.tenant, "settings.changed", "{}");
+}
+
+// ---- profiles ----
+
+asio::awaitable<response> list_profiles(gateway& g, request_context& ctx) {
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().key("profiles").begin_array();
+  for (const auto& one : g.llm.models().list(ctx.identity.tenant)) w.raw(profile_json(one));
+  w.end_array().end_object();
+  co_return answer;
+}
+
+asio::awaitable<response> get_profile(gateway& g, request_context& ctx) {
+  auto found = g.llm.models().get(ctx.identity.tenant, ctx.path_parameter("name"));
+  if (!found) co_return problem(found.error(), ctx);
+  co_return profile_answer(*found);
+}
+
+asio::awaitable<result<listed_profile>> store_profile(gateway& g, request_context& ctx,
+                                                      std::string name,
+                                                      model_registry::condition only) {
+  auto parsed = llm::parse_profile(ctx.body, name);
+  if (!parsed) co_return parsed.error();
+  auto& models = g.llm.models();
+  if (!models.private_allowed() && llm::detect_provider(parsed->base_url) == "local")
+    co_return error(codes::profile_invalid,
+                    "base_url: addresses of this machine and of private networks are not allowed "
+                    "here (llm.allow_private_base_urls)");
+  const auto tenant = ctx.identity.tenant;
+  auto put = [&models, tenant, profile = std::move(*parsed), only] {
+    return models.put(tenant, profile, only);
+  };
+  co_return co_await on_reader(g.pool, put);
+}
+
+asio::awaitable<response> create_profile(gateway& g, request_context& ctx) {
+  auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx));
+  if (!gate) co_return problem(gate.error(), ctx);
+  if (gate->replay) {
+    response kept(201, gate->replay->response_json);
+    mark_replayed(kept, *gate);
+    co_return kept;
+  }
+  model_registry::condition only;
+  only.fresh = true;
+  auto stored = co_await store_profile(g, ctx, {}, only);
+  if (!stored) co_return refused(stored.error(), ctx);
+  auto answer = profile_answer(*stored, 201);
+  answer.headers.emplace_back("Location", "/v1/model-profiles/" + stored->profile.name);
+  if (!gate->key.empty()) {
+    storage::idempotency_record record{gate->key, gate->hash, 201, answer.body, now_ms()};
+    auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
+    (void)co_await on_reader(g.pool, keep);
+  }
+  tell(g, ctx);
+  co_return answer;
+}
+
+asio::awaitable<response> put_profile(gateway& g, request_context& ctx) {
+  model_registry::condition only;
+  only.if_match = ctx.header("if-match");
+  const std::string name(ctx.path_parameter("name"));
+  auto stored = co_await store_profile(g, ctx, name, only);
+  if (!stored) co_return refused(stored.error(), ctx);
+  tell(g, ctx);
+  co_return profile_answer(*stored);
+}
+
+asio::awaitable<response> delete_profile(gateway& g, request_context& ctx) {
+  model_registry::condition only;
+  only.if_match = ctx.header("if-match");
+  auto remove = [&models = g.llm.models(), tenant = ctx.identity.tenant,
+                 name = std::string(ctx.path_parameter("name")),
+                 only] { return models.remove(tenant, name, only); };
+  auto removed = co_await on_reader(g.pool, remove);
+  if (!removed) co_return problem(removed.error(), ctx);
+  tell(g, ctx);
+  co_return response(204);
+}
+
+// ---- credentials ----
+
+void write_credential(json_writer& w, const security::credential_view& view) {
+  w.field("provider", view.provider).field("fingerprint", view.fingerprint);
+  w.field("created_at", format_rfc3339(view.created_at_ms));
+  w.field("updated_at", format_rfc3339(view.updated_at_ms));
+}
+
+std::string credential_json(const security::credential_view& view) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object();
+  write_credential(w, view);
+  w.end_object();
+  return out;
+}
+
+error no_credential() {
+  return {codes::credential_not_found, "nothing is stored for this provider"};
+}
+
+asio::awaitable<response> list_credentials(gateway& g, request_context& ctx) {
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().key("credentials").begin_array();
+  for (const auto& view : g.llm.vault().list(ctx.identity.tenant)) w.raw(credential_json(view));
+  w.end_array().end_object();
+  co_return answer;
+}
+
+bool has_internal_token(const gateway& g, const request_context& ctx) {
+  const auto& token = g.settings.secret("auth.internal_token");
+  return !token.empty() &&
+         security::constant_time_equal(token.reveal(), ctx.header("x-internal-token"));
+}
+
+asio::awaitable<response> get_credential(gateway& g, request_context& ctx) {
+  const auto provider = ctx.path_parameter("provider");
+  const auto view = g.llm.vault().view(ctx.identity.tenant, provider);
+  if (!view) co_return problem(no_credential(), ctx);
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object();
+  write_credential(w, *view);
+  if (has_internal_token(g, ctx)) {
+    auto secret = g.llm.vault().open(ctx.identity.tenant, provider);
+    if (!secret) co_return problem(secret.error(), ctx);
+    if (*secret) w.field("secret", (*secret)->reveal());
+  }
+  w.end_object();
+  co_return answer;
+}
+
+asio::awaitable<response> put_credential(gateway& g, request_context& ctx) {
+  const std::string provider(ctx.path_parameter("provider"));
+  if (provider.empty() || provider.size() > 64 ||
+      provider.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") != provider.npos)
+    co_return problem(
+        error(codes::request_invalid, "a provider is named by a-z, 0-9, dots, dashes, underscores"),
+        ctx);
+  auto secret = std::make_shared<const secret_string>(
+      std::string(ctx.json.as_object().at("secret").as_string()));
+  auto put = [&vault = g.llm.vault(), tenant = ctx.identity.tenant, provider, secret] {
+    return vault.put(tenant, provider, *secret, now_ms());
+  };
+  auto stored = co_await on_reader(g.pool, put);
+  if (!stored) co_return problem(stored.error(), ctx);
+  tell(g, ctx);
+  co_return response(200, credential_json(*stored));
+}
+
+asio::awaitable<response> delete_credential(gateway& g, request_context& ctx) {
+  const std::string provider(ctx.path_parameter("provider"));
+  if (!g.llm.vault().view(ctx.identity.tenant, provider)) co_return problem(no_credential(), ctx);
+  auto remove = [&vault = g.llm.vault(), tenant = ctx.identity.tenant, provider] {
+    return vault.remove(tenant, provider);
+  };
+  auto removed = co_await on_reader(g.pool, remove);
+  if (!removed) co_return problem(removed.error(), ctx);
+  tell(g, ctx);
+  co_return response(204);
+}
+
+// ---- usage ----
+
+using usage_rows = std::vector<std::pair<llm::usage_key, llm::usage_count>>;
+
+result<usage_rows> read_usage(const storage::event_log& log, const tenant_id& tenant,
+                              std::int64_t from_ms, std::int64_t to_ms, bool users, bool sessions) {
+  std::map<llm::usage_key, llm::usage_count> sums;
+  for (auto at = from_ms; at <= to_ms; at += day_ms) {
+    auto rows = usage_store::rows(log, tenant, llm::day_of(at));
+    if (!rows) return rows.error();
+    for (auto& [key, count] : *rows) {
+      if (!users) key.user.clear();
+      if (!sessions) key.session.clear();
+      sums[key] += count;
+    }
+  }
+  return usage_rows(sums.begin(), sums.end());
+}
+
+void write_report(std::string& out, const usage_rows& rows, const llm::usage_ledger::standing& now,
+                  std::string_view from, std::string_view to) {
+  json_writer w(out);
+  w.begin_object().field("from", from).field("to", to).key("rows").begin_array();
+  for (const auto& [key, count] : rows) {
+    auto counts = llm::to_json(count);
+    std::string row;
+    json_writer r(row);
+    r.begin_object().field("day", key.day).field_if("user_id", key.user);
+    r.field_if("session_id", key.session).field("provider", key.provider);
+    r.field("model", key.model);
+    w.raw(row + ',' + counts.substr(1));
+  }
+  w.end_array().key("today").begin_object().field("tokens", now.today.tokens());
+  w.key("cost_usd").real(now.today.cost_usd);
+  w.field("in_flight", std::uint64_t{now.in_flight}).end_object();
+  w.key("caps").begin_object().field("tokens_a_day", now.caps.tokens_a_day);
+  w.key("cost_usd_a_day").real(now.caps.cost_usd_a_day);
+  w.field("concurrent", std::uint64_t{now.caps.concurrent});
+  w.field("requests_a_minute", std::uint64_t{now.caps.requests_a_minute}).end_object().end_object();
+}
+
+asio::awaitable<response> get_usage(gateway& g, request_context& ctx) {
+  query_reader query(ctx);
+  const auto now = now_ms();
+  const auto from = query.take("from").value_or(""), to = query.take("to").value_or(""),
+             by = query.take("by").value_or("model");
+  if (auto bad = query.rest()) co_return problem(*bad, ctx);
+  const auto day = [&](std::string_view text, std::int64_t otherwise) {
+    return text.empty() ? otherwise : parse_rfc3339(std::string(text) + "T00:00:00.000Z");
+  };
+  const auto today = now - now % day_ms;
+  const auto from_ms = day(from, today), to_ms = day(to, std::max(today, from_ms));
+  if (from_ms < 0 || to_ms < from_ms || to_ms - from_ms > days_max * day_ms ||
+      (by != "model" && by != "user" && by != "session"))
+    co_return problem(error(codes::request_invalid_parameter,
+                            "from and to are days, at most 92 apart; by is model, user or session"),
+                      ctx);
+  auto read = [log = &g.node.log, tenant = ctx.identity.tenant, from_ms, to_ms,
+               users = by != "model", sessions = by == "session"] {
+    return read_usage(*log, tenant, from_ms, to_ms, users, sessions);
+  };
+  auto rows = co_await on_reader(g.pool, read);
+  if (!rows) co_return problem(rows.error(), ctx);
+  response answer;
+  write_report(answer.body, *rows, g.llm.ledger().of(ctx.identity.tenant, now),
+               llm::day_of(from_ms), llm::day_of(to_ms));
+  co_return answer;
+}
+
+}  // namespace
+
+void add_model_routes(router& routes, gateway& g) {
+  using operation = asio::awaitable<response> (*)(gateway&, request_context&);
+  const auto add = [&](http::verb v, std::string pattern, std::string id, operation run,
+                       bool body = false, auth_rule who = auth_rule::admin) {
+    routes.add({.verb = v,
+                .pattern = std::move(pattern),
+                .operation_id = id,
+                .handler = [&g, run](request_context& ctx) { return run(g, ctx); },
+                .auth = who,
+                .body = body ? body_mode::whole : body_mode::none,
+                .body_schema = body ? id : std::string()});
+  };
+  add(verb::get, "/v1/model-profiles", "list_model_profiles", list_profiles);
+  add(verb::post, "/v1/model-profiles", "create_model_profile", create_profile, true);
+  add(verb::get, "/v1/model-profiles/{name}", "get_model_profile", get_profile);
+  add(verb::put, "/v1/model-profiles/{name}", "put_model_profile", put_profile, true);
+  add(verb::delete_, "/v1/model-profiles/{name}", "delete_model_profile", delete_profile);
+  add(verb::get, "/v1/llm/credentials", "list_credentials", list_credentials);
+  add(verb::get, "/v1/llm/credentials/{provider}", "get_credential", get_credential);
+  add(verb::put, "/v1/llm/credentials/{provider}", "put_credential", put_credential, true);
+  add(verb::delete_, "/v1/llm/credentials/{provider}", "delete_credential", delete_credential);
+  add(verb::get, "/v1/usage", "get_usage", get_usage, false, auth_rule::user);
+}
+
+}  // namespace soma::http

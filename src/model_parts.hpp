@@ -1,0 +1,49 @@
+// Everything of models that a node stands on, put together from the configuration and the store:
+// profiles, credentials, caps, the audit file, and the gateway over them.
+#pragma once
+
+#include <memory>
+
+#include "http/llm_gateway.hpp"
+#include "http/usage_store.hpp"
+#include "llm/provider_health.hpp"
+#include "store_documents.hpp"
+
+namespace soma {
+
+llm::client_options client_options_of(const config& settings);
+
+// The keys of auth.enc_key, the first being the one that encrypts. Errors: config.invalid.
+result<std::vector<secret_string>> encryption_keys(const config& settings);
+
+class model_parts {
+ public:
+  // Blocks on the store and the audit file.
+  static result<std::unique_ptr<model_parts>> make(const config& settings,
+                                                   storage::event_log& events,
+                                                   store_documents& documents,
+                                                   metrics_registry& metrics);
+
+  http::llm_gateway& gateway() { return *gateway_; }
+
+  // Sessions get their models and make their calls through the gateway.
+  void serve(actors::node_services& node);
+
+  // From here on usage is saved by jobs of the writer; until `last_save`, which saves what is left.
+  void save_by(http::usage_store::run_on_writer run);
+  result<void> last_save(storage::event_log& events);
+
+ private:
+  model_parts(const config& settings, storage::event_log& events, store_documents& documents,
+              std::vector<secret_string> keys, std::unique_ptr<security::audit_log> audit,
+              metrics_registry& metrics);
+
+  security::credential_vault vault_;
+  http::model_registry models_;
+  llm::usage_ledger ledger_;
+  std::unique_ptr<security::audit_log> audit_;
+  std::unique_ptr<http::llm_gateway> gateway_;
+  std::unique_ptr<http::usage_store> usage_;
+};
+
+}  // namespace soma
