@@ -18,6 +18,8 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
+constexpr std::size_t listed_models_max = 500;
+constexpr std::uint32_t test_tokens = 16;
 constexpr std::string_view lock_warning =
     "the base_url of the request does not count; models are set in profiles";
 
@@ -208,40 +210,84 @@ std::string diagnosis(const failure& why) {
   return why.detail;
 }
 
+// What the provider says it offers; empty where it does not tell.
+asio::awaitable<std::vector<std::string>> model_list(gateway& g, request_context& ctx,
+                                                     llm::call c) {
+  std::vector<std::string> ids;
+  c.purpose = llm::purpose::model_list;
+  auto stream = model_stream::start(g, ctx, std::move(c), true);
+  if (!stream) co_return ids;
+  std::string document;
+  for (;;) {
+    auto item = co_await (*stream)->next();
+    if (item.end && item.end->error) co_return ids;
+    if (item.end) break;
+    document += item.text;
+  }
+  boost::system::error_code ec;
+  const auto value = json::parse(document, ec);
+  const auto* object = ec ? nullptr : value.if_object();
+  const auto* data = object ? object->if_contains("data") : nullptr;
+  if (!data || !data->is_array()) co_return ids;
+  for (const auto& entry : data->get_array())
+    if (entry.is_object() && ids.size() < listed_models_max)
+      if (auto id = text_of(entry.get_object(), "id"); !id.empty()) ids.push_back(std::move(id));
+  co_return ids;
+}
+
+struct test_outcome {
+  std::optional<failure> failed;
+  std::uint64_t latency_ms = 0, first_token_ms = 0;
+};
+
+asio::awaitable<test_outcome> try_model(model_stream& stream) {
+  using namespace std::chrono;
+  const auto begin = steady_clock::now();
+  test_outcome outcome;
+  for (;;) {
+    auto item = co_await stream.next();
+    outcome.latency_ms = static_cast<std::uint64_t>(
+        duration_cast<milliseconds>(steady_clock::now() - begin).count());
+    if (outcome.first_token_ms == 0)
+      outcome.first_token_ms = std::max<std::uint64_t>(1, outcome.latency_ms);
+    if (!item.end) continue;
+    outcome.failed = item.end->error;
+    co_return outcome;
+  }
+}
+
 asio::awaitable<response> test_profile(gateway& g, request_context& ctx) {
   const auto& body = ctx.json.as_object();
   auto call =
       g.llm.prepare(ctx.identity.tenant, {text_of(body, "profile"), text_of(body, "role"), {}});
   if (!call) co_return problem(call.error(), ctx);
-  const auto target = call->target;
   call->fallbacks.clear();  // this profile, not what stands in for it
   call->retries = 0;
+  const auto target = call->target;
+  auto listing = *call;
   call->messages.push_back({"user", "Say ok.", {}, {}});
-  if (!call->target.max_tokens) call->target.max_tokens = 16;
-  const auto begin = std::chrono::steady_clock::now();
-  const auto since = [&begin] {
-    using namespace std::chrono;
-    return static_cast<std::uint64_t>(
-        duration_cast<milliseconds>(steady_clock::now() - begin).count());
-  };
+  if (!call->target.max_tokens) call->target.max_tokens = test_tokens;
   auto stream = model_stream::start(g, ctx, std::move(*call), false);
   if (!stream) co_return problem(stream.error(), ctx);
-  std::uint64_t first_ms = 0;
-  for (;;) {
-    auto item = co_await (*stream)->next();
-    if (first_ms == 0) first_ms = std::max<std::uint64_t>(1, since());
-    if (!item.end) continue;
-    const auto& how = *item.end;
-    response answer;
-    json_writer w(answer.body);
-    w.begin_object().field_bool("ok", !how.error).field("profile", target.name);
-    w.field("provider", target.provider).field("model", target.model);
-    w.field("base_url", target.base_url).field("latency_ms", since());
-    if (!how.error) w.field("first_token_ms", first_ms);
-    if (how.error) w.field("code", how.error->code).field("diagnosis", diagnosis(*how.error));
-    w.end_object();
-    co_return answer;
+  const auto outcome = co_await try_model(**stream);
+  const auto models = co_await model_list(g, ctx, std::move(listing));
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().field_bool("ok", !outcome.failed).field("profile", target.name);
+  w.field("provider", target.provider).field("model", target.model);
+  w.field("base_url", target.base_url).field("latency_ms", outcome.latency_ms);
+  if (outcome.failed) {
+    w.field("code", outcome.failed->code).field("diagnosis", diagnosis(*outcome.failed));
+  } else {
+    w.field("first_token_ms", outcome.first_token_ms);
   }
+  if (!models.empty()) {
+    w.key("models").begin_array();
+    for (const auto& id : models) w.string(id);
+    w.end_array();
+  }
+  w.end_object();
+  co_return answer;
 }
 
 }  // namespace

@@ -9,7 +9,11 @@
 namespace soma::llm {
 namespace {
 
-constexpr std::string_view endpoint_path = "/chat/completions";
+// What people copy along from documentation.
+constexpr std::string_view endpoint_paths[] = {"/chat/completions", "/messages", "/responses",
+                                               "/embeddings", "/models"};
+// Where every API of the kinds that are spoken here has its root unless it says otherwise.
+constexpr std::string_view default_path = "/v1";
 
 error invalid(std::string_view why) {
   return error(codes::config_invalid, "base URL: " + std::string(why));
@@ -66,8 +70,12 @@ std::string normal_path(std::string_view path) {
   for (const char c : path)
     if (c != '/' || !out.ends_with('/')) out += c;
   while (out.ends_with('/')) out.pop_back();
-  if (out.ends_with(endpoint_path)) out.resize(out.size() - endpoint_path.size());
-  return out;
+  for (const auto endpoint : endpoint_paths)
+    if (out.ends_with(endpoint)) {
+      out.resize(out.size() - endpoint.size());
+      break;
+    }
+  return out.empty() ? std::string(default_path) : out;
 }
 
 bool has_dot_segment(std::string_view path) {

@@ -9,10 +9,10 @@
 
 namespace soma::llm {
 
-// scheme://host[:port][/path]: scheme and host in lower case, default ports, double and final
-// slashes and a final /chat/completions left out; /v1 stays as given. Fails with config.invalid,
-// never repeating the URL, for anything but http and https, and for user names, queries and
-// fragments: those carry secrets into logs.
+// scheme://host[:port]/path: scheme and host in lower case, default ports, double and final slashes
+// and a final endpoint (/chat/completions, /messages …) left out; no path at all is /v1. Fails with
+// config.invalid, never repeating the URL, for anything but http and https, and for user names,
+// queries and fragments: those carry secrets into logs.
 result<std::string> normalize_base_url(std::string_view url);
 
 struct url_parts {

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
@@ -12,13 +13,37 @@
 #include <cerrno>
 #include <vector>
 
+#include "core/ip_address.hpp"
+
 namespace soma::llm {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
 namespace {
+
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+
+bool is_public_address(const asio::ip::address& address) {
+  if (address.is_v4()) return is_public(from_v4(address.to_v4().to_uint()));
+  const auto bytes = address.to_v6().to_bytes();
+  ip_address plain;
+  std::copy(bytes.begin(), bytes.end(), plain.begin());
+  return is_public(plain);
+}
+
+}  // namespace
+
+void tls_sessions::keep(const std::string& host, SSL* from) {
+  SSL_SESSION* session = SSL_get1_session(from);
+  if (!session) return;
+  if (!SSL_SESSION_is_resumable(session)) return SSL_SESSION_free(session);
+  if (kept_.size() >= max) kept_.clear();
+  kept_[host].reset(session);
+}
+
+void tls_sessions::offer(const std::string& host, SSL* to) const {
+  if (const auto at = kept_.find(host); at != kept_.end()) SSL_set_session(to, at->second.get());
 }
 
 connection::connection(asio::io_context& io, std::atomic<std::uint64_t>& open_count)
@@ -32,7 +57,7 @@ connection::~connection() {
 }
 
 asio::awaitable<connection::open_result> connection::open(const url_parts& url,
-                                                          asio::ssl::context& tls) {
+                                                          const open_options& how) {
   open_result out;
   std::vector<tcp::endpoint> endpoints;
   boost::system::error_code ec;
@@ -49,6 +74,13 @@ asio::awaitable<connection::open_result> connection::open(const url_parts& url,
     }
     for (const auto& entry : found) endpoints.push_back(entry.endpoint());
   }
+  if (how.public_only)
+    std::erase_if(endpoints, [](const auto& e) { return !is_public_address(e.address()); });
+  if (endpoints.empty()) {
+    out.why =
+        "the provider's address is of this machine or a private network, which is not allowed";
+    co_return out;
+  }
   auto [failed, endpoint] = co_await asio::async_connect(socket_, endpoints, use_tuple);
   if (failed || closed_) {
     out.why = "no connection to the provider: " + failed.message();
@@ -56,7 +88,10 @@ asio::awaitable<connection::open_result> connection::open(const url_parts& url,
   }
   socket_.set_option(tcp::no_delay(true), ec);
   if (url.tls) {
-    tls_.emplace(socket_, tls);
+    tls_.emplace(socket_, how.tls);
+    sessions_ = &how.sessions;
+    host_ = url.host_header;
+    sessions_->offer(host_, tls_->native_handle());
     if (is_name) SSL_set_tlsext_host_name(tls_->native_handle(), url.host.c_str());
     tls_->set_verify_callback(asio::ssl::host_name_verification(url.host), ec);
     auto [refused] = co_await tls_->async_handshake(asio::ssl::stream_base::client, use_tuple);
@@ -99,6 +134,7 @@ asio::awaitable<connection::io_result> connection::read_some(asio::mutable_buffe
 void connection::close() {
   if (closed_) return;
   closed_ = true;
+  if (tls_ && sessions_) sessions_->keep(host_, tls_->native_handle());
   resolver_.cancel();
   boost::system::error_code ignored;
   socket_.close(ignored);

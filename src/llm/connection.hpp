@@ -9,6 +9,8 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <chrono>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +18,21 @@
 #include "llm/base_url.hpp"
 
 namespace soma::llm {
+
+// The last TLS session with each host, so that a new connection need not begin from nothing.
+class tls_sessions {
+ public:
+  static constexpr std::size_t max = 256;
+
+  void keep(const std::string& host, SSL* from);
+  void offer(const std::string& host, SSL* to) const;
+
+ private:
+  struct free_session {
+    void operator()(SSL_SESSION* s) const { SSL_SESSION_free(s); }
+  };
+  std::map<std::string, std::unique_ptr<SSL_SESSION, free_session>> kept_;
+};
 
 class connection {
  public:
@@ -34,10 +51,15 @@ class connection {
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  // Resolves, connects and, for https, shakes hands: SNI, chain and host name are checked by
-  // `tls`'s verify mode. Ends when `close` is called, except that a name lookup ends in its own
-  // time.
-  boost::asio::awaitable<open_result> open(const url_parts& url, boost::asio::ssl::context& tls);
+  struct open_options {
+    boost::asio::ssl::context& tls;
+    tls_sessions& sessions;
+    bool public_only = false;  // addresses that are not everybody's are not connected to
+  };
+  // Resolves, connects and, for https, shakes hands: SNI, chain and host name are checked by the
+  // verify mode of `tls`; a session kept from before is taken up. Ends when `close` is called,
+  // except that a name lookup ends in its own time.
+  boost::asio::awaitable<open_result> open(const url_parts& url, const open_options& how);
 
   boost::asio::awaitable<io_result> write(std::string_view bytes);
   boost::asio::awaitable<io_result> read_some(boost::asio::mutable_buffer into);
@@ -56,6 +78,8 @@ class connection {
   boost::asio::ip::tcp::resolver resolver_;
   boost::asio::ip::tcp::socket socket_;
   std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
+  tls_sessions* sessions_ = nullptr;
+  std::string host_;
   std::atomic<std::uint64_t>& open_count_;
   bool closed_ = false;
 };

@@ -74,7 +74,8 @@ asio::awaitable<bool> provider_stream::open_connection() {
   }
   connection_ = std::make_unique<connection>(core_.io, core_.connections_open);
   connection_->key = pool_key(url_);
-  const auto opened = co_await connection_->open(url_, core_.tls);
+  const connection::open_options how{core_.tls, core_.sessions, asked_.target.public_only};
+  const auto opened = co_await connection_->open(url_, how);
   if (closed_) co_return false;
   if (!opened.ok) end_with(codes::llm_unreachable, opened.why, true);
   co_return opened.ok;

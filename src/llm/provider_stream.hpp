@@ -29,6 +29,7 @@ struct client_core {
   client_options options;
   std::atomic<std::uint64_t> calls{0}, open_streams{0}, connections_open{0}, connections_reused{0};
   boost::asio::ssl::context tls{boost::asio::ssl::context::tls_client};
+  tls_sessions sessions;
   std::string tls_broken;  // why no TLS connection can be made; empty: it can
   std::atomic<std::thread::id> io_thread{};
   std::shared_ptr<provider_health> health;
