@@ -128,7 +128,9 @@ void on_end(pointer self, provider_end& end) {
     done.last_thinking = s.gathered_thinking;
     done.tool_calls = how.tool_calls;
     done.usage = how.usage;
-    done.provider_state_json = how.provider_state_json;
+    // The log names the profile's provider; what a fallback's wants back is of no use to it.
+    if (how.provider.empty() || how.provider == s.model->profile.provider)
+      done.provider_state_json = how.provider_state_json;
     done.latency_ms = ms_since(s.asked_at);
     done.first_token_ms = s.first_token_ms;
     self->send(s.session, stream_done{std::move(done)});

@@ -1,5 +1,7 @@
 #include "http/llm_gateway.hpp"
 
+#include <map>
+
 #include "core/codes.hpp"
 #include "core/context.hpp"
 #include "core/json_writer.hpp"
@@ -15,6 +17,7 @@ model_lock lock_of(const config& settings) {
 }
 
 std::uint64_t prompt_estimate(const llm::call& c) {
+  if (c.purpose == llm::purpose::model_list) return 0;
   std::uint64_t tokens = estimate_tokens(c.raw_body);
   for (const auto& m : c.messages) tokens += estimate_tokens(m.text);
   return tokens;
@@ -29,26 +32,33 @@ class metered_call {
   metered_call(llm_gateway& g, actors::llm_caller who, const llm::call& c)
       : g_(g),
         who_(std::move(who)),
+        purpose_(c.purpose),
         base_url_(c.target.base_url),
         profile_(c.target.name),
         provider_(c.target.provider),
         model_(c.target.model),
         prices_(c.target.prices),
-        prompt_estimate_(prompt_estimate(c)) {}
+        prompt_estimate_(prompt_estimate(c)) {
+    for (const auto& p : c.fallbacks) fallback_prices_.emplace(p.name, p.prices);
+  }
 
   void said(std::size_t bytes) { said_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
 
   void ended(const llm::stream_end& how) {
     if (settled_.exchange(true)) return;
+    if (!how.profile.empty()) {
+      if (const auto at = fallback_prices_.find(how.profile);
+          at != fallback_prices_.end() && how.profile != profile_)
+        prices_ = at->second;
+      profile_ = how.profile;
+      provider_ = how.provider;
+      model_ = how.model;
+      base_url_ = how.base_url;
+    }
     auto used = how.usage;
     // A provider that does not tell is counted by the same estimate as everywhere.
     if (!how.error && used.prompt_tokens + used.completion_tokens == 0) used = estimate();
     if (how.error && said_bytes_ > 0 && used.completion_tokens == 0) used = estimate();
-    if (!how.profile.empty()) {
-      profile_ = how.profile;
-      provider_ = how.provider;
-      model_ = how.model;
-    }
     settle(used, how.error ? std::string_view(how.error->code) : "ok", how.finish_reason,
            how.attempts);
   }
@@ -62,7 +72,7 @@ class metered_call {
   soma::usage estimate() const {
     soma::usage used;
     used.prompt_tokens = prompt_estimate_;
-    used.completion_tokens = (said_bytes_ + 3) / 4;
+    if (purpose_ == llm::purpose::answer) used.completion_tokens = (said_bytes_ + 3) / 4;
     if (prices_) used.cost_usd = llm::cost_of(used, *prices_);
     return used;
   }
@@ -106,9 +116,10 @@ class metered_call {
 
   llm_gateway& g_;
   const actors::llm_caller who_;
-  const std::string base_url_;
-  std::string profile_, provider_, model_;
-  const std::optional<llm::token_prices> prices_;
+  const llm::purpose purpose_;
+  std::string base_url_, profile_, provider_, model_;
+  std::optional<llm::token_prices> prices_;
+  std::map<std::string, std::optional<llm::token_prices>> fallback_prices_;
   const std::uint64_t prompt_estimate_;
   std::atomic<std::uint64_t> said_bytes_{0};
   std::atomic<bool> settled_{false};
@@ -177,7 +188,9 @@ result<secret_string> llm_gateway::key_for(const tenant_id& tenant,
   if (!stored) return stored.error();
   if (*stored) return std::move(**stored);
   // A key of the operator's must not follow a tenant's profile to an address of the tenant's.
-  const auto owner = llm::detect_provider(target.base_url);
+  // Nor does one go where it could be read on the way.
+  const auto owner = target.base_url.starts_with("https://") ? llm::detect_provider(target.base_url)
+                                                             : std::string_view();
   for (const auto* provider :
        {"openai", "anthropic", "google", "mistral", "groq", "openrouter", "deepseek", "together"})
     if (owner == provider)

@@ -125,12 +125,6 @@ std::string responses_choice(const json::value& choice) {
 
 }  // namespace
 
-bool names_base_url(const json::object& body) {
-  const auto* overrides = body.if_contains("overrides");
-  return body.contains("base_url") ||
-         (overrides && overrides->is_object() && overrides->get_object().contains("base_url"));
-}
-
 result<void> read_invoke_body(const json::object& body, llm::call& c) {
   for (const auto& value : body.at("messages").as_array()) {
     const auto& o = value.as_object();
@@ -184,29 +178,20 @@ result<void> read_chat_body(const json::object& body, llm::call& c) {
   return {};
 }
 
-std::string relayed_chat_body(const json::object& body, const llm::profile& target) {
-  std::string out;
-  json_writer w(out);
-  const auto* stream = body.if_contains("stream");
-  const bool streamed = stream && stream->is_bool() && stream->get_bool();
-  w.begin_object().field("model", target.model);
+void relay_chat_body(const json::object& body, llm::call& c) {
+  json_writer w(c.raw_body);
+  w.begin_object();
   for (const auto& member : body) {
     const std::string_view name(member.key().data(), member.key().size());
     if (name == "model" || name == "stream_options" || name == "base_url") continue;
     w.key(name).raw(json::serialize(member.value()));
+    c.raw_members.emplace_back(name);
   }
+  const auto* stream = body.if_contains("stream");
   // Usage is counted whether the caller wants to see it or not.
-  if (streamed)
+  if (stream && stream->is_bool() && stream->get_bool())
     w.key("stream_options").begin_object().field_bool("include_usage", true).end_object();
-  const auto has = [&](const char* name) { return body.contains(name); };
-  if (target.temperature && !has("temperature")) w.key("temperature").real(*target.temperature);
-  if (target.top_p && !has("top_p")) w.key("top_p").real(*target.top_p);
-  if (target.max_tokens && !has("max_tokens") && !has("max_completion_tokens"))
-    w.field("max_tokens", std::uint64_t{*target.max_tokens});
-  if (!target.reasoning_effort.empty() && !has("reasoning_effort"))
-    w.field("reasoning_effort", target.reasoning_effort);
   w.end_object();
-  return out;
 }
 
 }  // namespace soma::http

@@ -13,14 +13,11 @@ namespace soma::http {
 // The body of an invoke request, checked against its schema, into `c`. Overrides count; a base_url
 // does not. Errors: request.invalid.
 result<void> read_invoke_body(const boost::json::object& body, llm::call& c);
-// Whether the caller named a base_url.
-bool names_base_url(const boost::json::object& body);
-
 // An OpenAI chat completions body into `c`, for providers that speak another way. Errors:
 // request.invalid, its detail beginning with the member.
 result<void> read_chat_body(const boost::json::object& body, llm::call& c);
 
-// The same body as an OpenAI-compatible provider gets it: with its model, and with usage asked for.
-std::string relayed_chat_body(const boost::json::object& body, const llm::profile& target);
+// The same body for OpenAI-compatible providers: its members go as they came, with usage asked for.
+void relay_chat_body(const boost::json::object& body, llm::call& c);
 
 }  // namespace soma::http

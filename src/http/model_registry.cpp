@@ -26,6 +26,10 @@ error not_found(std::string_view what) {
   return {codes::profile_not_found, "there is no model profile for " + std::string(what)};
 }
 
+bool matches(const listed_profile& p, std::string_view if_match) {
+  return if_match == "*" || p.etag == if_match;
+}
+
 error changed() {
   return {codes::profile_changed, "the profile is not the one that If-Match names"};
 }
@@ -112,7 +116,7 @@ result<listed_profile> model_registry::put(const tenant_id& tenant,
   const auto before = find(tenant, profile.name);
   if (only.fresh && before)
     return error(codes::profile_exists, "there is a profile of that name already");
-  if (!only.if_match.empty() && (!before || before->etag != only.if_match)) return changed();
+  if (!only.if_match.empty() && (!before || !matches(*before, only.if_match))) return changed();
   auto& own = tenants_[tenant];
   if (!own.count(profile.name) && own.size() >= profiles_max)
     return error(codes::quota_exceeded, "the tenant has as many profiles as it may", 3600);
@@ -128,7 +132,7 @@ result<void> model_registry::remove(const tenant_id& tenant, std::string_view na
   std::lock_guard lock(mutex_);
   const auto before = find(tenant, name);
   if (!before || before->from_configuration) return not_found(name);
-  if (!only.if_match.empty() && before->etag != only.if_match) return changed();
+  if (!only.if_match.empty() && !matches(*before, only.if_match)) return changed();
   auto removed = log_.delete_document(collection, row_key(tenant, name));
   if (!removed) return removed;
   tenants_[tenant].erase(std::string(name));
@@ -215,6 +219,14 @@ std::shared_ptr<const actors::model_settings> model_registry::dialogue(
   std::lock_guard lock(mutex_);
   dialogues_.insert_or_assign(tenant, made);
   return made;
+}
+
+bool model_registry::knows_model(const tenant_id& tenant, std::string_view model) const {
+  std::lock_guard lock(mutex_);
+  const auto all = all_of(tenant);
+  return std::any_of(all.begin(), all.end(), [&](const auto& one) {
+    return one.second.enabled && one.second.model == model;
+  });
 }
 
 bool model_registry::any() const {

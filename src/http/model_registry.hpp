@@ -64,6 +64,8 @@ class model_registry {
   // The model of conversations. Empty target when there is none.
   std::shared_ptr<const actors::model_settings> dialogue(const tenant_id& tenant) const;
 
+  // Whether an enabled profile of the tenant is for that model.
+  bool knows_model(const tenant_id& tenant, std::string_view model) const;
   // Whether anyone has a model.
   bool any() const;
   // Whether a profile's address may be one of this machine or a private network.

@@ -14,6 +14,8 @@ namespace {
 
 // Of one answer, waiting for its reader; past it the provider is not read.
 constexpr std::size_t held_bytes_max = 256 * 1024;
+// Of an answer that is given as a whole.
+constexpr std::size_t whole_bytes_max = 16 << 20;
 
 }  // namespace
 
@@ -86,6 +88,25 @@ asio::awaitable<model_stream::item> model_stream::next() {
     call_->resume();
   }
   co_return one;
+}
+
+asio::awaitable<model_stream::whole> model_stream::rest(item first) {
+  const auto self = shared_from_this();
+  whole got;
+  item one = std::move(first);
+  while (!one.end) {
+    (one.thinking ? got.thinking : got.text) += one.text;
+    if (got.text.size() + got.thinking.size() > whole_bytes_max) {
+      over_ = true;
+      call_.reset();
+      got.end.error = failure{std::string(codes::llm_bad_stream),
+                              "the provider's answer is longer than is kept", false};
+      co_return got;
+    }
+    one = co_await next();
+  }
+  got.end = std::move(*one.end);
+  co_return got;
 }
 
 }  // namespace soma::http

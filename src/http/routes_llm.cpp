@@ -4,13 +4,12 @@
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
-#include "core/time.hpp"
 #include "http/gateway.hpp"
 #include "http/llm_gateway.hpp"
+#include "http/model_lock.hpp"
 #include "http/model_messages.hpp"
 #include "http/model_stream.hpp"
 #include "http/problem.hpp"
-#include "observability/log.hpp"
 
 namespace soma::http {
 namespace {
@@ -20,8 +19,6 @@ namespace json = boost::json;
 
 constexpr std::size_t listed_models_max = 500;
 constexpr std::uint32_t test_tokens = 16;
-constexpr std::string_view lock_warning =
-    "the base_url of the request does not count; models are set in profiles";
 
 std::string text_of(const json::object& o, std::string_view name) {
   const auto* value = o.if_contains(name);
@@ -32,25 +29,15 @@ error error_of(const failure& why, const llm::stream_end& how) {
   return {known_code(why.code), why.detail, static_cast<int>((how.retry_after_ms + 999) / 1000)};
 }
 
-// Judges a base_url that the caller named: it never counts. True: the answer carries a warning.
-result<bool> judge_base_url(gateway& g, request_context& ctx) {
-  if (!names_base_url(ctx.json.as_object())) return false;
-  log_context about;
-  about.request_id = ctx.request_id;
-  about.tenant_id = ctx.identity.tenant.value;
-  about.user_id = ctx.identity.user.value;
-  log(log_level::warn, "model_lock.base_url_named", {}, about);
-  if (g.llm.lock() == model_lock::off) return false;
-  std::string line;
-  json_writer w(line);
-  w.begin_object().field("at", format_rfc3339(now_ms())).field("action", "model_lock.violation");
-  w.field("tenant_id", ctx.identity.tenant.value).field("user_id", ctx.identity.user.value);
-  w.field("request_id", ctx.request_id);
-  w.field_bool("refused", g.llm.lock() == model_lock::enforce).end_object();
-  g.llm.audit().write(line);
-  if (g.llm.lock() == model_lock::enforce)
-    return error(codes::model_lock_violation, std::string(lock_warning));
-  return true;
+// What of the request does not count. A model counts where a profile of the tenant has it.
+std::string_view not_counting(gateway& g, const request_context& ctx) {
+  const auto& body = ctx.json.as_object();
+  const auto* given = body.if_contains("overrides");
+  const auto* overrides = given ? given->if_object() : nullptr;
+  if (body.contains("base_url") || (overrides && overrides->contains("base_url")))
+    return "base_url";
+  const auto model = overrides ? text_of(*overrides, "model") : std::string();
+  return model.empty() || g.llm.models().knows_model(ctx.identity.tenant, model) ? "" : "model";
 }
 
 void write_usage(json_writer& w, const soma::usage& used) {
@@ -84,41 +71,33 @@ struct begun_call {
 
 result<begun_call> begin(gateway& g, request_context& ctx) {
   const auto& body = ctx.json.as_object();
-  auto warn = judge_base_url(g, ctx);
+  const auto idle = not_counting(g, ctx);
+  auto warn = judge_lock(g, ctx, idle);
   if (!warn) return warn.error();
   auto call =
       g.llm.prepare(ctx.identity.tenant, {text_of(body, "profile"), text_of(body, "role"), {}});
   if (!call) return call.error();
+  const auto model = call->target.model;
   if (auto read = read_invoke_body(body, *call); !read) return read.error();
+  if (idle == "model") call->target.model = model;
   auto stream = model_stream::start(g, ctx, std::move(*call), false);
   if (!stream) return stream.error();
   return begun_call{std::move(*stream), *warn};
 }
 
-void warn_if(response& answer, bool warn) {
-  if (warn) answer.headers.emplace_back("X-Gateway-Model-Lock-Warning", lock_warning);
-}
-
 asio::awaitable<response> invoke(gateway& g, request_context& ctx) {
   auto begun = begin(g, ctx);
   if (!begun) co_return problem(begun.error(), ctx);
-  std::string text, thinking;
-  for (;;) {
-    auto item = co_await begun->stream->next();
-    if (!item.end) {
-      (item.thinking ? thinking : text) += item.text;
-      continue;
-    }
-    const auto& how = *item.end;
-    if (how.error) co_return problem(error_of(*how.error, how), ctx);
-    response answer;
-    json_writer w(answer.body);
-    w.begin_object().field("content", text).field_if("thinking", thinking);
-    write_end(w, how);
-    w.end_object();
-    warn_if(answer, begun->warn);
-    co_return answer;
-  }
+  const auto got = co_await begun->stream->rest({});
+  const auto& how = got.end;
+  if (how.error) co_return problem(error_of(*how.error, how), ctx);
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().field("content", got.text).field_if("thinking", got.thinking);
+  write_end(w, how);
+  w.end_object();
+  warn_if(answer, begun->warn);
+  co_return answer;
 }
 
 // ---- the stream ----
@@ -217,15 +196,10 @@ asio::awaitable<std::vector<std::string>> model_list(gateway& g, request_context
   c.purpose = llm::purpose::model_list;
   auto stream = model_stream::start(g, ctx, std::move(c), true);
   if (!stream) co_return ids;
-  std::string document;
-  for (;;) {
-    auto item = co_await (*stream)->next();
-    if (item.end && item.end->error) co_return ids;
-    if (item.end) break;
-    document += item.text;
-  }
+  const auto got = co_await (*stream)->rest({});
+  if (got.end.error) co_return ids;
   boost::system::error_code ec;
-  const auto value = json::parse(document, ec);
+  const auto value = json::parse(got.text, ec);
   const auto* object = ec ? nullptr : value.if_object();
   const auto* data = object ? object->if_contains("data") : nullptr;
   if (!data || !data->is_array()) co_return ids;
@@ -233,6 +207,13 @@ asio::awaitable<std::vector<std::string>> model_list(gateway& g, request_context
     if (entry.is_object() && ids.size() < listed_models_max)
       if (auto id = text_of(entry.get_object(), "id"); !id.empty()) ids.push_back(std::move(id));
   co_return ids;
+}
+
+// Whether asking for the list of models is worth another wait.
+bool answers_at_all(const failure& why) {
+  return why.code != codes::llm_unreachable && why.code != codes::llm_auth &&
+         why.code != codes::llm_timeout_first_token && why.code != codes::llm_timeout_total &&
+         why.code != codes::llm_circuit_open;
 }
 
 struct test_outcome {
@@ -270,7 +251,9 @@ asio::awaitable<response> test_profile(gateway& g, request_context& ctx) {
   auto stream = model_stream::start(g, ctx, std::move(*call), false);
   if (!stream) co_return problem(stream.error(), ctx);
   const auto outcome = co_await try_model(**stream);
-  const auto models = co_await model_list(g, ctx, std::move(listing));
+  std::vector<std::string> models;
+  if (!outcome.failed || answers_at_all(*outcome.failed))
+    models = co_await model_list(g, ctx, std::move(listing));
   response answer;
   json_writer w(answer.body);
   w.begin_object().field_bool("ok", !outcome.failed).field("profile", target.name);

@@ -10,6 +10,7 @@
 #include "core/uuid.hpp"
 #include "http/gateway.hpp"
 #include "http/llm_gateway.hpp"
+#include "http/model_lock.hpp"
 #include "http/model_messages.hpp"
 #include "http/model_stream.hpp"
 #include "http/problem.hpp"
@@ -61,7 +62,7 @@ result<asked_chat> read_chat(const request_context& ctx) {
   const auto* messages = asked.body.if_contains("messages");
   if (!messages || !messages->is_array() || messages->get_array().empty())
     return error(codes::request_invalid, "messages: must be an array of messages");
-  if (const auto* n = asked.body.if_contains("n"); n && *n != 1)
+  if (const auto* n = asked.body.if_contains("n"); n && !n->is_null() && *n != 1)
     return error(codes::request_invalid, "n: only one answer is given");
   asked.streamed = flag_of(asked.body, "stream");
   if (const auto* options = asked.body.if_contains("stream_options");
@@ -180,10 +181,30 @@ std::string error_frame(const failure& why) {
   return "data: " + data + "\n\n";
 }
 
-// A raw event as the caller gets it; nothing of a usage it did not ask for.
+// Whether a raw event is the one that tells usage, which the caller did not ask for. Only looked
+// at, not parsed: inside a string the quotes of a name are escaped.
 bool is_unwanted_usage(const asked_chat& asked, std::string_view data) {
-  return !asked.wants_usage && data.find("\"choices\":[]") != data.npos &&
-         data.find("\"usage\"") != data.npos;
+  if (asked.wants_usage || data.find("\"usage\"") == data.npos) return false;
+  constexpr std::string_view name = "\"choices\"", space = " \t\r\n";
+  auto at = data.find(name);
+  if (at == data.npos) return false;
+  at += name.size();
+  for (const char expected : {':', '[', ']'}) {
+    at = data.find_first_not_of(space, at);
+    if (at == data.npos || data[at++] != expected) return false;
+  }
+  return true;
+}
+
+// An event as it came; what was given over several lines stays so.
+std::string raw_frame(std::string_view data) {
+  std::string frame = "data: ";
+  frame.reserve(data.size() + 8);
+  for (auto line = data.find('\n'); line != data.npos; line = data.find('\n')) {
+    frame.append(data.substr(0, line)).append("\ndata: ");
+    data.remove_prefix(line + 1);
+  }
+  return frame.append(data).append("\n\n");
 }
 
 struct chat_relay {
@@ -212,8 +233,7 @@ asio::awaitable<bool> send_chat(std::shared_ptr<chat_relay> relay, response_stre
       bytes = chunks.piece(item);
     } else if (!is_unwanted_usage(relay->asked, item.text)) {
       done = item.text.starts_with("[DONE]");
-      bytes.reserve(item.text.size() + 8);
-      bytes.append("data: ").append(item.text).append("\n\n");
+      bytes = raw_frame(item.text);
     }
     if (!bytes.empty()) {
       const bool sent = co_await out.write(bytes);
@@ -224,22 +244,19 @@ asio::awaitable<bool> send_chat(std::shared_ptr<chat_relay> relay, response_stre
 }
 
 asio::awaitable<response> answer_whole(std::shared_ptr<chat_relay> relay, request_context& ctx) {
-  std::string text, thinking;
-  model_stream::item item = std::move(relay->first);
-  while (!item.end) {
-    (item.thinking ? thinking : text) += item.text;
-    item = co_await relay->stream->next();
-  }
-  const auto& how = *item.end;
+  auto got = co_await relay->stream->rest(std::move(relay->first));
+  const auto& how = got.end;
   if (how.error) co_return problem(error_of(*how.error, how), ctx);
-  if (relay->raw) co_return response(200, std::move(text));
+  if (relay->raw) co_return response(200, std::move(got.text));
   chunk_maker chunks(relay->asked);
-  co_return response(200, chunks.whole(text, thinking, how));
+  co_return response(200, chunks.whole(got.text, got.thinking, how));
 }
 
 asio::awaitable<response> chat(gateway& g, request_context& ctx) {
   auto asked = read_chat(ctx);
   if (!asked) co_return problem(asked.error(), ctx);
+  auto warn = judge_lock(g, ctx, asked->body.contains("base_url") ? "base_url" : "");
+  if (!warn) co_return problem(warn.error(), ctx);
   auto call = g.llm.prepare(ctx.identity.tenant, {{}, {}, asked->model});
   if (!call) co_return problem(call.error(), ctx);
   auto relay = std::make_shared<chat_relay>();
@@ -250,7 +267,7 @@ asio::awaitable<response> chat(gateway& g, request_context& ctx) {
     return (p.wire == llm::wire_kind::openai_chat) != relay->raw;
   });
   if (relay->raw) {
-    call->raw_body = relayed_chat_body(relay->asked.body, call->target);
+    relay_chat_body(relay->asked.body, *call);
   } else if (auto read = read_chat_body(relay->asked.body, *call); !read) {
     co_return problem(read.error(), ctx);
   }
@@ -260,8 +277,13 @@ asio::awaitable<response> chat(gateway& g, request_context& ctx) {
   relay->first = co_await relay->stream->next();
   if (relay->first.end && relay->first.end->error)
     co_return problem(error_of(*relay->first.end->error, *relay->first.end), ctx);
-  if (!relay->asked.streamed) co_return co_await answer_whole(relay, ctx);
+  if (!relay->asked.streamed) {
+    auto whole = co_await answer_whole(relay, ctx);
+    warn_if(whole, *warn);
+    co_return whole;
+  }
   response answer;
+  warn_if(answer, *warn);
   answer.content_type = "text/event-stream";
   answer.headers.emplace_back("X-Accel-Buffering", "no");
   answer.produce = [relay](response_stream& out) { return send_chat(relay, out); };
@@ -280,20 +302,14 @@ asio::awaitable<response> embeddings(gateway& g, request_context& ctx) {
     co_return problem(error(codes::request_invalid, "model: this provider has no embeddings"), ctx);
   call->fallbacks.clear();  // vectors of another model mean something else
   call->purpose = llm::purpose::embeddings;
-  (*body)["model"] = call->target.model;
+  body->erase("model");
+  body->erase("base_url");
   call->raw_body = json::serialize(*body);
   auto stream = model_stream::start(g, ctx, std::move(*call), true);
   if (!stream) co_return problem(stream.error(), ctx);
-  std::string text;
-  for (;;) {
-    auto item = co_await (*stream)->next();
-    if (!item.end) {
-      text += item.text;
-      continue;
-    }
-    if (item.end->error) co_return problem(error_of(*item.end->error, *item.end), ctx);
-    co_return response(200, std::move(text));
-  }
+  auto got = co_await (*stream)->rest({});
+  if (got.end.error) co_return problem(error_of(*got.end.error, got.end), ctx);
+  co_return response(200, std::move(got.text));
 }
 
 asio::awaitable<response> models(gateway& g, request_context& ctx) {

@@ -45,6 +45,17 @@ void add_calls(std::vector<line>& lines, const chat_message& m) {
   }
 }
 
+std::string thoughts_of(const chat_message& m) {
+  return state_items(m.provider_state_json, {"thinking", "redacted_thinking"});
+}
+
+// A turn that called tools without thinking cannot go on with it.
+bool may_think(const call& c) {
+  for (auto m = c.messages.rbegin(); m != c.messages.rend() && m->role != "user"; ++m)
+    if (!m->tool_calls.empty() && thoughts_of(*m).empty()) return false;
+  return c.prefix.empty();  // nor can a given beginning be continued by a model that thinks first
+}
+
 std::vector<line> lines_of(const call& c, bool thinking) {
   std::vector<line> lines;
   for (const auto& m : c.messages) {
@@ -57,8 +68,9 @@ std::vector<line> lines_of(const call& c, bool thinking) {
     }
     const std::string_view role = m.role == "assistant" ? "assistant" : "user";
     // Thoughts come first, and only where thinking is on are they taken back.
-    if (thinking && !m.tool_calls.empty() && m.provider_state_json.size() > 2)
-      blocks_of(lines, role) += m.provider_state_json.substr(1, m.provider_state_json.size() - 2);
+    if (thinking && !m.tool_calls.empty())
+      if (const auto thoughts = thoughts_of(m); !thoughts.empty())
+        blocks_of(lines, role) += thoughts;
     add_text(lines, role, m.text);
     add_calls(lines, m);
   }
@@ -80,8 +92,7 @@ void write_tools(json_writer& w, const std::vector<tool_spec>& tools) {
 
 std::string anthropic_body(const call& c) {
   const auto& p = c.target;
-  // A given beginning cannot be continued by a model that thinks first.
-  const auto budget = c.prefix.empty() ? thinking_budget(p.reasoning_effort) : 0;
+  const auto budget = may_think(c) ? thinking_budget(p.reasoning_effort) : 0;
   std::string out;
   json_writer w(out);
   w.begin_object().field("model", p.model);

@@ -6,7 +6,7 @@
 namespace soma::llm {
 
 void extra_fields(json_writer& w, std::string_view object_json,
-                  std::initializer_list<std::string_view> ours) {
+                  const std::vector<std::string_view>& ours) {
   if (object_json.empty()) return;
   boost::system::error_code ec;
   const auto value = boost::json::parse({object_json.data(), object_json.size()}, ec);
@@ -16,6 +16,24 @@ void extra_fields(json_writer& w, std::string_view object_json,
     if (std::find(ours.begin(), ours.end(), name) != ours.end()) continue;
     w.key(name).raw(boost::json::serialize(member.value()));
   }
+}
+
+std::string state_items(std::string_view state_json, const std::vector<std::string_view>& types) {
+  std::string items;
+  if (state_json.size() <= 2) return items;
+  boost::system::error_code ec;
+  const auto value = boost::json::parse({state_json.data(), state_json.size()}, ec);
+  if (ec || !value.is_array()) return items;
+  for (const auto& item : value.get_array()) {
+    const auto* object = item.if_object();
+    const auto* type = object ? object->if_contains("type") : nullptr;
+    if (!type || !type->is_string()) continue;
+    const std::string_view name(type->get_string().data(), type->get_string().size());
+    if (std::find(types.begin(), types.end(), name) == types.end()) continue;
+    if (!items.empty()) items += ',';
+    items += boost::json::serialize(item);
+  }
+  return items;
 }
 
 std::string system_text(const call& c) {

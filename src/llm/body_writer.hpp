@@ -1,9 +1,9 @@
 // What the request bodies of all providers share. Private to llm.
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/json_writer.hpp"
 #include "llm/llm_client.hpp"
@@ -13,7 +13,11 @@ namespace soma::llm {
 // Writes the members of `object_json` but those that `ours` names: a profile's or caller's extra
 // parameters never replace what the gateway decides.
 void extra_fields(json_writer& w, std::string_view object_json,
-                  std::initializer_list<std::string_view> ours);
+                  const std::vector<std::string_view>& ours);
+
+// The items of a provider's state (an array) whose `type` is one of `types`, separated by commas:
+// what another provider left there is not for this one.
+std::string state_items(std::string_view state_json, const std::vector<std::string_view>& types);
 
 inline constexpr std::string_view empty_schema = R"({"type":"object","properties":{}})";
 

@@ -1,4 +1,6 @@
 // The body of an OpenAI-compatible chat completions request.
+#include <algorithm>
+
 #include "llm/body_writer.hpp"
 #include "llm/wire.hpp"
 
@@ -38,7 +40,41 @@ void write_tools(json_writer& w, const std::vector<tool_spec>& tools) {
   w.end_array();
 }
 
+bool says(const call& c, std::string_view member) {
+  return std::find(c.raw_members.begin(), c.raw_members.end(), member) != c.raw_members.end();
+}
+
+void write_stop(json_writer& w, const profile& p) {
+  w.key("stop").begin_array();
+  for (const auto& word : p.stop) w.string(word);
+  w.end_array();
+}
+
 }  // namespace
+
+std::string relayed_body(const call& c) {
+  std::string out;
+  json_writer w(out);
+  const auto& p = c.target;
+  w.begin_object().field("model", p.model);
+  if (c.raw_body.size() > 2) {
+    out += ',';
+    out.append(c.raw_body, 1, c.raw_body.size() - 2);
+  }
+  if (c.purpose == purpose::answer) {
+    if (p.temperature && !says(c, "temperature")) w.key("temperature").real(*p.temperature);
+    if (p.top_p && !says(c, "top_p")) w.key("top_p").real(*p.top_p);
+    if (p.max_tokens && !says(c, "max_tokens") && !says(c, "max_completion_tokens"))
+      w.field("max_tokens", std::uint64_t{*p.max_tokens});
+    if (!p.stop.empty() && !says(c, "stop")) write_stop(w, p);
+    if (!says(c, "reasoning_effort")) w.field_if("reasoning_effort", p.reasoning_effort);
+    std::vector<std::string_view> ours = {"model", "messages", "stream", "stream_options", "n"};
+    ours.insert(ours.end(), c.raw_members.begin(), c.raw_members.end());
+    extra_fields(w, p.extra_json, ours);
+  }
+  w.end_object();
+  return out;
+}
 
 std::string chat_body(const call& c) {
   std::string out;
@@ -57,11 +93,7 @@ std::string chat_body(const call& c) {
   if (p.temperature) w.key("temperature").real(*p.temperature);
   if (p.top_p) w.key("top_p").real(*p.top_p);
   if (p.max_tokens) w.field("max_tokens", std::uint64_t{*p.max_tokens});
-  if (!p.stop.empty()) {
-    w.key("stop").begin_array();
-    for (const auto& word : p.stop) w.string(word);
-    w.end_array();
-  }
+  if (!p.stop.empty()) write_stop(w, p);
   w.field_if("reasoning_effort", p.reasoning_effort);
   if (!c.prefix.empty())
     w.field_bool("continue_final_message", true).field_bool("add_generation_prompt", false);

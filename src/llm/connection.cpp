@@ -37,6 +37,8 @@ bool is_public_address(const asio::ip::address& address) {
 void tls_sessions::keep(const std::string& host, SSL* from) {
   SSL_SESSION* session = SSL_get1_session(from);
   if (!session) return;
+  // Freed without a goodbye, OpenSSL would mark the session as not to be taken up again.
+  SSL_set_shutdown(from, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   if (!SSL_SESSION_is_resumable(session)) return SSL_SESSION_free(session);
   if (kept_.size() >= max) kept_.clear();
   kept_[host].reset(session);
@@ -89,9 +91,8 @@ asio::awaitable<connection::open_result> connection::open(const url_parts& url,
   socket_.set_option(tcp::no_delay(true), ec);
   if (url.tls) {
     tls_.emplace(socket_, how.tls);
-    sessions_ = &how.sessions;
     host_ = url.host_header;
-    sessions_->offer(host_, tls_->native_handle());
+    how.sessions.offer(host_, tls_->native_handle());
     if (is_name) SSL_set_tlsext_host_name(tls_->native_handle(), url.host.c_str());
     tls_->set_verify_callback(asio::ssl::host_name_verification(url.host), ec);
     auto [refused] = co_await tls_->async_handshake(asio::ssl::stream_base::client, use_tuple);
@@ -99,6 +100,7 @@ asio::awaitable<connection::open_result> connection::open(const url_parts& url,
       out.why = "TLS with the provider failed: " + refused.message();
       co_return out;
     }
+    sessions_ = &how.sessions;
   }
   out.ok = !closed_;
   co_return out;

@@ -78,7 +78,7 @@ class connection {
   boost::asio::ip::tcp::resolver resolver_;
   boost::asio::ip::tcp::socket socket_;
   std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
-  tls_sessions* sessions_ = nullptr;
+  tls_sessions* sessions_ = nullptr;  // set once the peer is known to be who it should be
   std::string host_;
   std::atomic<std::uint64_t>& open_count_;
   bool closed_ = false;

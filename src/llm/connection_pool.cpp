@@ -28,6 +28,12 @@ void connection_pool::put(std::unique_ptr<connection> c) {
   watch();
 }
 
+void connection_pool::close() {
+  idle_max_ = 0;
+  timer_.cancel();
+  kept_.clear();
+}
+
 void connection_pool::drop_old() {
   const auto oldest = clock::now() - idle_;
   while (!kept_.empty() && kept_.front()->idle_since <= oldest) kept_.pop_front();

@@ -21,6 +21,9 @@ class connection_pool {
   // Past `idle_max` the one unused the longest is closed.
   void put(std::unique_ptr<connection> c);
 
+  // For good: what is put afterwards is not kept.
+  void close();
+
  private:
   void drop_old();
   void watch();

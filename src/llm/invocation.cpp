@@ -70,19 +70,23 @@ void guarded_sink::silence(bool on_io_thread) {
   silenced_ = true;
 }
 
-invocation::invocation(client_core& core, call asked, std::shared_ptr<guarded_sink> sink)
-    : core_(core),
+invocation::invocation(std::shared_ptr<client_core> core, call asked,
+                       std::shared_ptr<guarded_sink> sink)
+    : core_owner_(std::move(core)),
+      core_(*core_owner_),
       asked_(std::move(asked)),
       targets_(all_targets(asked_)),
       sink_(std::move(sink)),
-      wait_(core.io),
-      total_(core.io) {
+      wait_(core_.io),
+      total_(core_.io) {
   ++core_.calls;
   ++core_.open_streams;
 }
 
 invocation::~invocation() {
-  if (!over_) --core_.open_streams;
+  if (over_) return;
+  --core_.open_streams;
+  leave_undecided();
 }
 
 void invocation::start() {
@@ -105,6 +109,9 @@ void invocation::start() {
 bool invocation::aim() {
   for (; target_ < targets_.size(); ++target_, retries_ = 0) {
     asked_.target = targets_[target_];
+    if (asked_.target.provider != targets_.front().provider ||
+        asked_.target.wire != targets_.front().wire)
+      for (auto& m : asked_.messages) m.provider_state_json.clear();  // nothing another can read
     admitted_ = core_.health->admit(breaker_key(), steady_ms());
     if (admitted_) return true;
   }
@@ -113,6 +120,7 @@ bool invocation::aim() {
 
 void invocation::attempt() {
   if (!aim()) {
+    if (failed_last_) return finish(std::move(*failed_last_));
     stream_end refused;
     refused.error = failure{std::string(codes::llm_circuit_open),
                             "the provider failed repeatedly and is left alone for a while", true};
@@ -138,7 +146,7 @@ void invocation::attempt() {
   inner.on_end = [weak](stream_end how) {
     if (const auto self = weak.lock()) self->on_end(std::move(how));
   };
-  stream_ = std::make_shared<provider_stream>(core_, asked_, std::move(inner));
+  stream_ = std::make_shared<provider_stream>(core_owner_, asked_, std::move(inner));
   if (paused_) stream_->set_paused(true);
   stream_->start();
 }
@@ -151,7 +159,14 @@ void invocation::on_end(stream_end how) {
     core_.health->failed(breaker_key(), steady_ms());
   else
     core_.health->undecided(breaker_key());
-  if (how.error && !begun_ && !over_ && try_again(how)) return;
+  how.profile = asked_.target.name;
+  how.provider = asked_.target.provider;
+  how.model = asked_.target.model;
+  how.base_url = asked_.target.base_url;
+  if (how.error && !begun_ && !over_ && try_again(how)) {
+    failed_last_ = std::move(how);
+    return;
+  }
   finish(std::move(how));
 }
 
@@ -182,9 +197,13 @@ void invocation::finish(stream_end how) {
   --core_.open_streams;
   wait_.cancel();
   total_.cancel();
-  how.profile = asked_.target.name;
-  how.provider = asked_.target.provider;
-  how.model = asked_.target.model;
+  leave_undecided();
+  if (how.profile.empty()) {
+    how.profile = asked_.target.name;
+    how.provider = asked_.target.provider;
+    how.model = asked_.target.model;
+    how.base_url = asked_.target.base_url;
+  }
   how.attempts = attempts_;
   if (how.usage.cost_usd == std::nullopt && asked_.target.prices)
     how.usage.cost_usd = cost_of(how.usage, *asked_.target.prices);
@@ -197,8 +216,14 @@ void invocation::cancel() {
   --core_.open_streams;
   wait_.cancel();
   total_.cancel();
-  if (admitted_) core_.health->undecided(breaker_key());
+  leave_undecided();
   if (stream_) stream_->cancel();
+}
+
+// The breaker that let an attempt through must hear of its end, whatever the end was.
+void invocation::leave_undecided() {
+  if (admitted_) core_.health->undecided(breaker_key());
+  admitted_ = false;
 }
 
 void invocation::set_paused(bool paused) {

@@ -34,7 +34,7 @@ class guarded_sink {
 
 class invocation : public std::enable_shared_from_this<invocation> {
  public:
-  invocation(client_core& core, call asked, std::shared_ptr<guarded_sink> sink);
+  invocation(std::shared_ptr<client_core> core, call asked, std::shared_ptr<guarded_sink> sink);
   ~invocation();
 
   void start();
@@ -47,8 +47,10 @@ class invocation : public std::enable_shared_from_this<invocation> {
   void on_end(stream_end how);
   bool try_again(const stream_end& how);
   void finish(stream_end how);
+  void leave_undecided();
   std::string breaker_key() const;
 
+  const std::shared_ptr<client_core> core_owner_;
   client_core& core_;
   call asked_;
   const std::vector<profile> targets_;
@@ -57,6 +59,7 @@ class invocation : public std::enable_shared_from_this<invocation> {
   std::uint32_t retries_ = 0;  // of this target
   std::uint32_t attempts_ = 0;
   bool begun_ = false, over_ = false, paused_ = false, admitted_ = false;
+  std::optional<stream_end> failed_last_;  // of the attempt before
   std::shared_ptr<provider_stream> stream_;
   boost::asio::steady_timer wait_, total_;
 };

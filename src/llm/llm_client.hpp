@@ -81,8 +81,10 @@ struct call {
   std::vector<tool_spec> tools;
   std::string tool_choice_json;  // in the provider's own form
   std::string prefix;            // assistant text to go on from; empty: a new message
-  std::string raw_body;  // openai_chat, embeddings: sent as it is, in place of what would be made
-                         // of the rest
+  // openai_chat, embeddings: the body's members as the caller gave them, in place of what would be
+  // made of the rest; an object without `model`, which is the target's. `raw_members` names them.
+  std::string raw_body;
+  std::vector<std::string> raw_members;
   std::string request_id, traceparent;
 };
 
@@ -97,7 +99,7 @@ struct stream_end {
   bool prefix_refused = false;   // a 4xx to a call with a prefix
   std::uint32_t retry_after_ms = 0;
   // Who answered, or failed last.
-  std::string profile, provider, model;
+  std::string profile, provider, model, base_url;
   std::uint32_t attempts = 0;
 };
 
@@ -134,10 +136,11 @@ class provider_health;
 
 struct client_options {
   bool verify_tls = true;
-  std::string ca_file;                   // empty: the system's
-  std::size_t pool_idle_max = 32;        // kept connections over all providers
-  std::uint32_t pool_idle_ms = 30000;    // age at which an unused one is closed
-  std::size_t line_bytes_max = 1 << 20;  // one SSE line of the provider
+  std::string ca_file;                        // empty: the system's
+  std::size_t pool_idle_max = 32;             // kept connections over all providers
+  std::uint32_t pool_idle_ms = 30000;         // age at which an unused one is closed
+  std::size_t line_bytes_max = 1 << 20;       // one SSE line of the provider
+  std::size_t document_bytes_max = 16 << 20;  // an answer in one piece; embeddings are long
   std::size_t error_body_bytes_max = 16 * 1024;
   std::shared_ptr<provider_health> health;  // shared with other clients; null: its own
 };

@@ -197,6 +197,9 @@ result<model_profile> parse_profile(std::string_view text, std::string_view name
   read_kind(m, p);
   m.text("model", p.model, model_bytes_max);
   if (m.good() && p.model.empty()) m.refuse("model", "must name a model");
+  if (m.good() && std::any_of(p.model.begin(), p.model.end(),
+                              [](char c) { return static_cast<unsigned char>(c) < 0x20; }))
+    m.refuse("model", "must not hold control characters");
   m.text("base_url", p.base_url, 2048);
   if (m.good()) {
     auto normal = normalize_base_url(p.base_url);

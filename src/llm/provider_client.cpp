@@ -56,12 +56,16 @@ class provider_handle final : public stream_handle {
 
 class provider_client : public llm_client {
  public:
-  provider_client(const client_options& options, std::shared_ptr<asio::io_context> io)
-      : core_(std::make_shared<client_core>(options, std::move(io))) {}
+  // `io` is owned by whom it is given, or borrowed for longer than this lives.
+  provider_client(const client_options& options, std::shared_ptr<asio::io_context> io, bool owned)
+      : core_(std::make_shared<client_core>(options, std::move(io))),
+        for_streams_(owned ? std::shared_ptr<client_core>(std::shared_ptr<void>(), core_.get())
+                           : core_) {}
+  ~provider_client() override { core_->pool.close(); }
 
   std::unique_ptr<stream_handle> start(call c, stream_sink sink) override {
     auto guarded = std::make_shared<guarded_sink>(std::move(sink));
-    auto run = std::make_shared<invocation>(*core_, std::move(c), guarded);
+    auto run = std::make_shared<invocation>(for_streams_, std::move(c), guarded);
     asio::post(core_->io, [core = core_, run] {
       core->io_thread = std::this_thread::get_id();
       run->start();
@@ -75,12 +79,15 @@ class provider_client : public llm_client {
 
  protected:
   const std::shared_ptr<client_core> core_;
+
+ private:
+  const std::shared_ptr<client_core> for_streams_;
 };
 
 class threaded_client final : public provider_client {
  public:
   explicit threaded_client(const client_options& options)
-      : provider_client(options, std::make_shared<asio::io_context>(1)),
+      : provider_client(options, std::make_shared<asio::io_context>(1), true),
         work_(core_->io.get_executor()),
         thread_([core = core_.get()] {
           core->io_thread = std::this_thread::get_id();
@@ -107,7 +114,7 @@ std::unique_ptr<llm_client> make_provider_client(const client_options& options) 
 std::unique_ptr<llm_client> make_provider_client_on(asio::io_context& io,
                                                     const client_options& options) {
   const std::shared_ptr<asio::io_context> borrowed(&io, [](asio::io_context*) {});
-  return std::make_unique<provider_client>(options, borrowed);
+  return std::make_unique<provider_client>(options, borrowed, false);
 }
 
 }  // namespace soma::llm

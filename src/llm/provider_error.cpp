@@ -29,6 +29,7 @@ constexpr std::size_t shown_bytes_max = 200;
 // Words of the caller's that come back in this length or more are taken for an echo.
 constexpr std::size_t echo_bytes = 12;
 constexpr std::size_t short_echo_bytes = 4;
+constexpr std::size_t key_echo_bytes = 6;
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != text.npos;
@@ -44,9 +45,10 @@ bool echoes(std::string_view shown, std::string_view sent) {
 
 bool echoes_any(std::string_view shown, const call& asked) {
   const auto key = asked.target.api_key.reveal();
-  // Providers show a key's first letters; those are enough to leave the message out.
-  if (key.size() >= 8 && contains(shown, key.substr(0, 8))) return true;
+  // Providers show a key's first or last letters; those are enough to leave the message out.
   if (!key.empty() && contains(shown, key)) return true;
+  for (std::size_t i = 0; i + key_echo_bytes <= shown.size(); ++i)
+    if (contains(key, shown.substr(i, key_echo_bytes))) return true;
   if (echoes(shown, asked.prefix)) return true;
   return std::any_of(asked.messages.begin(), asked.messages.end(), [&](const chat_message& m) {
     return echoes(shown, m.text) ||
@@ -184,7 +186,8 @@ failure failure_in_stream(std::int64_t status, std::string_view message, std::st
   if (speaks_of_context(message, code)) {
     out.code = codes::llm_context_exceeded;
     out.retryable = false;
-  } else if (status == 401 || status == 403) {
+  } else if (status == 401 || status == 403 || contains(code, "invalid_api_key") ||
+             contains(type, "authentication")) {
     out = {std::string(codes::llm_auth), "the provider refuses the credentials", false};
   }
   return out;

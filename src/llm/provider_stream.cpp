@@ -27,19 +27,22 @@ std::string header_line(std::string_view name, std::string_view value) {
   return std::string(name) + ": " + std::string(value) + "\r\n";
 }
 
-std::string pool_key(const url_parts& url) {
-  return std::string(url.tls ? "https://" : "http://") + url.host + " " + std::to_string(url.port);
+// What may go to public addresses alone takes no connection that was made without that rule.
+std::string pool_key(const url_parts& url, const profile& target) {
+  return std::string(url.tls ? "https://" : "http://") + url.host + " " + std::to_string(url.port) +
+         (target.public_only ? " public" : "");
 }
 
 }  // namespace
 
-provider_stream::provider_stream(client_core& core, call asked, stream_sink sink)
-    : core_(core),
+provider_stream::provider_stream(std::shared_ptr<client_core> core, call asked, stream_sink sink)
+    : core_owner_(std::move(core)),
+      core_(*core_owner_),
       asked_(std::move(asked)),
       url_(split_base_url(asked_.target.base_url)),
       sink_(std::move(sink)),
-      watchdog_(core.io),
-      resumed_(core.io) {}
+      watchdog_(core_.io),
+      resumed_(core_.io) {}
 
 void provider_stream::start() {
   if (closed_) return;
@@ -55,7 +58,7 @@ asio::awaitable<void> provider_stream::drive(std::shared_ptr<provider_stream> se
 }
 
 asio::awaitable<void> provider_stream::run() {
-  connection_ = core_.pool.take(pool_key(url_));
+  connection_ = core_.pool.take(pool_key(url_, asked_.target));
   if (connection_) {
     ++core_.connections_reused;
     const auto how = co_await exchange();
@@ -73,7 +76,7 @@ asio::awaitable<bool> provider_stream::open_connection() {
     co_return false;
   }
   connection_ = std::make_unique<connection>(core_.io, core_.connections_open);
-  connection_->key = pool_key(url_);
+  connection_->key = pool_key(url_, asked_.target);
   const connection::open_options how{core_.tls, core_.sessions, asked_.target.public_only};
   const auto opened = co_await connection_->open(url_, how);
   if (closed_) co_return false;
@@ -84,8 +87,8 @@ asio::awaitable<bool> provider_stream::open_connection() {
 asio::awaitable<provider_stream::attempt> provider_stream::exchange() {
   prepare_reading();
   expect(phase::first_token, asked_.waits.first_token_ms);
-  const auto request = request_text();
-  const auto written = co_await connection_->write(request);
+  const secret_string request(request_text());  // the key is in it
+  const auto written = co_await connection_->write(request.reveal());
   if (closed_) co_return attempt::over;
   if (written.ec) co_return on_broken_off();
   while (true) {
@@ -158,13 +161,16 @@ void provider_stream::on_body(std::string_view bytes) {
   }
   bool room = true;
   if (form_ == form::document) {
-    room = document_.size() + bytes.size() <= core_.options.line_bytes_max;
+    room = document_.size() + bytes.size() <= core_.options.document_bytes_max;
     if (room) document_ += bytes;
   } else {
     room = events_->feed(bytes, [this](std::string_view data) { on_data(data); });
   }
   if (!room)
-    answer_->fail({std::string(codes::llm_bad_stream), "the provider sent too long a line", true});
+    answer_->fail({std::string(codes::llm_bad_stream),
+                   form_ == form::document ? "the provider sent too long a document"
+                                           : "the provider sent too long a line",
+                   true});
 }
 
 // Scanned first: what is no answer must not reach a caller as one.

@@ -22,7 +22,8 @@
 namespace soma::llm {
 
 // What the streams of a client share. Used on the one thread that runs `io`, which stops before
-// this is destroyed.
+// this is destroyed. Streams on a borrowed io own it, since they may wait in `io` for longer than
+// the client lives; where it owns `io` itself, they do not.
 struct client_core {
   client_core(const client_options& o, std::shared_ptr<boost::asio::io_context> on);
 
@@ -40,7 +41,7 @@ struct client_core {
 
 class provider_stream : public std::enable_shared_from_this<provider_stream> {
  public:
-  provider_stream(client_core& core, call asked, stream_sink sink);
+  provider_stream(std::shared_ptr<client_core> core, call asked, stream_sink sink);
 
   void start();
   void cancel();  // closes unless the answer is complete
@@ -77,6 +78,7 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
   void watch();
   void timed_out();
 
+  const std::shared_ptr<client_core> core_owner_;
   client_core& core_;
   const call asked_;
   const url_parts url_;

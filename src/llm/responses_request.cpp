@@ -13,8 +13,8 @@ void write_message(json_writer& w, const chat_message& m) {
     w.field("output", m.text).end_object();
     return;
   }
-  if (m.provider_state_json.size() > 2)
-    w.raw(std::string_view(m.provider_state_json).substr(1, m.provider_state_json.size() - 2));
+  if (const auto items = state_items(m.provider_state_json, {"reasoning"}); !items.empty())
+    w.raw(items);
   if (!m.text.empty()) w.begin_object().field("role", m.role).field("content", m.text).end_object();
   for (const auto& call : m.tool_calls) {
     w.begin_object().field("type", "function_call").field("call_id", call.provider_call_id);

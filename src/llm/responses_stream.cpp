@@ -33,7 +33,8 @@ void responses_stream::on_object(const json::object& event) {
              type == "response.failed") {
     if (const auto* response = object_member(event, "response")) on_response(*response);
   } else if (type == "error") {
-    on_error(event);
+    const auto* inside = object_member(event, "error");  // as some servers put it
+    on_error(inside ? *inside : event);
   } else if (const auto* error = object_member(event, "error")) {
     on_error(*error);
   } else if (string_member(event, "object") == "response") {

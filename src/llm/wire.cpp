@@ -25,7 +25,7 @@ provider_request make_request(const call& c) {
     request.path = "/models";
   } else if (c.purpose == purpose::embeddings) {
     request.path = "/embeddings";
-    request.body = c.raw_body;
+    request.body = relayed_body(c);
   } else if (anthropic) {
     request.path = "/messages";
     request.body = anthropic_body(c);
@@ -34,7 +34,7 @@ provider_request make_request(const call& c) {
     request.body = responses_body(c);
   } else {
     request.path = "/chat/completions";
-    request.body = c.raw_body.empty() ? chat_body(c) : c.raw_body;
+    request.body = c.raw_body.empty() ? chat_body(c) : relayed_body(c);
   }
   return request;
 }

@@ -34,5 +34,8 @@ std::optional<wire_kind> parse_wire_kind(std::string_view name);
 std::string chat_body(const call& c);
 std::string anthropic_body(const call& c);
 std::string responses_body(const call& c);
+// The caller's own members, with the target's model and, for an answer, its parameters where the
+// caller gave none.
+std::string relayed_body(const call& c);
 
 }  // namespace soma::llm

@@ -68,13 +68,13 @@ struct identity {
   char path[32] = "/tmp/soma-llm-test-XXXXXX";
 };
 
+const std::string document =
+    R"({"choices":[{"message":{"content":"safe"},"finish_reason":"stop"}]})";
+
 void answer(peer& p) {
-  while (!p.read_request().empty()) {
-    const std::string body =
-        R"({"choices":[{"message":{"content":"safe"},"finish_reason":"stop"}]})";
-    p.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-            body);
-  }
+  while (!p.read_request().empty())
+    p.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(document.size()) + "\r\n\r\n" +
+            document);
 }
 
 llm::stream_end ask(llm::llm_client& client, const std::string& base_url) {
@@ -106,6 +106,28 @@ TEST_CASE("tls: a certificate of the given CA file is trusted, and its connectio
   const auto client = llm::make_provider_client(options);
   for (int i = 0; i < 3; ++i) CHECK(!ask(*client, server.base_url()).error);
   CHECK(server.connections() == 1);
+}
+
+TEST_CASE("tls: a new connection takes up the session of the one before") {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    CAPTURE(version);
+    identity self("DNS:localhost");
+    SSL_CTX_set_min_proto_version(self.context.get(), version);
+    SSL_CTX_set_max_proto_version(self.context.get(), version);
+    const unsigned char id[] = "test";
+    SSL_CTX_set_session_id_context(self.context.get(), id, sizeof id);
+    scripted_server server({[](peer& p) {  // one answer a connection
+                             p.read_request();
+                             p.write("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + document);
+                           }},
+                           self.context.get());
+    llm::client_options options;
+    options.ca_file = self.path;
+    const auto client = llm::make_provider_client(options);
+    for (int i = 0; i < 3; ++i) CHECK(!ask(*client, server.base_url()).error);
+    CHECK(server.connections() == 3);
+    CHECK(SSL_CTX_sess_hits(self.context.get()) == 2);
+  }
 }
 
 TEST_CASE("tls: a trusted certificate for another name is refused") {
