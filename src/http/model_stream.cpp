@@ -90,10 +90,15 @@ asio::awaitable<model_stream::item> model_stream::next() {
   co_return one;
 }
 
-asio::awaitable<model_stream::whole> model_stream::rest(item first) {
+void model_stream::unread(item one) {
+  held_bytes_ += one.text.size();
+  items_.push_front(std::move(one));
+}
+
+asio::awaitable<model_stream::whole> model_stream::rest() {
   const auto self = shared_from_this();
   whole got;
-  item one = std::move(first);
+  item one = co_await next();
   while (!one.end) {
     (one.thinking ? got.thinking : got.text) += one.text;
     if (got.text.size() + got.thinking.size() > whole_bytes_max) {

@@ -31,13 +31,15 @@ class model_stream : public std::enable_shared_from_this<model_stream> {
   // Not after the end.
   boost::asio::awaitable<item> next();
 
-  // All that is still to come, behind `first` (an item without text and end where there is none).
-  // Past 16 MiB the call is given up.
+  // Gives an item back: it will be the next.
+  void unread(item one);
+
+  // All that is still to come. Past 16 MiB the call is given up.
   struct whole {
     std::string text, thinking;
     llm::stream_end end;
   };
-  boost::asio::awaitable<whole> rest(item first);
+  boost::asio::awaitable<whole> rest();
 
  private:
   void take(std::string text, bool thinking);

@@ -88,7 +88,7 @@ result<begun_call> begin(gateway& g, request_context& ctx) {
 asio::awaitable<response> invoke(gateway& g, request_context& ctx) {
   auto begun = begin(g, ctx);
   if (!begun) co_return problem(begun.error(), ctx);
-  const auto got = co_await begun->stream->rest({});
+  const auto got = co_await begun->stream->rest();
   const auto& how = got.end;
   if (how.error) co_return problem(error_of(*how.error, how), ctx);
   response answer;
@@ -196,7 +196,7 @@ asio::awaitable<std::vector<std::string>> model_list(gateway& g, request_context
   c.purpose = llm::purpose::model_list;
   auto stream = model_stream::start(g, ctx, std::move(c), true);
   if (!stream) co_return ids;
-  const auto got = co_await (*stream)->rest({});
+  const auto got = co_await (*stream)->rest();
   if (got.end.error) co_return ids;
   boost::system::error_code ec;
   const auto value = json::parse(got.text, ec);

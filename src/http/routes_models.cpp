@@ -88,7 +88,8 @@ asio::awaitable<response> create_profile(gateway& g, request_context& ctx) {
   }
   model_registry::condition only;
   only.fresh = true;
-  auto stored = co_await store_profile(g, ctx, {}, only);
+  const std::string as_in_the_body;
+  auto stored = co_await store_profile(g, ctx, as_in_the_body, only);
   if (!stored) co_return refused(stored.error(), ctx);
   auto answer = profile_answer(*stored, 201);
   answer.headers.emplace_back("Location", "/v1/model-profiles/" + stored->profile.name);

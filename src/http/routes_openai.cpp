@@ -244,7 +244,8 @@ asio::awaitable<bool> send_chat(std::shared_ptr<chat_relay> relay, response_stre
 }
 
 asio::awaitable<response> answer_whole(std::shared_ptr<chat_relay> relay, request_context& ctx) {
-  auto got = co_await relay->stream->rest(std::move(relay->first));
+  relay->stream->unread(std::move(relay->first));
+  auto got = co_await relay->stream->rest();
   const auto& how = got.end;
   if (how.error) co_return problem(error_of(*how.error, how), ctx);
   if (relay->raw) co_return response(200, std::move(got.text));
@@ -307,7 +308,7 @@ asio::awaitable<response> embeddings(gateway& g, request_context& ctx) {
   call->raw_body = json::serialize(*body);
   auto stream = model_stream::start(g, ctx, std::move(*call), true);
   if (!stream) co_return problem(stream.error(), ctx);
-  auto got = co_await (*stream)->rest({});
+  auto got = co_await (*stream)->rest();
   if (got.end.error) co_return problem(error_of(*got.end.error, got.end), ctx);
   co_return response(200, std::move(got.text));
 }
