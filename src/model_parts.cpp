@@ -102,6 +102,7 @@ void model_parts::save_by(http::usage_store::run_on_writer run) {
 
 result<void> model_parts::last_save(storage::event_log& events) {
   gateway_->on_usage = nullptr;
+  gateway_->settle_open_calls();
   return usage_ ? usage_->save(events) : result<void>();
 }
 

@@ -29,7 +29,8 @@ class model_parts {
   // Sessions get their models and make their calls through the gateway.
   void serve(actors::node_services& node);
 
-  // From here on usage is saved by jobs of the writer; until `last_save`, which saves what is left.
+  // From here on usage is saved by jobs of the writer; until `last_save`, when no call runs any
+  // more, which saves what is left.
   void save_by(http::usage_store::run_on_writer run);
   result<void> last_save(storage::event_log& events);
 

@@ -40,6 +40,12 @@ class metered_call {
         prices_(c.target.prices),
         prompt_estimate_(prompt_estimate(c)) {
     for (const auto& p : c.fallbacks) fallback_prices_.emplace(p.name, p.prices);
+    std::lock_guard lock(g_.open_mutex_);
+    g_.open_calls_.insert(this);
+  }
+  ~metered_call() {
+    std::lock_guard lock(g_.open_mutex_);
+    g_.open_calls_.erase(this);
   }
 
   void said(std::size_t bytes) { said_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
@@ -166,6 +172,11 @@ llm::stream_sink metered(llm::stream_sink sink, std::shared_ptr<metered_call> me
 
 llm_gateway::llm_gateway(const llm_gateway_parts& parts)
     : p_(parts), lock_(lock_of(parts.settings)) {}
+
+void llm_gateway::settle_open_calls() {
+  std::lock_guard lock(open_mutex_);
+  for (auto* open : open_calls_) open->let_go();
+}
 
 result<llm::call> llm_gateway::prepare(const tenant_id& tenant, const wanted_model& wanted) const {
   auto resolved = p_.models.resolve(tenant, wanted);

@@ -8,6 +8,8 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <set>
 
 #include "actors/node.hpp"
 #include "core/config.hpp"
@@ -29,6 +31,8 @@ struct llm_gateway_parts {
   security::audit_log& audit;
   metrics_registry& metrics;
 };
+
+class metered_call;
 
 class llm_gateway {
  public:
@@ -54,6 +58,9 @@ class llm_gateway {
   // Empty when there is none.
   result<secret_string> key_for(const tenant_id& tenant, const llm::profile& target) const;
 
+  // At the end, when no thread runs calls any more: what is still open counts as let go.
+  void settle_open_calls();
+
   // Called, on any thread, when the ledger has something to save.
   std::function<void()> on_usage;
 
@@ -62,6 +69,8 @@ class llm_gateway {
 
   const llm_gateway_parts p_;
   const model_lock lock_;
+  std::mutex open_mutex_;
+  std::set<metered_call*> open_calls_;
 };
 
 }  // namespace soma::http
