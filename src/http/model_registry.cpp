@@ -43,7 +43,7 @@ model_registry::model_registry(const config& settings, storage::event_log& log)
       allowed == "true" || (allowed == "auto" && is_loopback(settings.text("server.host")));
 }
 
-result<llm::model_profile> model_registry::configured() const {
+result<llm::model_profile> model_registry::from_settings() const {
   llm::model_profile p;
   p.name = "default";
   p.model = settings_.text("llm.model");
@@ -62,7 +62,7 @@ result<llm::model_profile> model_registry::configured() const {
 
 result<void> model_registry::load() {
   if (!settings_.text("llm.base_url").empty()) {
-    auto made = configured();
+    auto made = from_settings();
     if (!made) return made.error();
     defaults_.insert_or_assign(made->name, std::move(*made));
   }
@@ -219,6 +219,12 @@ std::shared_ptr<const actors::model_settings> model_registry::dialogue(
   std::lock_guard lock(mutex_);
   dialogues_.insert_or_assign(tenant, made);
   return made;
+}
+
+std::optional<llm::model_profile> model_registry::configured(std::string_view name) const {
+  std::lock_guard lock(mutex_);
+  const auto at = defaults_.find(name);
+  return at == defaults_.end() ? std::nullopt : std::optional(at->second);
 }
 
 bool model_registry::knows_model(const tenant_id& tenant, std::string_view model) const {

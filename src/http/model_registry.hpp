@@ -64,6 +64,8 @@ class model_registry {
   // The model of conversations. Empty target when there is none.
   std::shared_ptr<const actors::model_settings> dialogue(const tenant_id& tenant) const;
 
+  // What the configuration says of that name, whatever the tenant set.
+  std::optional<llm::model_profile> configured(std::string_view name) const;
   // Whether an enabled profile of the tenant is for that model.
   bool knows_model(const tenant_id& tenant, std::string_view model) const;
   // Whether anyone has a model.
@@ -76,7 +78,7 @@ class model_registry {
  private:
   using profile_map = std::map<std::string, llm::model_profile, std::less<>>;
 
-  result<llm::model_profile> configured() const;
+  result<llm::model_profile> from_settings() const;
   profile_map all_of(const tenant_id& tenant) const;  // under mutex_
   llm::profile target_of(const tenant_id& tenant, const llm::model_profile& p) const;
   std::optional<listed_profile> find(const tenant_id& tenant, std::string_view name) const;

@@ -61,15 +61,18 @@ settings_change change_of(const boost::json::object& body) {
   return change;
 }
 
+result<void> remove_own(model_registry& models, const tenant_id& tenant) {
+  auto removed = models.remove(tenant, profile_name, {});
+  const bool was_none = !removed && removed.error().code == codes::profile_not_found;
+  return was_none ? result<void>() : removed;
+}
+
 // "" takes what the tenant set away, so that the configuration counts again.
 result<void> change_profile(model_registry& models, const tenant_id& tenant,
                             const settings_change& change) {
   if (!change.base_url && !change.model) return {};
-  if (change.base_url && change.base_url->empty()) {
-    auto removed = models.remove(tenant, profile_name, {});
-    const bool was_none = !removed && removed.error().code == codes::profile_not_found;
-    return was_none ? result<void>() : removed;
-  }
+  if (change.base_url && change.base_url->empty()) return remove_own(models, tenant);
+  const auto configured = models.configured(profile_name);
   const auto before = models.get(tenant, profile_name);
   auto profile = before ? before->profile : llm::model_profile();
   profile.name = profile_name;
@@ -83,6 +86,8 @@ result<void> change_profile(model_registry& models, const tenant_id& tenant,
     }
   }
   if (change.model) profile.model = *change.model;
+  if (profile.model.empty() && configured) profile.model = configured->model;
+  if (configured && profile == *configured) return remove_own(models, tenant);
   // The same judgment as a profile that is given as a whole.
   auto parsed = llm::parse_profile(llm::to_json(profile), profile_name);
   if (!parsed) return parsed.error();

@@ -29,11 +29,15 @@ class World:
         self.user_key = self.node.new_key("--role", "user", "--user", "somebody")
         self.node.start()
         self.contract = Contract(self.node)
+        # One that keeps secrets.
+        self.sealed = Contract(Node(self.rehearsal.base_url, env={
+            "GATEWAY_ENC_KEY": "11" * 32, "GATEWAY_INTERNAL_TOKEN": "token"}).start())
         self.ask = self.contract.ask
         # Failed sign-ins are counted by address.
         self.addresses = (f"127.0.{n // 250 + 1}.{n % 250 + 1}" for n in itertools.count())
 
     def stop(self):
+        self.sealed.node.stop()
         self.node.stop()
         self.rehearsal.stop()
 
@@ -475,6 +479,201 @@ def case_get_runtime_config(w):
     w.ask("get_runtime_config", 200, headers={"If-None-Match": '"other"'}, key=w.user_key)
 
 
+# ---- models ----
+
+def good_profile(w, **more):
+    return {"model": "rehearsal", "base_url": w.rehearsal.base_url, "role": "extra", **more}
+
+
+def bad_profile_bodies(w, operation, good, **values):
+    """As bad_bodies, for a body in which base_url is known."""
+    unknown = w.ask(operation, 400, {**good, "api_key": "x"}, code="request.unknown_field", **values)
+    assert unknown.json["field"] == "/api_key", unknown.text
+    plain(w, operation, good, **values)
+    for bad in ({**good, "model": ""}, {**good, "base_url": "ftp://x"}, {**good, "kind": "x"},
+                {**good, "parameters": {"temperature": 9}}):
+        w.ask(operation, 422, bad, code="request.invalid", **values)
+    bad = w.ask(operation, 422, {**good, "base_url": "http://x:0"}, code="profile.invalid", **values)
+    assert bad.json["field"] == "base_url", bad.text
+
+
+def plain(w, operation, good, **values):
+    """Bodies that no route takes, without the unknown member."""
+    for status, code, body, media_type in (
+            (400, "request.malformed_json", "{", "application/json"),
+            (422, "request.invalid", "[]", "application/json"),
+            (415, "request.unsupported_media_type", json.dumps(good), "text/plain"),
+            (413, "request.too_large", b" " * (BODY_BYTES_MAX + 1), "application/json")):
+        w.ask(operation, status, code=code, body=body, headers={"Content-Type": media_type},
+              **values)
+
+
+def case_list_model_profiles(w):
+    w.refusals("list_model_profiles", admin=True)
+    found = w.ask("list_model_profiles", 200).json["profiles"]
+    assert [(p["name"], p["source"]) for p in found][:1] == [("default", "configuration")], found
+
+
+def case_create_model_profile(w):
+    good = good_profile(w, name="created")
+    w.refusals("create_model_profile", good, admin=True)
+    bad_profile_bodies(w, "create_model_profile", good)
+    w.bad_key("create_model_profile", good)
+    made = w.ask("create_model_profile", 201, good, headers={"Idempotency-Key": "profile 1"})
+    assert made.headers["location"] == "/v1/model-profiles/created" and made.headers["etag"]
+    again = w.ask("create_model_profile", 201, good, headers={"Idempotency-Key": "profile 1"})
+    assert again.json == made.json and again.headers["idempotency-replayed"] == "true"
+    w.ask("create_model_profile", 409, good, code="profile.exists")
+
+
+def case_get_model_profile(w):
+    w.ask("put_model_profile", 200, good_profile(w), name="got")
+    w.refusals("get_model_profile", admin=True, name="got")
+    found = w.ask("get_model_profile", 200, name="got")
+    assert found.headers["etag"] and found.json["source"] == "tenant"
+    w.ask("get_model_profile", 404, name="none", code="profile.not_found")
+    w.ask("get_model_profile", 404, name="got", key=w.other_key, code="profile.not_found")
+
+
+def case_put_model_profile(w):
+    good = good_profile(w)
+    w.refusals("put_model_profile", good, admin=True, name="put")
+    bad_profile_bodies(w, "put_model_profile", good, name="put")
+    made = w.ask("put_model_profile", 200, good, name="put")
+    w.ask("put_model_profile", 200, good, name="put", headers={"If-Match": made.headers["etag"]})
+    w.ask("put_model_profile", 412, good, name="put", headers={"If-Match": '"other"'},
+          code="profile.changed")
+    w.ask("put_model_profile", 422, good, name="-", code="profile.invalid")
+
+
+def case_delete_model_profile(w):
+    w.ask("put_model_profile", 200, good_profile(w), name="deleted")
+    w.refusals("delete_model_profile", admin=True, name="deleted")
+    w.ask("delete_model_profile", 412, name="deleted", headers={"If-Match": '"other"'},
+          code="profile.changed")
+    w.ask("delete_model_profile", 404, name="deleted", key=w.other_key, code="profile.not_found")
+    w.ask("delete_model_profile", 204, name="deleted")
+    w.ask("delete_model_profile", 404, name="deleted", code="profile.not_found")
+
+
+def case_list_credentials(w):
+    w.refusals("list_credentials", admin=True)
+    assert w.ask("list_credentials", 200, key=w.other_key).json == {"credentials": []}
+
+
+def case_put_credential(w):
+    """Without auth.enc_key nothing is stored; storing is seen in w.sealed."""
+    good = {"secret": "sk-something"}
+    w.refusals("put_credential", good, admin=True, provider="p")
+    w.bad_bodies("put_credential", good, provider="p")
+    for bad in ({}, {"secret": ""}, {"secret": "a b"}, {"secret": "a\nb"}, {"secret": 1}):
+        w.ask("put_credential", 422, bad, provider="p", code="request.invalid")
+    w.ask("put_credential", 409, good, provider="p", code="secret.key_missing")
+    made = w.sealed.ask("put_credential", 200, good, provider="p")
+    assert "sk-something" not in made.text
+    w.sealed.ask("put_credential", 422, good, provider="P", code="request.invalid")
+    w.contract.answered["put_credential"].add(200)
+
+
+def case_get_credential(w):
+    w.refusals("get_credential", admin=True, provider="p")
+    w.ask("get_credential", 404, provider="p", code="credential.not_found")
+    w.sealed.ask("put_credential", 200, {"secret": "sk-something"}, provider="p")
+    token = {"X-Internal-Token": "token"}
+    assert "secret" not in w.sealed.ask("get_credential", 200, provider="p").json
+    assert w.sealed.ask("get_credential", 200, provider="p", headers=token).json["secret"] == \
+        "sk-something"
+    w.sealed.node.stop()
+    w.sealed.node.env["GATEWAY_ENC_KEY"] = "22" * 32
+    w.sealed.node.start()
+    w.sealed.ask("get_credential", 409, provider="p", headers=token, code="secret.key_wrong")
+    w.contract.answered["get_credential"] |= {200, 409}
+
+
+def case_delete_credential(w):
+    w.refusals("delete_credential", admin=True, provider="p")
+    w.ask("delete_credential", 404, provider="p", code="credential.not_found")
+    w.sealed.ask("put_credential", 200, {"secret": "sk-something"}, provider="d")
+    w.sealed.ask("delete_credential", 204, provider="d")
+    w.contract.answered["delete_credential"].add(204)
+
+
+def invoked(w, operation):
+    good = {"messages": [{"role": "user", "content": "[[rehearsal words=2 delay_ms=0]]"}]}
+    w.refusals(operation, good)
+    unknown = w.ask(operation, 400, {**good, "api_key": "x"}, code="request.unknown_field")
+    assert unknown.json["field"] == "/api_key", unknown.text
+    plain(w, operation, good)
+    for bad in ({}, {"messages": []}, {"messages": [{"role": "king", "content": "x"}]},
+                {"messages": [{"role": "tool", "content": "x"}]},
+                {**good, "overrides": {"temperature": 9}}):
+        w.ask(operation, 422, bad, code="request.invalid")
+    w.ask(operation, 404, {**good, "profile": "none"}, code="profile.not_found")
+    w.ask("put_model_profile", 200, good_profile(w, enabled=False), name="disabled")
+    w.ask(operation, 409, {**good, "profile": "disabled"}, code="profile.disabled")
+    assert w.ask(operation, 200, good, key=w.user_key).text
+
+
+def case_llm_invoke(w):
+    invoked(w, "llm_invoke")
+
+
+def case_llm_invoke_stream(w):
+    invoked(w, "llm_invoke_stream")
+
+
+def case_llm_test(w):
+    w.refusals("llm_test", {}, admin=True)
+    w.bad_bodies("llm_test", {})
+    assert w.ask("llm_test", 200, {}).json["ok"]
+    w.ask("llm_test", 422, {"profile": 1}, code="request.invalid")
+    w.ask("llm_test", 404, {"profile": "none"}, code="profile.not_found")
+    w.ask("put_model_profile", 200, good_profile(w, enabled=False), name="disabled")
+    w.ask("llm_test", 409, {"profile": "disabled"}, code="profile.disabled")
+
+
+def case_get_usage(w):
+    w.refusals("get_usage")
+    for query in ("", "?by=user", "?by=session", "?from=2026-01-01&to=2026-01-31"):
+        w.ask("get_usage", 200, query=query)
+    for query in ("?x=1", "?by=colour", "?from=soon", "?from=2026-01-02&to=2026-01-01",
+                  "?from=2026-01-01&to=2026-12-31"):
+        w.ask("get_usage", 400, query=query, code="request.invalid_parameter")
+
+
+def openai(w, operation, good):
+    def ask(status, body=good, **more):
+        got, _, text = w.node.request("POST", w.contract.path_of(operation), body, **more)
+        assert got == status, (operation, got, text)
+        return json.loads(text)
+    for body, status, code in ((b"{", 400, "request.malformed_json"), ({}, 422, "request.invalid"),
+                               ({**good, "model": "none"}, 404, "profile.not_found")):
+        error = ask(status, body, headers={"Content-Type": "application/json"})["error"]
+        assert error["code"] == code and error["message"] and error["type"], error
+    for key, code in ((None, "auth.required"), ("sk-nobody", "auth.invalid")):
+        error = ask(401, key=key, source=next(w.addresses))["error"]
+        assert error["code"] == code, error
+
+
+def case_openai_chat(w):
+    good = {"model": "default",
+            "messages": [{"role": "user", "content": "[[rehearsal words=2 delay_ms=0]]"}]}
+    openai(w, "openai_chat", good)
+    assert w.ask("openai_chat", 200, good).json["choices"][0]["finish_reason"] == "stop"
+    assert w.ask("openai_chat", 200, {**good, "stream": True}).text.endswith("data: [DONE]\n\n")
+
+
+def case_openai_embeddings(w):
+    openai(w, "openai_embeddings", {"model": "default", "input": "x"})
+    # The rehearsal server has none; that they are relayed is seen in llm_gateway_test.py.
+    w.contract.answered.setdefault("openai_embeddings", set()).add(200)
+
+
+def case_openai_models(w):
+    found = w.ask("openai_models", 200, key=w.user_key).json
+    assert found["object"] == "list" and "default" in [m["id"] for m in found["data"]], found
+
+
 # ---- identity ----
 
 def case_list_keys(w):
@@ -589,6 +788,7 @@ def methods_and_paths(w):
         if not all(served(w, item[m]["operationId"]) for m in known):
             continue
         real = path.replace("{id}", session).replace("{path}", "index.html")
+        real = real.replace("{name}", "default")
         allow = {m.upper() for m in known} | ({"HEAD"} if "get" in known else set()) | {"OPTIONS"}
         for method in {"get", "put", "post", "patch", "delete"} - known | {"trace"}:
             status, headers, text = w.node.request(method.upper(), real)
@@ -597,7 +797,7 @@ def methods_and_paths(w):
             assert set(headers["Allow"].split(", ")) == allow, (real, headers["Allow"])
         status, headers, text = w.node.request("OPTIONS", real, key=None)
         assert status == 204 and set(headers["Allow"].split(", ")) == allow and not text
-        if "get" in known:
+        if "get" in known and "{provider}" not in path:
             status, headers, text = w.node.request("HEAD", real)
             assert status == 200 and not text, (real, status)
     for path in ("/nowhere", "/v1", "/v1//sessions", "/V1/sessions", "/v1/session/@me/message/x",

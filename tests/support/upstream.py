@@ -140,6 +140,13 @@ class Upstream:
             client.sendall(f"HTTP/1.1 {STATUSES[model]}\r\nContent-Length: {len(text)}\r\n"
                            f"Retry-After: 0\r\n\r\n{text}".encode())
             return
+        if model == "limited_once" and len(self.asked(model)) == 1:
+            client.sendall(b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n")
+            return
+        if path == "/v1/state":
+            state = json.dumps({"open": self.open, "asked": [r[2].get("model") for r in self.requests]})
+            client.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(state)}\r\n\r\n{state}".encode())
+            return
         if model == "page":
             client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>")
             return
