@@ -10,6 +10,7 @@
 #include "core/time.hpp"
 #include "core/version.hpp"
 #include "observability/log.hpp"
+#include "security/key_file.hpp"
 #include "serve.hpp"
 #include "storage/store_repair.hpp"
 #include "store_documents.hpp"
@@ -141,6 +142,23 @@ int back_up(const config_sources& from, const std::string& folder) {
   ::sync();
   if (auto good = storage::verify_store(folder); !good) return refuse(good.error());
   std::printf("Copied to %s, and checked.\n", folder.c_str());
+  return 0;
+}
+
+int rotate_secrets(const config_sources& from) {
+  auto settings = load_config(from);
+  if (!settings) return refuse(settings.error());
+  const auto& file = settings->text("auth.enc_key_file");
+  if (file.empty())
+    return refuse({codes::config_invalid,
+                   "auth.enc_key_file names no file (keys of auth.enc_key are rotated by starting "
+                   "the server with GATEWAY_ENC_KEY=new,old)"});
+  auto count = security::add_key_to_file(file);
+  if (!count) return refuse(count.error());
+  std::printf("%s: a new key stands before %zu old ones\n", file.c_str(), *count - 1);
+  std::fprintf(stderr,
+               "A running server seals its secrets under it within seconds and logs "
+               "secrets.rotated; then the lines of the old keys may go.\n");
   return 0;
 }
 

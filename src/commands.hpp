@@ -26,6 +26,8 @@ int print_config(const config_sources& from);
 int make_key(const config_sources& from, const new_key_options& wanted);
 int repair(const config_sources& from);
 int back_up(const config_sources& from, const std::string& folder);
+// Puts a fresh key before those of auth.enc_key_file; a running server takes it up within seconds.
+int rotate_secrets(const config_sources& from);
 int chat(const chat_options& options);
 void print_version();
 

@@ -70,6 +70,10 @@ int main(int argc, char** argv) {
   auto* copy = app.add_subcommand("backup", "copy the data; the server must not run meanwhile");
   flags.add_to(*copy);
   copy->add_option("folder", backup_folder, "where to; must not exist yet")->required();
+  auto* secrets = app.add_subcommand("secrets", "keys of models that the server keeps");
+  secrets->require_subcommand(1);
+  auto* rotate = secrets->add_subcommand("rotate", "encrypt them under a new key from now on");
+  flags.add_to(*rotate);
   auto* talk = app.add_subcommand("chat", "talk to an agent in the terminal");
   talk->add_option("--url", chat.url, "the server")->envname("GATEWAY_BASE_URL");
   talk->add_option("--key", chat.key, "an API key")->envname("SOMA_ADMIN_KEY");
@@ -83,6 +87,7 @@ int main(int argc, char** argv) {
   if (*new_key) return soma::make_key(flags.sources(), key);
   if (*mend) return soma::repair(flags.sources());
   if (*copy) return soma::back_up(flags.sources(), backup_folder);
+  if (*rotate) return soma::rotate_secrets(flags.sources());
   if (*talk) return soma::chat(chat);
   return 0;
 }

@@ -1,8 +1,11 @@
 #include "model_parts.hpp"
 
+#include <sys/stat.h>
+
+#include "core/codes.hpp"
 #include "core/time.hpp"
 #include "observability/log.hpp"
-#include "security/sealed_text.hpp"
+#include "security/key_file.hpp"
 
 namespace soma {
 namespace {
@@ -21,6 +24,14 @@ std::string audit_path(const config& settings) {
   return file.empty() ? settings.text("storage.data_dir") + "/audit.ndjson" : file;
 }
 
+// A file is replaced as a whole, so another one has another inode or time.
+std::string version_of(const std::string& path) {
+  struct stat info {};
+  if (path.empty() || ::stat(path.c_str(), &info) != 0) return {};
+  return std::to_string(info.st_ino) + ' ' + std::to_string(info.st_size) + ' ' +
+         std::to_string(info.st_mtim.tv_sec) + ' ' + std::to_string(info.st_mtim.tv_nsec);
+}
+
 }  // namespace
 
 llm::client_options client_options_of(const config& settings) {
@@ -35,22 +46,20 @@ llm::client_options client_options_of(const config& settings) {
 }
 
 result<std::vector<secret_string>> encryption_keys(const config& settings) {
-  std::vector<secret_string> keys;
-  auto text = settings.secret("auth.enc_key").reveal();
-  while (!text.empty()) {
-    const auto comma = text.find(',');
-    auto key = security::parse_encryption_key(text.substr(0, comma));
-    if (!key) return key.error();
-    keys.push_back(std::move(*key));
-    text.remove_prefix(comma == text.npos ? text.size() : comma + 1);
-  }
-  return keys;
+  const auto& file = settings.text("auth.enc_key_file");
+  const auto& listed = settings.secret("auth.enc_key");
+  if (file.empty()) return security::parse_encryption_keys(listed.reveal());
+  if (!listed.empty())
+    return error(codes::config_invalid, "auth.enc_key and auth.enc_key_file cannot both be set");
+  return security::read_key_file(file);
 }
 
 model_parts::model_parts(const config& settings, storage::event_log& events,
                          store_documents& documents, std::vector<secret_string> keys,
                          std::unique_ptr<security::audit_log> audit, metrics_registry& metrics)
-    : vault_(documents, std::move(keys)),
+    : key_file_(settings.text("auth.enc_key_file")),
+      key_file_seen_(version_of(key_file_)),
+      vault_(documents, std::move(keys)),
       models_(settings, events),
       ledger_(caps_of(settings)),
       audit_(std::move(audit)),
@@ -73,18 +82,33 @@ result<std::unique_ptr<model_parts>> model_parts::make(const config& settings,
   if (auto loaded = parts->vault_.load(); !loaded) return loaded.error();
   if (auto restored = http::usage_store::restore(events, parts->ledger_, now_ms()); !restored)
     return restored.error();
-  if (rotates) {  // secrets that an older key encrypts move to the first
-    auto done = parts->vault_.rotate(std::move(copy));
-    if (!done) return done.error();
-    if (done->sealed_anew > 0)
-      log(log_level::info, "secrets.rotated",
-          {{"sealed_anew", static_cast<std::int64_t>(done->sealed_anew)}});
-  }
+  if (rotates)  // secrets that an older key encrypts move to the first
+    if (auto done = parts->rotate(std::move(copy)); !done) return done.error();
   if (const auto lost = parts->vault_.unreadable(); lost > 0)
     log(log_level::error, "secrets.unreadable",
         {{"count", static_cast<std::int64_t>(lost)},
-         {"reason", "GATEWAY_ENC_KEY is not the key they were encrypted under"}});
+         {"reason", "auth.enc_key is not the key they were encrypted under"}});
   return parts;
+}
+
+result<void> model_parts::rotate(std::vector<secret_string> keys) {
+  auto done = vault_.rotate(std::move(keys));
+  if (!done) return done.error();
+  if (done->sealed_anew + done->lost > 0)
+    log(done->lost > 0 ? log_level::error : log_level::warn, "secrets.rotated",
+        {{"sealed_anew", static_cast<std::int64_t>(done->sealed_anew)},
+         {"lost", static_cast<std::int64_t>(done->lost)}});
+  return {};
+}
+
+void model_parts::follow_key_file() {
+  const auto seen = version_of(key_file_);
+  if (seen.empty() || seen == key_file_seen_) return;
+  auto keys = security::read_key_file(key_file_);
+  auto done = keys ? rotate(std::move(*keys)) : result<void>(keys.error());
+  if (!done) log(log_level::error, "secrets.not_rotated", {{"reason", done.error().detail}});
+  // A bad file is read again when it was changed; a store that takes no writes is tried again.
+  if (done || done.error().code == codes::config_invalid) key_file_seen_ = seen;
 }
 
 void model_parts::serve(actors::node_services& node) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "http/llm_gateway.hpp"
 #include "http/usage_store.hpp"
@@ -13,7 +15,7 @@ namespace soma {
 
 llm::client_options client_options_of(const config& settings);
 
-// The keys of auth.enc_key, the first being the one that encrypts. Errors: config.invalid.
+// The keys of auth.enc_key or of the file of auth.enc_key_file. Errors: config.invalid.
 result<std::vector<secret_string>> encryption_keys(const config& settings);
 
 class model_parts {
@@ -25,6 +27,10 @@ class model_parts {
                                                    metrics_registry& metrics);
 
   http::llm_gateway& gateway() { return *gateway_; }
+
+  // About once a second, on a thread that may block: where the file of keys was changed, every
+  // secret is sealed anew under its first key. What fails is logged and tried again.
+  void follow_key_file();
 
   // Sessions get their models and make their calls through the gateway.
   void serve(actors::node_services& node);
@@ -39,6 +45,10 @@ class model_parts {
               std::vector<secret_string> keys, std::unique_ptr<security::audit_log> audit,
               metrics_registry& metrics);
 
+  result<void> rotate(std::vector<secret_string> keys);
+
+  const std::string key_file_;
+  std::string key_file_seen_;  // what tells its versions apart
   security::credential_vault vault_;
   http::model_registry models_;
   llm::usage_ledger ledger_;

@@ -153,10 +153,11 @@ sigset_t block_signals() {
 
 // Small chores about once a second, until a signal comes.
 void run_until_signal(const sigset_t& signals, feed_registry& feeds,
-                      security::browser_sessions& browsers) {
+                      security::browser_sessions& browsers, model_parts& models) {
   const timespec second{1, 0};
   for (std::uint64_t tick = 1; sigtimedwait(&signals, nullptr, &second) < 0; ++tick) {
     feeds.sweep(now_ms());
+    models.follow_key_file();
     if (tick % 3600 == 0) (void)browsers.sweep(now_ms());
   }
 }
@@ -203,7 +204,7 @@ int serve(const config& settings) {
     http::publish_session_change(feeds, key, info, last);
   };
   store_documents documents(events);
-  auto model_parts = model_parts::make(settings, events, documents, registry);
+  auto model_parts = soma::model_parts::make(settings, events, documents, registry);
   if (!model_parts) return refuse(model_parts.error());
   (*model_parts)->serve(node);
 
@@ -277,7 +278,7 @@ int serve(const config& settings) {
       {{"version", version}, {"port", server.port()}, {"recovering", *unfinished}});
   announce(settings, server.port(), sign_in, has_keys);
 
-  run_until_signal(signals, feeds, browsers);
+  run_until_signal(signals, feeds, browsers, **model_parts);
   log(log_level::info, "server.stopping");
   g.ready = false;
   server.stop();

@@ -6,11 +6,14 @@ import concurrent.futures
 import http.client
 import json
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from node_under_test import ADMIN_KEY, Node, free_port, run_tests, wait_until
+from node_under_test import ADMIN_KEY, BIN, Node, free_port, run_tests, wait_until
 from upstream import TEXT, Upstream
 
 KEY_A, KEY_B = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
@@ -368,6 +371,55 @@ def wrong_key():
         mine.stop()
 
 
+def rotated_while_running():
+    """soma secrets rotate moves every secret under a new key while the server serves"""
+    keys = os.path.join(tempfile.mkdtemp(prefix="soma-keys-"), "keys")
+    mine = Node(up.base_url, resume="restart", env={"SOMA_LLM_MODEL": "ok",
+                                                    "GATEWAY_ENC_KEY_FILE": keys})
+
+    def rotate():
+        made = subprocess.run([os.path.join(BIN, "soma"), "secrets", "rotate"], env=mine.env,
+                              capture_output=True, text=True, timeout=30)
+        assert made.returncode == 0, made.stderr
+        with open(keys) as file:
+            found = file.read().split()
+        assert not any(key in made.stdout + made.stderr for key in found), "no key is shown"
+        return found
+    first = rotate()
+    mine.start()
+    try:
+        mine.json("PUT", "/v1/llm/credentials/local", {"secret": PLANTED}, expect=200)
+        asking, failures = True, []
+
+        def ask():
+            while asking:
+                status, _, text = mine.request("POST", "/v1/llm/invoke", {"messages": ASK})
+                if status != 200 or up.asked("ok")[-1][1]["authorization"] != f"Bearer {PLANTED}":
+                    failures.append(text)
+        thread = threading.Thread(target=ask)
+        thread.start()
+        both = rotate()
+        assert both[1:] == first
+        wait_until(lambda: "secrets.rotated" in mine.log_text(), what="the rotation")
+        with open(keys, "w") as file:  # the old key goes
+            file.write(both[0] + "\n")
+        asking = False
+        thread.join()
+        assert not failures, failures[0]
+        mine.stop()
+        mine.start()
+        invoke(mine)
+        assert up.requests[-1][1]["authorization"] == f"Bearer {PLANTED}"
+        with open(keys, "w") as file:
+            file.write("rubbish")
+        wait_until(lambda: "secrets.not_rotated" in mine.log_text(), what="the complaint")
+        invoke(mine)
+        assert up.requests[-1][1]["authorization"] == f"Bearer {PLANTED}"
+    finally:
+        mine.stop()
+        shutil.rmtree(os.path.dirname(keys))
+
+
 # ---- accounts ----
 
 def usage_rows(mine, query=""):
@@ -518,7 +570,7 @@ def main():
     node.start()
     try:
         return run_tests([profiles, roles, private_addresses, kinds, diagnoses, failover, caller_gone,
-                          conversations, model_lock, secret_is_nowhere, wrong_key, caps, caps_at_once,
+                          conversations, model_lock, secret_is_nowhere, wrong_key, rotated_while_running, caps, caps_at_once,
                           stopped_while_answering, relayed])
     finally:
         node.stop()
