@@ -15,8 +15,10 @@ from node_under_test import (Node, Rehearsal, assert_exactly_once, fold_texts, f
                              wait_until)
 from stream_client import Stream
 
-QUICK = ["llm.first_token_timeout_ms=400", "llm.idle_timeout_ms=400", "llm.connect_timeout_ms=400",
-         "turn.max_attempts=2"]
+# Failures without end are this test's business: no breaker may stand before them.
+PATIENT = ["llm.breaker_failures=1000000"]
+QUICK = [*PATIENT, "llm.first_token_timeout_ms=400", "llm.idle_timeout_ms=400",
+         "llm.connect_timeout_ms=400", "turn.max_attempts=2"]
 GOOD = ('data: {"choices":[{"delta":{"content":"It works."}}]}\n\n'
         'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n')
 HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -297,7 +299,7 @@ def main():
     node = Node(rehearsal.base_url, settings=QUICK, resume="restart").start()
     raw_node = Node(raw.base_url, settings=[*QUICK, "llm.idle_timeout_ms=60000"],
                     resume="restart").start()
-    patient = Node(rehearsal.base_url).start()
+    patient = Node(rehearsal.base_url, settings=PATIENT).start()
     try:
         return run_tests([scripted_faults, raw_faults, refused_connection, retried, retry_after, ids_go_on,
                           split_everything, stop_is_at_once, stop_while_waiting])
