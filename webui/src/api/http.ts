@@ -9,6 +9,12 @@ export function apiUrl(path: string): string {
   return new URL(path, apiBase).href;
 }
 
+/** What is wrong with one member of the body; `field` is its path with dots: `prices.input`. */
+export interface FieldProblem {
+  readonly field: string;
+  readonly detail: string;
+}
+
 /** An answer that is not 2xx, as RFC 9457 problem+json tells of it. */
 export class Problem extends Error {
   constructor(
@@ -16,6 +22,7 @@ export class Problem extends Error {
     readonly code: string,
     readonly detail: string,
     readonly requestId: string,
+    readonly fields: readonly FieldProblem[] = [],
   ) {
     super(detail);
   }
@@ -30,6 +37,9 @@ export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   body?: unknown;
   idempotencyKey?: string;
+  /** The ETag that was seen: 412 when it is not the newest any more. */
+  ifMatch?: string;
+  signal?: AbortSignal;
 }
 
 type Listener = () => void;
@@ -42,6 +52,13 @@ export function onSignedOut(listener: Listener): void {
 
 /** Throws `Problem` for an answer that is not 2xx, `TypeError` when there was no answer. */
 export async function request<Answer>(path: string, options: RequestOptions = {}): Promise<Answer> {
+  return (await requestTagged<Answer>(path, options)).body;
+}
+
+/** As `request`, with the answer's ETag. */
+export async function requestTagged<Answer>(
+  path: string, options: RequestOptions = {},
+): Promise<{ body: Answer; etag: string }> {
   const headers = new Headers({ Accept: 'application/json' });
   const init: RequestInit = { method: options.method ?? 'GET', headers, cache: 'no-cache' };
   if (options.body !== undefined) {
@@ -49,12 +66,15 @@ export async function request<Answer>(path: string, options: RequestOptions = {}
     init.body = JSON.stringify(options.body);
   }
   if (options.idempotencyKey !== undefined) headers.set('Idempotency-Key', options.idempotencyKey);
+  if (options.ifMatch !== undefined) headers.set('If-Match', options.ifMatch);
+  if (options.signal) init.signal = options.signal;
   const response = await fetch(apiUrl(path), init);
   if (!response.ok) {
     if (response.status === 401) for (const listener of signedOutListeners) listener();
     throw await problemOf(response);
   }
-  return (response.status === 204 ? undefined : await response.json()) as Answer;
+  const body = (response.status === 204 ? undefined : await response.json()) as Answer;
+  return { body, etag: response.headers.get('ETag') ?? '' };
 }
 
 async function problemOf(response: Response): Promise<Problem> {
@@ -70,7 +90,25 @@ async function problemOf(response: Response): Promise<Problem> {
     text(body.code),
     text(body.detail) || text(body.title) || `The server answered ${response.status}.`,
     text(body.request_id) || response.headers.get('X-Request-ID') || '',
+    fieldsOf(body),
   );
+}
+
+/** The members a problem+json names, in `field` or in `errors`, each once. */
+export function fieldsOf(body: Record<string, unknown>): FieldProblem[] {
+  const said = new Map<string, string>();
+  const say = (pointer: unknown, detail: unknown) => {
+    if (typeof pointer !== 'string') return;
+    const field = pointer.split(/[/.]/).filter((step) => step !== '' && !/^\d+$/.test(step)).join('.');
+    if (field !== '' && !said.has(field)) said.set(field, typeof detail === 'string' ? detail : '');
+  };
+  if (Array.isArray(body.errors)) for (const error of body.errors) say(error?.pointer, error?.detail);
+  say(body.field, body.detail);
+  // A validator names a member's parents, too, for the one fault.
+  const fields = [...said.keys()];
+  return fields
+    .filter((field) => !fields.some((other) => other.startsWith(`${field}.`)))
+    .map((field) => ({ field, detail: (said.get(field) ?? '').replace(`${field}: `, '') }));
 }
 
 /** One sentence for a reader, whatever went wrong. */

@@ -44,6 +44,66 @@ export interface MessageAccepted {
 export interface Identity {
   tenant_id: string;
   user_id: string;
+  role: 'admin' | 'user';
+}
+
+export type WireKind = 'openai_chat' | 'openai_responses' | 'anthropic';
+
+export interface ModelParameters {
+  temperature?: number;
+  top_p?: number;
+  max_tokens?: number;
+  stop?: string[];
+  reasoning_effort?: string;
+  extra?: Record<string, unknown>;
+}
+
+/** US dollars a million tokens. */
+export interface ModelPrices {
+  input?: number;
+  cached_input?: number;
+  output?: number;
+}
+
+export interface ModelProfile {
+  name: string;
+  role: string;
+  provider: string;
+  kind: WireKind;
+  model: string;
+  base_url: string;
+  parameters: ModelParameters;
+  resume: 'restart' | 'prefill';
+  context_window: number;
+  prices?: ModelPrices;
+  fallbacks: string[];
+  enabled: boolean;
+  source: 'configuration' | 'tenant';
+}
+
+/** All that is ever told of a stored key. */
+export interface Credential {
+  provider: string;
+  fingerprint: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface ModelTest {
+  ok: boolean;
+  latency_ms: number;
+  first_token_ms?: number;
+  code?: string;
+  diagnosis?: string;
+  models?: string[];
+}
+
+export interface UsageReport {
+  today: { tokens: number; cost_usd: number; in_flight: number };
+  /** 0 is no cap. */
+  caps: {
+    tokens_a_day: number; cost_usd_a_day: number; concurrent: number; requests_a_minute: number;
+  };
 }
 
 export interface RuntimeConfig {

@@ -3,6 +3,7 @@ import { apiUrl, request } from '../api/http';
 import { LiveStream, type Connection } from '../api/live_stream';
 import { tenantEventTypes, type Envelope, type SessionInfo, type SessionPage } from '../api/types';
 import { readRuntimeConfig } from './account';
+import { settingsVersion } from './settings';
 
 /** The caller's sessions, newest first, kept by the tenant's stream. */
 const known = signal<ReadonlyMap<string, SessionInfo>>(new Map());
@@ -29,7 +30,7 @@ export function follow(): void {
     onConnection: (state) => (connection.value = state),
     onOpen: () => {
       // What changed while the connection was lost is not told again.
-      if (connectedBefore) void readRuntimeConfig();
+      if (connectedBefore) readSettings();
       connectedBefore = true;
     },
     onRefused: async () => {
@@ -92,7 +93,7 @@ export function titleOf(id: string): string {
 }
 
 function take(type: string, data: unknown): void {
-  if (type === 'settings.changed' || type === 'health.changed') void readRuntimeConfig();
+  if (type === 'settings.changed' || type === 'health.changed') readSettings();
   if (type !== 'session.list') return;
   const payload = (data as Partial<Envelope>).payload ?? (data as Record<string, unknown>);
   if (Array.isArray(payload.sessions)) {
@@ -105,6 +106,11 @@ function take(type: string, data: unknown): void {
   } else if (payload.session) {
     put(payload.session as SessionInfo);
   }
+}
+
+function readSettings(): void {
+  settingsVersion.value++;
+  void readRuntimeConfig();
 }
 
 function put(session: SessionInfo): void {

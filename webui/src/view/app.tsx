@@ -3,6 +3,7 @@ import { account, unreachable } from '../state/account';
 import { Chat } from './chat';
 import { ConnectionChip } from './connection_chip';
 import { Mark } from './icon';
+import { SettingsDoor } from './settings_door';
 import { Sidebar } from './sidebar';
 import { SignIn } from './sign_in';
 
@@ -45,6 +46,7 @@ function Shell() {
       <Sidebar onPick={() => setMenuOpen(false)} />
       <div class="scrim" onClick={() => setMenuOpen(false)} />
       <Chat onMenu={() => setMenuOpen(!menuOpen)} menuOpen={menuOpen} />
+      <SettingsDoor />
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import { sentence, Problem } from '../api/http';
 import { runtimeConfig } from '../state/account';
+import { openSettings, settingsTabs } from '../state/settings';
 import { CopyButton } from './copy_button';
 import { Icon } from './icon';
 
@@ -46,14 +47,27 @@ export function ServerBanners() {
       {flags?.rehearsal === true && (
         <div class="banner" role="note">
           <strong>Rehearsal server, not a model.</strong>
-          <span>Answers are scripted. Set a provider’s key or address to talk to a real one.</span>
+          <span>Answers are scripted.</span>
+          <SetUp />
         </div>
       )}
       {parts.length > 0 && (
         <div class="banner warn" role="status">
           <strong>Not everything is up:</strong><span>{parts.join(', ')}</span>
+          {flags?.model_configured === false && <SetUp />}
         </div>
       )}
     </>
+  );
+}
+
+/** The way from no model to one, for those who may go it. */
+function SetUp() {
+  if (!settingsTabs.value.some((tab) => tab.id === 'models')) return null;
+  return (
+    <button type="button" class="link" aria-haspopup="dialog"
+      onClick={() => openSettings({ tab: 'models', profile: 'default' })}>
+      Set up a model
+    </button>
   );
 }

@@ -4,7 +4,8 @@ import { clearOutbox } from '../session/outbox';
 import { account, signOut } from '../state/account';
 import { hrefOf, select, selected } from '../state/route';
 import * as list from '../state/session_list';
-import { DeleteDialog } from './delete_dialog';
+import { openSettings, settingsTabs } from '../state/settings';
+import { ConfirmDialog } from './confirm_dialog';
 import { Icon, Mark } from './icon';
 import { attempt } from './notices';
 
@@ -52,15 +53,18 @@ export function Sidebar({ onPick }: { onPick: () => void }) {
       </nav>
       <Foot />
       {deleting && (
-        <DeleteDialog title={nameOf(deleting)} onCancel={() => setDeleting(null)}
-          onDelete={() => {
+        <ConfirmDialog question="Delete this chat?" yes="Delete" no="Keep it"
+          onNo={() => setDeleting(null)}
+          onYes={() => {
             const id = deleting.session_id;
             setDeleting(null);
             void attempt(async () => {
               await list.remove(id);
               if (selected.value === id) select(null);
             });
-          }} />
+          }}>
+          “{nameOf(deleting)}” and all that was said in it will be gone for good.
+        </ConfirmDialog>
       )}
     </aside>
   );
@@ -133,6 +137,12 @@ function Foot() {
   return (
     <div class="side-foot">
       <span class="who" title={`${who.user_id} in ${who.tenant_id}`}>{who.user_id}</span>
+      {settingsTabs.value.length > 0 && (
+        <button type="button" class="quiet" onClick={() => openSettings()} aria-label="Settings"
+          title="Settings" aria-haspopup="dialog">
+          <Icon name="sliders" />
+        </button>
+      )}
       <button type="button" class="quiet" onClick={() => attempt(leave)} aria-label="Sign out"
         title="Sign out">
         <Icon name="leave" />

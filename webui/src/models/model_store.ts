@@ -1,0 +1,131 @@
+import { computed, signal } from '@preact/signals';
+import { Problem, request, requestTagged, sentence } from '../api/http';
+import type { Credential, ModelProfile, ModelTest, UsageReport } from '../api/types';
+
+/** A profile with the tag it must still have when it is written. */
+export interface TaggedProfile {
+  readonly profile: ModelProfile;
+  readonly etag: string;
+}
+
+export type TestState =
+  | { readonly phase: 'running' }
+  | { readonly phase: 'done'; readonly test: ModelTest };
+
+/** Null until they were read. */
+export const profiles = signal<readonly ModelProfile[] | null>(null);
+export const credentials = signal<readonly Credential[]>([]);
+export const usage = signal<UsageReport | null>(null);
+/** Why what is shown may not be what there is. */
+export const readProblem = signal('');
+/** By name of the profile. */
+export const tests = signal<ReadonlyMap<string, TestState>>(new Map());
+
+/** Every provider that a profile or a key names. */
+export const providers = computed(() => {
+  const named = [...(profiles.value ?? []), ...credentials.value].map((each) => each.provider);
+  return [...new Set(named)].sort();
+});
+
+let lastRead = 0;
+let running = new AbortController();
+
+export async function readModels(): Promise<void> {
+  const turn = ++lastRead;
+  try {
+    const [list, keys, report] = await Promise.all([
+      request<{ profiles: ModelProfile[] }>('model-profiles'),
+      request<{ credentials: Credential[] }>('llm/credentials'),
+      request<UsageReport>('usage'),
+    ]);
+    if (turn !== lastRead) return;
+    profiles.value = list.profiles;
+    credentials.value = keys.credentials;
+    usage.value = report;
+    readProblem.value = '';
+  } catch (error) {
+    if (turn === lastRead) readProblem.value = sentence(error);
+  }
+}
+
+/** The next reader of the page starts with nothing. */
+export function forgetModels(): void {
+  lastRead++;
+  running.abort();
+  running = new AbortController();
+  profiles.value = null;
+  credentials.value = [];
+  usage.value = null;
+  tests.value = new Map();
+  readProblem.value = '';
+}
+
+export async function readProfile(name: string): Promise<TaggedProfile> {
+  return tagged(await requestTagged<ModelProfile>(pathOf(name)));
+}
+
+/** `etag`: of the profile that was seen; null makes a new one. Throws `Problem`. */
+export async function writeProfile(
+  name: string, body: Record<string, unknown>, etag: string | null,
+): Promise<TaggedProfile> {
+  const answer = etag === null
+    ? await requestTagged<ModelProfile>('model-profiles', { method: 'POST', body: { ...body, name } })
+    : await requestTagged<ModelProfile>(pathOf(name), { method: 'PUT', body, ifMatch: etag });
+  forgetTest(name);
+  void readModels();
+  return tagged(answer);
+}
+
+export async function removeProfile(name: string): Promise<void> {
+  await request(pathOf(name), { method: 'DELETE' });
+  forgetTest(name);
+  await readModels();
+}
+
+/** The key goes to the server here, and comes back from nowhere. */
+export async function storeKey(provider: string, secret: string): Promise<void> {
+  await request(keyPathOf(provider), { method: 'PUT', body: { secret } });
+  await readModels();
+}
+
+export async function removeKey(provider: string): Promise<void> {
+  await request(keyPathOf(provider), { method: 'DELETE' });
+  await readModels();
+}
+
+export async function testProfile(name: string): Promise<void> {
+  const { signal } = running;
+  putTest(name, { phase: 'running' });
+  let test: ModelTest;
+  try {
+    test = await request<ModelTest>('llm/test', { method: 'POST', body: { profile: name }, signal });
+  } catch (error) {
+    const code = error instanceof Problem ? { code: error.code } : {};
+    test = { ok: false, latency_ms: 0, diagnosis: sentence(error), ...code };
+  }
+  if (signal.aborted) return;
+  putTest(name, { phase: 'done', test });
+  void readModels(); // a test is a call like any other: it counts
+}
+
+function tagged(answer: { body: ModelProfile; etag: string }): TaggedProfile {
+  return { profile: answer.body, etag: answer.etag };
+}
+
+function putTest(name: string, state: TestState): void {
+  tests.value = new Map(tests.value).set(name, state);
+}
+
+function forgetTest(name: string): void {
+  const rest = new Map(tests.value);
+  rest.delete(name);
+  tests.value = rest;
+}
+
+function pathOf(name: string): string {
+  return `model-profiles/${encodeURIComponent(name)}`;
+}
+
+function keyPathOf(provider: string): string {
+  return `llm/credentials/${encodeURIComponent(provider)}`;
+}

@@ -1,0 +1,234 @@
+import { asSentence, Problem, sentence } from '../api/http';
+import type { ModelProfile, WireKind } from '../api/types';
+
+/**
+ * A model profile as its form holds it. The names are the wire's, with dots for what is nested, so
+ * that what the server says of a member finds its field. Text as typed; empty is not set.
+ */
+export interface ProfileForm {
+  name: string;
+  role: string;
+  base_url: string;
+  model: string;
+  kind: WireKind | 'auto';
+  provider: string;
+  context_window: string;
+  'parameters.temperature': string;
+  'parameters.top_p': string;
+  'parameters.max_tokens': string;
+  'parameters.reasoning_effort': string;
+  'prices.input': string;
+  'prices.cached_input': string;
+  'prices.output': string;
+  resume: 'restart' | 'prefill';
+  fallbacks: readonly string[];
+  enabled: boolean;
+}
+
+export type Field = keyof ProfileForm;
+export type FieldErrors = Partial<Record<Field, string>>;
+
+export const labels: Record<Field, string> = {
+  name: 'Name',
+  role: 'Role',
+  base_url: 'Address',
+  model: 'Model',
+  kind: 'Kind of API',
+  provider: 'Provider',
+  context_window: 'Context window',
+  'parameters.temperature': 'Temperature',
+  'parameters.top_p': 'Top p',
+  'parameters.max_tokens': 'Answer at most',
+  'parameters.reasoning_effort': 'Reasoning effort',
+  'prices.input': 'Input',
+  'prices.cached_input': 'Cached input',
+  'prices.output': 'Output',
+  resume: 'After an interruption',
+  fallbacks: 'Fallbacks',
+  enabled: 'Enabled',
+};
+
+export const emptyForm: ProfileForm = {
+  name: '', role: 'dialogue', base_url: '', model: '', kind: 'auto', provider: '',
+  context_window: '', 'parameters.temperature': '', 'parameters.top_p': '',
+  'parameters.max_tokens': '', 'parameters.reasoning_effort': '', 'prices.input': '',
+  'prices.cached_input': '', 'prices.output': '', resume: 'restart', fallbacks: [], enabled: true,
+};
+
+export function formOf(profile: ModelProfile): ProfileForm {
+  const { parameters, prices } = profile;
+  const shown = (value: number | undefined) => (value === undefined ? '' : String(value));
+  return {
+    name: profile.name,
+    role: profile.role,
+    base_url: profile.base_url,
+    model: profile.model,
+    kind: profile.kind,
+    provider: profile.provider,
+    context_window: shown(profile.context_window),
+    'parameters.temperature': shown(parameters.temperature),
+    'parameters.top_p': shown(parameters.top_p),
+    'parameters.max_tokens': shown(parameters.max_tokens),
+    'parameters.reasoning_effort': parameters.reasoning_effort ?? '',
+    'prices.input': shown(prices?.input),
+    'prices.cached_input': shown(prices?.cached_input),
+    'prices.output': shown(prices?.output),
+    resume: profile.resume,
+    fallbacks: profile.fallbacks,
+    enabled: profile.enabled,
+  };
+}
+
+interface NumberRule {
+  readonly least: number;
+  readonly most: number;
+  readonly whole: boolean;
+}
+
+const numbers: Partial<Record<Field, NumberRule>> = {
+  context_window: { least: 512, most: 10_000_000, whole: true },
+  'parameters.temperature': { least: 0, most: 2, whole: false },
+  'parameters.top_p': { least: 0, most: 1, whole: false },
+  'parameters.max_tokens': { least: 1, most: 1_000_000, whole: true },
+  'prices.input': { least: 0, most: 1_000_000, whole: false },
+  'prices.cached_input': { least: 0, most: 1_000_000, whole: false },
+  'prices.output': { least: 0, most: 1_000_000, whole: false },
+};
+
+const word = /^[a-z0-9_][a-z0-9._-]{0,63}$/;
+const wordRule = 'Use a to z, 0 to 9, dots, dashes and underscores; a letter or digit first.';
+
+/** What each field takes, as a sentence. */
+function rule(field: Field): string {
+  const number = numbers[field];
+  if (number) {
+    const kind = number.whole ? 'A whole number' : 'A number';
+    return `${kind} from ${number.least} to ${number.most.toLocaleString('en')}.`;
+  }
+  switch (field) {
+    case 'name': case 'role': case 'provider': return wordRule;
+    case 'base_url': return 'An address that begins with http:// or https://, without spaces.';
+    case 'model': return 'The model’s name, as the provider knows it.';
+    case 'parameters.reasoning_effort': return 'At most 64 characters.';
+    case 'fallbacks': return 'At most eight names of profiles.';
+    default: return 'This is not allowed here.';
+  }
+}
+
+export function validate(form: ProfileForm): FieldErrors {
+  const errors: FieldErrors = {};
+  const refuse = (field: Field) => (errors[field] = rule(field));
+  if (!word.test(form.name)) refuse('name');
+  if (form.role !== '' && !word.test(form.role)) refuse('role');
+  if (form.provider !== '' && !word.test(form.provider)) refuse('provider');
+  if (!/^https?:\/\/[!-~]+$/i.test(form.base_url.trim())) refuse('base_url');
+  if (form.model.trim() === '' || form.model.length > 256) refuse('model');
+  if (form['parameters.reasoning_effort'].length > 64) refuse('parameters.reasoning_effort');
+  if (form.fallbacks.length > 8) refuse('fallbacks');
+  for (const [field, { least, most, whole }] of Object.entries(numbers)) {
+    const text = (form[field as Field] as string).trim();
+    const value = Number(text);
+    const good = value >= least && value <= most && (!whole || Number.isInteger(value));
+    if (text !== '' && !good) refuse(field as Field);
+  }
+  return errors;
+}
+
+/**
+ * The body that stores the form. A profile is set as a whole: what `before` has and the form does
+ * not show goes along.
+ */
+export function bodyOf(form: ProfileForm, before: ModelProfile | null): Record<string, unknown> {
+  const number = (field: Field) => {
+    const text = (form[field] as string).trim();
+    return text === '' ? undefined : Number(text);
+  };
+  const text = (value: string) => value.trim() || undefined;
+  const prices = {
+    input: number('prices.input'),
+    cached_input: number('prices.cached_input'),
+    output: number('prices.output'),
+  };
+  const priced = Object.values(prices).some((price) => price !== undefined);
+  return {
+    role: text(form.role),
+    provider: text(form.provider),
+    kind: form.kind === 'auto' ? undefined : form.kind,
+    // The schema tells http:// and HTTP:// apart.
+    base_url: form.base_url.trim().replace(/^[a-z]+/i, (scheme) => scheme.toLowerCase()),
+    model: form.model.trim(),
+    parameters: {
+      temperature: number('parameters.temperature'),
+      top_p: number('parameters.top_p'),
+      max_tokens: number('parameters.max_tokens'),
+      reasoning_effort: text(form['parameters.reasoning_effort']),
+      stop: before?.parameters.stop,
+      extra: before?.parameters.extra,
+    },
+    resume: form.resume,
+    context_window: number('context_window'),
+    prices: priced ? prices : undefined,
+    fallbacks: form.fallbacks,
+    enabled: form.enabled,
+  };
+}
+
+/**
+ * Another address may be another provider: what the profile said of the one before goes, unless
+ * the reader chose it in this form.
+ */
+export function withAddress(form: ProfileForm, address: string, before: ModelProfile | null) {
+  const moved = before !== null && address !== before.base_url;
+  const left = { ...form, base_url: address };
+  if (moved && form.provider === before.provider && form.kind === before.kind) {
+    return { ...left, provider: '', kind: 'auto' as const };
+  }
+  return left;
+}
+
+export interface Refusal {
+  readonly fields: FieldErrors;
+  /** What belongs to no field; empty when all does. */
+  readonly general: string;
+}
+
+/** Brings what the server refused to the fields it is about. */
+export function refusalOf(error: unknown): Refusal {
+  if (!(error instanceof Problem)) return { fields: {}, general: sentence(error) };
+  if (error.code === 'profile.exists') {
+    return { fields: { name: 'There is a profile of this name already.' }, general: '' };
+  }
+  const fields: FieldErrors = {};
+  for (const { field, detail } of error.fields) {
+    if (!(field in emptyForm)) continue;
+    // A schema's validator speaks of patterns and constraints; the rule says what is meant.
+    fields[field as Field] = error.code === 'request.invalid'
+      ? rule(field as Field)
+      : asSentence(detail.replace(/^base URL: /, ''));
+  }
+  return { fields, general: Object.keys(fields).length > 0 ? '' : sentence(error) };
+}
+
+export interface Difference {
+  readonly label: string;
+  readonly was: string;
+  readonly is: string;
+}
+
+export function differences(before: ModelProfile, after: ModelProfile): Difference[] {
+  const [was, is] = [formOf(before), formOf(after)];
+  return (Object.keys(labels) as Field[])
+    .map((field) => ({ label: labels[field], was: said(was[field]), is: said(is[field]) }))
+    .filter((each) => each.was !== each.is);
+}
+
+function said(value: ProfileForm[Field]): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return (typeof value === 'string' ? value : value.join(', ')) || 'not set';
+}
+
+/** Which profile answers chats: the one called default, else the first of that role. */
+export function chatProfile(profiles: readonly ModelProfile[]): ModelProfile | undefined {
+  const fit = profiles.filter((profile) => profile.enabled && profile.role === 'dialogue');
+  return fit.find((profile) => profile.name === 'default') ?? fit[0];
+}

@@ -1,0 +1,61 @@
+import type { Credential, ModelTest, UsageReport } from '../api/types';
+
+/** From this share of a cap on, it is worth a look. */
+const nearCap = 0.9;
+
+export interface UsageLine {
+  readonly text: string;
+  readonly isNearCap: boolean;
+}
+
+export function usageLine({ today, caps }: UsageReport): UsageLine {
+  const of = (cap: string) => (cap === '' ? '' : ` of ${cap}`);
+  const tokens = `${count(today.tokens)}${of(caps.tokens_a_day ? count(caps.tokens_a_day) : '')} tokens`;
+  const cost = `${dollars(today.cost_usd)}${of(caps.cost_usd_a_day ? dollars(caps.cost_usd_a_day) : '')}`;
+  const calls = caps.concurrent
+    ? `${today.in_flight} of ${caps.concurrent} calls running`
+    : today.in_flight === 1 ? 'one call running' : `${today.in_flight} calls running`;
+  const pace = caps.requests_a_minute ? [`at most ${count(caps.requests_a_minute)} calls a minute`] : [];
+  const hasCap = Object.values(caps).some((cap) => cap > 0);
+  const parts = [
+    tokens, cost, ...(today.in_flight > 0 || caps.concurrent ? [calls] : []), ...pace,
+    ...(hasCap ? [] : ['no caps']),
+  ];
+  const isNear = (used: number, cap: number) => cap > 0 && used >= cap * nearCap;
+  return {
+    text: `Today: ${parts.join(', ')}.`,
+    isNearCap: isNear(today.tokens, caps.tokens_a_day) ||
+      isNear(today.cost_usd, caps.cost_usd_a_day) || isNear(today.in_flight, caps.concurrent),
+  };
+}
+
+export function testLine(test: ModelTest): string {
+  if (!test.ok) return test.diagnosis ?? 'It does not work.';
+  const first = test.first_token_ms === undefined
+    ? '' : ` First word after ${duration(test.first_token_ms)},`;
+  return `It works.${first || ' The'} whole answer in ${duration(test.latency_ms)}.`;
+}
+
+export function keyLine(key: Credential): string {
+  const changed = key.updated_at !== key.created_at;
+  const since = changed ? `replaced ${day(key.updated_at)}` : `since ${day(key.created_at)}`;
+  return `A key is stored: fingerprint ${key.fingerprint.slice(0, 12)}, ${since}.`;
+}
+
+export function duration(ms: number): string {
+  return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`;
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en');
+}
+
+function dollars(value: number): string {
+  // Cents, but never a zero for what was not nothing.
+  const digits = value > 0 && value < 0.01 ? 4 : 2;
+  return `$${value.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
+}
+
+function day(at: string): string {
+  return new Date(at).toLocaleDateString('en-GB', { dateStyle: 'medium' });
+}

@@ -1,0 +1,32 @@
+import { useEffect, useRef } from 'preact/hooks';
+import type { ModelProfile } from '../../api/types';
+import { differences } from '../../models/profile_form';
+import { Icon } from '../icon';
+
+interface Props {
+  /** What the form began with. */
+  mine: ModelProfile;
+  theirs: ModelProfile;
+  onTheirs: () => void;
+  onMine: () => void;
+}
+
+/** Someone saved the profile while it was being edited here: says what, and asks whose counts. */
+export function Conflict({ mine, theirs, onTheirs, onMine }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => box.current?.scrollIntoView({ block: 'nearest' }), []);
+  return (
+    <div class="conflict" role="alert" ref={box}>
+      <p><Icon name="alert" /><strong>This profile was changed while you edited it.</strong></p>
+      <ul>
+        {differences(mine, theirs).map(({ label, was, is }) => (
+          <li key={label}>{label}: <del>{was}</del> is now <ins>{is}</ins></li>
+        ))}
+      </ul>
+      <div class="conflict-foot">
+        <button type="button" class="small" onClick={onTheirs}>Take theirs, drop mine</button>
+        <button type="button" class="small" onClick={onMine}>Save mine over it</button>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,281 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Problem as ServerProblem, sentence } from '../../api/http';
+import {
+  credentials, profiles, readProfile, storeKey, testProfile, tests, writeProfile,
+  type TaggedProfile,
+} from '../../models/model_store';
+import {
+  bodyOf, emptyForm, formOf, refusalOf, validate, withAddress, type Field, type FieldErrors,
+  type ProfileForm,
+} from '../../models/profile_form';
+import { quickStarts, type QuickStart } from '../../models/quick_start';
+import { keyLine } from '../../models/words';
+import { ConfirmDialog } from '../confirm_dialog';
+import { Icon } from '../icon';
+import { Conflict } from './conflict';
+import { Choice, fieldId, TextInput, type FormParts, type TextField } from './field';
+import { keyProblem } from './keys';
+import { MoreFields } from './more_fields';
+import { Problem } from './problem';
+import { SecretInput } from './secret_input';
+import type { LeaveGuard } from './settings_dialog';
+import { Spinner, TestResult } from './test_result';
+
+interface Props {
+  /** The profile as it was read; null makes a new one. */
+  opened: TaggedProfile | null;
+  name: string;
+  guard: LeaveGuard;
+  onDone: () => void;
+}
+
+const kinds = [
+  ['auto', 'As the address says'],
+  ['openai_chat', 'OpenAI chat completions'],
+  ['openai_responses', 'OpenAI Responses'],
+  ['anthropic', 'Anthropic Messages'],
+] as const;
+
+export function ProfileEditor({ opened, name, guard, onDone }: Props) {
+  const [base, setBase] = useState(opened);
+  const [form, setForm] = useState<ProfileForm>(
+    () => (opened ? formOf(opened.profile) : { ...emptyForm, name }));
+  const [errors, setErrors] = useState<FieldErrors>({});
+  const [general, setGeneral] = useState('');
+  const [secretProblem, setSecretProblem] = useState('');
+  const [theirs, setTheirs] = useState<TaggedProfile | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [touched, setTouched] = useState(false);
+  const [leaving, setLeaving] = useState(false);
+  const [start, setStart] = useState<QuickStart | null>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
+  const secret = useRef<HTMLInputElement>(null);
+
+  useEffect(() => heading.current?.focus(), []);
+  useEffect(() => {
+    guard.current = (how) => {
+      if (!touched && how === 'close') return false;
+      leave();
+      return true;
+    };
+    return () => (guard.current = null);
+  });
+
+  const leave = () => (touched ? setLeaving(true) : onDone());
+
+  const change = (next: ProfileForm, ...fields: Field[]) => {
+    setForm(next);
+    setTouched(true);
+    const left = { ...errors };
+    for (const field of fields) delete left[field];
+    setErrors(left);
+  };
+
+  const onChange = (field: TextField, value: string) => change(
+    field === 'base_url'
+      ? withAddress(form, value, base?.profile ?? null)
+      : { ...form, [field]: value },
+    field);
+
+  const quickly = (choice: QuickStart) => {
+    setStart(choice);
+    setErrors({});
+    const moved = choice.fills.base_url !== form.base_url;
+    change({
+      ...form, name: form.name || nameFor(choice), resume: 'restart', context_window: '',
+      ...choice.fills, model: moved ? '' : form.model,
+    });
+    document.getElementById(fieldId('model'))?.focus();
+  };
+
+  const show = (found: FieldErrors) => {
+    setErrors(found);
+    const first = Object.keys(emptyForm).find((field) => field in found) as Field | undefined;
+    if (!first) return;
+    requestAnimationFrame(() => {
+      const input = document.getElementById(fieldId(first));
+      input?.closest('details')?.setAttribute('open', '');
+      input?.focus();
+    });
+  };
+
+  const refuse = async (error: unknown) => {
+    if (error instanceof ServerProblem && error.code === 'profile.changed') {
+      try {
+        setTheirs(await readProfile(form.name));
+      } catch (gone) {
+        const isGone = gone instanceof ServerProblem && gone.status === 404;
+        if (isGone) setBase(null);
+        setGeneral(isGone
+          ? 'This profile was deleted meanwhile. Saving makes it anew.' : sentence(gone));
+      }
+      return;
+    }
+    const { fields, general } = refusalOf(error);
+    show(fields);
+    setGeneral(general);
+  };
+
+  /** Whether all that the form holds is stored. */
+  const store = async (over: TaggedProfile | null): Promise<boolean> => {
+    let saved: TaggedProfile;
+    try {
+      const body = bodyOf(form, over?.profile ?? null);
+      saved = await writeProfile(form.name, body, over?.etag ?? null);
+    } catch (error) {
+      await refuse(error);
+      return false;
+    }
+    setBase(saved);
+    setForm(formOf(saved.profile));
+    setTheirs(null);
+    const key = secret.current?.value.trim() ?? '';
+    if (key !== '') {
+      try {
+        await storeKey(saved.profile.provider, key);
+      } catch (error) {
+        setSecretProblem(keyProblem(error));
+        secret.current?.focus();
+        return false;
+      }
+      if (secret.current) secret.current.value = '';
+    }
+    setTouched(false);
+    return true;
+  };
+
+  const save = async (over: TaggedProfile | null, thenTest: boolean) => {
+    if (busy) return;
+    const found = validate(form);
+    setGeneral('');
+    setSecretProblem('');
+    show(found);
+    if (Object.keys(found).length > 0) return;
+    setBusy(true);
+    const stored = await store(over);
+    setBusy(false);
+    if (!stored) return;
+    if (thenTest) await testProfile(form.name);
+    else onDone();
+  };
+
+  const takeTheirs = () => {
+    if (!theirs) return;
+    setBase(theirs);
+    setForm(formOf(theirs.profile));
+    setTheirs(null);
+    setTouched(false);
+    heading.current?.focus();
+  };
+
+  const parts: FormParts = { form, errors, onChange };
+  const test = tests.value.get(form.name);
+  const testing = test?.phase === 'running';
+  const offers = test?.phase === 'done' ? test.test.models ?? [] : [];
+  const key = credentials.value.find((each) => each.provider === form.provider);
+  const others = (profiles.value ?? []).map((each) => each.name).filter((n) => n !== form.name);
+
+  return (
+    <form class="editor" autocomplete="off" noValidate
+      onSubmit={(event) => { event.preventDefault(); void save(base, false); }}>
+      <div class="settings-row">
+        <button type="button" class="quiet small back" onClick={leave}>
+          <Icon name="back" /><span>All models</span>
+        </button>
+      </div>
+      <h3 ref={heading} tabIndex={-1}>{base ? `Edit “${base.profile.name}”` : 'New profile'}</h3>
+      {base?.profile.source === 'configuration' && (
+        <p class="settings-hint">
+          This one comes from the server’s configuration. What you save here counts in its place.
+        </p>
+      )}
+
+      <fieldset class="quick">
+        <legend>Quick start</legend>
+        <div>
+          {quickStarts.map((choice) => (
+            <button key={choice.name} type="button" class="small" aria-pressed={choice === start}
+              onClick={() => quickly(choice)}>
+              {choice.name}
+            </button>
+          ))}
+        </div>
+        <p class="field-hint" role="status">{start?.note ?? ''}</p>
+      </fieldset>
+
+      <div class="fields">
+        <TextInput {...parts} field="name" disabled={base !== null} placeholder="default"
+          hint={base ? undefined : 'Callers use it as the model’s name.'} />
+        <TextInput {...parts} field="role" placeholder="dialogue"
+          offers={['dialogue', 'summarize', 'embed']}
+          hint="Chats ask for dialogue: of “default”, else of the first that has it." />
+        <TextInput {...parts} field="base_url" wide placeholder="https://api.example.com/v1" />
+        <TextInput {...parts} field="model" offers={offers}
+          placeholder={start ? `for example ${start.modelExample}` : ''} />
+        <Choice {...parts} field="kind" options={kinds} />
+        <div class="field wide" data-field="secret">
+          <label for="field-secret">API key</label>
+          <SecretInput input={secret} id="field-secret" label="API key"
+            placeholder={key ? 'Leave empty to keep the stored one' : 'Leave empty for none'}
+            describedBy={`${secretProblem ? 'secret-problem ' : ''}secret-hint`}
+            onInput={() => { setTouched(true); setSecretProblem(''); }} />
+          {secretProblem && (
+            <p class="field-problem" id="secret-problem" role="alert">
+              <Icon name="alert" />{secretProblem}
+            </p>
+          )}
+          <p class="field-hint" id="secret-hint">
+            {key ? keyLine(key) : 'Stored encrypted, never shown again.'}
+            {form.provider && ` For all profiles of ${form.provider}.`}
+          </p>
+        </div>
+      </div>
+
+      <MoreFields {...parts} others={others}
+        onFallbacks={(names) => change({ ...form, fallbacks: names }, 'fallbacks')} />
+
+      <label class="check">
+        <input type="checkbox" checked={form.enabled}
+          onChange={(event) => change({ ...form, enabled: event.currentTarget.checked })} />
+        <span>Enabled</span>
+      </label>
+
+      {theirs && base && (
+        <Conflict mine={base.profile} theirs={theirs.profile} onTheirs={takeTheirs}
+          onMine={() => save(theirs, false)} />
+      )}
+      <Problem text={general} />
+      <TestResult state={touched ? undefined : test}
+        onPick={(model) => {
+          change({ ...form, model }, 'model');
+          document.getElementById(fieldId('model'))?.focus();
+        }} />
+      <div class="editor-foot">
+        <button type="button" onClick={leave}>{touched ? 'Cancel' : 'Back'}</button>
+        <button type="button" aria-disabled={busy || testing}
+          onClick={() => testing || void save(base, true)}>
+          {testing ? <Spinner /> : <Icon name="pulse" />}
+          <span>{testing ? 'Testing…' : 'Save and test'}</span>
+        </button>
+        <button type="submit" class="primary" disabled={busy}>Save</button>
+      </div>
+      {leaving && (
+        <ConfirmDialog question="Discard your changes?" yes="Discard" no="Keep editing"
+          onNo={() => setLeaving(false)} onYes={onDone}>
+          What you changed in this profile is not saved.
+        </ConfirmDialog>
+      )}
+    </form>
+  );
+}
+
+/** The first profile of all is the one that answers chats; the others are told apart. */
+function nameFor(choice: QuickStart): string {
+  const taken = new Set((profiles.value ?? []).map((profile) => profile.name));
+  if (!taken.has('default')) return 'default';
+  const name = choice.name.toLowerCase();
+  for (let i = 2; ; i++) {
+    if (!taken.has(name)) return name;
+    if (!taken.has(`${name}-${i}`)) return `${name}-${i}`;
+  }
+}

@@ -1,0 +1,30 @@
+import type { RefObject } from 'preact';
+import { useEffect } from 'preact/hooks';
+
+interface Props {
+  input: RefObject<HTMLInputElement>;
+  label: string;
+  id?: string;
+  placeholder?: string;
+  describedBy?: string | undefined;
+  autofocus?: boolean;
+  onInput?: () => void;
+}
+
+/**
+ * Takes a secret and keeps it out of everything else: no state, no attribute, no draft, and
+ * nothing for password managers to take.
+ */
+export function SecretInput({
+  input, label, id, placeholder, describedBy, autofocus, onInput,
+}: Props) {
+  useEffect(() => {
+    if (autofocus) input.current?.focus();
+  }, []);
+  return (
+    <input ref={input} id={id} type="password" aria-label={id ? undefined : label}
+      autocomplete="off" autocapitalize="off" spellcheck={false} maxLength={4096}
+      data-1p-ignore data-lpignore="true" data-bwignore placeholder={placeholder ?? 'Paste the key'}
+      aria-describedby={describedBy} onInput={onInput} />
+  );
+}

@@ -1,0 +1,79 @@
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { settingsTabs, type SettingsTab, type SettingsWish } from '../../state/settings';
+import '../../styles/settings.css';
+import { Icon } from '../icon';
+import { ModelsTab } from './models_tab';
+
+/**
+ * Asked before the dialog goes away; true says that the tab took care of it, as by going back one
+ * step or by asking the reader first.
+ */
+export type LeaveGuard = RefObject<((how: 'escape' | 'close') => boolean) | null>;
+
+export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const guard: LeaveGuard = useRef(null);
+  const [shown, setShown] = useState(wish.tab);
+  const tabs = settingsTabs.value;
+  useLayoutEffect(() => dialog.current?.showModal(), []);
+
+  const leave = (how: 'escape' | 'close') => {
+    if (!guard.current?.(how)) dialog.current?.close();
+  };
+
+  return (
+    <dialog ref={dialog} class="settings" onClose={onClose} aria-labelledby="settings-title"
+      onCancel={(event) => { event.preventDefault(); leave('escape'); }}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        // The drawer behind listens, too; and a browser lets only the first Escape be refused.
+        event.preventDefault();
+        event.stopPropagation();
+        leave('escape');
+      }}>
+      <header class="settings-head">
+        <h2 id="settings-title">Settings</h2>
+        <button type="button" class="quiet" onClick={() => leave('close')}
+          aria-label="Close the settings" title="Close">
+          <Icon name="close" />
+        </button>
+      </header>
+      <TabList tabs={tabs} shown={shown} onShow={setShown} />
+      <div class="settings-panel" role="tabpanel" id={`settings-${shown}`} tabIndex={-1}
+        aria-labelledby={`settings-tab-${shown}`}>
+        {shown === 'models' && <ModelsTab first={wish.profile} guard={guard} />}
+      </div>
+    </dialog>
+  );
+}
+
+interface TabListProps {
+  tabs: readonly SettingsTab[];
+  shown: string;
+  onShow: (id: string) => void;
+}
+
+function TabList({ tabs, shown, onShow }: TabListProps) {
+  const step = (event: KeyboardEvent) => {
+    const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    const at = tabs.findIndex((tab) => tab.id === shown);
+    const next = tabs[(at + by + tabs.length) % tabs.length];
+    if (!next) return;
+    onShow(next.id);
+    document.getElementById(`settings-tab-${next.id}`)?.focus();
+  };
+  return (
+    <div class="settings-tabs" role="tablist" aria-label="Settings" onKeyDown={step}>
+      {tabs.map((tab) => (
+        <button key={tab.id} type="button" role="tab" id={`settings-tab-${tab.id}`} class="quiet"
+          aria-selected={tab.id === shown} aria-controls={`settings-${tab.id}`}
+          tabIndex={tab.id === shown ? 0 : -1} onClick={() => onShow(tab.id)}>
+          {tab.name}
+        </button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,60 @@
+import { testProfile, tests, type TestState } from '../../models/model_store';
+import { testLine } from '../../models/words';
+import { Icon } from '../icon';
+
+export function TestButton({ name }: { name: string }) {
+  const running = tests.value.get(name)?.phase === 'running';
+  return (
+    <button type="button" class="small" aria-label={`Test “${name}”`} aria-disabled={running}
+      onClick={() => running || void testProfile(name)}>
+      {running ? <Spinner /> : <Icon name="pulse" />}
+      <span>{running ? 'Testing…' : 'Test'}</span>
+    </button>
+  );
+}
+
+export function Spinner() {
+  return <span class="spinner" aria-hidden="true" />;
+}
+
+interface Props {
+  state: TestState | undefined;
+  /** Takes one of the models that the provider offers; without it they are only counted. */
+  onPick?: (model: string) => void;
+}
+
+const shownAtMost = 24;
+
+export function TestResult({ state, onPick }: Props) {
+  if (state?.phase !== 'done') return <div role="status" />;
+  const { test } = state;
+  const offered = test.models ?? [];
+  return (
+    <div class={test.ok ? 'test-result good' : 'test-result bad'} role="status">
+      <Icon name={test.ok ? 'check' : 'alert'} />
+      <div>
+        <p>{testLine(test)}</p>
+        {test.code && <p class="test-code"><code>{test.code}</code></p>}
+        {offered.length > 0 && (
+          <>
+            <p class="test-models">
+              {offered.length === 1 ? 'The provider offers one model:' :
+                `The provider offers ${offered.length} models:`}
+            </p>
+            <ul class="offered">
+              {offered.slice(0, shownAtMost).map((model) => (
+                <li key={model}>
+                  {onPick ? (
+                    <button type="button" class="small" title={`Use ${model}`}
+                      onClick={() => onPick(model)}>{model}</button>
+                  ) : <code>{model}</code>}
+                </li>
+              ))}
+              {offered.length > shownAtMost && <li>and {offered.length - shownAtMost} more</li>}
+            </ul>
+          </>
+        )}
+      </div>
+    </div>
+  );
+}
