@@ -3,6 +3,7 @@
 import { launch } from './browser.mjs';
 import { conversationTests } from './conversation.mjs';
 import { looksTests } from './looks.mjs';
+import { modelTests } from './models.mjs';
 import { restartTests } from './restart.mjs';
 import { Server } from './server.mjs';
 import { signInTests } from './sign_in.mjs';
@@ -12,7 +13,8 @@ import { tabTests } from './tabs.mjs';
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests, ...looksTests,
+  ...signInTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...modelTests, ...looksTests,
 ].filter(({ name }) => name.includes(wanted));
 
 const browser = await launch();

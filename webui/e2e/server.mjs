@@ -15,14 +15,17 @@ const logTailChars = 4_000;
 export class Server {
   #children = new Map();
   #log = '';
+  #encKey = randomBytes(32).toString('hex');
 
   /**
    * `adminKey: false` leaves identity unconfigured, so that a sign-in link is printed. `provider`
-   * ({ baseUrl, model }) answers in the rehearsal's place.
+   * ({ baseUrl, model }) answers in the rehearsal's place. `canEncrypt: false` leaves it without
+   * the key that stored secrets are encrypted with.
    */
-  static async start({ adminKey = true, provider } = {}) {
+  static async start({ adminKey = true, provider, canEncrypt = true } = {}) {
     const server = new Server();
     server.provider = provider;
+    if (!canEncrypt) server.#encKey = '';
     server.dir = await mkdtemp(path.join(tmpdir(), 'soma-e2e-'));
     server.port = await freePort();
     server.llmPort = await freePort();
@@ -47,6 +50,11 @@ export class Server {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** Where the rehearsal server listens. */
+  get providerOrigin() {
+    return `http://127.0.0.1:${this.llmPort}`;
+  }
+
   get pageUrl() {
     return `${this.origin}/ui/index.html`;
   }
@@ -62,7 +70,8 @@ export class Server {
       '--port', String(this.port),
     ], {
       SOMA_ADMIN_KEY: this.adminKey,
-      SOMA_LLM_BASE_URL: this.provider?.baseUrl ?? `http://127.0.0.1:${this.llmPort}/v1`,
+      GATEWAY_ENC_KEY: this.#encKey,
+      SOMA_LLM_BASE_URL: this.provider?.baseUrl ?? `${this.providerOrigin}/v1`,
       SOMA_LLM_API_KEY: 'rehearsal',
       SOMA_LLM_MODEL: this.provider?.model ?? 'rehearsal',
       SOMA_LLM_RESUME: 'prefill',

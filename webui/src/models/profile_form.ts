@@ -31,7 +31,7 @@ export type FieldErrors = Partial<Record<Field, string>>;
 export const labels: Record<Field, string> = {
   name: 'Name',
   role: 'Role',
-  base_url: 'Address',
+  base_url: 'Base URL',
   model: 'Model',
   kind: 'Kind of API',
   provider: 'Provider',

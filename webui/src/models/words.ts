@@ -1,3 +1,4 @@
+import { asSentence } from '../api/http';
 import type { Credential, ModelTest, UsageReport } from '../api/types';
 
 /** From this share of a cap on, it is worth a look. */
@@ -30,7 +31,11 @@ export function usageLine({ today, caps }: UsageReport): UsageLine {
 }
 
 export function testLine(test: ModelTest): string {
-  if (!test.ok) return test.diagnosis ?? 'It does not work.';
+  if (!test.ok) {
+    // The server puts its own detail behind the sentence, as it is.
+    const words = (test.diagnosis ?? 'It does not work').replace(/\. \w/g, (start) => start.toUpperCase());
+    return asSentence(words);
+  }
   const first = test.first_token_ms === undefined
     ? '' : ` First word after ${duration(test.first_token_ms)},`;
   return `It works.${first || ' The'} whole answer in ${duration(test.latency_ms)}.`;
