@@ -1,4 +1,3 @@
-import { useEffect, useRef } from 'preact/hooks';
 import type { ModelProfile } from '../../api/types';
 import { differences } from '../../models/profile_form';
 import { Icon } from '../icon';
@@ -13,10 +12,8 @@ interface Props {
 
 /** Someone saved the profile while it was being edited here: says what, and asks whose counts. */
 export function Conflict({ mine, theirs, onTheirs, onMine }: Props) {
-  const box = useRef<HTMLDivElement>(null);
-  useEffect(() => box.current?.scrollIntoView({ block: 'nearest' }), []);
   return (
-    <div class="conflict" role="alert" ref={box}>
+    <div class="conflict" role="alert">
       <p><Icon name="alert" /><strong>This profile was changed while you edited it.</strong></p>
       <ul>
         {differences(mine, theirs).map(({ label, was, is }) => (

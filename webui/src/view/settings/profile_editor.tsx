@@ -50,6 +50,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
   const [start, setStart] = useState<QuickStart | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   const secret = useRef<HTMLInputElement>(null);
+  const said = useRef<HTMLDivElement>(null);
 
   useEffect(() => heading.current?.focus(), []);
   useEffect(() => {
@@ -168,8 +169,11 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
     heading.current?.focus();
   };
 
-  const parts: FormParts = { form, errors, onChange };
   const test = tests.value.get(form.name);
+  // What came of it stands at the form's end, where nobody may be looking.
+  useEffect(() => said.current?.scrollIntoView({ block: 'nearest' }), [theirs, general, test]);
+
+  const parts: FormParts = { form, errors, onChange };
   const testing = test?.phase === 'running';
   const offers = test?.phase === 'done' ? test.test.models ?? [] : [];
   const key = credentials.value.find((each) => each.provider === form.provider);
@@ -240,16 +244,18 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
         <span>Enabled</span>
       </label>
 
-      {theirs && base && (
-        <Conflict mine={base.profile} theirs={theirs.profile} onTheirs={takeTheirs}
-          onMine={() => save(theirs, false)} />
-      )}
-      <Problem text={general} />
-      <TestResult state={touched ? undefined : test}
-        onPick={(model) => {
-          change({ ...form, model }, 'model');
-          document.getElementById(fieldId('model'))?.focus();
-        }} />
+      <div class="said" ref={said}>
+        {theirs && base && (
+          <Conflict mine={base.profile} theirs={theirs.profile} onTheirs={takeTheirs}
+            onMine={() => save(theirs, false)} />
+        )}
+        <Problem text={general} />
+        <TestResult state={touched ? undefined : test}
+          onPick={(model) => {
+            change({ ...form, model }, 'model');
+            document.getElementById(fieldId('model'))?.focus();
+          }} />
+      </div>
       <div class="editor-foot">
         <button type="button" onClick={leave}>{touched ? 'Cancel' : 'Back'}</button>
         <button type="button" aria-disabled={busy || testing}

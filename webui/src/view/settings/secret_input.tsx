@@ -19,7 +19,9 @@ export function SecretInput({
   input, label, id, placeholder, describedBy, autofocus, onInput,
 }: Props) {
   useEffect(() => {
-    if (autofocus) input.current?.focus();
+    if (!autofocus) return;
+    input.current?.focus();
+    input.current?.form?.scrollIntoView({ block: 'nearest' });
   }, []);
   return (
     <input ref={input} id={id} type="password" aria-label={id ? undefined : label}

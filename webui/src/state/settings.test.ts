@@ -1,0 +1,30 @@
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { fakePage } from '../testing/fake_page';
+
+let settings: typeof import('./settings');
+let account: typeof import('./account');
+
+beforeAll(async () => {
+  fakePage();
+  settings = await import('./settings');
+  account = await import('./account');
+});
+
+beforeEach(() => (settings.settingsWish.value = null));
+
+const identity = (role: 'admin' | 'user') => ({ tenant_id: 't', user_id: 'u', role });
+
+test('models are an admin’s: nobody else is shown the tab, or led to it', () => {
+  account.account.value = identity('user');
+  expect(settings.settingsTabs.value).toEqual([]);
+  settings.openSettings();
+  expect(settings.settingsWish.value).toBeNull();
+
+  account.account.value = identity('admin');
+  expect(settings.settingsTabs.value.map((tab) => tab.id)).toEqual(['models']);
+  settings.openSettings({ profile: 'default' });
+  expect(settings.settingsWish.value).toEqual({ tab: 'models', profile: 'default' });
+
+  account.account.value = 'signed_out';
+  expect(settings.settingsTabs.value).toEqual([]);
+});
