@@ -75,6 +75,12 @@ describe('validation', () => {
   });
 });
 
+test('an API that cannot go on from a text is not asked to', () => {
+  const given = { ...form.formOf(profile), kind: 'openai_responses' as const };
+  expect(Object.keys(form.validate(given))).toEqual(['resume']);
+  expect(form.validate({ ...given, resume: 'restart' })).toEqual({});
+});
+
 describe('what the server refuses', () => {
   const problem = (status: number, code: string, detail: string, fields: object[] = []) =>
     new http.Problem(status, code, detail, 'r', fields as never);

@@ -110,6 +110,7 @@ function rule(field: Field): string {
     case 'base_url': return 'An address that begins with http:// or https://, without spaces.';
     case 'model': return 'The model’s name, as the provider knows it.';
     case 'parameters.reasoning_effort': return 'At most 64 characters.';
+    case 'resume': return 'The Responses API does not go on from a given text.';
     case 'fallbacks': return 'At most eight names of profiles.';
     default: return 'This is not allowed here.';
   }
@@ -125,6 +126,8 @@ export function validate(form: ProfileForm): FieldErrors {
   if (form.model.trim() === '' || form.model.length > 256) refuse('model');
   if (form['parameters.reasoning_effort'].length > 64) refuse('parameters.reasoning_effort');
   if (form.fallbacks.length > 8) refuse('fallbacks');
+  // Unasked, it would begin anew, and its words would be put behind those that are there.
+  if (form.resume === 'prefill' && form.kind === 'openai_responses') refuse('resume');
   for (const [field, { least, most, whole }] of Object.entries(numbers)) {
     const text = (form[field as Field] as string).trim();
     const value = Number(text);
