@@ -1,38 +1,11 @@
 // The settings' Models tab. The second endpoint is the rehearsal server once more, by another name.
 import assert from 'node:assert/strict';
-import { picture, Reader, send, waitForConnection, waitForStatus } from './browser.mjs';
+import { picture, Reader, send, waitForStatus } from './browser.mjs';
+import {
+  addProfile, card, field, fillNew, openModels, refused, save, saveAndTest,
+} from './models_page.mjs';
 import { askFor } from './rehearsal.mjs';
 import { until } from './wait.mjs';
-
-// A refusal shows in the console, whatever the page makes of it.
-const refused = (...statuses) => (text) =>
-  statuses.some((status) => text.includes(`status of ${status} `));
-
-async function openModels(page) {
-  await page.getByRole('button', { name: 'Settings', exact: true }).click();
-  await page.getByRole('tab', { name: 'Models' }).waitFor();
-  await page.getByRole('heading', { name: 'Profiles', exact: true }).waitFor();
-  return page.locator('dialog.settings');
-}
-
-const card = (page, name) => page.locator(`[data-profile="${name}"]`);
-const field = (page, name) => page.getByLabel(name, { exact: true });
-const save = (page) => page.getByRole('button', { name: 'Save', exact: true }).click();
-const saveAndTest = (page) => page.getByRole('button', { name: 'Save and test' }).click();
-
-function addProfile(server, name, more = {}) {
-  return server.api('model-profiles', {
-    method: 'POST',
-    body: { name, model: 'rehearsal', base_url: server.providerOrigin, provider: 'second', ...more },
-  });
-}
-
-async function fillNew(page, { name, address, model }) {
-  await page.getByRole('button', { name: 'Add a profile' }).click();
-  await field(page, 'Name').fill(name);
-  await field(page, 'Base URL').fill(address);
-  await field(page, 'Model').fill(model);
-}
 
 export const modelTests = [
   {
@@ -154,94 +127,6 @@ export const modelTests = [
     },
   },
   {
-    name: 'models: a key goes to the server once, and nothing shows it again',
-    async run({ browser, server }) {
-      const secret = 'sk-planted-4f1d9c77e2';
-      const reader = await (await Reader.open(browser, server)).signIn();
-      const sent = [];
-      const answers = [];
-      reader.context.on('request', (request) => {
-        const whole = request.url() + JSON.stringify(request.headers()) + (request.postData() ?? '');
-        if (whole.includes(secret)) sent.push(`${request.method()} ${new URL(request.url()).pathname}`);
-      });
-      reader.context.on('response', (response) => {
-        if (!response.url().endsWith('/events')) answers.push(response.text().catch(() => ''));
-      });
-      const shows = (page) => page.evaluate((secret) => [
-        document.documentElement.outerHTML,
-        ...[...document.querySelectorAll('input, textarea')].map((input) => input.value),
-        JSON.stringify({ ...localStorage }), JSON.stringify({ ...sessionStorage }), location.href,
-      ].filter((text) => text.includes(secret)), secret);
-
-      await addProfile(server, 'second');
-      const page = await reader.page();
-      await openModels(page);
-      const row = page.locator('.key[data-provider=second]');
-      await row.getByText('No key is stored.').waitFor();
-      await row.getByRole('button', { name: 'Add the key of second' }).click();
-      const input = field(page, 'Key of second');
-      assert.equal(await input.getAttribute('type'), 'password');
-      assert.equal(await input.getAttribute('autocomplete'), 'off');
-      await input.fill('with a space');
-      await page.keyboard.press('Enter');
-      await row.getByText('A key has no spaces').waitFor();
-      await input.fill(secret);
-      await page.keyboard.press('Enter');
-      await row.getByText(/^A key is stored: fingerprint [0-9a-f]{12}, since \d+ \w+ \d{4}\.$/)
-        .waitFor();
-      assert.deepEqual(await shows(page), []);
-
-      await card(page, 'second').getByRole('button', { name: /^Edit/ }).click();
-      await page.locator('#secret-hint').getByText(/A key is stored/).waitFor();
-      assert.equal(await field(page, 'API key').inputValue(), '');
-      await page.keyboard.press('Escape');
-      await page.reload();
-      await waitForConnection(page, 'connected');
-      await openModels(page);
-      await row.getByText(/A key is stored/).waitFor();
-      assert.deepEqual(await shows(page), []);
-      assert.deepEqual(sent, ['PUT /v1/llm/credentials/second']);
-      const told = (await Promise.all(answers)).filter((text) => text.includes(secret));
-      assert.deepEqual(told, []);
-
-      await row.getByRole('button', { name: 'Replace the key of second' }).click();
-      await field(page, 'Key of second').fill('sk-another');
-      await page.keyboard.press('Escape');
-      assert.equal(await field(page, 'Key of second').count(), 0);
-      await row.getByRole('button', { name: 'Remove the key of second' }).click();
-      await page.getByRole('button', { name: 'Remove', exact: true }).click();
-      await row.getByText('No key is stored.').waitFor();
-      assert.deepEqual((await server.api('llm/credentials')).credentials, []);
-      const others = reader.complaints.filter((text) => !refused(422)(text));
-      assert.deepEqual(others, []);
-    },
-  },
-  {
-    name: 'models: a server that cannot encrypt says so at the key',
-    server: { canEncrypt: false },
-    async run({ browser, server }) {
-      const reader = await (await Reader.open(browser, server)).signIn();
-      const page = await reader.page();
-      await openModels(page);
-      await page.getByRole('button', { name: 'Add the key of local' }).click();
-      await field(page, 'Key of local').fill('sk-nowhere');
-      await page.keyboard.press('Enter');
-      await page.getByText(/start it with GATEWAY_ENC_KEY/).waitFor();
-
-      await page.keyboard.press('Escape');
-      await fillNew(page, {
-        name: 'second', address: server.providerOrigin, model: 'rehearsal',
-      });
-      await field(page, 'API key').fill('sk-nowhere');
-      await save(page);
-      await page.locator('[data-field=secret]').getByText(/GATEWAY_ENC_KEY/).waitFor();
-      // The profile itself is stored; the form goes on with it.
-      await page.getByRole('heading', { name: 'Edit “second”' }).waitFor();
-      const others = reader.complaints.filter((text) => !refused(409)(text));
-      assert.deepEqual(others, []);
-    },
-  },
-  {
     name: 'models: of two tabs that edit one profile, the second hears of the first',
     async run({ browser, server }) {
       await addProfile(server, 'second', { parameters: { stop: ['END'], extra: { seed: 1 } } });
@@ -334,74 +219,4 @@ export const modelTests = [
       assert.deepEqual(reader.complaints, []);
     },
   },
-  ...['light', 'dark'].flatMap((colorScheme) => [[360, 740], [1440, 900]].map(([width, height]) => ({
-    name: `models: nothing overflows at ${width} px, ${colorScheme}`,
-    async run({ browser, server }) {
-      const small = width < 500;
-      const reader = await Reader.open(browser, server, {
-        viewport: { width, height }, colorScheme, isMobile: small, hasTouch: small,
-      });
-      await addProfile(server, 'a-name-as-long-as-names-of-profiles-may-be-with-sixty-four-chars', {
-        model: 'organisation/a-model-with-quite-a-long-name-70b-instruct-awq', enabled: false,
-      });
-      await addProfile(server, 'fast', {
-        base_url: 'http://127.0.0.1:1/v1', fallbacks: ['default'], role: 'summarize',
-      });
-      await server.api('llm/credentials/second', { method: 'PUT', body: { secret: 'sk-x' } });
-      const page = await (await reader.signIn()).page();
-      await waitForConnection(page, 'connected');
-      if (small) await page.getByRole('button', { name: 'Show the chats' }).click();
-      await openModels(page);
-      await look(page, `models-${width}-${colorScheme}-list`);
-      await card(page, 'default').getByRole('button', { name: /^Test/ }).click();
-      await card(page, 'fast').getByRole('button', { name: /^Test/ }).click();
-      await card(page, 'default').getByText('It works').waitFor();
-      await card(page, 'fast').getByText('cannot be reached').waitFor();
-      await look(page, `models-${width}-${colorScheme}-tested`);
-      await page.getByRole('button', { name: 'Replace the key of second' }).click();
-      await look(page, `models-${width}-${colorScheme}-key`);
-      await page.keyboard.press('Escape');
-      await card(page, 'fast').getByRole('button', { name: /^Delete/ }).click();
-      await look(page, `models-${width}-${colorScheme}-delete`);
-      await page.keyboard.press('Escape');
-      await card(page, 'fast').getByRole('button', { name: /^Edit/ }).click();
-      await look(page, `models-${width}-${colorScheme}-edit`);
-      await page.getByRole('button', { name: 'Ollama' }).click();
-      await field(page, 'Base URL').fill('no address');
-      await page.getByText('Limits, parameters, prices, fallbacks').click();
-      await save(page);
-      await page.locator('.field-problem').first().waitFor();
-      await look(page, `models-${width}-${colorScheme}-wrong`);
-      await page.locator('.more-fields').scrollIntoViewIfNeeded();
-      await page.locator('.prices').scrollIntoViewIfNeeded();
-      await look(page, `models-${width}-${colorScheme}-more`);
-      const nameless = await page.locator('dialog :is(button, input, select)').evaluateAll(
-        (controls) => controls.filter((control) => control.checkVisibility() &&
-          !(control.textContent.trim() || control.ariaLabel || control.labels?.length))
-          .map((control) => control.outerHTML));
-      assert.deepEqual(nameless, [], 'controls without a name');
-      assert.deepEqual(reader.complaints, []);
-    },
-  }))),
 ];
-
-async function look(page, name) {
-  await picture(page, name);
-  const wide = await page.evaluate(() => {
-    const root = document.documentElement;
-    const out = root.scrollWidth > root.clientWidth ? ['the page'] : [];
-    for (const dialog of document.querySelectorAll('dialog')) {
-      const { left, right } = dialog.getBoundingClientRect();
-      for (const box of [dialog, ...dialog.querySelectorAll('*')]) {
-        if (!box.checkVisibility()) continue;
-        const at = box.getBoundingClientRect();
-        const scrolls = getComputedStyle(box).overflowX !== 'visible';
-        if (at.left < left || at.right > right || (scrolls && box.scrollWidth > box.clientWidth)) {
-          out.push(`${box.localName}.${box.className}`);
-        }
-      }
-    }
-    return out.filter((name) => !/^(input|select|option|p.unseen)/.test(name));
-  });
-  assert.deepEqual(wide, [], `${name}: wider than its room`);
-}

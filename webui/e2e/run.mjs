@@ -3,6 +3,8 @@
 import { launch } from './browser.mjs';
 import { conversationTests } from './conversation.mjs';
 import { looksTests } from './looks.mjs';
+import { modelKeyTests } from './model_keys.mjs';
+import { modelLooksTests } from './model_looks.mjs';
 import { modelTests } from './models.mjs';
 import { restartTests } from './restart.mjs';
 import { Server } from './server.mjs';
@@ -14,7 +16,7 @@ const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
   ...signInTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
-  ...modelTests, ...looksTests,
+  ...modelTests, ...modelKeyTests, ...looksTests, ...modelLooksTests,
 ].filter(({ name }) => name.includes(wanted));
 
 const browser = await launch();

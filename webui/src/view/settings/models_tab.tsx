@@ -7,6 +7,7 @@ import {
 import { chatProfile } from '../../models/profile_form';
 import { usageLine } from '../../models/words';
 import { settingsVersion } from '../../state/settings';
+import '../../styles/models.css';
 import { Icon } from '../icon';
 import { Keys } from './keys';
 import { Problem } from './problem';
