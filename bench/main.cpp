@@ -25,6 +25,7 @@ constexpr scenario scenarios[] = {
     {"append", "durable events, beside Redis XADD and a fixed reply of nginx", run_append},
     {"replay", "a long session read from its start", run_replay},
     {"start", "start-up and idle memory with many sessions on disk", run_start},
+    {"relay", "model calls through the gateway, beside nginx and Portkey", run_relay},
     {"turn", "message round trips against the rehearsal server", run_turn},
 };
 
@@ -49,6 +50,8 @@ void add_flags(CLI::App& app, options& o, bool& no_soma, bool& no_peers) {
   app.add_option("--events", o.replay_events, "replay: events of the session");
   app.add_option("--sessions", o.start_sessions, "start: sessions on disk");
   app.add_option("--data-dir", o.start_data_dir, "start: keep the sessions here for another run");
+  app.add_option("--relay-calls", o.relay_calls, "relay: calls at once, a list")->delimiter(',');
+  app.add_option("--portkey", o.portkey, "relay: start-server.js of Portkey's gateway");
   app.add_option("--turn-sessions", o.turn_sessions, "turn: sessions, a list")->delimiter(',');
   app.add_option("--turns", o.turns, "turn: messages a session and round");
 }
@@ -84,6 +87,8 @@ int run(int argc, char** argv) {
   const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   o.soma = here / "soma";
   o.rehearsal = here / "soma-rehearsal";
+  // Where ./dev bench puts it.
+  o.portkey = here / "../../bench-peers/node_modules/@portkey-ai/gateway/build/start-server.js";
   o.work_dir = std::filesystem::temp_directory_path();
   add_flags(app, o, no_soma, no_peers);
   app.add_flag("--quick", quick, "a small run, to see that everything works");

@@ -37,6 +37,8 @@ struct options {
   std::filesystem::path start_data_dir;  // kept and used again; empty: made and removed
   std::vector<std::size_t> turn_sessions{1, 16, 64};
   std::size_t turns = 5;  // a session and round
+  std::vector<std::size_t> relay_calls{1, 64, 512};
+  std::filesystem::path portkey;  // start-server.js of Portkey's gateway
 
   void make_quick() {
     quick = true;
@@ -52,6 +54,7 @@ struct options {
     start_sessions = 1000;
     turn_sessions = {1, 4};
     turns = 2;
+    relay_calls = {1, 64};
   }
 };
 

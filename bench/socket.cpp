@@ -52,6 +52,18 @@ unique_fd connect_loopback(std::uint16_t port) {
   return fd;
 }
 
+unique_fd listen_loopback(std::uint16_t& port) {
+  auto fd = tcp_socket(SOCK_NONBLOCK);
+  auto address = loopback(0);
+  socklen_t size = sizeof address;
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) fail("bind");
+  if (::listen(fd.get(), 4096) != 0) fail("listen");
+  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    fail("getsockname");
+  port = ntohs(address.sin_port);
+  return fd;
+}
+
 std::uint16_t free_port() {
   auto fd = tcp_socket(0);
   auto address = loopback(0);

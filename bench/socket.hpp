@@ -33,6 +33,9 @@ class unique_fd {
 // so that thousands of closed readers leave no TIME_WAIT entries behind.
 unique_fd connect_loopback(std::uint16_t port);
 
+// Listens on a free port, non-blocking.
+unique_fd listen_loopback(std::uint16_t& port);
+
 // A port that was free a moment ago.
 std::uint16_t free_port();
 

@@ -108,6 +108,10 @@ std::string soma_server::new_session() {
   return std::string(id);
 }
 
+std::string soma_server::chat_request(const std::string& json) const {
+  return post("/v1/chat/completions", json);
+}
+
 std::string soma_server::message_request(const std::string& session,
                                          const std::string& text) const {
   return post("/v1/session/message",

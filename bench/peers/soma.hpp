@@ -34,6 +34,7 @@ class soma_server : public stream_server {
   std::string new_session();
   std::string new_session_request() const;
   std::string replay_request(const std::string& session) const;  // from the start
+  std::string chat_request(const std::string& json) const;  // a chat completion through the gateway
   std::string message_request(const std::string& session, const std::string& text) const;
 
  private:

@@ -14,6 +14,7 @@ void run_parked(const options& o, report& r);  // memory of readers to whom noth
 void run_append(const options& o, report& r);  // durable small events, closed loop
 void run_replay(const options& o, report& r);  // a long session read from its start
 void run_start(const options& o, report& r);   // start-up with many sessions on disk
+void run_relay(const options& o, report& r);   // model calls through the gateway
 void run_turn(const options& o, report& r);    // a message, its first delta, its whole answer
 
 }  // namespace soma::bench

@@ -1,0 +1,159 @@
+#include "peers/relays.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <functional>
+#include <stdexcept>
+
+#include "clock.hpp"
+#include "event_loop.hpp"
+#include "peers/soma.hpp"
+#include "report.hpp"
+#include "socket.hpp"
+
+namespace soma::bench {
+namespace {
+
+constexpr std::string_view completion =
+    R"({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,)"
+    R"("message":{"role":"assistant","content":"One of many answers, of some length."},)"
+    R"("finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":8,"total_tokens":17}})";
+
+std::string post(const std::string& json, std::string authorization = {}) {
+  http_request r;
+  r.method = "POST";
+  r.target = "/v1/chat/completions";
+  r.authorization = std::move(authorization);
+  r.body = json;
+  return to_text(r);
+}
+
+void wait_for_port(child_process& process, std::uint16_t port, const char* path) {
+  http_request probe;
+  probe.target = path;
+  probe.close = true;
+  const auto deadline = now_ns() + 20 * ns_per_s;
+  while (exchange(port, to_text(probe), 500).empty()) {
+    throw_if_interrupted();
+    if (!process.running() || now_ns() > deadline)
+      throw std::runtime_error("a relay did not start: " + process.log_tail());
+    ::usleep(20'000);
+  }
+}
+
+std::string nginx_file(const std::string& folder, const std::string& inside) {
+  const std::string user = ::geteuid() == 0 ? "user root;\n" : "";
+  return user + "daemon off;\nworker_processes 1;\nworker_rlimit_nofile 20000;\npid " + folder +
+         "/nginx.pid;\nerror_log " + folder +
+         "/error.log;\nevents { worker_connections 16384; }\nhttp {\n  access_log off;\n"
+         "  keepalive_requests 1000000000;\n  keepalive_timeout 600s;\n  client_body_temp_path " +
+         folder + "/body;\n  proxy_temp_path " + folder + "/proxy;\n" + inside + "}\n";
+}
+
+class nginx_relay final : public chat_relay {
+ public:
+  nginx_relay(const std::filesystem::path& folder,
+              const std::function<std::string(std::string)>& of)
+      : port_(free_port()), process_(command(folder, of(std::to_string(port_)))) {
+    wait_for_port(process_, port_, "/");
+  }
+  std::uint16_t port() const override { return port_; }
+  child_process& process() override { return process_; }
+  std::string request(const std::string& json) const override { return post(json); }
+
+ private:
+  static process_options command(const std::filesystem::path& folder, const std::string& inside) {
+    std::filesystem::create_directories(folder);
+    const auto file = folder / "nginx.conf";
+    write_file(file, nginx_file(folder.string(), inside));
+    process_options p;
+    p.argv = {"/usr/sbin/nginx", "-c", file.string(), "-p", folder.string()};
+    p.log = folder / "nginx.log";
+    p.death_signal = SIGTERM;
+    return p;
+  }
+  std::uint16_t port_;
+  child_process process_;
+};
+
+class portkey_relay final : public chat_relay {
+ public:
+  portkey_relay(const options& o, const std::filesystem::path& folder, std::uint16_t upstream)
+      : upstream_(upstream), port_(free_port()), process_(command(o, folder, port_)) {
+    wait_for_port(process_, port_, "/");
+  }
+  std::uint16_t port() const override { return port_; }
+  child_process& process() override { return process_; }
+  std::string request(const std::string& json) const override {
+    auto text = post(json, "Bearer none");
+    const auto end = text.find("\r\n\r\n");
+    text.insert(end, "\r\nx-portkey-provider: openai\r\nx-portkey-custom-host: http://127.0.0.1:" +
+                         std::to_string(upstream_) + "/v1");
+    return text;
+  }
+
+ private:
+  static process_options command(const options& o, const std::filesystem::path& folder,
+                                 std::uint16_t port) {
+    process_options p;
+    p.argv = {"/usr/bin/env", "node", o.portkey.string(), "--headless",
+              "--port=" + std::to_string(port)};
+    p.log = folder / "portkey.log";
+    return p;
+  }
+  std::uint16_t upstream_, port_;
+  child_process process_;
+};
+
+class soma_relay final : public chat_relay {
+ public:
+  soma_relay(const options& o, const std::filesystem::path& folder, std::uint16_t upstream)
+      : soma_(o, {folder / "data",
+                  folder / "soma.log",
+                  {{"SOMA_LLM_BASE_URL", "http://127.0.0.1:" + std::to_string(upstream) + "/v1"},
+                   {"SOMA_LLM_API_KEY", "none"},
+                   {"SOMA_LLM_MODEL", "m"}}}) {}
+  std::uint16_t port() const override { return soma_.port(); }
+  child_process& process() override { return soma_.process(); }
+  std::string request(const std::string& json) const override { return soma_.chat_request(json); }
+
+ private:
+  soma_server soma_;
+};
+
+}  // namespace
+
+std::unique_ptr<chat_relay> start_fixed_provider(const std::filesystem::path& folder) {
+  return std::make_unique<nginx_relay>(folder, [](const std::string& port) {
+    return "  server {\n    listen 127.0.0.1:" + port +
+           " backlog=4096;\n    location / { default_type application/json; return 200 '" +
+           std::string(completion) + "'; }\n  }\n";
+  });
+}
+
+std::unique_ptr<chat_relay> start_nginx_proxy(const std::filesystem::path& folder,
+                                              std::uint16_t upstream) {
+  return std::make_unique<nginx_relay>(folder, [upstream](const std::string& port) {
+    return "  upstream provider { server 127.0.0.1:" + std::to_string(upstream) +
+           "; keepalive 1024; keepalive_requests 1000000000; }\n  server {\n    listen 127.0.0.1:" +
+           port +
+           " backlog=4096;\n    location / {\n      proxy_pass http://provider;\n"
+           "      proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n"
+           "      proxy_buffering off;\n    }\n  }\n";
+  });
+}
+
+std::unique_ptr<chat_relay> start_portkey(const options& o, const std::filesystem::path& folder,
+                                          std::uint16_t upstream) {
+  if (!std::filesystem::exists(o.portkey)) return nullptr;
+  return std::make_unique<portkey_relay>(o, folder, upstream);
+}
+
+std::unique_ptr<chat_relay> start_soma_relay(const options& o, const std::filesystem::path& folder,
+                                             std::uint16_t upstream) {
+  std::filesystem::create_directories(folder);
+  return std::make_unique<soma_relay>(o, folder, upstream);
+}
+
+}  // namespace soma::bench
