@@ -236,7 +236,7 @@ TEST_CASE("invocation: a trial that runs out of its time or is cancelled frees t
   {
     test::collector got;
     const auto handle = f.client->start(call_to(server), got.sink());
-    asked.get_future().wait();
+    REQUIRE(asked.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready);
   }
   // Were the breaker still waiting for its trial, this would be refused.
   CHECK(!f.run(call_to(server)).error);
