@@ -316,7 +316,8 @@ result<found_place> import_place(storage::event_log& log, const tenant_id& tenan
     if (!head && head.error().code != codes::session_not_found) return head.error();
   }
   if (place.there) return place;
-  place.key.session = session_id(*known ? new_uuid() : derived_uuid({"import", tenant.value, hash}));
+  place.key.session =
+      session_id(*known ? new_uuid() : derived_uuid({"import", tenant.value, hash}));
   if (auto kept = log.put_document(collection, row, place.key.session.value); !kept)
     return kept.error();
   return place;
@@ -362,8 +363,7 @@ asio::awaitable<response> import_session(gateway& g, request_context& ctx, impor
       auto keep = [log = &g.node.log, record = record_of(*gate, body)] {
         return log->put_idempotency(record);
       };
-      if (auto kept = co_await on_reader(g.pool, keep); !kept)
-        co_return problem(kept.error(), ctx);
+      if (auto kept = co_await on_reader(g.pool, keep); !kept) co_return problem(kept.error(), ctx);
     }
     co_return created(to.session, std::move(body), *gate);
   }

@@ -141,7 +141,8 @@ std::string default_text(const conversation& asked, std::size_t user) {
   out += tool_results(asked, user);
   out +=
       "\nFor answers of a real model, name one and restart:\n\n```sh\n"
-      "export SOMA_LLM_BASE_URL=… SOMA_LLM_API_KEY=… SOMA_LLM_MODEL=…\n```\n\nUntil then the same question always gets *this same* answer.";
+      "export SOMA_LLM_BASE_URL=… SOMA_LLM_API_KEY=… SOMA_LLM_MODEL=…\n```\n\nUntil then the same "
+      "question always gets *this same* answer.";
   return out;
 }
 
