@@ -20,10 +20,18 @@ ADMIN_KEY = "test-admin-key-0123456789"
 
 
 def free_port():
+    """Below the ports that outgoing connections take: a server that is started again finds it free."""
+    import random
     import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def wait_until(condition, seconds=20, what="condition"):
