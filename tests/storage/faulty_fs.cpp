@@ -8,10 +8,35 @@
 namespace soma::storage::testing {
 namespace {
 
+namespace fs = std::filesystem;
 using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
+
+IOStatus status_of(faulty_fs::fate fate, const faulty_fs& fs) {
+  return fate == faulty_fs::fate::failed ? fs.failure() : IOStatus::OK();
+}
+
+// What a dead machine believes that it writes.
+class no_file final : public rocksdb::FSWritableFile {
+ public:
+  using FSWritableFile::Append;
+  IOStatus Append(const Slice& data, const IOOptions&, IODebugContext*) override {
+    size_ += data.size();
+    return IOStatus::OK();
+  }
+  IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+  IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+  IOStatus Sync(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+  IOStatus Truncate(std::uint64_t, const IOOptions&, IODebugContext*) override {
+    return IOStatus::OK();
+  }
+  std::uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return size_; }
+
+ private:
+  std::uint64_t size_ = 0;
+};
 
 class faulty_file final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
@@ -19,18 +44,22 @@ class faulty_file final : public rocksdb::FSWritableFileOwnerWrapper {
       : FSWritableFileOwnerWrapper(std::move(file)), fs_(fs), name_(std::move(name)) {}
 
   IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* dbg) override {
-    const auto verdict = fs_.verdict(faulty_fs::append);
-    const Slice taken(data.data(), verdict.ok() ? data.size() : data.size() / 2);
+    const bool was_dead = fs_.has_failed();
+    const auto fate = fs_.fate_of(faulty_fs::append);
+    if (fate == faulty_fs::fate::dead && was_dead) return IOStatus::OK();
+    const bool whole = fate == faulty_fs::fate::done;
+    const Slice taken(data.data(), whole ? data.size() : data.size() / 2);
     const auto s = target()->Append(taken, options, dbg);
     if (s.ok()) fs_.has_appended(name_, taken.size());
-    return verdict.ok() ? s : verdict;
+    return fate == faulty_fs::fate::failed ? fs_.failure() : s;
   }
   IOStatus Append(const Slice& data, const IOOptions& options, const rocksdb::DataVerificationInfo&,
                   IODebugContext* dbg) override {
     return Append(data, options, dbg);
   }
   IOStatus Sync(const IOOptions& options, IODebugContext* dbg) override {
-    if (auto verdict = fs_.verdict(faulty_fs::sync); !verdict.ok()) return verdict;
+    const auto fate = fs_.fate_of(faulty_fs::sync);
+    if (fate != faulty_fs::fate::done) return status_of(fate, fs_);
     const auto s = target()->Sync(options, dbg);
     if (s.ok()) fs_.has_synced(name_);
     return s;
@@ -46,23 +75,23 @@ class faulty_file final : public rocksdb::FSWritableFileOwnerWrapper {
 
 class faulty_folder final : public rocksdb::FSDirectoryWrapper {
  public:
-  faulty_folder(faulty_fs& fs, std::string name, std::unique_ptr<rocksdb::FSDirectory> folder)
-      : FSDirectoryWrapper(std::move(folder)), fs_(fs), name_(std::move(name)) {}
+  faulty_folder(faulty_fs& fs, std::unique_ptr<rocksdb::FSDirectory> folder)
+      : FSDirectoryWrapper(std::move(folder)), fs_(fs) {}
 
   IOStatus Fsync(const IOOptions& options, IODebugContext* dbg) override {
     return FsyncWithDirOptions(options, dbg, {});
   }
   IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* dbg,
                                const rocksdb::DirFsyncOptions& how) override {
-    if (auto verdict = fs_.verdict(faulty_fs::folder_sync); !verdict.ok()) return verdict;
+    const auto fate = fs_.fate_of(faulty_fs::folder_sync);
+    if (fate != faulty_fs::fate::done) return status_of(fate, fs_);
     const auto s = FSDirectoryWrapper::FsyncWithDirOptions(options, dbg, how);
-    if (s.ok()) fs_.has_synced_folder(name_);
+    if (s.ok()) fs_.has_synced_folder();
     return s;
   }
 
  private:
   faulty_fs& fs_;
-  const std::string name_;
 };
 
 class no_sleep final : public rocksdb::SystemClockWrapper {
@@ -83,7 +112,7 @@ class quick_env final : public rocksdb::EnvWrapper {
 };
 
 std::string plain(const std::string& name) {
-  return std::filesystem::path(name).lexically_normal().string();
+  return fs::path(name).lexically_normal().string();
 }
 
 }  // namespace
@@ -103,7 +132,13 @@ void faulty_fs::fail_from(std::uint64_t n, IOStatus how, unsigned kinds) {
   until_failure_ = n;
   how_ = std::move(how);
   kinds_ = kinds;
-  once_ = failed_ = false;
+  once_ = failed_ = power_cut_ = false;
+}
+
+void faulty_fs::cut_power_at(std::uint64_t n) {
+  fail_from(n, IOStatus::OK(), all);
+  std::lock_guard lock(mutex_);
+  power_cut_ = true;
 }
 
 void faulty_fs::fail_once(std::uint64_t n, IOStatus how, unsigned kinds) {
@@ -122,15 +157,20 @@ bool faulty_fs::has_failed() const {
   return failed_;
 }
 
-IOStatus faulty_fs::verdict(op kind) {
+faulty_fs::fate faulty_fs::fate_of(op kind) {
   std::lock_guard lock(mutex_);
-  if (!(kinds_ & kind)) return IOStatus::OK();
+  if (!(kinds_ & kind)) return fate::done;
   if (until_failure_ > 1) {
     --until_failure_;
-    return IOStatus::OK();
+    return fate::done;
   }
   failed_ = true;
   if (once_) kinds_ = 0;
+  return power_cut_ ? fate::dead : fate::failed;
+}
+
+IOStatus faulty_fs::failure() const {
+  std::lock_guard lock(mutex_);
   return how_;
 }
 
@@ -145,27 +185,49 @@ void faulty_fs::has_synced(const std::string& name) {
   file.synced = file.written;
 }
 
-void faulty_fs::has_synced_folder(const std::string& name) {
+// There is but one folder: that of the store.
+void faulty_fs::has_synced_folder() {
   std::lock_guard lock(mutex_);
-  const auto folder = std::filesystem::path(plain(name + "/."));
-  for (auto& [path, file] : files_)
-    if (std::filesystem::path(path).parent_path() == folder.parent_path()) file.name_synced = true;
+  for (const auto& change : names_)
+    if (!change.saved.empty()) fs::remove(change.saved);
+  names_.clear();
+}
+
+std::string faulty_fs::save(const std::string& path) {
+  const auto graveyard = fs::path(path).parent_path().parent_path() / "graveyard";
+  fs::create_directories(graveyard);
+  auto saved = (graveyard / std::to_string(++saves_)).string();
+  fs::create_hard_link(path, saved);
+  return saved;
+}
+
+void faulty_fs::undo(const name_change& change) {
+  if (change.deleted) {
+    files_[change.created] = *change.deleted;
+  } else if (!change.renamed_from.empty()) {
+    fs::rename(change.created, change.renamed_from);
+    files_[change.renamed_from] = files_[change.created];
+    files_.erase(change.created);
+  } else {
+    fs::remove(change.created);
+    files_.erase(change.created);
+  }
+  if (!change.saved.empty()) fs::rename(change.saved, change.created);
 }
 
 void faulty_fs::lose_unsynced(std::mt19937_64& random) {
   std::lock_guard lock(mutex_);
-  for (const auto& [path, file] : files_) {
-    std::error_code ec;
-    const auto size = std::filesystem::file_size(path, ec);
-    if (ec) continue;
-    if (!file.name_synced && random() % 2) {
-      std::filesystem::remove(path);
-      continue;
-    }
-    // Above `written` there is only what was there before this run.
-    const auto kept = file.synced + random() % (file.written - file.synced + 1);
-    if (kept < size) std::filesystem::resize_file(path, kept);
+  for (auto lost = random() % (names_.size() + 1); lost > 0; --lost) {
+    undo(names_.back());
+    names_.pop_back();
   }
+  for (const auto& [path, file] : files_) {
+    const auto kept = file.synced + random() % (file.written - file.synced + 1);
+    if (fs::exists(path) && kept < fs::file_size(path)) fs::resize_file(path, kept);
+  }
+  for (const auto& change : names_)
+    if (!change.saved.empty()) fs::remove(change.saved);
+  names_.clear();
   files_.clear();
   kinds_ = 0;
 }
@@ -173,26 +235,33 @@ void faulty_fs::lose_unsynced(std::mt19937_64& random) {
 IOStatus faulty_fs::NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     IODebugContext* dbg) {
-  if (auto bad = verdict(create); !bad.ok()) return bad;
+  if (const auto what = fate_of(create); what != fate::done) {
+    if (what == fate::dead) *file = std::make_unique<no_file>();
+    return status_of(what, *this);
+  }
   auto s = target()->NewWritableFile(name, options, file, dbg);
   if (!s.ok()) return s;
   *file = std::make_unique<faulty_file>(*this, name, std::move(*file));
   std::lock_guard lock(mutex_);
   files_[plain(name)] = {};
+  names_.push_back({plain(name), {}, {}, {}});
   return s;
 }
 
 IOStatus faulty_fs::ReopenWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                        std::unique_ptr<rocksdb::FSWritableFile>* file,
                                        IODebugContext* dbg) {
-  if (auto bad = verdict(create); !bad.ok()) return bad;
+  if (const auto what = fate_of(create); what != fate::done) {
+    if (what == fate::dead) *file = std::make_unique<no_file>();
+    return status_of(what, *this);
+  }
   std::error_code ec;
-  const auto size = std::filesystem::file_size(name, ec);
+  const auto size = fs::file_size(name, ec);
   auto s = target()->ReopenWritableFile(name, options, file, dbg);
   if (!s.ok()) return s;
   *file = std::make_unique<faulty_file>(*this, name, std::move(*file));
   std::lock_guard lock(mutex_);
-  if (!ec) files_.try_emplace(plain(name), file_state{size, size, true});
+  if (!ec) files_.try_emplace(plain(name), file_state{size, size});
   return s;
 }
 
@@ -200,33 +269,37 @@ IOStatus faulty_fs::NewDirectory(const std::string& name, const IOOptions& optio
                                  std::unique_ptr<rocksdb::FSDirectory>* folder,
                                  IODebugContext* dbg) {
   auto s = target()->NewDirectory(name, options, folder, dbg);
-  if (s.ok()) *folder = std::make_unique<faulty_folder>(*this, name, std::move(*folder));
+  if (s.ok()) *folder = std::make_unique<faulty_folder>(*this, std::move(*folder));
   return s;
 }
 
 IOStatus faulty_fs::RenameFile(const std::string& from, const std::string& to,
                                const IOOptions& options, IODebugContext* dbg) {
-  if (auto bad = verdict(rename); !bad.ok()) return bad;
+  if (const auto what = fate_of(rename); what != fate::done) return status_of(what, *this);
+  std::lock_guard lock(mutex_);
   std::error_code ec;
-  const bool replaces = std::filesystem::exists(to, ec);
+  const auto saved = fs::exists(to, ec) ? save(plain(to)) : std::string();
   auto s = target()->RenameFile(from, to, options, dbg);
   if (!s.ok()) return s;
-  std::lock_guard lock(mutex_);
-  if (auto at = files_.extract(plain(from))) {
-    at.mapped().name_synced = replaces;
-    at.key() = plain(to);
-    files_.erase(at.key());
-    files_.insert(std::move(at));
-  }
+  names_.push_back({plain(to), plain(from), saved, {}});
+  files_[plain(to)] = files_[plain(from)];
+  files_.erase(plain(from));
   return s;
 }
 
 IOStatus faulty_fs::DeleteFile(const std::string& name, const IOOptions& options,
                                IODebugContext* dbg) {
-  if (auto bad = verdict(remove); !bad.ok()) return bad;
-  auto s = target()->DeleteFile(name, options, dbg);
+  if (const auto what = fate_of(remove); what != fate::done) return status_of(what, *this);
   std::lock_guard lock(mutex_);
-  if (s.ok()) files_.erase(plain(name));
+  std::error_code ec;
+  const auto path = plain(name);
+  const auto saved = fs::exists(path, ec) ? save(path) : std::string();
+  auto s = target()->DeleteFile(name, options, dbg);
+  if (!s.ok()) return s;
+  const auto size = fs::file_size(saved, ec);
+  names_.push_back(
+      {path, {}, saved, files_.try_emplace(path, file_state{size, size}).first->second});
+  files_.erase(path);
   return s;
 }
 

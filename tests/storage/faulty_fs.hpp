@@ -7,9 +7,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
+#include <vector>
 
 namespace soma::storage::testing {
 
@@ -34,7 +37,10 @@ class faulty_fs final : public rocksdb::FileSystemWrapper {
   // As above, but only that one fails.
   void fail_once(std::uint64_t n, rocksdb::IOStatus how, unsigned kinds);
   void heal();
-  bool has_failed() const;
+  // From the n-th operation on nothing changes on the disk any more, and nobody is told: what is
+  // answered from then on is answered by a dead machine.
+  void cut_power_at(std::uint64_t n);
+  bool has_failed() const;  // or has no power
   static rocksdb::IOStatus broken() { return rocksdb::IOStatus::IOError("told to fail"); }
   static rocksdb::IOStatus full();
 
@@ -57,23 +63,36 @@ class faulty_fs final : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus DeleteFile(const std::string& name, const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* dbg) override;
 
-  // For the files.
-  rocksdb::IOStatus verdict(op kind);
+  // For the files. An operation that is to be done, that fails with what `failure` says, or that
+  // seems to be done.
+  enum class fate { done, failed, dead };
+  fate fate_of(op kind);
+  rocksdb::IOStatus failure() const;
   void has_appended(const std::string& name, std::uint64_t bytes);
   void has_synced(const std::string& name);
-  void has_synced_folder(const std::string& name);
+  void has_synced_folder();
 
  private:
   struct file_state {
     std::uint64_t written = 0, synced = 0;
-    bool name_synced = false;
   };
+  // What happened to a name and is not durable yet. `saved`: a second name of the file that a
+  // renaming or deletion took away, if any.
+  struct name_change {
+    std::string created, renamed_from, saved;  // `created`: the name, also that of a deleted file
+    std::optional<file_state> deleted;
+  };
+
+  std::string save(const std::string& path);
+  void undo(const name_change& change);
 
   mutable std::mutex mutex_;
   std::map<std::string, file_state> files_;
+  std::vector<name_change> names_;
+  std::uint64_t saves_ = 0;
   unsigned kinds_ = 0;
   std::uint64_t until_failure_ = 0;
-  bool once_ = false, failed_ = false;
+  bool once_ = false, failed_ = false, power_cut_ = false;
   rocksdb::IOStatus how_;
 };
 

@@ -24,7 +24,12 @@ struct storm_step {
   std::int64_t before_ms = 0;  // expire
   idempotency_record kept;     // record
   std::string name, text;      // document
-  bool synced() const { return what == commit || what == record || what >= document; }
+  // Whether it was synced, and all before it, if this is what came of it. A commit of which all is
+  // refused writes nothing.
+  bool synced(const std::string& said) const {
+    if (what == commit) return said.find_first_of("0123456789") != std::string::npos;
+    return what == record || what == document || what == no_document;
+  }
 };
 
 class storm {

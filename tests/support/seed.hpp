@@ -13,8 +13,8 @@ inline std::uint64_t number_from_environment(const char* name, std::uint64_t oth
   return given ? std::strtoull(given, nullptr, 10) : otherwise;
 }
 
-inline std::uint64_t seed_of(const char* test) {
-  const auto seed = number_from_environment("SOMA_SEED", std::random_device{}());
+inline std::uint64_t seed_of(const char* test, std::uint64_t otherwise = std::random_device{}()) {
+  const auto seed = number_from_environment("SOMA_SEED", otherwise);
   std::cout << test << ": SOMA_SEED=" << seed << std::endl;
   return seed;
 }
