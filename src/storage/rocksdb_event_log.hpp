@@ -97,6 +97,7 @@ class rocksdb_event_log final : public event_log {
   void close_database();
   rocksdb::Options database_options() const;
   rocksdb::ColumnFamilyOptions family_options(family f) const;
+  result<void> begin();
   result<void> check_format();
   result<void> begin_epoch();
   result<void> drop_left_over_stages();

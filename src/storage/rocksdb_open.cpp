@@ -145,8 +145,16 @@ result<void> rocksdb_event_log::open() {
   log_file_ = make_store_log(path);
   const auto opened = open_database(false);
   if (!opened.ok()) return refusal(opened, path);
+  auto begun = begin();
+  if (!begun && begun.error().code == codes::storage_corrupt)
+    if (auto damage = find_damaged_table(path)) return *damage;
+  return begun;
+}
+
+result<void> rocksdb_event_log::begin() {
   if (auto ok = check_format(); !ok) return ok;
   // RocksDB syncs its own folder, not the ones that lead to it.
+  std::error_code ec;
   const auto folder = std::filesystem::absolute(options_.data_dir, ec);
   if (!options_.unsafe_no_fsync &&
       !(sync_folder(folder.string()) && sync_folder(folder.parent_path().string())))

@@ -5,12 +5,14 @@
 
 #include "core/codes.hpp"
 #include "damaged_store.hpp"
+#include "support/child_process.hpp"
 #include "support/result_text.hpp"
 #include "support/seed.hpp"
 
 using namespace soma;
 using namespace soma::storage;
 using namespace soma::storage::testing;
+using soma::testing::child_process;
 using soma::testing::number_from_environment;
 namespace fs = std::filesystem;
 
@@ -68,7 +70,7 @@ TEST_CASE("damage: a bit that flips in a table is reported by the read that meet
   specimen s;
   s.fill(seed, 60, 200);
   const auto whole = dump(**s.open(s.original));  // and all of it lies in tables now
-  int told = 0, harmless = 0;
+  int told = 0, harmless = 0, aborted = 0;
   for (const auto& file : s.files(".sst")) {
     CAPTURE(file);
     const auto bytes = contents(file);
@@ -76,13 +78,26 @@ TEST_CASE("damage: a bit that flips in a table is reported by the read that meet
          flips_of(bytes.size(), random, number_from_environment("SOMA_FLIPS", 15))) {
       CAPTURE(f.byte);
       CAPTURE(f.bit);
-      const auto opened = s.open_with(file, flipped(bytes, f));
-      if (!opened) {
-        ++told;
-        REQUIRE_MESSAGE(is_told(opened.error(), file), opened.error().detail);
+      s.copy_with(file, flipped(bytes, f));
+      // In a process of its own: RocksDB reads a table's properties before it checks them, and some
+      // bits in them end in an assertion. That, too, serves nothing.
+      child_process reader(soma::testing::sibling_program("storage_reader"), {s.copy});
+      const auto found = reader.output();
+      const auto status = reader.end(0);
+      const auto errors = reader.errors();
+      if (WIFSIGNALED(status)) {
+        REQUIRE_MESSAGE(errors.find("Assertion") != std::string::npos, errors);
+        ++aborted;
         continue;
       }
-      std::istringstream text(dump(**opened));
+      if (WEXITSTATUS(status) == 1) {
+        REQUIRE_MESSAGE(errors.starts_with(codes::storage_corrupt), errors);
+        REQUIRE_MESSAGE(errors.find(file.filename().string()) != std::string::npos, errors);
+        ++told;
+        continue;
+      }
+      REQUIRE_MESSAGE(WEXITSTATUS(status) == 0, errors);
+      std::istringstream text(found);
       bool reported = false;
       for (std::string line; std::getline(text, line);) {
         if (line.find(codes::storage_corrupt) != std::string::npos)
@@ -92,11 +107,13 @@ TEST_CASE("damage: a bit that flips in a table is reported by the read that meet
       }
       reported ? ++told : ++harmless;
       // Nothing is missing without a word.
-      if (!reported) REQUIRE(difference(dump(**opened), whole) == "");
+      if (!reported) REQUIRE(difference(found, whole) == "");
     }
   }
-  MESSAGE(told << " flips were reported, " << harmless << " hit bytes that nothing reads");
+  MESSAGE(told << " flips were reported, " << harmless << " hit bytes that nothing reads, "
+               << aborted << " ended the reader");
   CHECK(told > harmless);
+  CHECK(aborted * 20 <= told);
 }
 
 TEST_CASE("damage: a log that ends in the middle of a write opens without that write") {

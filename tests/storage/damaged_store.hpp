@@ -71,12 +71,15 @@ struct specimen {
   }
   std::filesystem::path manifest() const { return manifest_file(store_folder(original)); }
 
-  // Opens a copy in which `file` holds `bytes`.
-  result<std::unique_ptr<event_log>> open_with(const std::filesystem::path& file,
-                                               const std::string& bytes) const {
+  // Makes a copy in which `file` holds `bytes`.
+  void copy_with(const std::filesystem::path& file, const std::string& bytes) const {
     std::filesystem::remove_all(copy);
     std::filesystem::copy(original, copy, std::filesystem::copy_options::recursive);
     overwrite(std::filesystem::path(store_folder(copy)) / file.filename(), bytes);
+  }
+  result<std::unique_ptr<event_log>> open_with(const std::filesystem::path& file,
+                                               const std::string& bytes) const {
+    copy_with(file, bytes);
     return open(copy);
   }
 };

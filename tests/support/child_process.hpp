@@ -76,6 +76,11 @@ class child_process {
     if (!status_ && waitpid(pid_, &status, 0) == pid_) status_ = status;
     return *status_;
   }
+  std::string output() {
+    while (read_some(out_, text_)) {
+    }
+    return std::move(text_);
+  }
   std::string errors() {
     std::string text;
     while (read_some(err_, text)) {
