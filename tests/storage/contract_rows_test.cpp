@@ -117,6 +117,11 @@ TEST_CASE_TEMPLATE("log: documents are kept by collection and key", store, SOMA_
   CHECK(s.log.list_documents("keys", "", 2)->size() == 2);
   CHECK(s.log.list_documents("keys", "", 0)->empty());
   CHECK(s.log.list_documents("none", "", 10)->empty());
+  using documents = std::vector<std::pair<std::string, std::string>>;
+  REQUIRE(s.log.put_documents("many", documents{{"x", "1"}, {"y", "2"}}));
+  REQUIRE(s.log.put_documents("many", documents{{"y", "3"}, {"z", ""}}));
+  REQUIRE(s.log.put_documents("many", documents{}));
+  CHECK(s.log.list_documents("many", "", 10).value() == rows{{"x", "1"}, {"y", "3"}, {"z", ""}});
   REQUIRE(s.log.put_document("keys", "a", "3"));
   CHECK(get("keys", "a") == "3");
   REQUIRE(s.log.delete_document("keys", "a"));
