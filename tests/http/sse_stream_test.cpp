@@ -238,6 +238,7 @@ TEST_CASE("stream: frames that are due together go in one write") {
   const auto before = world.counters().writes.load();
   world.append_deltas(key, 64);
   expect_dense(client, 2, 65);
+  world.run_on(0, [] {});  // the reader may be ahead of the count
   CHECK(world.counters().writes == before + 1);
 }
 

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useLayoutEffect, useId, useRef } from 'preact/hooks';
 
 interface Props {
   question: string;
@@ -15,14 +15,25 @@ interface Props {
 export function ConfirmDialog({ question, children, yes, no, onNo, onYes }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
+  // Not left to the `close` event: that comes a task later, when the next key may have asked again.
+  const refuse = () => {
+    dialog.current?.close();
+    onNo();
+  };
   return (
-    <dialog ref={dialog} class="confirm" onClose={onNo} aria-labelledby={id}
-      onKeyDown={(event) => event.key === 'Escape' && event.stopPropagation()}>
+    <dialog ref={dialog} class="confirm" aria-labelledby={id}
+      onCancel={(event) => { event.preventDefault(); refuse(); }}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        event.preventDefault();
+        event.stopPropagation();
+        refuse();
+      }}>
       <h2 id={id}>{question}</h2>
       <p>{children}</p>
       <div class="dialog-foot">
-        <button type="button" onClick={() => dialog.current?.close()}>{no}</button>
+        <button type="button" onClick={refuse}>{no}</button>
         <button type="button" class="danger" onClick={onYes}>{yes}</button>
       </div>
     </dialog>

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Problem as ServerProblem, sentence } from '../../api/http';
 import {
   credentials, profiles, readProfile, storeKey, testProfile, tests, writeProfile,
@@ -52,8 +52,8 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
   const secret = useRef<HTMLInputElement>(null);
   const said = useRef<HTMLDivElement>(null);
 
-  useEffect(() => heading.current?.focus(), []);
-  useEffect(() => {
+  useLayoutEffect(() => heading.current?.focus(), []);
+  useLayoutEffect(() => {
     guard.current = (how) => {
       if (!touched && how === 'close') return false;
       leave();

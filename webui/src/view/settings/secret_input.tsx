@@ -1,5 +1,5 @@
 import type { RefObject } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 
 interface Props {
   input: RefObject<HTMLInputElement>;
@@ -18,7 +18,8 @@ interface Props {
 export function SecretInput({
   input, label, id, placeholder, describedBy, autofocus, onInput,
 }: Props) {
-  useEffect(() => {
+  // Before the next key arrives: an Escape that is meant for this must not close what is around it.
+  useLayoutEffect(() => {
     if (!autofocus) return;
     input.current?.focus();
     input.current?.form?.scrollIntoView({ block: 'nearest' });
