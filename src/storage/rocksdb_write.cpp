@@ -24,6 +24,12 @@ bool is_of_a_sync(const rocksdb::Status& s) {
          text.find("While fsync") != std::string::npos;
 }
 
+// A write that had to wait for a flush, which found no space, says so in words only.
+bool is_of_a_full_disk(const rocksdb::Status& s) {
+  return s.IsNoSpace() ||
+         (s.IsIncomplete() && s.ToString().find("No space left on device") != std::string::npos);
+}
+
 // Deletions free space, so a disk that is nearly full takes them.
 bool may_use_reserve(const append_op& op) {
   return op.remove;
@@ -79,7 +85,7 @@ result<void> rocksdb_event_log::write(rocksdb::WriteBatch& batch,
   for (bool again = false;; again = true) {
     const auto s = db_->Write(how, &batch);
     if (s.ok()) return {};
-    if (!s.IsNoSpace() || is_of_a_sync(s)) return fail_for_good(s);
+    if (!is_of_a_full_disk(s) || is_of_a_sync(s)) return fail_for_good(s);
     disk_full_ = true;
     if (again) return disk_full(s);
     if (const auto left = leave_full_disk(); !left) return left;
