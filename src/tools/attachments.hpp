@@ -1,0 +1,34 @@
+// Port: the files that people attach and that tools leave, as tools see them. The store behind it
+// is the gateway's.
+//
+// Thread-safe; blocks on the disk.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "core/ids.hpp"
+
+namespace soma::tools {
+
+struct attachment {
+  std::string attachment_id, filename, content_type, sha256;
+  std::uint64_t size_bytes = 0;
+  std::string path;  // of its bytes, which do not change; for reading only
+};
+
+class attachment_source {
+ public:
+  virtual ~attachment_source() = default;
+  // Errors: attachment.not_found (also another tenant's), attachment.quarantined,
+  // attachment.expired, storage.unavailable.
+  virtual result<attachment> find(const tenant_id& tenant, std::string_view attachment_id) = 0;
+  // Keeps bytes that a tool made; the session refers to them from then on. Errors as above,
+  // storage.full.
+  virtual result<attachment> keep(const session_key& session, std::string_view filename,
+                                  std::string_view content_type, std::string_view bytes) = 0;
+};
+
+}  // namespace soma::tools
