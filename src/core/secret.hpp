@@ -2,11 +2,17 @@
 // wipes its memory. Not thread-safe while written.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace soma {
+
+// Zeroes what held a secret, also where the compiler sees that nobody reads it again.
+inline void wipe(char* bytes, std::size_t count) {
+  for (volatile char* at = bytes; count > 0; --count) *at++ = 0;
+}
 
 class secret_string {
  public:
@@ -26,8 +32,7 @@ class secret_string {
 
  private:
   void wipe() {
-    volatile char* bytes = value_.data();
-    for (std::size_t i = 0; i < value_.size(); ++i) bytes[i] = 0;
+    soma::wipe(value_.data(), value_.size());
     value_.clear();
   }
   std::string value_;

@@ -10,6 +10,7 @@
 #include <exception>
 
 #include "core/codes.hpp"
+#include "core/secret.hpp"
 #include "http/ascii.hpp"
 #include "http/io_shard.hpp"
 #include "http/problem.hpp"
@@ -228,6 +229,7 @@ class connection final : public body_reader, public response_stream, public peer
     if (r.auth != auth_rule::none)
       if (auto bad = co_await authenticate(r)) co_return co_await decline(*bad);
     body_bytes_max_ = r.body_bytes_max ? r.body_bytes_max : limits_.body_bytes_max;
+    const body_guard guard{r.body_is_secret ? this : nullptr};
     if (auto bad = co_await take_body(r)) co_return co_await refuse(*bad);
     if (!r.body_schema.empty() && !(r.body_optional && ctx_.body.empty())) {
       auto bad = shard_.options.schemas->check(r.body_schema, ctx_.header("Content-Type"),
@@ -236,6 +238,22 @@ class connection final : public body_reader, public response_stream, public peer
     }
     response answer = co_await call(r);
     co_return co_await finish(std::move(answer));
+  }
+
+  struct body_guard {
+    connection* of;
+    ~body_guard() {
+      if (of) of->forget_body();
+    }
+  };
+
+  // All of it that was read: into the buffer, out of it, and the strings parsed from it.
+  void forget_body() {
+    wipe(body_.data(), body_.size());
+    if (at_ > head_size_) wipe(buffer_.get() + head_size_, at_ - head_size_);
+    if (auto* object = ctx_.json.if_object())
+      for (auto& member : *object)
+        if (auto* text = member.value().if_string()) wipe(text->data(), text->size());
   }
 
   void take_request_id() {

@@ -235,6 +235,12 @@ bool model_registry::knows_model(const tenant_id& tenant, std::string_view model
   });
 }
 
+bool model_registry::knows(const tenant_id& tenant, std::string_view name_or_model) const {
+  if (knows_model(tenant, name_or_model)) return true;
+  std::lock_guard lock(mutex_);
+  return find(tenant, name_or_model).has_value();
+}
+
 bool model_registry::any() const {
   std::lock_guard lock(mutex_);
   return !defaults_.empty() ||

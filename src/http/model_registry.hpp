@@ -68,6 +68,8 @@ class model_registry {
   std::optional<llm::model_profile> configured(std::string_view name) const;
   // Whether an enabled profile of the tenant is for that model.
   bool knows_model(const tenant_id& tenant, std::string_view model) const;
+  // The same, or whether it is a profile's name.
+  bool knows(const tenant_id& tenant, std::string_view name_or_model) const;
   // Whether anyone has a model.
   bool any() const;
   // Whether a profile's address may be one of this machine or a private network.

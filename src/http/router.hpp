@@ -38,6 +38,7 @@ struct route {
   std::uint64_t body_bytes_max = 0;  // 0: net_limits::body_bytes_max
   std::string body_schema{};         // schemas/requests/<name>.schema.json; empty: not JSON
   bool body_optional = false;        // an empty body skips the schema
+  bool body_is_secret = false;       // wiped from memory once the request is served
   bool openai_errors = false;        // errors in the shape that OpenAI's clients read
 };
 

@@ -211,15 +211,22 @@ asio::awaitable<response> delete_credential(gateway& g, request_context& ctx) {
 
 using usage_rows = std::vector<std::pair<llm::usage_key, llm::usage_count>>;
 
-result<usage_rows> read_usage(const storage::event_log& log, const tenant_id& tenant,
-                              std::int64_t from_ms, std::int64_t to_ms, bool users, bool sessions) {
+struct usage_question {
+  tenant_id tenant;
+  std::int64_t from_ms = 0, to_ms = 0;
+  bool users = false, sessions = false;
+  std::string only_user;  // empty: everybody's
+};
+
+result<usage_rows> read_usage(const storage::event_log& log, const usage_question& q) {
   std::map<llm::usage_key, llm::usage_count> sums;
-  for (auto at = from_ms; at <= to_ms; at += day_ms) {
-    auto rows = usage_store::rows(log, tenant, llm::day_of(at));
+  for (auto at = q.from_ms; at <= q.to_ms; at += day_ms) {
+    auto rows = usage_store::rows(log, q.tenant, llm::day_of(at));
     if (!rows) return rows.error();
     for (auto& [key, count] : *rows) {
-      if (!users) key.user.clear();
-      if (!sessions) key.session.clear();
+      if (!q.only_user.empty() && key.user != q.only_user) continue;
+      if (!q.users) key.user.clear();
+      if (!q.sessions) key.session.clear();
       sums[key] += count;
     }
   }
@@ -264,10 +271,10 @@ asio::awaitable<response> get_usage(gateway& g, request_context& ctx) {
     co_return problem(error(codes::request_invalid_parameter,
                             "from and to are days, at most 92 apart; by is model, user or session"),
                       ctx);
-  auto read = [log = &g.node.log, tenant = ctx.identity.tenant, from_ms, to_ms,
-               users = by != "model", sessions = by == "session"] {
-    return read_usage(*log, tenant, from_ms, to_ms, users, sessions);
-  };
+  usage_question q{ctx.identity.tenant, from_ms, to_ms, by != "model", by == "session", {}};
+  // Who did what is for admins; others see that of themselves.
+  if (q.users && ctx.identity.role != role::admin) q.only_user = ctx.identity.user.value;
+  auto read = [log = &g.node.log, q] { return read_usage(*log, q); };
   auto rows = co_await on_reader(g.pool, read);
   if (!rows) co_return problem(rows.error(), ctx);
   response answer;
@@ -288,7 +295,8 @@ void add_model_routes(router& routes, gateway& g) {
                 .handler = [&g, run](request_context& ctx) { return run(g, ctx); },
                 .auth = who,
                 .body = body ? body_mode::whole : body_mode::none,
-                .body_schema = body ? id : std::string()});
+                .body_schema = body ? id : std::string(),
+                .body_is_secret = id == "put_credential"});
   };
   add(verb::get, "/v1/model-profiles", "list_model_profiles", list_profiles);
   add(verb::post, "/v1/model-profiles", "create_model_profile", create_profile, true);

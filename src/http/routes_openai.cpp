@@ -35,6 +35,18 @@ error error_of(const failure& why, const llm::stream_end& how) {
   return {known_code(why.code), why.detail, static_cast<int>((how.retry_after_ms + 999) / 1000)};
 }
 
+// What of the request does not count, for the model lock.
+std::string_view not_counting(const json::object& body, bool knows_model) {
+  return body.contains("base_url") ? "base_url" : knows_model ? "" : "model";
+}
+
+// A model that no profile has is played by the role's own.
+wanted_model wanted_of(const std::string& model, bool known, const char* role) {
+  wanted_model wanted;
+  (known ? wanted.model : wanted.role) = known ? model : role;
+  return wanted;
+}
+
 struct asked_chat {
   json::object body;
   bool streamed = false, wants_usage = false;
@@ -256,9 +268,10 @@ asio::awaitable<response> answer_whole(std::shared_ptr<chat_relay> relay, reques
 asio::awaitable<response> chat(gateway& g, request_context& ctx) {
   auto asked = read_chat(ctx);
   if (!asked) co_return problem(asked.error(), ctx);
-  auto warn = judge_lock(g, ctx, asked->body.contains("base_url") ? "base_url" : "");
+  const bool known = g.llm.models().knows(ctx.identity.tenant, asked->model);
+  auto warn = judge_lock(g, ctx, not_counting(asked->body, known));
   if (!warn) co_return problem(warn.error(), ctx);
-  auto call = g.llm.prepare(ctx.identity.tenant, {{}, {}, asked->model});
+  auto call = g.llm.prepare(ctx.identity.tenant, wanted_of(asked->model, known, "dialogue"));
   if (!call) co_return problem(call.error(), ctx);
   auto relay = std::make_shared<chat_relay>();
   relay->asked = std::move(*asked);
@@ -287,6 +300,9 @@ asio::awaitable<response> chat(gateway& g, request_context& ctx) {
   warn_if(answer, *warn);
   answer.content_type = "text/event-stream";
   answer.headers.emplace_back("X-Accel-Buffering", "no");
+  // OpenAI's SDK on Node 18 takes the whole answer of a connection that is kept for a cut one
+  // (node-fetch 2 looks for listeners that this Node leaves on it).
+  answer.close = ctx.header("x-stainless-runtime-version").starts_with("v18.");
   answer.produce = [relay](response_stream& out) { return send_chat(relay, out); };
   co_return answer;
 }
@@ -297,7 +313,10 @@ asio::awaitable<response> embeddings(gateway& g, request_context& ctx) {
   const auto model = text_of(*body, "model");
   if (model.empty() || !body->contains("input"))
     co_return problem(error(codes::request_invalid, "model and input must be there"), ctx);
-  auto call = g.llm.prepare(ctx.identity.tenant, {{}, {}, model});
+  const bool known = g.llm.models().knows(ctx.identity.tenant, model);
+  auto warn = judge_lock(g, ctx, not_counting(*body, known));
+  if (!warn) co_return problem(warn.error(), ctx);
+  auto call = g.llm.prepare(ctx.identity.tenant, wanted_of(model, known, "embed"));
   if (!call) co_return problem(call.error(), ctx);
   if (call->target.wire == llm::wire_kind::anthropic)
     co_return problem(error(codes::request_invalid, "model: this provider has no embeddings"), ctx);
@@ -310,7 +329,9 @@ asio::awaitable<response> embeddings(gateway& g, request_context& ctx) {
   if (!stream) co_return problem(stream.error(), ctx);
   auto got = co_await (*stream)->rest();
   if (got.end.error) co_return problem(error_of(*got.end.error, got.end), ctx);
-  co_return response(200, std::move(got.text));
+  response answer(200, std::move(got.text));
+  warn_if(answer, *warn);
+  co_return answer;
 }
 
 asio::awaitable<response> models(gateway& g, request_context& ctx) {

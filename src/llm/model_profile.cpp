@@ -225,6 +225,9 @@ result<model_profile> parse_profile(std::string_view text, std::string_view name
     if (auto bad = read_prices(*prices, p)) return *bad;
   if (p.provider.empty()) p.provider = detect_provider(p.base_url);
   if (!p.kind) p.kind = default_wire(p.provider);
+  // What was said so far cannot be given there as the beginning of the answer.
+  if (p.prefill && p.kind == wire_kind::openai_responses)
+    return error(codes::profile_invalid, "resume: this kind cannot continue a text, only restart");
   return p;
 }
 

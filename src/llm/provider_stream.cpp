@@ -87,7 +87,7 @@ asio::awaitable<bool> provider_stream::open_connection() {
 asio::awaitable<provider_stream::attempt> provider_stream::exchange() {
   prepare_reading();
   expect(phase::first_token, asked_.waits.first_token_ms);
-  const secret_string request(request_text());  // the key is in it
+  const secret_string request = request_text();
   const auto written = co_await connection_->write(request.reveal());
   if (closed_) co_return attempt::over;
   if (written.ec) co_return on_broken_off();
@@ -120,20 +120,28 @@ asio::awaitable<void> provider_stream::while_paused() {
   }
 }
 
-std::string provider_stream::request_text() const {
+// The key is written into the text once, and nothing is copied that holds it.
+secret_string provider_stream::request_text() const {
   const auto request = make_request(asked_);
-  std::string out(request.method);
-  out += " " + url_.path + request.path + " HTTP/1.1\r\n";
-  out += header_line("Host", url_.host_header);
-  out += "User-Agent: soma\r\nContent-Type: application/json\r\n";
-  out += "Accept: text/event-stream, application/json\r\n";
-  for (const auto& [name, value] : request.headers) out += header_line(name, value);
-  out += header_line("X-Request-Id", asked_.request_id);
-  out += header_line("traceparent", asked_.traceparent);
+  const auto key = asked_.target.api_key.reveal();
+  const bool good_key = key.find_first_of("\r\n") == key.npos;
+  std::string head(request.method);
+  head += " " + url_.path + request.path + " HTTP/1.1\r\n";
+  head += header_line("Host", url_.host_header);
+  head += "User-Agent: soma\r\nContent-Type: application/json\r\n";
+  head += "Accept: text/event-stream, application/json\r\n";
+  head += request.version_header;
+  head += header_line("X-Request-Id", asked_.request_id);
+  head += header_line("traceparent", asked_.traceparent);
   if (request.method != "GET")
-    out += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
-  out += "\r\n";
-  return out + request.body;
+    head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+  std::string out;
+  out.reserve(head.size() + request.key_before.size() + key.size() + 4 + request.body.size());
+  out += head;
+  if (!request.key_before.empty() && good_key)
+    out.append(request.key_before).append(key).append("\r\n");
+  out.append("\r\n").append(request.body);
+  return secret_string(std::move(out));
 }
 
 void provider_stream::prepare_reading() {

@@ -56,7 +56,7 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
   boost::asio::awaitable<bool> open_connection();
   boost::asio::awaitable<attempt> exchange();
   boost::asio::awaitable<void> while_paused();
-  std::string request_text() const;
+  secret_string request_text() const;
 
   void prepare_reading();
   void on_body(std::string_view bytes);

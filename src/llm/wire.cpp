@@ -9,17 +9,16 @@ namespace soma::llm {
 namespace {
 
 // The version of the Messages API that anthropic_body and anthropic_stream speak.
-constexpr std::string_view anthropic_version = "2023-06-01";
+constexpr std::string_view anthropic_version = "anthropic-version: 2023-06-01\r\n";
 
 }  // namespace
 
 provider_request make_request(const call& c) {
-  const std::string key(c.target.api_key.reveal());
   const bool anthropic = c.target.wire == wire_kind::anthropic;
   provider_request request;
-  if (anthropic) request.headers.emplace_back("anthropic-version", anthropic_version);
-  if (!key.empty() && anthropic) request.headers.emplace_back("x-api-key", key);
-  if (!key.empty() && !anthropic) request.headers.emplace_back("Authorization", "Bearer " + key);
+  if (anthropic) request.version_header = anthropic_version;
+  if (!c.target.api_key.empty())
+    request.key_before = anthropic ? "x-api-key: " : "Authorization: Bearer ";
   if (c.purpose == purpose::model_list) {
     request.method = "GET";
     request.path = "/models";

@@ -14,8 +14,9 @@ namespace soma::llm {
 
 struct provider_request {
   std::string_view method = "POST";
-  std::string path;                                               // behind the base URL's own
-  std::vector<std::pair<std::string_view, std::string>> headers;  // with the key
+  std::string path;                 // behind the base URL's own
+  std::string_view version_header;  // Anthropic's: name and value, empty for others
+  std::string_view key_before;      // of the header with the key, up to the key; empty: no key
   std::string body;
 };
 

@@ -642,12 +642,14 @@ def case_get_usage(w):
 
 
 def openai(w, operation, good):
+    w.ask("put_model_profile", 200, good_profile(w, enabled=False), name="off")
+
     def ask(status, body=good, **more):
         got, _, text = w.node.request("POST", w.contract.path_of(operation), body, **more)
         assert got == status, (operation, got, text)
         return json.loads(text)
     for body, status, code in ((b"{", 400, "request.malformed_json"), ({}, 422, "request.invalid"),
-                               ({**good, "model": "none"}, 404, "profile.not_found")):
+                               ({**good, "model": "off"}, 409, "profile.disabled")):
         error = ask(status, body, headers={"Content-Type": "application/json"})["error"]
         assert error["code"] == code and error["message"] and error["type"], error
     for key, code in ((None, "auth.required"), ("sk-nobody", "auth.invalid")):
@@ -661,6 +663,8 @@ def case_openai_chat(w):
     openai(w, "openai_chat", good)
     assert w.ask("openai_chat", 200, good).json["choices"][0]["finish_reason"] == "stop"
     assert w.ask("openai_chat", 200, {**good, "stream": True}).text.endswith("data: [DONE]\n\n")
+    assert w.ask("openai_chat", 200, {**good, "model": "none"}).headers[
+        "x-gateway-model-lock-warning"]
 
 
 def case_openai_embeddings(w):

@@ -263,12 +263,21 @@ def model_lock():
                 "model": "default", "messages": ASK, "base_url": "http://evil.example"})
             assert status == (400 if lock == "enforce" else 200), text
             assert (header in {n.lower() for n in headers}) == (lock == "warn"), headers
-            assert len(up.asked("ok")) == before + (0 if lock == "enforce" else 4)
+            for path, body in (("chat/completions", {"messages": ASK}),
+                               ("embeddings", {"input": "a"})):
+                status, headers, text = mine.request(
+                    "POST", "/v1/" + path, {"model": "no-profile-has-it", **body})
+                if path == "embeddings" and lock != "enforce":  # no profile embeds
+                    assert (status, json.loads(text)["error"]["code"]) == (404, "profile.not_found")
+                    continue
+                assert status == (400 if lock == "enforce" else 200), text
+                assert (header in {n.lower() for n in headers}) == (lock == "warn"), headers
+            assert len(up.asked("ok")) == before + (0 if lock == "enforce" else 5)
             assert "base_url" not in up.asked("ok")[-1][2]
             records = [r for r in audit(mine) if r["action"] == "model_lock.violation"]
-            assert len(records) == (0 if lock == "off" else 4), (lock, records)
+            assert len(records) == (0 if lock == "off" else 6), (lock, records)
             assert all(r["refused"] == (lock == "enforce") for r in records), records
-            assert mine.log_text().count("model_lock.violation") == 4, mine.log_text()
+            assert mine.log_text().count("model_lock.violation") == 6, mine.log_text()
             assert invoke(mine, overrides={"model": "ok"})[0].get(header) is None
         finally:
             mine.stop()
@@ -297,6 +306,11 @@ def secret_is_nowhere():
             ask("POST", "/v1/llm/invoke/stream", {"profile": name, "messages": ASK})
             ask("POST", "/v1/chat/completions", {"model": name, "messages": ASK})
             ask("POST", "/v1/llm/test", {"profile": name})
+            if name == "ok":
+                # What a core dump would show. The other providers send the key back: they make
+                # copies that are theirs.
+                wait_until(lambda: not in_memory(mine, PLANTED), what="the memory to be wiped")
+                assert in_memory(mine, up.base_url), "memory was read"
         assert up.asked("ok")[-1][1]["authorization"] == f"Bearer {PLANTED}"
         for bad in ({"secret": PLANTED + "\n"}, {"secret": PLANTED, "x": 1}, {"secret": [PLANTED]}):
             assert ask("PUT", "/v1/llm/credentials/local", bad)[0] in (400, 422)
@@ -323,6 +337,24 @@ def secret_is_nowhere():
         assert_absent(mine, answers)
     finally:
         mine.stop()
+
+
+def in_memory(mine, text):
+    """Whether the server's memory holds the text now."""
+    pid = mine.process.pid
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            place, rights, *_ = line.split()
+            if not rights.startswith("rw"):
+                continue
+            begin, end = (int(part, 16) for part in place.split("-"))
+            try:
+                memory.seek(begin)
+                if text.encode() in memory.read(end - begin):
+                    return True
+            except (OSError, OverflowError):
+                continue
+    return False
 
 
 def assert_absent(mine, answers):
@@ -554,7 +586,7 @@ def relayed():
         assert '"total_tokens":15' in streamed and streamed.endswith("data: [DONE]\n\n"), streamed
     listed = json.loads(node.request("GET", "/v1/models")[2])["data"]
     assert "default" in [m["id"] for m in listed] and "off" not in [m["id"] for m in listed], listed
-    for body, code in (({"model": "none", "messages": ASK}, "profile.not_found"),
+    for body, code in (({"model": "off", "messages": ASK}, "profile.disabled"),
                        ({"model": "default", "messages": []}, "request.invalid"),
                        ({"model": "default", "messages": ASK, "n": 2}, "request.invalid")):
         status, _, text = node.request("POST", "/v1/chat/completions", body)

@@ -8,7 +8,7 @@ using namespace soma::llm;
 
 TEST_CASE("model profile: what is written is read again the same") {
   const auto full = parse_profile(R"({"name":"main","role":"summarize","provider":"mine",
-    "kind":"openai_responses","model":"m-1","base_url":"HTTPS://Models.Example:443/api//v1/",
+    "kind":"anthropic","model":"m-1","base_url":"HTTPS://Models.Example:443/api//v1/",
     "parameters":{"temperature":0,"top_p":1,"max_tokens":7,"stop":["a","b"],
       "reasoning_effort":"high","extra":{"seed":1,"nested":{"a":[null]}}},
     "resume":"prefill","context_window":1000,"prices":{"input":1.5,"cached_input":0,"output":3},
@@ -16,7 +16,7 @@ TEST_CASE("model profile: what is written is read again the same") {
                                   "");
   REQUIRE(full);
   CHECK(full->base_url == "https://models.example/api/v1");
-  CHECK(full->kind == wire_kind::openai_responses);
+  CHECK(full->kind == wire_kind::anthropic);
   CHECK(full->temperature == 0.0);
   CHECK(full->prices == token_prices{1.5, 0, 3});
   CHECK(!full->enabled);
@@ -58,6 +58,7 @@ TEST_CASE("model profile: an error begins with the field that is wrong") {
       {R"("role":"no role")", "role: "},
       {R"("provider":"Ü")", "provider: "},
       {R"("kind":"telnet")", "kind: "},
+      {R"("kind":"openai_responses","resume":"prefill")", "resume: "},
       {R"("kind":1)", "kind: "},
       {R"("model":"")", "model: "},
       {R"("model":"a\nb")", "model: "},

@@ -35,12 +35,6 @@ json::object body_of(const call& c) {
   return json::parse(request.body).as_object();
 }
 
-std::string header(const provider_request& request, std::string_view name) {
-  for (const auto& [key, value] : request.headers)
-    if (key == name) return value;
-  return {};
-}
-
 void give_everything(profile& p) {
   p.temperature = 0.5;
   p.top_p = 0.9;
@@ -58,16 +52,16 @@ TEST_CASE("wire: each has its path and its way to carry the key") {
   call c;
   c.target.api_key = secret_string("k");
   CHECK(make_request(c).path == "/chat/completions");
-  CHECK(header(make_request(c), "Authorization") == "Bearer k");
+  CHECK(make_request(c).key_before == "Authorization: Bearer ");
+  CHECK(make_request(c).version_header.empty());
   c.target.wire = wire_kind::openai_responses;
   CHECK(make_request(c).path == "/responses");
   c.target.wire = wire_kind::anthropic;
   CHECK(make_request(c).path == "/messages");
-  CHECK(header(make_request(c), "x-api-key") == "k");
-  CHECK(header(make_request(c), "Authorization").empty());
-  CHECK(header(make_request(c), "anthropic-version") == "2023-06-01");
+  CHECK(make_request(c).key_before == "x-api-key: ");
+  CHECK(make_request(c).version_header == "anthropic-version: 2023-06-01\r\n");
   c.target.api_key = {};
-  CHECK(header(make_request(c), "x-api-key").empty());
+  CHECK(make_request(c).key_before.empty());
   c.purpose = purpose::model_list;
   CHECK(make_request(c).method == "GET");
   CHECK(make_request(c).path == "/models");

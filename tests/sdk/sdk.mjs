@@ -77,7 +77,8 @@ const tests = {
     const chat = (model, more = {}) =>
       once.chat.completions.create({ model, messages, ...more });
     const rows = [
-      [() => chat("none"), OpenAI.NotFoundError, "profile.not_found"],
+      [() => once.embeddings.create({ model: "none", input: "a" }), OpenAI.NotFoundError,
+        "profile.not_found"],
       [() => chat("limited"), OpenAI.RateLimitError, "llm.rate_limited"],
       [() => chat("ok", { messages: [] }), OpenAI.UnprocessableEntityError, "request.invalid"],
       [() => chat("fail"), OpenAI.InternalServerError, "llm.provider_error"],

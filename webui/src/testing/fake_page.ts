@@ -1,3 +1,4 @@
+import { webcrypto } from 'node:crypto';
 import { vi } from 'vitest';
 
 /** What a module needs of a page to be tested without one. */
@@ -8,6 +9,7 @@ export function fakePage(): { store: Map<string, string>; window: EventTarget } 
   vi.stubGlobal('document', Object.assign(new EventTarget(), {
     baseURI: 'http://soma.test/sub/ui/index.html', visibilityState: 'visible',
   }));
+  vi.stubGlobal('crypto', webcrypto); // Node 18 has none by itself
   vi.stubGlobal('navigator', { onLine: true });
   vi.stubGlobal('sessionStorage', {
     getItem: (key: string) => store.get(key) ?? null,
