@@ -21,8 +21,8 @@ third 'librdkafka/'     'src/kafka/'
 third 'boost/(asio|beast)' 'src/http/|src/llm/|src/rehearsal/|src/core/asio_impl\.cpp'
 third 'spdlog/|prometheus/' 'src/observability/'
 third 'openssl/'        'src/security/|src/llm/'
-third 'toml\+\+/'       'src/core/config\.cpp'
-third 'valijson/'       'src/http/'
+third 'toml\+\+/'       'src/core/config\.cpp|src/security/rules_policy\.cpp'
+third 'valijson/'       'src/http/|src/tools/input_schema\.cpp'
 
 level() {
   case $1 in

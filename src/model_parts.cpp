@@ -112,6 +112,9 @@ void model_parts::follow_key_file() {
 }
 
 void model_parts::serve(actors::node_services& node) {
+  models_.idempotent = [&node](std::string_view tool_id, std::string_view inputs_json) {
+    return node.tools.idempotent(tool_id, inputs_json);
+  };
   node.model_of = [this](const tenant_id& tenant) { return models_.dialogue(tenant); };
   node.start_call = [this, &node](const actors::llm_caller& who, llm::call c,
                                   llm::stream_sink sink) {

@@ -21,6 +21,7 @@
 #include "probes.hpp"
 #include "security/sign_in_token.hpp"
 #include "store_documents.hpp"
+#include "tool_parts.hpp"
 
 namespace soma {
 namespace {
@@ -126,6 +127,7 @@ void add_routes(http::router& routes, http::gateway& g, const http::static_files
   http::add_model_routes(routes, g);
   http::add_llm_routes(routes, g);
   http::add_openai_routes(routes, g);
+  http::add_tool_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
   http::add_static_routes(routes, page);
@@ -195,17 +197,18 @@ int serve(const config& settings) {
   feed_registry feeds(static_cast<unsigned>(threads), feed_limits_of(settings));
   const auto client_options = client_options_of(settings);
   const auto models = llm::make_provider_client(client_options);
-  const auto tools = tools::make_empty_tool_runner();
+  store_documents documents(events);
+  auto model_parts = soma::model_parts::make(settings, events, documents, registry);
+  if (!model_parts) return refuse(model_parts.error());
+  auto tools = tool_parts::make({settings, events, (*model_parts)->gateway().audit()});
+  if (!tools) return refuse(tools.error());
 
-  actors::node_services node(events, feeds, *models, *tools, probe);
+  actors::node_services node(events, feeds, *models, (*tools)->runner(), probe);
   node.limits = actor_limits_of(settings);
   node.on_session_changed = [&feeds](const session_key& key, const storage::session_info* info,
                                      event_id last) {
     http::publish_session_change(feeds, key, info, last);
   };
-  store_documents documents(events);
-  auto model_parts = soma::model_parts::make(settings, events, documents, registry);
-  if (!model_parts) return refuse(model_parts.error());
   (*model_parts)->serve(node);
 
   security::key_store keys(documents, *server_key);
@@ -228,9 +231,17 @@ int serve(const config& settings) {
   (*model_parts)->save_by([&actors](auto job) { actors.run_on_writer(std::move(job)); });
   http::reader_pool pool(events, reader_threads);
   const http::static_files page(ui_folder(settings));
-  http::gateway_parts parts{
-      settings, node,     actors.tenants(), pool,    identities,
-      keys,     browsers, sign_in,          tickets, (*model_parts)->gateway()};
+  http::gateway_parts parts{settings,
+                            node,
+                            actors.tenants(),
+                            pool,
+                            identities,
+                            keys,
+                            browsers,
+                            sign_in,
+                            tickets,
+                            (*model_parts)->gateway(),
+                            (*tools)->gateway()};
   http::gateway g(parts);
   g.render_metrics = [&] {
     refresh_metrics(metrics, g);

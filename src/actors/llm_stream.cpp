@@ -25,6 +25,34 @@ std::string traceparent(std::string_view trace_id) {
   return "00-" + std::string(trace_id) + "-" + span + "-01";
 }
 
+// Providers take letters, digits, underscores and dashes in a tool's name, 64 of them at most.
+constexpr std::size_t tool_name_bytes_max = 64;
+
+std::string provider_name(std::string_view tool_id) {
+  std::string name;
+  for (const char c : tool_id) c == '.' ? name += "__" : name += c;
+  return name.size() > tool_name_bytes_max ? std::string() : name;
+}
+
+void offer_tools(llm::call& call, const std::vector<tools::offered_tool>& offered) {
+  for (const auto& tool : offered)
+    if (auto name = provider_name(tool.tool_id); !name.empty())
+      call.tools.push_back({std::move(name), tool.description, tool.inputs_schema_json});
+}
+
+// As the provider was told of it, also of a tool that is offered no longer.
+std::string shown_name(const std::string& tool_id) {
+  auto name = provider_name(tool_id);
+  return name.empty() ? tool_id : name;
+}
+
+// The id of what the model called by a provider's name; what was not offered keeps its name.
+std::string tool_id_of(const llm_stream_state& s, std::string name) {
+  for (const auto& tool : *s.offered)
+    if (provider_name(tool.tool_id) == name) return tool.tool_id;
+  return name;
+}
+
 llm::call make_call(const llm_stream_state& s) {
   llm::call call;
   call.target = s.model->profile;
@@ -34,8 +62,10 @@ llm::call make_call(const llm_stream_state& s) {
   call.prefix = s.what.prefix;
   call.request_id = s.what.from.request_id;
   call.traceparent = traceparent(s.what.from.trace_id);
+  if (s.what.with_tools) offer_tools(call, *s.offered);
   for (const auto& part : s.what.context.parts) {
     call.messages.push_back({part.role, part.text, part.tool_calls, part.provider_call_id});
+    for (auto& asked : call.messages.back().tool_calls) asked.tool_id = shown_name(asked.tool_id);
     if (part.provider == call.target.provider)
       call.messages.back().provider_state_json = part.provider_state_json;
   }
@@ -65,6 +95,7 @@ void flush(pointer self) {
 void begin(pointer self) {
   auto& s = self->state;
   s.asked_at = llm_stream_state::clock::now();
+  s.offered = s.node->tools.offered(s.key.tenant);
   s.node->probe.llm_started();
   // The sink's handle keeps only the actor's address alive; its state ends with the actor.
   const llm_stream_actor me = self;
@@ -127,6 +158,7 @@ void on_end(pointer self, provider_end& end) {
     done.last_text = std::move(s.gathered);
     done.last_thinking = s.gathered_thinking;
     done.tool_calls = how.tool_calls;
+    for (auto& asked : done.tool_calls) asked.tool_id = tool_id_of(s, std::move(asked.tool_id));
     done.usage = how.usage;
     // The log names the profile's provider; what a fallback's wants back is of no use to it.
     if (how.provider.empty() || how.provider == s.model->profile.provider)

@@ -24,6 +24,7 @@ struct llm_stream_state {
   session_key key;
   action::start_llm what;
   std::shared_ptr<const model_settings> model;
+  std::shared_ptr<const std::vector<tools::offered_tool>> offered;  // once it was asked
   std::unique_ptr<llm::stream_handle> provider;
 
   std::string gathered;

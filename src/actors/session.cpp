@@ -202,7 +202,8 @@ void session_shell::carry_out(action::start_tool& a) {
   });
   if (ending_ || !open) return;
   tools_[id] =
-      self_->spawn<caf::monitored>(tool_call, node_, session_actor(self_), key_, std::move(a.call));
+      self_->spawn<caf::monitored>(tool_call, node_, session_actor(self_),
+                                   tools::tool_caller{key_, a.from.user_id}, std::move(a.call));
 }
 
 void session_shell::carry_out(action::cancel_tool& a) {

@@ -4,7 +4,7 @@ namespace soma::actors {
 
 tool_call_actor::behavior_type tool_call(tool_call_actor::stateful_pointer<tool_call_state> self,
                                          node_services* node, session_actor session,
-                                         session_key key, body::tool_call call) {
+                                         tools::tool_caller who, body::tool_call call) {
   auto& s = self->state;
   s.session = std::move(session);
   s.call = std::move(call);
@@ -17,7 +17,7 @@ tool_call_actor::behavior_type tool_call(tool_call_actor::stateful_pointer<tool_
   sink.on_done = [me](tools::tool_outcome outcome) {
     caf::anon_send(me, tool_outcome_message{std::move(outcome)});
   };
-  s.running = node->tools.start(key, s.call, std::move(sink));
+  s.running = node->tools.start(who, s.call, std::move(sink));
   return {
       [self](tool_text& said) {
         auto& s = self->state;

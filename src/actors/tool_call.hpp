@@ -24,6 +24,6 @@ struct tool_call_state {
 
 tool_call_actor::behavior_type tool_call(tool_call_actor::stateful_pointer<tool_call_state> self,
                                          node_services* node, session_actor session,
-                                         session_key key, body::tool_call call);
+                                         tools::tool_caller who, body::tool_call call);
 
 }  // namespace soma::actors

@@ -11,7 +11,8 @@ std::string encode(const command_reply& reply) {
   std::string out;
   json_writer w(out);
   w.begin_object().field("event_id", to_string(reply.event));
-  w.field("message_id", reply.message_id).field("title", reply.title);
+  w.field("message_id", reply.message_id).field_if("tool_call_id", reply.tool_call_id);
+  w.field("title", reply.title);
   w.field("persona_id", reply.persona_id);
   w.field("created_at_ms", static_cast<std::uint64_t>(reply.created_at_ms));
   w.field("status", reply.status).field_bool("paused", reply.paused).end_object();
@@ -32,6 +33,7 @@ result<command_reply> decode_command_reply(std::string_view json) {
   if (!id) return corrupt;
   reply.event = *id;
   reply.message_id = text("message_id");
+  reply.tool_call_id = text("tool_call_id");
   reply.title = text("title");
   reply.persona_id = text("persona_id");
   reply.status = text("status");

@@ -17,6 +17,11 @@ std::vector<context_part> parts_of(const turn_record& turn) {
   parts.push_back(make_part("user", "user", turn.user_text));
   parts.back().message_id = turn.turn_id;
   for (const auto& line : turn.lines) {
+    if (line.runtime) {
+      // Said by nobody: the model meets it as a part of what the user sent.
+      parts.push_back(make_part("attachment", "user", "Of the attached files: " + line.text));
+      continue;
+    }
     const bool tool = !line.tool_call_id.empty();
     auto part = tool ? make_part("tool", "tool", line.text)
                      : make_part("assistant", "assistant", line.text);

@@ -182,7 +182,32 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
   reply.event = emit(body::message_user{reply.message_id, reply.message_id, c.text, c.attachments},
                      who.from, who.idempotency_key);
   reply.status = "queued";
+  for (const auto& call : c.prepare)
+    call_tool({s.ids.next(),
+               reply.message_id,
+               reply.message_id,
+               {},
+               call.tool_id,
+               call.inputs_json,
+               "runtime"},
+              who.from);
   advance();
+  return reply;
+}
+
+result<command_reply> session_step::decide(const input::request& who,
+                                           const input::tool_request& c) {
+  if (!s.exists()) return not_found();
+  if (c.inputs_json.size() > rules.event_text_bytes_max / 2) return too_large();
+  const auto open = std::count_if(s.tools.begin(), s.tools.end(),
+                                  [](const open_tool& t) { return t.call.turn_id.empty(); });
+  if (open >= static_cast<std::ptrdiff_t>(rules.requested_tools_max))
+    return error{codes::session_queue_full, "too many tools run in this session", 5};
+  command_reply reply;
+  reply.tool_call_id = s.ids.next();
+  reply.event = call_tool({reply.tool_call_id, {}, {}, {}, c.tool_id, c.inputs_json, "user"},
+                          who.from, who.idempotency_key);
+  reply.status = "queued";
   return reply;
 }
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -24,11 +25,12 @@ namespace soma {
 
 // What limits and drives turns; fixed while a session is active.
 struct session_rules {
-  std::uint32_t max_attempts = 3;     // of one model message, in a row without getting on
-  std::uint32_t max_steps = 16;       // model calls a turn; the last is asked without tools
-  std::uint32_t max_tool_calls = 64;  // a turn
-  std::uint32_t timeout_s = 600;      // of a turn, downtime not counted
-  std::uint32_t queue_max = 32;       // messages waiting
+  std::uint32_t max_attempts = 3;          // of one model message, in a row without getting on
+  std::uint32_t max_steps = 16;            // model calls a turn; the last is asked without tools
+  std::uint32_t max_tool_calls = 64;       // a turn
+  std::uint32_t timeout_s = 600;           // of a turn, downtime not counted
+  std::uint32_t queue_max = 32;            // messages waiting
+  std::uint32_t requested_tools_max = 16;  // calls that users asked for, open at once
   std::size_t event_text_bytes_max =
       512 * 1024;                        // of one text as JSON: a message, an answer, an output
   std::uint64_t context_window = 32768;  // tokens; a quarter is left for the answer
@@ -37,7 +39,7 @@ struct session_rules {
   std::string profile = "default", provider, model;
   bool prefill = false;  // the provider continues a given assistant text
   // Whether running this call twice does no harm; unset: no call is.
-  bool (*idempotent)(std::string_view tool_id, std::string_view inputs_json) = nullptr;
+  std::function<bool(std::string_view tool_id, std::string_view inputs_json)> idempotent;
 };
 
 // ---- what comes in ----
@@ -58,10 +60,16 @@ struct request {
 struct open {
   std::string persona_id, title;
 };
+struct tool_request {  // a tool run by hand
+  std::string tool_id, inputs_json;
+};
 struct message {
   std::string text;
   std::vector<std::string> attachments;
   std::optional<open> create;  // make the session if it is not there
+  // Calls to be made before the model is asked, as of document_ingest for small attachments. Each
+  // must be idempotent.
+  std::vector<tool_request> prepare{};
 };
 struct app_event {
   std::string name, data_json;
@@ -80,8 +88,8 @@ struct rename {
 };
 struct reset {};
 struct remove {};
-using command = std::variant<open, message, app_event, stop, pause, nudge, retry, summarize, rename,
-                             reset, remove>;
+using command = std::variant<open, message, app_event, tool_request, stop, pause, nudge, retry,
+                             summarize, rename, reset, remove>;
 struct commanded {
   request who;
   command what;
@@ -136,6 +144,7 @@ using session_input =
 struct command_reply {
   event_id event;  // the event that made it true; 0.0 where none was needed
   std::string message_id;
+  std::string tool_call_id{};
   std::string title, persona_id;
   std::int64_t created_at_ms = 0;
   std::string status;  // queued, running, stopped, idle, paused, resumed, …

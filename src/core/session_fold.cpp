@@ -147,7 +147,7 @@ struct folder {
       s.queue.pop_front();
     }
     if (!b.supersedes.empty())
-      if (auto* turn = s.find_turn(b.turn_id)) turn->lines.clear();
+      if (auto* turn = s.find_turn(b.turn_id)) drop_answers(*turn);
     if (!s.turn || s.turn->turn_id != b.turn_id) s.turn = running_turn{b.turn_id, {}, 0, 0};
     s.turn->step = b.step;
     s.turn->instruction = b.instruction;
@@ -157,6 +157,7 @@ struct folder {
     transcript_line line;
     line.tool_call_id = b.tool_call_id;
     line.provider_call_id = call.provider_call_id;
+    line.runtime = call.requested_by == "runtime";
     if (!b.output_json.empty()) {
       line.text = b.output_json;
     } else {
@@ -175,7 +176,14 @@ turn_record* session_state::find_turn(std::string_view turn_id) {
   // Almost always the newest one.
   const auto at = std::find_if(turns.rbegin(), turns.rend(),
                                [&](const turn_record& t) { return t.turn_id == turn_id; });
-  return at == turns.rend() ? nullptr : &*at;
+  if (at != turns.rend()) return &*at;
+  const auto waiting = std::find_if(queue.begin(), queue.end(),
+                                    [&](const turn_record& t) { return t.turn_id == turn_id; });
+  return waiting == queue.end() ? nullptr : &*waiting;
+}
+
+void drop_answers(turn_record& turn) {
+  std::erase_if(turn.lines, [](const transcript_line& line) { return !line.runtime; });
 }
 
 void apply(session_state& state, const event& e) {

@@ -33,6 +33,7 @@ struct transcript_line {
   std::string tool_call_id, provider_call_id;
   // What the provider that said it wants back with it.
   std::string provider{}, provider_state_json{};
+  bool runtime = false;  // nobody asked: the runtime read what was attached
 };
 
 struct turn_record {
@@ -111,8 +112,11 @@ struct session_state {
   bool busy() const {
     return call || !tools.empty() || (!paused && (turn.has_value() || !queue.empty()));
   }
-  turn_record* find_turn(std::string_view turn_id);
+  turn_record* find_turn(std::string_view turn_id);  // started or waiting
 };
+
+// What a retry replaces: all that was said but what was read of the attachments.
+void drop_answers(turn_record& turn);
 
 void apply(session_state& state, const event& e);
 

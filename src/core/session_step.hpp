@@ -29,6 +29,7 @@ struct session_step {
   result<command_reply> decide(const input::request& who, const input::open& c);
   result<command_reply> decide(const input::request& who, const input::message& c);
   result<command_reply> decide(const input::request& who, const input::app_event& c);
+  result<command_reply> decide(const input::request& who, const input::tool_request& c);
   result<command_reply> decide(const input::request& who, const input::stop& c);
   result<command_reply> decide(const input::request& who, const input::pause& c);
   result<command_reply> decide(const input::request& who, const input::nudge& c);
@@ -61,7 +62,9 @@ struct session_step {
                        const soma::usage& used = {}, std::uint64_t latency_ms = 0,
                        std::uint64_t first_token_ms = 0);
   void append_state(bool paused, std::string title, const origin& from);
+  bool has_tools(std::string_view turn_id) const;
   bool turn_has_tools() const;
+  event_id call_tool(body::tool_call call, const origin& from, std::string_view key = {});
   origin turn_origin(std::string_view turn_id) const;
   void arm_turn_deadline();
 };

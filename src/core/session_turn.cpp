@@ -23,10 +23,19 @@ origin session_step::turn_origin(std::string_view turn_id) const {
   return turn ? turn->from : origin{};
 }
 
+bool session_step::has_tools(std::string_view turn_id) const {
+  return std::any_of(s.tools.begin(), s.tools.end(),
+                     [&](const open_tool& t) { return t.call.turn_id == turn_id; });
+}
+
 bool session_step::turn_has_tools() const {
-  return s.turn && std::any_of(s.tools.begin(), s.tools.end(), [&](const open_tool& t) {
-           return t.call.turn_id == s.turn->turn_id;
-         });
+  return s.turn && has_tools(s.turn->turn_id);
+}
+
+event_id session_step::call_tool(body::tool_call call, const origin& from, std::string_view key) {
+  const auto id = emit(call, from, key);
+  out.then.push_back(action::start_tool{std::move(call), from});
+  return id;
 }
 
 void session_step::arm_turn_deadline() {
@@ -41,7 +50,9 @@ void session_step::advance(std::uint32_t delay_ms, const std::optional<failure>&
     ++q.step;
     return ask(q);
   }
-  if (!s.queue.empty()) ask({s.queue.front().turn_id, {}, {}, 1, 0, {}});
+  // What is attached is read first.
+  if (!s.queue.empty() && !has_tools(s.queue.front().turn_id))
+    ask({s.queue.front().turn_id, {}, {}, 1, 0, {}});
 }
 
 void session_step::ask(const question& q) {
@@ -65,7 +76,7 @@ void session_step::ask(const question& q) {
   turn_record unanswered_turn;
   if (!q.supersedes.empty()) {
     unanswered_turn = *turns.back();
-    unanswered_turn.lines.clear();
+    drop_answers(unanswered_turn);
     turns.back() = &unanswered_turn;
   }
   auto context = build_context(turns, context_rules(rules, q.instruction));
@@ -177,13 +188,10 @@ void session_step::finish_call(const input::llm_done& in) {
   const std::string turn_id = s.call->request.turn_id;
   const origin from = turn_origin(turn_id);
   append_answer(s.call->text, calls, in.provider_state_json, final);
-  for (const auto& call : calls) {
-    body::tool_call asked{
-        call.tool_call_id, s.call->request.message_id, turn_id, call.provider_call_id,
-        call.tool_id,      call.inputs_json,           "model"};
-    emit(asked, from);
-    out.then.push_back(action::start_tool{std::move(asked), from});
-  }
+  for (const auto& call : calls)
+    call_tool({call.tool_call_id, s.call->request.message_id, turn_id, call.provider_call_id,
+               call.tool_id, call.inputs_json, "model"},
+              from);
   // A stream that called tools ends with tool_calls whatever the provider named it.
   append_complete(refused  ? "error"
                   : !final ? "tool_calls"

@@ -36,6 +36,7 @@ class ticket_office;
 namespace soma::http {
 
 class llm_gateway;
+struct tool_gateway;
 
 // An io thread's own client of model providers.
 struct io_llm_client {
@@ -76,6 +77,7 @@ struct gateway_parts {
   security::sign_in_token& sign_in;
   const security::ticket_office& tickets;
   llm_gateway& llm;
+  tool_gateway& tools;
 };
 
 class gateway {
@@ -91,6 +93,7 @@ class gateway {
         sign_in(parts.sign_in),
         tickets(parts.tickets),
         llm(parts.llm),
+        tools(parts.tools),
         idempotency(parts.node.log, parts.pool) {}
 
   const config& settings;
@@ -103,6 +106,7 @@ class gateway {
   security::sign_in_token& sign_in;
   const security::ticket_office& tickets;
   llm_gateway& llm;
+  tool_gateway& tools;
   idempotency_gate idempotency;
   std::vector<std::unique_ptr<actor_bridge>> bridges;  // one an io thread
   tenant_handles known_tenants;
@@ -170,6 +174,7 @@ void add_identity_routes(router& routes, gateway& g);   // keys, auth
 void add_model_routes(router& routes, gateway& g);      // profiles, credentials, usage
 void add_llm_routes(router& routes, gateway& g);        // invoke
 void add_openai_routes(router& routes, gateway& g);     // chat completions, models, embeddings
+void add_tool_routes(router& routes, gateway& g);       // catalog, running a tool by hand
 void add_settings_routes(router& routes, gateway& g);   // settings, runtime-config
 void add_operation_routes(router& routes, gateway& g);  // health, metrics, openapi
 

@@ -216,6 +216,7 @@ std::shared_ptr<const actors::model_settings> model_registry::dialogue(
   rules.provider = made->profile.provider;
   rules.model = made->profile.model;
   rules.prefill = made->profile.prefill;
+  rules.idempotent = idempotent;
   std::lock_guard lock(mutex_);
   dialogues_.insert_or_assign(tenant, made);
   return made;

@@ -8,6 +8,7 @@
 #include "http/ascii.hpp"
 #include "http/gateway.hpp"
 #include "http/problem.hpp"
+#include "http/tool_gateway.hpp"
 
 namespace soma::http {
 namespace {
@@ -51,6 +52,7 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
   message.attachments = attachments_of(body);
   if (!message.attachments.empty())
     co_return problem(error(codes::request_invalid, "there is no such attachment"), ctx);
+  if (auto no = denied(g.tools, ctx, "conversation.send", session.value)) co_return std::move(*no);
   const bool makes_session = session.empty();
   if (makes_session) {
     // Derived, so that the same request sent to a server that lost the answer makes no second one.

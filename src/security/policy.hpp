@@ -1,17 +1,19 @@
-// Port: may this identity do this? Implementations are thread-safe and fail closed: what cannot be
-// decided is denied.
+// Port: may this caller do this? Implementations are thread-safe, do not block, and fail closed:
+// what cannot be decided is denied.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
-#include "security/identity.hpp"
+#include "core/error.hpp"
 
 namespace soma::security {
 
 struct policy_input {
-  const identity& who;
-  std::string_view action;    // conversation.send, tool.execute, settings.update, …
+  std::string_view tenant, user;
+  std::string_view role;      // admin or user; empty where it is not known: inside a session
+  std::string_view action;    // conversation.send, tool.execute, attachment.read, …
   std::string_view resource;  // an id or a name; may be empty
 };
 
@@ -27,15 +29,8 @@ class policy {
   virtual decision decide(const policy_input& input) const = 0;
 };
 
-// Allows whoever has a tenant, but a ticket, which may only read its stream.
-class allow_authenticated final : public policy {
- public:
-  decision decide(const policy_input& input) const override {
-    if (input.who.tenant.empty() || input.who.user.empty())
-      return {false, "authenticated", "no identity"};
-    if (input.who.via == via::ticket) return {false, "ticket", "a ticket only reads its stream"};
-    return {true, "authenticated", {}};
-  }
-};
+// Rules of a TOML file, as config/policy.toml explains them: the first that fits decides, and what
+// no rule names is denied. Errors: config.invalid, naming the rule and what is wrong with it.
+result<std::unique_ptr<policy>> make_rules_policy(std::string_view toml);
 
 }  // namespace soma::security

@@ -1,7 +1,7 @@
 // The port through which a tool_call actor runs a tool. The tools themselves, their catalog and
 // their sandbox stand behind it.
 //
-// Threads: `start` may be called from any thread and does not block; `on_done` is called exactly
+// Threads: everything may be called from any thread and does not block; `on_done` is called exactly
 // once, from any thread, unless the handle was destroyed before (that cancels the call).
 #pragma once
 
@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/event.hpp"
 
@@ -31,11 +32,26 @@ class running_tool {
   virtual ~running_tool() = default;  // cancels
 };
 
+// Who a call is made for.
+struct tool_caller {
+  session_key session;
+  std::string user_id;
+};
+
+// A tool as a model is told of it.
+struct offered_tool {
+  std::string tool_id, description, inputs_schema_json;
+};
+
 class tool_runner {
  public:
   virtual ~tool_runner() = default;
-  virtual std::unique_ptr<running_tool> start(const session_key& session,
-                                              const body::tool_call& call, tool_sink sink) = 0;
+  virtual std::unique_ptr<running_tool> start(const tool_caller& who, const body::tool_call& call,
+                                              tool_sink sink) = 0;
+  // What the models of a tenant's sessions are offered.
+  virtual std::shared_ptr<const std::vector<offered_tool>> offered(const tenant_id& tenant) = 0;
+  // Whether running this call a second time does no harm.
+  virtual bool idempotent(std::string_view tool_id, std::string_view inputs_json) const = 0;
 };
 
 // The runner of a server without tools: every call fails with tool.unknown.

@@ -59,7 +59,8 @@ class session_invariants {
     require(open_call_.empty(), "one model call at a time", e);
     require(b.attempt <= max_attempts_ * (1 + bytes_[b.message_id]), "attempts are bounded", e);
     require(requests_.insert(b.invocation_id).second, "an invocation is asked once", e);
-    require(open_tools_.empty(), "the model is asked after all tools answered", e);
+    for (const auto& [id, turn] : open_tools_)
+      require(turn != b.turn_id, "the model is asked after all tools of its turn answered", e);
     if (!waiting_.empty() && waiting_.front() == b.turn_id) {
       waiting_.erase(waiting_.begin());
       require(running_turn_.empty(), "turns do not overlap", e);
@@ -106,7 +107,10 @@ class session_invariants {
   }
   void on(const body::tool_call& b, const event& e) {
     require(tools_.insert(b.tool_call_id).second, "a tool is called once", e);
-    open_tools_.insert(b.tool_call_id);
+    require(b.requested_by != "model" || b.turn_id == running_turn_, "a model calls in its turn",
+            e);
+    require(b.requested_by != "user" || b.turn_id.empty(), "a user calls outside of turns", e);
+    open_tools_[b.tool_call_id] = b.turn_id;
   }
   void on(const body::tool_progress& b, const event& e) {
     require(open_tools_.count(b.tool_call_id) == 1, "progress is of an open call", e);
@@ -122,7 +126,8 @@ class session_invariants {
   std::uint32_t epoch_ = 0;
   std::string open_call_, open_message_, running_turn_;
   std::vector<std::string> waiting_;
-  std::set<std::string> requests_, asked_, tools_, open_tools_, ended_turns_;
+  std::set<std::string> requests_, asked_, tools_, ended_turns_;
+  std::map<std::string, std::string> open_tools_;  // id → turn
   std::map<std::string, std::string> texts_, answers_, finish_;
   std::map<std::string, int> users_by_key_;
   std::map<std::string, std::size_t> bytes_;  // ever said of a message, dropped text included

@@ -156,7 +156,9 @@ void session_world::send_message() {
   input::commanded in;
   in.who.token = next_token_++;
   in.who.idempotency_key = key;
-  in.what = input::message{"say " + key, {}, input::open{}};
+  input::message message{"say " + key, {}, input::open{}, {}};
+  if (chance(25)) message.prepare.assign(1 + pick(2), {"echo", "{}"});
+  in.what = std::move(message);
   awaiting_[in.who.token] = key;
   feed(in);
 }
@@ -164,7 +166,7 @@ void session_world::send_message() {
 void session_world::send_command() {
   input::commanded in;
   in.who.token = next_token_++;
-  switch (pick(9)) {
+  switch (pick(10)) {
     case 0: in.what = input::stop{}; break;
     case 1:
       if (tools_.empty()) return;
@@ -176,6 +178,7 @@ void session_world::send_command() {
     case 5: in.what = input::retry{}; break;
     case 6: in.what = input::summarize{}; break;
     case 7: in.what = input::app_event{"probe", "{\"a\":[1,2]}"}; break;
+    case 8: in.what = input::tool_request{chance(50) ? "echo" : "write", "{}"}; break;
     default: in.what = input::rename{"title " + std::to_string(pick(3))};
   }
   feed(in);

@@ -1,0 +1,38 @@
+// Everything of tools and policy that a node stands on, put together from the configuration and the
+// store: the rules, the catalog, the runner and the tools behind it.
+#pragma once
+
+#include <memory>
+
+#include "actors/node.hpp"
+#include "core/config.hpp"
+#include "http/tool_gateway.hpp"
+#include "storage/event_log.hpp"
+
+namespace soma {
+
+class tool_parts {
+ public:
+  struct needs {
+    const config& settings;
+    storage::event_log& events;
+    security::audit_log& audit;
+    tools::attachment_source* attachments = nullptr;
+  };
+  // Blocks on the store. Errors: config.invalid (policy.file), those of the store.
+  static result<std::unique_ptr<tool_parts>> make(const needs& from);
+  ~tool_parts();
+
+  http::tool_gateway& gateway();
+  tools::catalog_runner& runner();
+
+ private:
+  struct parts;
+  explicit tool_parts(std::unique_ptr<parts> made);
+  std::unique_ptr<parts> parts_;
+};
+
+// The rules of policy.file, else those built in. Errors: config.invalid.
+result<std::unique_ptr<security::policy>> policy_of(const config& settings);
+
+}  // namespace soma

@@ -1,0 +1,107 @@
+#include "tools/catalog.hpp"
+
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+
+namespace soma::tools {
+
+namespace {
+
+// Tenants whose sets are kept at once; past it all are made anew when they are asked for.
+constexpr std::size_t sets_max = 1024;
+
+// FNV-1a: tells versions of a set apart, nothing more.
+std::uint64_t fingerprint(std::string_view text, std::uint64_t hash = 14695981039346656037ull) {
+  for (const unsigned char c : text) hash = (hash ^ c) * 1099511628211ull;
+  return hash;
+}
+
+}  // namespace
+
+catalog::catalog(std::vector<catalog_entry> defaults, catalog_store& store) : store_(store) {
+  for (auto& entry : defaults) {
+    auto id = entry.tool_id;
+    defaults_.insert_or_assign(std::move(id), std::move(entry));
+  }
+}
+
+result<void> catalog::load() {
+  auto rows = store_.load();
+  if (!rows) return rows.error();
+  std::lock_guard lock(mutex_);
+  for (auto& row : *rows) changes_[row.tenant][row.tool_id] = std::move(row.change_json);
+  loaded_ = true;
+  sets_.clear();
+  return {};
+}
+
+std::shared_ptr<const tool_set> catalog::make_set(const tenant_id& tenant) const {
+  auto made = std::make_shared<tool_set>();
+  std::uint64_t hash = fingerprint(tenant.value);
+  if (loaded_) {
+    const auto own = changes_.find(tenant);
+    for (const auto& [id, entry] : defaults_) {
+      auto now = entry;
+      if (own != changes_.end())
+        if (const auto at = own->second.find(id); at != own->second.end()) {
+          auto changed = apply_change(entry, at->second);
+          // A stored change that no longer fits its entry: the tool is off until it is set anew.
+          if (changed)
+            now = std::move(*changed);
+          else
+            now.enabled = false;
+        }
+      hash = fingerprint(to_json(now), hash);
+      made->entries.emplace(id, std::move(now));
+    }
+  }
+  char text[20];
+  std::snprintf(text, sizeof text, "\"%016llx\"", static_cast<unsigned long long>(hash));
+  made->etag = text;
+  return made;
+}
+
+std::shared_ptr<const tool_set> catalog::of(const tenant_id& tenant) {
+  std::lock_guard lock(mutex_);
+  if (const auto at = sets_.find(tenant); at != sets_.end()) return at->second;
+  if (sets_.size() >= sets_max) sets_.clear();
+  return sets_.emplace(tenant, make_set(tenant)).first->second;
+}
+
+result<catalog_entry> catalog::change(const tenant_id& tenant, std::string_view tool_id,
+                                      std::string_view change_json, std::string_view if_match) {
+  const auto before = of(tenant);
+  if (!if_match.empty() && if_match != "*" && if_match != before->etag)
+    return error(codes::tool_entry_changed, "the catalog is not the one that If-Match names");
+  catalog_entry fresh;
+  {
+    std::lock_guard lock(mutex_);
+    const auto at = defaults_.find(tool_id);
+    if (at == defaults_.end())
+      return error(codes::tool_unknown, "there is no tool " + std::string(tool_id));
+    fresh = at->second;
+  }
+  auto changed = apply_change(std::move(fresh), change_json);
+  if (!changed) return changed.error();
+  auto stored = store_.put({tenant, std::string(tool_id), std::string(change_json)});
+  if (!stored) return stored.error();
+  std::lock_guard lock(mutex_);
+  changes_[tenant][std::string(tool_id)] = change_json;
+  sets_.erase(tenant);
+  return changed;
+}
+
+void catalog::replace(std::string_view prefix, std::vector<catalog_entry> entries) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(defaults_, [&](const auto& one) { return one.first.starts_with(prefix); });
+  for (auto& entry : entries) {
+    auto id = entry.tool_id;
+    defaults_.insert_or_assign(std::move(id), std::move(entry));
+  }
+  sets_.clear();
+}
+
+}  // namespace soma::tools

@@ -1,0 +1,330 @@
+#include "tools/catalog_runner.hpp"
+
+#include <algorithm>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "core/utf8.hpp"
+
+namespace soma::tools {
+namespace {
+
+tool_outcome failed(std::string_view status, std::string_view code, std::string detail) {
+  return {std::string(status), {}, failure{std::string(code), std::move(detail), false}};
+}
+
+}  // namespace
+
+struct catalog_runner::call {
+  tool_caller who;
+  body::tool_call what;
+  std::string lane;
+  std::shared_ptr<tool> impl;
+  tool_request request;
+  std::mutex mutex;  // of what follows
+  tool_sink sink;
+  std::unique_ptr<running_tool> running;
+  std::size_t said_bytes = 0;
+  bool in_lane = false, over = false;
+};
+
+class catalog_runner::handle final : public running_tool {
+ public:
+  handle(catalog_runner& runner, std::shared_ptr<call> c) : runner_(runner), call_(std::move(c)) {}
+  ~handle() override { runner_.cancel(call_); }
+
+ private:
+  catalog_runner& runner_;
+  std::shared_ptr<call> call_;
+};
+
+catalog_runner::catalog_runner(runner_parts parts, runner_options options)
+    : parts_(std::move(parts)), options_(options), thread_([this] { run(); }) {}
+
+catalog_runner::~catalog_runner() {
+  {
+    std::lock_guard lock(work_mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+}
+
+void catalog_runner::add(std::string tool_id, std::shared_ptr<tool> what) {
+  std::lock_guard lock(tools_mutex_);
+  tools_.insert_or_assign(std::move(tool_id), std::move(what));
+}
+
+void catalog_runner::remove(std::string_view tool_id) {
+  std::lock_guard lock(tools_mutex_);
+  if (const auto at = tools_.find(tool_id); at != tools_.end()) tools_.erase(at);
+}
+
+std::shared_ptr<tool> catalog_runner::find(std::string_view tool_id) const {
+  std::lock_guard lock(tools_mutex_);
+  const auto at = tools_.find(tool_id);
+  return at == tools_.end() ? nullptr : at->second;
+}
+
+std::string catalog_runner::unavailable(std::string_view tool_id) const {
+  const auto impl = find(tool_id);
+  return impl ? impl->unavailable() : "nothing on this server runs it";
+}
+
+std::size_t catalog_runner::running() const {
+  std::lock_guard lock(lanes_mutex_);
+  std::size_t count = 0;
+  for (const auto& [name, lane] : lanes_) count += lane.running;
+  return count;
+}
+
+std::shared_ptr<const std::vector<offered_tool>> catalog_runner::offered(const tenant_id& tenant) {
+  auto out = std::make_shared<std::vector<offered_tool>>();
+  const auto set = parts_.tools.of(tenant);
+  for (const auto& [id, entry] : set->entries)
+    if (entry.enabled && unavailable(id).empty())
+      out->push_back({id, entry.description, entry.inputs_schema_json});
+  return out;
+}
+
+bool catalog_runner::idempotent(std::string_view tool_id, std::string_view inputs_json) const {
+  const auto impl = find(tool_id);
+  if (!impl) return false;
+  // The inputs were judged when the call began; what cannot be read changes nothing.
+  static const auto any = input_schema::compile("{}");
+  const auto inputs = any->read(inputs_json);
+  return inputs && impl->idempotent(*inputs);
+}
+
+// ---- before it runs ----
+
+std::optional<tool_outcome> catalog_runner::refuse(call& c) {
+  const auto& id = c.what.tool_id;
+  const auto set = parts_.tools.of(c.who.session.tenant);
+  const auto* entry = set->find(id);
+  if (!entry) return failed("error", codes::tool_unknown, "there is no tool " + id);
+  if (!entry->enabled) return failed("denied", codes::tool_disabled, id + " is switched off");
+  c.impl = find(id);
+  const auto why = c.impl ? c.impl->unavailable() : "nothing on this server runs " + id;
+  if (!why.empty()) return failed("error", codes::tool_unavailable, why);
+  const auto said = parts_.decide ? parts_.decide(c.who, id) : verdict{false, "none", "no policy"};
+  if (!said.allow)
+    return failed("denied", codes::policy_denied, "rule " + said.rule + ": " + said.reason);
+  auto inputs = entry->inputs.read(c.what.inputs_json);
+  if (!inputs) return failed("error", inputs.error().code, inputs.error().detail);
+  c.request = {c.who.session, c.what, std::move(*inputs), entry->limits, entry->egress};
+  c.lane = c.who.session.tenant.value + '\n' + id;
+  return std::nullopt;
+}
+
+std::unique_ptr<running_tool> catalog_runner::start(const tool_caller& who,
+                                                    const body::tool_call& what, tool_sink sink) {
+  auto c = std::make_shared<call>();
+  c->who = who;
+  c->what = what;
+  c->sink = std::move(sink);
+  if (auto refused = refuse(*c)) {
+    c->over = true;
+    c->sink.on_done(std::move(*refused));
+  } else {
+    enqueue(c);
+  }
+  return std::make_unique<handle>(*this, std::move(c));
+}
+
+void catalog_runner::enqueue(const std::shared_ptr<call>& c) {
+  bool now = false, full = false;
+  {
+    std::lock_guard lock(lanes_mutex_);
+    auto& l = lanes_[c->lane];
+    now = l.running < c->request.limits.concurrency;
+    full = !now && l.waiting.size() >= options_.waiting_max;
+    if (now) ++l.running;
+    if (!now && !full) l.waiting.push_back(c);
+  }
+  if (full)
+    return finish(c, failed("error", codes::tool_busy, "too many calls of this tool wait already"));
+  if (now) begin(c);
+}
+
+void catalog_runner::begin(const std::shared_ptr<call>& c) {
+  {
+    std::lock_guard lock(c->mutex);
+    c->in_lane = true;
+    if (c->over) {  // cancelled between leaving the queue and now
+      c->in_lane = false;
+      post([this, lane = c->lane] { leave_lane(lane); });
+      return;
+    }
+  }
+  {
+    std::lock_guard lock(work_mutex_);
+    deadlines_.emplace(clock::now() + std::chrono::milliseconds(c->request.limits.timeout_ms), c);
+  }
+  work_.notify_one();
+  // A finished call drops its sink, and with it this reference to itself.
+  tool_sink inner;
+  inner.on_output = [this, weak = std::weak_ptr(c)](std::string stream, std::string text) {
+    if (const auto c = weak.lock()) say(*c, std::move(stream), std::move(text));
+  };
+  inner.on_done = [this, c](tool_outcome outcome) { finish(c, std::move(outcome)); };
+  auto running = c->impl->start(c->request, std::move(inner));
+  std::unique_lock lock(c->mutex);
+  if (!c->over) {
+    c->running = std::move(running);
+    return;
+  }
+  lock.unlock();  // it has ended already, perhaps on this very thread
+}
+
+// ---- while it runs ----
+
+void catalog_runner::say(call& c, std::string stream, std::string text) {
+  std::function<void(std::string, std::string)> on_output;
+  {
+    std::lock_guard lock(c.mutex);
+    if (c.over || c.said_bytes >= options_.progress_bytes_max) return;
+    const auto room = options_.progress_bytes_max - c.said_bytes;
+    if (text.size() > room) {
+      text.resize(utf8_complete_prefix(std::string_view(text).substr(0, room)));
+      text += "\n[…]\n";
+      c.said_bytes = options_.progress_bytes_max;
+    } else {
+      c.said_bytes += text.size();
+    }
+    on_output = c.sink.on_output;
+  }
+  if (!on_output) return;
+  while (text.size() > options_.progress_piece_bytes) {
+    auto n = utf8_complete_prefix(std::string_view(text).substr(0, options_.progress_piece_bytes));
+    if (n == 0) n = options_.progress_piece_bytes;
+    on_output(stream, text.substr(0, n));
+    text.erase(0, n);
+  }
+  if (!text.empty()) on_output(std::move(stream), std::move(text));
+}
+
+// ---- its end ----
+
+void catalog_runner::finish(const std::shared_ptr<call>& c, tool_outcome outcome) {
+  tool_sink sink;
+  std::unique_ptr<running_tool> running;
+  bool in_lane = false;
+  {
+    std::lock_guard lock(c->mutex);
+    if (c->over) return;
+    c->over = true;
+    sink = std::move(c->sink);
+    running = std::move(c->running);
+    in_lane = std::exchange(c->in_lane, false);
+  }
+  const bool large = outcome.output_json.size() > c->request.limits.output_bytes;
+  if (!large) sink.on_done(std::move(outcome));
+  if (!large && !running && !in_lane) return;
+  // Not here: this may be a thread of the tool's own, inside the call that it would wait for.
+  auto rest = std::make_shared<std::tuple<tool_sink, std::unique_ptr<running_tool>, tool_outcome>>(
+      std::move(sink), std::move(running), std::move(outcome));
+  post([this, c, rest, large, in_lane] {
+    std::get<1>(*rest).reset();
+    if (large) std::get<0>(*rest).on_done(trimmed(*c, std::move(std::get<2>(*rest))));
+    if (in_lane) leave_lane(c->lane);
+  });
+}
+
+void catalog_runner::cancel(const std::shared_ptr<call>& c) {
+  std::unique_ptr<running_tool> running;
+  bool in_lane = false;
+  {
+    std::lock_guard lock(c->mutex);
+    if (c->over) return;
+    c->over = true;
+    c->sink = {};
+    running = std::move(c->running);
+    in_lane = std::exchange(c->in_lane, false);
+  }
+  if (!running && !in_lane) return;
+  std::shared_ptr<running_tool> kept = std::move(running);
+  post([this, c, kept = std::move(kept), in_lane]() mutable {
+    kept.reset();
+    if (in_lane) leave_lane(c->lane);
+  });
+}
+
+void catalog_runner::leave_lane(const std::string& name) {
+  std::shared_ptr<call> next;
+  {
+    std::lock_guard lock(lanes_mutex_);
+    const auto at = lanes_.find(name);
+    if (at == lanes_.end()) return;
+    auto& l = at->second;
+    while (!next && !l.waiting.empty()) {
+      next = l.waiting.front().lock();
+      l.waiting.pop_front();
+    }
+    if (!next && --l.running == 0) lanes_.erase(at);
+  }
+  if (next) begin(next);
+}
+
+// The model is given the beginning; the whole is kept for whoever asks.
+tool_outcome catalog_runner::trimmed(const call& c, tool_outcome outcome) {
+  const auto most = c.request.limits.output_bytes;
+  std::string text;
+  json_writer w(text);
+  w.begin_object().field_bool("truncated", true);
+  w.field("size_bytes", std::uint64_t{outcome.output_json.size()});
+  if (parts_.attachments)
+    if (const auto kept = parts_.attachments->keep(c.who.session, c.what.tool_id + "-output.json",
+                                                   "application/json", outcome.output_json))
+      w.field("attachment_id", kept->attachment_id);
+  const auto shown = std::string_view(outcome.output_json).substr(0, most);
+  w.field("text", shown.substr(0, utf8_complete_prefix(shown))).end_object();
+  outcome.output_json = std::move(text);
+  return outcome;
+}
+
+// ---- the thread ----
+
+void catalog_runner::post(std::function<void()> job) {
+  {
+    std::lock_guard lock(work_mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  work_.notify_one();
+}
+
+void catalog_runner::run() {
+  std::unique_lock lock(work_mutex_);
+  while (true) {
+    if (!jobs_.empty()) {
+      auto job = std::move(jobs_.front());
+      jobs_.pop_front();
+      lock.unlock();
+      job();
+      job = nullptr;
+      lock.lock();
+      continue;
+    }
+    if (stopping_) return;
+    if (deadlines_.empty()) {
+      work_.wait(lock);
+      continue;
+    }
+    const auto first = deadlines_.begin();
+    if (first->first > clock::now()) {
+      const auto until = first->first;
+      work_.wait_until(lock, until);
+      continue;
+    }
+    const auto late = first->second.lock();
+    deadlines_.erase(first);
+    if (!late) continue;
+    lock.unlock();
+    finish(late, failed("timeout", codes::tool_timeout,
+                        "the tool took longer than its " +
+                            std::to_string(late->request.limits.timeout_ms) + " ms"));
+    lock.lock();
+  }
+}
+
+}  // namespace soma::tools

@@ -1,0 +1,93 @@
+// Runs what the catalog has: looks the tool up, asks policy, checks the inputs, waits for a free
+// place, runs it within its time, and trims what it says. Every refusal is an outcome that a model
+// can read.
+//
+// Thread-safe; nothing blocks the caller. A thread of its own ends calls whose time is up, lets go
+// of finished ones and keeps large outputs. Lifetime: the parts outlive it, and it outlives the
+// actors; its destructor cancels what runs.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "tools/attachments.hpp"
+#include "tools/catalog.hpp"
+
+namespace soma::tools {
+
+struct verdict {
+  bool allow = false;
+  std::string rule, reason;
+};
+
+struct runner_options {
+  std::size_t waiting_max = 512;                 // calls that wait for a place, a tenant and tool
+  std::size_t progress_bytes_max = 256 * 1024;   // of one call's live output; the rest is dropped
+  std::size_t progress_piece_bytes = 16 * 1024;  // of one tool.progress
+};
+
+struct runner_parts {
+  catalog& tools;
+  // May this caller run this tool? Called on any thread, must not block. Unset: nobody may.
+  std::function<verdict(const tool_caller&, std::string_view tool_id)> decide;
+  attachment_source* attachments = nullptr;  // where large outputs are kept; may be null
+};
+
+class catalog_runner final : public tool_runner {
+ public:
+  explicit catalog_runner(runner_parts parts, runner_options options = {});
+  ~catalog_runner() override;
+
+  // What stands behind an entry of the catalog. Replaces the one before, whose calls go on.
+  void add(std::string tool_id, std::shared_ptr<tool> what);
+  void remove(std::string_view tool_id);
+
+  std::unique_ptr<running_tool> start(const tool_caller& who, const body::tool_call& call,
+                                      tool_sink sink) override;
+  std::shared_ptr<const std::vector<offered_tool>> offered(const tenant_id& tenant) override;
+  bool idempotent(std::string_view tool_id, std::string_view inputs_json) const override;
+
+  // Why a tool cannot run on this machine; empty where it can.
+  std::string unavailable(std::string_view tool_id) const;
+  std::size_t running() const;
+
+ private:
+  struct call;
+  struct lane {  // one tool of one tenant
+    std::uint32_t running = 0;
+    std::deque<std::weak_ptr<call>> waiting;
+  };
+  class handle;
+  using clock = std::chrono::steady_clock;
+
+  std::shared_ptr<tool> find(std::string_view tool_id) const;
+  std::optional<tool_outcome> refuse(call& c);
+  void enqueue(const std::shared_ptr<call>& c);
+  void begin(const std::shared_ptr<call>& c);
+  void say(call& c, std::string stream, std::string text);
+  void finish(const std::shared_ptr<call>& c, tool_outcome outcome);
+  void cancel(const std::shared_ptr<call>& c);
+  void leave_lane(const std::string& name);
+  void deliver(tool_sink& sink, const call& c, tool_outcome outcome);
+  tool_outcome trimmed(const call& c, tool_outcome outcome);
+  void post(std::function<void()> job);
+  void run();
+
+  const runner_parts parts_;
+  const runner_options options_;
+  mutable std::mutex tools_mutex_;
+  std::map<std::string, std::shared_ptr<tool>, std::less<>> tools_;
+  mutable std::mutex lanes_mutex_;
+  std::map<std::string, lane> lanes_;
+  std::mutex work_mutex_;
+  std::condition_variable work_;
+  std::deque<std::function<void()>> jobs_;
+  std::multimap<clock::time_point, std::weak_ptr<call>> deadlines_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace soma::tools

@@ -1,0 +1,85 @@
+#include "tools/input_schema.hpp"
+
+#include <boost/json.hpp>
+#include <valijson/adapters/boost_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validation_results.hpp>
+#include <valijson/validator.hpp>
+
+#include "core/codes.hpp"
+
+namespace soma::tools {
+namespace {
+
+namespace json = boost::json;
+using valijson::adapters::BoostJsonAdapter;
+
+constexpr std::size_t described_max = 3;
+
+std::string describe(valijson::ValidationResults& found) {
+  std::string out;
+  valijson::ValidationResults::Error one;
+  for (std::size_t n = 0; n < described_max && found.popError(one); ++n) {
+    std::string where;
+    for (const auto& part : one.context) where += part;
+    if (!out.empty()) out += "; ";
+    out += where + ": " + one.description;
+  }
+  return out.empty() ? "the inputs are not as the schema wants them" : out;
+}
+
+}  // namespace
+
+struct input_schema::compiled {
+  json::value document;
+  valijson::Schema schema;
+};
+
+result<input_schema> input_schema::compile(std::string_view schema_json) {
+  const auto invalid = [](std::string why) {
+    return error(codes::tool_schema_invalid, std::move(why));
+  };
+  if (schema_json.size() > schema_bytes_max) return invalid("the schema is too large");
+  auto made = std::make_shared<compiled>();
+  json::parse_options options;
+  options.max_depth = depth_max;
+  boost::system::error_code ec;
+  made->document = json::parse({schema_json.data(), schema_json.size()}, ec, {}, options);
+  if (ec || !made->document.is_object()) return invalid("the schema is not a JSON object");
+  try {
+    valijson::SchemaParser parser;
+    parser.populateSchema(BoostJsonAdapter(made->document), made->schema);
+  } catch (const std::exception& e) {
+    return invalid(std::string("the schema cannot be read: ") + e.what());
+  }
+  input_schema out;
+  out.compiled_ = std::move(made);
+  return out;
+}
+
+result<json::object> input_schema::read(std::string_view inputs_json) const {
+  const auto invalid = [](std::string why) {
+    return error(codes::tool_invalid_inputs, std::move(why));
+  };
+  json::parse_options options;
+  options.max_depth = depth_max;
+  boost::system::error_code ec;
+  // A model without inputs to give says nothing at all.
+  const auto text = inputs_json.empty() ? std::string_view("{}") : inputs_json;
+  auto inputs = json::parse({text.data(), text.size()}, ec, {}, options);
+  if (ec) return invalid("the inputs are not JSON: " + ec.message());
+  if (!inputs.is_object()) return invalid("the inputs are not a JSON object");
+  // A validator keeps its compiled patterns, and is no more thread-safe than they are.
+  thread_local valijson::Validator validator;
+  valijson::ValidationResults found;
+  try {
+    if (!validator.validate(compiled_->schema, BoostJsonAdapter(inputs), &found))
+      return invalid(describe(found));
+  } catch (const std::exception&) {
+    return invalid("the inputs are too complex to be checked");
+  }
+  return std::move(inputs.get_object());
+}
+
+}  // namespace soma::tools
