@@ -23,6 +23,7 @@ third 'spdlog/|prometheus/' 'src/observability/'
 third 'openssl/'        'src/security/|src/llm/'
 third 'toml\+\+/'       'src/core/config\.cpp|src/security/rules_policy\.cpp'
 third 'valijson/'       'src/http/|src/tools/input_schema\.cpp'
+third 'absl/'           'src/tools/builtin/clock\.'
 third 'seccomp\.h'      'src/tools/sandbox/'
 
 level() {

@@ -12,7 +12,7 @@
 #include "core/codes.hpp"
 #include "tools/sandbox/arguments.hpp"
 #include "tools/sandbox/descriptors.hpp"
-#include "tools/sandbox/folder_size.hpp"
+#include "tools/sandbox/folder_walk.hpp"
 #include "tools/sandbox/seccomp_filter.hpp"
 
 namespace soma::tools {

@@ -1,0 +1,198 @@
+#include "tools/builtin/code_execute.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <optional>
+#include <regex>
+#include <utility>
+
+#include "core/codes.hpp"
+#include "tools/builtin/call.hpp"
+#include "tools/builtin/text_stream.hpp"
+#include "tools/builtin/work_files.hpp"
+#include "tools/builtin/worker_pool.hpp"
+#include "tools/sandbox/sandbox.hpp"
+
+namespace soma::tools {
+namespace {
+
+namespace json = boost::json;
+
+// Files told of in the result: what a model can make use of.
+constexpr std::size_t listed_files_max = 100;
+
+struct language {
+  std::string_view name;
+  const char* program;
+  const char* file;
+  std::vector<std::string> options;
+};
+
+const language languages[] = {
+    {"python", "/usr/bin/python3", "/code/main.py", {"-u", "-B"}},
+    {"bash", "/usr/bin/bash", "/code/main.sh", {}},
+    {"node", "/usr/bin/node", "/code/main.js", {}},
+};
+
+// Node tells modules from scripts by the name of the file.
+bool is_module(const std::string& code) {
+  static const std::regex statement(R"((^|\n)\s*(import\s+[\w{*"']|export\s+[\w{*]))");
+  return std::regex_search(code.substr(0, 16 * 1024), statement);
+}
+
+// What one call gathers until it ends. Of the sandbox's thread, then of one worker.
+struct execution {
+  std::shared_ptr<call_state> call;
+  tool_request request;
+  std::string work;  // empty: in memory
+  std::int64_t since_ns = 0;
+  text_stream output, errors;  // for what is told meanwhile
+  std::string all_output, all_errors;
+};
+
+sandbox_limits limits_of(const execution_profile& profile) {
+  sandbox_limits out;
+  out.timeout_ms = profile.timeout_ms;
+  out.cpu_s = profile.cpu_s;
+  out.memory_bytes = profile.memory_bytes;
+  out.processes = profile.processes;
+  out.open_files = profile.open_files;
+  out.disk_bytes = profile.disk_bytes;
+  out.output_bytes = profile.output_bytes;
+  return out;
+}
+
+result<sandbox_command> command_of(const tool_request& request) {
+  const auto name = text_of(request.inputs, "language");
+  for (const auto& known : languages) {
+    if (known.name != name) continue;
+    if (access(known.program, X_OK) != 0)
+      return error{codes::tool_failed, name + " is not installed on this server"};
+    sandbox_command out;
+    auto code = text_of(request.inputs, "code");
+    std::string file = known.file;
+    if (name == "node" && is_module(code)) file = "/code/main.mjs";
+    out.argv = {known.program};
+    out.argv.insert(out.argv.end(), known.options.begin(), known.options.end());
+    out.argv.push_back(file);
+    out.environment = {{"PYTHONPATH", "/work"}, {"NODE_PATH", "/work"}};
+    out.files.push_back({std::move(file), std::move(code)});
+    out.input = text_of(request.inputs, "stdin");
+    out.limits = limits_of(request.limits);
+    return out;
+  }
+  return error{codes::tool_invalid_inputs, "the language is python, bash or node"};
+}
+
+// The files given with the call: into the session's folder, or into the one in memory.
+result<void> place_files(const tool_request& request, const std::string& work,
+                         sandbox_command& command) {
+  const auto* files = request.inputs.if_contains("files");
+  if (!files || !files->is_array()) return {};
+  for (const auto& file : files->get_array()) {
+    if (!file.is_object()) continue;
+    const auto path = text_of(file.get_object(), "path");
+    auto text = text_of(file.get_object(), "text");
+    if (!is_work_path(path))
+      return error{codes::tool_invalid_inputs, "a file's path stays in the work folder"};
+    if (work.empty())
+      command.files.push_back({"/work/" + path, std::move(text)});
+    else if (auto written = write_work_file(work, path, text); !written)
+      return written;
+  }
+  return {};
+}
+
+// Standard error keeps a quarter of the room, where both want more than there is.
+json::object output_of(execution& e, const sandbox_end& end) {
+  const auto room = static_cast<std::size_t>(e.request.limits.output_bytes);
+  const auto output = valid_utf8(e.all_output), errors = valid_utf8(e.all_errors);
+  const auto for_errors =
+      std::min(errors.size(), std::max(room / 4, room - std::min(room, output.size())));
+  const auto kept_errors = cut_text(errors, for_errors);
+  const auto kept_output = cut_text(output, room - std::min(room, kept_errors.size()));
+  const bool cut = kept_errors.size() < errors.size() || kept_output.size() < output.size();
+  json::array files;
+  if (!e.work.empty())
+    for (auto& file : changed_since(e.work, e.since_ns, listed_files_max))
+      files.push_back(
+          json::object{{"path", std::move(file.path)}, {"size_bytes", file.size_bytes}});
+  return {{"exit_code", end.exit_code},
+          {"stdout", kept_output},
+          {"stderr", kept_errors},
+          {"truncated", end.truncated || cut},
+          {"files", std::move(files)}};
+}
+
+tool_outcome outcome_of(execution& e, const sandbox_end& end) {
+  using reason = sandbox_end::reason;
+  if (end.why == reason::refused)
+    return failed(end.busy ? codes::server_busy : codes::tool_failed, end.detail, end.busy);
+  auto out = success(output_of(e, end));
+  if (end.why == reason::exited) return out;
+  const bool late = end.why == reason::timeout;
+  auto why = failed(late ? codes::tool_timeout : codes::tool_failed, end.detail);
+  why.output_json = std::move(out.output_json);
+  return why;
+}
+
+class code_execute : public tool {
+ public:
+  explicit code_execute(code_execute_parts parts) : parts_(std::move(parts)) {}
+
+  std::string unavailable() const override { return parts_.box.unavailable(); }
+  bool idempotent(const json::object&) const override { return false; }
+
+  std::unique_ptr<running_tool> start(tool_request request, tool_sink sink) override {
+    auto e = std::make_shared<execution>();
+    e->call = std::make_shared<call_state>(std::move(sink));
+    e->request = std::move(request);
+    if (!parts_.workers.post([this, e] { begin(e); }))
+      e->call->done(failed(codes::server_busy, "too many tools wait to run", true));
+    return handle_of(e->call);
+  }
+
+ private:
+  void begin(const std::shared_ptr<execution>& e) {
+    if (e->call->over()) return;
+    auto command = command_of(e->request);
+    if (!command) return e->call->done(failed(command.error()));
+    if (e->request.limits.work_folder && parts_.work_folder) {
+      auto folder = parts_.work_folder(e->request.session);
+      if (!folder) return e->call->done(failed(folder.error()));
+      e->work = *folder;
+    }
+    if (auto placed = place_files(e->request, e->work, *command); !placed)
+      return e->call->done(failed(placed.error()));
+    command->work = e->work;
+    e->since_ns = file_clock_ns();
+    sandbox_callbacks callbacks;
+    callbacks.on_output = [e](bool is_errors, std::string_view bytes) {
+      (is_errors ? e->all_errors : e->all_output) += bytes;
+      auto& text = is_errors ? e->errors : e->output;
+      e->call->output(is_errors ? "stderr" : "stdout", text.feed(bytes));
+    };
+    callbacks.on_end = [this, e](sandbox_end end) { finish(e, std::move(end)); };
+    e->call->keep(parts_.box.start(std::move(*command), std::move(callbacks)));
+  }
+
+  // Looking for changed files blocks: not on the sandbox's thread.
+  void finish(const std::shared_ptr<execution>& e, sandbox_end end) {
+    e->call->output("stdout", e->output.finish());
+    e->call->output("stderr", e->errors.finish());
+    auto rest = [e, end] { e->call->done(outcome_of(*e, end)); };
+    if (!parts_.workers.post(rest)) rest();
+  }
+
+  const code_execute_parts parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<tool> make_code_execute(code_execute_parts parts) {
+  return std::make_unique<code_execute>(std::move(parts));
+}
+
+}  // namespace soma::tools

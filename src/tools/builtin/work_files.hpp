@@ -1,0 +1,37 @@
+// Puts files into a work folder that hostile programs change meanwhile, and finds out what they
+// left. Blocks on the disk.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.hpp"
+
+namespace soma::tools {
+
+struct work_file {
+  std::string path;
+  std::uint64_t size_bytes = 0;
+};
+
+// Whether it names something below a folder: relative, without empty, "." or ".." parts, control
+// characters or more than 16 folders, at most 512 bytes.
+bool is_work_path(std::string_view path);
+
+// Makes folders as needed and replaces what is there; nothing is written through a link. Error:
+// tool.invalid_inputs for such a path or where a link or a folder stands, storage.full,
+// storage.unavailable.
+result<void> write_work_file(const std::string& folder, const std::string& path,
+                             std::string_view bytes);
+
+// The moment to give to `changed_since`: taken from the clock that file systems use.
+std::int64_t file_clock_ns();
+
+// Files whose contents or owner, mode and links changed at or after it; at most `files_max`, in the
+// order of their paths. Programs cannot put this time back.
+std::vector<work_file> changed_since(const std::string& folder, std::int64_t since_ns,
+                                     std::size_t files_max);
+
+}  // namespace soma::tools
