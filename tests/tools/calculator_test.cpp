@@ -26,6 +26,7 @@ TEST_CASE("calculator: decimals are exact") {
   CHECK(value("1 / 8") == "0.125");
   CHECK(value("(1 / 3) * 3") == "1");
   CHECK(value("1e-3 + 2E2") == "200.001");
+  CHECK(value("round(1, -1) + avg(1, 0, 0, 0) + 1%") == "0.2525");
   CHECK(value("2 ^ 100") == "1267650600228229401496703205376");
   CHECK(value("9007199254740993 - 1") == "9007199254740992");
   CHECK(value("012 + .5 + 1_000") == "1012.5");

@@ -12,8 +12,11 @@
 namespace soma::tools {
 namespace {
 
-using integer = boost::multiprecision::cpp_int;
-using fraction = boost::multiprecision::cpp_rational;
+namespace mp = boost::multiprecision;
+// Without expression templates: they keep references to numbers that are gone. And fractions are
+// only reckoned with fractions: Boost 1.81 says that 1 divided by a whole number is 1.
+using integer = mp::number<mp::cpp_int_backend<>, mp::et_off>;
+using fraction = mp::number<mp::rational_adaptor<mp::cpp_int_backend<>>, mp::et_off>;
 
 // Thrown and caught in this file only: a parser has too many ways out for results.
 struct mistake {
@@ -27,7 +30,7 @@ struct number {
 };
 
 unsigned bits(const integer& of) {
-  return of == 0 ? 0 : static_cast<unsigned>(msb(boost::multiprecision::abs(of))) + 1;
+  return of == 0 ? 0 : static_cast<unsigned>(msb(mp::abs(of))) + 1;
 }
 unsigned bits(const fraction& of) {
   return std::max(bits(numerator(of)), bits(denominator(of)));
@@ -96,8 +99,8 @@ number square_root(const number& of) {
 
 number rounded(const number& value, int digits) {
   const integer scale = power_of_ten(static_cast<unsigned>(std::abs(digits)));
-  if (digits >= 0) return {fraction(nearest(value.value * scale), scale), value.exact};
-  return {fraction(nearest(value.value / scale) * scale), value.exact};
+  if (digits >= 0) return {fraction(nearest(value.value * fraction(scale)), scale), value.exact};
+  return {fraction(nearest(value.value / fraction(scale)) * scale), value.exact};
 }
 
 using arguments = std::vector<number>;
@@ -114,7 +117,7 @@ number total(const arguments& of) {
 
 number remainder(const number& a, const number& b) {
   if (b.value == 0) throw mistake{"division by zero"};
-  return {a.value - b.value * floor_of(a.value / b.value), a.exact && b.exact};
+  return {a.value - b.value * fraction(floor_of(a.value / b.value)), a.exact && b.exact};
 }
 
 bool less(const number& a, const number& b) {
@@ -158,7 +161,7 @@ const function functions[] = {
     {"avg", 1, any_number,
      [](const arguments& a) {
        auto out = total(a);
-       out.value /= a.size();
+       out.value = out.value / fraction(a.size());
        return out;
      }},
 };
@@ -259,7 +262,7 @@ class parser {
   number power() {
     auto base = value();
     while (take("%")) {
-      base.value /= 100;
+      base.value = base.value / fraction(100);
       base.percent = true;
       check_size(base.value);
     }
@@ -307,10 +310,9 @@ class parser {
     if (before.size() + after.size() > 1000) throw mistake{"a number has too many digits"};
     const integer scale = power_of_ten(static_cast<unsigned>(after.size()));
     number out{fraction(whole(before + after), scale)};
-    if (const auto exponent = take_exponent(); exponent > 0)
-      out.value *= power_of_ten(static_cast<unsigned>(exponent));
-    else if (exponent < 0)
-      out.value /= power_of_ten(static_cast<unsigned>(-exponent));
+    const auto exponent = take_exponent();
+    const fraction shift(power_of_ten(static_cast<unsigned>(std::abs(exponent))));
+    out.value = exponent < 0 ? fraction(out.value / shift) : fraction(out.value * shift);
     check_size(out.value);
     return out;
   }
@@ -379,7 +381,7 @@ int decimals_of(integer bottom) {
 
 // `digits` of them behind the point.
 std::string fixed(const fraction& value, unsigned digits) {
-  auto text = abs(nearest(value * power_of_ten(digits))).str();
+  auto text = abs(nearest(value * fraction(power_of_ten(digits)))).str();
   if (text.size() <= digits) text.insert(0, digits + 1 - text.size(), '0');
   if (digits > 0) {
     text.insert(text.size() - digits, 1, '.');
