@@ -23,6 +23,7 @@ third 'spdlog/|prometheus/' 'src/observability/'
 third 'openssl/'        'src/security/|src/llm/'
 third 'toml\+\+/'       'src/core/config\.cpp|src/security/rules_policy\.cpp'
 third 'valijson/'       'src/http/|src/tools/input_schema\.cpp'
+third 'archive(_entry)?\.h|libxml/|poppler-|magic\.h' 'src/extract/'
 third 'absl/'           'src/tools/builtin/clock\.'
 third 'seccomp\.h'      'src/tools/sandbox/'
 
@@ -33,7 +34,7 @@ level() {
     storage|security|llm|tools|kafka) echo 2 ;;
     actors) echo 3 ;;
     http) echo 4 ;;
-    rehearsal) echo 1 ;;
+    rehearsal|extract) echo 1 ;;
     *) echo 9 ;;
   esac
 }

@@ -39,6 +39,7 @@ class text_sink {
   // A line end, unless there is one (`count`: or two) already, or no text yet.
   void end_line(int count = 1);
   void space();  // between words, once
+  void tab();    // behind a cell
   bool full() const { return truncated_; }
   bool truncated() const { return truncated_; }
   std::string take();  // valid UTF-8

@@ -56,10 +56,10 @@ std::string sniffed(std::string_view bytes, int flags) {
 }
 
 bool is_text(const std::string& type) {
-  for (const char* known :
-       {"application/json", "application/csv", "application/x-ndjson", "application/javascript",
-        "application/xml", "application/x-yaml", "application/x-shellscript", "message/rfc822",
-        "inode/x-empty", "image/svg+xml", "application/x-wine-extension-ini"})
+  for (const char* known : {"application/json", "application/csv", "application/x-ndjson",
+                            "application/javascript", "application/xml", "application/x-yaml",
+                            "application/x-shellscript", "message/rfc822", "application/x-empty",
+                            "inode/x-empty", "image/svg+xml", "application/x-wine-extension-ini"})
     if (type == known) return true;
   return type.starts_with("text/");
 }

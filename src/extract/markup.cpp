@@ -56,7 +56,7 @@ void leave(const xmlNode* node, text_sink& to) {
   if (node->type != XML_ELEMENT_NODE) return;
   const auto name = text_of(node->name);
   if (name == "td" || name == "th")
-    to.add("\t");
+    to.tab();
   else if (one_of(lines, node))
     to.end_line();
 }

@@ -40,7 +40,7 @@ class word_text : public xml_listener {
   }
   void on_end(std::string_view name) override {
     if (name == "t") inside_ = false;
-    if (name == "tc") to_.add("\t");
+    if (name == "tc") to_.tab();
     if (name == "tr") to_.end_line();
     if (name == "p") table_ > 0 ? to_.space() : to_.end_line();
     if (name == "tbl") --table_;

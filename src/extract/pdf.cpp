@@ -35,7 +35,9 @@ void read_pdf(const document& from, text_sink& to, metadata& about, const limits
     const std::unique_ptr<poppler::page> page(file->create_page(read));
     if (!page) continue;
     to.end_line(2);
-    to.add(utf8(page->text()));
+    auto text = utf8(page->text());
+    text.erase(text.find_last_not_of(" \n\f") + 1);
+    to.add(text);
   }
   if (read < file->pages()) about.numbers["pages_read"] = read;
 }

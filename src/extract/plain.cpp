@@ -38,8 +38,10 @@ std::string converted(std::string_view bytes, const char* from, std::size_t byte
 const char* encoding_of(std::string_view bytes) {
   if (bytes.starts_with("\xff\xfe")) return "UTF-16LE";
   if (bytes.starts_with("\xfe\xff")) return "UTF-16BE";
-  const auto looked_at = bytes.substr(0, 1 << 20);
-  if (utf8_valid(looked_at.substr(0, utf8_complete_prefix(looked_at)))) return nullptr;
+  auto looked_at = bytes.substr(0, 1 << 20);
+  if (looked_at.size() < bytes.size())
+    looked_at = looked_at.substr(0, utf8_complete_prefix(looked_at));
+  if (utf8_valid(looked_at)) return nullptr;
   return "WINDOWS-1252";
 }
 

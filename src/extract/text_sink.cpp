@@ -16,7 +16,7 @@ void text_sink::add(std::string_view text) {
 
 void text_sink::end_line(int count) {
   if (text_.empty()) return;
-  while (!text_.empty() && text_.back() == ' ') text_.pop_back();
+  while (!text_.empty() && (text_.back() == ' ' || text_.back() == '\t')) text_.pop_back();
   int there = 0;
   for (auto at = text_.size(); at > 0 && text_[at - 1] == '\n'; --at) ++there;
   for (; there < count; ++there) add("\n");
@@ -25,6 +25,11 @@ void text_sink::end_line(int count) {
 void text_sink::space() {
   if (!text_.empty() && text_.back() != ' ' && text_.back() != '\n' && text_.back() != '\t')
     add(" ");
+}
+
+void text_sink::tab() {
+  if (!text_.empty() && text_.back() == ' ') text_.pop_back();
+  add("\t");
 }
 
 std::string text_sink::take() {
@@ -37,7 +42,8 @@ std::string text_sink::take() {
       out += rest.substr(0, length);
     rest.remove_prefix(length == 0 ? 1 : length);
   }
-  while (!out.empty() && (out.back() == '\n' || out.back() == ' ')) out.pop_back();
+  while (!out.empty() && (out.back() == '\n' || out.back() == ' ' || out.back() == '\t'))
+    out.pop_back();
   return out;
 }
 

@@ -54,7 +54,7 @@ TEST_CASE("calculator: precedence is that of mathematics") {
   CHECK(value("6 × 7 ÷ 2 − 1") == "20");
 }
 
-TEST_CASE("calculator: functions") {
+TEST_CASE("calculator: functions do what their names say") {
   CHECK(value("round(2.5) + round(-2.5) + round(2.345, 2) + round(1250, -2)") == "1302.35");
   CHECK(value("floor(-1.5)") == "-2");
   CHECK(value("ceil(-1.5)") == "-1");

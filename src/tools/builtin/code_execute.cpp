@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "core/json_writer.hpp"
 #include "tools/builtin/call.hpp"
 #include "tools/builtin/text_stream.hpp"
 #include "tools/builtin/work_files.hpp"
@@ -109,10 +110,9 @@ result<void> place_files(const tool_request& request, const std::string& work,
 json::object output_of(execution& e, const sandbox_end& end) {
   const auto room = static_cast<std::size_t>(e.request.limits.output_bytes);
   const auto output = valid_utf8(e.all_output), errors = valid_utf8(e.all_errors);
-  const auto for_errors =
-      std::min(errors.size(), std::max(room / 4, room - std::min(room, output.size())));
-  const auto kept_errors = cut_text(errors, for_errors);
-  const auto kept_output = cut_text(output, room - std::min(room, kept_errors.size()));
+  const auto left = room - std::min(room, json_escaped_size(output));
+  const auto kept_errors = cut_text(errors, std::max(room / 4, left));
+  const auto kept_output = cut_text(output, room - json_escaped_size(kept_errors));
   const bool cut = kept_errors.size() < errors.size() || kept_output.size() < output.size();
   json::array files;
   if (!e.work.empty())
