@@ -24,6 +24,7 @@ third 'openssl/'        'src/security/|src/llm/'
 third 'toml\+\+/'       'src/core/config\.cpp|src/security/rules_policy\.cpp'
 third 'valijson/'       'src/http/|src/tools/input_schema\.cpp'
 third 'archive(_entry)?\.h|libxml/|poppler-|magic\.h' 'src/extract/'
+third 'curl/'           'src/tools/builtin/(http_fetch|url_guard|web_request)\.|src/[a-z_]*\.cpp'
 third 'absl/'           'src/tools/builtin/clock\.'
 third 'seccomp\.h'      'src/tools/sandbox/'
 

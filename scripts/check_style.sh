@@ -24,8 +24,8 @@ complain "$(wc -l "${sources[@]}" | awk '$1 > 500 && $2 != "total" {print $2 ":"
   'more than 500 lines'
 complain "$(grep -nHE '\b(TODO|FIXME)\b' "${sources[@]}")" 'finish it or record it elsewhere'
 
-# Where an address is the subject itself: loopback checks, and the rehearsal server's own flags.
-allowed='^src/(core/loopback.hpp|http/host_guard|rehearsal/)|^(tests|bench)/'
+# Where an address is the subject itself: loopback checks, what a tool may reach, and the rehearsal server's own flags.
+allowed='^src/(core/loopback.hpp|http/host_guard|tools/builtin/url_guard|rehearsal/)|^(tests|bench)/'
 complain "$(grep -nHE '\b21016\b|\blocalhost\b|\b127\.0\.0\.1\b' "${sources[@]}" |
   grep -vE "$allowed")" 'comes from the configuration'
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <optional>
-#include <regex>
 #include <utility>
 
 #include "core/codes.hpp"
@@ -38,9 +37,16 @@ const language languages[] = {
 };
 
 // Node tells modules from scripts by the name of the file.
-bool is_module(const std::string& code) {
-  static const std::regex statement(R"((^|\n)\s*(import\s+[\w{*"']|export\s+[\w{*]))");
-  return std::regex_search(code.substr(0, 16 * 1024), statement);
+bool is_module(std::string_view code) {
+  while (!code.empty()) {
+    const auto end = std::min(code.find('\n'), code.size());
+    auto line = code.substr(0, end);
+    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+    if (line.starts_with("import ") || line.starts_with("import{") || line.starts_with("export "))
+      return true;
+    code.remove_prefix(std::min(end + 1, code.size()));
+  }
+  return false;
 }
 
 // What one call gathers until it ends. Of the sandbox's thread, then of one worker.
