@@ -9,6 +9,7 @@
 #include "core/codes.hpp"
 #include "core/command_codec.hpp"
 #include "core/time.hpp"
+#include "storage/attachment_rows.hpp"
 
 namespace soma::actors {
 namespace {
@@ -77,7 +78,10 @@ storage::append_op session_shell::make_op(session_actions& actions) {
   op.key = key_;
   op.expected_seq = core_.seq - actions.append.size();
   op.events.reserve(actions.append.size());
-  for (const auto& e : actions.append) op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
+  for (const auto& e : actions.append) {
+    op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
+    storage::add_attachment_uses(op.documents, key_, e.body);
+  }
   if (auto now = info_of(core_); !(now == last_info_)) {
     op.info = now;
     last_info_ = std::move(now);
@@ -86,6 +90,7 @@ storage::append_op session_shell::make_op(session_actions& actions) {
     op.compact_seq = last_compact_seq_ = core_.compact_seq;
   op.first_seq = actions.first_seq;
   op.remove = actions.remove;
+  if (op.remove) op.documents.push_back(storage::session_gone_row(key_));
   for (const auto& a : actions.then) {
     const auto* reply = std::get_if<action::reply>(&a);
     if (!reply || !reply->what) continue;

@@ -66,6 +66,15 @@ struct tool_invocation {  // a call as the model asked for it
   bool operator==(const tool_invocation&) const = default;
 };
 
+// A file that a message names. Members beside the id are what it was called when it was named;
+// events of older versions have the id alone.
+struct attachment_ref {
+  std::string id;
+  std::string filename{}, content_type{};
+  std::uint64_t size_bytes = 0;
+  bool operator==(const attachment_ref&) const = default;
+};
+
 namespace body {
 
 struct session_open {
@@ -74,7 +83,7 @@ struct session_open {
 };
 struct message_user {
   std::string message_id, turn_id, text;
-  std::vector<std::string> attachments;  // ids
+  std::vector<attachment_ref> attachments;
 };
 struct memory_recall {
   std::string turn_id, query, items_json;

@@ -41,7 +41,12 @@ void write(json_writer& w, const body::session_open& b) {
 void write(json_writer& w, const body::message_user& b) {
   w.field("message_id", b.message_id).field("turn_id", b.turn_id).field("text", b.text);
   w.key("attachments").begin_array();
-  for (const auto& id : b.attachments) w.begin_object().field("id", id).end_object();
+  for (const auto& a : b.attachments) {
+    w.begin_object().field("id", a.id);
+    w.field_if("filename", a.filename).field_if("content_type", a.content_type);
+    if (!a.filename.empty()) w.field("size_bytes", a.size_bytes);
+    w.end_object();
+  }
   w.end_array();
 }
 
@@ -196,8 +201,13 @@ void read(object& o, body::message_user& b) {
   simdjson::ondemand::array list;
   if (o.find_field_unordered("attachments").get_array().get(list)) return;
   for (auto item : list) {
-    object attachment;
-    if (!item.get_object().get(attachment)) b.attachments.push_back(text_of(attachment, "id"));
+    object found;
+    if (item.get_object().get(found)) continue;
+    attachment_ref a{text_of(found, "id")};
+    a.filename = text_of(found, "filename");
+    a.content_type = text_of(found, "content_type");
+    a.size_bytes = number_of(found, "size_bytes");
+    b.attachments.push_back(std::move(a));
   }
 }
 

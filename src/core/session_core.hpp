@@ -65,7 +65,7 @@ struct tool_request {  // a tool run by hand
 };
 struct message {
   std::string text;
-  std::vector<std::string> attachments;
+  std::vector<attachment_ref> attachments;
   std::optional<open> create;  // make the session if it is not there
   // Calls to be made before the model is asked, as of document_ingest for small attachments. Each
   // must be idempotent.

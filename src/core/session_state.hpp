@@ -39,7 +39,7 @@ struct transcript_line {
 struct turn_record {
   std::string turn_id;  // the user's message_id
   std::string user_text;
-  std::vector<std::string> attachments;
+  std::vector<attachment_ref> attachments;
   origin from;
   std::vector<transcript_line> lines;
 };

@@ -100,7 +100,10 @@ constexpr std::array<member_list, event_type_max> payloads = {{
 
 constexpr member_list call_members = {
     {{"tool_call_id", kind::uuid}, {"tool_id", kind::word}, {"inputs", kind::any}}};
-constexpr member_list attachment_members = {{{"id", kind::uuid}}};
+constexpr member_list attachment_members = {{{"id", kind::uuid},
+                                             optional("filename", kind::text),
+                                             optional("content_type", kind::text),
+                                             optional("size_bytes", kind::count)}};
 constexpr member_list meta_members = {{{"event_id", kind::word},
                                        {"tenant_id", kind::word},
                                        {"session_id", kind::uuid},

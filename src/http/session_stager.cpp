@@ -4,6 +4,7 @@
 #include "actors/session_info.hpp"
 #include "core/time.hpp"
 #include "http/on_reader.hpp"
+#include "storage/attachment_rows.hpp"
 
 namespace soma::http {
 namespace {
@@ -18,6 +19,7 @@ struct session_stager::work {
 
   void add(const event& e) {
     ready.push_back({e.meta.id.seq, e.type(), encode(e)});
+    storage::add_attachment_uses(uses, e.meta.key, e.body);
     ready_bytes += ready.back().json.size();
   }
 
@@ -37,6 +39,7 @@ struct session_stager::work {
   session_copy copy;
   std::vector<storage::encoded_event> ready;
   std::size_t ready_bytes = 0;
+  std::vector<storage::document_row> uses;  // of attachments, by the events so far
 };
 
 session_stager::session_stager(gateway& g, std::size_t io_thread, copy_options options)
@@ -92,6 +95,7 @@ asio::awaitable<result<void>> session_stager::publish(storage::session_info info
   op.info = std::move(info);
   op.compact_seq = work_->copy.state().compact_seq;
   op.publish_staged = true;
+  op.documents = std::move(work_->uses);
   if (!record.key.empty()) op.idempotency.push_back(std::move(record));
   g_.node.queued_bytes.fetch_add(actors::weight(op), std::memory_order_relaxed);
   auto outcome = co_await bridge_.ask<actors::append_outcome>(g_.node.writer, std::move(append));

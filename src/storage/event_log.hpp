@@ -76,6 +76,11 @@ struct outbox_row {
   std::string payload;  // what the sink gets
 };
 
+// A document (below) that becomes true with the events that name it.
+struct document_row {
+  std::string collection, key, value;
+};
+
 struct append_op {
   session_key key;
   std::uint64_t expected_seq = 0;     // the head's seq before; 0: the session must not exist
@@ -86,6 +91,7 @@ struct append_op {
   bool remove = false;                     // after the events nothing of the session is kept
   std::vector<idempotency_record> idempotency;
   std::vector<outbox_row> outbox;
+  std::vector<document_row> documents;
   bool publish_staged = false;  // the events written by `stage` become this session's log
 };
 

@@ -31,7 +31,7 @@ std::vector<event_body> one_of_each() {
   result.error = failure{"c", "d", false};
   return {
       body::session_open{"p", hard, uuid, "3.4"},
-      body::message_user{uuid, uuid, hard, {uuid, uuid}},
+      body::message_user{uuid, uuid, hard, {{uuid}, {uuid, hard, "text/plain", 7}}},
       body::memory_recall{uuid, hard, "[]"},
       request,
       body::llm_delta{uuid, uuid, 7, "", true},

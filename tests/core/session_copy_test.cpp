@@ -156,7 +156,7 @@ TEST_CASE("session copy: no id of the source's messages, turns or calls is left"
 TEST_CASE("session copy: belongs to who makes it, keeps who said what and when") {
   const std::vector<event> past = {
       make(7, body::session_open{"", "a talk", "", ""}),
-      make(8, body::message_user{"u", "u", "hello", {"an-attachment"}})};
+      make(8, body::message_user{"u", "u", "hello", {{"an-attachment"}}})};
   const auto c = copy(past, 2);
   CHECK(c.events[0].meta.id == event_id{9, 1});
   CHECK(c.events[0].meta.user_id == "grace");
@@ -168,7 +168,7 @@ TEST_CASE("session copy: belongs to who makes it, keeps who said what and when")
   CHECK(open.forked_from_session == "s");
   CHECK(open.forked_from_event == "1.1");
   const auto& user = std::get<body::message_user>(c.events[1].body);
-  CHECK(user.attachments == std::vector<std::string>{"an-attachment"});
+  CHECK(user.attachments == std::vector<attachment_ref>{{"an-attachment"}});
   CHECK(user.turn_id == user.message_id);
   CHECK(c.state.paused);
   CHECK(c.state.queue.size() == 1);

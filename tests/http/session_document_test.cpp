@@ -52,7 +52,7 @@ std::vector<event> one_of_each() {
   body::message_assistant said{id(2), id(3), "größe\n\"x\"", {}, "[1]", true};
   said.tool_calls = {{id(5), "p", "echo", "{}"}};
   return {make(1, body::session_open{"", "a talk", id(9), "1.2"}),
-          make(2, body::message_user{id(3), id(3), "hello", {id(8)}}),
+          make(2, body::message_user{id(3), id(3), "hello", {{id(8)}}}),
           make(3, body::memory_recall{id(3), "q", "[]"}),
           make(4, asked),
           make(5, body::llm_delta{id(2), id(3), 0, "hm", true}),

@@ -1,0 +1,403 @@
+#include "files/attachment_store.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+
+#include "core/codes.hpp"
+#include "core/time.hpp"
+#include "core/uuid.hpp"
+#include "files/attachment_row.hpp"
+#include "files/file_type.hpp"
+#include "observability/log.hpp"
+#include "storage/attachment_rows.hpp"
+
+namespace soma::files {
+namespace {
+
+using storage::attachment_collection;
+using storage::attachment_key;
+using storage::attachment_time;
+
+constexpr std::int64_t rescan_after_ms = 60'000;
+// What a message names is not let go while the message is on its way.
+constexpr std::int64_t grace_ms = 600'000;
+constexpr std::size_t rows_at_once = 500;
+
+error unknown_attachment() {
+  return {codes::attachment_not_found, "there is no such attachment"};
+}
+
+std::string row_key(const tenant_id& tenant, std::string_view id) {
+  return attachment_key({"row", tenant.value, id});
+}
+std::string due_key(std::int64_t when_ms, const stored_attachment& a) {
+  return attachment_key({"due", attachment_time(when_ms), a.tenant.value, a.id});
+}
+std::string sha_key(const stored_attachment& a) {
+  return attachment_key({"sha", a.sha256, a.tenant.value, a.id});
+}
+
+std::vector<std::string_view> parts_of(std::string_view key) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const auto end = std::min(key.find('\n'), key.size());
+    parts.push_back(key.substr(0, end));
+    if (end == key.size()) return parts;
+    key.remove_prefix(end + 1);
+  }
+}
+
+result<void> may_be_read(const stored_attachment& a) {
+  switch (a.state) {
+    case attachment_state::clean: return {};
+    case attachment_state::pending:
+      return error(codes::attachment_pending, "the attachment is not scanned yet", 5);
+    case attachment_state::quarantined:
+      return error(codes::attachment_quarantined, "the scanner holds the attachment for harmful");
+    case attachment_state::deleted:
+    case attachment_state::expired: break;
+  }
+  return error(codes::attachment_expired, "the attachment was deleted or is expired");
+}
+
+}  // namespace
+
+attachment_store::attachment_store(storage::event_log& log, store_options options, scanner* judge,
+                                   content_files content)
+    : log_(log), options_(std::move(options)), scanner_(judge), content_(std::move(content)) {}
+
+result<std::unique_ptr<attachment_store>> attachment_store::open(storage::event_log& log,
+                                                                 store_options options,
+                                                                 scanner* judge) {
+  auto content = content_files::open(options.folder, options.min_free_bytes);
+  if (!content) return content.error();
+  return std::unique_ptr<attachment_store>(
+      new attachment_store(log, std::move(options), judge, std::move(*content)));
+}
+
+std::mutex& attachment_store::lock_of(std::string_view sha256) {
+  return locks_[std::hash<std::string_view>{}(sha256) % locks_.size()];
+}
+
+result<void> attachment_store::write(const rows& all) {
+  return log_.put_documents(attachment_collection, all);
+}
+
+result<bool> attachment_store::any(const std::string& prefix) const {
+  auto found = log_.list_documents(attachment_collection, prefix + '\n', 1);
+  if (!found) return found.error();
+  return !found->empty();
+}
+
+result<std::optional<stored_attachment>> attachment_store::row(const tenant_id& tenant,
+                                                               std::string_view id) const {
+  auto text = log_.get_document(attachment_collection, row_key(tenant, id));
+  if (!text) return text.error();
+  if (!*text) return std::optional<stored_attachment>();
+  auto a = decode_row(**text);
+  if (!a) return error(codes::storage_corrupt, "the row of an attachment cannot be read");
+  a->tenant = tenant;
+  a->id = id;
+  return a;
+}
+
+// ---- coming ----
+
+result<attachment_store::incoming> attachment_store::begin() const {
+  auto writer = content_.begin();
+  if (!writer) return writer.error();
+  return incoming{std::move(*writer), {}};
+}
+
+result<void> attachment_store::append(incoming& file, std::string_view bytes) const {
+  if (file.writer.size_bytes() + bytes.size() > options_.file_bytes_max)
+    return error(codes::upload_too_large, "the file is larger than uploads.file_bytes_max");
+  if (file.beginning.size() < type_bytes_max)
+    file.beginning.append(bytes.substr(0, type_bytes_max - file.beginning.size()));
+  return file.writer.append(bytes);
+}
+
+attachment_state attachment_store::judged(const std::string& path,
+                                          const stored_attachment& a) const {
+  if (!scanner_) return attachment_state::clean;
+  const auto said = scanner_->scan(path);
+  log_context about;
+  about.tenant_id = a.tenant.value;
+  if (said.what == verdict::harmful)
+    log(log_level::warn, "attachment.quarantined",
+        {{"attachment_id", a.id}, {"sha256", a.sha256}, {"signature", said.reason}}, about);
+  if (said.what == verdict::undecided)
+    log(log_level::warn, "attachment.not_scanned",
+        {{"attachment_id", a.id}, {"reason", said.reason}}, about);
+  return said.what == verdict::clean     ? attachment_state::clean
+         : said.what == verdict::harmful ? attachment_state::quarantined
+                                         : attachment_state::pending;
+}
+
+result<stored_attachment> attachment_store::add(incoming file, const origin_of_file& from) {
+  stored_attachment a;
+  a.tenant = from.tenant;
+  a.user_id = from.user_id;
+  a.filename = safe_filename(from.filename);
+  a.content_type = file_type_of(file.beginning, from.claimed_type);
+  if (!type_matches(options_.types, a.content_type) ||
+      type_matches(options_.types_refused, a.content_type))
+    return error(codes::upload_type_refused, "files of type " + a.content_type + " are not taken");
+  if (auto whole = file.writer.finish(); !whole) return whole.error();
+  a.id = new_uuid();
+  a.sha256 = file.writer.sha256();
+  a.size_bytes = file.writer.size_bytes();
+  a.state = judged(file.writer.path(), a);
+  return settle(std::move(a), &file.writer, {});
+}
+
+// Gives the bytes their name and the attachment its rows: from here on it is there.
+result<stored_attachment> attachment_store::settle(stored_attachment a, content_writer* bytes,
+                                                   rows with) {
+  a.created_at_ms = now_ms();
+  const bool pending = a.state == attachment_state::pending;
+  with.emplace_back(row_key(a.tenant, a.id), encode_row(a));
+  with.emplace_back(sha_key(a), std::string());
+  with.emplace_back(
+      due_key(a.created_at_ms + (pending ? rescan_after_ms : options_.unclaimed_ms), a),
+      std::string());
+  const std::lock_guard lock(lock_of(a.sha256));
+  if (bytes) {
+    if (auto named = content_.publish(*bytes); !named) return named.error();
+  } else if (auto held = any(attachment_key({"sha", a.sha256})); !held || !*held) {
+    return held ? unknown_attachment() : held.error();  // gone since they were looked for
+  }
+  if (auto written = write(with); !written) return written.error();
+  return a;
+}
+
+result<std::optional<stored_attachment>> attachment_store::add_known(std::string_view sha256,
+                                                                     const origin_of_file& from) {
+  const auto prefix = attachment_key({"sha", sha256, from.tenant.value}) + '\n';
+  auto holders = log_.list_documents(attachment_collection, prefix, 1);
+  if (!holders) return holders.error();
+  if (holders->empty()) return std::optional<stored_attachment>();
+  auto known = row(from.tenant, parts_of(holders->front().first).back());
+  if (!known) return known.error();
+  if (!*known) return std::optional<stored_attachment>();
+  stored_attachment a = std::move(**known);
+  a.id = new_uuid();
+  a.user_id = from.user_id;
+  a.gone_at_ms = 0;
+  if (!from.filename.empty()) a.filename = safe_filename(from.filename);
+  a.state = judged(path_of(a), a);
+  auto settled = settle(std::move(a), nullptr, {});
+  if (!settled && settled.error().code == codes::attachment_not_found)
+    return std::optional<stored_attachment>();
+  if (!settled) return settled.error();
+  return std::optional(std::move(*settled));
+}
+
+result<tools::attachment> attachment_store::keep(const session_key& session,
+                                                 std::string_view filename,
+                                                 std::string_view content_type,
+                                                 std::string_view bytes) {
+  auto file = begin();
+  if (!file) return file.error();
+  if (auto taken = append(*file, bytes); !taken) return taken.error();
+  if (auto whole = file->writer.finish(); !whole) return whole.error();
+  stored_attachment a;
+  a.tenant = session.tenant;
+  a.filename = safe_filename(filename);
+  a.content_type = content_type.empty() ? file_type_of(bytes) : std::string(content_type);
+  a.id = new_uuid();
+  a.sha256 = file->writer.sha256();
+  a.size_bytes = bytes.size();
+  a.state = attachment_state::clean;  // of our own making
+  rows uses;
+  uses.emplace_back(attachment_key({"of", session.tenant.value, session.session.value, a.id}),
+                    std::string());
+  uses.emplace_back(attachment_key({"by", session.tenant.value, a.id, session.session.value}),
+                    std::string());
+  auto settled = settle(std::move(a), &file->writer, std::move(uses));
+  if (!settled) return settled.error();
+  return tools::attachment{settled->id,     settled->filename,   settled->content_type,
+                           settled->sha256, settled->size_bytes, path_of(*settled)};
+}
+
+// ---- reading ----
+
+result<stored_attachment> attachment_store::look(const tenant_id& tenant,
+                                                 std::string_view id) const {
+  if (!is_uuid(id)) return unknown_attachment();
+  auto found = row(tenant, id);
+  if (!found) return found.error();
+  if (!*found) return unknown_attachment();
+  if (auto readable = may_be_read(**found); !readable) return readable.error();
+  return std::move(**found);
+}
+
+result<std::vector<attachment_ref>> attachment_store::name(
+    const tenant_id& tenant, const std::vector<std::string>& ids) const {
+  std::vector<attachment_ref> named;
+  for (const auto& id : ids) {
+    auto a = look(tenant, id);
+    if (!a) return a.error();
+    if (std::any_of(named.begin(), named.end(), [&](const auto& n) { return n.id == a->id; }))
+      continue;
+    named.push_back({a->id, a->filename, a->content_type, a->size_bytes});
+  }
+  return named;
+}
+
+result<tools::attachment> attachment_store::find(const tenant_id& tenant,
+                                                 std::string_view attachment_id) {
+  auto a = look(tenant, attachment_id);
+  if (!a) return a.error();
+  return tools::attachment{a->id,     a->filename,   a->content_type,
+                           a->sha256, a->size_bytes, path_of(*a)};
+}
+
+// ---- going ----
+
+// Ends an attachment's hold on its bytes. May be done again.
+result<void> attachment_store::release(const stored_attachment& a) {
+  const std::lock_guard lock(lock_of(a.sha256));
+  if (auto done = log_.delete_document(attachment_collection, sha_key(a)); !done) return done;
+  auto held = any(attachment_key({"sha", a.sha256}));
+  if (!held) return held.error();
+  return *held ? result<void>() : content_.remove(a.sha256);
+}
+
+result<void> attachment_store::make_gone(stored_attachment a, attachment_state how,
+                                         std::int64_t now_ms) {
+  a.state = how;
+  a.gone_at_ms = now_ms;
+  // Due at once: should this end here, `tidy` goes on with it.
+  auto written = write({{row_key(a.tenant, a.id), encode_row(a)}, {due_key(now_ms + 1, a), {}}});
+  // A full disk takes no rows, but this makes room: it is then forgotten at once.
+  if (!written && written.error().code == codes::storage_full)
+    written = log_.delete_document(attachment_collection, row_key(a.tenant, a.id));
+  if (!written) return written;
+  return release(a);
+}
+
+result<void> attachment_store::remove(const tenant_id& tenant, std::string_view id) {
+  if (!is_uuid(id)) return unknown_attachment();
+  auto found = row(tenant, id);
+  if (!found) return found.error();
+  if (!*found) return unknown_attachment();
+  if ((*found)->gone()) return may_be_read(**found);
+  return make_gone(std::move(**found), attachment_state::deleted, now_ms());
+}
+
+// When it is to be looked at next; nullopt: never.
+result<std::optional<std::int64_t>> attachment_store::deal_with(stored_attachment& a,
+                                                                std::int64_t now_ms) {
+  using next = std::optional<std::int64_t>;
+  if (a.gone()) {
+    if (auto released = release(a); !released) return released.error();
+    const auto end = a.gone_at_ms + options_.gone_kept_ms;
+    if (now_ms < end) return next(end);
+    auto forgotten = log_.delete_document(attachment_collection, row_key(a.tenant, a.id));
+    if (!forgotten) return forgotten.error();
+    return next();
+  }
+  if (a.state == attachment_state::pending) {
+    a.state = judged(path_of(a), a);
+    if (a.state != attachment_state::pending)
+      if (auto kept = write({{row_key(a.tenant, a.id), encode_row(a)}}); !kept) return kept.error();
+  }
+  auto used = any(attachment_key({"by", a.tenant.value, a.id}));
+  if (!used) return used.error();
+  const auto end = a.created_at_ms + options_.unclaimed_ms;
+  if (!*used && end + grace_ms <= now_ms) {
+    auto gone = make_gone(a, attachment_state::expired, now_ms);
+    if (!gone) return gone.error();
+    return next();
+  }
+  if (a.state == attachment_state::pending) return next(now_ms + rescan_after_ms);
+  return *used ? next() : next(std::max(end + grace_ms, now_ms + 1));
+}
+
+result<std::size_t> attachment_store::tidy(std::int64_t now_ms, std::size_t rows_max) {
+  auto due = log_.list_documents(attachment_collection, "due\n", rows_max);
+  if (!due) return due.error();
+  std::size_t dealt = 0;
+  for (const auto& [key, value] : *due) {
+    const auto parts = parts_of(key);
+    std::int64_t when_ms = 0;
+    if (parts.size() == 4)
+      std::from_chars(parts[1].data(), parts[1].data() + parts[1].size(), when_ms);
+    if (when_ms > now_ms) break;
+    if (parts.size() == 4) {
+      auto found = row(tenant_id(std::string(parts[2])), parts[3]);
+      if (!found && found.error().code != codes::storage_corrupt) return found.error();
+      if (found && *found) {
+        auto next = deal_with(**found, now_ms);
+        if (!next) return next.error();
+        if (*next)
+          if (auto kept = write({{due_key(**next, **found), {}}}); !kept) return kept.error();
+      }
+    }
+    if (auto done = log_.delete_document(attachment_collection, key); !done) return done.error();
+    ++dealt;
+  }
+  return dealt;
+}
+
+result<void> attachment_store::drop_uses(const session_key& session) {
+  const auto prefix = attachment_key({"of", session.tenant.value, session.session.value}) + '\n';
+  for (;;) {
+    auto uses = log_.list_documents(attachment_collection, prefix, rows_at_once);
+    if (!uses) return uses.error();
+    if (uses->empty()) return {};
+    for (const auto& [key, value] : *uses) {
+      const std::string id(parts_of(key).back());
+      auto found = row(session.tenant, id);
+      if (!found && found.error().code != codes::storage_corrupt) return found.error();
+      if (auto done = log_.delete_document(
+              attachment_collection,
+              attachment_key({"by", session.tenant.value, id, session.session.value}));
+          !done)
+        return done;
+      // Whether it is used by another is asked when it is due.
+      if (found && *found && !(*found)->gone())
+        if (auto asked = write({{due_key(0, **found), {}}}); !asked) return asked;
+      if (auto done = log_.delete_document(attachment_collection, key); !done) return done;
+    }
+  }
+}
+
+result<std::vector<session_key>> attachment_store::drop_uses_of_deleted(std::size_t sessions_max) {
+  auto gone = log_.list_documents(attachment_collection, "gone\n", sessions_max);
+  if (!gone) return gone.error();
+  std::vector<session_key> dropped;
+  for (const auto& [key, value] : *gone) {
+    const auto parts = parts_of(key);
+    if (parts.size() != 3) continue;
+    session_key session{tenant_id(std::string(parts[1])), session_id(std::string(parts[2]))};
+    // An import may have given the same id again.
+    if (auto head = log_.head(session); !head && head.error().code == codes::session_not_found) {
+      if (auto done = drop_uses(session); !done) return done.error();
+      dropped.push_back(std::move(session));
+    } else if (!head) {
+      return head.error();
+    } else if (auto done = forget_session(session); !done) {
+      return done.error();
+    }
+  }
+  return dropped;
+}
+
+result<void> attachment_store::forget_session(const session_key& session) {
+  return log_.delete_document(attachment_collection, storage::session_gone_row(session).key);
+}
+
+std::size_t attachment_store::remove_orphans() {
+  std::size_t removed = 0;
+  content_.each([&](const std::string& sha256) {
+    const std::lock_guard lock(lock_of(sha256));
+    const auto held = any(attachment_key({"sha", sha256}));
+    if (held && !*held && content_.remove(sha256)) ++removed;
+  });
+  return removed;
+}
+
+}  // namespace soma::files

@@ -1,0 +1,133 @@
+// Attachments: files of a tenant, each with an id of its own, over bytes that are kept once however
+// many attachments have them. See docs/decisions/0091-attachments-by-hash-with-counted-uses.md.
+//
+// An attachment is *used* by every session with a message that names it, and by the session whose
+// tool made it. Unused, it goes `unclaimed_ms` after it came, or after its last session was
+// deleted; what has gone is remembered for `gone_kept_ms`, so that its readers are told 410 and not
+// 404. The bytes go with the last attachment that has them.
+//
+// Thread-safe; all calls block on the disk. Errors of all: storage.unavailable, storage.full.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/event.hpp"
+#include "core/ids.hpp"
+#include "files/content_files.hpp"
+#include "files/scanner.hpp"
+#include "storage/event_log.hpp"
+#include "tools/attachments.hpp"
+
+namespace soma::files {
+
+enum class attachment_state : std::uint8_t { clean, pending, quarantined, deleted, expired };
+std::string_view to_string(attachment_state state);
+
+struct stored_attachment {
+  tenant_id tenant;
+  std::string id, filename, content_type, sha256, user_id;
+  std::uint64_t size_bytes = 0;
+  std::int64_t created_at_ms = 0, gone_at_ms = 0;
+  attachment_state state = attachment_state::pending;
+
+  bool gone() const {
+    return state == attachment_state::deleted || state == attachment_state::expired;
+  }
+};
+
+struct store_options {
+  std::string folder;
+  std::uint64_t min_free_bytes = 0;
+  std::uint64_t file_bytes_max = 1ull << 30;
+  std::int64_t unclaimed_ms = 24ll * 3600 * 1000;
+  std::int64_t gone_kept_ms = 30ll * 24 * 3600 * 1000;
+  std::vector<std::string> types, types_refused;  // patterns of media types; see type_matches
+};
+
+// Whose a new attachment is, and what is said of it.
+struct origin_of_file {
+  tenant_id tenant;
+  std::string user_id, filename, claimed_type;
+};
+
+class attachment_store final : public tools::attachment_source {
+ public:
+  // `scanner` may be null: then every file is clean. Both outlive the store.
+  static result<std::unique_ptr<attachment_store>> open(storage::event_log& log,
+                                                        store_options options, scanner* judge);
+
+  // ---- coming ----
+  // Bytes are appended through `append`, which also bounds them: upload.too_large.
+  struct incoming {
+    content_writer writer;
+    std::string beginning;  // for telling its type
+  };
+  result<incoming> begin() const;
+  result<void> append(incoming& file, std::string_view bytes) const;
+  // Syncs, tells the type, scans, and makes it an attachment. Errors: upload.type_refused.
+  result<stored_attachment> add(incoming file, const origin_of_file& from);
+  // An attachment over bytes that this tenant has sent before; nullopt when it has not. Another
+  // tenant's bytes count as unknown, so that nobody gets a file for knowing its hash.
+  result<std::optional<stored_attachment>> add_known(std::string_view sha256,
+                                                     const origin_of_file& from);
+
+  // ---- reading ----
+  // Errors: attachment.not_found, attachment.pending, attachment.quarantined, attachment.expired.
+  result<stored_attachment> look(const tenant_id& tenant, std::string_view id) const;
+  std::string path_of(const stored_attachment& a) const { return content_.path_of(a.sha256); }
+  // As a message names them; the first that cannot be named is the error.
+  result<std::vector<attachment_ref>> name(const tenant_id& tenant,
+                                           const std::vector<std::string>& ids) const;
+
+  result<tools::attachment> find(const tenant_id& tenant, std::string_view attachment_id) override;
+  result<tools::attachment> keep(const session_key& session, std::string_view filename,
+                                 std::string_view content_type, std::string_view bytes) override;
+
+  // ---- going ----
+  // Final. Errors: as look, but what is pending or quarantined can be removed.
+  result<void> remove(const tenant_id& tenant, std::string_view id);
+
+  // Does what is due by now: scans what is pending, lets go what is unused, forgets what has gone.
+  // At most rows_max rows; returns how many it dealt with.
+  result<std::size_t> tidy(std::int64_t now_ms, std::size_t rows_max);
+  // The uses of sessions that were deleted. Returns those sessions, whose other files may go too;
+  // they are named again until `forget_session`.
+  result<std::vector<session_key>> drop_uses_of_deleted(std::size_t sessions_max);
+  result<void> forget_session(const session_key& session);
+  // Removes bytes that no attachment has: what a crash between bytes and row leaves. Returns how
+  // many files.
+  std::size_t remove_orphans();
+
+ private:
+  attachment_store(storage::event_log& log, store_options options, scanner* judge,
+                   content_files content);
+
+  using rows = std::vector<std::pair<std::string, std::string>>;
+  result<std::optional<stored_attachment>> row(const tenant_id& tenant, std::string_view id) const;
+  result<stored_attachment> settle(stored_attachment a, content_writer* bytes, rows with);
+  result<void> write(const rows& all);
+  result<bool> any(const std::string& prefix) const;
+  result<void> release(const stored_attachment& a);
+  result<void> make_gone(stored_attachment a, attachment_state how, std::int64_t now_ms);
+  result<void> drop_uses(const session_key& session);
+  result<std::optional<std::int64_t>> deal_with(stored_attachment& a, std::int64_t now_ms);
+  attachment_state judged(const std::string& path, const stored_attachment& a) const;
+  std::mutex& lock_of(std::string_view sha256);
+
+  storage::event_log& log_;
+  const store_options options_;
+  scanner* const scanner_;
+  const content_files content_;
+  // Bytes are given a name and a row, or lose both, under the lock of their hash.
+  std::array<std::mutex, 64> locks_;
+};
+
+}  // namespace soma::files

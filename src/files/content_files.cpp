@@ -1,0 +1,134 @@
+#include "files/content_files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "core/codes.hpp"
+
+namespace soma::files {
+namespace {
+
+namespace fs = std::filesystem;
+
+error disk_error(int number) {
+  const bool full = number == ENOSPC || number == EDQUOT;
+  return {full ? codes::storage_full : codes::storage_unavailable,
+          "the file cannot be kept: " + std::generic_category().message(number)};
+}
+
+result<void> sync_folder(const std::string& folder) {
+  const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (handle < 0) return disk_error(errno);
+  const bool synced = ::fsync(handle) == 0;
+  const int why = errno;
+  ::close(handle);
+  return synced ? result<void>() : disk_error(why);
+}
+
+}  // namespace
+
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+content_writer::content_writer(content_writer&& other) noexcept
+    : file_(std::exchange(other.file_, -1)),
+      path_(std::exchange(other.path_, {})),
+      sha256_(std::move(other.sha256_)),
+      size_bytes_(other.size_bytes_),
+      min_free_bytes_(other.min_free_bytes_),
+      hash_(std::move(other.hash_)) {}
+
+content_writer::~content_writer() {
+  if (file_ >= 0) ::close(file_);
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+result<void> content_writer::append(std::string_view bytes) {
+  // The store must never be the one to find the disk full: its failures are fatal.
+  struct statvfs disk {};
+  if (::fstatvfs(file_, &disk) == 0 &&
+      static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize < min_free_bytes_ + bytes.size())
+    return disk_error(ENOSPC);
+  hash_.update(bytes);
+  size_bytes_ += bytes.size();
+  while (!bytes.empty()) {
+    const auto written = ::write(file_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return disk_error(errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+result<void> content_writer::finish() {
+  if (::fsync(file_) != 0) return disk_error(errno);
+  ::close(std::exchange(file_, -1));
+  sha256_ = security::hex(security::bytes_of(hash_.finish()));
+  return {};
+}
+
+result<content_files> content_files::open(const std::string& folder, std::uint64_t min_free_bytes) {
+  content_files made;
+  made.folder_ = folder;
+  made.min_free_bytes_ = min_free_bytes;
+  std::error_code ec;
+  fs::remove_all(folder + "/incoming", ec);
+  if (ec) return disk_error(ec.value());
+  fs::create_directories(folder + "/incoming", ec);
+  if (ec) return disk_error(ec.value());
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (const char high : digits)
+    for (const char low : digits) {
+      const auto name = folder + '/' + high + low;
+      if (::mkdir(name.c_str(), 0700) != 0 && errno != EEXIST) return disk_error(errno);
+    }
+  if (auto synced = sync_folder(folder); !synced) return synced.error();
+  return made;
+}
+
+result<content_writer> content_files::begin() const {
+  content_writer writer;
+  auto name = folder_ + "/incoming/XXXXXX";
+  writer.file_ = ::mkostemp(name.data(), O_CLOEXEC);
+  if (writer.file_ < 0) return disk_error(errno);
+  writer.path_ = std::move(name);
+  writer.min_free_bytes_ = min_free_bytes_;
+  return writer;
+}
+
+result<void> content_files::publish(content_writer& written) const {
+  const auto name = path_of(written.sha256_);
+  if (::rename(written.path_.c_str(), name.c_str()) != 0) return disk_error(errno);
+  written.path_.clear();
+  return sync_folder(name.substr(0, name.rfind('/')));
+}
+
+result<void> content_files::remove(std::string_view sha256) const {
+  if (::unlink(path_of(sha256).c_str()) != 0 && errno != ENOENT) return disk_error(errno);
+  return {};
+}
+
+std::string content_files::path_of(std::string_view sha256) const {
+  return folder_ + '/' + std::string(sha256.substr(0, 2)) + '/' + std::string(sha256);
+}
+
+void content_files::each(const std::function<void(const std::string&)>& visit) const {
+  std::error_code ec;
+  for (const auto& group : fs::directory_iterator(folder_, ec)) {
+    if (group.path().filename().string().size() != 2) continue;
+    std::error_code inner;
+    for (const auto& file : fs::directory_iterator(group.path(), inner))
+      if (const auto name = file.path().filename().string(); is_sha256(name)) visit(name);
+  }
+}
+
+}  // namespace soma::files
