@@ -10,6 +10,8 @@
 #include "core/time.hpp"
 #include "core/version.hpp"
 #include "embedded/soma_embedded_schemas.hpp"
+#include "file_parts.hpp"
+#include "http/file_routes.hpp"
 #include "http/gateway.hpp"
 #include "http/request_authenticator.hpp"
 #include "http/server.hpp"
@@ -130,6 +132,8 @@ void add_routes(http::router& routes, http::gateway& g, const http::static_files
   http::add_tool_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
+  http::add_upload_routes(routes, g);
+  http::add_workdir_routes(routes, g);
   http::add_static_routes(routes, page);
 }
 
@@ -210,6 +214,8 @@ int serve(const config& settings) {
     http::publish_session_change(feeds, key, info, last);
   };
   (*model_parts)->serve(node);
+  auto file_parts = soma::file_parts::make(settings, events);
+  if (!file_parts) return refuse(file_parts.error());
 
   security::key_store keys(documents, *server_key);
   security::browser_sessions browsers(documents, *server_key,
@@ -243,13 +249,15 @@ int serve(const config& settings) {
                             (*model_parts)->gateway(),
                             (*tools)->gateway()};
   http::gateway g(parts);
+  g.files = &(*file_parts)->services();
   g.render_metrics = [&] {
     refresh_metrics(metrics, g);
     return registry.render();
   };
   http::router routes;
   add_routes(routes, g, page);
-  http::request_authenticator authenticator(identities, pool);
+  http::request_authenticator authenticator(identities, pool,
+                                            settings.secret("auth.internal_token"));
 
   http::server_options options;
   options.address = settings.text("server.host");
@@ -294,6 +302,7 @@ int serve(const config& settings) {
   g.ready = false;
   server.stop();
   const bool in_time = actors.stop(std::chrono::seconds(settings.number("shutdown.grace_s")));
+  (*file_parts)->stop();
   pool.stop();  // its answers go to the io threads' contexts, which end with the server
   g.bridges.clear();
   g.hubs.clear();

@@ -404,8 +404,9 @@ class connection final : public body_reader, public response_stream, public peer
   }
 
   asio::awaitable<bool> stream(response& answer, head_options& options) {
-    chunked_answer_ = options.chunked = !options.http10;
-    if (options.http10) options.keep_alive = false;
+    options.content_length = answer.produced_bytes;
+    chunked_answer_ = options.chunked = !options.http10 && !answer.produced_bytes;
+    if (options.http10 && !answer.produced_bytes) options.keep_alive = false;
     out_.clear();
     append_head(out_, answer, options);
     if (!co_await send(out_)) co_return false;

@@ -37,6 +37,7 @@ namespace soma::http {
 
 class llm_gateway;
 struct tool_gateway;
+struct file_services;
 
 // An io thread's own client of model providers.
 struct io_llm_client {
@@ -112,6 +113,7 @@ class gateway {
   tenant_handles known_tenants;
   std::vector<std::unique_ptr<stream_hub>> hubs;            // one an io thread
   std::vector<std::unique_ptr<io_llm_client>> llm_clients;  // one an io thread
+  file_services* files = nullptr;                           // set before the routes are added
   std::function<std::string()> render_metrics;              // Prometheus text
   // Whole histories in memory, until their readers have them: each can be large.
   std::atomic<int> histories{0};

@@ -2,6 +2,7 @@
 
 #include "core/codes.hpp"
 #include "http/on_reader.hpp"
+#include "security/digest.hpp"
 
 namespace soma::http {
 namespace {
@@ -49,11 +50,23 @@ identity identity_from(const security::identity& who) {
   return seen;
 }
 
+// Nodes and tools of the same deployment: known by what they share, and nobody in particular.
+result<identity> internal_identity(const request_context& ctx, const secret_string& token) {
+  const auto given = ctx.header("x-internal-token");
+  if (given.empty() || token.empty())
+    return error(codes::auth_required, "this route is internal: it asks for X-Internal-Token");
+  if (!security::constant_time_equal(token.reveal(), given))
+    return error(codes::auth_invalid, "the internal token is another");
+  identity seen;
+  seen.role = role::internal;
+  return seen;
+}
+
 }  // namespace
 
 boost::asio::awaitable<result<identity>> request_authenticator::authenticate(
     const request_context& ctx, auth_rule rule) {
-  if (rule == auth_rule::internal) co_return error(codes::auth_required, "this route is internal");
+  if (rule == auth_rule::internal) co_return internal_identity(ctx, internal_token_);
   const auto given = proof_of(ctx);
   auto known = identities_.cached(given.view());
   if (!known) {

@@ -2,6 +2,7 @@
 // thread. Thread-safe; outlived by the security objects it uses.
 #pragma once
 
+#include "core/secret.hpp"
 #include "http/reader_pool.hpp"
 #include "http/server.hpp"
 #include "security/authenticator.hpp"
@@ -10,8 +11,10 @@ namespace soma::http {
 
 class request_authenticator final : public authenticator {
  public:
-  request_authenticator(security::authenticator& identities, reader_pool& pool)
-      : identities_(identities), pool_(pool) {}
+  // An empty `internal_token` closes the internal routes.
+  request_authenticator(security::authenticator& identities, reader_pool& pool,
+                        secret_string internal_token = {})
+      : identities_(identities), pool_(pool), internal_token_(std::move(internal_token)) {}
 
   boost::asio::awaitable<result<identity>> authenticate(const request_context& ctx,
                                                         auth_rule rule) override;
@@ -19,6 +22,7 @@ class request_authenticator final : public authenticator {
  private:
   security::authenticator& identities_;
   reader_pool& pool_;
+  const secret_string internal_token_;
 };
 
 }  // namespace soma::http

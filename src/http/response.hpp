@@ -4,8 +4,10 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,7 +29,8 @@ struct taken_socket {
   std::size_t io_thread;
 };
 
-// Writes a body of unknown length in chunks. Belongs to the connection's coroutine.
+// Writes a body piece by piece, in chunks where its length is not known before. Belongs to the
+// connection's coroutine.
 class response_stream {
  public:
   virtual ~response_stream() = default;
@@ -48,7 +51,8 @@ struct response {
   // Produces the body after the head was sent. False cuts the connection, so that the client sees
   // an answer that is not whole.
   std::function<asio::awaitable<bool>(response_stream&)> produce;
-  bool close = false;  // end the connection after this answer
+  std::optional<std::uint64_t> produced_bytes;  // how many; unset: not known before
+  bool close = false;                           // end the connection after this answer
 
   response() = default;
   explicit response(int s) : status(s) {}

@@ -6,7 +6,9 @@
 #include "core/json_writer.hpp"
 #include "core/uuid.hpp"
 #include "http/ascii.hpp"
+#include "http/file_services.hpp"
 #include "http/gateway.hpp"
+#include "http/on_reader.hpp"
 #include "http/problem.hpp"
 #include "http/tool_gateway.hpp"
 
@@ -63,6 +65,13 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
   }
   auto gate = co_await g.idempotency.enter(ctx, key);
   if (!gate) co_return problem(gate.error(), ctx);
+  if (auto ids = attachments_of(body); !ids.empty() && !gate->replay) {
+    auto look = [&store = g.files->attachments, tenant = ctx.identity.tenant,
+                 ids = std::move(ids)] { return store.name(tenant, ids); };
+    auto named = co_await on_reader(g.files->pool, look);
+    if (!named) co_return problem(named.error(), ctx);
+    message.attachments = std::move(*named);
+  }
   input::command what = std::move(message);
   auto reply = co_await g.command(ctx, session, std::move(what), &*gate);
   if (!reply) co_return problem(reply.error(), ctx);

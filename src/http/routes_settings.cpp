@@ -131,7 +131,7 @@ std::string runtime_config_json(gateway& g, const tenant_id& tenant) {
   w.begin_object().field("version", version).key("limits").begin_object();
   limit("body_bytes_max", "http.body_bytes_max");
   w.field("message_chars_max", std::uint64_t{262144}).field("title_chars_max", std::uint64_t{200});
-  w.field("attachments_max", std::uint64_t{0}).field("events_page_max", std::uint64_t{500});
+  w.field("attachments_max", std::uint64_t{32}).field("events_page_max", std::uint64_t{500});
   limit("session_queue_max", "session.queue_max");
   limit("sse_heartbeat_s", "sse.heartbeat_s");
   w.end_object().key("profiles").begin_array();

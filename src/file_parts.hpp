@@ -1,0 +1,54 @@
+// Attachments and work folders of a node, put together: the stores, the threads that serve them,
+// and the janitor that does what is due.
+//
+// Lifetime: made before the routes; `stop` comes after the server has stopped and before its io
+// contexts end. The event log outlives it.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "core/config.hpp"
+#include "core/error.hpp"
+#include "http/file_services.hpp"
+#include "storage/event_log.hpp"
+#include "tools/work_pool.hpp"
+
+namespace soma {
+
+class file_parts {
+ public:
+  // Errors: storage.unavailable, storage.full.
+  static result<std::unique_ptr<file_parts>> make(const config& settings,
+                                                  storage::event_log& events);
+  ~file_parts();
+
+  http::file_services& services() { return services_; }
+  files::attachment_store& attachments() { return *attachments_; }
+  tools::work_folders& folders() { return *folders_; }
+  tools::work_pool& tool_threads() { return tool_threads_; }
+
+  void stop();
+
+ private:
+  file_parts(storage::event_log& events, std::unique_ptr<files::scanner> scanner,
+             std::unique_ptr<files::attachment_store> attachments,
+             std::unique_ptr<tools::work_folders> folders, std::size_t uploads_max);
+  void clean_up();
+  void one_round(std::uint64_t round);
+
+  std::unique_ptr<files::scanner> scanner_;
+  std::unique_ptr<files::attachment_store> attachments_;
+  std::unique_ptr<tools::work_folders> folders_;
+  http::reader_pool pool_;
+  tools::work_pool tool_threads_;
+  http::file_services services_;
+  std::mutex mutex_;
+  std::condition_variable stopped_;
+  bool stopping_ = false;
+  std::thread janitor_;
+};
+
+}  // namespace soma

@@ -1,0 +1,13 @@
+// The routes of files, apart from the others because of what they stand on.
+#pragma once
+
+#include "http/file_services.hpp"
+#include "http/gateway.hpp"
+
+namespace soma::http {
+
+// `g.files` is set before.
+void add_upload_routes(router& routes, gateway& g);   // uploads, attachments
+void add_workdir_routes(router& routes, gateway& g);  // work folders
+
+}  // namespace soma::http

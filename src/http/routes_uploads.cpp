@@ -1,0 +1,258 @@
+// POST /v1/uploads, /v1/uploads/known; GET, HEAD, DELETE /v1/attachments/{id}, and what other nodes
+// ask. See docs/decisions/0091-attachments-by-hash-with-counted-uses.md.
+#include <fcntl.h>
+
+#include <boost/json.hpp>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "files/file_type.hpp"
+#include "files/multipart_parser.hpp"
+#include "http/file_answer.hpp"
+#include "http/file_routes.hpp"
+#include "http/on_reader.hpp"
+#include "http/problem.hpp"
+
+namespace soma::http {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t piece_bytes = 256 * 1024;  // of a body, between two threads
+constexpr std::size_t parts_beside_files = 16;
+
+void write_attachment(json_writer& w, const files::stored_attachment& a) {
+  w.begin_object().field("id", a.id).field("attachment_id", a.id).field("filename", a.filename);
+  w.field("sha256", a.sha256).field("content_type", a.content_type);
+  w.field("size_bytes", a.size_bytes).field("url", "/v1/attachments/" + a.id);
+  w.field("status", files::to_string(a.state)).end_object();
+}
+
+void write_all(json_writer& w, const std::vector<files::stored_attachment>& all) {
+  w.begin_array();
+  for (const auto& a : all) write_attachment(w, a);
+  w.end_array();
+}
+
+// ---- upload ----
+
+// Takes the parts of one request; every file is an attachment as soon as it is whole.
+class upload_work final : public files::part_sink {
+ public:
+  upload_work(files::attachment_store& store, std::string_view boundary, std::size_t files_max,
+              files::origin_of_file whose)
+      : store_(store),
+        files_max_(files_max),
+        whose_(std::move(whose)),
+        parser_(boundary, files_max + parts_beside_files) {}
+
+  result<void> feed(std::string_view bytes) { return parser_.feed(bytes, *this); }
+  result<std::vector<files::stored_attachment>> finish() {
+    if (auto whole = parser_.finish(); !whole) return whole.error();
+    if (made_.empty()) return error(codes::upload_empty, "no part of the body is a file");
+    return std::move(made_);
+  }
+
+  result<void> on_part(const files::part_head& head) override {
+    if (!head.filename) return {};  // a field of the form: nothing here asks for one
+    if (made_.size() == files_max_)
+      return error(codes::upload_too_many, "more files than uploads.files_max");
+    auto file = store_.begin();
+    if (!file) return file.error();
+    file_.emplace(std::move(*file));
+    whose_.filename = *head.filename;
+    whose_.claimed_type = head.content_type;
+    return {};
+  }
+  result<void> on_bytes(std::string_view bytes) override {
+    return file_ ? store_.append(*file_, bytes) : result<void>();
+  }
+  result<void> on_end() override {
+    if (!file_) return {};
+    auto added = store_.add(std::move(*file_), whose_);
+    file_.reset();
+    if (!added) return added.error();
+    made_.push_back(std::move(*added));
+    return {};
+  }
+
+ private:
+  files::attachment_store& store_;
+  const std::size_t files_max_;
+  files::origin_of_file whose_;
+  files::multipart_parser parser_;
+  std::optional<files::attachment_store::incoming> file_;
+  std::vector<files::stored_attachment> made_;
+};
+
+asio::awaitable<result<void>> take_body(file_services& f, request_context& ctx,
+                                        std::shared_ptr<upload_work> work) {
+  std::string piece;
+  for (bool end = !ctx.stream; !end;) {
+    auto bytes = co_await ctx.stream->read_some();
+    if (!bytes) co_return bytes.error();
+    end = bytes->empty();
+    piece += *bytes;
+    if (piece.size() < piece_bytes && !end) continue;
+    auto feed = [work, piece = std::exchange(piece, {})] { return work->feed(piece); };
+    auto fed = co_await on_reader(f.pool, feed);
+    if (!fed) co_return fed;
+  }
+  co_return result<void>();
+}
+
+asio::awaitable<response> upload(gateway& g, request_context& ctx) {
+  auto& f = *g.files;
+  const auto boundary = files::multipart_parser::boundary_of(ctx.header("Content-Type"));
+  if (!boundary)
+    co_return problem(error(codes::request_unsupported_media_type,
+                            "this route takes multipart/form-data with a boundary"),
+                      ctx);
+  const upload_place place(f);
+  if (!place) co_return problem(error(codes::server_busy, "many uploads are under way", 5), ctx);
+  files::origin_of_file whose;
+  whose.tenant = ctx.identity.tenant;
+  whose.user_id = ctx.identity.user.value;
+  auto work = std::make_shared<upload_work>(
+      f.attachments, *boundary, static_cast<std::size_t>(g.settings.number("uploads.files_max")),
+      std::move(whose));
+  auto taken = co_await take_body(f, ctx, work);
+  auto end = [work, taken]() -> result<std::vector<files::stored_attachment>> {
+    if (!taken) return taken.error();
+    return work->finish();
+  };
+  auto made = co_await on_reader(f.pool, end);
+  // What it holds of an unfinished file is removed from the disk, so not here.
+  f.pool.post([work = std::move(work)] {});
+  if (!made) co_return problem(made.error(), ctx);
+  response answer(201);
+  json_writer w(answer.body);
+  write_all(w, *made);
+  co_return answer;
+}
+
+// ---- what is there already ----
+
+struct claimed_file {
+  std::string sha256, filename;
+};
+
+asio::awaitable<response> find_known(gateway& g, request_context& ctx) {
+  auto& f = *g.files;
+  std::vector<claimed_file> claims;
+  for (const auto& item : ctx.json.as_object().at("files").as_array()) {
+    const auto& one = item.as_object();
+    claimed_file claim{std::string(one.at("sha256").as_string()), {}};
+    if (const auto* name = one.if_contains("filename")) claim.filename = name->as_string();
+    claims.push_back(std::move(claim));
+  }
+  auto work = [&store = f.attachments, claims, tenant = ctx.identity.tenant,
+               user = ctx.identity.user.value]() -> result<std::string> {
+    std::vector<files::stored_attachment> known;
+    std::vector<std::string> missing;
+    for (const auto& claim : claims) {
+      auto found = store.add_known(claim.sha256, {tenant, user, claim.filename, {}});
+      if (!found) return found.error();
+      if (*found)
+        known.push_back(std::move(**found));
+      else
+        missing.push_back(claim.sha256);
+    }
+    std::string out;
+    json_writer w(out);
+    w.begin_object().key("files");
+    write_all(w, known);
+    w.key("missing").begin_array();
+    for (const auto& sha256 : missing) w.string(sha256);
+    w.end_array().end_object();
+    return out;
+  };
+  auto found = co_await on_reader(f.pool, work);
+  if (!found) co_return problem(found.error(), ctx);
+  co_return response(200, std::move(*found));
+}
+
+// ---- reading ----
+
+result<served_file> open_attachment(files::attachment_store& store, const tenant_id& tenant,
+                                    std::string_view id) {
+  auto a = store.look(tenant, id);
+  if (!a) return a.error();
+  served_file served;
+  served.file = std::make_shared<open_file>(
+      ::open(store.path_of(*a).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (served.file->handle() < 0) {
+    // Deleted between the look and the opening; or the disk lost what it was given.
+    if (auto again = store.look(tenant, id); !again) return again.error();
+    return error(codes::storage_corrupt, "the bytes of an attachment are not there");
+  }
+  served.size_bytes = a->size_bytes;
+  served.etag = '"' + a->sha256 + '"';
+  served.content_type = std::move(a->content_type);
+  served.filename = std::move(a->filename);
+  return served;
+}
+
+asio::awaitable<response> send_attachment(gateway& g, request_context& ctx, tenant_id tenant) {
+  auto look = [&store = g.files->attachments, tenant, id = std::string(ctx.path_parameter("id"))] {
+    return open_attachment(store, tenant, id);
+  };
+  auto served = co_await on_reader(g.files->pool, look);
+  if (!served) co_return problem(served.error(), ctx);
+  co_return file_answer(g.files->pool, ctx, std::move(*served));
+}
+
+asio::awaitable<response> get_attachment(gateway& g, request_context& ctx) {
+  return send_attachment(g, ctx, ctx.identity.tenant);
+}
+
+// For the nodes and tools of this deployment: they say for whom they ask.
+asio::awaitable<response> get_attachment_internal(gateway& g, request_context& ctx) {
+  tenant_id tenant(std::string(ctx.header("X-Tenant-ID")));
+  if (tenant.empty())
+    co_return problem(error(codes::request_invalid_parameter, "X-Tenant-ID says whose it is")
+                          .about("X-Tenant-ID"),
+                      ctx);
+  co_return co_await send_attachment(g, ctx, std::move(tenant));
+}
+
+asio::awaitable<response> delete_attachment(gateway& g, request_context& ctx) {
+  auto work = [&store = g.files->attachments, tenant = ctx.identity.tenant,
+               id = std::string(ctx.path_parameter("id"))] { return store.remove(tenant, id); };
+  auto done = co_await on_reader(g.files->pool, work);
+  if (!done) co_return problem(done.error(), ctx);
+  co_return response(204);
+}
+
+}  // namespace
+
+void add_upload_routes(router& routes, gateway& g) {
+  routes.add({.verb = verb::post,
+              .pattern = "/v1/uploads",
+              .operation_id = "upload_files",
+              .handler = [&g](request_context& ctx) { return upload(g, ctx); },
+              .body = body_mode::streamed,
+              .body_bytes_max =
+                  static_cast<std::uint64_t>(g.settings.number("uploads.request_bytes_max"))});
+  routes.add({.verb = verb::post,
+              .pattern = "/v1/uploads/known",
+              .operation_id = "find_known_files",
+              .handler = [&g](request_context& ctx) { return find_known(g, ctx); },
+              .body = body_mode::whole,
+              .body_schema = "find_known_files"});
+  routes.add({.verb = verb::get,
+              .pattern = "/v1/attachments/{id}",
+              .operation_id = "get_attachment",
+              .handler = [&g](request_context& ctx) { return get_attachment(g, ctx); }});
+  routes.add({.verb = verb::delete_,
+              .pattern = "/v1/attachments/{id}",
+              .operation_id = "delete_attachment",
+              .handler = [&g](request_context& ctx) { return delete_attachment(g, ctx); }});
+  routes.add({.verb = verb::get,
+              .pattern = "/internal/v1/attachments/{id}",
+              .operation_id = "get_attachment_internal",
+              .handler = [&g](request_context& ctx) { return get_attachment_internal(g, ctx); },
+              .auth = auth_rule::internal});
+}
+
+}  // namespace soma::http

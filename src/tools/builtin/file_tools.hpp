@@ -1,0 +1,23 @@
+// file_read, file_write and file_list: the work folder of the session that calls. Each is a tool of
+// its own; their inputs and outputs are described in docs/tools.md.
+//
+// Lifetime: folders and pool outlive the tools, and the tools their calls.
+#pragma once
+
+#include <memory>
+
+#include "tools/tool.hpp"
+#include "tools/work_folder.hpp"
+#include "tools/work_pool.hpp"
+
+namespace soma::tools {
+
+// {path, offset?, bytes?} → {path, text, offset, bytes, size_bytes, more}. Text: bytes that are no
+// UTF-8 become U+FFFD, and a piece is cut between characters.
+std::unique_ptr<tool> make_file_read(work_folders& folders, work_pool& pool);
+// {path, text, append?} → {path, size_bytes}
+std::unique_ptr<tool> make_file_write(work_folders& folders, work_pool& pool);
+// {path?} → {path, entries: [{name, kind, size_bytes?, modified_at}], complete}
+std::unique_ptr<tool> make_file_list(work_folders& folders, work_pool& pool);
+
+}  // namespace soma::tools
