@@ -169,12 +169,13 @@ result<bool> multipart_parser::step(part_sink& sink) {
 
 result<bool> multipart_parser::take_preamble() {
   const auto found = held_.find(delimiter_, at_);
-  if (found != std::string::npos) {
+  if (found != std::string::npos && preamble_ + found - at_ <= preamble_bytes_max) {
     at_ = found + delimiter_.size();
     state_ = state::delimiter;
     return true;
   }
-  const auto keep = std::min(held_.size() - at_, delimiter_.size() - 1);
+  const auto keep =
+      found != std::string::npos ? 0 : std::min(held_.size() - at_, delimiter_.size() - 1);
   preamble_ += held_.size() - at_ - keep;
   at_ = held_.size() - keep;
   if (preamble_ > preamble_bytes_max) return malformed("its first boundary does not come");

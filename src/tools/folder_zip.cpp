@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,21 @@ namespace {
 
 constexpr std::size_t piece_bytes = 128 * 1024;
 
+// libarchive takes the names of entries through the thread's locale, which must be one of UTF-8.
+class utf8_locale {
+ public:
+  utf8_locale() : before_(::uselocale(shared())) {}
+  ~utf8_locale() { ::uselocale(before_); }
+  utf8_locale(const utf8_locale&) = delete;
+
+ private:
+  static locale_t shared() {
+    static const locale_t made = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    return made;
+  }
+  const locale_t before_;
+};
+
 struct level {
   work_handle folder;
   std::string prefix;
@@ -29,9 +45,11 @@ struct level {
 
 struct folder_zip::impl {
   explicit impl(work_handle folder) : archive(archive_write_new()) {
+    const utf8_locale names_are_utf8;
     auto names = sorted_names(folder);
     levels.push_back({std::move(folder), {}, std::move(names)});
     archive_write_set_format_zip(archive);
+    archive_write_set_options(archive, "zip:hdrcharset=UTF-8");
     archive_write_set_bytes_per_block(archive, 0);
     archive_write_open(archive, this, nullptr, &impl::take, nullptr);
   }
@@ -136,6 +154,7 @@ folder_zip::folder_zip(work_handle folder) : impl_(std::make_unique<impl>(std::m
 folder_zip::~folder_zip() = default;
 
 result<std::string> folder_zip::next() {
+  const utf8_locale names_are_utf8;
   while (!impl_->end && impl_->out.size() < piece_bytes) {
     auto more = impl_->step();
     if (!more) return more.error();

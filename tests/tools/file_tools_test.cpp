@@ -1,11 +1,14 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <boost/json.hpp>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include "core/codes.hpp"
+#include "support/result_text.hpp"
 #include "support/temp_folder.hpp"
 #include "tools/builtin/file_tools.hpp"
 

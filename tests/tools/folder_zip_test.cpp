@@ -1,6 +1,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <doctest/doctest.h>
+#include <locale.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -18,6 +19,7 @@ namespace {
 
 std::map<std::string, std::string> unpacked(const std::string& bytes) {
   std::map<std::string, std::string> found;
+  const auto before = ::uselocale(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr));
   auto* reader = archive_read_new();
   archive_read_support_format_zip(reader);
   REQUIRE(archive_read_open_memory(reader, bytes.data(), bytes.size()) == ARCHIVE_OK);
@@ -28,6 +30,7 @@ std::map<std::string, std::string> unpacked(const std::string& bytes) {
       text.append(piece, static_cast<std::size_t>(got));
   }
   archive_read_free(reader);
+  ::freelocale(::uselocale(before));
   return found;
 }
 
