@@ -119,6 +119,20 @@ int repair(const config_sources& from) {
   return 0;
 }
 
+// Files of attachments never change, so that links do where the file system is the same.
+std::error_code copy_attachments(const std::filesystem::path& from,
+                                 const std::filesystem::path& to) {
+  namespace fs = std::filesystem;
+  std::error_code ec;
+  if (!fs::exists(from, ec)) return ec;
+  fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::create_hard_links, ec);
+  if (ec) {
+    ec.clear();
+    fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::skip_existing, ec);
+  }
+  return ec;
+}
+
 // The server's key goes along: without it API keys and cookies are void.
 int back_up(const config_sources& from, const std::string& folder) {
   auto settings = load_config(from);
@@ -139,6 +153,8 @@ int back_up(const config_sources& from, const std::string& folder) {
                           std::filesystem::copy_options::recursive, ec);
   if (ec)
     return refuse({codes::storage_unavailable, "cannot copy the server's key: " + ec.message()});
+  ec = copy_attachments(options.data_dir + "/attachments", folder + "/attachments");
+  if (ec) return refuse({codes::storage_unavailable, "cannot copy attachments: " + ec.message()});
   ::sync();
   if (auto good = storage::verify_store(folder); !good) return refuse(good.error());
   std::printf("Copied to %s, and checked.\n", folder.c_str());

@@ -10,7 +10,8 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from contract import Contract, judge_event
-from node_under_test import Node, Rehearsal, assert_exactly_once, run_tests, wait_until
+from forms import FORM, form
+from node_under_test import ADMIN_KEY, Node, Rehearsal, assert_exactly_once, run_tests, wait_until
 from stream_client import Stream, is_final
 
 BODY_BYTES_MAX = 1 << 21
@@ -24,7 +25,7 @@ class World:
         self.rehearsal = Rehearsal()
         self.node = Node(self.rehearsal.base_url, resume="restart",
                          settings=[f"http.body_bytes_max={BODY_BYTES_MAX}", "session.queue_max=2",
-                                   "http.json_depth_max=20"])
+                                   "http.json_depth_max=20", "workdir.file_bytes_max=1000"])
         self.other_key = self.node.new_key("--tenant", "other", "--role", "admin")
         self.user_key = self.node.new_key("--role", "user", "--user", "somebody")
         self.node.start()
@@ -71,7 +72,7 @@ class World:
         self.ask(operation, 403, headers={"Origin": "http://evil.example"}, code="origin.refused",
                  **given)
         self.ask(operation, 421, headers={"Host": "evil.example"}, code="host.refused", **given)
-        if "id" in values and operation != "delete_key":
+        if "id" in values and operation not in ("delete_key", "get_attachment", "delete_attachment"):
             for strange in (str(uuid.uuid4()), "no-id", "%20", "@you"):
                 self.ask(operation, 404, code="session.not_found", body=body, id=strange)
             self.ask(operation, 404, code="session.not_found", body=body, id=values["id"],
@@ -262,6 +263,195 @@ def case_import_session(w):
         send(422, bad, code="import.invalid")
 
 
+# ---- files ----
+
+def uploaded(w, content=b"hello"):
+    return w.ask("upload_files", 201, form(("a.txt", content)), headers=FORM).json[0]
+
+
+def case_upload_files(w):
+    w.refusals("upload_files", form(("a", b"x")))
+    made = uploaded(w)
+    assert made["status"] == "clean" and made["url"] == "/v1/attachments/" + made["id"]
+
+    def refused(status, code, body, headers=FORM):
+        w.ask("upload_files", status, body, headers=headers, code=code)
+    refused(415, "request.unsupported_media_type", form(("a", b"x")), {"Content-Type": "text/plain"})
+    elf = b"\x7fELF\2\1\1\0" + bytes(8) + b"\2\0\x3e\0\1\0\0\0" + bytes(100)
+    refused(415, "upload.type_refused", form(("a", elf)))
+    refused(422, "upload.malformed", b"rubbish")
+    refused(422, "upload.empty", form())
+    refused(413, "upload.too_many", form(*[("a", b"x")] * 33))
+
+
+def case_find_known_files(w):
+    made = uploaded(w)
+    good = {"files": [{"sha256": made["sha256"]}]}
+    w.refusals("find_known_files", good)
+    w.bad_bodies("find_known_files", good)
+    known = w.ask("find_known_files", 200, good).json
+    assert known["files"][0]["sha256"] == made["sha256"] and known["missing"] == []
+    assert w.ask("find_known_files", 200, good, key=w.other_key).json["files"] == []
+    for bad in ({}, {"files": []}, {"files": [{}]}, {"files": [{"sha256": "0" * 63}]},
+                {"files": [{"sha256": "G" * 64}]}):
+        w.ask("find_known_files", 422, bad, code="request.invalid")
+
+
+def case_get_attachment(w):
+    made = uploaded(w)
+    given = {"id": made["id"]}
+    w.refusals("get_attachment", **given)
+    found = w.ask("get_attachment", 200, **given)
+    assert found.text == "hello" and found.headers["content-disposition"].startswith("attachment")
+    assert w.ask("get_attachment", 206, headers={"Range": "bytes=1-2"}, **given).text == "el"
+    w.ask("get_attachment", 304, headers={"If-None-Match": found.headers["etag"]}, **given)
+    w.ask("get_attachment", 416, headers={"Range": "bytes=9-"}, code="range.not_satisfiable", **given)
+    w.ask("get_attachment", 404, key=w.other_key, code="attachment.not_found", **given)
+    for strange in (str(uuid.uuid4()), "no-id", "%20", "%0a", "@you"):
+        w.ask("get_attachment", 404, code="attachment.not_found", id=strange)
+
+
+def case_delete_attachment(w):
+    made = uploaded(w)
+    given = {"id": made["id"]}
+    w.refusals("delete_attachment", **given)
+    w.ask("delete_attachment", 404, key=w.other_key, code="attachment.not_found", **given)
+    w.ask("delete_attachment", 404, id="no-id", code="attachment.not_found")
+    w.ask("delete_attachment", 204, **given)
+    w.ask("delete_attachment", 410, code="attachment.expired", **given)
+    w.ask("get_attachment", 410, code="attachment.expired", **given)
+
+
+def case_get_attachment_internal(w):
+    made = uploaded(w)
+    token = {"X-Internal-Token": "token", "X-Tenant-ID": "default"}
+    w.ask("get_attachment_internal", 401, headers=token, id=made["id"], code="auth.required")
+    w.ask("get_attachment_internal", 403, headers={**token, "Origin": "http://evil.example"},
+          id=made["id"], code="origin.refused")
+    ask = w.sealed.ask
+    made = ask("upload_files", 201, form(("a.txt", b"hello")), headers=FORM).json[0]
+    def sealed(status, headers, code=None, **values):
+        w.contract.answered["get_attachment_internal"].add(status)
+        return ask("get_attachment_internal", status, headers=headers, key=None, code=code,
+                   **{"id": made["id"], **values})
+    assert sealed(200, token).text == "hello"
+    sealed(206, {**token, "Range": "bytes=0-1"})
+    sealed(304, {**token, "If-None-Match": "*"})
+    sealed(401, {**token, "X-Internal-Token": "another"}, "auth.invalid")
+    sealed(400, {"X-Internal-Token": "token"}, "request.invalid_parameter")
+    sealed(404, {**token, "X-Tenant-ID": "other"}, "attachment.not_found")
+    sealed(404, token, "attachment.not_found", id="no-id")
+
+
+def workdir_refusals(w, operation, body=None, query="", headers=None):
+    """Who may not ask, and whose folder may not be asked for; `body` with a session_id in it where
+    the operation takes JSON."""
+    def ask(status, code, session=None, key=ADMIN_KEY, **fields):
+        sent = {**body, "session_id": session} if isinstance(body, dict) and session else body
+        text = query
+        if session and not isinstance(body, dict):
+            text += ("&" if query else "?") + f"session_id={session}"
+        w.ask(operation, status, sent, query=text, headers={**(headers or {}), **fields}, key=key,
+              code=code)
+    ask(401, "auth.required", key=None)
+    ask(403, "origin.refused", Origin="http://evil.example")
+    ask(404, "session.not_found", session=str(uuid.uuid4()))
+    ask(404, "session.not_found", session=w.session(), key=w.other_key)
+    if not isinstance(body, dict):
+        for bad in ("?session_id=a&session_id=b&path=f", "?unknown=1&path=f", "?path=%ff"):
+            w.ask(operation, 400, body, query=bad, headers=headers, code="request.invalid_parameter")
+        w.ask(operation, 422, body, query="?path=../x", headers=headers, code="workdir.path_invalid")
+
+
+def written(w, path, content=b"hello"):
+    return w.ask("write_workdir_file", 200, content, query="?path=" + path).json
+
+
+def case_list_workdir(w):
+    workdir_refusals(w, "list_workdir")
+    written(w, "listed/f")
+    found = w.ask("list_workdir", 200, query="?path=listed").json
+    assert found["entries"][0]["name"] == "f" and found["used_bytes"] > 0
+    w.ask("list_workdir", 404, query="?path=nothing", code="workdir.not_found")
+    w.ask("list_workdir", 409, query="?path=listed/f", code="workdir.wrong_kind")
+
+
+def case_read_workdir_file(w):
+    workdir_refusals(w, "read_workdir_file", query="?path=f")
+    written(w, "read")
+    assert w.ask("read_workdir_file", 200, query="?path=read&offset=1&bytes=2").json["text"] == "el"
+    for bad in ("", "?path=", "?path=read&offset=x", "?path=read&bytes=1048577", "?path=read&bytes="):
+        w.ask("read_workdir_file", 400, query=bad, code="request.invalid_parameter")
+    w.ask("read_workdir_file", 404, query="?path=nothing", code="workdir.not_found")
+
+
+def case_write_workdir_file(w):
+    workdir_refusals(w, "write_workdir_file", b"x", query="?path=f")
+    assert written(w, "written/f") == {"path": "written/f", "size_bytes": 5}
+    assert w.ask("write_workdir_file", 200, query="?path=empty").json["size_bytes"] == 0
+    w.ask("write_workdir_file", 400, b"x", code="request.invalid_parameter")
+    w.ask("write_workdir_file", 409, b"x", query="?path=written", code="workdir.wrong_kind")
+    w.ask("write_workdir_file", 413, b"x" * 1001, query="?path=large", code="workdir.full")
+
+
+def case_upload_to_workdir(w):
+    good = form(("f", b"hello"))
+    workdir_refusals(w, "upload_to_workdir", good, headers=FORM)
+    made = w.ask("upload_to_workdir", 201, good, query="?path=sent", headers=FORM).json
+    assert made == [{"path": "sent/f", "size_bytes": 5}]
+    w.ask("upload_to_workdir", 415, good, headers={"Content-Type": "text/plain"},
+          code="request.unsupported_media_type")
+    w.ask("upload_to_workdir", 422, form(), headers=FORM, code="upload.empty")
+    w.ask("upload_to_workdir", 413, form(("f", b"x" * 1001)), headers=FORM, code="workdir.full")
+    w.ask("upload_to_workdir", 409, good, query="?path=sent/f", headers=FORM,
+          code="workdir.wrong_kind")
+
+
+def case_download_from_workdir(w):
+    workdir_refusals(w, "download_from_workdir")
+    written(w, "down/f")
+    found = w.ask("download_from_workdir", 200, query="?path=down/f")
+    assert found.text == "hello"
+    w.ask("download_from_workdir", 206, query="?path=down/f", headers={"Range": "bytes=0-1"})
+    w.ask("download_from_workdir", 304, query="?path=down/f",
+          headers={"If-None-Match": found.headers["etag"]})
+    w.ask("download_from_workdir", 416, query="?path=down/f", headers={"Range": "bytes=9-"},
+          code="range.not_satisfiable")
+    w.ask("download_from_workdir", 404, query="?path=nothing", code="workdir.not_found")
+
+
+def case_move_in_workdir(w):
+    good = {"from": "moved/a", "to": "moved/b"}
+    workdir_refusals(w, "move_in_workdir", good)
+    w.bad_bodies("move_in_workdir", good)
+    written(w, "moved/a")
+    w.ask("move_in_workdir", 204, good)
+    w.ask("move_in_workdir", 404, good, code="workdir.not_found")
+    written(w, "moved/a")
+    w.ask("move_in_workdir", 409, good, code="workdir.exists")
+    w.ask("move_in_workdir", 422, {**good, "to": "../x"}, code="workdir.path_invalid")
+    w.ask("move_in_workdir", 422, {"from": "x"}, code="request.invalid")
+
+
+def case_make_workdir_folder(w):
+    good = {"path": "made/here"}
+    workdir_refusals(w, "make_workdir_folder", good)
+    w.bad_bodies("make_workdir_folder", good)
+    w.ask("make_workdir_folder", 204, good)
+    w.ask("make_workdir_folder", 204, good)
+    written(w, "made/f")
+    w.ask("make_workdir_folder", 409, {"path": "made/f/g"}, code="workdir.wrong_kind")
+    w.ask("make_workdir_folder", 422, {"path": "/made"}, code="workdir.path_invalid")
+
+
+def case_delete_from_workdir(w):
+    workdir_refusals(w, "delete_from_workdir", query="?path=f")
+    written(w, "deleted/f")
+    w.ask("delete_from_workdir", 204, query="?path=deleted")
+    w.ask("delete_from_workdir", 404, query="?path=deleted", code="workdir.not_found")
+    w.ask("delete_from_workdir", 400, code="request.invalid_parameter")
+
+
 # ---- messages ----
 
 def case_send_message(w):
@@ -275,11 +465,13 @@ def case_send_message(w):
     assert again["session_id"] == made["session_id"] and again["message_id"] != made["message_id"]
     w.finished(again)
     w.ask("send_message", 404, {**good, "session_id": str(uuid.uuid4())}, code="session.not_found")
+    w.ask("send_message", 404, {**good, "attachments": [{"id": str(uuid.uuid4())}]},
+          code="attachment.not_found")
     w.ask("send_message", 404, {**good, "session_id": made["session_id"]}, key=w.other_key,
           code="session.not_found")
     for bad in ({"message": ""}, {}, {"message": 1}, {**good, "session_id": "x"},
                 {**good, "idempotency_key": ""}, {**good, "attachments": [{}]},
-                {**good, "attachments": [{"id": str(uuid.uuid4())}]},
+                {**good, "attachments": [{"id": "x"}]},
                 {**good, "message": "x" * 262145}):
         w.ask("send_message", 422, bad, code="request.invalid")
     w.ask("send_message", 413, json.dumps({"message": "\U0001F600" * 262144}, ensure_ascii=False)
@@ -801,7 +993,7 @@ def methods_and_paths(w):
             assert set(headers["Allow"].split(", ")) == allow, (real, headers["Allow"])
         status, headers, text = w.node.request("OPTIONS", real, key=None)
         assert status == 204 and set(headers["Allow"].split(", ")) == allow and not text
-        if "get" in known and "{provider}" not in path:
+        if "get" in known and not any(p in path for p in ("{provider}", "/attachments/", "/workdir/")):
             status, headers, text = w.node.request("HEAD", real)
             assert status == 200 and not text, (real, status)
     for path in ("/nowhere", "/v1", "/v1//sessions", "/V1/sessions", "/v1/session/@me/message/x",

@@ -1,5 +1,5 @@
 // file_read, file_write and file_list: the work folder of the session that calls. Each is a tool of
-// its own; their inputs and outputs are described in docs/tools.md.
+// its own. Failures are told by the codes of work_folder.hpp.
 //
 // Lifetime: folders and pool outlive the tools, and the tools their calls.
 #pragma once
