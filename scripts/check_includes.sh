@@ -23,12 +23,12 @@ third 'spdlog/|prometheus/' 'src/observability/'
 third 'openssl/'        'src/security/|src/llm/'
 third 'toml\+\+/'       'src/core/config\.cpp|src/security/rules_policy\.cpp'
 third 'valijson/'       'src/http/|src/tools/input_schema\.cpp'
-third 'archive(_entry)?\.h|libxml/|poppler-|magic\.h' 'src/extract/'
+third 'libxml/|poppler-' 'src/extract/'
 third 'curl/'           'src/tools/builtin/(http_fetch|url_guard|web_request)\.|src/[a-z_]*\.cpp'
 third 'absl/'           'src/tools/builtin/clock\.'
 third 'seccomp\.h'      'src/tools/sandbox/'
-third 'magic\.h'        'src/files/'
-third 'archive(_entry)?\.h' 'src/tools/'
+third 'magic\.h'        'src/files/|src/extract/'
+third 'archive(_entry)?\.h' 'src/tools/|src/extract/'
 
 level() {
   case $1 in

@@ -1,7 +1,6 @@
 // `soma chat`: a terminal client over the public API alone. Ctrl-C stops the answer; a second one,
 // or at the prompt the first or Ctrl-D, ends the program. A lost connection is taken up again at
 // the last event.
-#include <curl/curl.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
@@ -12,6 +11,7 @@
 #include <memory>
 #include <thread>
 
+#include "api_client.hpp"
 #include "commands.hpp"
 #include "core/event.hpp"
 #include "core/loopback.hpp"
@@ -20,7 +20,6 @@
 namespace soma {
 namespace {
 
-constexpr long connect_timeout_s = 10, answer_timeout_s = 60;
 constexpr int reconnects_max = 60;  // one a second: as long as a restart may take
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -36,91 +35,6 @@ void take_one_interrupt() {
   how.sa_handler = on_interrupt;
   how.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &how, nullptr);
-}
-
-struct curl_deleter {
-  void operator()(CURL* c) const { curl_easy_cleanup(c); }
-};
-struct slist_deleter {
-  void operator()(curl_slist* l) const { curl_slist_free_all(l); }
-};
-
-struct answer {
-  long status = 0;  // 0: no answer at all
-  std::string body;
-};
-
-// One request at a time to one server.
-class http_client {
- public:
-  http_client(std::string base, std::string key) : base_(std::move(base)), key_(std::move(key)) {}
-
-  answer post(const std::string& path, const std::string& json,
-              const std::string& idempotency_key) {
-    answer got;
-    const auto c =
-        request(path, {"Content-Type: application/json", "Idempotency-Key: " + idempotency_key});
-    curl_easy_setopt(c.first.get(), CURLOPT_POSTFIELDS, json.c_str());
-    curl_easy_setopt(c.first.get(), CURLOPT_TIMEOUT, answer_timeout_s);
-    curl_easy_setopt(c.first.get(), CURLOPT_WRITEDATA, &got.body);
-    curl_easy_setopt(c.first.get(), CURLOPT_WRITEFUNCTION, &append);
-    if (curl_easy_perform(c.first.get()) == CURLE_OK)
-      curl_easy_getinfo(c.first.get(), CURLINFO_RESPONSE_CODE, &got.status);
-    return got;
-  }
-
-  // Gives the stream's bytes to `reader` until it says stop or the connection ends.
-  template <class Reader>
-  void stream(const std::string& path, Reader& reader) {
-    const auto c = request(path, {"Accept: text/event-stream"});
-    curl_easy_setopt(c.first.get(), CURLOPT_WRITEDATA, &reader);
-    curl_easy_setopt(
-        c.first.get(), CURLOPT_WRITEFUNCTION,
-        +[](char* data, std::size_t, std::size_t n, void* to) -> std::size_t {
-          return static_cast<Reader*>(to)->take({data, n}) ? n : 0;
-        });
-    curl_easy_setopt(c.first.get(), CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(c.first.get(), CURLOPT_XFERINFODATA, &reader);
-    curl_easy_setopt(
-        c.first.get(), CURLOPT_XFERINFOFUNCTION,
-        +[](void* to, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-          static_cast<Reader*>(to)->between();
-          return 0;
-        });
-    curl_easy_perform(c.first.get());
-  }
-
- private:
-  using handle =
-      std::pair<std::unique_ptr<CURL, curl_deleter>, std::unique_ptr<curl_slist, slist_deleter>>;
-
-  static std::size_t append(char* data, std::size_t, std::size_t n, void* to) {
-    static_cast<std::string*>(to)->append(data, n);
-    return n;
-  }
-
-  handle request(const std::string& path, const std::vector<std::string>& headers) {
-    handle h(curl_easy_init(), nullptr);
-    curl_slist* list = nullptr;
-    for (const auto& line : headers) list = curl_slist_append(list, line.c_str());
-    list = curl_slist_append(list, ("Authorization: Bearer " + key_).c_str());
-    h.second.reset(list);
-    curl_easy_setopt(h.first.get(), CURLOPT_URL, (base_ + path).c_str());
-    curl_easy_setopt(h.first.get(), CURLOPT_HTTPHEADER, list);
-    curl_easy_setopt(h.first.get(), CURLOPT_CONNECTTIMEOUT, connect_timeout_s);
-    curl_easy_setopt(h.first.get(), CURLOPT_NOSIGNAL, 1L);
-    return h;
-  }
-
-  std::string base_, key_;
-};
-
-std::string text_of(const std::string& json, std::string_view name) {
-  boost::system::error_code ec;
-  const auto value = boost::json::parse(json, ec);
-  if (ec || !value.is_object()) return {};
-  const auto* member = value.as_object().if_contains(name);
-  return member && member->is_string() ? std::string(member->as_string()) : std::string();
 }
 
 // Prints one turn as it streams in.
@@ -220,13 +134,7 @@ bool run_turn(http_client& client, const std::string& session, const answer& acc
 }  // namespace
 
 int chat(const chat_options& options) {
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-  auto settings = load_config({});
-  auto url = options.url;
-  if (url.empty() && settings)
-    url = "http://" + std::string(loopback_name) + ":" +
-          std::to_string(settings->number("server.port"));
-  http_client client(url, options.key);
+  http_client client(server_url(options.url), options.key);
   std::string session = options.session, line;
   const bool terminal = isatty(STDIN_FILENO) != 0;
   while (take_one_interrupt(), (terminal ? std::fputs("> ", stdout) : 0), std::fflush(stdout),

@@ -17,6 +17,12 @@ struct chat_options {
   std::string session;  // empty: a new one
 };
 
+struct tools_options {
+  std::string url, key;         // as of chat
+  std::string session;          // where the call is kept; empty: a new one
+  std::string tool_id, inputs;  // inputs: a JSON object
+};
+
 // The environment, with a configuration file.
 config_sources process_sources(const std::string& file);
 
@@ -29,6 +35,8 @@ int back_up(const config_sources& from, const std::string& folder);
 // Puts a fresh key before those of auth.enc_key_file; a running server takes it up within seconds.
 int rotate_secrets(const config_sources& from);
 int chat(const chat_options& options);
+int list_tools(const tools_options& options);
+int run_tool(const tools_options& options);
 void print_version();
 
 }  // namespace soma

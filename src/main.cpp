@@ -78,6 +78,18 @@ int main(int argc, char** argv) {
   talk->add_option("--url", chat.url, "the server")->envname("GATEWAY_BASE_URL");
   talk->add_option("--key", chat.key, "an API key")->envname("SOMA_ADMIN_KEY");
   talk->add_option("--session", chat.session, "go on in this session");
+  soma::tools_options tools;
+  auto* tool = app.add_subcommand("tools", "what agents can do");
+  tool->require_subcommand(1);
+  auto* tools_ls = tool->add_subcommand("ls", "the tools you may use");
+  auto* tools_run = tool->add_subcommand("run", "run one");
+  for (auto* command : {tools_ls, tools_run}) {
+    command->add_option("--url", tools.url, "the server")->envname("GATEWAY_BASE_URL");
+    command->add_option("--key", tools.key, "an API key")->envname("SOMA_ADMIN_KEY");
+  }
+  tools_run->add_option("tool", tools.tool_id, "its id")->required();
+  tools_run->add_option("inputs", tools.inputs, "a JSON object");
+  tools_run->add_option("--session", tools.session, "keep the call in this session");
   app.add_subcommand("version", "print the version")->callback([] { soma::print_version(); });
   CLI11_PARSE(app, argc, argv);
 
@@ -89,5 +101,7 @@ int main(int argc, char** argv) {
   if (*copy) return soma::back_up(flags.sources(), backup_folder);
   if (*rotate) return soma::rotate_secrets(flags.sources());
   if (*talk) return soma::chat(chat);
+  if (*tools_ls) return soma::list_tools(tools);
+  if (*tools_run) return soma::run_tool(tools);
   return 0;
 }

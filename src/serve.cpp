@@ -204,7 +204,10 @@ int serve(const config& settings) {
   store_documents documents(events);
   auto model_parts = soma::model_parts::make(settings, events, documents, registry);
   if (!model_parts) return refuse(model_parts.error());
-  auto tools = tool_parts::make({settings, events, (*model_parts)->gateway().audit()});
+  auto file_parts = soma::file_parts::make(settings, events);
+  if (!file_parts) return refuse(file_parts.error());
+  auto tools =
+      tool_parts::make({settings, events, (*model_parts)->gateway().audit(), **file_parts});
   if (!tools) return refuse(tools.error());
 
   actors::node_services node(events, feeds, *models, (*tools)->runner(), probe);
@@ -214,8 +217,6 @@ int serve(const config& settings) {
     http::publish_session_change(feeds, key, info, last);
   };
   (*model_parts)->serve(node);
-  auto file_parts = soma::file_parts::make(settings, events);
-  if (!file_parts) return refuse(file_parts.error());
 
   security::key_store keys(documents, *server_key);
   security::browser_sessions browsers(documents, *server_key,

@@ -1,11 +1,23 @@
 #include "tool_parts.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
 #include "core/codes.hpp"
+#include "core/time.hpp"
+#include "core/uuid.hpp"
 #include "embedded/soma_embedded_config.hpp"
 #include "observability/log.hpp"
+#include "tools/builtin/calculator.hpp"
+#include "tools/builtin/clock.hpp"
+#include "tools/builtin/code_execute.hpp"
+#include "tools/builtin/document_ingest.hpp"
+#include "tools/builtin/echo.hpp"
+#include "tools/builtin/file_tools.hpp"
+#include "tools/builtin/http_fetch.hpp"
+#include "tools/builtin/memory_tools.hpp"
+#include "tools/builtin/worker_pool.hpp"
 
 namespace soma {
 namespace {
@@ -33,6 +45,43 @@ class stored_catalog final : public tools::catalog_store {
   }
 
  private:
+  storage::event_log& log_;
+};
+
+// What a tenant remembers, as documents: every one is looked at, until memory has an index.
+class stored_notes final : public tools::memory_notes {
+ public:
+  explicit stored_notes(storage::event_log& log) : log_(log) {}
+
+  result<std::string> save(const session_key& session, std::string_view text) override {
+    const auto prefix = session.tenant.value + '\n';
+    auto there = log_.list_documents(notes, prefix, notes_max);
+    if (!there) return there.error();
+    if (there->size() >= notes_max)
+      return error(codes::quota_exceeded, "the tenant remembers as much as it may");
+    auto id = new_uuid();
+    if (auto kept = log_.put_document(notes, prefix + id, text); !kept) return kept.error();
+    return id;
+  }
+  result<std::vector<note>> recall(const tenant_id& tenant, std::string_view query,
+                                   std::size_t limit) override {
+    const auto prefix = tenant.value + '\n';
+    auto there = log_.list_documents(notes, prefix, notes_max);
+    if (!there) return there.error();
+    std::vector<note> found;
+    for (auto& [key, text] : *there)
+      if (const auto score = tools::word_score(query, text); score > 0)
+        found.push_back({key.substr(prefix.size()), std::move(text), score});
+    std::sort(found.begin(), found.end(), [](const note& a, const note& b) {
+      return a.score != b.score ? a.score > b.score : a.memory_id < b.memory_id;
+    });
+    if (found.size() > limit) found.resize(limit);
+    return found;
+  }
+
+ private:
+  static constexpr std::string_view notes = "memory";
+  static constexpr std::size_t notes_max = 2000;
   storage::event_log& log_;
 };
 
@@ -68,9 +117,32 @@ struct tool_parts::parts {
       : policy(std::move(rules)),
         store(from.events),
         catalog(std::move(entries), store),
+        notes(from.events),
+        workers(worker_threads, waiting_max),
+        fetchers(fetch_threads, waiting_max),
+        reader(box, tools::installed_extract_program()),
         runner({catalog, [this](const auto& who, auto id) { return judge(who, id); },
-                from.attachments}),
-        gateway{catalog, runner, *policy, from.audit} {}
+                &from.files.attachments()}),
+        gateway{catalog, runner, *policy, from.audit} {
+    auto& folders = from.files.folders();
+    auto& pool = from.files.tool_threads();
+    runner.add("calculator", tools::make_calculator());
+    runner.add("clock", tools::make_clock(now_ms));
+    runner.add("echo", tools::make_echo());
+    runner.add("file_read", tools::make_file_read(folders, pool));
+    runner.add("file_write", tools::make_file_write(folders, pool));
+    runner.add("file_list", tools::make_file_list(folders, pool));
+    runner.add("canvas_append", tools::make_canvas_append(folders, pool));
+    runner.add("memory_save", tools::make_memory_save(notes, pool));
+    runner.add("memory_recall", tools::make_memory_recall(notes, pool));
+    auto place = [&folders](const session_key& session) { return folders.place(session); };
+    runner.add("code_execute", tools::make_code_execute({box, workers, place}));
+    runner.add("document_ingest",
+               tools::make_document_ingest({reader, workers, from.files.attachments()}));
+    runner.add("http_fetch", tools::make_http_fetch({fetchers, &reader, {}}));
+    if (!box.unavailable().empty())
+      log(log_level::warn, "tools.no_sandbox", {{"reason", box.unavailable()}});
+  }
 
   // Inside a session nobody knows the caller's role any more.
   tools::verdict judge(const tools::tool_caller& who, std::string_view tool_id) const {
@@ -79,10 +151,16 @@ struct tool_parts::parts {
     return {said.allow, std::move(said.rule), std::move(said.reason)};
   }
 
+  static constexpr std::size_t worker_threads = 2, fetch_threads = 8, waiting_max = 256;
+
   std::unique_ptr<security::policy> policy;
   stored_catalog store;
   tools::catalog catalog;
-  tools::catalog_runner runner;
+  stored_notes notes;
+  tools::sandbox box;
+  tools::worker_pool workers, fetchers;
+  tools::extractor reader;
+  tools::catalog_runner runner;  // after what its tools stand on
   http::tool_gateway gateway;
 };
 

@@ -6,6 +6,7 @@
 
 #include "actors/node.hpp"
 #include "core/config.hpp"
+#include "file_parts.hpp"
 #include "http/tool_gateway.hpp"
 #include "storage/event_log.hpp"
 
@@ -17,7 +18,7 @@ class tool_parts {
     const config& settings;
     storage::event_log& events;
     security::audit_log& audit;
-    tools::attachment_source* attachments = nullptr;
+    file_parts& files;
   };
   // Blocks on the store. Errors: config.invalid (policy.file), those of the store.
   static result<std::unique_ptr<tool_parts>> make(const needs& from);

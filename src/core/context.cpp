@@ -12,9 +12,21 @@ context_part make_part(std::string kind, std::string role, std::string text) {
   return part;
 }
 
+// So that the model can ask for what it was not given.
+std::string attached(const std::vector<attachment_ref>& files) {
+  std::string out;
+  for (const auto& file : files) {
+    out += "\n[attached: " + (file.filename.empty() ? "a file" : file.filename);
+    if (!file.content_type.empty()) out += ", " + file.content_type;
+    if (file.size_bytes > 0) out += ", " + std::to_string(file.size_bytes) + " bytes";
+    out += ", attachment_id " + file.id + "]";
+  }
+  return out;
+}
+
 std::vector<context_part> parts_of(const turn_record& turn) {
   std::vector<context_part> parts;
-  parts.push_back(make_part("user", "user", turn.user_text));
+  parts.push_back(make_part("user", "user", turn.user_text + attached(turn.attachments)));
   parts.back().message_id = turn.turn_id;
   for (const auto& line : turn.lines) {
     if (line.runtime) {

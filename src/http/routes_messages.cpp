@@ -43,6 +43,23 @@ std::string message_answer(const session_id& session, const command_reply& reply
   return out;
 }
 
+// Small attachments that have a text are read before the model is asked; others when it asks.
+std::vector<input::tool_request> read_at_once(gateway& g, const request_context& ctx,
+                                              const std::vector<attachment_ref>& attached) {
+  constexpr std::string_view ingest = "document_ingest";
+  constexpr std::uint64_t bytes_max = 512 * 1024;
+  std::vector<input::tool_request> calls;
+  const auto set = g.tools.catalog.of(ctx.identity.tenant);
+  const auto* entry = set->find(ingest);
+  if (!entry || !entry->enabled || !g.tools.runner.unavailable(ingest).empty()) return calls;
+  for (const auto& one : attached) {
+    if (one.size_bytes > bytes_max || one.content_type.starts_with("image/")) continue;
+    json::object inputs{{"attachment_id", one.id}};
+    calls.push_back({std::string(ingest), json::serialize(inputs)});
+  }
+  return calls;
+}
+
 asio::awaitable<response> send_message(gateway& g, request_context& ctx, session_id session) {
   const auto& body = ctx.json.as_object();
   const auto named = text_member(body, "session_id");
@@ -51,9 +68,6 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
   const auto key = idempotency_key_of(ctx, text_member(body, "idempotency_key"));
   input::message message;
   message.text = text_member(body, body.contains("message") ? "message" : "content");
-  message.attachments = attachments_of(body);
-  if (!message.attachments.empty())
-    co_return problem(error(codes::request_invalid, "there is no such attachment"), ctx);
   if (auto no = denied(g.tools, ctx, "conversation.send", session.value)) co_return std::move(*no);
   const bool makes_session = session.empty();
   if (makes_session) {
@@ -71,6 +85,7 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
     auto named = co_await on_reader(g.files->pool, look);
     if (!named) co_return problem(named.error(), ctx);
     message.attachments = std::move(*named);
+    message.prepare = read_at_once(g, ctx, message.attachments);
   }
   input::command what = std::move(message);
   auto reply = co_await g.command(ctx, session, std::move(what), &*gate);

@@ -6,11 +6,21 @@
 #include "http/gateway.hpp"
 #include "http/llm_gateway.hpp"
 #include "http/problem.hpp"
+#include "http/tool_gateway.hpp"
 
 namespace soma::http {
 namespace {
 
 namespace asio = boost::asio;
+
+// Tools that are on and cannot run here, each with why.
+std::string tools_missing(gateway& g, const request_context& ctx) {
+  std::string missing;
+  for (const auto& [id, entry] : g.tools.catalog.of(ctx.identity.tenant)->entries)
+    if (const auto why = entry.enabled ? g.tools.runner.unavailable(id) : ""; !why.empty())
+      missing += (missing.empty() ? "" : "; ") + id + ": " + why;
+  return missing;
+}
 
 asio::awaitable<response> get_health(gateway& g, request_context& ctx) {
   using namespace std::chrono;
@@ -31,6 +41,8 @@ asio::awaitable<response> get_health(gateway& g, request_context& ctx) {
     component("llm", configured, configured ? "" : "no model is configured");
     component("event_writer", !writer_busy, std::to_string(backlog) + " bytes wait for the disk");
     component("outbox", true, "0 rows wait");
+    const auto missing = tools_missing(g, ctx);
+    component("tools", missing.empty(), missing);
     w.end_object();
   }
   w.end_object();

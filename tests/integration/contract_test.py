@@ -870,6 +870,76 @@ def case_openai_models(w):
     assert found["object"] == "list" and "default" in [m["id"] for m in found["data"]], found
 
 
+# ---- tools ----
+
+def case_list_tools(w):
+    w.refusals("list_tools")
+    found = w.ask("list_tools", 200, key=w.user_key)
+    ids = [t["id"] for t in found.json["tools"]]
+    assert "calculator" in ids and ids == sorted(ids), ids
+    w.ask("list_tools", 304, key=w.user_key, headers={"If-None-Match": found.headers["etag"]})
+
+
+def case_get_tool_catalog(w):
+    w.refusals("get_tool_catalog")
+    found = w.ask("get_tool_catalog", 200)
+    assert any(t["id"] == "code_execute" and t["limits"]["memory_bytes"] > 0
+               for t in found.json["tools"]), found.text
+    w.ask("get_tool_catalog", 304, headers={"If-None-Match": found.headers["etag"]})
+
+
+def case_put_tool(w):
+    good = {"enabled": True, "limits": {"timeout_ms": 5000}}
+    w.refusals("put_tool", good, tool_id="echo")
+    w.ask("put_tool", 403, good, tool_id="echo", key=w.user_key, code="policy.denied")
+    w.bad_bodies("put_tool", good, tool_id="echo")
+    w.ask("put_tool", 404, good, tool_id="none", code="tool.unknown")
+    for bad in ({"enabled": "yes"}, {"limits": {"timeout_ms": 1}}, {"egress": [1]}):
+        w.ask("put_tool", 422, bad, tool_id="echo", code="request.invalid")
+    w.ask("put_tool", 422, {"egress": ["Not A Host"]}, tool_id="echo", code="tool.entry_invalid")
+    w.ask("put_tool", 412, good, tool_id="echo", headers={"If-Match": '"other"'},
+          code="tool.entry_changed")
+    before = w.ask("get_tool_catalog", 200).headers["etag"]
+    made = w.ask("put_tool", 200, good, tool_id="echo", headers={"If-Match": before})
+    assert made.json["limits"]["timeout_ms"] == 5000
+    after = w.ask("get_tool_catalog", 200)
+    assert after.headers["etag"] == made.headers["etag"] != before
+    # Another tenant's is as it was.
+    theirs = w.ask("get_tool_catalog", 200, key=w.other_key).json["tools"]
+    assert next(t for t in theirs if t["id"] == "echo")["limits"]["timeout_ms"] != 5000
+
+
+def case_request_tool(w):
+    session = w.session()
+    good = {"session_id": session, "tool_id": "echo", "inputs": {"text": "again"}}
+    w.refusals("request_tool", good)
+    w.bad_bodies("request_tool", good)
+    w.bad_key("request_tool", good)
+    w.ask("request_tool", 404, {**good, "session_id": str(uuid.uuid4())}, code="session.not_found")
+    w.ask("request_tool", 404, {**good, "tool_id": "none"}, code="tool.unknown")
+    for bad in ({"session_id": session}, {**good, "inputs": []}, {**good, "session_id": "x"}):
+        w.ask("request_tool", 422, bad, code="request.invalid")
+    w.ask("request_tool", 422, {**good, "inputs": {}}, code="tool.invalid_inputs")
+    w.ask("request_tool", 413, {**good, "inputs": {"text": "x" * 300_000}}, code="event.too_large")
+    key = {"Idempotency-Key": "one-tool-call"}
+    made = w.ask("request_tool", 202, good, headers=key).json
+    assert w.ask("request_tool", 202, good, headers=key).json == made
+    w.ask("request_tool", 422, {**good, "inputs": {"text": "other"}}, headers=key,
+          code="idempotency.mismatch")
+
+    def result():
+        return [e for e in w.node.events(session) if e["type"] == "tool.result"]
+    wait_until(result, what="the tool's result")
+    for each in w.node.events(session):
+        judge_event(each)
+    [end] = result()
+    assert end["payload"]["tool_call_id"] == made["tool_call_id"], end
+    assert end["payload"]["output"] == {"text": "again"}, end
+    w.ask("put_tool", 200, {"enabled": False}, tool_id="echo")
+    w.ask("request_tool", 409, good, code="tool.disabled")
+    w.ask("put_tool", 200, {}, tool_id="echo")
+
+
 # ---- identity ----
 
 def case_list_keys(w):

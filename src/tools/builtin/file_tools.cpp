@@ -15,6 +15,7 @@ namespace json = boost::json;
 
 constexpr std::uint64_t read_bytes_max = 256 * 1024;
 constexpr std::size_t entries_max = 500;
+constexpr std::string_view canvas_path = "canvas.md";
 
 // What a model sent; the runner has checked it against the schema, but a tool trusts nobody.
 std::string text_of(const json::object& inputs, std::string_view name) {
@@ -126,6 +127,25 @@ class file_list final : public file_tool {
   }
 };
 
+class canvas_append final : public file_tool {
+ public:
+  using file_tool::file_tool;
+  bool idempotent(const json::object&) const override { return false; }
+
+ protected:
+  tool_outcome run(const tool_request& request) override {
+    const auto text = text_of(request.inputs, "text") + "\n\n";
+    if (auto done = folders_.append(request.session, canvas_path, text); !done)
+      return failed(done.error());
+    auto file = folders_.open_file(request.session, canvas_path);
+    if (!file) return failed(file.error());
+    std::string out;
+    json_writer w(out);
+    w.begin_object().field("path", canvas_path).field("size_bytes", file->size_bytes).end_object();
+    return success(std::move(out));
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<tool> make_file_read(work_folders& folders, work_pool& pool) {
@@ -136,6 +156,10 @@ std::unique_ptr<tool> make_file_write(work_folders& folders, work_pool& pool) {
 }
 std::unique_ptr<tool> make_file_list(work_folders& folders, work_pool& pool) {
   return std::make_unique<file_list>(folders, pool);
+}
+
+std::unique_ptr<tool> make_canvas_append(work_folders& folders, work_pool& pool) {
+  return std::make_unique<canvas_append>(folders, pool);
 }
 
 }  // namespace soma::tools

@@ -17,6 +17,8 @@ namespace soma::tools {
 std::unique_ptr<tool> make_file_read(work_folders& folders, work_pool& pool);
 // {path, text, append?} → {path, size_bytes}
 std::unique_ptr<tool> make_file_write(work_folders& folders, work_pool& pool);
+// {text} → {path, size_bytes}: one after another in canvas.md.
+std::unique_ptr<tool> make_canvas_append(work_folders& folders, work_pool& pool);
 // {path?} → {path, entries: [{name, kind, size_bytes?, modified_at}], complete}
 std::unique_ptr<tool> make_file_list(work_folders& folders, work_pool& pool);
 

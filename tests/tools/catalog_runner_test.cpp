@@ -1,0 +1,306 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <boost/json.hpp>
+#include <condition_variable>
+#include <thread>
+
+#include "core/codes.hpp"
+#include "support/result_text.hpp"
+#include "tools/catalog_runner.hpp"
+
+using namespace soma;
+using namespace soma::tools;
+
+namespace {
+
+constexpr std::string_view entry_json = R"({"id":"probe","title":"Probe","description":"d",
+  "executor":"builtin","idempotent":true,
+  "inputs":{"type":"object","additionalProperties":false,"properties":{"n":{"type":"integer"}}},
+  "limits":{"timeout_ms":60000,"output_bytes":256,"concurrency":2}})";
+
+class memory_store final : public catalog_store {
+ public:
+  result<std::vector<row>> load() override {
+    if (broken) return error(codes::storage_unavailable, "broken");
+    return rows;
+  }
+  result<void> put(const row& changed) override {
+    rows.push_back(changed);
+    return {};
+  }
+  bool broken = false;
+  std::vector<row> rows;
+};
+
+// A tool whose calls end when the test says so.
+class probe final : public tool {
+ public:
+  struct one {
+    tool_sink sink;
+    bool cancelled = false;
+  };
+  bool idempotent(const boost::json::object& inputs) const override {
+    return !inputs.contains("n");
+  }
+  std::unique_ptr<running_tool> start(tool_request, tool_sink sink) override {
+    struct handle final : running_tool {
+      explicit handle(probe& p, std::shared_ptr<one> c) : p_(p), c_(std::move(c)) {}
+      ~handle() override {
+        std::lock_guard lock(p_.mutex_);
+        c_->cancelled = true;
+        p_.changed_.notify_all();
+      }
+      probe& p_;
+      std::shared_ptr<one> c_;
+    };
+    auto c = std::make_shared<one>();
+    c->sink = std::move(sink);
+    std::lock_guard lock(mutex_);
+    calls_.push_back(c);
+    changed_.notify_all();
+    return std::make_unique<handle>(*this, c);
+  }
+  std::shared_ptr<one> wait_for(std::size_t index) {
+    std::unique_lock lock(mutex_);
+    REQUIRE(
+        changed_.wait_for(lock, std::chrono::seconds(20), [&] { return calls_.size() > index; }));
+    return calls_[index];
+  }
+  std::size_t begun() {
+    std::lock_guard lock(mutex_);
+    return calls_.size();
+  }
+  bool wait_cancelled(one& c) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return c.cancelled; });
+  }
+  std::string why;
+  std::string unavailable() const override { return why; }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::shared_ptr<one>> calls_;
+};
+
+struct heard {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::string> said;
+  std::vector<tool_outcome> ends;
+
+  tool_sink sink() {
+    return {[this](std::string, std::string text) {
+              std::lock_guard lock(mutex);
+              said.push_back(std::move(text));
+            },
+            [this](tool_outcome end) {
+              std::lock_guard lock(mutex);
+              ends.push_back(std::move(end));
+              changed.notify_all();
+            }};
+  }
+  tool_outcome end() {
+    std::unique_lock lock(mutex);
+    REQUIRE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return !ends.empty(); }));
+    CHECK(ends.size() == 1);
+    return ends.front();
+  }
+};
+
+class kept_files final : public attachment_source {
+ public:
+  result<attachment> find(const tenant_id&, std::string_view) override {
+    return error(codes::attachment_not_found, "none");
+  }
+  result<attachment> keep(const session_key&, std::string_view, std::string_view,
+                          std::string_view bytes) override {
+    whole = bytes;
+    attachment a;
+    a.attachment_id = "kept";
+    return a;
+  }
+  std::string whole;
+};
+
+struct runner_world {
+  memory_store store;
+  std::atomic<bool> allowed = true;
+  kept_files files;
+  catalog tools{[] {
+                  std::vector<catalog_entry> entries;
+                  entries.push_back(*parse_entry(entry_json));
+                  return entries;
+                }(),
+                store};
+  std::shared_ptr<probe> impl = std::make_shared<probe>();
+  std::optional<catalog_runner> runner;
+
+  explicit runner_world(runner_options options = {}) {
+    REQUIRE(tools.load());
+    runner.emplace(runner_parts{tools,
+                                [this](const tool_caller&, std::string_view) {
+                                  return verdict{allowed, "r", "not you"};
+                                },
+                                &files},
+                   options);
+    runner->add("probe", impl);
+  }
+  std::unique_ptr<running_tool> start(heard& h, std::string inputs = "{}",
+                                      std::string id = "probe") {
+    body::tool_call call;
+    call.tool_call_id = "c";
+    call.tool_id = std::move(id);
+    call.inputs_json = std::move(inputs);
+    return runner->start({{tenant_id("t"), session_id("s")}, "ann"}, call, h.sink());
+  }
+  void change(std::string json) { REQUIRE(tools.change(tenant_id("t"), "probe", json, "")); }
+};
+
+tool_outcome success(std::string json) {
+  return {"success", std::move(json), {}};
+}
+
+}  // namespace
+
+TEST_CASE("runner: what may not run ends at once with why, and nothing is started") {
+  runner_world w;
+  const auto end_of = [&](std::string inputs, std::string id = "probe") {
+    heard h;
+    const auto call = w.start(h, std::move(inputs), std::move(id));
+    return h.end();
+  };
+  CHECK(end_of("{}", "nothing").error->code == codes::tool_unknown);
+  CHECK(end_of("{\"n\":\"x\"}").error->code == codes::tool_invalid_inputs);
+  CHECK(end_of("[1]").error->code == codes::tool_invalid_inputs);
+  CHECK(end_of("{").error->code == codes::tool_invalid_inputs);
+  w.allowed = false;
+  auto denied = end_of("{}");
+  CHECK(denied.status == "denied");
+  CHECK(denied.error->code == codes::policy_denied);
+  CHECK(denied.error->detail.find("r: not you") != std::string::npos);
+  w.allowed = true;
+  w.impl->why = "no namespaces";
+  CHECK(end_of("{}").error->detail == "no namespaces");
+  CHECK(w.runner->offered(tenant_id("t"))->empty());
+  w.impl->why.clear();
+  w.change(R"({"enabled":false})");
+  CHECK(end_of("{}").error->code == codes::tool_disabled);
+  CHECK(w.runner->offered(tenant_id("t"))->empty());
+  CHECK(w.runner->offered(tenant_id("other"))->size() == 1);
+  CHECK(w.impl->begun() == 0);
+}
+
+TEST_CASE("runner: calls past a tool's concurrency wait their turn, and past that are refused") {
+  runner_options options;
+  options.waiting_max = 1;
+  runner_world w(options);
+  heard h[4];
+  std::unique_ptr<running_tool> calls[4];
+  for (int i = 0; i < 4; ++i) calls[i] = w.start(h[i]);
+  CHECK(h[3].end().error->code == codes::tool_busy);
+  CHECK(w.impl->begun() == 2);
+  w.impl->wait_for(0)->sink.on_done(success("{}"));
+  CHECK(h[0].end().status == "success");
+  w.impl->wait_for(2);  // the third begins
+  calls[1].reset();     // cancelled: its place is free again
+  CHECK(w.impl->wait_cancelled(*w.impl->wait_for(1)));
+  w.impl->wait_for(2)->sink.on_done(success("{}"));
+  CHECK(h[2].end().status == "success");
+  CHECK(h[1].ends.empty());
+}
+
+TEST_CASE("runner: a call that waits and is cancelled never begins") {
+  runner_world w;
+  heard h[3];
+  auto first = w.start(h[0]), second = w.start(h[1]), third = w.start(h[2]);
+  third.reset();
+  w.impl->wait_for(0)->sink.on_done(success("{}"));
+  h[0].end();
+  w.impl->wait_for(1)->sink.on_done(success("{}"));
+  h[1].end();
+  heard next;
+  const auto again = w.start(next);
+  w.impl->wait_for(2)->sink.on_done(success("{}"));
+  next.end();
+  CHECK(w.impl->begun() == 3);
+}
+
+TEST_CASE("runner: a call whose time is up is ended and its work cancelled") {
+  runner_world w;
+  w.change(R"({"limits":{"timeout_ms":100}})");
+  heard h;
+  const auto call = w.start(h);
+  const auto end = h.end();
+  CHECK(end.status == "timeout");
+  CHECK(end.error->code == codes::tool_timeout);
+  const auto one = w.impl->wait_for(0);
+  CHECK(w.impl->wait_cancelled(*one));
+  one->sink.on_done(success("{}"));  // too late
+  CHECK(h.ends.size() == 1);
+}
+
+TEST_CASE("runner: large output is trimmed and kept, live output is bounded") {
+  runner_options options;
+  options.progress_bytes_max = 100;
+  options.progress_piece_bytes = 30;
+  runner_world w(options);
+  heard h;
+  const auto call = w.start(h);
+  const auto one = w.impl->wait_for(0);
+  for (int i = 0; i < 10; ++i) one->sink.on_output("stdout", std::string(40, 'x'));
+  const std::string whole = "{\"text\":\"" + std::string(1000, 'y') + "\"}";
+  one->sink.on_done(success(whole));
+  const auto end = h.end();
+  const auto output = boost::json::parse(end.output_json).as_object();
+  CHECK(output.at("truncated").as_bool());
+  CHECK(output.at("attachment_id").as_string() == "kept");
+  CHECK(output.at("text").as_string().size() <= 256);
+  CHECK(w.files.whole == whole);
+  std::size_t said = 0;
+  for (const auto& text : h.said) {
+    CHECK(text.size() <= 30);
+    said += text.size();
+  }
+  CHECK(said < 120);
+}
+
+TEST_CASE("runner: whether a call may be run again is the tool's to say") {
+  runner_world w;
+  CHECK(w.runner->idempotent("probe", "{}"));
+  CHECK(!w.runner->idempotent("probe", "{\"n\":1}"));
+  CHECK(!w.runner->idempotent("probe", "{"));
+  CHECK(!w.runner->idempotent("nothing", "{}"));
+}
+
+TEST_CASE("catalog: what cannot be read offers nothing") {
+  memory_store store;
+  store.broken = true;
+  std::vector<catalog_entry> entries;
+  entries.push_back(*parse_entry(entry_json));
+  catalog tools(std::move(entries), store);
+  CHECK_FALSE(tools.load());
+  CHECK(tools.of(tenant_id("t"))->entries.empty());
+}
+
+TEST_CASE("catalog: a tenant's change is its own, has an ETag, and is there after a start") {
+  runner_world w;
+  const auto before = w.tools.of(tenant_id("t"));
+  CHECK(w.tools.change(tenant_id("t"), "probe", "{}", "\"other\"").error().code ==
+        codes::tool_entry_changed);
+  CHECK(w.tools.change(tenant_id("t"), "none", "{}", "").error().code == codes::tool_unknown);
+  CHECK(w.tools.change(tenant_id("t"), "probe", R"({"title":"x"})", "").error().code ==
+        codes::tool_entry_invalid);
+  REQUIRE(w.tools.change(tenant_id("t"), "probe", R"({"limits":{"cpu_s":7}})", before->etag));
+  CHECK(before->find("probe")->limits.cpu_s == 20);
+  CHECK(w.tools.of(tenant_id("t"))->find("probe")->limits.cpu_s == 7);
+  CHECK(w.tools.of(tenant_id("t"))->etag != before->etag);
+  CHECK(w.tools.of(tenant_id("u"))->find("probe")->limits.cpu_s == 20);
+  std::vector<catalog_entry> entries;
+  entries.push_back(*parse_entry(entry_json));
+  catalog again(std::move(entries), w.store);
+  REQUIRE(again.load());
+  CHECK(again.of(tenant_id("t"))->find("probe")->limits.cpu_s == 7);
+  CHECK(again.of(tenant_id("t"))->etag == w.tools.of(tenant_id("t"))->etag);
+}
