@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "core/codes.hpp"
 #include "core/time.hpp"
 #include "observability/log.hpp"
 
@@ -47,7 +48,8 @@ void report(const error& why) {
 file_parts::file_parts(storage::event_log& events, std::unique_ptr<files::scanner> scanner,
                        std::unique_ptr<files::attachment_store> attachments,
                        std::unique_ptr<tools::work_folders> folders, std::size_t uploads_max)
-    : scanner_(std::move(scanner)),
+    : events_(events),
+      scanner_(std::move(scanner)),
       attachments_(std::move(attachments)),
       folders_(std::move(folders)),
       pool_(events, file_threads),
@@ -105,7 +107,16 @@ void file_parts::one_round(std::uint64_t round) {
     if (!removed) report(removed.error());
   }
   if (auto tidied = attachments_->tidy(now_ms(), rows_a_round); !tidied) report(tidied.error());
-  if (round % orphans_every != 0) return;
+  if (round % orphans_every == 0) remove_orphans();
+}
+
+// What a crash at the wrong moment leaves, and what a tool wrote after its session was deleted.
+void file_parts::remove_orphans() {
+  for (const auto& session : folders_->sessions()) {
+    const auto head = events_.head(session);
+    if (head || head.error().code != codes::session_not_found) continue;
+    if (auto removed = folders_->remove_all(session); !removed) report(removed.error());
+  }
   if (const auto orphans = attachments_->remove_orphans(); orphans > 0)
     log(log_level::info, "attachments.orphans_removed", {{"count", orphans}});
 }

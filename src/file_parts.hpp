@@ -38,7 +38,9 @@ class file_parts {
              std::unique_ptr<tools::work_folders> folders, std::size_t uploads_max);
   void clean_up();
   void one_round(std::uint64_t round);
+  void remove_orphans();
 
+  storage::event_log& events_;
   std::unique_ptr<files::scanner> scanner_;
   std::unique_ptr<files::attachment_store> attachments_;
   std::unique_ptr<tools::work_folders> folders_;

@@ -19,7 +19,7 @@ using storage::attachment_collection;
 using storage::attachment_key;
 using storage::attachment_time;
 
-constexpr std::int64_t rescan_after_ms = 60'000;
+constexpr std::int64_t rescan_after_ms = 60'000, skipped_scan_after_ms = 1'000;
 // What a message names is not let go while the message is on its way.
 constexpr std::int64_t grace_ms = 600'000;
 constexpr std::size_t rows_at_once = 500;
@@ -145,7 +145,7 @@ result<stored_attachment> attachment_store::add(incoming file, const origin_of_f
       type_matches(options_.types_refused, a.content_type))
     return error(codes::upload_type_refused, "files of type " + a.content_type + " are not taken");
   if (auto whole = file.writer.finish(); !whole) return whole.error();
-  a.id = new_uuid();
+  a.id = from.id.empty() ? new_uuid() : from.id;
   a.sha256 = file.writer.sha256();
   a.size_bytes = file.writer.size_bytes();
   a.state = judged(file.writer.path(), a);
@@ -217,6 +217,10 @@ result<tools::attachment> attachment_store::keep(const session_key& session,
                     std::string());
   auto settled = settle(std::move(a), &file->writer, std::move(uses));
   if (!settled) return settled.error();
+  // A session that was deleted while its tool ran has been dealt with: it is once more.
+  if (auto head = log_.head(session); !head && head.error().code == codes::session_not_found)
+    if (auto again = write({{storage::session_gone_row(session).key, {}}}); !again)
+      return again.error();
   return tools::attachment{settled->id,     settled->filename,   settled->content_type,
                            settled->sha256, settled->size_bytes, path_of(*settled)};
 }
@@ -231,6 +235,12 @@ result<stored_attachment> attachment_store::look(const tenant_id& tenant,
   if (!*found) return unknown_attachment();
   if (auto readable = may_be_read(**found); !readable) return readable.error();
   return std::move(**found);
+}
+
+result<bool> attachment_store::has(const tenant_id& tenant, std::string_view id) const {
+  auto found = row(tenant, id);
+  if (!found) return found.error();
+  return found->has_value();
 }
 
 result<std::vector<attachment_ref>> attachment_store::name(
@@ -289,7 +299,7 @@ result<void> attachment_store::remove(const tenant_id& tenant, std::string_view 
 
 // When it is to be looked at next; nullopt: never.
 result<std::optional<std::int64_t>> attachment_store::deal_with(stored_attachment& a,
-                                                                std::int64_t now_ms) {
+                                                                std::int64_t now_ms, bool& scans) {
   using next = std::optional<std::int64_t>;
   if (a.gone()) {
     if (auto released = release(a); !released) return released.error();
@@ -299,9 +309,11 @@ result<std::optional<std::int64_t>> attachment_store::deal_with(stored_attachmen
     if (!forgotten) return forgotten.error();
     return next();
   }
-  if (a.state == attachment_state::pending) {
+  const bool scanned = a.state == attachment_state::pending && scans;
+  if (scanned) {
     a.state = judged(path_of(a), a);
-    if (a.state != attachment_state::pending)
+    scans = a.state != attachment_state::pending;
+    if (scans)
       if (auto kept = write({{row_key(a.tenant, a.id), encode_row(a)}}); !kept) return kept.error();
   }
   auto used = any(attachment_key({"by", a.tenant.value, a.id}));
@@ -312,7 +324,8 @@ result<std::optional<std::int64_t>> attachment_store::deal_with(stored_attachmen
     if (!gone) return gone.error();
     return next();
   }
-  if (a.state == attachment_state::pending) return next(now_ms + rescan_after_ms);
+  if (a.state == attachment_state::pending)
+    return next(now_ms + (scanned ? rescan_after_ms : skipped_scan_after_ms));
   return *used ? next() : next(std::max(end + grace_ms, now_ms + 1));
 }
 
@@ -320,6 +333,9 @@ result<std::size_t> attachment_store::tidy(std::int64_t now_ms, std::size_t rows
   auto due = log_.list_documents(attachment_collection, "due\n", rows_max);
   if (!due) return due.error();
   std::size_t dealt = 0;
+  // After one that stays undecided the scanner is left alone until the next call: it may be away,
+  // and each try takes as long as it may. Those passed over then come first.
+  bool scans = true;
   for (const auto& [key, value] : *due) {
     const auto parts = parts_of(key);
     std::int64_t when_ms = 0;
@@ -330,7 +346,7 @@ result<std::size_t> attachment_store::tidy(std::int64_t now_ms, std::size_t rows
       auto found = row(tenant_id(std::string(parts[2])), parts[3]);
       if (!found && found.error().code != codes::storage_corrupt) return found.error();
       if (found && *found) {
-        auto next = deal_with(**found, now_ms);
+        auto next = deal_with(**found, now_ms, scans);
         if (!next) return next.error();
         if (*next)
           if (auto kept = write({{due_key(**next, **found), {}}}); !kept) return kept.error();

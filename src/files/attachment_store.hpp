@@ -56,6 +56,7 @@ struct store_options {
 struct origin_of_file {
   tenant_id tenant;
   std::string user_id, filename, claimed_type;
+  std::string id{};  // of an import: the id it had; empty: a new one
 };
 
 class attachment_store final : public tools::attachment_source {
@@ -82,6 +83,8 @@ class attachment_store final : public tools::attachment_source {
   // ---- reading ----
   // Errors: attachment.not_found, attachment.pending, attachment.quarantined, attachment.expired.
   result<stored_attachment> look(const tenant_id& tenant, std::string_view id) const;
+  // Whether the tenant has or had an attachment of that id, in whatever state.
+  result<bool> has(const tenant_id& tenant, std::string_view id) const;
   std::string path_of(const stored_attachment& a) const { return content_.path_of(a.sha256); }
   // As a message names them; the first that cannot be named is the error.
   result<std::vector<attachment_ref>> name(const tenant_id& tenant,
@@ -118,7 +121,8 @@ class attachment_store final : public tools::attachment_source {
   result<void> release(const stored_attachment& a);
   result<void> make_gone(stored_attachment a, attachment_state how, std::int64_t now_ms);
   result<void> drop_uses(const session_key& session);
-  result<std::optional<std::int64_t>> deal_with(stored_attachment& a, std::int64_t now_ms);
+  result<std::optional<std::int64_t>> deal_with(stored_attachment& a, std::int64_t now_ms,
+                                                bool& scans);
   attachment_state judged(const std::string& path, const stored_attachment& a) const;
   std::mutex& lock_of(std::string_view sha256);
 

@@ -1,5 +1,6 @@
 #include "http/file_answer.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,17 +22,6 @@ std::optional<std::uint64_t> number(std::string_view digits) {
   const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (ec != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
   return value;
-}
-
-// Empty where the file cannot be read or is at its end.
-std::string read_piece(int file, std::uint64_t at, std::size_t bytes) {
-  std::string piece(bytes, '\0');
-  ssize_t got = 0;
-  do {
-    got = ::pread(file, piece.data(), piece.size(), static_cast<off_t>(at));
-  } while (got < 0 && errno == EINTR);
-  piece.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
-  return piece;
 }
 
 asio::awaitable<bool> send_range(reader_pool& pool, std::shared_ptr<open_file> file,
@@ -63,6 +53,20 @@ bool any_etag_matches(std::string_view list, std::string_view etag) {
 }
 
 }  // namespace
+
+std::string read_piece(int file, std::uint64_t at, std::size_t bytes) {
+  std::string piece(bytes, '\0');
+  ssize_t got = 0;
+  do {
+    got = ::pread(file, piece.data(), piece.size(), static_cast<off_t>(at));
+  } while (got < 0 && errno == EINTR);
+  piece.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  return piece;
+}
+
+std::shared_ptr<open_file> open_for_reading(const std::string& path) {
+  return std::make_shared<open_file>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+}
 
 open_file::~open_file() {
   if (handle_ >= 0) ::close(handle_);

@@ -2,6 +2,7 @@
 // docs/decisions/0060-a-copied-session-is-staged-and-at-rest.md.
 #include <atomic>
 #include <boost/json.hpp>
+#include <deque>
 #include <mutex>
 #include <set>
 
@@ -11,6 +12,8 @@
 #include "core/time.hpp"
 #include "core/uuid.hpp"
 #include "http/ascii.hpp"
+#include "http/file_answer.hpp"
+#include "http/file_services.hpp"
 #include "http/gateway.hpp"
 #include "http/import_spool.hpp"
 #include "http/on_reader.hpp"
@@ -130,18 +133,63 @@ asio::awaitable<response> fork_session(gateway& g, request_context& ctx) {
 
 // ---- export ----
 
-struct export_work {
-  log_walk walk;
+class export_work {
+ public:
+  export_work(log_walk walk, files::attachment_store& store, tenant_id tenant)
+      : walk_(std::move(walk)), store_(store), tenant_(std::move(tenant)) {}
+
   document_writer document;
 
   // The next lines; empty after the last.
   result<std::string> next() {
     std::string lines;
-    auto events = walk.next();
+    auto events = walk_.next();
     if (!events) return events.error();
-    for (const auto& e : *events) lines += document.add(e.json);
-    return lines;
+    for (const auto& e : *events) {
+      lines += document.add(e.json);
+      note_attachments(e);
+    }
+    return events->empty() ? next_of_attachments() : lines;
   }
+
+ private:
+  void note_attachments(const storage::stored_event& stored) {
+    if (stored.type != event_type::message_user) return;
+    const auto e = decode(stored.json);
+    const auto* said = e ? std::get_if<body::message_user>(&e->body) : nullptr;
+    if (!said) return;
+    for (const auto& a : said->attachments)
+      if (seen_.insert(a.id).second) to_come_.push_back(a.id);
+  }
+
+  // A piece of the open attachment, or the next that can be read.
+  result<std::string> next_of_attachments() {
+    if (left_ > 0) {
+      const auto bytes = std::min<std::uint64_t>(left_, attachment_piece_bytes);
+      auto piece = read_piece(file_->handle(), size_ - left_, static_cast<std::size_t>(bytes));
+      if (piece.empty()) return error(codes::storage_corrupt, "an attachment cannot be read");
+      left_ -= piece.size();
+      return document.add_attachment(attachment_bytes_line(piece));
+    }
+    while (!to_come_.empty()) {
+      auto a = store_.look(tenant_, to_come_.front());
+      to_come_.pop_front();
+      if (!a) continue;  // gone, or held back
+      file_ = open_for_reading(store_.path_of(*a));
+      if (file_->handle() < 0) continue;  // gone meanwhile
+      left_ = size_ = a->size_bytes;
+      return document.add_attachment(attachment_line(*a));
+    }
+    return std::string();
+  }
+
+  log_walk walk_;
+  files::attachment_store& store_;
+  const tenant_id tenant_;
+  std::set<std::string> seen_;
+  std::deque<std::string> to_come_;
+  std::shared_ptr<open_file> file_;
+  std::uint64_t size_ = 0, left_ = 0;
 };
 
 asio::awaitable<bool> send_document(gateway& g, std::shared_ptr<export_work> work,
@@ -169,7 +217,7 @@ asio::awaitable<response> export_session(gateway& g, request_context& ctx) {
   answer.headers.emplace_back("Content-Disposition",
                               "attachment; filename=\"" + key.session.value + ".ndjson\"");
   log_walk walk(g.node.log, key, head->first_seq, head->seq);
-  auto work = std::make_shared<export_work>(std::move(walk));
+  auto work = std::make_shared<export_work>(std::move(walk), g.files->attachments, key.tenant);
   auto header = session_json(key.session, head->info, head->last_id());
   answer.produce = [&g, work, header](response_stream& out) {
     return send_document(g, work, header, out);
@@ -223,6 +271,9 @@ class import_pass {
 };
 
 struct import_work {
+  explicit import_work(attachment_restorer to) : attachments(std::move(to)) {}
+
+  attachment_restorer attachments;
   import_spool spool;
   document_reader document;
   line_cutter checked{document_line_bytes_max}, copied{document_line_bytes_max};
@@ -246,7 +297,9 @@ struct import_work {
     auto bytes = spool.read_some();
     if (!bytes) return bytes.error();
     auto copy_line = [&](std::string_view text) -> result<void> {
-      if (++line == 1 || line > document.events() + 1) return {};
+      if (++line == 1) return {};
+      if (line > document.events() + 1)
+        return is_attachment_line(text) ? attachments.take(text) : attachments.finish();
       auto e = decode(text);
       if (!e) return e.error();
       take(std::move(*e));
@@ -337,7 +390,8 @@ asio::awaitable<response> import_session(gateway& g, request_context& ctx, impor
   if (!all.begin())
     co_return problem(error(codes::server_busy, "many documents are being taken in", 5), ctx);
   const std::shared_ptr<imports_under_way> place(&all, [](imports_under_way* a) { a->end(); });
-  auto work = std::make_shared<import_work>();
+  attachment_restorer restorer(g.files->attachments, ctx.identity.tenant, ctx.identity.user.value);
+  auto work = std::make_shared<import_work>(std::move(restorer));
   auto whole = co_await spool_body(g, ctx, work);
   if (!whole) co_return refused_document(whole.error(), *work, ctx);
 

@@ -1,7 +1,5 @@
 // POST /v1/uploads, /v1/uploads/known; GET, HEAD, DELETE /v1/attachments/{id}, and what other nodes
 // ask. See docs/decisions/0091-attachments-by-hash-with-counted-uses.md.
-#include <fcntl.h>
-
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
@@ -151,7 +149,7 @@ asio::awaitable<response> find_known(gateway& g, request_context& ctx) {
     std::vector<files::stored_attachment> known;
     std::vector<std::string> missing;
     for (const auto& claim : claims) {
-      auto found = store.add_known(claim.sha256, {tenant, user, claim.filename, {}});
+      auto found = store.add_known(claim.sha256, {tenant, user, claim.filename, {}, {}});
       if (!found) return found.error();
       if (*found)
         known.push_back(std::move(**found));
@@ -179,8 +177,7 @@ result<served_file> open_attachment(files::attachment_store& store, const tenant
   auto a = store.look(tenant, id);
   if (!a) return a.error();
   served_file served;
-  served.file = std::make_shared<open_file>(
-      ::open(store.path_of(*a).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  served.file = open_for_reading(store.path_of(*a));
   if (served.file->handle() < 0) {
     // Deleted between the look and the opening; or the disk lost what it was given.
     if (auto again = store.look(tenant, id); !again) return again.error();

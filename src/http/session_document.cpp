@@ -205,6 +205,10 @@ std::string document_writer::add(std::string_view envelope) {
   return hashed(std::string(envelope));
 }
 
+std::string document_writer::add_attachment(std::string_view line) {
+  return hashed(std::string(line));
+}
+
 std::string document_writer::end() {
   std::string line;
   json_writer w(line);
@@ -233,6 +237,12 @@ result<std::optional<event>> document_reader::take(std::string_view line) {
       return invalid("the document is no export of version v1");
     return std::optional<event>();
   }
+  if (is_attachment_line(line)) {
+    events_over_ = true;
+    if (auto taken = attachments_.take(line); !taken) return taken.error();
+    return std::optional<event>();
+  }
+  if (events_over_) return invalid("an event stands behind the attachments");
   auto taken = take_event(line);
   if (!taken) return taken.error();
   return std::optional<event>(std::move(*taken));
@@ -267,6 +277,7 @@ result<void> document_reader::take_end(std::string_view line) {
   if (!parsed->at("end").get_bool() || counted != events_)
     return invalid("the last line counts other events than the document has");
   if (events_ == 0) return invalid("the document has no event");
+  if (auto whole = attachments_.finish(); !whole) return whole;
   auto text = security::hex(security::bytes_of(hash_.finish()));
   if (text != text_of(*parsed, "sha256"))
     return invalid("the document is not what was exported: its hash is another");

@@ -3,6 +3,7 @@
 //   {"soma_export":"v1","session":{…}}
 //   {"version":"v1","meta":{…},"type":"session.open","payload":{…}}
 //   {"end":true,"events":1,"sha256":"…"}
+// Attachments stand between the events and the last line: see document_attachments.hpp.
 // Neither side holds more than one line. Values of one thread at a time; no I/O.
 #pragma once
 
@@ -13,6 +14,7 @@
 
 #include "core/error.hpp"
 #include "core/event.hpp"
+#include "http/document_attachments.hpp"
 #include "security/digest.hpp"
 
 namespace soma::http {
@@ -22,6 +24,7 @@ class document_writer {
   // Each returns its line with the newline, to be sent in the order of the calls.
   std::string begin(std::string_view session_json);
   std::string add(std::string_view envelope);
+  std::string add_attachment(std::string_view line);
   std::string end();
 
  private:
@@ -53,6 +56,8 @@ class document_reader {
   result<void> take_end(std::string_view line);
   result<event> take_event(std::string_view line);
 
+  attachment_check attachments_;
+  bool events_over_ = false;
   security::sha256_stream hash_;
   std::string hash_text_;
   std::string session_;  // all events are of one

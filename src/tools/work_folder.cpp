@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
 
@@ -36,6 +37,23 @@ std::string folder_name(std::string_view id) {
     ((name += '%') += digits[byte >> 4]) += digits[byte & 15];
   }
   return name;
+}
+
+std::optional<std::string> id_of(std::string_view name) {
+  std::string id;
+  for (; !name.empty(); name.remove_prefix(1)) {
+    if (name[0] != '%') {
+      id += name[0];
+      continue;
+    }
+    unsigned byte = 0;
+    if (name.size() < 3) return std::nullopt;
+    const auto [end, ec] = std::from_chars(name.data() + 1, name.data() + 3, byte, 16);
+    if (ec != std::errc{} || end != name.data() + 3) return std::nullopt;
+    id += static_cast<char>(byte);
+    name.remove_prefix(2);
+  }
+  return id;
 }
 
 error no_file(std::string_view what) {
@@ -124,6 +142,21 @@ result<std::string> work_folders::place(const session_key& whose) {
   auto root = root_of(whose, true);
   if (!root) return root.error();
   return path_of(whose);
+}
+
+std::vector<session_key> work_folders::sessions() const {
+  namespace fs = std::filesystem;
+  std::vector<session_key> found;
+  std::error_code ec, inner;
+  for (const auto& tenant : fs::directory_iterator(root_, ec)) {
+    const auto tenant_name = id_of(tenant.path().filename().string());
+    if (!tenant_name || tenant.path() == incoming_) continue;
+    for (const auto& session : fs::directory_iterator(tenant.path(), inner)) {
+      const auto name = id_of(session.path().filename().string());
+      if (name && is_uuid(*name)) found.push_back({tenant_id(*tenant_name), session_id(*name)});
+    }
+  }
+  return found;
 }
 
 // ---- reading ----

@@ -128,6 +128,9 @@ class work_folders {
   // The folder's own path, made if it is not there: for a sandbox to mount.
   result<std::string> place(const session_key& whose);
 
+  // The sessions that have a folder, but for those whose names are none of ours.
+  std::vector<session_key> sessions() const;
+
   struct usage {
     std::uint64_t bytes = 0, entries = 0;
   };

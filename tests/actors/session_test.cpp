@@ -153,3 +153,26 @@ TEST_CASE("session: a reset keeps its id and goes on counting") {
   CHECK(all.front().meta.id == reset->event);
   CHECK(reset->event.seq > 2);
 }
+
+TEST_CASE(
+    "session: what uses an attachment is written with its message, and its end with the removal") {
+  actor_world world;
+  input::message said{"look", {{"att-1", "a.txt", "text/plain", 3}}, input::open{}};
+  REQUIRE(world.command("a", std::move(said)));
+  const auto rows = [&](const std::string& prefix) {
+    std::vector<std::string> found;
+    for (const auto& [key, value] : *world.log()->list_documents("attachments", prefix, 10))
+      found.push_back(key);
+    return found;
+  };
+  const auto key = actor_world::key("a");
+  const auto& tenant = key.tenant.value;
+  const auto& session = key.session.value;
+  CHECK(rows("") == std::vector<std::string>{"by\n" + tenant + "\natt-1\n" + session,
+                                             "of\n" + tenant + '\n' + session + "\natt-1"});
+  const auto all = world.events("a");
+  CHECK(last_of<body::message_user>(all).attachments ==
+        std::vector<attachment_ref>{{"att-1", "a.txt", "text/plain", 3}});
+  REQUIRE(world.command("a", input::remove{}));
+  CHECK(rows("gone") == std::vector<std::string>{"gone\n" + tenant + '\n' + session});
+}

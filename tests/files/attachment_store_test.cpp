@@ -22,7 +22,9 @@ constexpr std::int64_t hour_ms = 3'600'000, day_ms = 24 * hour_ms;
 
 struct fake_scanner final : scanner {
   verdict says = verdict::clean;
+  int asked = 0;
   scan_result scan(const std::string& path) override {
+    ++asked;
     std::ifstream in(path, std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(in), {}};
     if (bytes.find("EVIL") != std::string::npos) return {verdict::harmful, "Test.Evil"};
@@ -246,6 +248,35 @@ TEST_CASE("attachments: harmful files are held back, and those not judged yet un
   w.judge.says = verdict::clean;
   w.tidy_at(now_ms() + 2 * hour_ms);
   CHECK(w.state(later.id) == "there");
+}
+
+TEST_CASE(
+    "attachments: a scanner that is away is asked once a round, and nobody waits for another") {
+  world w;
+  w.judge.says = verdict::undecided;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(w.sent("file " + std::to_string(i)).id);
+  w.judge.asked = 0;
+  w.tidy_at(now_ms() + hour_ms);
+  CHECK(w.judge.asked == 1);
+  w.judge.says = verdict::clean;
+  w.tidy_at(now_ms() + hour_ms + 2000);
+  CHECK(w.judge.asked == 5);  // the one that was asked is left for a minute
+  w.tidy_at(now_ms() + 2 * hour_ms);
+  for (const auto& id : ids) CHECK(w.state(id) == "there");
+}
+
+TEST_CASE("attachments: a file kept for a session that is deleted already does not stay") {
+  world w;
+  const session_key session = w.say(w.sent("x").id);
+  w.erase(session);
+  REQUIRE(w.store->drop_uses_of_deleted(10));
+  REQUIRE(w.store->forget_session(session));
+  auto late = w.store->keep(session, "late", "text/plain", "late");
+  REQUIRE(late);
+  CHECK(w.store->drop_uses_of_deleted(10)->size() == 1);
+  w.tidy_at(now_ms() + 25 * hour_ms);
+  CHECK(w.state(late->attachment_id) == codes::attachment_expired);
 }
 
 TEST_CASE("attachments: bytes that a crash left without a row go, those of a row stay") {

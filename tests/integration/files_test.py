@@ -261,6 +261,50 @@ def named_by_messages():
     assert call(node, "GET", made[0]["url"])[0] == 200
 
 
+def travel_with_exports():
+    """attachments: an export has their bytes, and an import makes them, whole or not at all"""
+    content = random.Random(5).randbytes(500_000)
+    made = upload(node, ("photo.bin", content), ("empty", b""))
+    said = {"message": "[[rehearsal words=2 delay_ms=0]] look",
+            "attachments": [{"id": m["id"]} for m in made]}
+    session = node.json("POST", "/v1/session/message", said, expect=202)["session_id"]
+    gone = upload(node, ("gone", b"gone"))[0]
+    node.json("POST", "/v1/session/message", {"session_id": session, "message": "and",
+                                              "attachments": [{"id": gone["id"]}]}, expect=202)
+    call(node, "DELETE", gone["url"])
+    wait_until(lambda: sum(e["type"] == "message.assistant" for e in node.events(session)) == 2)
+    document = node.request("POST", "/v1/sessions/export", {"session_id": session})[2]
+    heads = [json.loads(line)["attachment"] for line in document.splitlines()
+             if line.startswith('{"attachment":')]
+    assert [h["id"] for h in heads] == [m["id"] for m in made], heads
+    ndjson = {"Content-Type": "application/x-ndjson"}
+
+    def take_in(text, key):
+        status, _, answer = node.request("POST", "/v1/sessions/import", text.encode(), ndjson, key)
+        return status, json.loads(answer)
+    lines = document.splitlines(keepends=True)
+    bytes_at = [n for n, line in enumerate(lines) if line.startswith('{"attachment_bytes"')]
+    assert len(bytes_at) == 3, "pieces of at most 192 KiB"
+    for bad in (lines[:bytes_at[1]] + lines[bytes_at[1] + 1:],
+                lines[:bytes_at[0]] + [lines[bytes_at[1]], lines[bytes_at[0]]] + lines[bytes_at[2]:],
+                lines[:bytes_at[0]] + ['{"attachment_bytes":"%%"}\n'] + lines[bytes_at[0] + 1:],
+                lines[:2] + [lines[bytes_at[0]]] + lines[2:]):
+        body = "".join(bad[:-1])
+        end = {**json.loads(bad[-1]), "sha256": hashlib.sha256(body.encode()).hexdigest()}
+        status, answer = take_in(body + json.dumps(end) + "\n", other_key)
+        assert (status, answer["code"]) == (422, "import.invalid"), answer
+        assert call(node, "GET", made[0]["url"], key=other_key)[0] == 404
+    status, answer = take_in(document, other_key)
+    assert status == 201, answer
+    for one, bytes_of in zip(made, (content, b"")):
+        status, headers, body = call(node, "GET", one["url"], key=other_key)
+        assert (status, body) == (200, bytes_of), status
+    assert call(node, "GET", gone["url"], key=other_key)[0] == 404
+    status, answer = take_in(document, "test-admin-key-0123456789")
+    assert status == 201 and call(node, "GET", made[0]["url"])[2] == content
+    assert call(node, "GET", gone["url"])[0] == 410
+
+
 def full_disk():
     """uploads: a disk that is nearly full takes no file, and says so"""
     mine = Node(rehearsal.base_url, settings=["storage.min_free_bytes=0"]).start()
@@ -280,7 +324,8 @@ def full_disk():
 def main():
     try:
         return run_tests([comes_and_goes, other_nodes, knows_by_hash, refuses, hostile_names,
-                          large_files, killed, named_by_messages, full_disk])
+                          large_files, killed, named_by_messages,
+                          travel_with_exports, full_disk])
     finally:
         node.stop()
         rehearsal.stop()

@@ -129,3 +129,22 @@ TEST_CASE_TEMPLATE("log: documents are kept by collection and key", store, SOMA_
   CHECK(get("keys", "a") == "-");
   CHECK(get("key", "a") == "other");
 }
+
+TEST_CASE_TEMPLATE("log: documents of an append come with its events, or not at all", store,
+                   SOMA_EVENT_LOGS) {
+  store s;
+  const auto key = key_of("a");
+  auto op = append_of(key, 0);
+  op.documents = {{"notes", "one", "1"}, {"other", "one", "2"}};
+  REQUIRE(commit_one(s.log, op));
+  CHECK(*s.log.get_document("notes", "one") == "1");
+  CHECK(*s.log.get_document("other", "one") == "2");
+  op.documents = {{"notes", "two", "1"}};
+  CHECK(code_of(commit_one(s.log, op)) == codes::session_head_mismatch);
+  CHECK_FALSE(*s.log.get_document("notes", "two"));
+  auto removal = append_of(key, 1);
+  removal.remove = true;
+  removal.documents = {{"notes", "gone", key.session.value}};
+  REQUIRE(commit_one(s.log, removal));
+  CHECK(*s.log.get_document("notes", "gone") == "a");
+}

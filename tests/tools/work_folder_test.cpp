@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <filesystem>
@@ -105,6 +106,9 @@ TEST_CASE("work folder: sessions and tenants do not see each other") {
     REQUIRE(w.folders->write(other, "f", "theirs"));
   }
   CHECK(w.text("f") == "mine");
+  auto sessions = w.folders->sessions();
+  std::sort(sessions.begin(), sessions.end());
+  CHECK(sessions == std::vector<session_key>{odd, w.mine, foreign});
   for (const auto& entry : fs::recursive_directory_iterator(w.folder.path()))
     if (entry.is_regular_file() && entry.path() != w.secret)
       CHECK(entry.path().string().starts_with(w.folder / "work/"));
