@@ -5,6 +5,7 @@
 #include "core/codes.hpp"
 #include "core/time.hpp"
 #include "observability/log.hpp"
+#include "tools/builtin/file_tools.hpp"
 
 namespace soma {
 namespace {
@@ -78,6 +79,12 @@ result<std::unique_ptr<file_parts>> file_parts::make(const config& settings,
   return std::unique_ptr<file_parts>(new file_parts(events, std::move(scanner),
                                                     std::move(*attachments), std::move(*folders),
                                                     size_of(settings, "uploads.concurrency")));
+}
+
+void file_parts::add_tools(tools::catalog_runner& runner) {
+  runner.add("file_read", tools::make_file_read(*folders_, tool_threads_));
+  runner.add("file_write", tools::make_file_write(*folders_, tool_threads_));
+  runner.add("file_list", tools::make_file_list(*folders_, tool_threads_));
 }
 
 void file_parts::stop() {

@@ -14,6 +14,7 @@
 #include "core/error.hpp"
 #include "http/file_services.hpp"
 #include "storage/event_log.hpp"
+#include "tools/catalog_runner.hpp"
 #include "tools/work_pool.hpp"
 
 namespace soma {
@@ -28,7 +29,8 @@ class file_parts {
   http::file_services& services() { return services_; }
   files::attachment_store& attachments() { return *attachments_; }
   tools::work_folders& folders() { return *folders_; }
-  tools::work_pool& tool_threads() { return tool_threads_; }
+  // file_read, file_write, file_list. This outlives the runner.
+  void add_tools(tools::catalog_runner& runner);
 
   void stop();
 

@@ -209,6 +209,7 @@ int serve(const config& settings) {
   auto tools =
       tool_parts::make({settings, events, (*model_parts)->gateway().audit(), **file_parts});
   if (!tools) return refuse(tools.error());
+  (*file_parts)->add_tools((*tools)->runner());
 
   actors::node_services node(events, feeds, *models, (*tools)->runner(), probe);
   node.limits = actor_limits_of(settings);

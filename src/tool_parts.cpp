@@ -129,9 +129,6 @@ struct tool_parts::parts {
     runner.add("calculator", tools::make_calculator());
     runner.add("clock", tools::make_clock(now_ms));
     runner.add("echo", tools::make_echo());
-    runner.add("file_read", tools::make_file_read(folders, pool));
-    runner.add("file_write", tools::make_file_write(folders, pool));
-    runner.add("file_list", tools::make_file_list(folders, pool));
     runner.add("canvas_append", tools::make_canvas_append(folders, pool));
     runner.add("memory_save", tools::make_memory_save(notes, pool));
     runner.add("memory_recall", tools::make_memory_recall(notes, pool));

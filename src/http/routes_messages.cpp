@@ -80,6 +80,8 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
   auto gate = co_await g.idempotency.enter(ctx, key);
   if (!gate) co_return problem(gate.error(), ctx);
   if (auto ids = attachments_of(body); !ids.empty() && !gate->replay) {
+    for (const auto& id : ids)
+      if (auto no = denied(g.tools, ctx, "attachment.read", id)) co_return std::move(*no);
     auto look = [&store = g.files->attachments, tenant = ctx.identity.tenant,
                  ids = std::move(ids)] { return store.name(tenant, ids); };
     auto named = co_await on_reader(g.files->pool, look);

@@ -10,6 +10,7 @@
 #include "http/file_routes.hpp"
 #include "http/on_reader.hpp"
 #include "http/problem.hpp"
+#include "http/tool_gateway.hpp"
 
 namespace soma::http {
 namespace {
@@ -191,6 +192,8 @@ result<served_file> open_attachment(files::attachment_store& store, const tenant
 }
 
 asio::awaitable<response> send_attachment(gateway& g, request_context& ctx, tenant_id tenant) {
+  if (auto no = denied(g.tools, ctx, "attachment.read", ctx.path_parameter("id")))
+    co_return std::move(*no);
   auto look = [&store = g.files->attachments, tenant, id = std::string(ctx.path_parameter("id"))] {
     return open_attachment(store, tenant, id);
   };
@@ -210,6 +213,7 @@ asio::awaitable<response> get_attachment_internal(gateway& g, request_context& c
     co_return problem(error(codes::request_invalid_parameter, "X-Tenant-ID says whose it is")
                           .about("X-Tenant-ID"),
                       ctx);
+  ctx.identity.tenant = tenant;  // for policy
   co_return co_await send_attachment(g, ctx, std::move(tenant));
 }
 

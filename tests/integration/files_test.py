@@ -305,6 +305,29 @@ def travel_with_exports():
     assert call(node, "GET", gone["url"])[0] == 410
 
 
+def asks_policy():
+    """attachments: where policy denies reading one, nobody reads it or has a model read it"""
+    rules = os.path.join(node.data_dir, "rules.toml")
+    with open(rules, "w") as file:
+        file.write('[[rule]]\nid = "closed"\neffect = "deny"\nactions = ["attachment.read"]\n'
+                   'users = ["guest"]\n\n[[rule]]\nid = "all"\neffect = "allow"\n'
+                   'actions = ["conversation.send", "attachment.read", "tool.execute"]\n')
+    mine = Node(rehearsal.base_url, settings=[f"policy.file={rules}"])
+    guest = mine.new_key("--user", "guest", "--role", "user")
+    mine.start()
+    try:
+        made = upload(mine, ("a", b"a"), key=guest)[0]
+        assert call(mine, "GET", made["url"])[0] == 200
+        status, _, text = call(mine, "GET", made["url"], key=guest)
+        refused = json.loads(text)
+        assert (status, refused["code"], refused["rule"]) == (403, "policy.denied", "closed"), refused
+        status, _, text = mine.request("POST", "/v1/session/message", {
+            "message": "x", "attachments": [{"id": made["id"]}]}, key=guest)
+        assert (status, json.loads(text)["code"]) == (403, "policy.denied"), text
+    finally:
+        mine.stop()
+
+
 def full_disk():
     """uploads: a disk that is nearly full takes no file, and says so"""
     mine = Node(rehearsal.base_url, settings=["storage.min_free_bytes=0"]).start()
@@ -325,7 +348,7 @@ def main():
     try:
         return run_tests([comes_and_goes, other_nodes, knows_by_hash, refuses, hostile_names,
                           large_files, killed, named_by_messages,
-                          travel_with_exports, full_disk])
+                          travel_with_exports, asks_policy, full_disk])
     finally:
         node.stop()
         rehearsal.stop()

@@ -228,10 +228,37 @@ def writes_whole():
     assert os.listdir(os.path.join(node.data_dir, "work", ".incoming")) == []
 
 
+def shared_with_tools():
+    """work folder: what a tool writes a person reads, and the other way round; a path that leaves it
+    fails the call by its code"""
+    mine = session()
+
+    def run(tool, **inputs):
+        made = node.json("POST", "/v1/tool/request", {
+            "session_id": mine, "tool_id": tool, "inputs": inputs}, expect=202)
+        call_id = made["tool_call_id"]
+
+        def results():
+            return [e["payload"] for e in node.events(mine) if e["type"] == "tool.result"
+                    and e["payload"]["tool_call_id"] == call_id]
+        wait_until(results, what="the tool's result")
+        return results()[0]
+    done = run("file_write", path="notes/a.txt", text="from a tool")
+    assert done["status"] == "success" and done["output"] == {
+        "path": "notes/a.txt", "size_bytes": 11}, done
+    assert good(ask("GET", "read", session_id=mine, path="notes/a.txt"))["text"] == "from a tool"
+    good(ask("PUT", "write", b"from a person", session_id=mine, path="notes/b.txt"))
+    assert run("file_read", path="notes/b.txt")["output"]["text"] == "from a person"
+    assert [e["name"] for e in run("file_list", path="notes")["output"]["entries"]] == [
+        "a.txt", "b.txt"]
+    failed = run("file_read", path="../../default/" + mine + "/notes/a.txt")
+    assert (failed["status"], failed["error"]["code"]) == ("error", "workdir.path_invalid"), failed
+
+
 def main():
     try:
         return run_tests([comes_and_goes, keeps_apart, lets_nothing_out, has_quotas,
-                          answers_conflicts, goes_with_its_session, writes_whole])
+                          answers_conflicts, goes_with_its_session, shared_with_tools, writes_whole])
     finally:
         node.stop()
         rehearsal.stop()
