@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <regex>
+#include <cerrno>
 #include <string>
 
 #include "core/utf8.hpp"
@@ -45,6 +45,23 @@ const char* encoding_of(std::string_view bytes) {
   return "WINDOWS-1252";
 }
 
+// -1 where no number of at most nine digits begins there.
+std::int64_t number_at(const std::string& text, std::size_t at) {
+  std::int64_t value = -1;
+  for (int digits = 0; at < text.size() && std::isdigit(static_cast<unsigned char>(text[at]));
+       ++at) {
+    if (++digits > 9) return -1;
+    value = std::max<std::int64_t>(0, value) * 10 + (text[at] - '0');
+  }
+  return value;
+}
+
+std::int64_t number_before(const std::string& text, std::size_t end) {
+  auto at = end;
+  while (at > 0 && std::isdigit(static_cast<unsigned char>(text[at - 1]))) --at;
+  return number_at(text, at);
+}
+
 }  // namespace
 
 void read_plain(const document& from, text_sink& to, metadata& about) {
@@ -59,15 +76,18 @@ void read_plain(const document& from, text_sink& to, metadata& about) {
   to.add(converted(bytes, encoding, 1 << 26));
 }
 
-// libmagic has read the numbers already: "PNG image data, 640 x 480, 8-bit/color RGB".
+// libmagic has read the numbers already: "PNG image data, 640 x 480, 8-bit/color RGB". The last
+// pair counts, since JPEG's density, which looks the same, comes before.
 void read_image(const document&, const std::string& description, metadata& about) {
   about.texts["description"] = description;
-  static const std::regex size(R"((\d{1,9}) ?x ?(\d{1,9}))");
-  // JPEG's density, which looks the same, comes before.
-  for (std::sregex_iterator at(description.begin(), description.end(), size), end; at != end;
-       ++at) {
-    about.numbers["width"] = std::stoll((*at)[1]);
-    about.numbers["height"] = std::stoll((*at)[2]);
+  for (std::size_t at = description.find('x'); at != std::string::npos;
+       at = description.find('x', at + 1)) {
+    const bool spaced = at > 0 && description[at - 1] == ' ';
+    const auto before = number_before(description, spaced ? at - 1 : at);
+    const auto after = number_at(description, spaced ? at + 2 : at + 1);
+    if (before < 0 || after < 0) continue;
+    about.numbers["width"] = before;
+    about.numbers["height"] = after;
   }
 }
 
