@@ -19,20 +19,22 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN ./dev build \
- && strip --strip-debug build/release/bin/soma
+ && strip --strip-debug build/release/bin/soma build/release/bin/soma-extract
 
 FROM debian:12-slim
-# What `ldd soma` names, the certificates that model providers are checked against, and curl for
-# the health check.
+# What `ldd soma` and `ldd soma-extract` name, the certificates that model providers are checked
+# against, curl for the health check, and for the tools the sandbox and what runs in it. Docker forbids
+# user namespaces by default: such tools are then unavailable, and /v1/health says so.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ca-certificates curl libcaf-core0.17 libcurl4 libfmt9 libprometheus-cpp-core1.0 \
-      librocksdb7.8 libsimdjson14 libspdlog1.10 libssl3 libstdc++6 zlib1g \
+      bubblewrap ca-certificates curl libabsl20220623 libarchive13 libcaf-core0.17 libcurl4 \
+      libfmt9 libmagic1 libpoppler-cpp0v5 libprometheus-cpp-core1.0 librocksdb7.8 libseccomp2 \
+      libsimdjson14 libspdlog1.10 libssl3 libstdc++6 libxml2 python3 tzdata zlib1g \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --user-group --no-create-home --home-dir /data \
       --shell /usr/sbin/nologin soma \
  && install -d -o soma -g soma -m 0700 /data
-COPY --from=build /src/build/release/bin/soma /usr/local/bin/soma
+COPY --from=build /src/build/release/bin/soma /src/build/release/bin/soma-extract /usr/local/bin/
 # Where the binary looks for its page.
 COPY --from=build /src/webui/dist /usr/local/share/soma/ui
 COPY LICENSE /usr/local/share/soma/LICENSE
