@@ -44,8 +44,10 @@ export const tabTests = [
       await waitForStatus(second, 'done');
       await first.locator('.row').hover();
       await first.getByRole('button', { name: /^Delete/ }).click();
-      await first.getByRole('button', { name: 'Delete', exact: true }).click();
+      await first.getByText('is deleted.').waitFor();
       await first.getByText('What shall we work on?').waitFor();
+      await waitForStatus(second, 'done'); // until the first has no way back
+      await first.getByRole('button', { name: 'Dismiss' }).click();
       await second.getByText('This chat is not here any more').waitFor();
       await second.getByText('Your chats will be listed here.').waitFor();
     },

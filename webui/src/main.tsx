@@ -3,10 +3,15 @@ import { render } from 'preact';
 import { sendRefusedAgain, startOutbox } from './session/outbox';
 import { readRuntimeConfig, start } from './state/account';
 import { isSignedIn, startStreams } from './state/current';
+import { startDeletes } from './state/delete_session';
+import { startDrafts } from './state/drafts';
 import { select, selected, startRouting, takeSignInToken } from './state/route';
+import { startAppearance } from './state/theme';
+import { startUnread } from './state/unread';
 import './styles/index.css';
 import { App } from './view/app';
 
+startAppearance();
 const token = takeSignInToken();
 // A link opened in a tab that shows the page already changes nothing but the fragment.
 window.addEventListener('hashchange', () => {
@@ -14,6 +19,9 @@ window.addEventListener('hashchange', () => {
   if (later !== null) void start(later);
 });
 startRouting();
+startUnread();
+startDrafts();
+startDeletes();
 startStreams();
 startOutbox((_, sessionId) => {
   if (selected.value === null) select(sessionId);

@@ -40,6 +40,8 @@ export interface RequestOptions {
   /** The ETag that was seen: 412 when it is not the newest any more. */
   ifMatch?: string;
   signal?: AbortSignal;
+  /** Goes on when the page is left. */
+  keepalive?: boolean;
 }
 
 type Listener = () => void;
@@ -68,13 +70,18 @@ export async function requestTagged<Answer>(
   if (options.idempotencyKey !== undefined) headers.set('Idempotency-Key', options.idempotencyKey);
   if (options.ifMatch !== undefined) headers.set('If-Match', options.ifMatch);
   if (options.signal) init.signal = options.signal;
-  const response = await fetch(apiUrl(path), init);
-  if (!response.ok) {
-    if (response.status === 401) for (const listener of signedOutListeners) listener();
-    throw await problemOf(response);
-  }
+  if (options.keepalive) init.keepalive = true;
+  const response = await fetchOk(path, init);
   const body = (response.status === 204 ? undefined : await response.json()) as Answer;
   return { body, etag: response.headers.get('ETag') ?? '' };
+}
+
+/** The answer itself, where it is no JSON or what is sent is none. Throws as `request` does. */
+export async function fetchOk(path: string, init: RequestInit): Promise<Response> {
+  const response = await fetch(apiUrl(path), init);
+  if (response.ok) return response;
+  if (response.status === 401) for (const listener of signedOutListeners) listener();
+  throw await problemOf(response);
 }
 
 async function problemOf(response: Response): Promise<Problem> {

@@ -26,6 +26,7 @@ export interface SessionInfo {
   last_event_id: string;
   /** A turn runs or waits. */
   busy: boolean;
+  message_count?: number;
 }
 
 export interface SessionPage {
@@ -107,8 +108,24 @@ export interface UsageReport {
 }
 
 export interface RuntimeConfig {
+  version?: string;
+  limits?: Record<string, number>;
+  profiles?: string[];
   flags?: Record<string, unknown>;
   degraded?: string[];
+}
+
+export interface EventPage {
+  session_id: string;
+  events: Envelope[];
+  next_cursor: string | null;
+}
+
+export interface ActionResult {
+  session_id: string;
+  action: string;
+  event_id?: string;
+  status: 'done' | 'started';
 }
 
 export type SessionAction =

@@ -1,4 +1,5 @@
 import { Marked, type Token, type Tokens, type TokensList } from 'marked';
+import { mathExtensions } from './math';
 import { sanitize } from './sanitize';
 
 /** A top-level piece of a text: code is shown by a component, all else is HTML, sanitized. */
@@ -14,6 +15,7 @@ const marked = new Marked({
     image: ({ href, text, title }) => link(href, text || title || href),
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
+  extensions: [...mathExtensions],
 });
 
 /** Blocks that a later piece may still join: an open list, a table, a heading to be underlined. */

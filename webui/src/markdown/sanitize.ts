@@ -19,7 +19,7 @@ const config = {
 };
 
 DOMPurify.addHook('afterSanitizeAttributes', (node) => {
-  if (node.hasAttribute('class') && !/^(language-[\w+#.-]+|task)$/.test(node.className)) {
+  if (node.hasAttribute('class') && !/^(language-[\w+#.-]+|task|math|math alone)$/.test(node.className)) {
     node.removeAttribute('class');
   }
   if (node.tagName === 'A') {

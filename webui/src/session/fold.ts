@@ -18,12 +18,8 @@ export function fold(state: SessionState, event: Envelope): SessionState {
   const id = event.meta.event_id;
   const seq = seqOf(id);
   if (id === undefined || seq <= state.headSeq) return state;
-  const next = {
-    ...apply(state, event),
-    headSeq: seq,
-    lastEventId: id,
-    since: { seq, event, before: state.since },
-  };
+  const here = { ...state, headSeq: seq, lastEventId: id };
+  const next = { ...apply(here, event, state.lastEventId), since: { seq, event, before: state.since } };
   // Only a message's end is worth a checkpoint: what came since is short then, and the pieces
   // that the message was made of can be let go.
   if (event.type !== 'message.assistant') return next;
@@ -57,8 +53,12 @@ function goBack(state: SessionState, from: string): SessionState {
   return { ...back, lastEventId: from };
 }
 
-function apply(state: SessionState, { type, payload, meta }: Envelope): SessionState {
-  const turnId = text(payload.turn_id);
+/** `state` stands at the event already; `beforeId` is the one before it. */
+function apply(
+  state: SessionState, { type, payload, meta }: Envelope, beforeId: string | null,
+): SessionState {
+  // A tool that was run by hand belongs to no turn, and is shown where it was run.
+  const turnId = text(payload.turn_id) || text(payload.tool_call_id);
   switch (type) {
     case 'session.open':
       return { ...state, title: text(payload.title), paused: false, deleted: false };
@@ -84,7 +84,10 @@ function apply(state: SessionState, { type, payload, meta }: Envelope): SessionS
         idempotencyKey: meta.idempotency_key ?? '',
         attachmentIds: attachmentIds(payload.attachments),
       };
-      const turn: Turn = { id: turnId || messageId, user, items: [], status: 'queued' };
+      const at = meta.event_id ?? '';
+      const turn: Turn = {
+        id: turnId || messageId, user, items: [], status: 'queued', beforeId, firstId: at, lastId: at,
+      };
       return { ...state, turns: [...state.turns, turn] };
     }
 
@@ -95,6 +98,7 @@ function apply(state: SessionState, { type, payload, meta }: Envelope): SessionS
         const started: Partial<Answer> = {
           attempt: number(payload.attempt) || 1,
           model: text(payload.model),
+          instruction: text(payload.instruction),
           finish: null,
           whole: false,
         };
@@ -131,9 +135,13 @@ function apply(state: SessionState, { type, payload, meta }: Envelope): SessionS
         toolId: text(payload.tool_id),
         inputs: payload.inputs,
         status: 'running',
+        requestedBy: text(payload.requested_by),
+        startedAt: meta.created_at ?? '',
         progress: '',
         output: undefined,
         error: '',
+        errorCode: '',
+        rule: '',
         durationMs: null,
       };
       return inTurn(state, turnId, (turn) => ({ ...turn, items: [...turn.items, call] }));
@@ -150,6 +158,8 @@ function apply(state: SessionState, { type, payload, meta }: Envelope): SessionS
         status: text(payload.status) || 'success',
         output: payload.output,
         error: failureDetail(payload.error),
+        errorCode: isRecord(payload.error) ? text(payload.error.code) : '',
+        rule: isRecord(payload.error) ? text(payload.error.rule) : '',
         durationMs: typeof payload.duration_ms === 'number' ? payload.duration_ms : null,
       }));
 
@@ -258,12 +268,18 @@ function endTurn(
 function inTurn(state: SessionState, id: string, change: (turn: Turn) => Turn): SessionState {
   const at = state.turns.findLastIndex((turn) => turn.id === id);
   if (at < 0) {
-    const loose: Turn = { id, user: null, items: [], status: 'done' };
-    return { ...state, turns: [...state.turns, change(loose)] };
+    const here = state.lastEventId ?? '';
+    const loose: Turn = {
+      id, user: null, items: [], status: 'done', beforeId: null, firstId: here, lastId: here,
+    };
+    const begun = change(loose);
+    return begun === loose ? state : { ...state, turns: [...state.turns, begun] };
   }
   const turn = state.turns[at] as Turn;
   const changed = change(turn);
-  return changed === turn ? state : { ...state, turns: replaced(state.turns, at, changed) };
+  if (changed === turn) return state;
+  const stamped = { ...changed, lastId: state.lastEventId ?? turn.lastId };
+  return { ...state, turns: replaced(state.turns, at, stamped) };
 }
 
 function replaced<Element>(list: readonly Element[], at: number, by: Element): Element[] {

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import { backoff, pause } from '../api/backoff';
 import { Problem, request, sentence } from '../api/http';
+import { newKey } from '../api/new_key';
 import type { MessageAccepted } from '../api/types';
 
 /**
@@ -41,7 +42,7 @@ export function startOutbox(sessionMade: MadeSession): void {
 }
 
 export function send(sessionId: string | null, text: string): void {
-  const key = crypto.randomUUID?.() ?? randomUuid();
+  const key = newKey();
   put([
     ...outbox.value,
     { key, sessionId, text, phase: 'sending', problem: '', requestId: '', status: 0 },
@@ -137,13 +138,4 @@ function restore(): readonly Outgoing[] {
   } catch {
     return [];
   }
-}
-
-/** crypto.randomUUID is there only on https and localhost. */
-function randomUuid(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

@@ -1,103 +1,199 @@
 import { signal } from '@preact/signals';
 import { apiUrl, Problem, request } from '../api/http';
-import { LiveStream, type Connection } from '../api/live_stream';
+import { backoff, pause } from '../api/backoff';
 import {
-  sessionEventTypes, type Envelope, type SessionAction, type SessionInfo,
+  sessionEventTypes, type ActionResult, type Envelope, type EventPage, type SessionAction,
 } from '../api/types';
-import { fold, seqOf } from './fold';
+import { Channel } from '../streams/channel';
+import { connecting, offline, type LinkState } from '../streams/link_state';
+import { seqOf } from './fold';
+import { SessionLog } from './session_log';
 import { emptySession } from './state';
 
-/** How long a page may stay blank for want of knowing how much there is to read. */
-const patienceMs = 1_500;
+const pageEvents = 500;
+/** Greater than any id: what stands before it is the log's end. */
+const afterAll = '4294967295.9007199254740991';
 
 /**
- * One open session: reads its log from the start, stays on its stream, and shows what it folds to.
- * Every event is folded as it comes; views are told at most once a frame.
+ * One open session: reads its log's end, stays on its stream, and shows what it folds to. Older
+ * pages are read when they are asked for. Every event is folded as it comes; views are told at
+ * most once a frame.
  */
 export class SessionStore {
   readonly state = signal(emptySession);
-  readonly connection = signal<Connection>('connecting');
+  readonly connection = signal<LinkState>(connecting);
   /** There is no such session, or it was deleted. */
   readonly gone = signal(false);
+  /** There is a past that was not read yet. */
+  readonly hasOlder = signal(false);
 
-  private latest = emptySession;
-  /** Until this seq is folded a long past is read, and drawing every step of it would be waste. */
-  private showFrom = Number.POSITIVE_INFINITY;
+  private log = new SessionLog();
+  private channel: Channel | null = null;
+  /** What came while the events before it are still being fetched. */
+  private early: Envelope[] | null = null;
+  private isClosed = false;
+  /** All was just read, so nothing can be out of date. */
+  private isFresh = false;
+  private reading: Promise<void> | null = null;
   private frame: number | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private readonly stream: LiveStream;
 
   constructor(readonly id: string) {
-    this.stream = new LiveStream({
-      url: () => this.streamUrl(),
-      types: sessionEventTypes,
-      onEvent: (type, data) => this.take(type, data),
-      onConnection: (state) => (this.connection.value = state),
-      onRefused: () => this.exists(),
-    });
-    void this.learnHead();
+    void this.open();
   }
 
   /** Nothing of it was ever seen. */
   get isEmpty(): boolean {
-    return this.latest.headSeq === 0;
+    return this.log.state.headSeq === 0;
   }
 
   close(): void {
-    this.stream.close();
+    this.isClosed = true;
+    this.channel?.close();
+    this.channel = null;
     this.cancelShow();
   }
 
-  async act(action: SessionAction): Promise<void> {
-    await request('session/action', {
-      method: 'POST', body: { session_id: this.id, action },
+  /** Shown live again after other sessions took its place. */
+  resume(): void {
+    this.channel?.touch();
+  }
+
+  act(action: SessionAction, toolCallId?: string): Promise<ActionResult> {
+    return request<ActionResult>('session/action', {
+      method: 'POST',
+      body: { session_id: this.id, action, ...(toolCallId ? { tool_call_id: toolCallId } : {}) },
     });
   }
 
-  private async learnHead(): Promise<void> {
-    const waited = setTimeout(() => this.showAll(), patienceMs);
-    const info = await this.read().catch(() => null);
-    clearTimeout(waited);
-    if (this.showFrom > 0) this.showFrom = seqOf(info?.last_event_id);
+  /** Reads at least one whole turn more of the past. */
+  readOlder(): Promise<void> {
+    this.reading ??= this.readBack(this.log).finally(() => (this.reading = null));
+    return this.reading;
+  }
+
+  private async open(): Promise<void> {
+    const log = new SessionLog();
+    log.older = afterAll;
+    if (!(await this.untilDone(() => this.readBack(log)))) return;
+    this.log = log;
+    this.isFresh = true;
+    this.hasOlder.value = log.older !== null;
+    this.show();
+    this.channel = new Channel({
+      key: this.id,
+      url: apiUrl(`${this.path('session')}/events?compact=true`),
+      types: sessionEventTypes,
+      after: () => this.log.state.lastEventId ?? 'start',
+      onJoined: (at) => void this.catchUp(at),
+      onEvent: (type, data) => this.take(asEnvelope(type, data)),
+      onState: (state) => (this.connection.value = state),
+      onRefused: (status, code) => this.refused(status, code),
+    });
+  }
+
+  /** One page backwards, and on until a turn begins in what was read, or the log does. */
+  private async readBack(log: SessionLog): Promise<void> {
+    const turnsBefore = wholeTurns(log);
+    while (log.older !== null) {
+      const query = { before: log.older, compact: 'true', limit: String(pageEvents) };
+      const page = await this.readPage(query);
+      if (this.isClosed) return;
+      log.prepend(page.events, page.next_cursor);
+      if (wholeTurns(log) > turnsBefore) break;
+    }
+    if (log !== this.log) return;
+    this.hasOlder.value = log.older !== null;
     this.show();
   }
 
-  private showAll(): void {
-    this.showFrom = 0;
+  /** Another tab's stream was joined at `at`: what lies between is read in pages. */
+  private async catchUp(at: string | null): Promise<void> {
+    if (at === null || at === 'start') return;
+    const mine = this.log.state.lastEventId;
+    const wasFresh = this.isFresh;
+    this.isFresh = false;
+    // The server began anew since: what this page has may not be in the log any more.
+    if (!wasFresh && mine !== null && epochOf(mine) < epochOf(at)) return this.reload();
+    if (seqOf(at) <= this.log.state.headSeq || this.early) return;
+    this.early = [];
+    const log = this.log;
+    await this.untilDone(async () => {
+      for (let after = log.state.lastEventId ?? 'start'; ;) {
+        const page = await this.readPage({ after, compact: 'true', limit: String(pageEvents) });
+        for (const event of page.events) log.append(event);
+        if (page.next_cursor === null || seqOf(page.next_cursor) >= seqOf(at)) return;
+        after = page.next_cursor;
+      }
+    });
+    const early = this.early;
+    this.early = null;
+    for (const event of early) this.take(event);
     this.show();
   }
 
-  private read(): Promise<SessionInfo> {
-    return request<SessionInfo>(`sessions/${encodeURIComponent(this.id)}`);
-  }
-
-  private streamUrl(): string {
-    const after = this.latest.lastEventId ?? 'start';
-    const query = new URLSearchParams({ after, compact: 'true' });
-    return apiUrl(`session/${encodeURIComponent(this.id)}/events?${query}`);
-  }
-
-  private take(type: string, data: unknown): void {
-    if (type === 'stream.reset') this.showFrom = 0;
-    this.latest = fold(this.latest, asEnvelope(type, data));
-    if (this.latest.mustReload) {
-      this.latest = emptySession;
-      this.stream.reopen();
+  private take(event: Envelope): void {
+    if (this.early) {
+      this.early.push(event);
       return;
     }
-    if (this.latest.deleted) {
-      this.gone.value = true;
-      this.stream.close();
-    }
+    this.log.append(event);
+    if (this.log.state.mustReload) return this.reload();
+    if (this.log.state.deleted) this.end();
     this.show();
+  }
+
+  private reload(): void {
+    this.channel?.close();
+    this.channel = null;
+    this.early = null;
+    void this.open();
+  }
+
+  private refused(status: number, code: string): void {
+    this.channel = null;
+    if (status === 404 && code !== '') this.end();
+    // An id the server cannot read is of a log that is not there any more.
+    else if (status === 400) this.reload();
+  }
+
+  private end(): void {
+    this.gone.value = true;
+    this.channel?.close();
+    this.channel = null;
+  }
+
+  /** Tries until it works; answers false where it never will. */
+  private async untilDone(work: () => Promise<void>): Promise<boolean> {
+    for (let failures = 0; ; failures++) {
+      try {
+        await work();
+        return !this.isClosed;
+      } catch (error) {
+        if (this.isClosed) return false;
+        const isOurs = error instanceof Problem && error.isOurs;
+        if (isOurs && error.status === 404) this.end();
+        if (isOurs && error.status < 500 && error.status !== 429) return false;
+        const wait = backoff(failures);
+        this.connection.value = navigator.onLine ? { is: 'reconnecting', at: Date.now() + wait } : offline;
+        await pause(wait);
+      }
+    }
+  }
+
+  private readPage(query: Record<string, string>): Promise<EventPage> {
+    return request<EventPage>(`${this.path('sessions')}/events?${new URLSearchParams(query)}`);
+  }
+
+  private path(collection: string): string {
+    return `${collection}/${encodeURIComponent(this.id)}`;
   }
 
   private show(): void {
-    if (this.latest.headSeq < this.showFrom) return;
     if (this.frame !== undefined || this.timer !== undefined) return;
     const now = () => {
       this.cancelShow();
-      this.state.value = this.latest;
+      this.state.value = this.log.state;
     };
     // No frames are drawn in the background, but the title and the other parts still follow.
     if (document.visibilityState === 'hidden') this.timer = setTimeout(now, 250);
@@ -109,21 +205,14 @@ export class SessionStore {
     clearTimeout(this.timer);
     this.frame = this.timer = undefined;
   }
+}
 
-  /** EventSource does not say why it was refused; a plain request does. */
-  private async exists(): Promise<boolean> {
-    try {
-      await this.read();
-      return true;
-    } catch (error) {
-      if (!(error instanceof Problem)) return true;
-      if (error.status === 404 && error.isOurs) {
-        this.gone.value = true;
-        return false;
-      }
-      return error.status !== 401;
-    }
-  }
+function wholeTurns(log: SessionLog): number {
+  return log.state.turns.filter((turn) => turn.user !== null).length;
+}
+
+function epochOf(id: string): number {
+  return Number(id.slice(0, id.indexOf('.')));
 }
 
 function asEnvelope(type: string, data: unknown): Envelope {

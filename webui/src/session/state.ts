@@ -41,6 +41,11 @@ export interface Turn {
   readonly user: UserMessage | null;
   readonly items: readonly Item[];
   readonly status: TurnStatus;
+  /** The event before its first, null where that was not read. A fork there has not asked yet. */
+  readonly beforeId: string | null;
+  readonly firstId: string;
+  /** A fork there has all of it so far. */
+  readonly lastId: string;
 }
 
 export interface UserMessage {
@@ -60,6 +65,8 @@ export interface Answer {
   readonly thinking: ByteText;
   readonly attempt: number;
   readonly model: string;
+  /** What the runtime asked for, other than an answer: `nudge`, `summarize`. */
+  readonly instruction: string;
   /** While the model is being asked, null; then why it ended. */
   readonly finish: string | null;
   /** The whole text came, so no delta can change it. */
@@ -73,9 +80,15 @@ export interface ToolCall {
   readonly inputs: unknown;
   /** running, or the status of its result. */
   readonly status: string;
+  readonly requestedBy: string;
+  /** RFC 3339; '' where it is not known. */
+  readonly startedAt: string;
   readonly progress: string;
   readonly output: unknown;
   readonly error: string;
+  readonly errorCode: string;
+  /** Of a denial: the rule that denied. */
+  readonly rule: string;
   readonly durationMs: number | null;
 }
 
@@ -102,7 +115,8 @@ export const emptySession: SessionState = {
 
 export function newAnswer(id: string): Answer {
   return {
-    kind: 'answer', id, text: emptyText, thinking: emptyText, attempt: 1, model: '', finish: null,
+    kind: 'answer', id, text: emptyText, thinking: emptyText, attempt: 1, model: '',
+    instruction: '', finish: null,
     whole: false,
   };
 }

@@ -2,6 +2,7 @@ import { signal } from '@preact/signals';
 import { onSignedOut, Problem, request, sentence } from '../api/http';
 import { backoff, pause } from '../api/backoff';
 import type { Identity, RuntimeConfig } from '../api/types';
+import { endStreams } from '../streams/channel';
 
 /** Who is using the page. `unknown` until the server was asked. */
 export type Account = 'unknown' | 'signed_out' | Identity;
@@ -52,6 +53,7 @@ export async function signIn(key: string): Promise<void> {
 
 export async function signOut(): Promise<void> {
   await request('auth/logout', { method: 'POST' });
+  endStreams();
   account.value = 'signed_out';
 }
 

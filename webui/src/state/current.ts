@@ -1,9 +1,12 @@
 import { computed, effect, signal } from '@preact/signals';
 import { outbox, discard } from '../session/outbox';
+import { seqOf } from '../session/fold';
 import { SessionStore } from '../session/session_store';
 import { account } from './account';
 import { remembered, select, selected } from './route';
-import * as sessionList from './session_list';
+import { infoOf } from './session_list';
+import { follow, unfollow } from './tenant';
+import { markSeen } from './unread';
 
 /** The session that is shown; null is a new chat. */
 export const current = signal<SessionStore | null>(null);
@@ -13,8 +16,8 @@ export const isSignedIn = computed(() => typeof account.value === 'object');
 /** Keeps exactly the streams open that the page needs: the tenant's, and the shown session's. */
 export function startStreams(): void {
   effect(() => {
-    if (isSignedIn.value) sessionList.follow();
-    else sessionList.unfollow();
+    if (isSignedIn.value) follow();
+    else unfollow();
   });
 
   let open: SessionStore | null = null;
@@ -30,6 +33,16 @@ export function startStreams(): void {
     const store = current.value;
     if (store?.id === remembered && store.gone.value && store.isEmpty) select(null);
   });
+
+  // What is on the screen is read; what the list says of it later is known, too.
+  const see = () => {
+    const store = current.value;
+    if (!store || document.visibilityState !== 'visible') return;
+    const seq = Math.max(store.state.value.headSeq, seqOf(infoOf(store.id)?.last_event_id));
+    if (store.state.value.headSeq > 0) markSeen(store.id, seq);
+  };
+  effect(see);
+  document.addEventListener('visibilitychange', see);
 
   // A message that was accepted is shown from the outbox until its event came.
   effect(() => {

@@ -1,90 +1,92 @@
 import { computed, signal } from '@preact/signals';
-import { apiUrl, request } from '../api/http';
-import { LiveStream, type Connection } from '../api/live_stream';
-import { tenantEventTypes, type Envelope, type SessionInfo, type SessionPage } from '../api/types';
-import { readRuntimeConfig } from './account';
-import { settingsVersion } from './settings';
+import { request } from '../api/http';
+import type { Envelope, SessionInfo, SessionPage } from '../api/types';
+import { seqOf } from '../session/fold';
+import { beginUnread, markSeen } from './unread';
 
 /** The caller's sessions, newest first, kept by the tenant's stream. */
 const known = signal<ReadonlyMap<string, SessionInfo>>(new Map());
+/** Taken off the list, and deleted once the reader did not think better of it. */
+const leaving = signal<ReadonlySet<string>>(new Set());
 export const loaded = signal(false);
 export const nextCursor = signal<string | null>(null);
-/** How the page as a whole is connected. */
-export const connection = signal<Connection>('connecting');
 
 export const sessions = computed(() =>
-  [...known.value.values()].sort((a, b) => lastUse(b).localeCompare(lastUse(a))),
+  newestFirst([...known.value.values()].filter((s) => !leaving.value.has(s.session_id))),
 );
 
-const pageSize = 60;
-let stream: LiveStream | null = null;
-let connectedBefore = false;
+const pageSize = 100;
+let reading: Promise<void> | null = null;
 
-export function follow(): void {
-  if (stream) return;
-  connectedBefore = false;
-  stream = new LiveStream({
-    url: () => apiUrl('session/@me/events'),
-    types: tenantEventTypes,
-    onEvent: take,
-    onConnection: (state) => (connection.value = state),
-    onOpen: () => {
-      // What changed while the connection was lost is not told again.
-      if (connectedBefore) readSettings();
-      connectedBefore = true;
-    },
-    onRefused: async () => {
-      await request('auth/whoami');
-      return true;
-    },
-  });
-}
-
-export function unfollow(): void {
-  stream?.close();
-  stream = null;
-  known.value = new Map();
-  loaded.value = false;
+export function newestFirst(list: SessionInfo[]): SessionInfo[] {
+  return list.sort((a, b) => (a.updated_at < b.updated_at ? 1 : a.updated_at > b.updated_at ? -1 : 0));
 }
 
 /** The first page, which also says whether there are older ones. */
-async function readList(): Promise<void> {
+export async function readList(): Promise<void> {
   try {
-    const page = await request<SessionPage>(`sessions?limit=${pageSize}`);
-    const all = new Map(known.value);
-    for (const session of page.sessions) all.set(session.session_id, session);
-    known.value = all;
-    nextCursor.value = page.next_cursor ?? null;
+    takePage(await request<SessionPage>(`sessions?limit=${pageSize}`));
     loaded.value = true;
   } catch {
     // The stream's next connection brings the list again.
   }
 }
 
-export async function readMore(): Promise<void> {
-  const cursor = nextCursor.value;
-  if (cursor === null) return;
-  const query = new URLSearchParams({ limit: String(pageSize), cursor });
-  const page = await request<SessionPage>(`sessions?${query}`);
-  const all = new Map(known.value);
-  for (const session of page.sessions) all.set(session.session_id, session);
-  known.value = all;
+/** One page more; asked again while one is on its way, it is that one. */
+export function readMore(): Promise<void> {
+  const cursor = nextCursor.peek();
+  if (cursor === null) return Promise.resolve();
+  reading ??= (async () => {
+    try {
+      const query = new URLSearchParams({ limit: String(pageSize), cursor });
+      takePage(await request<SessionPage>(`sessions?${query}`));
+    } finally {
+      reading = null;
+    }
+  })();
+  return reading;
+}
+
+function takePage(page: SessionPage): void {
+  addSessions(page.sessions);
   nextCursor.value = page.next_cursor ?? null;
 }
 
+export function addSessions(found: readonly SessionInfo[]): void {
+  const all = new Map(known.peek());
+  for (const session of found) all.set(session.session_id, session);
+  known.value = all;
+}
+
 export async function rename(id: string, title: string): Promise<void> {
-  const before = known.value.get(id);
+  const before = known.peek().get(id);
   if (before) put({ ...before, title });
   try {
-    await request(`sessions/${encodeURIComponent(id)}`, { method: 'PATCH', body: { title } });
+    const now = await request<SessionInfo>(`sessions/${encodeURIComponent(id)}`, {
+      method: 'PATCH', body: { title },
+    });
+    markSeen(id, seqOf(now.last_event_id));
   } catch (error) {
     if (before) put(before);
     throw error;
   }
 }
 
-export async function remove(id: string): Promise<void> {
-  await request(`sessions/${encodeURIComponent(id)}`, { method: 'DELETE' });
+/** Hides a session, or brings it back; the server knows nothing of it yet. */
+export function setLeaving(id: string, isLeaving: boolean): void {
+  const next = new Set(leaving.peek());
+  if (isLeaving) next.add(id);
+  else next.delete(id);
+  leaving.value = next;
+}
+
+export function isLeaving(id: string): boolean {
+  return leaving.value.has(id);
+}
+
+/** Deletes for good. With `atOnce` the request outlives the page. */
+export async function remove(id: string, atOnce = false): Promise<void> {
+  await request(`sessions/${encodeURIComponent(id)}`, { method: 'DELETE', keepalive: atOnce });
   drop(id);
 }
 
@@ -92,13 +94,25 @@ export function titleOf(id: string): string {
   return known.value.get(id)?.title ?? '';
 }
 
-function take(type: string, data: unknown): void {
-  if (type === 'settings.changed' || type === 'health.changed') readSettings();
-  if (type !== 'session.list') return;
+export function infoOf(id: string): SessionInfo | undefined {
+  return known.value.get(id);
+}
+
+export function forgetSessions(): void {
+  known.value = new Map();
+  leaving.value = new Set();
+  nextCursor.value = null;
+  loaded.value = false;
+}
+
+/** What the tenant's stream says of the list: all of it, or a change. */
+export function takeList(data: unknown): void {
   const payload = (data as Partial<Envelope>).payload ?? (data as Record<string, unknown>);
   if (Array.isArray(payload.sessions)) {
     // A snapshot, at every connection: what was deleted in between is not in it.
-    known.value = new Map((payload.sessions as SessionInfo[]).map((s) => [s.session_id, s]));
+    const all = payload.sessions as SessionInfo[];
+    beginUnread(all);
+    known.value = new Map(all.map((s) => [s.session_id, s]));
     loaded.value = true;
     void readList();
   } else if (payload.deleted === true) {
@@ -108,22 +122,15 @@ function take(type: string, data: unknown): void {
   }
 }
 
-function readSettings(): void {
-  settingsVersion.value++;
-  void readRuntimeConfig();
-}
-
 function put(session: SessionInfo): void {
-  const before = known.value.get(session.session_id);
-  known.value = new Map(known.value).set(session.session_id, { ...before, ...session });
+  const before = known.peek().get(session.session_id);
+  known.value = new Map(known.peek()).set(session.session_id, { ...before, ...session });
 }
 
 function drop(id: string): void {
-  const rest = new Map(known.value);
+  setLeaving(id, false);
+  if (!known.peek().has(id)) return;
+  const rest = new Map(known.peek());
   rest.delete(id);
   known.value = rest;
-}
-
-export function lastUse(session: SessionInfo): string {
-  return session.updated_at;
 }

@@ -14,14 +14,14 @@ beforeEach(() => (settings.settingsWish.value = null));
 
 const identity = (role: 'admin' | 'user') => ({ tenant_id: 't', user_id: 'u', role });
 
-test('models are an admin’s: nobody else is shown the tab, or led to it', () => {
+test('models and keys are an admin’s: nobody else is shown their tabs, or led to them', () => {
   account.account.value = identity('user');
-  expect(settings.settingsTabs.value).toEqual([]);
+  expect(settings.settingsTabs.value.map((tab) => tab.id)).toEqual(['appearance', 'about']);
   settings.openSettings();
-  expect(settings.settingsWish.value).toBeNull();
+  expect(settings.settingsWish.value).toEqual({ tab: 'appearance' });
 
   account.account.value = identity('admin');
-  expect(settings.settingsTabs.value.map((tab) => tab.id)).toEqual(['models']);
+  expect(settings.settingsTabs.value.map((tab) => tab.id)).toEqual(['models', 'keys', 'appearance', 'about']);
   settings.openSettings({ profile: 'default' });
   expect(settings.settingsWish.value).toEqual({ tab: 'models', profile: 'default' });
 

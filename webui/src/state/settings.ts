@@ -1,5 +1,6 @@
 import { computed, signal } from '@preact/signals';
 import type { Identity } from '../api/types';
+import { t } from '../texts/texts';
 import { account } from './account';
 
 export interface SettingsTab {
@@ -16,6 +17,9 @@ export interface SettingsWish {
 /** Goes up whenever the server tells that settings changed, or may have without its telling. */
 export const settingsVersion = signal(0);
 
+/** Goes up whenever the tools changed. */
+export const catalogVersion = signal(0);
+
 export const settingsWish = signal<SettingsWish | null>(null);
 
 /** The tabs this reader may use. */
@@ -24,7 +28,10 @@ export const settingsTabs = computed(() =>
 );
 
 export function tabsOf(who: Identity): readonly SettingsTab[] {
-  return who.role === 'admin' ? [{ id: 'models', name: 'Models' }] : [];
+  const { tabs } = t.settings;
+  const all = ['models', 'keys', 'appearance', 'about'] as const;
+  const own = who.role === 'admin' ? all : all.filter((id) => id === 'appearance' || id === 'about');
+  return own.map((id) => ({ id, name: tabs[id] }));
 }
 
 export function openSettings(wish: Partial<SettingsWish> = {}): void {

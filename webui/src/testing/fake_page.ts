@@ -11,6 +11,14 @@ export function fakePage(): { store: Map<string, string>; window: EventTarget } 
   }));
   vi.stubGlobal('crypto', webcrypto); // Node 18 has none by itself
   vi.stubGlobal('navigator', { onLine: true });
+  vi.stubGlobal('localStorage', {
+    getItem: (key: string) => store.get(key) ?? null,
+    setItem: (key: string, value: string) => void store.set(key, value),
+    removeItem: (key: string) => void store.delete(key),
+  });
+  for (const name of ['addEventListener', 'removeEventListener'] as const) {
+    vi.stubGlobal(name, window[name].bind(window));
+  }
   vi.stubGlobal('sessionStorage', {
     getItem: (key: string) => store.get(key) ?? null,
     setItem: (key: string, value: string) => void store.set(key, value),
@@ -44,11 +52,11 @@ export class FakeEventSource extends EventTarget {
     this.onopen?.();
   }
 
-  send(type: string, data: unknown): void {
-    this.dispatchEvent(new MessageEvent(type, { data: JSON.stringify(data) }));
+  send(type: string, data: unknown, lastEventId = ''): void {
+    this.dispatchEvent(new MessageEvent(type, { data: JSON.stringify(data), lastEventId }));
   }
 
-  /** The connection is lost; the browser tries again by itself. */
+  /** The connection is lost; the browser would try again by itself. */
   lose(): void {
     this.readyState = FakeEventSource.CONNECTING;
     this.dispatchEvent(new Event('error'));

@@ -3,9 +3,11 @@ import { account, unreachable } from '../state/account';
 import { Chat } from './chat';
 import { ConnectionChip } from './connection_chip';
 import { Mark } from './icon';
+import { ModalDoor } from './modal_door';
 import { SettingsDoor } from './settings_door';
 import { Sidebar } from './sidebar';
 import { SignIn } from './sign_in';
+import { Toasts } from './toasts';
 
 export function App() {
   if (account.value === 'unknown') return <Opening />;
@@ -17,7 +19,7 @@ function Opening() {
   return (
     <main class="opening" aria-busy="true">
       <Mark />
-      {unreachable.value && <ConnectionChip state="reconnecting" />}
+      {unreachable.value && <ConnectionChip state={{ is: 'reconnecting', at: 0 }} />}
     </main>
   );
 }
@@ -47,6 +49,8 @@ function Shell() {
       <div class="scrim" onClick={() => setMenuOpen(false)} />
       <Chat onMenu={() => setMenuOpen(!menuOpen)} menuOpen={menuOpen} />
       <SettingsDoor />
+      <ModalDoor />
+      <Toasts />
     </div>
   );
 }

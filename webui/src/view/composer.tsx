@@ -1,25 +1,39 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { SessionStore } from '../session/session_store';
+import { runtimeConfig } from '../state/account';
+import { commandOf, completionsOf, type Completion } from '../state/commands';
+import { draftOf, onDraft, setDraft } from '../state/drafts';
+import { t } from '../texts/texts';
+import { CompletionList, completionId } from './completion_list';
 import { Icon, StopIcon } from './icon';
 
 interface Props {
   /** The chat the text belongs to; each keeps its own draft. */
   chat: string;
+  store: SessionStore | null;
   busy: boolean;
   disabled: boolean;
   onSend: (text: string) => void;
   onStop: (() => void) | null;
 }
 
-const drafts = new Map<string, string>();
 const heightMaxPx = 240;
 
-export function Composer({ chat, busy, disabled, onSend, onStop }: Props) {
+export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
-  const [text, setText] = useState(drafts.get(chat) ?? '');
+  const [text, setText] = useState(draftOf(chat));
+  const [picked, setPicked] = useState(0);
+  const [dismissed, setDismissed] = useState('');
+  const offered = text === dismissed ? [] : completionsOf(text, store !== null);
+  const at = Math.min(picked, offered.length - 1);
+  const over = text.length - (runtimeConfig.value.limits?.message_chars_max ?? Infinity);
 
   useLayoutEffect(() => {
-    setText(drafts.get(chat) ?? '');
+    setText(draftOf(chat));
     if (matchMedia('(pointer: fine)').matches) area.current?.focus();
+    return onDraft((changed) => {
+      if (changed === chat) setText(draftOf(chat));
+    });
   }, [chat]);
 
   useLayoutEffect(() => {
@@ -30,39 +44,71 @@ export function Composer({ chat, busy, disabled, onSend, onStop }: Props) {
   }, [text]);
 
   const change = (value: string) => {
-    drafts.set(chat, value);
+    setDraft(chat, value);
     setText(value);
+    setPicked(0);
   };
 
-  const send = () => {
-    const words = text.trim();
-    if (words === '' || disabled) return;
+  const send = (value = text) => {
+    const words = value.trim();
+    if (words === '' || disabled || over > 0) return;
+    const command = commandOf(words, store !== null);
     change('');
-    onSend(words);
+    if (command) command[0].run(store, command[1]);
+    else onSend(words);
+  };
+
+  const take = (completion: Completion) => {
+    if (completion.isWhole) send(completion.text);
+    else change(`${completion.text} `);
+    area.current?.focus();
   };
 
   const onKeyDown = (event: KeyboardEvent) => {
     // While an input method composes, Enter belongs to it; Safari says so only by the key code.
     if (event.isComposing || event.keyCode === 229) return;
+    const completion = offered[at];
+    if (completion) {
+      const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (by !== undefined) {
+        event.preventDefault();
+        return setPicked((at + by + offered.length) % offered.length);
+      }
+      if (event.key === 'Escape') {
+        event.preventDefault();
+        event.stopPropagation();
+        return setDismissed(text);
+      }
+      if (event.key === 'Tab' && !event.shiftKey) {
+        event.preventDefault();
+        return change(completion.isWhole ? completion.text : `${completion.text} `);
+      }
+    }
     if (event.key !== 'Enter' || event.shiftKey) return;
     event.preventDefault();
-    send();
+    if (completion && completion.text !== text.trim()) take(completion);
+    else send();
   };
 
   return (
     <form class="composer" onSubmit={(event) => { event.preventDefault(); send(); }}>
-      <textarea ref={area} rows={1} value={text} aria-label="Message"
-        placeholder={busy ? 'Queue a message…' : 'Message the agent…'}
+      {offered.length > 0 && <CompletionList offered={offered} at={at} onTake={take} />}
+      <textarea ref={area} rows={1} value={text} aria-label={t.composer.message}
+        placeholder={busy ? t.composer.queueHere : t.composer.writeHere}
+        aria-autocomplete="list" aria-controls={offered.length > 0 ? 'completions' : undefined}
+        aria-invalid={over > 0} aria-describedby="too-long"
+        aria-activedescendant={offered.length > 0 ? completionId(at) : undefined}
         onInput={(event) => change(event.currentTarget.value)} onKeyDown={onKeyDown} />
       {onStop && (
-        <button type="button" class="round stop" onClick={onStop} aria-label="Stop" title="Stop">
+        <button type="button" class="round stop" onClick={onStop} aria-label={t.stop} title={t.stop}>
           <StopIcon />
         </button>
       )}
-      <button type="submit" class="round send" disabled={text.trim() === '' || disabled}
-        aria-label={busy ? 'Queue the message' : 'Send'} title={busy ? 'Queue' : 'Send'}>
+      <button type="submit" class="round send" disabled={text.trim() === '' || disabled || over > 0}
+        aria-label={busy ? t.composer.queueIt : t.send} title={busy ? t.composer.queue : t.send}>
         <Icon name="send" />
       </button>
+      <p id="too-long" class="too-long" role="status">{over > 0 && t.composer.tooLong(over)}</p>
     </form>
   );
 }

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { t } from '../texts/texts';
 import { Icon } from './icon';
 
 /** Copies what `text` answers; where the clipboard is not allowed (plain http), selects nothing. */
@@ -12,7 +13,7 @@ export function CopyButton({ text, label }: { text: () => string; label: string 
   return (
     <button type="button" class="quiet small" onClick={copy} title={label}>
       <Icon name={copied ? 'check' : 'copy'} />
-      <span>{copied ? 'Copied' : label}</span>
+      <span>{copied ? t.copied : label}</span>
     </button>
   );
 }

@@ -1,7 +1,8 @@
 import { memo } from 'preact/compat';
-import { useMemo, useRef } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { GrowingMarkdown, renderWhole, type Block } from '../markdown/blocks';
-import { CopyButton } from './copy_button';
+import { drawMath } from '../markdown/math';
+import { CodeBlock } from './code_block';
 
 /** A text as sanitized Markdown, cheap to show again and again while it grows. */
 export const Markdown = memo(({ text, growing }: { text: string; growing: boolean }) => {
@@ -13,32 +14,38 @@ export const Markdown = memo(({ text, growing }: { text: string; growing: boolea
   }, [text, growing]);
   return (
     <div class={growing ? 'prose growing' : 'prose'}>
-      {blocks.map((block, i) => <BlockView key={`${i}${block.kind}`} block={block} />)}
+      {blocks.map((block, i) => (
+        <BlockView key={`${i}${block.kind}`} block={block}
+          growing={growing && i === blocks.length - 1} />
+      ))}
     </div>
   );
 });
 
+interface BlockProps {
+  block: Block;
+  growing: boolean;
+}
+
 const BlockView = memo(
-  ({ block }: { block: Block }) =>
+  ({ block, growing }: BlockProps) =>
     block.kind === 'code' ? (
-      <CodeBlock language={block.language} code={block.code} />
+      <CodeBlock language={block.language} code={block.code} growing={growing} />
     ) : (
-      <div class="block" dangerouslySetInnerHTML={{ __html: block.html }} />
+      <HtmlBlock html={block.html} growing={growing} />
     ),
-  (before, after) =>
+  (before, after) => before.growing === after.growing && (
     before.block === after.block ||
     (before.block.kind === 'html' && after.block.kind === 'html' &&
-      before.block.html === after.block.html),
+      before.block.html === after.block.html)),
 );
 
-export function CodeBlock({ language, code }: { language: string; code: string }) {
-  return (
-    <div class="block code">
-      <div class="code-head">
-        <span>{language || 'text'}</span>
-        <CopyButton label="Copy" text={() => code} />
-      </div>
-      <pre tabIndex={0}><code>{code}</code></pre>
-    </div>
-  );
+function HtmlBlock({ html, growing }: { html: string; growing: boolean }) {
+  const box = useRef<HTMLDivElement>(null);
+  const hasMath = html.includes('class="math');
+  // Preact writes the HTML anew only when it changed, so what is drawn over it stays.
+  useLayoutEffect(() => {
+    if (hasMath && !growing && box.current) void drawMath(box.current);
+  }, [html, growing]);
+  return <div ref={box} class="block" dangerouslySetInnerHTML={{ __html: html }} />;
 }

@@ -1,4 +1,5 @@
 import { discard, sendAgain, type Outgoing } from '../session/outbox';
+import { t } from '../texts/texts';
 import { CopyButton } from './copy_button';
 import { Icon } from './icon';
 import { UserBubble } from './user_bubble';
@@ -12,16 +13,16 @@ export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boole
         <div class="card failure" role="alert">
           <Icon name="alert" />
           <div>
-            <p><strong>Not sent.</strong> {entry.problem}</p>
+            <p><strong>{t.outgoing.notSent}</strong> {entry.problem}</p>
             <p class="failure-foot">
               <button type="button" class="quiet small" onClick={() => sendAgain(entry.key)}>
-                <Icon name="retry" /><span>Try again</span>
+                <Icon name="retry" /><span>{t.tryAgain}</span>
               </button>
               <button type="button" class="quiet small" onClick={() => discard(entry.key)}>
-                <Icon name="trash" /><span>Discard</span>
+                <Icon name="trash" /><span>{t.discard}</span>
               </button>
               {entry.requestId && (
-                <CopyButton label="Copy request id" text={() => entry.requestId} />
+                <CopyButton label={t.copyRequestId} text={() => entry.requestId} />
               )}
             </p>
           </div>
@@ -33,7 +34,7 @@ export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boole
 
 function told(entry: Outgoing, queued: boolean): string {
   if (entry.phase === 'refused') return '';
-  if (entry.phase === 'waiting') return 'Waiting for the connection…';
-  if (entry.phase === 'sending') return 'Sending…';
-  return queued ? 'Queued' : 'Sent';
+  if (entry.phase === 'waiting') return t.outgoing.waiting;
+  if (entry.phase === 'sending') return t.outgoing.sending;
+  return queued ? t.chat.queued : t.outgoing.sent;
 }

@@ -1,7 +1,8 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { attempt } from '../state/toasts';
 import { settingsWish, type SettingsWish } from '../state/settings';
-import { attempt } from './notices';
+
 
 type Dialog = ComponentType<{ wish: SettingsWish; onClose: () => void }>;
 

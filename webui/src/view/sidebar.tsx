@@ -1,133 +1,62 @@
-import { useRef, useState } from 'preact/hooks';
-import type { SessionInfo } from '../api/types';
+import { useEffect, useRef } from 'preact/hooks';
 import { clearOutbox } from '../session/outbox';
 import { account, signOut } from '../state/account';
-import { hrefOf, select, selected } from '../state/route';
-import * as list from '../state/session_list';
-import { openSettings, settingsTabs } from '../state/settings';
-import { ConfirmDialog } from './confirm_dialog';
+import { clearDrafts } from '../state/drafts';
+import { select, selected } from '../state/route';
+import { search, searchWords } from '../state/session_search';
+import { openSettings } from '../state/settings';
+import { attempt } from '../state/toasts';
+import { t } from '../texts/texts';
 import { Icon, Mark } from './icon';
-import { attempt } from './notices';
+import { SessionRows } from './session_rows';
 
 export function Sidebar({ onPick }: { onPick: () => void }) {
-  const [renaming, setRenaming] = useState<string | null>(null);
-  const [deleting, setDeleting] = useState<SessionInfo | null>(null);
   const pick = (id: string | null) => {
     select(id);
     onPick();
   };
   return (
-    <aside class="sidebar" id="sidebar" aria-label="Chats">
+    <aside class="sidebar" id="sidebar" aria-label={t.list.chats}>
       <div class="brand"><Mark /><span>SomaAgent<b>01</b></span></div>
       <button type="button" class="new-chat" onClick={() => pick(null)}
         aria-current={selected.value === null ? 'page' : undefined}>
-        <Icon name="plus" /><span>New chat</span>
+        <Icon name="plus" /><span>{t.newChat}</span>
       </button>
-      <nav aria-label="Chats" class="chats">
-        {grouped(list.sessions.value).map(({ name, sessions }) => (
-          <section key={name}>
-            <h2>{name}</h2>
-            <ul>
-              {sessions.map((session) => (
-                <li key={session.session_id}>
-                  {renaming === session.session_id ? (
-                    <RenameField session={session} onDone={() => setRenaming(null)} />
-                  ) : (
-                    <Row session={session} onPick={() => pick(session.session_id)}
-                      onRename={() => setRenaming(session.session_id)}
-                      onDelete={() => setDeleting(session)} />
-                  )}
-                </li>
-              ))}
-            </ul>
-          </section>
-        ))}
-        {list.loaded.value && list.sessions.value.length === 0 && (
-          <p class="no-chats">Your chats will be listed here.</p>
-        )}
-        {list.nextCursor.value !== null && (
-          <button type="button" class="quiet small more" onClick={() => attempt(list.readMore)}>
-            Show older chats
-          </button>
-        )}
-      </nav>
+      <Search />
+      <SessionRows onPick={pick} />
       <Foot />
-      {deleting && (
-        <ConfirmDialog question="Delete this chat?" yes="Delete" no="Keep it"
-          onNo={() => setDeleting(null)}
-          onYes={() => {
-            const id = deleting.session_id;
-            setDeleting(null);
-            void attempt(async () => {
-              await list.remove(id);
-              if (selected.value === id) select(null);
-            });
-          }}>
-          “{nameOf(deleting)}” and all that was said in it will be gone for good.
-        </ConfirmDialog>
-      )}
     </aside>
   );
 }
 
-interface RowProps {
-  session: SessionInfo;
-  onPick: () => void;
-  onRename: () => void;
-  onDelete: () => void;
-}
-
-function Row({ session, onPick, onRename, onDelete }: RowProps) {
-  const isCurrent = selected.value === session.session_id;
-  const name = nameOf(session);
+function Search() {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== 'k' || !(event.ctrlKey || event.metaKey)) return;
+      if (document.querySelector('dialog[open]')) return;
+      event.preventDefault();
+      input.current?.select();
+    };
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, []);
   return (
-    <div class="row" data-current={isCurrent}>
-      <a href={hrefOf(session.session_id)} aria-current={isCurrent ? 'page' : undefined}
-        title={name}
-        onClick={(event) => {
-          if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-          event.preventDefault();
-          onPick();
-        }}>
-        {name}
-        {session.busy && <i class="busy" role="img" aria-label="The agent is at work" />}
-      </a>
-      <button type="button" class="quiet" onClick={onRename} title="Rename"
-        aria-label={`Rename “${name}”`}>
-        <Icon name="pencil" />
-      </button>
-      <button type="button" class="quiet" onClick={onDelete} title="Delete"
-        aria-label={`Delete “${name}”`}>
-        <Icon name="trash" />
-      </button>
-    </div>
-  );
-}
-
-function RenameField({ session, onDone }: { session: SessionInfo; onDone: () => void }) {
-  const [title, setTitle] = useState(session.title);
-  const done = useRef(false);
-  // Leaving the field saves as Enter does, and either makes it go away, which is leaving it again.
-  const finish = (save: boolean) => {
-    if (done.current) return;
-    done.current = true;
-    const words = title.trim();
-    if (save && words !== '' && words !== session.title) {
-      void attempt(() => list.rename(session.session_id, words));
-    }
-    onDone();
-  };
-  return (
-    <form class="row renaming" onSubmit={(event) => { event.preventDefault(); finish(true); }}>
-      <input value={title} aria-label="Name of the chat" maxLength={200}
-        ref={(input) => { if (input && document.activeElement !== input) input.select(); }}
-        onInput={(event) => setTitle(event.currentTarget.value)} onBlur={() => finish(true)}
+    <div class="search" role="search">
+      <Icon name="search" />
+      <input ref={input} type="search" value={searchWords.value} placeholder={t.list.search}
+        aria-label={t.list.search} title={t.list.searchKeys} maxLength={200} autocomplete="off"
+        onInput={(event) => search(event.currentTarget.value)}
         onKeyDown={(event) => {
-          if (event.key !== 'Escape') return;
+          if (event.key === 'ArrowDown') {
+            event.preventDefault();
+            document.querySelector<HTMLElement>('.chats .row a')?.focus();
+          }
+          if (event.key !== 'Escape' || searchWords.value === '') return;
           event.stopPropagation();
-          finish(false);
+          search('');
         }} />
-    </form>
+    </div>
   );
 }
 
@@ -136,15 +65,13 @@ function Foot() {
   if (typeof who !== 'object') return null;
   return (
     <div class="side-foot">
-      <span class="who" title={`${who.user_id} in ${who.tenant_id}`}>{who.user_id}</span>
-      {settingsTabs.value.length > 0 && (
-        <button type="button" class="quiet" onClick={() => openSettings()} aria-label="Settings"
-          title="Settings" aria-haspopup="dialog">
-          <Icon name="sliders" />
-        </button>
-      )}
-      <button type="button" class="quiet" onClick={() => attempt(leave)} aria-label="Sign out"
-        title="Sign out">
+      <span class="who" title={t.whoIn(who.user_id, who.tenant_id)}>{who.user_id}</span>
+      <button type="button" class="quiet" onClick={() => openSettings()} aria-label={t.settings.title}
+        title={t.settings.title} aria-haspopup="dialog">
+        <Icon name="sliders" />
+      </button>
+      <button type="button" class="quiet" onClick={() => attempt(leave)} aria-label={t.signOut}
+        title={t.signOut}>
         <Icon name="leave" />
       </button>
     </div>
@@ -155,28 +82,6 @@ function Foot() {
 async function leave(): Promise<void> {
   await signOut();
   clearOutbox();
+  clearDrafts();
   select(null);
-}
-
-function nameOf(session: SessionInfo): string {
-  return session.title || 'Untitled chat';
-}
-
-const dayMs = 86_400_000;
-
-function grouped(sessions: readonly SessionInfo[]) {
-  const today = new Date().setHours(0, 0, 0, 0);
-  const groups: { name: string; sessions: SessionInfo[] }[] = [];
-  for (const session of sessions) {
-    const at = Date.parse(list.lastUse(session));
-    const name =
-      at >= today ? 'Today'
-      : at >= today - dayMs ? 'Yesterday'
-      : at >= today - 7 * dayMs ? 'The last seven days'
-      : 'Earlier';
-    const last = groups.at(-1);
-    if (last?.name === name) last.sessions.push(session);
-    else groups.push({ name, sessions: [session] });
-  }
-  return groups;
 }

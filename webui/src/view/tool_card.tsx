@@ -1,50 +1,85 @@
 import { memo } from 'preact/compat';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ToolCall } from '../session/state';
-import { Icon } from './icon';
+import { t } from '../texts/texts';
+import { failureTitle } from './failures';
+import { Icon, StopIcon } from './icon';
 
-const said: Record<string, string> = {
-  running: 'running',
-  success: 'done',
-  error: 'failed',
-  denied: 'not allowed',
-  timeout: 'took too long',
-  cancelled: 'stopped',
-  interrupted: 'interrupted',
-};
+interface Props {
+  call: ToolCall;
+  onStop: ((toolCallId: string) => void) | null;
+}
 
-export const ToolCard = memo(({ call }: { call: ToolCall }) => (
-  <details class="card tool" data-status={call.status}>
-    <summary>
-      <Icon name="tool" />
-      <span class="tool-name">{call.toolId.replaceAll('_', ' ')}</span>
-      <span class="tool-gist">{gist(call.inputs)}</span>
-      <span class="tool-status">{said[call.status] ?? call.status}{took(call)}</span>
-      <Icon name="chevron" />
-    </summary>
-    <dl>
-      <dt>Asked with</dt>
-      <dd><pre tabIndex={0}>{pretty(call.inputs)}</pre></dd>
-      {call.progress !== '' && <>
-        <dt>Progress</dt>
-        <dd><pre tabIndex={0}>{call.progress}</pre></dd>
-      </>}
-      {call.error !== '' && <>
-        <dt>Error</dt>
-        <dd><pre tabIndex={0}>{call.error}</pre></dd>
-      </>}
-      {call.output !== undefined && <>
-        <dt>Result</dt>
-        <dd><pre tabIndex={0}>{pretty(call.output)}</pre></dd>
-      </>}
-    </dl>
-  </details>
-));
+/** One call of a tool: open while it runs and where it did not work, folded when it is done. */
+export const ToolCard = memo(({ call, onStop }: Props) => {
+  const isRunning = call.status === 'running';
+  // Until the reader folds or unfolds it, a card does so by itself.
+  const [wish, setWish] = useState<boolean | null>(null);
+  const open = wish ?? (isRunning && call.progress !== '');
+  const said = (t.tool.status as Record<string, string>)[call.status] ?? call.status;
+  return (
+    <details class="card tool" data-status={call.status} open={open}>
+      <summary onClick={(event) => { event.preventDefault(); setWish(!open); }}>
+        <Icon name="tool" />
+        <span class="tool-name">{call.toolId.replaceAll('_', ' ')}</span>
+        <span class="tool-gist">{gist(call.inputs)}</span>
+        <span class="tool-status">
+          {said}{isRunning ? <Since at={call.startedAt} /> : took(call.durationMs)}
+        </span>
+        <Icon name="chevron" />
+      </summary>
+      {isRunning && onStop && (
+        <button type="button" class="small tool-stop" onClick={() => onStop(call.id)}>
+          <StopIcon /><span>{t.tool.stop}</span>
+        </button>
+      )}
+      <dl>
+        {call.status === 'denied' && (
+          <>
+            <dt>{t.tool.denied}</dt>
+            <dd>
+              {failureTitle('policy.denied')}
+              {call.rule && <> {t.tool.rule} <code>{call.rule}</code>.</>}
+            </dd>
+          </>
+        )}
+        <Part name={t.tool.inputs} text={pretty(call.inputs)} />
+        <Part name={t.tool.progress} text={call.progress} follow={isRunning} />
+        <Part name={t.tool.error} text={[call.error, call.errorCode && `(${call.errorCode})`].filter(Boolean).join(' ')} />
+        {call.output !== undefined && <Part name={t.tool.output} text={pretty(call.output)} />}
+      </dl>
+    </details>
+  );
+});
 
-function took(call: ToolCall): string {
-  if (call.durationMs === null) return '';
-  return call.durationMs < 1000
-    ? ` · ${call.durationMs} ms`
-    : ` · ${(call.durationMs / 1000).toFixed(1)} s`;
+function Part({ name, text, follow = false }: { name: string; text: string; follow?: boolean }) {
+  const box = useRef<HTMLPreElement>(null);
+  useLayoutEffect(() => {
+    if (follow && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [text, follow]);
+  if (text === '') return null;
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd><pre ref={box} tabIndex={0} aria-label={name}>{text}</pre></dd>
+    </>
+  );
+}
+
+/** How long it has been running, a second at a time. */
+function Since({ at }: { at: string }) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  const ms = now - Date.parse(at);
+  return ms >= 1_000 ? <> · {t.tool.seconds(Math.floor(ms / 1_000).toString())}</> : null;
+}
+
+function took(ms: number | null): string {
+  if (ms === null) return '';
+  return ` · ${ms < 1_000 ? t.tool.ms(ms) : t.tool.seconds((ms / 1_000).toFixed(1))}`;
 }
 
 /** The inputs in a few words: a folded card should not need opening to be understood. */

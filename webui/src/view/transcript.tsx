@@ -1,15 +1,25 @@
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { t } from '../texts/texts';
 import { Icon } from './icon';
 
 /** Closer to the end than this, the reader is following. */
 const nearEndPx = 24;
+/** Closer to the start than this, more of the past is fetched ahead. */
+const nearStartPx = 600;
 
 /**
  * Scrolls along with what is added at the end, until the reader scrolls up; takes it up again at
  * the end, or by the button. `follow` changing brings the reader to the end in any case.
  */
-export function Transcript({ children, follow }: { children: ComponentChildren; follow: unknown }) {
+interface Props {
+  children: ComponentChildren;
+  follow: unknown;
+  /** Called when the beginning of what is drawn comes near; null where there is no more. */
+  onNearStart: (() => void) | null;
+}
+
+export function Transcript({ children, follow, onNearStart }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const pinned = useRef(true);
@@ -41,6 +51,7 @@ export function Transcript({ children, follow }: { children: ComponentChildren; 
     const left = box.scrollHeight - box.scrollTop - box.clientHeight;
     const before = seen.current;
     note(box);
+    if (box.scrollTop < nearStartPx && box.scrollTop < before.top) onNearStart?.();
     // A layout that shrinks moves the position too, and is not the reader's doing.
     const still = before.height === box.scrollHeight && before.room === box.clientHeight;
     if ((still || touching.current) && box.scrollTop < before.top && left > 2) letGo();
@@ -71,12 +82,12 @@ export function Transcript({ children, follow }: { children: ComponentChildren; 
       <div class="scroller" ref={scroller} onScroll={onScroll} onWheel={onWheel}
         onTouchStart={() => (touching.current = true)}
         onTouchEnd={() => (touching.current = false)}
-        tabIndex={0} role="region" aria-label="Conversation">
+        tabIndex={0} role="region" aria-label={t.chat.conversation}>
         <div class="column" ref={content}>{children}</div>
       </div>
       {away && (
         <button type="button" class="to-end" onClick={toEnd}>
-          <Icon name="down" /><span>Latest</span>
+          <Icon name="down" /><span>{t.chat.latest}</span>
         </button>
       )}
     </div>

@@ -1,36 +1,75 @@
 import { memo } from 'preact/compat';
+import { useState } from 'preact/hooks';
+import { sendInFork } from '../session/fork';
 import { isOver, type Answer, type Failure, type Item, type Turn } from '../session/state';
+import { attempt } from '../state/toasts';
+import { t } from '../texts/texts';
 import { CopyButton } from './copy_button';
+import { EditMessage } from './edit_message';
 import { failureDetail, failureTitle } from './failures';
 import { Icon } from './icon';
 import { Markdown } from './markdown';
 import { ToolCard } from './tool_card';
+import { TurnFoot } from './turn_foot';
 import { UserBubble } from './user_bubble';
+
+/** What a turn's buttons do; the same object for all turns of a chat. */
+export interface TurnActions {
+  readonly sessionId: string;
+  readonly onRetry: (turn: Turn, isLast: boolean) => void;
+  readonly onStopCall: (toolCallId: string) => void;
+}
 
 interface Props {
   turn: Turn;
+  /** Null where the past is only looked at. */
+  actions: TurnActions | null;
   /** Its message waits while the agent answers another, or stands still. */
   waiting: boolean;
   /** The agent is at it, or about to be. */
   working: boolean;
-  onRetry: (() => void) | null;
+  isLast: boolean;
+  canRetry: boolean;
 }
 
-export const TurnView = memo(({ turn, waiting, working, onRetry }: Props) => (
-  <article class="turn" data-status={turn.status}>
-    {turn.user && <UserBubble text={turn.user.text} note={waiting ? 'Queued' : ''}
-      look={waiting ? 'pending' : ''} />}
-    {turn.items.map((item) => <ItemView key={item.kind + item.id} item={item} turn={turn} />)}
-    {working && !isWriting(turn) && <Working turn={turn} />}
-    {isOver(turn) && turn.user && <TurnFoot turn={turn} onRetry={onRetry} />}
-  </article>
-));
+export const TurnView = memo((props: Props) => {
+  const { turn, actions, waiting, working } = props;
+  const [editing, setEditing] = useState(false);
+  const onStop = actions?.onStopCall ?? null;
+  return (
+    <article class="turn" data-status={turn.status}>
+      {turn.user && editing && actions ? (
+        <EditMessage text={turn.user.text} onCancel={() => setEditing(false)}
+          onSend={(text) => {
+            setEditing(false);
+            void attempt(() => sendInFork(actions.sessionId, turn, text));
+          }} />
+      ) : turn.user && (
+        <UserBubble text={turn.user.text} note={waiting ? t.chat.queued : ''}
+          look={waiting ? 'pending' : ''} />
+      )}
+      {turn.items.map((item) => (
+        <ItemView key={item.kind + item.id} item={item} turn={turn} onStop={onStop} />
+      ))}
+      {working && !isWriting(turn) && <Working turn={turn} />}
+      {actions && turn.user && isOver(turn) && (
+        <TurnFoot turn={turn} actions={actions} isLast={props.isLast} canRetry={props.canRetry}
+          onEdit={() => setEditing(true)} />
+      )}
+    </article>
+  );
+});
 
+interface ItemProps {
+  item: Item;
+  turn: Turn;
+  onStop: ((id: string) => void) | null;
+}
 
-function ItemView({ item, turn }: { item: Item; turn: Turn }) {
+function ItemView({ item, turn, onStop }: ItemProps) {
   switch (item.kind) {
     case 'answer': return <AnswerView answer={item} running={turn.status === 'running'} />;
-    case 'tool': return <ToolCard call={item} />;
+    case 'tool': return <ToolCard call={item} onStop={onStop} />;
     case 'failure': return <FailureCard failure={item} />;
   }
 }
@@ -41,25 +80,21 @@ const AnswerView = memo(({ answer, running }: { answer: Answer; running: boolean
   const thinking = answer.thinking.text;
   return (
     <div class="answer">
-      {(text !== '' || thinking !== '') && <h3 class="unseen">The agent said</h3>}
+      {(text !== '' || thinking !== '') && <h3 class="unseen">{t.chat.agentSaid}</h3>}
+      {answer.instruction === 'summarize' && <p class="note"><Icon name="book" />{t.chat.summary}</p>}
       {thinking !== '' && (
         <details class="thinking">
           <summary>
-            <Icon name="chevron" />
-            {open && text === '' ? 'Thinking…' : 'Thought about it'}
+            <Icon name="chevron" />{open && text === '' ? t.chat.thinking : t.chat.thought}
           </summary>
           <div class="thinking-text">{thinking}</div>
         </details>
       )}
       {text !== '' && <Markdown text={text} growing={open} />}
       {open && (answer.finish === 'interrupted' || answer.finish === 'error') && (
-        <p class="note" role="status">
-          <Icon name="retry" />Interrupted. The agent tries again in a moment.
-        </p>
+        <p class="note" role="status"><Icon name="retry" />{t.chat.interrupted}</p>
       )}
-      {answer.finish === 'length' && (
-        <p class="note"><Icon name="alert" />The answer reached its length limit.</p>
-      )}
+      {answer.finish === 'length' && <p class="note"><Icon name="alert" />{t.chat.lengthLimit}</p>}
     </div>
   );
 });
@@ -73,28 +108,10 @@ function FailureCard({ failure }: { failure: Failure }) {
         <p class="failure-foot">
           {failure.code && <code>{failure.code}</code>}
           {failure.requestId && (
-            <CopyButton label="Copy request id" text={() => failure.requestId} />
+            <CopyButton label={t.copyRequestId} text={() => failure.requestId} />
           )}
         </p>
       </div>
-    </div>
-  );
-}
-
-function TurnFoot({ turn, onRetry }: { turn: Turn; onRetry: (() => void) | null }) {
-  const failedSilently =
-    turn.status === 'failed' && !turn.items.some((item) => item.kind === 'failure');
-  if (wordsOf(turn) === '' && !onRetry && turn.status !== 'stopped' && !failedSilently) return null;
-  return (
-    <div class="turn-foot">
-      {turn.status === 'stopped' && <span class="note">Stopped</span>}
-      {failedSilently && <span class="note"><Icon name="alert" />The answer failed.</span>}
-      {wordsOf(turn) !== '' && <CopyButton label="Copy" text={() => wordsOf(turn)} />}
-      {onRetry && (
-        <button type="button" class="quiet small" onClick={onRetry}>
-          <Icon name="retry" /><span>Retry</span>
-        </button>
-      )}
     </div>
   );
 }
@@ -105,7 +122,7 @@ function Working({ turn }: { turn: Turn }) {
   return (
     <p class="working">
       <span class="dots" aria-hidden="true"><i /><i /><i /></span>
-      <span class="unseen">{tool ? 'A tool is running' : 'Waiting for the agent'}</span>
+      <span class="unseen">{tool ? t.chat.toolRuns : t.chat.waitingForAgent}</span>
     </p>
   );
 }
@@ -114,9 +131,4 @@ function Working({ turn }: { turn: Turn }) {
 function isWriting(turn: Turn): boolean {
   const last = turn.items.at(-1);
   return last?.kind === 'answer' && !last.whole && last.finish === null && last.text.text !== '';
-}
-
-function wordsOf(turn: Turn): string {
-  const texts = turn.items.map((item) => (item.kind === 'answer' ? item.text.text : ''));
-  return texts.filter((text) => text !== '').join('\n\n');
 }

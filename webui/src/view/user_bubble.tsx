@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { t } from '../texts/texts';
 import { Icon } from './icon';
 
 interface Props {
@@ -16,12 +17,12 @@ export function UserBubble({ text, note, look }: Props) {
   const long = text.length > longChars || text.split('\n', longLines + 1).length > longLines;
   return (
     <div class={`user ${look}`}>
-      <h3 class="unseen">You said</h3>
+      <h3 class="unseen">{t.chat.youSaid}</h3>
       <div class={long && !open ? 'bubble folded' : 'bubble'}>{text}</div>
       {long && (
         <button type="button" class="quiet small" aria-expanded={open}
           onClick={() => setOpen(!open)}>
-          {open ? 'Show less' : 'Show all'}
+          {open ? t.chat.less : t.chat.all}
         </button>
       )}
       {note && <p class="note" role="status"><Icon name="clock" />{note}</p>}

@@ -2,7 +2,11 @@ import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { settingsTabs, type SettingsTab, type SettingsWish } from '../../state/settings';
 import '../../styles/settings.css';
+import { t } from '../../texts/texts';
 import { Icon } from '../icon';
+import { AboutTab } from './about_tab';
+import { ApiKeysTab } from './api_keys_tab';
+import { AppearanceTab } from './appearance_tab';
 import { ModelsTab } from './models_tab';
 
 /**
@@ -33,9 +37,9 @@ export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose:
         leave('escape');
       }}>
       <header class="settings-head">
-        <h2 id="settings-title">Settings</h2>
+        <h2 id="settings-title">{t.settings.title}</h2>
         <button type="button" class="quiet" onClick={() => leave('close')}
-          aria-label="Close the settings" title="Close">
+          aria-label={t.settings.close} title={t.close}>
           <Icon name="close" />
         </button>
       </header>
@@ -43,6 +47,9 @@ export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose:
       <div class="settings-panel" role="tabpanel" id={`settings-${shown}`} tabIndex={-1}
         aria-labelledby={`settings-tab-${shown}`}>
         {shown === 'models' && <ModelsTab first={wish.profile} guard={guard} />}
+        {shown === 'keys' && <ApiKeysTab />}
+        {shown === 'appearance' && <AppearanceTab />}
+        {shown === 'about' && <AboutTab />}
       </div>
     </dialog>
   );
@@ -66,7 +73,7 @@ function TabList({ tabs, shown, onShow }: TabListProps) {
     document.getElementById(`settings-tab-${next.id}`)?.focus();
   };
   return (
-    <div class="settings-tabs" role="tablist" aria-label="Settings" onKeyDown={step}>
+    <div class="settings-tabs" role="tablist" aria-label={t.settings.title} onKeyDown={step}>
       {tabs.map((tab) => (
         <button key={tab.id} type="button" role="tab" id={`settings-tab-${tab.id}`} class="quiet"
           aria-selected={tab.id === shown} aria-controls={`settings-${tab.id}`}

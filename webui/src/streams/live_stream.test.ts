@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FakeEventSource, fakePage } from '../testing/fake_page';
-import { LiveStream, type Connection } from './live_stream';
+import type { LinkState } from './link_state';
+import { LiveStream } from './live_stream';
 
 let window: EventTarget;
-let states: Connection[];
+let states: LinkState['is'][];
 let events: unknown[];
 let again: boolean;
 let after: string;
@@ -12,8 +13,8 @@ function open(): LiveStream {
   return new LiveStream({
     url: () => `/events?after=${after}`,
     types: ['llm.delta', 'error'],
-    onEvent: (type, data) => events.push([type, data]),
-    onConnection: (state) => states.push(state),
+    onEvent: (type, data) => events.push([type, JSON.parse(data)]),
+    onState: (state) => states.push(state.is),
     onRefused: async () => again,
   });
 }
@@ -39,9 +40,10 @@ describe('live stream', () => {
     open();
     FakeEventSource.last.open();
     FakeEventSource.last.lose();
+    vi.advanceTimersByTime(1_000);
     FakeEventSource.last.open();
     expect(states).toEqual(['connecting', 'connected', 'reconnecting', 'connected']);
-    expect(FakeEventSource.all).toHaveLength(1);
+    expect(FakeEventSource.all).toHaveLength(2);
   });
 
   test('tells a server’s error event from a lost connection', () => {
@@ -75,6 +77,19 @@ describe('live stream', () => {
     expect(FakeEventSource.all).toHaveLength(13);
   });
 
+  test('says when the next try is', () => {
+    const times: number[] = [];
+    new LiveStream({
+      url: () => '/events', types: [], onEvent: () => {}, onRefused: async () => true,
+      onState: (state) => state.is === 'reconnecting' && times.push(state.at - Date.now()),
+    });
+    FakeEventSource.last.lose();
+    vi.advanceTimersByTime((times[0] as number) - 1);
+    expect(FakeEventSource.all).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    expect(FakeEventSource.all).toHaveLength(2);
+  });
+
   test('stays closed where there is nothing to read any more', async () => {
     again = false;
     open();
@@ -91,7 +106,7 @@ describe('live stream', () => {
       FakeEventSource.last.send('heartbeat', {});
     }
     expect(FakeEventSource.all).toHaveLength(1);
-    await vi.advanceTimersByTimeAsync(46_000);
+    await vi.advanceTimersByTimeAsync(47_000);
     expect(FakeEventSource.all).toHaveLength(2);
   });
 

@@ -1,0 +1,60 @@
+import { computed, signal } from '@preact/signals';
+import { apiUrl } from '../api/http';
+import { tenantEventTypes } from '../api/types';
+import { Channel } from '../streams/channel';
+import { connecting, type LinkState } from '../streams/link_state';
+import { account, readRuntimeConfig, runtimeConfig } from './account';
+import { forgetSessions, readList, takeList } from './session_list';
+import { catalogVersion, settingsVersion } from './settings';
+
+/** How the page as a whole is connected. */
+export const link = signal<LinkState>(connecting);
+
+/** What does not work at the moment, by the server's names. */
+export const degraded = computed<readonly string[]>(() => runtimeConfig.value.degraded ?? []);
+
+let channel: Channel | null = null;
+let joinedBefore = false;
+
+/** Follows the caller's own stream: the session list, and word of what else changed. */
+export function follow(): void {
+  if (channel) return;
+  joinedBefore = false;
+  channel = new Channel({
+    key: '@me',
+    url: apiUrl('session/@me/events'),
+    types: tenantEventTypes,
+    after: () => null,
+    onEvent: take,
+    // Another tab may hold the stream already: its snapshot is not told again.
+    onJoined: () => void readList(),
+    onState: (state) => {
+      link.value = state;
+      if (state.is !== 'connected') return;
+      // What changed while the connection was lost is not told again.
+      if (joinedBefore) readSettings();
+      joinedBefore = true;
+    },
+    onRefused: (status) => {
+      if (status === 401) account.value = 'signed_out';
+      else unfollow();
+    },
+  });
+}
+
+export function unfollow(): void {
+  channel?.close();
+  channel = null;
+  forgetSessions();
+}
+
+function take(type: string, data: unknown): void {
+  if (type === 'session.list') takeList(data);
+  if (type === 'settings.changed' || type === 'health.changed') readSettings();
+  if (type === 'catalog.changed') catalogVersion.value++;
+}
+
+function readSettings(): void {
+  settingsVersion.value++;
+  void readRuntimeConfig();
+}

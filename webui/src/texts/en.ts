@@ -1,0 +1,315 @@
+import type { SessionAction } from '../api/types';
+
+const count = (n: number, one: string, many: string) =>
+  `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
+
+/** English. A text with numbers or names in it is a function, so that grammar is the language's. */
+export const en = {
+  newChat: 'New chat',
+  untitled: 'Untitled chat',
+  cancel: 'Cancel',
+  close: 'Close',
+  copy: 'Copy',
+  copied: 'Copied',
+  copyRequestId: 'Copy request id',
+  delete: 'Delete',
+  discard: 'Discard',
+  reading: 'Reading',
+  rename: 'Rename',
+  retry: 'Retry',
+  send: 'Send',
+  signOut: 'Sign out',
+  stop: 'Stop',
+  tryAgain: 'Try again',
+  undo: 'Undo',
+  whoIn: (who: string, tenant: string) => `${who} in ${tenant}`,
+
+  list: {
+    chats: 'Chats',
+    show: 'Show the chats',
+    search: 'Search chats',
+    searchKeys: 'Search chats (Ctrl + K)',
+    searching: 'Searching…',
+    none: 'Your chats will be listed here.',
+    noneFound: 'No chat has that in its name.',
+    nameOfChat: 'Name of the chat',
+    today: 'Today',
+    yesterday: 'Yesterday',
+    lastWeek: 'The last seven days',
+    earlier: 'Earlier',
+    busy: 'The agent is at work',
+    unread: 'There is something new',
+    renameThe: (name: string) => `Rename “${name}”`,
+    deleteThe: (name: string) => `Delete “${name}”`,
+    deleted: (name: string) => `“${name}” is deleted.`,
+  },
+
+  connection: {
+    connecting: 'Connecting…',
+    connected: 'Connected',
+    reconnecting: 'Reconnecting…',
+    offline: 'Offline',
+    parked: 'Not live: shown in too many windows',
+    degraded: (what: string) => `Degraded: ${what}`,
+    inSeconds: (seconds: number) => `in ${seconds} s`,
+    now: 'Now',
+    resume: 'Show live',
+  },
+
+  banner: {
+    rehearsal: 'Rehearsal server, not a model.',
+    scripted: 'Answers are scripted.',
+    notUp: 'Not everything is up:',
+    setUp: 'Set up a model',
+  },
+
+  greeting: {
+    title: 'What shall we work on?',
+    text: 'Every word is written down before you see it. Close the page, lose the network, restart ' +
+      'the server: the answer goes on where it was.',
+  },
+
+  gone: {
+    title: 'This chat is not here any more',
+    text: 'It was deleted, or it belongs to someone else.',
+  },
+
+  chat: {
+    agentSaid: 'The agent said',
+    youSaid: 'You said',
+    conversation: 'Conversation',
+    answering: 'The agent is answering',
+    opening: 'Opening the chat',
+    earlier: 'Show earlier messages',
+    latest: 'Latest',
+    less: 'Show less',
+    all: 'Show all',
+    queued: 'Queued',
+    paused: 'Paused.',
+    waiting: (n: number) => n === 1 ? 'One message is waiting.' : `${n} messages are waiting.`,
+    resume: 'Resume',
+    resumeSession: 'Resume the session',
+    pauseSession: 'Pause the session',
+    pauseHint: 'Pause: finish this step, start no other',
+    stopped: 'Stopped',
+    failed: 'The answer failed.',
+    summary: 'Summary',
+    thinking: 'Thinking…',
+    thought: 'Thought about it',
+    interrupted: 'Interrupted. The agent tries again in a moment.',
+    lengthLimit: 'The answer reached its length limit.',
+    toolRuns: 'A tool is running',
+    waitingForAgent: 'Waiting for the agent',
+  },
+
+  turn: {
+    edit: 'Edit',
+    editHint: 'Edit and ask again, in a new chat',
+    editLabel: 'Edit the message',
+    editNote: 'Goes on in a new chat; this one stays as it is.',
+    sendFork: 'Ask in a new chat',
+    more: 'More actions',
+    fork: 'Fork from here',
+    retryFork: 'Retry in a new chat',
+    events: 'Raw events',
+    aloud: 'Read aloud',
+    quiet: 'Stop reading',
+  },
+
+  outgoing: {
+    notSent: 'Not sent.',
+    waiting: 'Waiting for the connection…',
+    sending: 'Sending…',
+    sent: 'Sent',
+  },
+
+  composer: {
+    message: 'Message',
+    writeHere: 'Message the agent…',
+    queueHere: 'Queue a message…',
+    queue: 'Queue',
+    queueIt: 'Queue the message',
+    keys: 'Enter sends, Shift + Enter starts a new line, / shows the commands.',
+    tooLong: (over: number) =>
+      `This message is ${count(over, 'character', 'characters')} too long. Shorten it, or send it in parts.`,
+  },
+
+  commands: {
+    title: 'Commands',
+    export: 'Download this chat',
+    model: 'Set up a model',
+    modelNotYours: 'Models are set up by an administrator.',
+    tool: 'Run a tool',
+    noTools: 'This server has no tools.',
+    rename: 'Give this chat another name',
+    history: 'The conversation as text',
+    context: 'What the model would be sent',
+    travel: 'Go back in time',
+    new: 'Begin a new chat',
+    settings: 'Open the settings',
+  },
+
+  code: {
+    plain: 'text',
+    wrap: 'Wrap',
+    wrapHint: 'Go on in the next line where a line is too long',
+    label: (language: string) => language === '' ? 'Code' : `Code in ${language}`,
+  },
+
+  tool: {
+    status: {
+      running: 'running',
+      success: 'done',
+      error: 'failed',
+      denied: 'not allowed',
+      timeout: 'took too long',
+      cancelled: 'stopped',
+      interrupted: 'interrupted',
+    },
+    stop: 'Stop this call',
+    denied: 'Denied',
+    rule: 'The rule is',
+    inputs: 'Asked with',
+    progress: 'Output so far',
+    error: 'Error',
+    output: 'Result',
+    ms: (ms: number) => `${ms} ms`,
+    seconds: (seconds: string) => `${seconds} s`,
+  },
+
+  menu: {
+    chat: 'More about this chat',
+    history: 'History',
+    context: 'Context window',
+    travel: 'Go back in time',
+    move: 'Import and export',
+    nudge: 'Nudge',
+    nudgeHint: 'Ask the agent to go on',
+    summarize: 'Summarize',
+    restart: 'Restart',
+    restartHint: 'End what runs and read the chat anew from its log',
+    reset: 'Reset',
+  },
+
+  did: {
+    nudge: 'The agent was asked to go on.',
+    pause: 'Paused. What runs is finished; nothing new begins.',
+    resume: 'The agent goes on.',
+    restart: 'Restarted: what ran was ended, and the chat was read anew from its log.',
+    reset: 'The chat is empty now.',
+    summarize: 'The agent was asked for a summary.',
+    stop: 'Stopped.',
+    retry: 'Asked again.',
+    forked: 'This is a new chat with the same past.',
+  } satisfies Record<SessionAction | 'reset' | 'forked', string>,
+
+  reset: {
+    question: 'Empty this chat?',
+    text: 'All that was said in it will be gone for good. The chat itself stays.',
+    yes: 'Empty it',
+    no: 'Keep it',
+  },
+
+  history: {
+    about: (tokens: number) => `About ${count(tokens, 'token', 'tokens')}.`,
+    empty: 'Nothing was said yet.',
+  },
+
+  context: {
+    about: (tokens: number, room: number) => room === 0
+      ? `The model would be sent about ${count(tokens, 'token', 'tokens')} now.`
+      : `The model would be sent about ${count(tokens, 'token', 'tokens')} now: ` +
+        `${Math.round((100 * tokens) / room)} % of its ${room.toLocaleString('en')}.`,
+    tokens: (n: number) => count(n, 'token', 'tokens'),
+    role: { system: 'System', user: 'You', assistant: 'The agent', tool: 'Tools' },
+  },
+
+  events: {
+    count: (n: number) => `${count(n, 'event', 'events')}, as the log has them.`,
+  },
+
+  move: {
+    out: 'Take this chat out',
+    outHint: 'NDJSON has every event and can be imported again; Markdown is to be read.',
+    ndjson: 'NDJSON',
+    markdown: 'Markdown',
+    in: 'Take a chat in',
+    inHint: 'A file of NDJSON that was exported here or elsewhere. Nothing in it is run.',
+    choose: 'Choose a file',
+    busy: 'Importing…',
+    imported: (n: number) => `Imported ${count(n, 'event', 'events')}.`,
+    importedBefore: 'This file was imported before: here is that chat.',
+  },
+
+  travel: {
+    got: (n: number) => `Read ${count(n, 'event', 'events')}…`,
+    slider: 'Event',
+    back: 'One event back',
+    forth: 'One event on',
+    fork: 'Fork here',
+    nothing: 'There are no events.',
+    empty: 'Nothing was said yet at this point.',
+    at: (n: number, all: number, type: string, time: string) =>
+      `Event ${n} of ${all}: ${type}${time && `, ${time}`}`,
+  },
+
+  toasts: {
+    region: 'Messages of the page',
+    dismiss: 'Dismiss',
+    times: (n: number) => ` (${n} times)`,
+  },
+
+  settings: {
+    title: 'Settings',
+    close: 'Close the settings',
+    tabs: { models: 'Models', keys: 'Keys', appearance: 'Appearance', about: 'About' },
+  },
+
+  appearance: {
+    theme: 'Colours',
+    themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
+    size: 'Size of text',
+    width: 'Width of a chat',
+    widths: { narrow: 'Easy to read', wide: 'Wide' },
+    hint: 'Kept in this browser.',
+  },
+
+  keys: {
+    title: 'API keys',
+    hint: 'Programs and people sign in with them. A key is shown once, when it is made.',
+    none: 'There are none yet.',
+    name: 'Name of the new key',
+    role: 'What it may do',
+    roles: { user: 'Use chats', admin: 'Administer' },
+    make: 'Make a key',
+    made: (name: string) => `Key “${name}”, shown only now:`,
+    hide: 'Hide the key',
+    revoke: 'Revoke',
+    revokeThe: (name: string) => `Revoke “${name}”`,
+    question: (name: string) => `Revoke “${name}”?`,
+    warning: 'Whatever uses it is refused from then on.',
+    about: (prefix: string, role: 'admin' | 'user', made: string, used: string) =>
+      `${prefix}… · ${role} · made ${made} · ${used === '' ? 'never used' : `last used ${used}`}`,
+  },
+
+  about: {
+    what: 'Sessions with language-model agents, each an append-only log of events.',
+    server: 'Server',
+    page: 'Page',
+    up: 'Up for',
+    status: 'Status',
+    profiles: 'Model profiles',
+    components: 'Components',
+    states: { ok: 'up', degraded: 'degraded', down: 'down' },
+    uptime: (seconds: number) => {
+      const days = Math.floor(seconds / 86_400);
+      const hours = Math.floor((seconds % 86_400) / 3_600);
+      const minutes = Math.floor((seconds % 3_600) / 60);
+      return [
+        days > 0 ? count(days, 'day', 'days') : '',
+        hours > 0 ? count(hours, 'hour', 'hours') : '',
+        count(minutes, 'minute', 'minutes'),
+      ].filter(Boolean).join(', ');
+    },
+  },
+};

@@ -1,0 +1,53 @@
+import { request } from '../../api/http';
+import type { Envelope, EventPage } from '../../api/types';
+import { seqOf } from '../../session/fold';
+import type { EventSpan, Modal } from '../../state/modals';
+import { t } from '../../texts/texts';
+import { CopyButton } from '../copy_button';
+import { Problem } from '../settings/problem';
+import { Dialog, Loading } from './dialog';
+import { useRead } from './use_read';
+
+interface Props {
+  what: Extract<Modal, { kind: 'events' }>;
+  onClose: () => void;
+}
+
+const pagesMax = 20;
+
+/** One turn as the log has it. */
+export function EventsModal({ what, onClose }: Props) {
+  const [read, again] = useRead(() => readEvents(what.sessionId, what.span));
+  const events = read.is === 'read' ? read.value : [];
+  const asText = () => events.map((event) => JSON.stringify(event)).join('\n');
+  return (
+    <Dialog title={t.turn.events} onClose={onClose} wide
+      actions={events.length > 0 && <CopyButton label={t.copy} text={asText} />}>
+      {read.is === 'reading' && <Loading />}
+      {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
+      {read.is === 'read' && <p class="settings-hint">{t.events.count(events.length)}</p>}
+      {events.map((event) => (
+        <details key={event.meta.event_id} class="card part">
+          <summary>
+            <code>{event.meta.event_id}</code><strong>{event.type}</strong>
+            <span class="tool-gist">{JSON.stringify(event.payload).slice(0, 160)}</span>
+          </summary>
+          <pre tabIndex={0} aria-label={event.type}>{JSON.stringify(event, null, 2)}</pre>
+        </details>
+      ))}
+    </Dialog>
+  );
+}
+
+async function readEvents(sessionId: string, span: EventSpan): Promise<Envelope[]> {
+  const found: Envelope[] = [];
+  let after = span.beforeId ?? 'start';
+  for (let pages = 0; pages < pagesMax; pages++) {
+    const query = new URLSearchParams({ after, limit: '500' });
+    const page = await request<EventPage>(`sessions/${encodeURIComponent(sessionId)}/events?${query}`);
+    found.push(...page.events.filter(({ payload }) => payload.turn_id === span.turnId));
+    if (page.next_cursor === null || seqOf(page.next_cursor) >= seqOf(span.lastId)) break;
+    after = page.next_cursor;
+  }
+  return found;
+}

@@ -1,0 +1,83 @@
+import { useEffect } from 'preact/hooks';
+import { forkAt } from '../session/fork';
+import { isOver, type Turn } from '../session/state';
+import { openModal } from '../state/modals';
+import { canSpeak, speak, speaking, startSpeaking, stopSpeaking } from '../state/speech';
+import { attempt, say } from '../state/toasts';
+import { t } from '../texts/texts';
+import { CopyButton } from './copy_button';
+import { Icon } from './icon';
+import { Menu, type MenuItem } from './menu';
+import type { TurnActions } from './turn_view';
+
+interface Props {
+  turn: Turn;
+  actions: TurnActions;
+  isLast: boolean;
+  canRetry: boolean;
+  onEdit: () => void;
+}
+
+export function TurnFoot({ turn, actions, isLast, canRetry, onEdit }: Props) {
+  const words = wordsOf(turn);
+  const failedSilently =
+    turn.status === 'failed' && !turn.items.some((item) => item.kind === 'failure');
+  return (
+    <div class="turn-foot">
+      {turn.status === 'stopped' && <span class="note">{t.chat.stopped}</span>}
+      {failedSilently && <span class="note"><Icon name="alert" />{t.chat.failed}</span>}
+      {words !== '' && <CopyButton label={t.copy} text={() => words} />}
+      {canRetry && isLast && (
+        <button type="button" class="quiet small" onClick={() => actions.onRetry(turn, true)}>
+          <Icon name="retry" /><span>{t.retry}</span>
+        </button>
+      )}
+      <button type="button" class="quiet small" onClick={onEdit} title={t.turn.editHint}>
+        <Icon name="pencil" /><span>{t.turn.edit}</span>
+      </button>
+      {words !== '' && canSpeak && <ReadAloud turn={turn} words={words} />}
+      <Menu label={t.turn.more} items={moreFor(turn, actions, isLast)} small />
+    </div>
+  );
+}
+
+function moreFor(turn: Turn, actions: TurnActions, isLast: boolean): MenuItem[] {
+  const { sessionId } = actions;
+  const { id: turnId, beforeId, lastId } = turn;
+  return [
+    {
+      label: t.turn.fork, icon: 'branch',
+      run: () => void attempt(async () => {
+        await forkAt(sessionId, lastId);
+        say(t.did.forked);
+      }),
+    },
+    ...(isLast ? [] : [{
+      label: t.turn.retryFork, icon: 'retry' as const, run: () => actions.onRetry(turn, false),
+    }]),
+    {
+      label: t.turn.events, icon: 'code',
+      run: () => openModal({ kind: 'events', sessionId, span: { turnId, beforeId, lastId } }),
+    },
+  ];
+}
+
+function ReadAloud({ turn, words }: { turn: Turn; words: string }) {
+  const isOn = speaking.value === turn.id;
+  useEffect(() => {
+    if (isOn) speak(turn.id, words, isOver(turn));
+  }, [isOn, words]);
+  return (
+    <button type="button" class="quiet small" aria-pressed={isOn}
+      onClick={() => (isOn ? stopSpeaking() : startSpeaking(turn.id))}>
+      <Icon name={isOn ? 'pause' : 'speaker'} />
+      <span>{isOn ? t.turn.quiet : t.turn.aloud}</span>
+    </button>
+  );
+}
+
+/** All that was said in the turn. */
+export function wordsOf(turn: Turn): string {
+  const texts = turn.items.map((item) => (item.kind === 'answer' ? item.text.text : ''));
+  return texts.filter((text) => text !== '').join('\n\n');
+}

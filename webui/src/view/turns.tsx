@@ -1,0 +1,60 @@
+import { useCallback, useMemo, useState } from 'preact/hooks';
+import { sendInFork } from '../session/fork';
+import { canRetry } from '../session/fold';
+import type { SessionStore } from '../session/session_store';
+import { activeTurn, type SessionState, type Turn } from '../session/state';
+import { attempt } from '../state/toasts';
+import { t } from '../texts/texts';
+import { steer, stopCall } from './steer';
+import { TurnView, type TurnActions } from './turn_view';
+
+const turnsAtOnce = 40;
+
+/** The newest turns; a long past is drawn, and read, only when it is asked for. */
+export function Turns({ store, state }: { store: SessionStore; state: SessionState }) {
+  const [room, setRoom] = useState(turnsAtOnce);
+  const hasOlder = store.hasOlder.value;
+  const turns = hasOlder ? withoutHalf(state.turns) : state.turns;
+  const active = activeTurn(state);
+  const first = Math.max(0, turns.length - room);
+  const last = turns.length - 1;
+  const actions = useMemo<TurnActions>(() => ({
+    sessionId: store.id,
+    onRetry: (turn, isLast) => {
+      if (isLast) steer(store, 'retry');
+      else void attempt(() => sendInFork(store.id, turn, turn.user?.text ?? ''));
+    },
+    onStopCall: (id) => stopCall(store, id),
+  }), [store]);
+  const more = useCallback((event: Event) => {
+    const box = (event.currentTarget as Element).closest('.scroller');
+    const below = box ? box.scrollHeight - box.scrollTop : 0;
+    void attempt(async () => {
+      if (first < turnsAtOnce && hasOlder) await store.readOlder();
+      setRoom((was) => was + turnsAtOnce);
+      // After the frame that draws them.
+      requestAnimationFrame(() => requestAnimationFrame(() => {
+        if (box) box.scrollTop = box.scrollHeight - below;
+      }));
+    });
+  }, [store, first, hasOlder]);
+  return (
+    <>
+      {(first > 0 || hasOlder) && (
+        <button type="button" class="small earlier" onClick={more}>{t.chat.earlier}</button>
+      )}
+      {turns.slice(first).map((turn, i) => (
+        <TurnView key={turn.id} turn={turn} actions={actions}
+          waiting={turn.status === 'queued' && (turn !== active || state.paused)}
+          working={turn === active && !(turn.status === 'queued' && state.paused)}
+          isLast={first + i === last} canRetry={first + i !== last || canRetry(state)} />
+      ))}
+    </>
+  );
+}
+
+/** What stands first in a part of the log may lack its beginning. */
+function withoutHalf(turns: readonly Turn[]): readonly Turn[] {
+  const whole = turns.findIndex((turn) => turn.user !== null);
+  return whole <= 0 ? turns : turns.slice(whole);
+}
