@@ -214,7 +214,10 @@ export const modelTests = [
       const reader = await (await Reader.open(browser, server)).signIn(key);
       const page = await reader.page();
       await page.getByText('Rehearsal server, not a model').waitFor();
-      assert.equal(await page.getByRole('button', { name: 'Settings', exact: true }).count(), 0);
+      await page.getByRole('button', { name: 'Settings', exact: true }).click();
+      await page.getByRole('tab', { name: 'Appearance' }).waitFor();
+      assert.deepEqual(await page.getByRole('tab').allTextContents(), ['Appearance', 'About']);
+      await page.keyboard.press('Escape');
       assert.equal(await page.getByRole('button', { name: 'Set up a model' }).count(), 0);
       assert.deepEqual(reader.complaints, []);
     },

@@ -2,6 +2,7 @@
 //   SOMA_BIN=… SOMA_REHEARSAL_BIN=… [SCREENSHOTS=folder] node e2e/run.mjs [word of a test's name]
 import { launch } from './browser.mjs';
 import { conversationTests } from './conversation.mjs';
+import { listTests } from './list.mjs';
 import { looksTests } from './looks.mjs';
 import { modelKeyTests } from './model_keys.mjs';
 import { modelLooksTests } from './model_looks.mjs';
@@ -15,7 +16,7 @@ import { tabTests } from './tabs.mjs';
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...signInTests, ...listTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
   ...modelTests, ...modelKeyTests, ...looksTests, ...modelLooksTests,
 ].filter(({ name }) => name.includes(wanted));
 
