@@ -81,6 +81,11 @@ export async function readProse(page) {
   return (text ?? '').replace(/\s+/g, ' ').trim();
 }
 
+/** All answers in `where`, as they are read. */
+export async function proses(where) {
+  return (await where.locator('.prose').allTextContents()).map((text) => text.trim());
+}
+
 export async function waitForStatus(page, status) {
   await page.locator(`.turn[data-status=${status}]`).last().waitFor();
 }

@@ -2,11 +2,14 @@
 //   SOMA_BIN=… SOMA_REHEARSAL_BIN=… [SCREENSHOTS=folder] node e2e/run.mjs [word of a test's name]
 import { launch } from './browser.mjs';
 import { conversationTests } from './conversation.mjs';
+import { actionTests } from './actions.mjs';
+import { dialogTests } from './dialogs.mjs';
 import { listTests } from './list.mjs';
 import { looksTests } from './looks.mjs';
 import { modelKeyTests } from './model_keys.mjs';
 import { modelLooksTests } from './model_looks.mjs';
 import { modelTests } from './models.mjs';
+import { networkTests } from './network.mjs';
 import { restartTests } from './restart.mjs';
 import { Server } from './server.mjs';
 import { signInTests } from './sign_in.mjs';
@@ -16,7 +19,7 @@ import { tabTests } from './tabs.mjs';
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...listTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...signInTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
   ...modelTests, ...modelKeyTests, ...looksTests, ...modelLooksTests,
 ].filter(({ name }) => name.includes(wanted));
 

@@ -16,7 +16,8 @@ function extension(
   return {
     name,
     level,
-    start: (text) => /\$|\\[([]/.exec(text)?.index,
+    // A block begins with its line, or every price would break its paragraph.
+    start: (text) => (level === 'block' ? /\n(?=\$\$|\\\[)/ : /\$|\\[([]/).exec(text)?.index,
     tokenizer: (text) => {
       const match = rule.exec(text);
       if (!match) return undefined;

@@ -16,6 +16,7 @@ export const sessions = computed(() =>
 );
 
 const pageSize = 100;
+let readingList: Promise<void> | null = null;
 let reading: Promise<void> | null = null;
 
 export function newestFirst(list: SessionInfo[]): SessionInfo[] {
@@ -23,13 +24,18 @@ export function newestFirst(list: SessionInfo[]): SessionInfo[] {
 }
 
 /** The first page, which also says whether there are older ones. */
-export async function readList(): Promise<void> {
-  try {
-    takePage(await request<SessionPage>(`sessions?limit=${pageSize}`));
-    loaded.value = true;
-  } catch {
-    // The stream's next connection brings the list again.
-  }
+export function readList(): Promise<void> {
+  readingList ??= (async () => {
+    try {
+      takePage(await request<SessionPage>(`sessions?limit=${pageSize}`));
+      loaded.value = true;
+    } catch {
+      // The stream's next connection brings the list again.
+    } finally {
+      readingList = null;
+    }
+  })();
+  return readingList;
 }
 
 /** One page more; asked again while one is on its way, it is that one. */
