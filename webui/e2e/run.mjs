@@ -15,12 +15,13 @@ import { Server } from './server.mjs';
 import { signInTests } from './sign_in.mjs';
 import { streamTests } from './streams.mjs';
 import { tabTests } from './tabs.mjs';
+import { viewTests } from './views.mjs';
 
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
   ...signInTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
-  ...modelTests, ...modelKeyTests, ...looksTests, ...modelLooksTests,
+  ...modelTests, ...modelKeyTests, ...looksTests, ...modelLooksTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 
 const browser = await launch();

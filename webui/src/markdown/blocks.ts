@@ -21,6 +21,8 @@ const marked = new Marked({
 /** Blocks that a later piece may still join: an open list, a table, a heading to be underlined. */
 const openBlocks = 2;
 
+const hasReferences = /^ {0,3}\[[^\]\n]+\]:/m;
+
 /**
  * Turns a growing text into blocks. What can no longer change is kept, and only the tail is read
  * again, so a long answer costs its last paragraphs at each step. A text that does not begin with
@@ -38,6 +40,17 @@ export class GrowingMarkdown {
       this.settled = [];
     }
     this.seen = text;
+    const tail = this.readTail(text);
+    return [...this.settled, ...tail];
+  }
+
+  /** The text will not grow any more. Only references, which may stand anywhere, need all of it again. */
+  finish(raw: string): readonly Block[] {
+    const text = plainLines(raw);
+    return text.startsWith(this.seen) && !hasReferences.test(text) ? this.render(raw) : renderWhole(raw);
+  }
+
+  private readTail(text: string): readonly Block[] {
     const tokens = marked.lexer(text.slice(this.settledLength));
     const open = indexOfOpen(tokens);
     const done = tokens.slice(0, open);
@@ -45,7 +58,7 @@ export class GrowingMarkdown {
       this.settled = [...this.settled, ...toBlocks(done, tokens)];
       for (const token of done) this.settledLength += token.raw.length;
     }
-    return [...this.settled, ...toBlocks(tokens.slice(open), tokens)];
+    return toBlocks(tokens.slice(open), tokens);
   }
 }
 

@@ -1,6 +1,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import { outbox, discard } from '../session/outbox';
 import { seqOf } from '../session/fold';
+import { activeTurn } from '../session/state';
 import { SessionStore } from '../session/session_store';
 import { account } from './account';
 import { remembered, select, selected } from './route';
@@ -38,8 +39,10 @@ export function startStreams(): void {
   const see = () => {
     const store = current.value;
     if (!store || document.visibilityState !== 'visible') return;
-    const seq = Math.max(store.state.value.headSeq, seqOf(infoOf(store.id)?.last_event_id));
-    if (store.state.value.headSeq > 0) markSeen(store.id, seq);
+    const { value: state } = store.state;
+    // While an answer is written, every frame would be one more to keep.
+    if (state.headSeq === 0 || activeTurn(state) !== undefined) return;
+    markSeen(store.id, Math.max(state.headSeq, seqOf(infoOf(store.id)?.last_event_id)));
   };
   effect(see);
   document.addEventListener('visibilitychange', see);

@@ -46,9 +46,9 @@ export function markSeen(id: string, seq: number): void {
   seen.value = { since, seqs: Object.fromEntries([...kept, [id, seq]]) };
 }
 
-/** A session that is at work is not unread yet: its answer is. */
+/** A session that is at work is not unread yet: its answer is. One that is empty says nothing. */
 export function isUnread(session: SessionInfo): boolean {
-  if (session.busy) return false;
+  if (session.busy || session.message_count === 0) return false;
   const { since, seqs } = seen.value;
   const seq = seqs[session.session_id];
   if (seq !== undefined) return seqOf(session.last_event_id) > seq;

@@ -220,6 +220,7 @@ export const en = {
       ? `The model would be sent about ${count(tokens, 'token', 'tokens')} now.`
       : `The model would be sent about ${count(tokens, 'token', 'tokens')} now: ` +
         `${Math.round((100 * tokens) / room)} % of its ${room.toLocaleString('en')}.`,
+    full: 'How full the context window is',
     tokens: (n: number) => count(n, 'token', 'tokens'),
     role: { system: 'System', user: 'You', assistant: 'The agent', tool: 'Tools' },
   },

@@ -12,7 +12,8 @@ export const completionId = (at: number) => `completion-${at}`;
 /** What a text that begins with `/` may become. The keys are the text box's. */
 export function CompletionList({ offered, at, onTake }: Props) {
   return (
-    <ul class="completions" id="completions" role="listbox" aria-label={t.commands.title}>
+    <ul class="completions" id="completions" role="listbox" tabIndex={-1}
+      aria-label={t.commands.title}>
       {offered.map((completion, i) => (
         <li key={completion.text} id={completionId(i)} role="option" aria-selected={i === at}
           onPointerDown={(event) => { event.preventDefault(); onTake(completion); }}>

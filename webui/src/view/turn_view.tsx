@@ -80,7 +80,7 @@ const AnswerView = memo(({ answer, running }: { answer: Answer; running: boolean
   const thinking = answer.thinking.text;
   return (
     <div class="answer">
-      {(text !== '' || thinking !== '') && <h3 class="unseen">{t.chat.agentSaid}</h3>}
+      {(text !== '' || thinking !== '') && <h2 class="unseen">{t.chat.agentSaid}</h2>}
       {answer.instruction === 'summarize' && <p class="note"><Icon name="book" />{t.chat.summary}</p>}
       {thinking !== '' && (
         <details class="thinking">

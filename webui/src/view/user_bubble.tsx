@@ -17,7 +17,7 @@ export function UserBubble({ text, note, look }: Props) {
   const long = text.length > longChars || text.split('\n', longLines + 1).length > longLines;
   return (
     <div class={`user ${look}`}>
-      <h3 class="unseen">{t.chat.youSaid}</h3>
+      <h2 class="unseen">{t.chat.youSaid}</h2>
       <div class={long && !open ? 'bubble folded' : 'bubble'}>{text}</div>
       {long && (
         <button type="button" class="quiet small" aria-expanded={open}

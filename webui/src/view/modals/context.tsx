@@ -40,10 +40,11 @@ function Window({ window: { parts, tokens, context_window: room } }: { window: C
   return (
     <>
       <p class="settings-hint">{t.context.about(tokens, room)}</p>
-      <svg class="token-bar" viewBox="0 0 1000 10" preserveAspectRatio="none" role="img"
-        aria-label={t.context.about(tokens, room)}>
-        <Bars parts={parts} of={Math.max(room, tokens, 1)} />
+      <svg class="token-bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
+        <Bars parts={parts} of={Math.max(tokens, 1)} />
       </svg>
+      {room > 0 && <meter class="token-room" max={room} value={tokens} high={room * 0.8}
+        aria-label={t.context.full} />}
       <ul class="token-key">
         {roles.map((role) => {
           const sum = sumOf(parts.filter((part) => part.role === role));

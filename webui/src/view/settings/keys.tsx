@@ -67,7 +67,7 @@ function KeyRow({ provider }: { provider: string }) {
         <div class="key-actions">
           <button ref={opener} type="button" class="small" onClick={() => setAsking('key')}
             aria-label={`${key ? 'Replace' : 'Add'} the key of ${provider}`}>
-            {key ? 'Replace' : 'Add a key'}
+            {key ? 'Replace' : 'Add the key'}
           </button>
           {key && (
             <button type="button" class="small" onClick={() => setAsking('removal')}

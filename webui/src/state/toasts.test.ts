@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { fakePage } from '../testing/fake_page';
+
+let box: typeof import('./toasts');
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  fakePage();
+  vi.resetModules();
+  box = await import('./toasts');
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const texts = () => box.toasts.value.map(({ text, count }) => `${text} ${count}`);
+
+test('toasts: the same is counted, not said twice', () => {
+  box.say('saved');
+  box.say('saved');
+  box.say('saved', { look: 'bad' });
+  expect(texts()).toEqual(['saved 2', 'saved 1']);
+});
+
+test('toasts: at most three, and the oldest goes', () => {
+  for (const text of ['a', 'b', 'c', 'd']) box.say(text, { look: 'bad' });
+  expect(texts()).toEqual(['b 1', 'c 1', 'd 1']);
+});
+
+test('toasts: a word goes by itself unless it is read, trouble stays', () => {
+  const word = box.say('word');
+  box.say('trouble', { look: 'bad' });
+  box.hold(word);
+  vi.advanceTimersByTime(60_000);
+  expect(texts()).toEqual(['word 1', 'trouble 1']);
+  box.release(word);
+  vi.advanceTimersByTime(60_000);
+  expect(texts()).toEqual(['trouble 1']);
+});
+
+test('toasts: what waits for the end is done once, and not after its action', () => {
+  const [gone, undone] = [vi.fn(), vi.fn()];
+  const options = { action: { label: 'Undo', run: undone }, onGone: gone, staysMs: 8_000 };
+  box.act(box.say('deleted', options));
+  vi.advanceTimersByTime(60_000);
+  expect([gone, undone].map((f) => f.mock.calls.length)).toEqual([0, 1]);
+  box.say('deleted', options);
+  vi.advanceTimersByTime(60_000);
+  expect(gone).toHaveBeenCalledTimes(1);
+  box.say('deleted', options);
+  box.endToasts();
+  expect(gone).toHaveBeenCalledTimes(2);
+});
