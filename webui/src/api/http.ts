@@ -91,12 +91,18 @@ async function problemOf(response: Response): Promise<Problem> {
   } catch {
     // A body cut short: the status alone has to do.
   }
+  return problemFrom(response.status, body, response.headers.get('X-Request-ID') ?? '');
+}
+
+export function problemFrom(
+  status: number, body: Record<string, unknown>, requestId: string,
+): Problem {
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
   return new Problem(
-    response.status,
+    status,
     text(body.code),
-    text(body.detail) || text(body.title) || `The server answered ${response.status}.`,
-    text(body.request_id) || response.headers.get('X-Request-ID') || '',
+    text(body.detail) || text(body.title) || `The server answered ${status}.`,
+    text(body.request_id) || requestId,
     fieldsOf(body),
   );
 }

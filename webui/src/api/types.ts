@@ -115,6 +115,14 @@ export interface RuntimeConfig {
   degraded?: string[];
 }
 
+export interface Attachment {
+  id: string;
+  filename: string;
+  content_type: string;
+  size_bytes: number;
+  status: 'clean' | 'pending' | 'quarantined';
+}
+
 export interface EventPage {
   session_id: string;
   events: Envelope[];

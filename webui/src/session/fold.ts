@@ -1,6 +1,6 @@
 import type { Envelope } from '../api/types';
 import { emptyText, place, wholeText } from './byte_text';
-import { attachmentIds, failureDetail, isRecord, number, text } from './payload';
+import { attachmentRefs, failureDetail, isRecord, number, ruleOf, text } from './payload';
 import { emptySession, isOver, newAnswer } from './state';
 import type {
   Answer, Failure, FoldedEvent, Item, SessionState, ToolCall, Turn, TurnStatus,
@@ -82,7 +82,7 @@ function apply(
         text: text(payload.text),
         createdAt: meta.created_at ?? '',
         idempotencyKey: meta.idempotency_key ?? '',
-        attachmentIds: attachmentIds(payload.attachments),
+        attachments: attachmentRefs(payload.attachments),
       };
       const at = meta.event_id ?? '';
       const turn: Turn = {
@@ -159,7 +159,7 @@ function apply(
         output: payload.output,
         error: failureDetail(payload.error),
         errorCode: isRecord(payload.error) ? text(payload.error.code) : '',
-        rule: isRecord(payload.error) ? text(payload.error.rule) : '',
+        rule: ruleOf(payload.error),
         durationMs: typeof payload.duration_ms === 'number' ? payload.duration_ms : null,
       }));
 

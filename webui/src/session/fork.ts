@@ -20,7 +20,7 @@ export async function forkAt(sessionId: string, eventId: string): Promise<string
 export async function sendInFork(sessionId: string, turn: Turn, text: string): Promise<void> {
   const before = turn.beforeId ?? (await eventBefore(sessionId, turn.firstId));
   const id = await forkAt(sessionId, before);
-  send(id, text);
+  send(id, text, turn.user?.attachments ?? []);
 }
 
 async function eventBefore(sessionId: string, eventId: string): Promise<string> {

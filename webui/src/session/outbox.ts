@@ -3,6 +3,7 @@ import { backoff, pause } from '../api/backoff';
 import { Problem, request, sentence } from '../api/http';
 import { newKey } from '../api/new_key';
 import type { MessageAccepted } from '../api/types';
+import type { AttachmentRef } from './state';
 
 /**
  * Messages on their way to the server. Each carries one Idempotency-Key from the first try to the
@@ -14,6 +15,7 @@ export interface Outgoing {
   /** Null until the server made the session for a new chat's first message. */
   readonly sessionId: string | null;
   readonly text: string;
+  readonly attachments?: readonly AttachmentRef[];
   /** waiting: for the connection; accepted: until its event is seen on the stream. */
   readonly phase: 'sending' | 'waiting' | 'accepted' | 'refused';
   readonly problem: string;
@@ -41,11 +43,15 @@ export function startOutbox(sessionMade: MadeSession): void {
   for (const entry of outbox.value) void deliver(entry.key);
 }
 
-export function send(sessionId: string | null, text: string): void {
+export function send(
+  sessionId: string | null, text: string, attachments: readonly AttachmentRef[] = [],
+): void {
   const key = newKey();
   put([
     ...outbox.value,
-    { key, sessionId, text, phase: 'sending', problem: '', requestId: '', status: 0 },
+    {
+      key, sessionId, text, attachments, phase: 'sending', problem: '', requestId: '', status: 0,
+    },
   ]);
   void deliver(key);
 }
@@ -101,9 +107,11 @@ async function sendOnce(key: string): Promise<void> {
   const accepted = await request<MessageAccepted>('session/message', {
     method: 'POST',
     idempotencyKey: key,
-    body: entry.sessionId === null
-      ? { message: entry.text }
-      : { session_id: entry.sessionId, message: entry.text },
+    body: {
+      ...(entry.sessionId === null ? {} : { session_id: entry.sessionId }),
+      message: entry.text,
+      ...(entry.attachments?.length ? { attachments: entry.attachments.map(({ id }) => ({ id })) } : {}),
+    },
   });
   change(key, { phase: 'accepted', sessionId: accepted.session_id });
   if (entry.sessionId === null) onSessionMade(entry, accepted.session_id);

@@ -1,3 +1,5 @@
+import type { AttachmentRef } from './state';
+
 /** Reads what an event carries. A member that is missing or of another kind reads as nothing. */
 
 export function failureDetail(error: unknown): string {
@@ -5,9 +7,28 @@ export function failureDetail(error: unknown): string {
   return isRecord(error) ? text(error.detail) || text(error.code) : '';
 }
 
-export function attachmentIds(attachments: unknown): string[] {
+/** The rule that denied: a member of its own, or named at the beginning of the detail. */
+export function ruleOf(error: unknown): string {
+  if (!isRecord(error)) return '';
+  return text(error.rule) || (/^rule ([^\s:]+):/.exec(text(error.detail))?.[1] ?? '');
+}
+
+export function attachmentRefs(attachments: unknown): AttachmentRef[] {
   if (!Array.isArray(attachments)) return [];
-  return attachments.map((item) => (isRecord(item) ? text(item.id) : text(item)));
+  return attachments.filter(isRecord).map((item) => ({
+    id: text(item.id),
+    filename: text(item.filename),
+    contentType: text(item.content_type),
+    sizeBytes: number(item.size_bytes),
+  }));
+}
+
+/** The files that a tool's output names, however deep. */
+export function filesIn(output: unknown, depth = 4): string[] {
+  if (depth === 0 || typeof output !== 'object' || output === null) return [];
+  const own = isRecord(output) ? text(output.attachment_id) : '';
+  const within = Object.values(output).flatMap((value) => filesIn(value, depth - 1));
+  return [...new Set(own === '' ? within : [own, ...within])];
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

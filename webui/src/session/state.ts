@@ -53,7 +53,15 @@ export interface UserMessage {
   readonly text: string;
   readonly createdAt: string;
   readonly idempotencyKey: string;
-  readonly attachmentIds: readonly string[];
+  readonly attachments: readonly AttachmentRef[];
+}
+
+/** A file that a message names. What is not known of it is '' or 0. */
+export interface AttachmentRef {
+  readonly id: string;
+  readonly filename: string;
+  readonly contentType: string;
+  readonly sizeBytes: number;
 }
 
 export type Item = Answer | ToolCall | Failure;

@@ -7,6 +7,7 @@ import { select } from './route';
 import { rename } from './session_list';
 import { openSettings, settingsTabs } from './settings';
 import { attempt, say } from './toasts';
+import { toolNames } from './tool_names';
 
 /** What a message that begins with `/` can ask the page to do. */
 export interface Command {
@@ -33,8 +34,8 @@ export const commands: readonly Command[] = [
     },
   },
   {
-    name: 'tool', hint: t.commands.tool, needsChat: true, choices: () => [],
-    run: () => say(t.commands.noTools),
+    name: 'tool', hint: t.commands.tool, needsChat: true, choices: () => toolNames.value,
+    run: (store, words) => store && openModal({ kind: 'tool', sessionId: store.id, toolId: words }),
   },
   {
     name: 'rename', hint: t.commands.rename, needsChat: true, takesWords: true, choices: () => [],

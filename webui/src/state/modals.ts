@@ -5,6 +5,8 @@ export type Modal =
   | { readonly kind: 'history'; readonly sessionId: string }
   | { readonly kind: 'context'; readonly sessionId: string }
   | { readonly kind: 'travel'; readonly sessionId: string }
+  | { readonly kind: 'tool'; readonly sessionId: string; readonly toolId: string }
+  | { readonly kind: 'files'; readonly sessionId: string | null }
   | { readonly kind: 'move'; readonly sessionId: string | null }
   | { readonly kind: 'events'; readonly sessionId: string; readonly span: EventSpan };
 

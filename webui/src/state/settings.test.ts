@@ -21,7 +21,7 @@ test('models and keys are an admin’s: nobody else is shown their tabs, or led 
   expect(settings.settingsWish.value).toEqual({ tab: 'appearance' });
 
   account.account.value = identity('admin');
-  expect(settings.settingsTabs.value.map((tab) => tab.id)).toEqual(['models', 'keys', 'appearance', 'about']);
+  expect(settings.settingsTabs.value.map((tab) => tab.id)).toEqual(['models', 'tools', 'keys', 'appearance', 'about']);
   settings.openSettings({ profile: 'default' });
   expect(settings.settingsWish.value).toEqual({ tab: 'models', profile: 'default' });
 

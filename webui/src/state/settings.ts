@@ -29,7 +29,7 @@ export const settingsTabs = computed(() =>
 
 export function tabsOf(who: Identity): readonly SettingsTab[] {
   const { tabs } = t.settings;
-  const all = ['models', 'keys', 'appearance', 'about'] as const;
+  const all = ['models', 'tools', 'keys', 'appearance', 'about'] as const;
   const own = who.role === 'admin' ? all : all.filter((id) => id === 'appearance' || id === 'about');
   return own.map((id) => ({ id, name: tabs[id] }));
 }

@@ -7,6 +7,7 @@ import { select } from '../state/route';
 import { t } from '../texts/texts';
 import { ChatHeader } from './chat_header';
 import { Composer } from './composer';
+import { dropZone } from './drop_zone';
 import { Icon, Mark } from './icon';
 import { ServerBanners } from './notices';
 import { OutgoingView } from './outgoing';
@@ -23,10 +24,12 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
   const active = activeTurn(state);
   const busy = active !== undefined;
   const [sent, setSent] = useState(0);
+  const [dropping, setDropping] = useState(false);
   const older = useCallback(() => void store?.readOlder().catch(() => {}), [store]);
 
   return (
-    <main class="chat" inert={menuOpen}>
+    <main class="chat" inert={menuOpen} {...(gone ? {} : dropZone(id ?? 'new', dropping, setDropping))}>
+      {dropping && <div class="drop-here" aria-hidden="true">{t.files.drop}</div>}
       <ChatHeader store={store} state={state} onMenu={onMenu} menuOpen={menuOpen} />
       <ServerBanners />
       {gone ? <Gone /> : (
@@ -45,7 +48,7 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
             {store && state.paused && <Paused store={store} state={state} />}
             <Composer chat={id ?? 'new'} store={store} busy={busy}
               disabled={id === null && outgoing.some((entry) => entry.phase !== 'refused')}
-              onSend={(text) => { send(id, text); setSent(sent + 1); }}
+              onSend={(text, files) => { send(id, text, files); setSent(sent + 1); }}
               onStop={store && active?.status === 'running' ? () => steer(store, 'stop') : null} />
             <p class="fine">{t.composer.keys}</p>
           </div>

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { attachmentsMax } from '../files/attach';
 import type { SessionStore } from '../session/session_store';
 import { activeTurn, type SessionState } from '../session/state';
 import { openModal } from '../state/modals';
@@ -65,6 +66,9 @@ function itemsFor(store: SessionStore, state: SessionState, onReset: () => void)
     { label: t.menu.history, icon: 'book', run: () => openModal({ kind: 'history', sessionId }) },
     { label: t.menu.context, icon: 'layers', run: () => openModal({ kind: 'context', sessionId }) },
     { label: t.menu.travel, icon: 'clock', run: () => openModal({ kind: 'travel', sessionId }) },
+    { label: t.menu.tool, icon: 'tool', run: () => openModal({ kind: 'tool', sessionId, toolId: '' }) },
+    ...(attachmentsMax() > 0
+      ? [{ label: t.menu.files, icon: 'folder' as const, run: () => openModal({ kind: 'files', sessionId }) }] : []),
     importItem(sessionId),
     ...(stands && !state.paused ? [
       { label: t.menu.nudge, icon: 'play' as const, hint: t.menu.nudgeHint, run: () => steer(store, 'nudge') },

@@ -1,11 +1,15 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { attach, attachmentsMax, takeAttachments, uploadsOf } from '../files/attach';
 import type { SessionStore } from '../session/session_store';
+import type { AttachmentRef } from '../session/state';
 import { runtimeConfig } from '../state/account';
 import { commandOf, completionsOf, type Completion } from '../state/commands';
 import { draftOf, onDraft, setDraft } from '../state/drafts';
+import { wantToolNames } from '../state/tool_names';
 import { t } from '../texts/texts';
 import { CompletionList, completionId } from './completion_list';
 import { Icon, StopIcon } from './icon';
+import { UploadList } from './upload_list';
 
 interface Props {
   /** The chat the text belongs to; each keeps its own draft. */
@@ -13,7 +17,7 @@ interface Props {
   store: SessionStore | null;
   busy: boolean;
   disabled: boolean;
-  onSend: (text: string) => void;
+  onSend: (text: string, files: readonly AttachmentRef[]) => void;
   onStop: (() => void) | null;
 }
 
@@ -26,6 +30,9 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
   const [dismissed, setDismissed] = useState('');
   const offered = text === dismissed ? [] : completionsOf(text, store !== null);
   const at = Math.min(picked, offered.length - 1);
+  const files = uploadsOf(chat);
+  const mayAttach = attachmentsMax() > 0;
+  const canSend = text.trim() !== '' && !disabled && files.every((file) => file.phase === 'done');
   const over = text.length - (runtimeConfig.value.limits?.message_chars_max ?? Infinity);
 
   useLayoutEffect(() => {
@@ -44,6 +51,7 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
   }, [text]);
 
   const change = (value: string) => {
+    if (value.startsWith('/t')) wantToolNames();
     setDraft(chat, value);
     setText(value);
     setPicked(0);
@@ -51,11 +59,16 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
 
   const send = (value = text) => {
     const words = value.trim();
-    if (words === '' || disabled || over > 0) return;
     const command = commandOf(words, store !== null);
+    if (command) {
+      change('');
+      return command[0].run(store, command[1]);
+    }
+    if (words === '' || !canSend || over > 0) return;
     change('');
-    if (command) command[0].run(store, command[1]);
-    else onSend(words);
+    onSend(words, takeAttachments(chat).map((made) => ({
+      id: made.id, filename: made.filename, contentType: made.content_type, sizeBytes: made.size_bytes,
+    })));
   };
 
   const take = (completion: Completion) => {
@@ -92,23 +105,48 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
 
   return (
     <form class="composer" onSubmit={(event) => { event.preventDefault(); send(); }}>
+      <UploadList uploads={files} />
       {offered.length > 0 && <CompletionList offered={offered} at={at} onTake={take} />}
+      {mayAttach && <AttachButton onFiles={(chosen) => attach(chat, chosen)} />}
       <textarea ref={area} rows={1} value={text} aria-label={t.composer.message}
         placeholder={busy ? t.composer.queueHere : t.composer.writeHere}
         aria-autocomplete="list" aria-controls={offered.length > 0 ? 'completions' : undefined}
         aria-invalid={over > 0} aria-describedby="too-long"
         aria-activedescendant={offered.length > 0 ? completionId(at) : undefined}
-        onInput={(event) => change(event.currentTarget.value)} onKeyDown={onKeyDown} />
+        onInput={(event) => change(event.currentTarget.value)} onKeyDown={onKeyDown}
+        onPaste={(event) => {
+          const pasted = [...(event.clipboardData?.files ?? [])];
+          if (!mayAttach || pasted.length === 0) return;
+          event.preventDefault();
+          attach(chat, pasted);
+        }} />
       {onStop && (
         <button type="button" class="round stop" onClick={onStop} aria-label={t.stop} title={t.stop}>
           <StopIcon />
         </button>
       )}
-      <button type="submit" class="round send" disabled={text.trim() === '' || disabled || over > 0}
+      <button type="submit" class="round send" disabled={!canSend || over > 0}
         aria-label={busy ? t.composer.queueIt : t.send} title={busy ? t.composer.queue : t.send}>
         <Icon name="send" />
       </button>
       <p id="too-long" class="too-long" role="status">{over > 0 && t.composer.tooLong(over)}</p>
     </form>
+  );
+}
+
+function AttachButton({ onFiles }: { onFiles: (files: readonly File[]) => void }) {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <input ref={input} type="file" multiple hidden aria-label={t.files.choose}
+        onChange={(event) => {
+          onFiles([...(event.currentTarget.files ?? [])]);
+          event.currentTarget.value = '';
+        }} />
+      <button type="button" class="round quiet" onClick={() => input.current?.click()}
+        aria-label={t.files.attach} title={t.files.attach}>
+        <Icon name="clip" />
+      </button>
+    </>
   );
 }

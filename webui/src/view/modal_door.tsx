@@ -30,6 +30,8 @@ async function codeOf(kind: Modal['kind']): Promise<Shown> {
     case 'context': return (await import('./modals/context')).ContextModal as Shown;
     case 'travel': return (await import('./modals/travel')).TravelModal as Shown;
     case 'events': return (await import('./modals/events')).EventsModal as Shown;
+    case 'tool': return (await import('./modals/tool')).ToolModal as Shown;
+    case 'files': return (await import('./modals/files')).FilesModal as Shown;
     case 'move': return (await import('./modals/move')).MoveModal as Shown;
   }
 }

@@ -7,7 +7,7 @@ import { UserBubble } from './user_bubble';
 export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boolean }) {
   return (
     <article class="turn" data-outgoing={entry.phase}>
-      <UserBubble text={entry.text} note={told(entry, queued)}
+      <UserBubble text={entry.text} files={entry.attachments ?? []} note={told(entry, queued)}
         look={entry.phase === 'refused' ? 'refused' : 'pending'} />
       {entry.phase === 'refused' && (
         <div class="card failure" role="alert">

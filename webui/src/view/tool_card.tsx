@@ -1,7 +1,9 @@
 import { memo } from 'preact/compat';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { filesIn, isRecord } from '../session/payload';
 import type { ToolCall } from '../session/state';
 import { t } from '../texts/texts';
+import { attachmentUrl } from './attachment_list';
 import { failureTitle } from './failures';
 import { Icon, StopIcon } from './icon';
 
@@ -46,11 +48,27 @@ export const ToolCard = memo(({ call, onStop }: Props) => {
         <Part name={t.tool.inputs} text={pretty(call.inputs)} />
         <Part name={t.tool.progress} text={call.progress} follow={isRunning} />
         <Part name={t.tool.error} text={[call.error, call.errorCode && `(${call.errorCode})`].filter(Boolean).join(' ')} />
-        {call.output !== undefined && <Part name={t.tool.output} text={pretty(call.output)} />}
+        {call.output !== undefined && <Part name={t.tool.output} text={textOf(call.output)} />}
+        <Files ids={filesIn(call.output)} />
       </dl>
     </details>
   );
 });
+
+/** What the call left behind. */
+function Files({ ids }: { ids: readonly string[] }) {
+  if (ids.length === 0) return null;
+  return (
+    <>
+      <dt>{t.tool.files}</dt>
+      {ids.map((id) => (
+        <dd key={id}>
+          <a href={attachmentUrl(id)} target="_blank" rel="noopener">{t.tool.file(id.slice(0, 8))}</a>
+        </dd>
+      ))}
+    </>
+  );
+}
 
 function Part({ name, text, follow = false }: { name: string; text: string; follow?: boolean }) {
   const box = useRef<HTMLPreElement>(null);
@@ -88,6 +106,14 @@ function gist(inputs: unknown): string {
   const values = Object.values(inputs).filter((value) => value !== null && value !== '');
   const words = values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));
   return words.join(' · ').replace(/\s+/g, ' ').slice(0, 120);
+}
+
+/** An output that was cut is told by its text; the whole is among its files. */
+function textOf(output: unknown): string {
+  if (isRecord(output) && output.truncated === true && typeof output.text === 'string') {
+    return `${output.text}…`;
+  }
+  return pretty(output);
 }
 
 function pretty(value: unknown): string {

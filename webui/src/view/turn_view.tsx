@@ -45,7 +45,7 @@ export const TurnView = memo((props: Props) => {
             void attempt(() => sendInFork(actions.sessionId, turn, text));
           }} />
       ) : turn.user && (
-        <UserBubble text={turn.user.text} note={waiting ? t.chat.queued : ''}
+        <UserBubble text={turn.user.text} files={turn.user.attachments} note={waiting ? t.chat.queued : ''}
           look={waiting ? 'pending' : ''} />
       )}
       {turn.items.map((item) => (

@@ -1,9 +1,12 @@
 import { useState } from 'preact/hooks';
+import type { AttachmentRef } from '../session/state';
 import { t } from '../texts/texts';
+import { AttachmentList } from './attachment_list';
 import { Icon } from './icon';
 
 interface Props {
   text: string;
+  files?: readonly AttachmentRef[];
   note: string;
   look: 'pending' | 'refused' | '';
 }
@@ -12,13 +15,14 @@ interface Props {
 const longChars = 1_600;
 const longLines = 18;
 
-export function UserBubble({ text, note, look }: Props) {
+export function UserBubble({ text, files = [], note, look }: Props) {
   const [open, setOpen] = useState(false);
   const long = text.length > longChars || text.split('\n', longLines + 1).length > longLines;
   return (
     <div class={`user ${look}`}>
       <h2 class="unseen">{t.chat.youSaid}</h2>
       <div class={long && !open ? 'bubble folded' : 'bubble'}>{text}</div>
+      <AttachmentList files={files} />
       {long && (
         <button type="button" class="quiet small" aria-expanded={open}
           onClick={() => setOpen(!open)}>

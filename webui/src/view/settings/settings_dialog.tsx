@@ -8,6 +8,7 @@ import { AboutTab } from './about_tab';
 import { ApiKeysTab } from './api_keys_tab';
 import { AppearanceTab } from './appearance_tab';
 import { ModelsTab } from './models_tab';
+import { ToolsTab } from './tools_tab';
 
 /**
  * Asked before the dialog goes away; true says that the tab took care of it, as by going back one
@@ -47,6 +48,7 @@ export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose:
       <div class="settings-panel" role="tabpanel" id={`settings-${shown}`} tabIndex={-1}
         aria-labelledby={`settings-tab-${shown}`}>
         {shown === 'models' && <ModelsTab first={wish.profile} guard={guard} />}
+        {shown === 'tools' && <ToolsTab />}
         {shown === 'keys' && <ApiKeysTab />}
         {shown === 'appearance' && <AppearanceTab />}
         {shown === 'about' && <AboutTab />}

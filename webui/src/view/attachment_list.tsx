@@ -1,0 +1,40 @@
+import { apiUrl } from '../api/http';
+import { sizeText } from '../files/size';
+import type { AttachmentRef } from '../session/state';
+import { t } from '../texts/texts';
+import { Icon } from './icon';
+
+/** The files of a message: pictures are shown, all can be opened. */
+export function AttachmentList({ files }: { files: readonly AttachmentRef[] }) {
+  if (files.length === 0) return null;
+  return (
+    <ul class="attachments" aria-label={t.files.attached}>
+      {files.map((file) => <li key={file.id}><AttachmentView file={file} /></li>)}
+    </ul>
+  );
+}
+
+/** What a browser draws and cannot be a program. */
+const picture = /^image\/(?:png|jpeg|gif|webp|avif)$/;
+
+function AttachmentView({ file }: { file: AttachmentRef }) {
+  const href = attachmentUrl(file.id);
+  const name = file.filename || t.files.aFile;
+  if (picture.test(file.contentType)) {
+    return (
+      <a href={href} target="_blank" rel="noopener" class="attached-picture" title={name}>
+        <img src={href} alt={name} loading="lazy" decoding="async" />
+      </a>
+    );
+  }
+  return (
+    <a href={href} target="_blank" rel="noopener" class="attached" download={file.filename || true}>
+      <Icon name="file" /><span>{name}</span>
+      {file.sizeBytes > 0 && <small>{sizeText(file.sizeBytes)}</small>}
+    </a>
+  );
+}
+
+export function attachmentUrl(id: string): string {
+  return apiUrl(`attachments/${encodeURIComponent(id)}`);
+}

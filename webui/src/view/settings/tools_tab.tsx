@@ -1,0 +1,104 @@
+import { effect } from '@preact/signals';
+import { useEffect, useState } from 'preact/hooks';
+import { request, sentence } from '../../api/http';
+import { catalogVersion } from '../../state/settings';
+import type { ToolEntry, ToolLimits } from '../../tools/types';
+import { t } from '../../texts/texts';
+import { Loading } from '../modals/dialog';
+import { Problem } from './problem';
+
+/** The catalog: which tools there are, whether they may be used, and what a call may take. */
+export function ToolsTab() {
+  const [tools, setTools] = useState<ToolEntry[] | null>(null);
+  const [problem, setProblem] = useState('');
+  const read = async () => {
+    try {
+      setTools((await request<{ tools: ToolEntry[] }>('tool-catalog')).tools);
+      setProblem('');
+    } catch (error) {
+      setProblem(sentence(error));
+    }
+  };
+  useEffect(() => effect(() => {
+    void catalogVersion.value;
+    void read();
+  }), []);
+  if (tools === null) return <Problem text={problem} onRetry={read}><Loading /></Problem>;
+  return (
+    <>
+      <h3>{t.tools.title}</h3>
+      <p class="settings-hint">{tools.length === 0 ? t.tools.none : t.tools.hint}</p>
+      <Problem text={problem} onRetry={read} />
+      <ul class="profiles">
+        {tools.map((tool) => <ToolEntryView key={tool.id} tool={tool} onSaved={read} />)}
+      </ul>
+    </>
+  );
+}
+
+/** What most people would want to change; the rest stays as the server has it. */
+const shown = ['timeout_ms', 'cpu_s', 'memory_bytes', 'output_bytes', 'concurrency'] as const;
+
+interface EntryProps {
+  tool: ToolEntry;
+  onSaved: () => Promise<void>;
+}
+
+function ToolEntryView({ tool, onSaved }: EntryProps) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState('');
+  const save = async (change: { enabled?: boolean; limits?: ToolLimits; egress?: string[] }) => {
+    setBusy(true);
+    setProblem('');
+    try {
+      const { enabled, limits, egress } = tool;
+      await request(`tool-catalog/${encodeURIComponent(tool.id)}`, {
+        method: 'PUT', body: { enabled, limits, egress, ...change },
+      });
+      await onSaved();
+    } catch (error) {
+      setProblem(sentence(error));
+    }
+    setBusy(false);
+  };
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget as HTMLFormElement);
+    const limits: ToolLimits = { ...tool.limits };
+    for (const name of shown) limits[name] = Number(form.get(name));
+    const hosts = String(form.get('egress') ?? '').split(/[\s,]+/).filter((host) => host !== '');
+    void save({ limits, egress: hosts });
+  };
+  return (
+    <li class="card profile" data-tool={tool.id} data-enabled={tool.enabled}>
+      <div class="profile-head">
+        <h4>{tool.title || tool.id}</h4>
+        <span class="tag">{t.tools.executor[tool.executor]}</span>
+        <label class="switch">
+          <input type="checkbox" checked={tool.enabled} disabled={busy}
+            onChange={(event) => save({ enabled: event.currentTarget.checked })} />
+          <span>{t.tools.enabled}</span><span class="unseen">: {tool.title || tool.id}</span>
+        </label>
+      </div>
+      <p class="settings-hint">{tool.description}</p>
+      {tool.unavailable && <p class="field-problem">{t.tools.unavailable(tool.unavailable)}</p>}
+      <Problem text={problem} />
+      <details>
+        <summary>{t.tools.limits}</summary>
+        <form class="limits" onSubmit={submit}>
+          {shown.map((name) => (
+            <label key={name}>
+              <span>{t.tools.limit[name]}</span>
+              <input type="number" name={name} min={0} defaultValue={String(tool.limits[name] ?? 0)} />
+            </label>
+          ))}
+          <label class="whole">
+            <span>{t.tools.egress}</span>
+            <textarea name="egress" rows={2} spellcheck={false} defaultValue={tool.egress.join('\n')} />
+          </label>
+          <button type="submit" class="small" disabled={busy}>{t.save}</button>
+        </form>
+      </details>
+    </li>
+  );
+}
