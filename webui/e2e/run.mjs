@@ -4,6 +4,7 @@ import { launch } from './browser.mjs';
 import { conversationTests } from './conversation.mjs';
 import { actionTests } from './actions.mjs';
 import { dialogTests } from './dialogs.mjs';
+import { fileTests } from './files.mjs';
 import { listTests } from './list.mjs';
 import { looksTests } from './looks.mjs';
 import { modelKeyTests } from './model_keys.mjs';
@@ -20,17 +21,23 @@ import { viewTests } from './views.mjs';
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...signInTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...fileTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
   ...modelTests, ...modelKeyTests, ...looksTests, ...modelLooksTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 
 const browser = await launch();
 let failed = 0;
-for (const { name, run, server: options } of tests) {
+let skipped = 0;
+for (const { name, run, needs, server: options } of tests) {
   const started = Date.now();
   let server;
   try {
     server = await Server.start(options);
+    if (needs && !(await server.has(needs))) {
+      skipped++;
+      console.log(`skip  ${name}: this server has no ${needs}`);
+      continue;
+    }
     await within(testLimitMs, run({ browser, server }));
     console.log(`ok    ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
   } catch (error) {
@@ -42,7 +49,8 @@ for (const { name, run, server: options } of tests) {
   }
 }
 await browser.close();
-console.log(`${tests.length - failed} passed, ${failed} failed`);
+const left = skipped > 0 ? `, ${skipped} skipped` : '';
+console.log(`${tests.length - failed - skipped} passed, ${failed} failed${left}`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 function within(limitMs, work) {

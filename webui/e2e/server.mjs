@@ -107,6 +107,12 @@ export class Server {
     await rm(this.dir, { recursive: true, force: true });
   }
 
+  /** Whether this build of the server can do what a test is about. */
+  async has(what) {
+    if (what === 'uploads') return (await this.api('runtime-config')).limits.attachments_max > 0;
+    return (await this.api('tools').catch(() => ({ tools: [] }))).tools.length > 0;
+  }
+
   /** A request with the admin key; answers the parsed body. */
   async api(route, { method = 'GET', body, headers = {} } = {}) {
     const answer = await fetch(`${this.origin}/v1/${route}`, {
