@@ -1,3 +1,5 @@
+import { t } from '../texts/texts';
+
 /**
  * Requests to the gateway, relative to the page, so that the whole works under any sub-path.
  * The session cookie goes along by itself.
@@ -126,14 +128,21 @@ export function fieldsOf(body: Record<string, unknown>): FieldProblem[] {
 
 /** One sentence for a reader, whatever went wrong. */
 export function sentence(error: unknown): string {
-  if (error instanceof Problem) return asSentence(error.detail);
-  if (error instanceof TypeError) return 'The server cannot be reached.';
+  if (error instanceof Problem) return problemSentence(error);
+  if (error instanceof TypeError) return t.unreachable;
   return asSentence(error instanceof Error ? error.message : String(error));
+}
+
+function problemSentence({ code, detail }: Problem): string {
+  const own = t.problems[code];
+  if (own === undefined) return asSentence(detail);
+  // Only a denial says more than that it is one: which rule.
+  return code === 'policy.denied' ? `${own} ${asSentence(detail)}` : own;
 }
 
 export function asSentence(text: string): string {
   const trimmed = text.trim();
-  if (trimmed === '') return 'Something went wrong.';
+  if (trimmed === '') return t.somethingWrong;
   const capital = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
   return /[.!?…]$/.test(capital) ? capital : `${capital}.`;
 }

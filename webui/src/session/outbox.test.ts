@@ -101,7 +101,7 @@ describe('outbox', () => {
     box.send('s', 'two');
     await settle();
     expect(box.outbox.value[0]).toMatchObject({
-      phase: 'refused', problem: 'The queue is full.', requestId: 'r1', status: 429,
+      phase: 'refused', problem: 'Too many messages are waiting in this chat already.', requestId: 'r1', status: 429,
     });
     expect(box.outbox.value[1]?.phase).toBe('accepted');
     box.sendAgain(sent[0]?.key ?? '');

@@ -327,6 +327,27 @@ export const en = {
     },
   },
 
+  /** By the code of a refusal; what is not here is told in the server's words. */
+  problems: {
+    'request.invalid': 'The server did not accept what was entered.',
+    'request.too_large': 'This is more than the server takes at once.',
+    'event.too_large': 'This is longer than a chat can keep in one piece.',
+    'auth.forbidden': 'This is for administrators.',
+    'policy.denied': 'The server’s policy does not allow this.',
+    'session.busy': 'The agent is at work: wait for it, or stop it first.',
+    'session.paused': 'The chat is paused: resume it first.',
+    'session.queue_full': 'Too many messages are waiting in this chat already.',
+    'session.nothing_to_retry': 'There is nothing to ask again.',
+    'session.nothing_to_do': 'There is nothing to go on with.',
+    'session.quarantined': 'This chat failed several times and was set aside. Restart it to go on.',
+    'quota.exceeded': 'This is more than you may ask for at the moment.',
+    'storage.full': 'The server’s disk is full: nothing was kept.',
+    'server.busy': 'The server has too much to do at the moment.',
+    'import.invalid': 'This is no chat that was exported whole.',
+  } as Readonly<Record<string, string>>,
+  unreachable: 'The server cannot be reached.',
+  somethingWrong: 'Something went wrong.',
+
   toasts: {
     region: 'Messages of the page',
     dismiss: 'Dismiss',
