@@ -181,6 +181,9 @@ export const actionTests = [
       await reader.context.addInitScript(() => {
         globalThis.said = [];
         const speak = (utterance) => {
+          if (globalThis.said.length === 0) {
+            globalThis.saidWhile = [...document.querySelectorAll('.turn')].at(-1).dataset.status;
+          }
           globalThis.said.push(utterance.text);
           setTimeout(() => utterance.onend?.());
         };
@@ -194,6 +197,19 @@ export const actionTests = [
         (await page.evaluate(() => globalThis.said)).join(' ').includes('漢字3'));
       assert.match((await page.evaluate(() => globalThis.said)).join(' '), /^One is bold\. word1/);
       await page.getByRole('button', { name: 'Read aloud' }).waitFor(); // and then it is over
+
+      await page.evaluate(() => {
+        globalThis.said = [];
+        localStorage.setItem('soma.appearance', JSON.stringify({ aloud: 'always' }));
+        dispatchEvent(new StorageEvent('storage', { key: 'soma.appearance' }));
+      });
+      await send(page, askFor('First sentence. Second sentence. The last', { delayMs: 60 }));
+      await until('the first is said while more is written', async () =>
+        (await page.evaluate(() => globalThis.said)).join(' ').startsWith('First sentence.'));
+      assert.equal(await page.evaluate(() => globalThis.saidWhile), 'running');
+      await waitForStatus(page, 'done');
+      await until('all is said, once', async () =>
+        (await page.evaluate(() => globalThis.said)).join(' ') === 'First sentence. Second sentence. The last');
       assert.deepEqual(reader.complaints, []);
     },
   },

@@ -9,10 +9,16 @@ export interface Appearance {
   readonly textSize: number;
   /** Of the column that a chat is read in. */
   readonly width: 'narrow' | 'wide';
+  /** How what a model thinks is shown at first. */
+  readonly thinking: 'folded' | 'open';
+  /** Whether answers are read aloud as they come. */
+  readonly aloud: 'asked' | 'always';
 }
 
 const stored = 'soma.appearance';
-const usual: Appearance = { theme: 'system', textSize: 100, width: 'narrow' };
+const usual: Appearance = {
+  theme: 'system', textSize: 100, width: 'narrow', thinking: 'folded', aloud: 'asked',
+};
 
 export const appearance = signal<Appearance>(read());
 

@@ -366,6 +366,10 @@ export const en = {
     size: 'Size of text',
     width: 'Width of a chat',
     widths: { narrow: 'Easy to read', wide: 'Wide' },
+    thinking: 'What a model thinks',
+    thinkings: { folded: 'Folded', open: 'Open' },
+    aloud: 'Reading aloud',
+    alouds: { asked: 'When asked', always: 'Every answer, as it comes' },
     hint: 'Kept in this browser.',
   },
 

@@ -76,6 +76,14 @@ function ReadAloud({ turn, words }: { turn: Turn; words: string }) {
   );
 }
 
+/** Reads an answer that is being written; its foot goes on when it is whole. */
+export function SpeakAlong({ turn }: { turn: Turn }) {
+  const words = wordsOf(turn);
+  useEffect(() => startSpeaking(turn.id), [turn.id]);
+  useEffect(() => speak(turn.id, words, false), [words]);
+  return null;
+}
+
 /** All that was said in the turn. */
 export function wordsOf(turn: Turn): string {
   const texts = turn.items.map((item) => (item.kind === 'answer' ? item.text.text : ''));

@@ -2,6 +2,8 @@ import { memo } from 'preact/compat';
 import { useState } from 'preact/hooks';
 import { sendInFork } from '../session/fork';
 import { isOver, type Answer, type Failure, type Item, type Turn } from '../session/state';
+import { canSpeak } from '../state/speech';
+import { appearance } from '../state/theme';
 import { attempt } from '../state/toasts';
 import { t } from '../texts/texts';
 import { CopyButton } from './copy_button';
@@ -10,7 +12,7 @@ import { failureDetail, failureTitle } from './failures';
 import { Icon } from './icon';
 import { Markdown } from './markdown';
 import { ToolCard } from './tool_card';
-import { TurnFoot } from './turn_foot';
+import { SpeakAlong, TurnFoot } from './turn_foot';
 import { UserBubble } from './user_bubble';
 
 /** What a turn's buttons do; the same object for all turns of a chat. */
@@ -52,6 +54,7 @@ export const TurnView = memo((props: Props) => {
         <ItemView key={item.kind + item.id} item={item} turn={turn} onStop={onStop} />
       ))}
       {working && !isWriting(turn) && <Working turn={turn} />}
+      {working && actions && canSpeak && appearance.value.aloud === 'always' && <SpeakAlong turn={turn} />}
       {actions && turn.user && isOver(turn) && (
         <TurnFoot turn={turn} actions={actions} isLast={props.isLast} canRetry={props.canRetry}
           onEdit={() => setEditing(true)} />
@@ -83,7 +86,7 @@ const AnswerView = memo(({ answer, running }: { answer: Answer; running: boolean
       {(text !== '' || thinking !== '') && <h2 class="unseen">{t.chat.agentSaid}</h2>}
       {answer.instruction === 'summarize' && <p class="note"><Icon name="book" />{t.chat.summary}</p>}
       {thinking !== '' && (
-        <details class="thinking">
+        <details class="thinking" open={appearance.value.thinking === 'open'}>
           <summary>
             <Icon name="chevron" />{open && text === '' ? t.chat.thinking : t.chat.thought}
           </summary>
