@@ -31,6 +31,7 @@ class file_parts {
   tools::work_folders& folders() { return *folders_; }
   // file_read, file_write, file_list. This outlives the runner.
   void add_tools(tools::catalog_runner& runner);
+  tools::work_pool& tool_threads() { return tool_threads_; }
 
   void stop();
 

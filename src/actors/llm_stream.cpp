@@ -64,6 +64,10 @@ llm::call make_call(const llm_stream_state& s) {
   call.traceparent = traceparent(s.what.from.trace_id);
   if (s.what.with_tools) offer_tools(call, *s.offered);
   for (const auto& part : s.what.context.parts) {
+    if (part.kind == "attachment" && !call.messages.empty()) {  // of the message before it
+      call.messages.back().text += "\n\n" + part.text;
+      continue;
+    }
     call.messages.push_back({part.role, part.text, part.tool_calls, part.provider_call_id});
     for (auto& asked : call.messages.back().tool_calls) asked.tool_id = shown_name(asked.tool_id);
     if (part.provider == call.target.provider)

@@ -59,6 +59,7 @@ std::size_t last_user(const conversation& asked) {
 // "17 * 23" out of "what is 17 * 23?": the longest run of arithmetic with an operator between
 // digits.
 std::optional<std::string> find_arithmetic(std::string_view text) {
+  text = text.substr(0, text.find("\n[attached: "));  // ids are no sums
   std::string_view best;
   for (std::size_t i = 0; i < text.size();) {
     const auto end = std::min(text.find_first_not_of("0123456789.+-*/^%() ", i), text.size());

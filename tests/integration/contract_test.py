@@ -920,7 +920,9 @@ def case_request_tool(w):
     for bad in ({"session_id": session}, {**good, "inputs": []}, {**good, "session_id": "x"}):
         w.ask("request_tool", 422, bad, code="request.invalid")
     w.ask("request_tool", 422, {**good, "inputs": {}}, code="tool.invalid_inputs")
-    w.ask("request_tool", 413, {**good, "inputs": {"text": "x" * 300_000}}, code="event.too_large")
+    w.ask("request_tool", 413, {**good, "tool_id": "file_write",
+                                "inputs": {"path": "x", "text": "x" * 300_000}},
+          code="event.too_large")
     key = {"Idempotency-Key": "one-tool-call"}
     made = w.ask("request_tool", 202, good, headers=key).json
     assert w.ask("request_tool", 202, good, headers=key).json == made

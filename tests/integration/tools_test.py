@@ -120,7 +120,7 @@ def program():
     read = by_hand(session, "file_read", {"path": "made.txt"})
     assert result_of(session, read["tool_call_id"])["output"]["text"] == "by the program"
     status, _, text = node.request(
-        "GET", f"/v1/workdir/read?session_id={session}&path=made.txt")
+        "GET", f"/v1/workdir/download?session_id={session}&path=made.txt")
     assert (status, text) == (200, "by the program"), text
 
 
@@ -193,8 +193,10 @@ def killed():
     node.start()
     session = accepted["session_id"]
     wait_until(lambda: any(m["final"] for m in of(session, "message.assistant")), 60, "the answer")
-    results = of(session, "tool.result")
-    assert [r["status"] for r in results] == ["success"], results
+    results = [(r["tool_call_id"], r["status"]) for r in of(session, "tool.result")]
+    calls = [(c["tool_call_id"], c["tool_id"], c["requested_by"]) for c in of(session, "tool.call")]
+    assert [status for _, status in results] == ["success"] * len(calls), (calls, results)
+    assert calls[0][1:] == ("document_ingest", "runtime"), calls
 
 
 def crowd():
