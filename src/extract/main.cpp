@@ -144,7 +144,9 @@ std::string run(int argc, char** argv) {
 
 #if defined(__SANITIZE_ADDRESS__)
 // It looks for leaks by tracing itself, which the sandbox forbids.
-extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
+extern "C" const char* __asan_default_options() {
+  return "detect_leaks=0";
+}
 #endif
 
 int main(int argc, char** argv) {

@@ -192,7 +192,6 @@ result<served_file> open_attachment(files::attachment_store& store, const tenant
 }
 
 asio::awaitable<response> send_attachment(gateway& g, request_context& ctx, tenant_id tenant) {
-  ctx.identity.tenant = tenant;  // an internal caller names it
   if (auto no = denied(g.tools, ctx, "attachment.read", ctx.path_parameter("id")))
     co_return std::move(*no);
   auto look = [&store = g.files->attachments, tenant, id = std::string(ctx.path_parameter("id"))] {
