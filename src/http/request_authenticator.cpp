@@ -59,6 +59,7 @@ result<identity> internal_identity(const request_context& ctx, const secret_stri
     return error(codes::auth_invalid, "the internal token is another");
   identity seen;
   seen.role = role::internal;
+  seen.user = user_id("internal");  // as rules of policy may name it
   return seen;
 }
 
