@@ -149,6 +149,10 @@ TEST_CASE("work folder: symbolic links are neither read nor written through nor 
   fs::create_symlink("real", place / "inside");
   CHECK(w.text("file") == codes::workdir_path_invalid);
   CHECK(w.text("inside") == codes::workdir_path_invalid);
+  REQUIRE(w.folders->write(w.mine, "d/f", "x"));
+  fs::create_directory_symlink("d", place / "beside");
+  CHECK(w.text("beside/f") == codes::workdir_path_invalid);
+  CHECK_FALSE(w.folders->list(w.mine, "beside", 10));
   for (const auto* path : {"dir/secret", "root/etc/passwd"}) {
     const auto why = w.code(w.folders->read(w.mine, path, 0, 10));
     CHECK((why == codes::workdir_path_invalid || why == codes::workdir_wrong_kind));
