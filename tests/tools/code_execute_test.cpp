@@ -131,6 +131,7 @@ TEST_CASE_FIXTURE(world, "code_execute: a call past its time is a timeout with t
   CHECK(seen.status == "timeout");
   REQUIRE(seen.error);
   CHECK(seen.error->code == "tool.timeout");
+  CHECK(seen.error->detail == "it ran longer than its 500 milliseconds");
   CHECK(text(output(seen), "stdout") == "begun\n");
 }
 
@@ -139,7 +140,8 @@ TEST_CASE_FIXTURE(world,
   auto request = code("bash", "head -c 50000 /dev/zero | tr '\\0' x; echo why >&2");
   request.limits.output_bytes = 1000;
   const auto out = output(outcome(*tool, request));
-  CHECK(text(out, "stdout").size() == 995);
+  CHECK(json::serialize(out).size() <= 1000);
+  CHECK(text(out, "stdout").size() > 800);
   CHECK(text(out, "stderr") == "why\n");
   CHECK(out.at("truncated") == true);
 }

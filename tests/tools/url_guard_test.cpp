@@ -190,7 +190,7 @@ TEST_CASE("http_fetch: every other spelling of every inner address is refused") 
   for (const std::string url : urls) {
     CAPTURE(url);
     const auto how = judged(url);
-    CHECK((how == "auth.forbidden" || how == "tool.invalid_inputs"));
+    CHECK((how == "policy.denied" || how == "tool.invalid_inputs"));
   }
 }
 
@@ -226,8 +226,8 @@ TEST_CASE("http_fetch: a relative address is read beside the one before") {
   CHECK(read("/d") == "https://example.org/d");
   CHECK(read("//six.example.org/e") == "https://six.example.org/e");
   CHECK(read("http://example.org/f") == "http://example.org/f");
-  CHECK(read("//127.0.0.1/") == "auth.forbidden");
-  CHECK(read("//2130706433/") == "auth.forbidden");
+  CHECK(read("//127.0.0.1/") == "policy.denied");
+  CHECK(read("//2130706433/") == "policy.denied");
   CHECK(read("http:127.0.0.1") == "tool.invalid_inputs");
   CHECK(read("file:///etc/passwd") != "file:///etc/passwd");
   CHECK(read("javascript:1") == "tool.invalid_inputs");

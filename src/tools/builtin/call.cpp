@@ -1,5 +1,6 @@
 #include "tools/builtin/call.hpp"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <utility>
 
@@ -30,11 +31,12 @@ tool_outcome failed(std::string_view code, std::string detail, bool retryable) {
 }
 
 tool_outcome denied(std::string detail) {
-  return {"denied", {}, failure{std::string(codes::auth_forbidden), std::move(detail), false}};
+  return {"denied", {}, failure{std::string(codes::policy_denied), std::move(detail), false}};
 }
 
 tool_outcome failed(const error& why) {
-  return failed(why.code, why.detail, why.code == codes::server_busy);
+  return failed(why.code, why.detail,
+                why.code == codes::server_busy || why.code == codes::tool_busy);
 }
 
 std::string text_of(const boost::json::object& inputs, std::string_view name,
@@ -42,6 +44,20 @@ std::string text_of(const boost::json::object& inputs, std::string_view name,
   const auto* value = inputs.if_contains(name);
   if (!value || !value->is_string()) return std::string(otherwise);
   return std::string(value->get_string());
+}
+
+sandbox_limits limits_of(const execution_profile& profile) {
+  sandbox_limits out;
+  const auto spare_ms = std::min(profile.timeout_ms / 4, 900u);
+  out.timeout_ms = profile.timeout_ms - spare_ms;
+  out.grace_ms = spare_ms / 2;
+  out.cpu_s = profile.cpu_s;
+  out.memory_bytes = profile.memory_bytes;
+  out.processes = profile.processes;
+  out.open_files = profile.open_files;
+  out.disk_bytes = profile.disk_bytes;
+  out.output_bytes = profile.output_bytes;
+  return out;
 }
 
 void call_state::output(std::string stream, std::string text) {

@@ -25,6 +25,10 @@ tool_outcome denied(std::string detail);
 std::string text_of(const boost::json::object& inputs, std::string_view name,
                     std::string_view otherwise = {});
 
+// What a profile leaves to a program in the sandbox. It is asked to end somewhat before the call's
+// time is over, so that what it said so far can be told.
+sandbox_limits limits_of(const execution_profile& profile);
+
 class call_state {
  public:
   explicit call_state(tool_sink sink) : sink_(std::move(sink)) {}

@@ -59,24 +59,12 @@ struct execution {
   std::string all_output, all_errors;
 };
 
-sandbox_limits limits_of(const execution_profile& profile) {
-  sandbox_limits out;
-  out.timeout_ms = profile.timeout_ms;
-  out.cpu_s = profile.cpu_s;
-  out.memory_bytes = profile.memory_bytes;
-  out.processes = profile.processes;
-  out.open_files = profile.open_files;
-  out.disk_bytes = profile.disk_bytes;
-  out.output_bytes = profile.output_bytes;
-  return out;
-}
-
 result<sandbox_command> command_of(const tool_request& request) {
   const auto name = text_of(request.inputs, "language");
   for (const auto& known : languages) {
     if (known.name != name) continue;
     if (access(known.program, X_OK) != 0)
-      return error{codes::tool_failed, name + " is not installed on this server"};
+      return error{codes::tool_unavailable, name + " is not installed on this server"};
     sandbox_command out;
     auto code = text_of(request.inputs, "code");
     std::string file = known.file;
@@ -112,34 +100,53 @@ result<void> place_files(const tool_request& request, const std::string& work,
   return {};
 }
 
+// Of what the profile allows, files take a quarter at most.
+json::array files_of(const execution& e) {
+  json::array out;
+  if (e.work.empty()) return out;
+  std::size_t left = static_cast<std::size_t>(e.request.limits.output_bytes) / 4;
+  for (auto& file : changed_since(e.work, e.since_ns, listed_files_max)) {
+    json::object one{{"path", std::move(file.path)}, {"size_bytes", file.size_bytes}};
+    const auto bytes = json::serialize(one).size() + 1;
+    if (bytes > left) break;
+    left -= bytes;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 // Standard error keeps a quarter of the room, where both want more than there is.
 json::object output_of(execution& e, const sandbox_end& end) {
-  const auto room = static_cast<std::size_t>(e.request.limits.output_bytes);
+  json::object out{{"exit_code", end.exit_code},
+                   {"stdout", ""},
+                   {"stderr", ""},
+                   {"truncated", false},
+                   {"files", files_of(e)}};
+  const auto taken = json::serialize(out).size();
+  const auto most = static_cast<std::size_t>(e.request.limits.output_bytes);
+  const auto room = most - std::min(most, taken);
   const auto output = valid_utf8(e.all_output), errors = valid_utf8(e.all_errors);
   const auto left = room - std::min(room, json_escaped_size(output));
   const auto kept_errors = cut_text(errors, std::max(room / 4, left));
   const auto kept_output = cut_text(output, room - json_escaped_size(kept_errors));
-  const bool cut = kept_errors.size() < errors.size() || kept_output.size() < output.size();
-  json::array files;
-  if (!e.work.empty())
-    for (auto& file : changed_since(e.work, e.since_ns, listed_files_max))
-      files.push_back(
-          json::object{{"path", std::move(file.path)}, {"size_bytes", file.size_bytes}});
-  return {{"exit_code", end.exit_code},
-          {"stdout", kept_output},
-          {"stderr", kept_errors},
-          {"truncated", end.truncated || cut},
-          {"files", std::move(files)}};
+  out["stdout"] = kept_output;
+  out["stderr"] = kept_errors;
+  out["truncated"] =
+      end.truncated || kept_errors.size() < errors.size() || kept_output.size() < output.size();
+  return out;
 }
 
 tool_outcome outcome_of(execution& e, const sandbox_end& end) {
   using reason = sandbox_end::reason;
   if (end.why == reason::refused)
-    return failed(end.busy ? codes::server_busy : codes::tool_failed, end.detail, end.busy);
+    return failed(end.busy ? codes::tool_busy : codes::tool_unavailable, end.detail, end.busy);
   auto out = success(output_of(e, end));
   if (end.why == reason::exited) return out;
   const bool late = end.why == reason::timeout;
-  auto why = failed(late ? codes::tool_timeout : codes::tool_failed, end.detail);
+  auto why = late ? failed(codes::tool_timeout, "it ran longer than its " +
+                                                    std::to_string(e.request.limits.timeout_ms) +
+                                                    " milliseconds")
+                  : failed(codes::tool_failed, end.detail);
   why.output_json = std::move(out.output_json);
   return why;
 }
@@ -156,7 +163,7 @@ class code_execute : public tool {
     e->call = std::make_shared<call_state>(std::move(sink));
     e->request = std::move(request);
     if (!parts_.workers.post([this, e] { begin(e); }))
-      e->call->done(failed(codes::server_busy, "too many tools wait to run", true));
+      e->call->done(failed(codes::tool_busy, "too many tools wait to run", true));
     return handle_of(e->call);
   }
 

@@ -40,7 +40,7 @@ class document_ingest : public tool {
     auto call = std::make_shared<call_state>(std::move(sink));
     auto shared = std::make_shared<tool_request>(std::move(request));
     if (!parts_.workers.post([this, call, shared] { begin(call, *shared); }))
-      call->done(failed(codes::server_busy, "too many tools wait to run", true));
+      call->done(failed(codes::tool_busy, "too many tools wait to run", true));
     return handle_of(call);
   }
 

@@ -39,7 +39,7 @@ result<extracted> outcome_of(const sandbox_end& end, const std::string& answer) 
   switch (end.why) {
     case reason::exited: break;
     case reason::refused:
-      return error{end.busy ? codes::server_busy : codes::tool_failed, end.detail};
+      return error{end.busy ? codes::tool_busy : codes::tool_unavailable, end.detail};
     case reason::timeout: return error{codes::tool_timeout, "reading the document took too long"};
     default: return error{codes::tool_failed, "the document cannot be read: " + end.detail};
   }
@@ -76,12 +76,7 @@ std::unique_ptr<sandbox_run> extractor::start(extraction what,
   command.folder = "/tmp";
   command.input = std::move(what.input);
   command.input_fd = what.input_fd;
-  command.limits.timeout_ms = profile.timeout_ms;
-  command.limits.cpu_s = profile.cpu_s;
-  command.limits.memory_bytes = profile.memory_bytes;
-  command.limits.processes = profile.processes;
-  command.limits.open_files = profile.open_files;
-  command.limits.disk_bytes = profile.disk_bytes;
+  command.limits = limits_of(profile);
   command.limits.output_bytes = escape_max * profile.output_bytes + around_text_bytes;
   auto answer = std::make_shared<std::string>();
   return box_.start(std::move(command), {[answer](bool errors, std::string_view bytes) {

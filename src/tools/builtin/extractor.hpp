@@ -35,7 +35,7 @@ class extractor {
 
   std::string unavailable() const;
   // Error: tool.failed for a document that cannot be read (the detail says why), tool.timeout,
-  // server.busy. `on_end` comes from the sandbox's thread.
+  // tool.busy, tool.unavailable. `on_end` comes from the sandbox's thread.
   std::unique_ptr<sandbox_run> start(extraction what,
                                      std::function<void(result<extracted>)> on_end);
 

@@ -131,7 +131,7 @@ tool_outcome told(json::object head, std::string_view body, bool truncated, bool
 }
 
 tool_outcome refused(const error& why) {
-  return why.code == codes::auth_forbidden ? denied(why.detail) : failed(why);
+  return why.code == codes::policy_denied ? denied(why.detail) : failed(why);
 }
 
 class http_fetch : public tool {
@@ -149,7 +149,7 @@ class http_fetch : public tool {
     auto shared = std::make_shared<tool_request>(std::move(request));
     const auto deadline = clock::now() + std::chrono::milliseconds(shared->limits.timeout_ms);
     if (!parts_.workers.post([this, call, shared, deadline] { run(call, *shared, deadline); }))
-      call->done(failed(codes::server_busy, "too many requests wait to be sent", true));
+      call->done(failed(codes::tool_busy, "too many requests wait to be sent", true));
     return handle_of(call);
   }
 

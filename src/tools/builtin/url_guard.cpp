@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t url_bytes_max = 4096, host_bytes_max = 253, addresses_max = 16;
 
 error refused(std::string why) {
-  return {codes::auth_forbidden, std::move(why)};
+  return {codes::policy_denied, std::move(why)};
 }
 error no_url(std::string why) {
   return {codes::tool_invalid_inputs, std::move(why)};

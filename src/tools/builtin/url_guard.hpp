@@ -45,7 +45,7 @@ struct judged_url {
 };
 
 // `base`: what a relative address (of a redirect) is relative to; may be null. Error:
-// auth.forbidden where it may not be asked for, tool.invalid_inputs where it is no address,
+// policy.denied where it may not be asked for, tool.invalid_inputs where it is no address,
 // tool.failed where the name has none.
 result<judged_url> judge_url(const std::string& text, const judged_url* base,
                              const url_rules& rules);

@@ -146,7 +146,7 @@ void set_up(CURL* handle, transfer& t) {
 }
 
 result<web_answer> outcome_of(CURLcode code, CURL* handle, transfer& t) {
-  if (t.elsewhere) return error{codes::auth_forbidden, "the host's address is not a public one"};
+  if (t.elsewhere) return error{codes::policy_denied, "the host's address is not a public one"};
   if (t.given_up) return error{codes::tool_cancelled, "the call was cancelled"};
   if (t.long_headers) return error{codes::tool_failed, "the answer's headers are too long"};
   if (code == CURLE_OPERATION_TIMEDOUT)

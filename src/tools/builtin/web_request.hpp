@@ -33,7 +33,7 @@ struct web_answer {
   std::string header(std::string_view name) const;  // the first; empty where there is none
 };
 
-// Errors: tool.timeout, tool.cancelled, auth.forbidden (the connection would have gone elsewhere),
+// Errors: tool.timeout, tool.cancelled, policy.denied (the connection would have gone elsewhere),
 // tool.failed for all else, with libcurl's own words.
 result<web_answer> ask_web(const judged_url& where, const web_request& what,
                            const std::function<bool(const ip_address&)>& allowed);
