@@ -93,9 +93,9 @@ std::int64_t file_clock_ns() {
   return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
 
-std::vector<work_file> changed_since(const std::string& folder, std::int64_t since_ns,
-                                     std::size_t files_max) {
-  std::vector<work_file> out;
+std::vector<changed_file> changed_since(const std::string& folder, std::int64_t since_ns,
+                                        std::size_t files_max) {
+  std::vector<changed_file> out;
   walk_folder(folder, entries_max, [&](const folder_entry& entry) {
     const auto& at = entry.info.st_ctim;
     if (S_ISREG(entry.info.st_mode) && at.tv_sec * 1'000'000'000LL + at.tv_nsec >= since_ns)
@@ -103,7 +103,7 @@ std::vector<work_file> changed_since(const std::string& folder, std::int64_t sin
     return true;
   });
   std::sort(out.begin(), out.end(),
-            [](const work_file& a, const work_file& b) { return a.path < b.path; });
+            [](const changed_file& a, const changed_file& b) { return a.path < b.path; });
   if (out.size() > files_max) out.resize(files_max);
   return out;
 }

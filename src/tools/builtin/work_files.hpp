@@ -11,7 +11,7 @@
 
 namespace soma::tools {
 
-struct work_file {
+struct changed_file {
   std::string path;
   std::uint64_t size_bytes = 0;
 };
@@ -31,7 +31,7 @@ std::int64_t file_clock_ns();
 
 // Files whose contents or owner, mode and links changed at or after it; at most `files_max`, in the
 // order of their paths. Programs cannot put this time back.
-std::vector<work_file> changed_since(const std::string& folder, std::int64_t since_ns,
-                                     std::size_t files_max);
+std::vector<changed_file> changed_since(const std::string& folder, std::int64_t since_ns,
+                                        std::size_t files_max);
 
 }  // namespace soma::tools
