@@ -88,7 +88,8 @@ void sandbox::loop::work() {
     std::lock_guard hold(mutex_);
     if (!stopping_) continue;
     give_up = std::min(give_up, now + stop_patience);
-    if ((runs_.empty() && starting_.empty()) || now >= give_up) return;
+    const bool done = runs_.empty() && starting_.empty() && leaving_.empty();
+    if (done || now >= give_up) return;
   }
 }
 
