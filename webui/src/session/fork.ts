@@ -2,6 +2,7 @@ import { request } from '../api/http';
 import { newKey } from '../api/new_key';
 import type { EventPage, SessionInfo } from '../api/types';
 import { addSessions } from '../state/session_list';
+import { t } from '../texts/texts';
 import { select } from '../state/route';
 import { send } from './outbox';
 import type { Turn } from './state';
@@ -27,6 +28,6 @@ async function eventBefore(sessionId: string, eventId: string): Promise<string> 
   const query = new URLSearchParams({ before: eventId, limit: '1' });
   const page = await request<EventPage>(`sessions/${encodeURIComponent(sessionId)}/events?${query}`);
   const id = page.events[0]?.meta.event_id;
-  if (id === undefined) throw new Error('There is nothing before this message.');
+  if (id === undefined) throw new Error(t.nothingBefore);
   return id;
 }

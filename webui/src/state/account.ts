@@ -3,6 +3,7 @@ import { onSignedOut, Problem, request, sentence } from '../api/http';
 import { backoff, pause } from '../api/backoff';
 import type { Identity, RuntimeConfig } from '../api/types';
 import { endStreams } from '../streams/channel';
+import { t } from '../texts/texts';
 
 /** Who is using the page. `unknown` until the server was asked. */
 export type Account = 'unknown' | 'signed_out' | Identity;
@@ -31,7 +32,7 @@ export async function start(token: string | null): Promise<void> {
           return;
         }
         // Who is signed in already may open a used link again and never know.
-        signInProblem.value = 'That sign-in link is not valid any more.';
+        signInProblem.value = t.signIn.linkUsed;
         token = null;
         continue;
       }
@@ -47,7 +48,7 @@ export async function signIn(key: string): Promise<void> {
     await login({ key });
   } catch (error) {
     const refused = error instanceof Problem && (error.status === 401 || error.status === 403);
-    signInProblem.value = refused ? 'The server does not know that key.' : sentence(error);
+    signInProblem.value = refused ? t.signIn.unknownKey : sentence(error);
   }
 }
 

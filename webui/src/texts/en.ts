@@ -64,6 +64,16 @@ export const en = {
     setUp: 'Set up a model',
   },
 
+  signIn: {
+    title: 'Sign in to SomaAgent01',
+    text: 'Open the one-time link that the server printed when it started, or paste an API key.',
+    key: 'API key',
+    busy: 'Signing in…',
+    button: 'Sign in',
+    linkUsed: 'That sign-in link is not valid any more.',
+    unknownKey: 'The server does not know that key.',
+  },
+
   greeting: {
     title: 'What shall we work on?',
     text: 'Every word is written down before you see it. Close the page, lose the network, restart ' +
@@ -327,6 +337,25 @@ export const en = {
     },
   },
 
+  /** Why a turn failed, by its code; the server's detail follows. */
+  failures: {
+    'llm.unreachable': 'The model’s provider cannot be reached.',
+    'llm.timeout_first_token': 'The model did not begin to answer in time.',
+    'llm.timeout_idle': 'The model stopped in the middle of its answer.',
+    'llm.auth': 'The model’s provider refused the key it was given.',
+    'llm.rate_limited': 'The model’s provider is asking for a break.',
+    'llm.context_exceeded': 'The conversation is too long for this model.',
+    'llm.interrupted': 'The answer was interrupted too many times.',
+    'llm.not_configured': 'No model is set up on this server yet.',
+    'llm.bad_stream': 'The model’s provider sent something that is not an answer.',
+    'llm.bad_request': 'The model’s provider did not accept the request.',
+    'llm.provider_error': 'The model’s provider failed.',
+    'turn.timeout': 'This took longer than a turn may take.',
+    'turn.limit': 'The agent took more steps than a turn may have.',
+    'session.quarantined': 'This session failed several times and was set aside.',
+    'policy.denied': 'The server’s policy does not allow this.',
+  } as Readonly<Record<string, string>>,
+
   /** By the code of a refusal; what is not here is told in the server's words. */
   problems: {
     'request.invalid': 'The server did not accept what was entered.',
@@ -345,6 +374,7 @@ export const en = {
     'server.busy': 'The server has too much to do at the moment.',
     'import.invalid': 'This is no chat that was exported whole.',
   } as Readonly<Record<string, string>>,
+  nothingBefore: 'There is nothing before this message.',
   unreachable: 'The server cannot be reached.',
   somethingWrong: 'Something went wrong.',
 

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { signIn, signInProblem } from '../state/account';
+import { t } from '../texts/texts';
 import { Mark } from './icon';
 
 export function SignIn() {
@@ -16,18 +17,16 @@ export function SignIn() {
     <main class="sign-in">
       <form onSubmit={submit}>
         <Mark />
-        <h1>Sign in to SomaAgent01</h1>
-        <p>
-          Open the one-time link that the server printed when it started, or paste an API key.
-        </p>
-        <input type="text" autocomplete="username" value="API key" readOnly hidden />
-        <label for="key">API key</label>
+        <h1>{t.signIn.title}</h1>
+        <p>{t.signIn.text}</p>
+        <input type="text" autocomplete="username" value={t.signIn.key} readOnly hidden />
+        <label for="key">{t.signIn.key}</label>
         <input id="key" type="password" autocomplete="current-password" spellcheck={false} value={key}
           onInput={(event) => setKey(event.currentTarget.value)} aria-describedby="sign-in-problem"
           aria-invalid={signInProblem.value !== ''} />
         <p id="sign-in-problem" class="problem" role="alert">{signInProblem.value}</p>
         <button type="submit" class="primary" disabled={busy || key.trim() === ''}>
-          {busy ? 'Signing in…' : 'Sign in'}
+          {busy ? t.signIn.busy : t.signIn.button}
         </button>
       </form>
     </main>
