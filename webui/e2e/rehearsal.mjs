@@ -8,6 +8,12 @@ export function askFor(text, { delayMs = 5, thinking = 0 } = {}) {
   return `Please say it. ${directive(pairs)}`;
 }
 
+/** A message for whose answer the model calls this tool first. */
+export function askForTool(tool, inputs) {
+  const pairs = [`tool=${tool}`, `inputs=${encodeURIComponent(JSON.stringify(inputs))}`];
+  return `Please use it. ${directive(pairs)}`;
+}
+
 /** A message that the model's provider answers with an error that no other try mends. */
 export const askForFailure = `Please fail. ${directive(['status=400'])}`;
 

@@ -16,12 +16,13 @@ import { Server } from './server.mjs';
 import { signInTests } from './sign_in.mjs';
 import { streamTests } from './streams.mjs';
 import { tabTests } from './tabs.mjs';
+import { toolTests } from './tools.mjs';
 import { viewTests } from './views.mjs';
 
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...fileTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...signInTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...fileTests, ...toolTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
   ...modelTests, ...modelKeyTests, ...looksTests, ...modelLooksTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 

@@ -110,7 +110,9 @@ export class Server {
   /** Whether this build of the server can do what a test is about. */
   async has(what) {
     if (what === 'uploads') return (await this.api('runtime-config')).limits.attachments_max > 0;
-    return (await this.api('tools').catch(() => ({ tools: [] }))).tools.length > 0;
+    const { tools } = await this.api('tool-catalog').catch(() => ({ tools: [] }));
+    if (what === 'tools') return tools.length > 0;
+    return tools.some(({ executor, unavailable }) => executor === what && !unavailable);
   }
 
   /** A request with the admin key; answers the parsed body. */

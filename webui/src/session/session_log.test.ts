@@ -73,6 +73,13 @@ describe('session log', () => {
     expect(log.state.mustReload).toBe(true);
   });
 
+  test('a reset to before what is here means reading anew, also where nothing is finished', () => {
+    const log = new SessionLog();
+    log.prepend(all.slice(7, 10), '1.8');
+    log.append({ type: 'stream.reset', payload: { from: '1.3' }, meta: {} });
+    expect(log.state.mustReload).toBe(true);
+  });
+
   test('a reset of all leaves nothing, also nothing to be read backwards', () => {
     const log = new SessionLog();
     log.prepend(all.slice(7, 13), '1.8');

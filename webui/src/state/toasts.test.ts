@@ -24,6 +24,13 @@ test('toasts: the same is counted, not said twice', () => {
   expect(texts()).toEqual(['saved 2', 'saved 1']);
 });
 
+test('toasts: two that can be undone are two, whatever they say', () => {
+  const undo = () => ({ action: { label: 'Undo', run: () => {} } });
+  box.say('deleted', undo());
+  box.say('deleted', undo());
+  expect(texts()).toEqual(['deleted 1', 'deleted 1']);
+});
+
 test('toasts: at most three, and the oldest goes', () => {
   for (const text of ['a', 'b', 'c', 'd']) box.say(text, { look: 'bad' });
   expect(texts()).toEqual(['b 1', 'c 1', 'd 1']);

@@ -90,6 +90,19 @@ describe('live stream', () => {
     expect(FakeEventSource.all).toHaveLength(2);
   });
 
+  test('after a connection that held, the first pause is a short one again', async () => {
+    open();
+    for (let i = 0; i < 8; i++) {
+      FakeEventSource.last.lose();
+      await vi.advanceTimersByTimeAsync(8_000);
+    }
+    FakeEventSource.last.open();
+    const before = FakeEventSource.all.length;
+    FakeEventSource.last.lose();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(FakeEventSource.all).toHaveLength(before + 1);
+  });
+
   test('stays closed where there is nothing to read any more', async () => {
     again = false;
     open();

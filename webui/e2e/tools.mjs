@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { assertAccessible } from './axe.mjs';
+import { picture, Reader, send, waitForConnection, waitForStatus } from './browser.mjs';
+import { askFor, askForTool } from './rehearsal.mjs';
+import { until } from './wait.mjs';
+
+const needs = 'tools';
+
+async function start(browser, server, options) {
+  const reader = await (await Reader.open(browser, server, options)).signIn();
+  const page = await reader.page();
+  await waitForConnection(page, 'connected');
+  return { reader, page };
+}
+
+const cardOf = (page, name) => page.locator('.tool', { hasText: name }).last();
+
+export const toolTests = [
+  {
+    name: 'tools: a card is folded when it is done, and shows what was asked and what came of it',
+    needs,
+    async run({ browser, server }) {
+      const { reader, page } = await start(browser, server);
+      await send(page, askForTool('calculator', { expression: '6*7' }));
+      await waitForStatus(page, 'done');
+      const card = cardOf(page, 'calculator');
+      await card.getByText(/^done/).waitFor();
+      const result = card.locator('pre', { hasText: '42' });
+      assert.equal(await result.isVisible(), false);
+      await card.locator('summary').click();
+      await result.waitFor();
+      assert.match(await card.locator('pre').first().textContent(), /"6\*7"/);
+      await page.reload();
+      await cardOf(page, 'calculator').getByText(/^done/).waitFor();
+      assert.deepEqual(reader.complaints, []);
+    },
+  },
+  ...[[360, 740, 'light'], [1440, 900, 'dark']].map(([width, height, colorScheme]) => ({
+    name: `tools: one is run by hand from a form of its schema, at ${width} px, ${colorScheme}`,
+    needs,
+    async run({ browser, server }) {
+      const { reader, page } = await start(browser, server, { viewport: { width, height }, colorScheme });
+      await send(page, askFor('Here.'));
+      await waitForStatus(page, 'done');
+      await page.getByRole('textbox', { name: 'Message' }).fill('/tool ');
+      await page.getByRole('option', { name: '/tool calculator' }).click();
+      const dialog = page.getByRole('dialog', { name: 'Run a tool' });
+      await dialog.getByLabel(/expression/i).fill('2^10');
+      await picture(page, `tools-form-${width}-${colorScheme}`);
+      await assertAccessible(page, 'tool form');
+      await dialog.getByRole('button', { name: 'Run' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      const card = cardOf(page, 'calculator');
+      await card.getByText(/^done/).waitFor();
+      await card.locator('summary').click();
+      await card.locator('pre', { hasText: '1024' }).waitFor();
+      await picture(page, `tools-card-${width}-${colorScheme}`);
+      await assertAccessible(page, 'tool card');
+      assert.deepEqual(reader.complaints, []);
+    },
+  })),
+  {
+    name: 'tools: output comes while it runs, and one call is stopped',
+    needs: 'sandbox',
+    async run({ browser, server }) {
+      const { reader, page } = await start(browser, server);
+      const code = 'import time\nfor i in range(600):\n    print("line", i, flush=True)\n    time.sleep(0.1)\n';
+      await send(page, askForTool('code_execute', { language: 'python', code }));
+      const card = cardOf(page, 'code execute');
+      await card.locator('pre', { hasText: 'line 3' }).waitFor();
+      await picture(page, 'tools-live');
+      await card.getByRole('button', { name: 'Stop this call' }).click();
+      await card.getByText(/^stopped/).waitFor();
+      await until('the turn is over', async () =>
+        (await page.locator('.turn[data-status=running]').count()) === 0);
+      assert.deepEqual(reader.complaints, []);
+    },
+  },
+  {
+    name: 'tools: one that is switched off in the settings is denied to the model, which the card says',
+    needs,
+    async run({ browser, server }) {
+      const { reader, page } = await start(browser, server);
+      await page.getByRole('button', { name: 'Settings', exact: true }).click();
+      await page.getByRole('tab', { name: 'Tools' }).click();
+      const entry = page.locator('[data-tool=calculator]');
+      await entry.getByRole('checkbox').waitFor();
+      await picture(page, 'tools-settings');
+      await assertAccessible(page, 'settings of tools');
+      await entry.locator('summary').click();
+      await entry.getByLabel('Time, ms').fill('1500');
+      await entry.getByRole('button', { name: 'Save' }).click();
+      const stored = () => server.api('tool-catalog').then(
+        ({ tools }) => tools.find(({ id }) => id === 'calculator'));
+      await until('the limit is kept', async () => (await stored()).limits.timeout_ms === 1500);
+      await entry.getByRole('checkbox').uncheck();
+      await until('it is off', async () => !(await stored()).enabled);
+      assert.equal((await stored()).limits.timeout_ms, 1500);
+      await page.keyboard.press('Escape');
+      await entry.waitFor({ state: 'detached' });
+      assert.equal((await server.api('tools')).tools.some(({ id }) => id === 'calculator'), false);
+      assert.deepEqual(reader.complaints, []);
+    },
+  },
+];
