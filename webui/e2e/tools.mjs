@@ -77,10 +77,12 @@ export const toolTests = [
     },
   },
   {
-    name: 'tools: one that is switched off in the settings is denied to the model, which the card says',
+    name: 'tools: limits and switch are kept, and a call that is denied says so on its card',
     needs,
     async run({ browser, server }) {
       const { reader, page } = await start(browser, server);
+      await send(page, askFor('Here.'));
+      await waitForStatus(page, 'done');
       await page.getByRole('button', { name: 'Settings', exact: true }).click();
       await page.getByRole('tab', { name: 'Tools' }).click();
       const entry = page.locator('[data-tool=calculator]');
@@ -99,6 +101,13 @@ export const toolTests = [
       await page.keyboard.press('Escape');
       await entry.waitFor({ state: 'detached' });
       assert.equal((await server.api('tools')).tools.some(({ id }) => id === 'calculator'), false);
+      // The rule that no address of the inside is fetched holds for every tool of the network.
+      await send(page, askForTool('http_fetch', { url: 'http://127.0.0.1:1/' }));
+      const card = cardOf(page, 'http fetch');
+      await card.getByText(/^not allowed/).waitFor();
+      await card.locator('summary').click();
+      await card.getByText('Denied', { exact: true }).waitFor();
+      await picture(page, 'tools-denied');
       assert.deepEqual(reader.complaints, []);
     },
   },

@@ -47,6 +47,8 @@ interface EntryProps {
 function ToolEntryView({ tool, onSaved }: EntryProps) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
+  /** What the switch shows until the server said so, too. */
+  const [wish, setWish] = useState<boolean | null>(null);
   const save = async (change: { enabled?: boolean; limits?: ToolLimits; egress?: string[] }) => {
     setBusy(true);
     setProblem('');
@@ -60,6 +62,7 @@ function ToolEntryView({ tool, onSaved }: EntryProps) {
       setProblem(sentence(error));
     }
     setBusy(false);
+    setWish(null);
   };
   const submit = (event: Event) => {
     event.preventDefault();
@@ -75,8 +78,12 @@ function ToolEntryView({ tool, onSaved }: EntryProps) {
         <h4>{tool.title || tool.id}</h4>
         <span class="tag">{t.tools.executor[tool.executor]}</span>
         <label class="switch">
-          <input type="checkbox" checked={tool.enabled} disabled={busy}
-            onChange={(event) => save({ enabled: event.currentTarget.checked })} />
+          <input type="checkbox" checked={wish ?? tool.enabled} disabled={busy}
+            onChange={(event) => {
+              const enabled = event.currentTarget.checked;
+              setWish(enabled);
+              void save({ enabled });
+            }} />
           <span>{t.tools.enabled}</span><span class="unseen">: {tool.title || tool.id}</span>
         </label>
       </div>
