@@ -23,11 +23,10 @@ void write_audit(const tool_gateway& tools, const request_context& ctx, std::str
 
 std::optional<response> denied(const tool_gateway& tools, const request_context& ctx,
                                std::string_view action, std::string_view resource) {
-  // Another node or a tool speaks for no user.
-  const bool internal = ctx.identity.role == role::internal;
-  const std::string_view user = internal ? "internal" : std::string_view(ctx.identity.user.value);
-  const auto* who = internal ? "internal" : ctx.identity.role == role::admin ? "admin" : "user";
-  const auto said = tools.policy.decide({ctx.identity.tenant.value, user, who, action, resource});
+  const auto is = ctx.identity.role;
+  const auto* who = is == role::internal ? "internal" : is == role::admin ? "admin" : "user";
+  const auto said = tools.policy.decide(
+      {ctx.identity.tenant.value, ctx.identity.user.value, who, action, resource});
   if (said.allow) return std::nullopt;
   write_audit(tools, ctx, action, resource, said.rule);
   std::string quoted;
