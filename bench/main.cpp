@@ -27,6 +27,7 @@ constexpr scenario scenarios[] = {
     {"start", "start-up and idle memory with many sessions on disk", run_start},
     {"relay", "model calls through the gateway, beside nginx and Portkey", run_relay},
     {"turn", "message round trips against the rehearsal server", run_turn},
+    {"tool", "tool calls, in the server and in the sandbox, beside bare bubblewrap", run_tool},
 };
 
 void add_flags(CLI::App& app, options& o, bool& no_soma, bool& no_peers) {

@@ -118,6 +118,12 @@ std::string soma_server::message_request(const std::string& session,
               R"({"session_id":")" + session + R"(","message":)" + json_string(text) + "}");
 }
 
+std::string soma_server::tool_request(const std::string& session, const std::string& tool,
+                                      const std::string& inputs_json) const {
+  return post("/v1/tool/request", R"({"session_id":")" + session + R"(","tool_id":")" + tool +
+                                      R"(","inputs":)" + inputs_json + "}");
+}
+
 rehearsal_server::rehearsal_server(const options& o, const std::filesystem::path& folder)
     : port_(free_port()),
       process_(

@@ -36,6 +36,8 @@ class soma_server : public stream_server {
   std::string replay_request(const std::string& session) const;  // from the start
   std::string chat_request(const std::string& json) const;  // a chat completion through the gateway
   std::string message_request(const std::string& session, const std::string& text) const;
+  std::string tool_request(const std::string& session, const std::string& tool,
+                           const std::string& inputs_json) const;
 
  private:
   std::string post(std::string path, std::string body) const;

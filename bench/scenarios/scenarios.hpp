@@ -16,5 +16,6 @@ void run_replay(const options& o, report& r);  // a long session read from its s
 void run_start(const options& o, report& r);   // start-up with many sessions on disk
 void run_relay(const options& o, report& r);   // model calls through the gateway
 void run_turn(const options& o, report& r);    // a message, its first delta, its whole answer
+void run_tool(const options& o, report& r);    // a tool's call and its result
 
 }  // namespace soma::bench
