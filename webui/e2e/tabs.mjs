@@ -24,10 +24,12 @@ export const tabTests = [
       await send(second, askFor('and from the other side'));
       await waitForWords(first, 'and from the other side');
 
+      await first.bringToFront();
       await first.locator('.row').hover();
       await first.getByRole('button', { name: /^Rename/ }).click();
       await first.getByLabel('Name of the chat').fill('A better name');
       await first.keyboard.press('Enter');
+      await second.bringToFront();
       await second.locator('.chats a', { hasText: 'A better name' }).waitFor();
       await second.getByRole('heading', { name: 'A better name' }).waitFor();
       assert.deepEqual(reader.complaints, []);

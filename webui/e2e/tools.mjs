@@ -77,6 +77,28 @@ export const toolTests = [
     },
   },
   {
+    name: 'tools: a file that was attached is read by the agent, and what it read can be opened',
+    needs: 'sandbox',
+    async run({ browser, server }) {
+      const { reader, page } = await start(browser, server);
+      await page.getByLabel('Choose files').setInputFiles({
+        name: 'report.txt', mimeType: 'text/plain', buffer: Buffer.from('The turnover was 4,711 crowns.'),
+      });
+      await page.locator('.upload[data-phase=done]').waitFor();
+      await send(page, askFor('I have it.'));
+      await waitForStatus(page, 'done');
+      const href = await page.locator('.attached').getAttribute('href');
+      await send(page, askForTool('document_ingest', { attachment_id: href.split('/').at(-1) }));
+      const card = cardOf(page, 'document ingest');
+      await card.getByText(/^done/).waitFor();
+      await card.locator('summary').click();
+      await card.locator('pre', { hasText: 'The turnover was 4,711 crowns.' }).waitFor();
+      await card.getByRole('link').first().waitFor();
+      await picture(page, 'tools-ingest');
+      assert.deepEqual(reader.complaints, []);
+    },
+  },
+  {
     name: 'tools: limits and switch are kept, and a call that is denied says so on its card',
     needs,
     async run({ browser, server }) {
