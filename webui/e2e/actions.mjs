@@ -101,6 +101,13 @@ export const actionTests = [
       await page.getByText('Thought about it').click();
       assert.ok((await words.textContent()).split(' ').length > 20);
       assert.equal(await words.isVisible(), true);
+      const thought = await words.textContent();
+      await page.reload();
+      await waitForStatus(page, 'done');
+      await more(lastTurn(page));
+      await choose(page, 'Raw events');
+      await page.getByRole('dialog').getByText('Thought about it').click();
+      assert.equal(await page.getByRole('dialog').locator('.thinking-text').textContent(), thought);
     },
   },
   {

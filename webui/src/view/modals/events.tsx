@@ -1,9 +1,11 @@
 import { request } from '../../api/http';
 import type { Envelope, EventPage } from '../../api/types';
-import { seqOf } from '../../session/fold';
+import { foldAll, seqOf } from '../../session/fold';
+import { emptySession } from '../../session/state';
 import type { EventSpan, Modal } from '../../state/modals';
 import { t } from '../../texts/texts';
 import { CopyButton } from '../copy_button';
+import { Icon } from '../icon';
 import { Problem } from '../settings/problem';
 import { Dialog, Loading } from './dialog';
 import { useRead } from './use_read';
@@ -19,6 +21,7 @@ const pagesMax = 20;
 export function EventsModal({ what, onClose }: Props) {
   const [read, again] = useRead(() => readEvents(what.sessionId, what.span));
   const events = read.is === 'read' ? read.value : [];
+  const thoughts = thoughtsIn(events);
   const asText = () => events.map((event) => JSON.stringify(event)).join('\n');
   return (
     <Dialog title={t.turn.events} onClose={onClose} wide
@@ -26,6 +29,12 @@ export function EventsModal({ what, onClose }: Props) {
       {read.is === 'reading' && <Loading />}
       {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
       {read.is === 'read' && <p class="settings-hint">{t.events.count(events.length)}</p>}
+      {thoughts !== '' && (
+        <details class="thinking">
+          <summary><Icon name="chevron" />{t.chat.thought}</summary>
+          <div class="thinking-text">{thoughts}</div>
+        </details>
+      )}
       {events.map((event) => (
         <details key={event.meta.event_id} class="card part">
           <summary>
@@ -37,6 +46,15 @@ export function EventsModal({ what, onClose }: Props) {
       ))}
     </Dialog>
   );
+}
+
+/** What was thought: after a reload it is nowhere else. */
+function thoughtsIn(events: readonly Envelope[]): string {
+  return foldAll(emptySession, events).turns
+    .flatMap(({ items }) => items)
+    .map((item) => (item.kind === 'answer' ? item.thinking.text : ''))
+    .filter((text) => text !== '')
+    .join('\n\n');
 }
 
 async function readEvents(sessionId: string, span: EventSpan): Promise<Envelope[]> {
