@@ -162,12 +162,14 @@ void catalog_runner::begin(const std::shared_ptr<call>& c) {
     deadlines_.emplace(clock::now() + std::chrono::milliseconds(c->request.limits.timeout_ms), c);
   }
   work_.notify_one();
-  // A finished call drops its sink, and with it this reference to itself.
+  // Weakly: the handle keeps the call, and a tool may keep its sink.
   tool_sink inner;
   inner.on_output = [this, weak = std::weak_ptr(c)](std::string stream, std::string text) {
     if (const auto c = weak.lock()) say(*c, std::move(stream), std::move(text));
   };
-  inner.on_done = [this, c](tool_outcome outcome) { finish(c, std::move(outcome)); };
+  inner.on_done = [this, weak = std::weak_ptr(c)](tool_outcome outcome) {
+    if (const auto c = weak.lock()) finish(c, std::move(outcome));
+  };
   auto running = c->impl->start(c->request, std::move(inner));
   std::unique_lock lock(c->mutex);
   if (!c->over) {
