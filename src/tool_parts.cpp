@@ -1,6 +1,7 @@
 #include "tool_parts.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -121,7 +122,10 @@ struct tool_parts::parts {
         workers(worker_threads, waiting_max),
         fetchers(fetch_threads, waiting_max),
         reader(box, tools::installed_extract_program()),
-        runner({catalog, [this](const auto& who, auto id) { return judge(who, id); },
+        runner({catalog,
+                [this](const auto& who, auto id, const auto& inputs) {
+                  return judge(who, id, inputs);
+                },
                 &from.files.attachments()}),
         gateway{catalog, runner, *policy, from.audit} {
     auto& folders = from.files.folders();
@@ -132,7 +136,21 @@ struct tool_parts::parts {
     runner.add("canvas_append", tools::make_canvas_append(folders, pool));
     runner.add("memory_save", tools::make_memory_save(notes, pool));
     runner.add("memory_recall", tools::make_memory_recall(notes, pool));
-    auto place = [&folders](const session_key& session) { return folders.place(session); };
+    // A program writes by itself: it is not begun where there is no room to write.
+    const auto min_free =
+        static_cast<std::uint64_t>(from.settings.number("storage.min_free_bytes"));
+    auto place = [&folders, min_free](const session_key& session) -> result<std::string> {
+      auto folder = folders.place(session);
+      if (!folder) return folder;
+      auto used = folders.used(session);
+      if (!used) return used.error();
+      if (used->bytes >= folders.limits().bytes_max)
+        return error(codes::workdir_full, "the work folder is full");
+      std::error_code ec;
+      if (const auto space = std::filesystem::space(*folder, ec); !ec && space.available < min_free)
+        return error(codes::storage_full, "the disk is nearly full");
+      return folder;
+    };
     runner.add("code_execute", tools::make_code_execute({box, workers, place}));
     runner.add("document_ingest",
                tools::make_document_ingest({reader, workers, from.files.attachments()}));
@@ -142,10 +160,16 @@ struct tool_parts::parts {
   }
 
   // Inside a session nobody knows the caller's role any more.
-  tools::verdict judge(const tools::tool_caller& who, std::string_view tool_id) const {
-    auto said =
-        policy->decide({who.session.tenant.value, who.user_id, {}, "tool.execute", tool_id});
-    return {said.allow, std::move(said.rule), std::move(said.reason)};
+  tools::verdict judge(const tools::tool_caller& who, std::string_view tool_id,
+                       const boost::json::object& inputs) const {
+    const auto ask = [&](std::string_view action, std::string_view resource) {
+      auto said = policy->decide({who.session.tenant.value, who.user_id, {}, action, resource});
+      return tools::verdict{said.allow, std::move(said.rule), std::move(said.reason)};
+    };
+    auto said = ask("tool.execute", tool_id);
+    const auto* named = inputs.if_contains("attachment_id");
+    if (!said.allow || tool_id != "document_ingest" || !named || !named->is_string()) return said;
+    return ask("attachment.read", std::string_view(named->get_string()));
   }
 
   static constexpr std::size_t worker_threads = 2, fetch_threads = 8, waiting_max = 256;

@@ -1,5 +1,7 @@
 #include "core/context.hpp"
 
+#include "core/utf8.hpp"
+
 namespace soma {
 namespace {
 
@@ -50,6 +52,24 @@ std::vector<context_part> parts_of(const turn_record& turn) {
   return parts;
 }
 
+// The newest turn is always sent. What was read of its attachments is cut to what room there is,
+// the last first, so that a large file does not make the model refuse everything.
+std::uint64_t cut_attachments(std::vector<context_part>& parts, std::uint64_t tokens,
+                              std::uint64_t before, std::uint64_t tokens_max) {
+  constexpr std::string_view note = " [cut here: document_ingest reads it]";
+  for (auto part = parts.rbegin(); part != parts.rend() && before + tokens > tokens_max; ++part) {
+    if (part->kind != "attachment") continue;
+    const auto over = before + tokens - tokens_max + estimate_tokens(note);
+    const auto kept = part->tokens > over ? (part->tokens - over) * 4 : 0;
+    part->text.resize(utf8_complete_prefix(std::string_view(part->text).substr(0, kept)));
+    part->text += note;
+    tokens -= part->tokens;
+    part->tokens = estimate_tokens(part->text);
+    tokens += part->tokens;
+  }
+  return tokens;
+}
+
 std::string instruction_text(std::string_view instruction) {
   if (instruction == "nudge") return "Please go on.";
   if (instruction == "summarize")
@@ -84,6 +104,7 @@ model_context build_context(std::span<const turn_record* const> turns,
     std::uint64_t tokens = 0;
     for (const auto& part : parts) tokens += part.tokens;
     if (!chosen.empty() && context.tokens + tokens > options.tokens_max) break;
+    if (chosen.empty()) tokens = cut_attachments(parts, tokens, context.tokens, options.tokens_max);
     context.tokens += tokens;
     context.from_turn = (*turn)->turn_id;
     ++context.turns;

@@ -57,7 +57,7 @@ void session_step::on(const input::activated& in) {
   for (const auto& tool : tools) {
     const auto& call = tool.call;
     if (rules.idempotent && rules.idempotent(call.tool_id, call.inputs_json)) {
-      out.then.push_back(action::start_tool{call, turn_origin(call.turn_id)});
+      out.then.push_back(action::start_tool{call, tool.from});
       continue;
     }
     body::tool_result gone;
@@ -67,7 +67,7 @@ void session_step::on(const input::activated& in) {
     gone.error =
         failure{std::string(codes::tool_interrupted),
                 "the server stopped while the tool ran; whether it took effect is unknown", false};
-    emit(std::move(gone), turn_origin(call.turn_id));
+    emit(std::move(gone), tool.from);
   }
   // The time the server was away does not count against the turn.
   if (s.turn) arm_turn_deadline();
@@ -125,7 +125,8 @@ void session_step::on(const input::tool_output& in) {
   });
   if (at == s.tools.end()) return;
   const std::string turn_id = at->call.turn_id;
-  emit(body::tool_progress{in.tool_call_id, turn_id, in.stream, in.text}, turn_origin(turn_id));
+  const origin from = at->from;
+  emit(body::tool_progress{in.tool_call_id, turn_id, in.stream, in.text}, from);
 }
 
 void session_step::on(const input::tool_done& in) {
@@ -134,6 +135,7 @@ void session_step::on(const input::tool_done& in) {
   });
   if (at == s.tools.end()) return;  // stopped meanwhile
   const std::string turn_id = at->call.turn_id;
+  const origin from = at->from;
   body::tool_result done{in.tool_call_id, turn_id,  in.status,
                          in.output_json,  in.error, in.duration_ms};
   if (done.output_json.size() > rules.event_text_bytes_max) {
@@ -142,7 +144,7 @@ void session_step::on(const input::tool_done& in) {
     done.error = failure{std::string(codes::tool_output_too_large),
                          "the output is larger than one event may be", false};
   }
-  emit(std::move(done), turn_origin(turn_id));
+  emit(std::move(done), from);
   advance();
 }
 
@@ -261,7 +263,8 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
   if (!s.exists()) return not_found();
   command_reply reply;
   reply.status = "running";
-  if (s.call || !s.tools.empty()) return reply;
+  const bool reads = !s.queue.empty() && has_tools(s.queue.front().turn_id);
+  if (s.call || turn_has_tools() || reads) return reply;
   if (s.paused) return decide(who, input::pause{false});
   if (s.turns.empty())
     return error{codes::session_nothing_to_do, "nothing has been asked in this session yet"};

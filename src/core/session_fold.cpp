@@ -114,7 +114,7 @@ struct folder {
   }
 
   void operator()(const body::tool_call& b) {
-    s.tools.push_back({b, meta.created_at_ms});
+    s.tools.push_back({b, meta.created_at_ms, {meta.user_id, meta.request_id, meta.trace_id}});
     if (s.turn && s.turn->turn_id == b.turn_id) ++s.turn->tool_calls;
   }
 

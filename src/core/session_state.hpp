@@ -75,6 +75,7 @@ struct unanswered_call {
 struct open_tool {
   body::tool_call call;
   std::int64_t started_at_ms = 0;
+  origin from{};  // who asked; a call by hand has no turn that says so
 };
 
 struct running_turn {

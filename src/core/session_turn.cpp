@@ -211,7 +211,8 @@ void session_step::end_tool(const open_tool& tool, std::string_view status) {
   done.error = failure{std::string(codes::tool_cancelled), "the call was stopped", false};
   done.duration_ms =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, now_ms - tool.started_at_ms));
-  emit(std::move(done), turn_origin(call.turn_id));
+  const origin from = tool.from;
+  emit(std::move(done), from);
 }
 
 void session_step::end_turn(std::string_view finish_reason, const std::optional<failure>& why,

@@ -20,6 +20,7 @@
 #include "http/problem.hpp"
 #include "http/session_document.hpp"
 #include "http/session_stager.hpp"
+#include "http/tool_gateway.hpp"
 
 namespace soma::http {
 namespace {
@@ -135,8 +136,13 @@ asio::awaitable<response> fork_session(gateway& g, request_context& ctx) {
 
 class export_work {
  public:
-  export_work(log_walk walk, files::attachment_store& store, tenant_id tenant)
-      : walk_(std::move(walk)), store_(store), tenant_(std::move(tenant)) {}
+  // `readable`: whether policy lets the caller have an attachment's bytes.
+  export_work(log_walk walk, files::attachment_store& store, tenant_id tenant,
+              std::function<bool(std::string_view)> readable)
+      : walk_(std::move(walk)),
+        store_(store),
+        tenant_(std::move(tenant)),
+        readable_(std::move(readable)) {}
 
   document_writer document;
 
@@ -159,7 +165,7 @@ class export_work {
     const auto* said = e ? std::get_if<body::message_user>(&e->body) : nullptr;
     if (!said) return;
     for (const auto& a : said->attachments)
-      if (seen_.insert(a.id).second) to_come_.push_back(a.id);
+      if (readable_(a.id) && seen_.insert(a.id).second) to_come_.push_back(a.id);
   }
 
   // A piece of the open attachment, or the next that can be read.
@@ -186,6 +192,7 @@ class export_work {
   log_walk walk_;
   files::attachment_store& store_;
   const tenant_id tenant_;
+  std::function<bool(std::string_view)> readable_;
   std::set<std::string> seen_;
   std::deque<std::string> to_come_;
   std::shared_ptr<open_file> file_;
@@ -217,7 +224,11 @@ asio::awaitable<response> export_session(gateway& g, request_context& ctx) {
   answer.headers.emplace_back("Content-Disposition",
                               "attachment; filename=\"" + key.session.value + ".ndjson\"");
   log_walk walk(g.node.log, key, head->first_seq, head->seq);
-  auto work = std::make_shared<export_work>(std::move(walk), g.files->attachments, key.tenant);
+  auto readable = [&tools = g.tools, who = ctx.identity](std::string_view id) {
+    return judge(tools, who, "attachment.read", id).allow;
+  };
+  auto work = std::make_shared<export_work>(std::move(walk), g.files->attachments, key.tenant,
+                                            std::move(readable));
   auto header = session_json(key.session, head->info, head->last_id());
   answer.produce = [&g, work, header](response_stream& out) {
     return send_document(g, work, header, out);

@@ -138,6 +138,7 @@ struct claimed_file {
 
 asio::awaitable<response> find_known(gateway& g, request_context& ctx) {
   auto& f = *g.files;
+  if (auto no = denied(g.tools, ctx, "attachment.read")) co_return std::move(*no);
   std::vector<claimed_file> claims;
   for (const auto& item : ctx.json.as_object().at("files").as_array()) {
     const auto& one = item.as_object();

@@ -21,12 +21,17 @@ void write_audit(const tool_gateway& tools, const request_context& ctx, std::str
 
 }  // namespace
 
+security::decision judge(const tool_gateway& tools, const identity& who, std::string_view action,
+                         std::string_view resource) {
+  const auto* name = who.role == role::internal ? "internal"
+                     : who.role == role::admin  ? "admin"
+                                                : "user";
+  return tools.policy.decide({who.tenant.value, who.user.value, name, action, resource});
+}
+
 std::optional<response> denied(const tool_gateway& tools, const request_context& ctx,
                                std::string_view action, std::string_view resource) {
-  const auto is = ctx.identity.role;
-  const auto* who = is == role::internal ? "internal" : is == role::admin ? "admin" : "user";
-  const auto said = tools.policy.decide(
-      {ctx.identity.tenant.value, ctx.identity.user.value, who, action, resource});
+  const auto said = judge(tools, ctx.identity, action, resource);
   if (said.allow) return std::nullopt;
   write_audit(tools, ctx, action, resource, said.rule);
   std::string quoted;

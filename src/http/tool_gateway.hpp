@@ -20,6 +20,9 @@ struct tool_gateway {
   security::audit_log& audit;
 };
 
+security::decision judge(const tool_gateway& tools, const identity& who, std::string_view action,
+                         std::string_view resource = {});
+
 // The refusal where policy does not allow it: 403 policy.denied, with the rule; audited. Else
 // nothing.
 std::optional<response> denied(const tool_gateway& tools, const request_context& ctx,

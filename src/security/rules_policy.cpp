@@ -36,8 +36,10 @@ struct rule {
     const auto one = [](const std::vector<std::string>& list, std::string_view text) {
       return list.empty() || fits(list, text);
     };
+    // A role that is not known may be any: it fits what denies, and nothing that allows.
+    const bool role_fits = in.role.empty() && !roles.empty() ? !allow : one(roles, in.role);
     return fits(actions, in.action) && one(resources, in.resource) && one(users, in.user) &&
-           one(roles, in.role) && one(tenants, in.tenant);
+           role_fits && one(tenants, in.tenant);
   }
 };
 

@@ -73,6 +73,7 @@ std::shared_ptr<const tool_set> catalog::of(const tenant_id& tenant) {
 
 result<catalog_entry> catalog::change(const tenant_id& tenant, std::string_view tool_id,
                                       std::string_view change_json, std::string_view if_match) {
+  const std::lock_guard one_at_a_time(change_mutex_);
   const auto before = of(tenant);
   if (!if_match.empty() && if_match != "*" && if_match != before->etag)
     return error(codes::tool_entry_changed, "the catalog is not the one that If-Match names");

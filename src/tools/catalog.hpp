@@ -84,6 +84,7 @@ class catalog {
   std::shared_ptr<const tool_set> make_set(const tenant_id& tenant) const;
 
   catalog_store& store_;
+  std::mutex change_mutex_;  // of `change` as a whole: store and memory in one order
   std::mutex mutex_;
   bool loaded_ = false;
   std::map<std::string, catalog_entry, std::less<>> defaults_;

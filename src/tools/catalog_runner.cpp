@@ -107,11 +107,12 @@ std::optional<tool_outcome> catalog_runner::refuse(call& c) {
   c.impl = find(id);
   const auto why = c.impl ? c.impl->unavailable() : "nothing on this server runs " + id;
   if (!why.empty()) return failed("error", codes::tool_unavailable, why);
-  const auto said = parts_.decide ? parts_.decide(c.who, id) : verdict{false, "none", "no policy"};
-  if (!said.allow)
-    return failed("denied", codes::policy_denied, "rule " + said.rule + ": " + said.reason);
   auto inputs = entry->inputs.read(c.what.inputs_json);
   if (!inputs) return failed("error", inputs.error().code, inputs.error().detail);
+  const auto said =
+      parts_.decide ? parts_.decide(c.who, id, *inputs) : verdict{false, "none", "no policy"};
+  if (!said.allow)
+    return failed("denied", codes::policy_denied, "rule " + said.rule + ": " + said.reason);
   c.request = {c.who.session, c.what, std::move(*inputs), entry->limits, entry->egress};
   c.lane = c.who.session.tenant.value + '\n' + id;
   return std::nullopt;
@@ -279,7 +280,9 @@ tool_outcome catalog_runner::trimmed(const call& c, tool_outcome outcome) {
     if (const auto kept = parts_.attachments->keep(c.who.session, c.what.tool_id + "-output.json",
                                                    "application/json", outcome.output_json))
       w.field("attachment_id", kept->attachment_id);
-  const auto shown = std::string_view(outcome.output_json).substr(0, most);
+  // As JSON inside of JSON it may be twice as long.
+  auto shown = std::string_view(outcome.output_json).substr(0, most);
+  while (json_escaped_size(shown) > most) shown = shown.substr(0, shown.size() / 2);
   w.field("text", shown.substr(0, utf8_complete_prefix(shown))).end_object();
   outcome.output_json = std::move(text);
   return outcome;

@@ -31,8 +31,11 @@ struct runner_options {
 
 struct runner_parts {
   catalog& tools;
-  // May this caller run this tool? Called on any thread, must not block. Unset: nobody may.
-  std::function<verdict(const tool_caller&, std::string_view tool_id)> decide;
+  // May this caller run this tool with these inputs? Called on any thread, must not block. Unset:
+  // nobody may.
+  std::function<verdict(const tool_caller&, std::string_view tool_id,
+                        const boost::json::object& inputs)>
+      decide;
   attachment_source* attachments = nullptr;  // where large outputs are kept; may be null
 };
 

@@ -199,6 +199,29 @@ def killed():
     assert calls[0][1:] == ("document_ingest", "runtime"), calls
 
 
+def killed_by_hand():
+    """a call by hand that is run again after a crash is still its caller's"""
+    session = turn("hello")
+    [made] = upload(node, ("long.txt", b"word " * 50_000))
+    call = by_hand(session, "document_ingest", {"attachment_id": made["id"]})
+    node.kill()
+    node.start()
+    assert result_of(session, call["tool_call_id"])["status"] == "success"
+    ends = [e for e in node.events(session) if e["type"] == "tool.result"]
+    begun = [e for e in node.events(session) if e["type"] == "tool.call"]
+    assert [e["meta"]["user_id"] for e in ends] == [e["meta"]["user_id"] for e in begun], ends
+
+
+def much_attached():
+    """what is read of large attachments is cut to the model's window, and the turn goes on"""
+    files = [upload(node, (f"{n}.txt", b"word " * 20_000))[0] for n in range(4)]
+    session = turn("read them", files)
+    assert len(of(session, "tool.result")) == 4
+    window = node.json("GET", f"/v1/sessions/{session}/context-window")
+    assert window["tokens"] <= window["context_window"], (window["tokens"], window["context_window"])
+    assert "cut here" in json.dumps(window), "the model is told"
+
+
 def crowd():
     """five hundred calls at once keep to the tool's concurrency, and each gets its result"""
     node.json("PUT", "/v1/tool-catalog/code_execute", {"limits": {"concurrency": 3}})
@@ -275,7 +298,8 @@ def main():
     rehearsal = Rehearsal()
     node = Node(rehearsal.base_url).start()
     try:
-        return run_tests([arithmetic, document, program, denial, wrong_calls, stopped, killed, crowd,
+        return run_tests([arithmetic, document, program, denial, wrong_calls, stopped, killed,
+                          killed_by_hand, much_attached, crowd,
                           large_output, terminal])
     finally:
         node.stop()

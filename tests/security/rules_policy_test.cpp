@@ -65,6 +65,31 @@ tenants = ["t"]
   CHECK(!p->decide({"other", "ann", "user", "tool.execute", "echo"}).allow);
 }
 
+TEST_CASE("policy: a role that is not known fits denials, and no permission") {
+  const auto p = rules(R"(
+[[rule]]
+id = "no-users"
+effect = "deny"
+actions = ["tool.execute"]
+resources = ["a"]
+roles = ["user"]
+[[rule]]
+id = "admins"
+effect = "allow"
+actions = ["tool.execute"]
+resources = ["b"]
+roles = ["admin"]
+[[rule]]
+id = "rest"
+effect = "allow"
+actions = ["tool.execute"]
+resources = ["a"]
+)");
+  CHECK(ask(*p, "tool.execute", "a", "ann", "").rule == "no-users");
+  CHECK(ask(*p, "tool.execute", "a", "ann", "admin").rule == "rest");
+  CHECK(ask(*p, "tool.execute", "b", "ann", "").rule == "default");
+}
+
 TEST_CASE("policy: a file that says what it cannot mean is refused by name") {
   struct row {
     const char *toml, *named;

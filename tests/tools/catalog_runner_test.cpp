@@ -139,12 +139,13 @@ struct runner_world {
 
   explicit runner_world(runner_options options = {}) {
     REQUIRE(tools.load());
-    runner.emplace(runner_parts{tools,
-                                [this](const tool_caller&, std::string_view) {
-                                  return verdict{allowed, "r", "not you"};
-                                },
-                                &files},
-                   options);
+    runner.emplace(
+        runner_parts{tools,
+                     [this](const tool_caller&, std::string_view, const boost::json::object&) {
+                       return verdict{allowed, "r", "not you"};
+                     },
+                     &files},
+        options);
     runner->add("probe", impl);
   }
   std::unique_ptr<running_tool> start(heard& h, std::string inputs = "{}",
