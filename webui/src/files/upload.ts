@@ -1,4 +1,5 @@
 import { apiUrl, Problem, problemFrom } from '../api/http';
+import { t } from '../texts/texts';
 import type { Attachment } from '../api/types';
 
 /** A request under way that tells how far it is. */
@@ -35,7 +36,7 @@ export function uploadFile(file: File, onSent: (bytes: number, of: number) => vo
     cancel,
     done: done.then((made) => {
       const one = made[0];
-      if (!one) throw new Problem(0, '', 'The server kept nothing of this file.', '');
+      if (!one) throw new Problem(0, '', t.files.nothingKept, '');
       return one;
     }),
   };

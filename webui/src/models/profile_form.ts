@@ -1,5 +1,6 @@
 import { asSentence, Problem, sentence } from '../api/http';
 import type { ModelProfile, WireKind } from '../api/types';
+import { tm } from '../texts/models';
 
 /**
  * A model profile as its form holds it. The names are the wire's, with dots for what is nested, so
@@ -28,25 +29,7 @@ export interface ProfileForm {
 export type Field = keyof ProfileForm;
 export type FieldErrors = Partial<Record<Field, string>>;
 
-export const labels: Record<Field, string> = {
-  name: 'Name',
-  role: 'Role',
-  base_url: 'Base URL',
-  model: 'Model',
-  kind: 'Kind of API',
-  provider: 'Provider',
-  context_window: 'Context window',
-  'parameters.temperature': 'Temperature',
-  'parameters.top_p': 'Top p',
-  'parameters.max_tokens': 'Answer at most',
-  'parameters.reasoning_effort': 'Reasoning effort',
-  'prices.input': 'Input',
-  'prices.cached_input': 'Cached input',
-  'prices.output': 'Output',
-  resume: 'After an interruption',
-  fallbacks: 'Fallbacks',
-  enabled: 'Enabled',
-};
+export const labels: Record<Field, string> = tm.labels;
 
 export const emptyForm: ProfileForm = {
   name: '', role: 'dialogue', base_url: '', model: '', kind: 'auto', provider: '',
@@ -96,23 +79,19 @@ const numbers: Partial<Record<Field, NumberRule>> = {
 };
 
 const word = /^[a-z0-9_][a-z0-9._-]{0,63}$/;
-const wordRule = 'Use a to z, 0 to 9, dots, dashes and underscores; a letter or digit first.';
 
 /** What each field takes, as a sentence. */
 function rule(field: Field): string {
   const number = numbers[field];
-  if (number) {
-    const kind = number.whole ? 'A whole number' : 'A number';
-    return `${kind} from ${number.least} to ${number.most.toLocaleString('en')}.`;
-  }
+  if (number) return tm.rules.number(number.whole, number.least, number.most);
   switch (field) {
-    case 'name': case 'role': case 'provider': return wordRule;
-    case 'base_url': return 'An address that begins with http:// or https://, without spaces.';
-    case 'model': return 'The model’s name, as the provider knows it.';
-    case 'parameters.reasoning_effort': return 'At most 64 characters.';
-    case 'resume': return 'The Responses API does not go on from a given text.';
-    case 'fallbacks': return 'At most eight names of profiles.';
-    default: return 'This is not allowed here.';
+    case 'name': case 'role': case 'provider': return tm.rules.word;
+    case 'base_url': return tm.rules.base_url;
+    case 'model': return tm.rules.model;
+    case 'parameters.reasoning_effort': return tm.rules.effort;
+    case 'resume': return tm.rules.resume;
+    case 'fallbacks': return tm.rules.fallbacks;
+    default: return tm.rules.other;
   }
 }
 
@@ -199,7 +178,7 @@ export interface Refusal {
 export function refusalOf(error: unknown): Refusal {
   if (!(error instanceof Problem)) return { fields: {}, general: sentence(error) };
   if (error.code === 'profile.exists') {
-    return { fields: { name: 'There is a profile of this name already.' }, general: '' };
+    return { fields: { name: tm.rules.nameTaken }, general: '' };
   }
   const fields: FieldErrors = {};
   for (const { field, detail } of error.fields) {
@@ -226,8 +205,8 @@ export function differences(before: ModelProfile, after: ModelProfile): Differen
 }
 
 function said(value: ProfileForm[Field]): string {
-  if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return (typeof value === 'string' ? value : value.join(', ')) || 'not set';
+  if (typeof value === 'boolean') return value ? tm.conflict.yes : tm.conflict.no;
+  return (typeof value === 'string' ? value : value.join(', ')) || tm.conflict.notSet;
 }
 
 /** Which profile answers chats: the one called default, else the first of that role. */

@@ -1,3 +1,4 @@
+import { tm } from '../texts/models';
 import type { ProfileForm } from './profile_form';
 
 /** A provider as most people run it: where it listens, and how it is spoken to. */
@@ -17,7 +18,7 @@ export const quickStarts: readonly QuickStart[] = [
       context_window: '128000',
     },
     modelExample: 'gpt-4.1-mini',
-    note: 'Needs an API key of your OpenAI account.',
+    note: tm.quick.openai,
   },
   {
     name: 'Anthropic',
@@ -26,13 +27,13 @@ export const quickStarts: readonly QuickStart[] = [
       context_window: '200000',
     },
     modelExample: 'claude-sonnet-4-5',
-    note: 'Needs an API key of your Anthropic account.',
+    note: tm.quick.anthropic,
   },
   {
     name: 'Ollama',
     fills: { base_url: 'http://localhost:11434/v1', kind: 'openai_chat', provider: 'ollama' },
     modelExample: 'llama3.2',
-    note: 'No key. Its context is as long as OLLAMA_CONTEXT_LENGTH says: set the same below.',
+    note: tm.quick.ollama,
   },
   {
     name: 'vLLM',
@@ -41,18 +42,18 @@ export const quickStarts: readonly QuickStart[] = [
       resume: 'prefill',
     },
     modelExample: 'Qwen/Qwen3-8B',
-    note: 'A key only if it was started with --api-key. It can go on in the middle of an answer.',
+    note: tm.quick.vllm,
   },
   {
     name: 'llama.cpp',
     fills: { base_url: 'http://localhost:8080/v1', kind: 'openai_chat', provider: 'llamacpp' },
     modelExample: 'default',
-    note: 'llama-server answers with the model it was started with, whatever the name.',
+    note: tm.quick.llamacpp,
   },
   {
     name: 'LiteLLM',
     fills: { base_url: 'http://localhost:4000/v1', kind: 'openai_chat', provider: 'litellm' },
-    modelExample: 'the model_name of its configuration',
-    note: 'The key is LiteLLM’s master key, or a virtual key of it.',
+    modelExample: tm.quick.litellmModel,
+    note: tm.quick.litellm,
   },
 ];

@@ -1,4 +1,5 @@
 import { asSentence } from '../api/http';
+import { tm } from '../texts/models';
 import type { Credential, ModelTest, UsageReport } from '../api/types';
 
 /** From this share of a cap on, it is worth a look. */
@@ -10,21 +11,21 @@ export interface UsageLine {
 }
 
 export function usageLine({ today, caps }: UsageReport): UsageLine {
-  const of = (cap: string) => (cap === '' ? '' : ` of ${cap}`);
-  const tokens = `${count(today.tokens)}${of(caps.tokens_a_day ? count(caps.tokens_a_day) : '')} tokens`;
-  const cost = `${dollars(today.cost_usd)}${of(caps.cost_usd_a_day ? dollars(caps.cost_usd_a_day) : '')}`;
+  const { usage } = tm;
+  const tokens = usage.tokens(
+    usage.of(count(today.tokens), caps.tokens_a_day ? count(caps.tokens_a_day) : ''));
+  const cost = usage.of(dollars(today.cost_usd), caps.cost_usd_a_day ? dollars(caps.cost_usd_a_day) : '');
   const calls = caps.concurrent
-    ? `${today.in_flight} of ${caps.concurrent} calls running`
-    : today.in_flight === 1 ? 'one call running' : `${today.in_flight} calls running`;
-  const pace = caps.requests_a_minute ? [`at most ${count(caps.requests_a_minute)} calls a minute`] : [];
+    ? usage.runningOf(today.in_flight, caps.concurrent) : usage.running(today.in_flight);
+  const pace = caps.requests_a_minute ? [usage.pace(count(caps.requests_a_minute))] : [];
   const hasCap = Object.values(caps).some((cap) => cap > 0);
   const parts = [
     tokens, cost, ...(today.in_flight > 0 || caps.concurrent ? [calls] : []), ...pace,
-    ...(hasCap ? [] : ['no caps']),
+    ...(hasCap ? [] : [usage.noCaps]),
   ];
   const isNear = (used: number, cap: number) => cap > 0 && used >= cap * nearCap;
   return {
-    text: `Today: ${parts.join(', ')}.`,
+    text: usage.today(parts.join(', ')),
     isNearCap: isNear(today.tokens, caps.tokens_a_day) ||
       isNear(today.cost_usd, caps.cost_usd_a_day) || isNear(today.in_flight, caps.concurrent),
   };
@@ -33,18 +34,17 @@ export function usageLine({ today, caps }: UsageReport): UsageLine {
 export function testLine(test: ModelTest): string {
   if (!test.ok) {
     // The server puts its own detail behind the sentence, as it is.
-    const words = (test.diagnosis ?? 'It does not work').replace(/\. \w/g, (start) => start.toUpperCase());
+    const words = (test.diagnosis ?? tm.test.fails).replace(/\. \w/g, (start) => start.toUpperCase());
     return asSentence(words);
   }
-  const first = test.first_token_ms === undefined
-    ? '' : ` First word after ${duration(test.first_token_ms)},`;
-  return `It works.${first || ' The'} whole answer in ${duration(test.latency_ms)}.`;
+  const first = test.first_token_ms === undefined ? '' : duration(test.first_token_ms);
+  return tm.test.works(first, duration(test.latency_ms));
 }
 
 export function keyLine(key: Credential): string {
   const changed = key.updated_at !== key.created_at;
-  const since = changed ? `replaced ${day(key.updated_at)}` : `since ${day(key.created_at)}`;
-  return `A key is stored: fingerprint ${key.fingerprint.slice(0, 12)}, ${since}.`;
+  const since = changed ? tm.keys.replaced(day(key.updated_at)) : tm.keys.since(day(key.created_at));
+  return tm.keys.line(key.fingerprint.slice(0, 12), since);
 }
 
 export function duration(ms: number): string {

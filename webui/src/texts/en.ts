@@ -276,6 +276,7 @@ export const en = {
     toSend: 'Files to send',
     aFile: 'A file',
     pasted: 'Pasted file',
+    nothingKept: 'The server kept nothing of this file.',
     quarantined: 'The scanner holds this file for harmful.',
     tooMany: (most: number) => `A message takes at most ${count(most, 'file', 'files')}.`,
     progress: (name: string) => `${name}: sent so far`,

@@ -1,5 +1,6 @@
 import type { ModelProfile } from '../../api/types';
 import { differences } from '../../models/profile_form';
+import { tm } from '../../texts/models';
 import { Icon } from '../icon';
 
 interface Props {
@@ -14,15 +15,15 @@ interface Props {
 export function Conflict({ mine, theirs, onTheirs, onMine }: Props) {
   return (
     <div class="conflict" role="alert">
-      <p><Icon name="alert" /><strong>This profile was changed while you edited it.</strong></p>
+      <p><Icon name="alert" /><strong>{tm.conflict.title}</strong></p>
       <ul>
         {differences(mine, theirs).map(({ label, was, is }) => (
-          <li key={label}>{label}: <del>{was}</del> is now <ins>{is}</ins></li>
+          <li key={label}>{label}: <del>{was}</del> {tm.conflict.isNow} <ins>{is}</ins></li>
         ))}
       </ul>
       <div class="conflict-foot">
-        <button type="button" class="small" onClick={onTheirs}>Take theirs, drop mine</button>
-        <button type="button" class="small" onClick={onMine}>Save mine over it</button>
+        <button type="button" class="small" onClick={onTheirs}>{tm.conflict.theirs}</button>
+        <button type="button" class="small" onClick={onMine}>{tm.conflict.mine}</button>
       </div>
     </div>
   );

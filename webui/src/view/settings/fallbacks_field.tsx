@@ -1,5 +1,6 @@
 import { fieldId, FieldFrame } from './field';
 import type { FieldErrors } from '../../models/profile_form';
+import { tm } from '../../texts/models';
 import { Icon } from '../icon';
 
 interface Props {
@@ -12,15 +13,14 @@ interface Props {
 /** Names of profiles, in the order they are tried. */
 export function FallbacksField({ chosen, others, errors, onChange }: Props) {
   const left = others.filter((name) => !chosen.includes(name));
-  const hint = 'Tried in this order when the provider fails before its first word.';
   return (
-    <FieldFrame field="fallbacks" errors={errors} hint={hint} wide>
+    <FieldFrame field="fallbacks" errors={errors} hint={tm.hints.fallbacks} wide>
       {chosen.length > 0 && (
         <ol class="fallbacks">
           {chosen.map((name) => (
             <li key={name}>
               <span>{name}</span>
-              <button type="button" class="quiet small" aria-label={`Remove “${name}”`}
+              <button type="button" class="quiet small" aria-label={tm.editor.remove(name)}
                 onClick={() => onChange(chosen.filter((other) => other !== name))}>
                 <Icon name="close" />
               </button>
@@ -36,7 +36,7 @@ export function FallbacksField({ chosen, others, errors, onChange }: Props) {
           event.currentTarget.value = '';
           if (name !== '') onChange([...chosen, name]);
         }}>
-        <option value="">{left.length === 0 ? 'There is no other profile' : 'Add a profile…'}</option>
+        <option value="">{left.length === 0 ? tm.editor.noOther : tm.editor.addFallback}</option>
         {left.map((name) => <option key={name} value={name}>{name}</option>)}
       </select>
     </FieldFrame>

@@ -2,6 +2,8 @@ import { useRef, useState } from 'preact/hooks';
 import { Problem as ServerProblem, sentence } from '../../api/http';
 import { credentials, providers, removeKey, storeKey } from '../../models/model_store';
 import { keyLine } from '../../models/words';
+import { tm } from '../../texts/models';
+import { t } from '../../texts/texts';
 import { ConfirmDialog } from '../confirm_dialog';
 import { Icon } from '../icon';
 import { SecretInput } from './secret_input';
@@ -10,11 +12,8 @@ import { SecretInput } from './secret_input';
 export function Keys() {
   return (
     <section aria-labelledby="keys-title">
-      <h3 id="keys-title">Keys</h3>
-      <p class="settings-hint">
-        A key is stored encrypted and is never shown again. Without one here, the server’s
-        environment may have one.
-      </p>
+      <h3 id="keys-title">{tm.keys.title}</h3>
+      <p class="settings-hint">{tm.keys.hint}</p>
       <ul class="keys">
         {providers.value.map((provider) => <KeyRow key={provider} provider={provider} />)}
       </ul>
@@ -61,18 +60,18 @@ function KeyRow({ provider }: { provider: string }) {
     <li class="key" data-provider={provider}>
       <div class="key-text">
         <strong>{provider}</strong>
-        <span>{key ? keyLine(key) : 'No key is stored.'}</span>
+        <span>{key ? keyLine(key) : tm.keys.none}</span>
       </div>
       {asking !== 'key' && (
         <div class="key-actions">
           <button ref={opener} type="button" class="small" onClick={() => setAsking('key')}
-            aria-label={`${key ? 'Replace' : 'Add'} the key of ${provider}`}>
-            {key ? 'Replace' : 'Add the key'}
+            aria-label={key ? tm.keys.replaceOf(provider) : tm.keys.addOf(provider)}>
+            {key ? tm.keys.replace : tm.keys.add}
           </button>
           {key && (
             <button type="button" class="small" onClick={() => setAsking('removal')}
-              aria-label={`Remove the key of ${provider}`}>
-              Remove
+              aria-label={tm.keys.removeOf(provider)}>
+              {tm.keys.remove}
             </button>
           )}
         </div>
@@ -85,12 +84,12 @@ function KeyRow({ provider }: { provider: string }) {
             event.stopPropagation();
             done();
           }}>
-          <SecretInput input={input} label={`Key of ${provider}`} autofocus
+          <SecretInput input={input} label={tm.keys.keyOf(provider)} autofocus
             describedBy={problem ? `key-problem-${provider}` : undefined} />
           <button type="submit" class="small primary" disabled={busy}>
-            {busy ? 'Storing…' : 'Store'}
+            {busy ? tm.keys.storing : tm.keys.store}
           </button>
-          <button type="button" class="small" onClick={done}>Cancel</button>
+          <button type="button" class="small" onClick={done}>{t.cancel}</button>
         </form>
       )}
       {problem && (
@@ -99,9 +98,9 @@ function KeyRow({ provider }: { provider: string }) {
         </p>
       )}
       {asking === 'removal' && (
-        <ConfirmDialog question="Remove this key?" yes="Remove" no="Keep it"
+        <ConfirmDialog question={tm.keys.removeQuestion} yes={tm.keys.remove} no={tm.keys.keep}
           onNo={() => setAsking('nothing')} onYes={() => run(() => removeKey(provider))}>
-          Profiles of {provider} will call without it. It cannot be brought back from here.
+          {tm.keys.removeText(provider)}
         </ConfirmDialog>
       )}
     </li>
@@ -111,8 +110,8 @@ function KeyRow({ provider }: { provider: string }) {
 export function keyProblem(error: unknown): string {
   const code = error instanceof ServerProblem ? error.code : '';
   if (code === 'secret.key_missing') {
-    return 'This server cannot store keys: start it with GATEWAY_ENC_KEY set.';
+    return tm.keys.cannotStore;
   }
-  if (code === 'request.invalid') return 'A key has no spaces and no characters outside ASCII.';
+  if (code === 'request.invalid') return tm.keys.bad;
   return sentence(error);
 }

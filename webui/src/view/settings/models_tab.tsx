@@ -8,6 +8,7 @@ import { chatProfile } from '../../models/profile_form';
 import { usageLine } from '../../models/words';
 import { settingsVersion } from '../../state/settings';
 import '../../styles/models.css';
+import { tm } from '../../texts/models';
 import { Icon } from '../icon';
 import { Keys } from './keys';
 import { Problem } from './problem';
@@ -85,13 +86,13 @@ export function ModelsTab({ first, guard }: { first: string | undefined; guard: 
       {usage.value && <Usage />}
       <section aria-labelledby="profiles-title">
         <div class="settings-row">
-          <h3 id="profiles-title">Profiles</h3>
+          <h3 id="profiles-title">{tm.list.title}</h3>
           <button type="button" class="small" data-edit="" onClick={() => add()}>
-            <Icon name="plus" /><span>Add a profile</span>
+            <Icon name="plus" /><span>{tm.list.add}</span>
           </button>
         </div>
         {all.length === 0 ? (
-          <p class="settings-hint">No model is set up yet. Add a profile to begin.</p>
+          <p class="settings-hint">{tm.list.none}</p>
         ) : (
           <ul class="profiles">
             {all.map((profile) => (
@@ -101,9 +102,7 @@ export function ModelsTab({ first, guard }: { first: string | undefined; guard: 
           </ul>
         )}
         {all.length > 0 && !chats && (
-          <p class="settings-hint">
-            None of these answers chats: enable one with the role <code>dialogue</code>.
-          </p>
+          <p class="settings-hint">{tm.list.noneAnswers}</p>
         )}
       </section>
       <Keys />
@@ -124,7 +123,7 @@ function Usage() {
 
 function Loading() {
   return (
-    <div class="skeleton settings-loading" role="status" aria-label="Reading the settings">
+    <div class="skeleton settings-loading" role="status" aria-label={tm.list.reading}>
       <i /><i /><i />
     </div>
   );

@@ -1,3 +1,4 @@
+import { tm } from '../../texts/models';
 import { Choice, TextInput, type FormParts } from './field';
 import { FallbacksField } from './fallbacks_field';
 
@@ -7,39 +8,39 @@ interface Props extends FormParts {
 }
 
 const resumes = [
-  ['restart', 'Begin the answer anew'],
-  ['prefill', 'Go on from its text'],
+  ['restart', tm.resumes.restart],
+  ['prefill', tm.resumes.prefill],
 ] as const;
 
 /** What most profiles leave as it is. */
 export function MoreFields({ others, onFallbacks, ...parts }: Props) {
   return (
     <details class="more-fields">
-      <summary>Limits, parameters, prices, fallbacks</summary>
+      <summary>{tm.editor.more}</summary>
       <div class="fields">
         <TextInput {...parts} field="context_window" numeric placeholder="32768"
-          hint="Tokens the model takes, its answer included." />
-        <TextInput {...parts} field="parameters.max_tokens" numeric placeholder="as the provider likes"
-          hint="Tokens." />
+          hint={tm.hints.context} />
+        <TextInput {...parts} field="parameters.max_tokens" numeric placeholder={tm.hints.asProvider}
+          hint={tm.hints.tokens} />
         <TextInput {...parts} field="parameters.temperature" numeric
-          placeholder="as the provider likes" hint="0 to 2." />
-        <TextInput {...parts} field="parameters.top_p" numeric placeholder="as the provider likes"
-          hint="0 to 1." />
+          placeholder={tm.hints.asProvider} hint={tm.hints.temperature} />
+        <TextInput {...parts} field="parameters.top_p" numeric placeholder={tm.hints.asProvider}
+          hint={tm.hints.top_p} />
         <TextInput {...parts} field="parameters.reasoning_effort"
-          placeholder="as the provider likes" offers={['minimal', 'low', 'medium', 'high']}
-          hint="Low, medium, high, or the provider’s own word." />
+          placeholder={tm.hints.asProvider} offers={['minimal', 'low', 'medium', 'high']}
+          hint={tm.hints.effort} />
         <Choice {...parts} field="resume" options={resumes}
-          hint="Going on needs a provider that continues a given text." />
+          hint={tm.hints.resume} />
         <FallbacksField chosen={parts.form.fallbacks} others={others} errors={parts.errors}
           onChange={onFallbacks} />
-        <TextInput {...parts} field="provider" wide placeholder="as the address says"
-          hint="Whose key is sent, and under what name it is counted." />
+        <TextInput {...parts} field="provider" wide placeholder={tm.hints.asAddress}
+          hint={tm.hints.provider} />
       </div>
       <fieldset class="prices">
-        <legend>Prices, in US dollars a million tokens</legend>
+        <legend>{tm.editor.prices}</legend>
         <div class="fields three">
           <TextInput {...parts} field="prices.input" numeric placeholder="0" />
-          <TextInput {...parts} field="prices.cached_input" numeric placeholder="as input" />
+          <TextInput {...parts} field="prices.cached_input" numeric placeholder={tm.hints.asInput} />
           <TextInput {...parts} field="prices.output" numeric placeholder="0" />
         </div>
       </fieldset>

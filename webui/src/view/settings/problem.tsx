@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { t } from '../../texts/texts';
 import { Icon } from '../icon';
 
 interface Props {
@@ -16,7 +17,7 @@ export function Problem({ text, onRetry, children }: Props) {
       <p>{text}</p>
       {onRetry && (
         <button type="button" class="small" onClick={onRetry}>
-          <Icon name="retry" /><span>Try again</span>
+          <Icon name="retry" /><span>{t.tryAgain}</span>
         </button>
       )}
     </div>

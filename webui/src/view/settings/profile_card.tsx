@@ -2,6 +2,8 @@ import { useState } from 'preact/hooks';
 import { sentence } from '../../api/http';
 import type { ModelProfile } from '../../api/types';
 import { removeProfile, tests } from '../../models/model_store';
+import { tm } from '../../texts/models';
+import { t } from '../../texts/texts';
 import { ConfirmDialog } from '../confirm_dialog';
 import { Icon } from '../icon';
 import { Problem } from './problem';
@@ -31,37 +33,36 @@ export function ProfileCard({ profile, answersChats, onEdit }: Props) {
       <div class="profile-head">
         <h4>{name}</h4>
         <span class="tag">{profile.role}</span>
-        {answersChats && <span class="tag strong">answers chats</span>}
-        {!profile.enabled && <span class="tag">off</span>}
+        {answersChats && <span class="tag strong">{tm.list.answersChats}</span>}
+        {!profile.enabled && <span class="tag">{tm.list.off}</span>}
       </div>
       <p class="profile-model">
-        <strong>{profile.model}</strong> <span>at {profile.provider}</span>
+        <strong>{profile.model}</strong> <span>{tm.list.at(profile.provider)}</span>
       </p>
       <p class="profile-where">
         <code>{profile.base_url}</code>
-        {profile.source === 'configuration' && <span> · from the server’s configuration</span>}
-        {profile.fallbacks.length > 0 && <span> · then {profile.fallbacks.join(', ')}</span>}
+        {profile.source === 'configuration' && <span>{tm.list.configured}</span>}
+        {profile.fallbacks.length > 0 && <span>{tm.list.then(profile.fallbacks.join(', '))}</span>}
       </p>
       <div class="profile-actions">
         <TestButton name={name} />
         <button type="button" class="small" data-edit={name} onClick={onEdit}
-          aria-label={`Edit “${name}”`}>
-          <Icon name="pencil" /><span>Edit</span>
+          aria-label={tm.list.editThe(name)}>
+          <Icon name="pencil" /><span>{tm.list.edit}</span>
         </button>
         {profile.source === 'tenant' && (
           <button type="button" class="small" onClick={() => setDeleting(true)}
-            aria-label={`Delete “${name}”`}>
-            <Icon name="trash" /><span>Delete</span>
+            aria-label={tm.list.deleteThe(name)}>
+            <Icon name="trash" /><span>{t.delete}</span>
           </button>
         )}
       </div>
       <TestResult state={tests.value.get(name)} />
       <Problem text={problem} />
       {deleting && (
-        <ConfirmDialog question="Delete this profile?" yes="Delete" no="Keep it"
+        <ConfirmDialog question={tm.list.deleteQuestion} yes={t.delete} no={tm.list.keep}
           onNo={() => setDeleting(false)} onYes={remove}>
-          “{name}” will be gone; the key of {profile.provider} stays. If the server’s configuration
-          has a profile of this name, that one counts again.
+          {tm.list.deleteText(name, profile.provider)}
         </ConfirmDialog>
       )}
     </li>

@@ -17,6 +17,8 @@ import { Choice, fieldId, TextInput, type FormParts, type TextField } from './fi
 import { keyProblem } from './keys';
 import { MoreFields } from './more_fields';
 import { Problem } from './problem';
+import { tm } from '../../texts/models';
+import { t } from '../../texts/texts';
 import { SecretInput } from './secret_input';
 import type { LeaveGuard } from './settings_dialog';
 import { Spinner, TestResult } from './test_result';
@@ -30,10 +32,10 @@ interface Props {
 }
 
 const kinds = [
-  ['auto', 'As the address says'],
-  ['openai_chat', 'OpenAI chat completions'],
-  ['openai_responses', 'OpenAI Responses'],
-  ['anthropic', 'Anthropic Messages'],
+  ['auto', tm.kinds.auto],
+  ['openai_chat', tm.kinds.openai_chat],
+  ['openai_responses', tm.kinds.openai_responses],
+  ['anthropic', tm.kinds.anthropic],
 ] as const;
 
 export function ProfileEditor({ opened, name, guard, onDone }: Props) {
@@ -108,7 +110,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
         const isGone = gone instanceof ServerProblem && gone.status === 404;
         if (isGone) setBase(null);
         setGeneral(isGone
-          ? 'This profile was deleted meanwhile. Saving makes it anew.' : sentence(gone));
+          ? tm.editor.gone : sentence(gone));
       }
       return;
     }
@@ -184,18 +186,16 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
       onSubmit={(event) => { event.preventDefault(); void save(base, false); }}>
       <div class="settings-row">
         <button type="button" class="quiet small back" onClick={leave}>
-          <Icon name="back" /><span>All models</span>
+          <Icon name="back" /><span>{tm.editor.back}</span>
         </button>
       </div>
-      <h3 ref={heading} tabIndex={-1}>{base ? `Edit “${base.profile.name}”` : 'New profile'}</h3>
+      <h3 ref={heading} tabIndex={-1}>{base ? tm.list.editThe(base.profile.name) : tm.editor.new}</h3>
       {base?.profile.source === 'configuration' && (
-        <p class="settings-hint">
-          This one comes from the server’s configuration. What you save here counts in its place.
-        </p>
+        <p class="settings-hint">{tm.editor.fromConfiguration}</p>
       )}
 
       <fieldset class="quick">
-        <legend>Quick start</legend>
+        <legend>{tm.quick.title}</legend>
         <div>
           {quickStarts.map((choice) => (
             <button key={choice.name} type="button" class="small" aria-pressed={choice === start}
@@ -209,18 +209,18 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
 
       <div class="fields">
         <TextInput {...parts} field="name" disabled={base !== null} placeholder="default"
-          hint={base ? undefined : 'Callers use it as the model’s name.'} />
+          hint={base ? undefined : tm.hints.name} />
         <TextInput {...parts} field="role" placeholder="dialogue"
           offers={['dialogue', 'summarize', 'embed']}
-          hint="Chats ask for dialogue: of “default”, else of the first that has it." />
+          hint={tm.hints.role} />
         <TextInput {...parts} field="base_url" wide placeholder="https://api.example.com/v1" />
         <TextInput {...parts} field="model" offers={offers}
-          placeholder={start ? `for example ${start.modelExample}` : ''} />
+          placeholder={start ? tm.hints.example(start.modelExample) : ''} />
         <Choice {...parts} field="kind" options={kinds} />
         <div class="field wide" data-field="secret">
-          <label for="field-secret">API key</label>
-          <SecretInput input={secret} id="field-secret" label="API key"
-            placeholder={key ? 'Leave empty to keep the stored one' : 'Leave empty for none'}
+          <label for="field-secret">{tm.editor.apiKey}</label>
+          <SecretInput input={secret} id="field-secret" label={tm.editor.apiKey}
+            placeholder={key ? tm.editor.keepKey : tm.editor.noKey}
             describedBy={`${secretProblem ? 'secret-problem ' : ''}secret-hint`}
             onInput={() => { setTouched(true); setSecretProblem(''); }} />
           {secretProblem && (
@@ -229,8 +229,8 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
             </p>
           )}
           <p class="field-hint" id="secret-hint">
-            {key ? keyLine(key) : 'Stored encrypted, never shown again.'}
-            {form.provider && ` For all profiles of ${form.provider}.`}
+            {key ? keyLine(key) : tm.editor.keyHint}
+            {form.provider && tm.editor.keyOf(form.provider)}
           </p>
         </div>
       </div>
@@ -241,7 +241,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
       <label class="check">
         <input type="checkbox" checked={form.enabled}
           onChange={(event) => change({ ...form, enabled: event.currentTarget.checked })} />
-        <span>Enabled</span>
+        <span>{tm.labels.enabled}</span>
       </label>
 
       <div class="said" ref={said}>
@@ -257,18 +257,18 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
           }} />
       </div>
       <div class="editor-foot">
-        <button type="button" onClick={leave}>{touched ? 'Cancel' : 'Back'}</button>
+        <button type="button" onClick={leave}>{touched ? t.cancel : tm.editor.leave}</button>
         <button type="button" aria-disabled={busy || testing}
           onClick={() => testing || void save(base, true)}>
           {testing ? <Spinner /> : <Icon name="pulse" />}
-          <span>{testing ? 'Testing…' : 'Save and test'}</span>
+          <span>{testing ? tm.test.testing : tm.editor.saveAndTest}</span>
         </button>
-        <button type="submit" class="primary" disabled={busy}>Save</button>
+        <button type="submit" class="primary" disabled={busy}>{t.save}</button>
       </div>
       {leaving && (
-        <ConfirmDialog question="Discard your changes?" yes="Discard" no="Keep editing"
+        <ConfirmDialog question={tm.editor.discardQuestion} yes={tm.editor.discard} no={tm.editor.keepEditing}
           onNo={() => setLeaving(false)} onYes={onDone}>
-          What you changed in this profile is not saved.
+          {tm.editor.discardText}
         </ConfirmDialog>
       )}
     </form>

@@ -1,14 +1,15 @@
 import { testProfile, tests, type TestState } from '../../models/model_store';
 import { testLine } from '../../models/words';
+import { tm } from '../../texts/models';
 import { Icon } from '../icon';
 
 export function TestButton({ name }: { name: string }) {
   const running = tests.value.get(name)?.phase === 'running';
   return (
-    <button type="button" class="small" aria-label={`Test “${name}”`} aria-disabled={running}
+    <button type="button" class="small" aria-label={tm.test.testThe(name)} aria-disabled={running}
       onClick={() => running || void testProfile(name)}>
       {running ? <Spinner /> : <Icon name="pulse" />}
-      <span>{running ? 'Testing…' : 'Test'}</span>
+      <span>{running ? tm.test.testing : tm.test.test}</span>
     </button>
   );
 }
@@ -38,19 +39,18 @@ export function TestResult({ state, onPick }: Props) {
         {offered.length > 0 && (
           <>
             <p class="test-models">
-              {offered.length === 1 ? 'The provider offers one model:' :
-                `The provider offers ${offered.length} models:`}
+              {tm.test.offers(offered.length)}
             </p>
             <ul class="offered">
               {offered.slice(0, shownAtMost).map((model) => (
                 <li key={model}>
                   {onPick ? (
-                    <button type="button" class="small" title={`Use ${model}`}
+                    <button type="button" class="small" title={tm.test.use(model)}
                       onClick={() => onPick(model)}>{model}</button>
                   ) : <code>{model}</code>}
                 </li>
               ))}
-              {offered.length > shownAtMost && <li>and {offered.length - shownAtMost} more</li>}
+              {offered.length > shownAtMost && <li>{tm.test.more(offered.length - shownAtMost)}</li>}
             </ul>
           </>
         )}
