@@ -63,9 +63,9 @@ export const listTests = [
     name: 'list: a long one draws what is in view, and is read on as it is scrolled',
     async run({ browser, server }) {
       const reader = await (await Reader.open(browser, server)).signIn();
-      await makeSessions(server, 900);
+      await makeSessions(server, 500);
       const page = await reader.page();
-      await row(page, 'Session 900').waitFor();
+      await row(page, 'Session 500').waitFor();
       const list = page.locator('.chats');
       await until('the oldest is reached', async () => {
         await list.evaluate((box) => (box.scrollTop = box.scrollHeight));
@@ -126,9 +126,9 @@ export const listTests = [
     name: 'list: a long chat opens at its end and is read backwards',
     async run({ browser, server }) {
       const reader = await (await Reader.open(browser, server)).signIn();
-      const id = await importSession(server, 400);
+      const id = await importSession(server, 240);
       const page = await reader.page(`#s=${id}`);
-      await waitForWords(page, 'Answer 400');
+      await waitForWords(page, 'Answer 240');
       const pages = () => reader.urls.filter((url) => url.includes(`/sessions/${id}/events?`)).length;
       assert.equal(pages(), 1);
       assert.equal(await page.locator('.turn').count(), 40);
@@ -136,11 +136,11 @@ export const listTests = [
         if (await page.getByText('Question 1?', { exact: true }).count()) break;
         await page.getByRole('button', { name: 'Show earlier messages' }).click();
         await until('more is drawn', async () =>
-          (await page.locator('.turn').count()) >= Math.min(400, 40 * (i + 2)));
+          (await page.locator('.turn').count()) >= Math.min(240, 40 * (i + 2)));
       }
       assert.deepEqual(
         await page.locator('.bubble').allTextContents(),
-        Array.from({ length: 400 }, (_, i) => `Question ${i + 1}?`),
+        Array.from({ length: 240 }, (_, i) => `Question ${i + 1}?`),
       );
       assert.equal(await page.getByRole('button', { name: 'Show earlier messages' }).count(), 0);
       assert.deepEqual(reader.complaints, []);

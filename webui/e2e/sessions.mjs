@@ -3,12 +3,12 @@ import { createHash, randomUUID } from 'node:crypto';
 
 /** Makes `count` empty sessions named `Session 1` …, the last one newest. */
 export async function makeSessions(server, count, atOnce = 64) {
-  for (let done = 0; done < count; done += atOnce) {
-    const some = Array.from({ length: Math.min(atOnce, count - done) }, (_, i) => done + i + 1);
-    await Promise.all(some.map((n) => server.api('sessions', {
-      method: 'POST', body: { title: `Session ${n}` },
-    })));
+  const make = (n) => server.api('sessions', { method: 'POST', body: { title: `Session ${n}` } });
+  for (let done = 0; done < count - 1; done += atOnce) {
+    const some = Array.from({ length: Math.min(atOnce, count - 1 - done) }, (_, i) => done + i + 1);
+    await Promise.all(some.map(make));
   }
+  await make(count);
 }
 
 /** Imports a session of `turns` questions, each with its answer; answers its id. */

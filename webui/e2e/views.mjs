@@ -173,7 +173,7 @@ async function walk(page, server, look, small) {
 const sizes = [{ width: 360, height: 740 }, { width: 1440, height: 900 }];
 
 export const viewTests = ['light', 'dark'].flatMap((colorScheme) => sizes.map((viewport) => ({
-  name: `views: each is accessible and fits at ${viewport.width} px, ${colorScheme}`,
+  name: `views: each fits, and is accessible, at ${viewport.width} px, ${colorScheme}`,
   async run({ browser, server }) {
     const small = viewport.width < 500;
     const reader = await Reader.open(browser, server, {
@@ -181,6 +181,8 @@ export const viewTests = ['light', 'dark'].flatMap((colorScheme) => sizes.map((v
     });
     const page = await reader.page();
     const wrong = [];
+    // Once at each width and once in each of the colours is enough for axe, which is slow.
+    const isJudged = small === (colorScheme === 'light');
     const look = async (what) => {
       const name = `view-${viewport.width}-${colorScheme}-${what}`;
       await picture(page, name);
@@ -188,7 +190,7 @@ export const viewTests = ['light', 'dark'].flatMap((colorScheme) => sizes.map((v
         document.documentElement.scrollWidth, document.documentElement.clientWidth,
       ]);
       if (content > room) wrong.push(`${name}: ${content} px wide in ${room} px`);
-      await assertAccessible(page, name).catch((error) => wrong.push(error.message));
+      if (isJudged) await assertAccessible(page, name).catch((error) => wrong.push(error.message));
     };
     await walk(page, server, look, small);
     if (wrong.length > 0) throw new Error(wrong.join('\n'));
