@@ -1,14 +1,15 @@
 // Sessions that a test needs and that nobody has to talk into being.
 import { createHash, randomUUID } from 'node:crypto';
 
-/** Makes `count` empty sessions named `Session 1` …, the last one newest. */
+/** Makes `count` empty sessions named `Session 1`, the oldest, to the newest; between in any order. */
 export async function makeSessions(server, count, atOnce = 64) {
   const make = (n) => server.api('sessions', { method: 'POST', body: { title: `Session ${n}` } });
-  for (let done = 0; done < count - 1; done += atOnce) {
+  await make(1);
+  for (let done = 1; done < count - 1; done += atOnce) {
     const some = Array.from({ length: Math.min(atOnce, count - 1 - done) }, (_, i) => done + i + 1);
     await Promise.all(some.map(make));
   }
-  await make(count);
+  if (count > 1) await make(count);
 }
 
 /** Imports a session of `turns` questions, each with its answer; answers its id. */
