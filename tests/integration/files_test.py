@@ -1,6 +1,7 @@
 """Uploads and attachments over HTTP: streamed in and out, seen by their tenant alone, there whole or
 not at all whenever the server is killed, and named by messages."""
 
+import base64
 import hashlib
 import json
 import os
@@ -261,6 +262,34 @@ def named_by_messages():
     assert call(node, "GET", made[0]["url"])[0] == 200
 
 
+def import_refused():
+    """attachments: an import of a file that is not taken is refused, and nothing else happens"""
+    session = node.json("POST", "/v1/session/message", {
+        "message": "[[rehearsal words=2 delay_ms=0]] look",
+        "attachments": [{"id": upload(node, ("small", b"small"))[0]["id"]}]},
+        expect=202)["session_id"]
+    wait_until(lambda: any(e["type"] == "message.assistant" and e["payload"]["final"]
+                           for e in node.events(session)))
+    lines = node.request("POST", "/v1/sessions/export",
+                         {"session_id": session})[2].splitlines(keepends=True)
+    program = b"\x7fELF\x02\x01\x01" + bytes(57) + b"\x02\x00\x3e\x00" + bytes(200)
+    at = next(n for n, line in enumerate(lines) if line.startswith('{"attachment":'))
+    head = json.loads(lines[at])
+    head["attachment"].update(sha256=hashlib.sha256(program).hexdigest(), size_bytes=len(program))
+    lines[at] = json.dumps(head) + "\n"
+    lines[at + 1] = json.dumps({"attachment_bytes": base64.b64encode(program).decode()}) + "\n"
+    body = "".join(lines[:-1])
+    end = {**json.loads(lines[-1]), "sha256": hashlib.sha256(body.encode()).hexdigest()}
+    pid = node.process.pid
+    for _ in range(5):
+        status, _, answer = node.request("POST", "/v1/sessions/import",
+                                         (body + json.dumps(end) + "\n").encode(),
+                                         {"Content-Type": "application/x-ndjson"}, other_key)
+        assert status in (415, 422), (status, answer)
+    assert node.process.poll() is None and node.process.pid == pid, "the server lives"
+    assert node.request("GET", "/healthz")[0] == 200
+
+
 def travel_with_exports():
     """attachments: an export has their bytes, and an import makes them, whole or not at all"""
     content = random.Random(5).randbytes(500_000)
@@ -348,7 +377,7 @@ def main():
     try:
         return run_tests([comes_and_goes, other_nodes, knows_by_hash, refuses, hostile_names,
                           large_files, killed, named_by_messages,
-                          travel_with_exports, asks_policy, full_disk])
+                          import_refused, travel_with_exports, asks_policy, full_disk])
     finally:
         node.stop()
         rehearsal.stop()
