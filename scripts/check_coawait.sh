@@ -4,6 +4,8 @@
 #   - a braced temporary, `{}` included, anywhere in an expression with a co_await: an aggregate made
 #     there is destroyed twice. Whether a type is one does not show at the call, so all are refused.
 #   - ?: in such an expression: a result of class type is destroyed twice, on whichever side it is.
+#   - a lambda with captures in such an expression: made into a std::function there, what it captured
+#     is freed twice.
 #   - `while (co_await …)`: as the first statement of a coroutine it reads `this` from elsewhere.
 #
 # Name the value before, use `if`, write parentheses. Bodies of lambdas are expressions of their own.
@@ -57,6 +59,14 @@ class source:
             j = self.partner[j] - 1
         return j >= 0 and self.words[j] == "]"
 
+    def captures(self, i):
+        """Whether the lambda whose body begins at i holds anything but references."""
+        j = i - 1
+        while self.words[j] != "]":
+            j = self.partner[j] - 1 if self.words[j] == ")" else j - 1
+        held = self.words[self.partner[j] + 1:j]
+        return bool(held) and held[0] != "&"
+
     def opens_block(self, i):
         return self.before(i) in ("{", "}", ")", ";", ">", ":") or self.before(i) in BLOCK_WORDS \
             or self.opens_lambda(i)
@@ -98,6 +108,8 @@ class source:
             while i <= last:
                 if self.words[i] == "{":
                     if self.opens_lambda(i) and not i < at < self.partner.get(i, i):
+                        if self.captures(i):
+                            yield self.lines[i], "a lambda with captures beside a co_await"
                         i = self.partner.get(i, i)
                     elif not self.opens_block(i):
                         yield self.lines[i], "a braced temporary beside a co_await"
