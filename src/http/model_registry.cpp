@@ -230,16 +230,27 @@ std::optional<llm::model_profile> model_registry::configured(std::string_view na
 
 bool model_registry::knows_model(const tenant_id& tenant, std::string_view model) const {
   std::lock_guard lock(mutex_);
-  const auto all = all_of(tenant);
-  return std::any_of(all.begin(), all.end(), [&](const auto& one) {
-    return one.second.enabled && one.second.model == model;
-  });
+  return serves(tenant, model);
 }
 
 bool model_registry::knows(const tenant_id& tenant, std::string_view name_or_model) const {
-  if (knows_model(tenant, name_or_model)) return true;
   std::lock_guard lock(mutex_);
-  return find(tenant, name_or_model).has_value();
+  const auto own = tenants_.find(tenant);
+  return (own != tenants_.end() && own->second.contains(name_or_model)) ||
+         defaults_.contains(name_or_model) || serves(tenant, name_or_model);
+}
+
+// Asked for every call that names a model: copies nothing.
+bool model_registry::serves(const tenant_id& tenant, std::string_view model) const {
+  const auto own = tenants_.find(tenant);
+  const auto* mine = own == tenants_.end() ? nullptr : &own->second;
+  const auto fits = [&](const auto& one) {
+    return one.second.enabled && one.second.model == model;
+  };
+  if (mine && std::any_of(mine->begin(), mine->end(), fits)) return true;
+  return std::any_of(defaults_.begin(), defaults_.end(), [&](const auto& one) {
+    return fits(one) && !(mine && mine->contains(one.first));  // the tenant's own stands over it
+  });
 }
 
 bool model_registry::any() const {

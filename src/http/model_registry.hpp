@@ -85,6 +85,7 @@ class model_registry {
   using profile_map = std::map<std::string, llm::model_profile, std::less<>>;
 
   result<llm::model_profile> from_settings() const;
+  bool serves(const tenant_id& tenant, std::string_view model) const;
   profile_map all_of(const tenant_id& tenant) const;  // under mutex_
   llm::profile target_of(const tenant_id& tenant, const llm::model_profile& p) const;
   std::optional<listed_profile> find(const tenant_id& tenant, std::string_view name) const;
