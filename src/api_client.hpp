@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/event.hpp"
+
 namespace soma {
 
 struct curl_deleter {
@@ -101,6 +103,32 @@ class http_client {
 
   std::string base_, key_;
 };
+
+// Reads events off a session's stream, and where to go on after a lost connection.
+class event_reader {
+ public:
+  explicit event_reader(std::string after) : last_id_(std::move(after)) {}
+  virtual ~event_reader() = default;
+
+  // False ends the stream: nothing more is wanted.
+  bool take(std::string_view bytes);
+  // Called now and then, also while nothing comes.
+  virtual void between() {}
+  void connection_lost() { buffer_.clear(); }
+  const std::string& last_id() const { return last_id_; }
+  virtual bool done() const = 0;
+
+ protected:
+  virtual void on_event(const event& e) = 0;
+
+ private:
+  void on_frame(std::string_view frame);
+  std::string buffer_, last_id_;
+};
+
+// Reads the session's events until `reader` is done, through lost connections; gives up after a
+// minute without one.
+void follow(http_client& client, const std::string& session, event_reader& reader);
 
 // A member of a JSON object that is text; empty where there is none.
 std::string text_of(const std::string& json, std::string_view name);

@@ -38,46 +38,26 @@ void take_one_interrupt() {
 }
 
 // Prints one turn as it streams in.
-class turn_printer {
+class turn_printer final : public event_reader {
  public:
   turn_printer(http_client& client, std::string session, std::string turn, std::string after)
-      : client_(client),
+      : event_reader(std::move(after)),
+        client_(client),
         session_(std::move(session)),
-        turn_(std::move(turn)),
-        last_id_(std::move(after)) {}
+        turn_(std::move(turn)) {}
 
-  const std::string& last_id() const { return last_id_; }
-  bool done() const { return done_; }
+  bool done() const override { return done_; }
 
-  bool take(std::string_view bytes) {
-    buffer_ += bytes;
-    for (std::size_t end; (end = buffer_.find("\n\n")) != std::string::npos;
-         buffer_.erase(0, end + 2))
-      on_frame(std::string_view(buffer_).substr(0, end));
-    return !done_;
-  }
-
-  // Called now and then, also while nothing comes.
-  void between() {
+  void between() override {
     if (!interrupted || stopping_) return;
     stopping_ = true;
     boost::json::object action{{"session_id", session_}, {"action", "stop"}};
     client_.post("/v1/session/action", boost::json::serialize(action), new_uuid());
   }
 
-  void connection_lost() { buffer_.clear(); }
-
  private:
-  void on_frame(std::string_view frame) {
-    std::string_view data;
-    while (!frame.empty()) {
-      const auto end = frame.find('\n');
-      const auto line = frame.substr(0, end);
-      if (line.starts_with("id: ")) last_id_ = line.substr(4);
-      if (line.starts_with("data: ")) data = line.substr(6);
-      frame.remove_prefix(end == std::string_view::npos ? frame.size() : end + 1);
-    }
-    if (auto e = decode(data)) std::visit([this](const auto& b) { on(b); }, e->body);
+  void on_event(const event& e) override {
+    std::visit([this](const auto& b) { on(b); }, e.body);
   }
 
   void on(const body::llm_delta& b) {
@@ -112,7 +92,7 @@ class turn_printer {
   void on(const Other&) {}
 
   http_client& client_;
-  std::string session_, turn_, last_id_, buffer_, message_;
+  std::string session_, turn_, message_;
   std::size_t shown_ = 0;
   bool done_ = false, stopping_ = false;
 };
@@ -120,13 +100,7 @@ class turn_printer {
 bool run_turn(http_client& client, const std::string& session, const answer& accepted) {
   turn_printer turn(client, session, text_of(accepted.body, "message_id"),
                     text_of(accepted.body, "event_id"));
-  for (int tries = 0; !turn.done() && tries < reconnects_max; ++tries) {
-    if (tries > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
-    const auto before = turn.last_id();
-    client.stream("/v1/session/" + session + "/events?after=" + before, turn);
-    turn.connection_lost();
-    if (turn.last_id() != before) tries = 0;
-  }
+  follow(client, session, turn);
   std::puts("");
   return turn.done();
 }

@@ -18,7 +18,7 @@
 #include "tools/builtin/file_tools.hpp"
 #include "tools/builtin/http_fetch.hpp"
 #include "tools/builtin/memory_tools.hpp"
-#include "tools/builtin/worker_pool.hpp"
+#include "tools/worker_pool.hpp"
 
 namespace soma {
 namespace {

@@ -13,8 +13,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr int reconnects_max = 60;
-
 int refuse(const answer& got) {
   const auto detail =
       got.status == 0 ? "the server cannot be reached" : text_of(got.body, "detail");
@@ -24,42 +22,23 @@ int refuse(const answer& got) {
 }
 
 // Waits for the end of one call, and prints what it says meanwhile.
-class result_printer {
+class result_printer final : public event_reader {
  public:
-  explicit result_printer(std::string call) : call_(std::move(call)) {}
+  result_printer(std::string call, std::string after)
+      : event_reader(std::move(after)), call_(std::move(call)) {}
 
-  bool take(std::string_view bytes) {
-    buffer_ += bytes;
-    for (std::size_t end; (end = buffer_.find("\n\n")) != std::string::npos;
-         buffer_.erase(0, end + 2))
-      on_frame(std::string_view(buffer_).substr(0, end));
-    return !result_;
-  }
-  void between() {}
-  void connection_lost() { buffer_.clear(); }
   const std::optional<body::tool_result>& result() const { return result_; }
-  std::string last_id;
+  bool done() const override { return result_.has_value(); }
 
  private:
-  void on_frame(std::string_view frame) {
-    std::string_view data;
-    while (!frame.empty()) {
-      const auto end = frame.find('\n');
-      const auto line = frame.substr(0, end);
-      if (line.starts_with("id: ")) last_id = line.substr(4);
-      if (line.starts_with("data: ")) data = line.substr(6);
-      frame.remove_prefix(end == std::string_view::npos ? frame.size() : end + 1);
-    }
-    const auto e = decode(data);
-    if (!e) return;
-    if (const auto* said = std::get_if<body::tool_progress>(&e->body))
+  void on_event(const event& e) override {
+    if (const auto* said = std::get_if<body::tool_progress>(&e.body))
       if (said->tool_call_id == call_) std::fwrite(said->text.data(), 1, said->text.size(), stderr);
-    if (const auto* end = std::get_if<body::tool_result>(&e->body))
+    if (const auto* end = std::get_if<body::tool_result>(&e.body))
       if (end->tool_call_id == call_) result_ = *end;
   }
 
   const std::string call_;
-  std::string buffer_;
   std::optional<body::tool_result> result_;
 };
 
@@ -97,14 +76,8 @@ int run_tool(const tools_options& options) {
       {"session_id", session}, {"tool_id", options.tool_id}, {"inputs", inputs}};
   const auto accepted = client.post("/v1/tool/request", json::serialize(body), new_uuid());
   if (accepted.status != 202) return refuse(accepted);
-  result_printer call(text_of(accepted.body, "tool_call_id"));
-  call.last_id = text_of(accepted.body, "event_id");
-  for (int tries = 0; !call.result() && tries < reconnects_max; ++tries) {
-    const auto before = call.last_id;
-    client.stream("/v1/session/" + session + "/events?after=" + before, call);
-    call.connection_lost();
-    if (call.last_id != before) tries = 0;
-  }
+  result_printer call(text_of(accepted.body, "tool_call_id"), text_of(accepted.body, "event_id"));
+  follow(client, session, call);
   const auto& result = call.result();
   if (!result) return refuse({});
   if (!result->error) {

@@ -1,5 +1,7 @@
 #include "peers/provider.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -120,6 +122,8 @@ void stamping_provider::on_ready(std::uint32_t) {
   for (;;) {
     unique_fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) return;
+    const int on = 1;  // a chunk must not wait for the last one's acknowledgement
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     callers_.push_back(std::make_unique<caller>(*this, std::move(fd)));
   }
 }

@@ -66,6 +66,18 @@ std::size_t json_escaped_size(std::string_view text) {
   return size;
 }
 
+std::string_view json_fitting(std::string_view text, std::size_t bytes_max) {
+  auto cut = text.substr(0, bytes_max);
+  cut = cut.substr(0, utf8_complete_prefix(cut));
+  while (json_escaped_size(cut) > bytes_max) {
+    // Too long by what escapes add: take away so many bytes, of which each is one at least.
+    const auto excess = json_escaped_size(cut) - bytes_max;
+    cut = cut.substr(0, cut.size() - std::min(cut.size(), std::max<std::size_t>(1, excess / 6)));
+    cut = cut.substr(0, utf8_complete_prefix(cut));
+  }
+  return cut;
+}
+
 void json_writer::separate() {
   if (!first_) out_ += ',';
   first_ = false;

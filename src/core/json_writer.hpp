@@ -15,6 +15,9 @@ void append_json_escaped(std::string& out, std::string_view text);
 // Bytes that append_json_escaped would add.
 std::size_t json_escaped_size(std::string_view text);
 
+// As much of valid UTF-8 as takes at most `bytes_max` written so, ending between code points.
+std::string_view json_fitting(std::string_view text, std::size_t bytes_max);
+
 class json_writer {
  public:
   explicit json_writer(std::string& out) : out_(out) {}

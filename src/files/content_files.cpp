@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "storage/disk_append.hpp"
 
 namespace soma::files {
 namespace {
@@ -53,20 +53,10 @@ content_writer::~content_writer() {
 }
 
 result<void> content_writer::append(std::string_view bytes) {
-  // The store must never be the one to find the disk full: its failures are fatal.
-  struct statvfs disk {};
-  if (::fstatvfs(file_, &disk) == 0 &&
-      static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize < min_free_bytes_ + bytes.size())
-    return disk_error(ENOSPC);
   hash_.update(bytes);
   size_bytes_ += bytes.size();
-  while (!bytes.empty()) {
-    const auto written = ::write(file_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return disk_error(errno);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
+  const int failed = storage::append_keeping_free(file_, bytes, min_free_bytes_);
+  return failed != 0 ? disk_error(failed) : result<void>();
 }
 
 result<void> content_writer::finish() {

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/uuid.hpp"
 
@@ -16,11 +17,6 @@ constexpr std::string_view head_prefix = "{\"attachment\":",
 
 error invalid(std::string why) {
   return {codes::import_invalid, std::move(why)};
-}
-
-std::string text_of(const json::object& o, std::string_view name) {
-  const auto* found = o.if_contains(name);
-  return found && found->is_string() ? std::string(found->get_string()) : std::string();
 }
 
 result<attachment_head> head_of(const json::object& o) {

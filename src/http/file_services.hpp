@@ -3,9 +3,12 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
+#include <string_view>
 
 #include "files/attachment_store.hpp"
 #include "http/reader_pool.hpp"
+#include "http/request_context.hpp"
 #include "tools/work_folder.hpp"
 
 namespace soma::http {
@@ -31,5 +34,9 @@ class upload_place {
   file_services& all_;
   const bool held_;
 };
+
+// Hands a streamed body on in pieces, on the pool; stops at the first that is refused.
+asio::awaitable<result<void>> each_piece(file_services& f, request_context& ctx,
+                                         std::function<result<void>(std::string_view)> take);
 
 }  // namespace soma::http

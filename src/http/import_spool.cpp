@@ -1,7 +1,6 @@
 #include "http/import_spool.hpp"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <system_error>
 
 #include "core/codes.hpp"
+#include "storage/disk_append.hpp"
 
 namespace soma::http {
 namespace {
@@ -69,18 +69,8 @@ result<void> import_spool::open(const std::string& folder, std::uint64_t min_fre
 }
 
 result<void> import_spool::append(std::string_view bytes) {
-  // The store must never be the one to find the disk full: its failures are fatal.
-  struct statvfs disk {};
-  if (::fstatvfs(file_, &disk) == 0 &&
-      static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize < min_free_bytes_ + bytes.size())
-    return disk_error(ENOSPC);
-  while (!bytes.empty()) {
-    const auto written = ::write(file_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return disk_error(errno);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
+  const int failed = storage::append_keeping_free(file_, bytes, min_free_bytes_);
+  return failed != 0 ? disk_error(failed) : result<void>();
 }
 
 result<void> import_spool::rewind() {

@@ -3,17 +3,13 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 
 namespace soma::http {
 namespace {
 
 namespace json = boost::json;
-
-std::string text_of(const json::object& o, std::string_view name) {
-  const auto* value = o.if_contains(name);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 const json::array* list_of(const json::object& o, std::string_view name) {
   const auto* value = o.if_contains(name);

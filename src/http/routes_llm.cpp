@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "core/codes.hpp"
+#include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "http/gateway.hpp"
 #include "http/llm_gateway.hpp"
@@ -19,11 +20,6 @@ namespace json = boost::json;
 
 constexpr std::size_t listed_models_max = 500;
 constexpr std::uint32_t test_tokens = 16;
-
-std::string text_of(const json::object& o, std::string_view name) {
-  const auto* value = o.if_contains(name);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 error error_of(const failure& why, const llm::stream_end& how) {
   return {known_code(why.code), why.detail, static_cast<int>((how.retry_after_ms + 999) / 1000)};

@@ -3,6 +3,7 @@
 
 #include "core/codes.hpp"
 #include "core/command_codec.hpp"
+#include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/uuid.hpp"
 #include "http/ascii.hpp"
@@ -18,18 +19,13 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
-std::string text_member(const json::object& o, std::string_view name) {
-  const auto* value = o.if_contains(name);
-  return value && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
 std::vector<std::string> attachments_of(const json::object& body) {
   std::vector<std::string> ids;
   const auto* list = body.if_contains("attachments");
   if (!list || !list->is_array()) return ids;
   for (const auto& item : list->as_array()) {
-    auto id = text_member(item.as_object(), "id");
-    ids.push_back(id.empty() ? text_member(item.as_object(), "attachment_id") : std::move(id));
+    auto id = text_of(item.as_object(), "id");
+    ids.push_back(id.empty() ? text_of(item.as_object(), "attachment_id") : std::move(id));
   }
   return ids;
 }
@@ -62,12 +58,12 @@ std::vector<input::tool_request> read_at_once(gateway& g, const request_context&
 
 asio::awaitable<response> send_message(gateway& g, request_context& ctx, session_id session) {
   const auto& body = ctx.json.as_object();
-  const auto named = text_member(body, "session_id");
+  const auto named = text_of(body, "session_id");
   if (!named.empty() && !iequals(named, session.value))
     co_return problem(error(codes::request_invalid, "session_id is not the path's"), ctx);
-  const auto key = idempotency_key_of(ctx, text_member(body, "idempotency_key"));
+  const auto key = idempotency_key_of(ctx, text_of(body, "idempotency_key"));
   input::message message;
-  message.text = text_member(body, body.contains("message") ? "message" : "content");
+  message.text = text_of(body, body.contains("message") ? "message" : "content");
   if (auto no = denied(g.tools, ctx, "conversation.send", session.value)) co_return std::move(*no);
   const bool makes_session = session.empty();
   if (makes_session) {
@@ -75,7 +71,7 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
     session = session_id(key.empty() ? new_uuid()
                                      : derived_uuid({"session", ctx.identity.tenant.value,
                                                      ctx.identity.user.value, key}));
-    message.create = input::open{text_member(body, "persona_id"), {}};
+    message.create = input::open{text_of(body, "persona_id"), {}};
   }
   auto gate = co_await g.idempotency.enter(ctx, key);
   if (!gate) co_return problem(gate.error(), ctx);
@@ -121,8 +117,8 @@ input::command command_of(std::string_view action, std::string tool_call_id) {
 
 asio::awaitable<response> session_action(gateway& g, request_context& ctx) {
   const auto& body = ctx.json.as_object();
-  const session_id session(text_member(body, "session_id"));
-  const auto action = text_member(body, "action");
+  const session_id session(text_of(body, "session_id"));
+  const auto action = text_of(body, "action");
   if (action == "restart") {
     const session_key key{ctx.identity.tenant, session};
     auto head = co_await g.head(key);
@@ -135,7 +131,7 @@ asio::awaitable<response> session_action(gateway& g, request_context& ctx) {
     if (!done->reply) co_return problem(done->reply.error(), ctx);
     co_return response(200, action_answer(session, action, *done->reply));
   }
-  auto command = command_of(action, text_member(body, "tool_call_id"));
+  auto command = command_of(action, text_of(body, "tool_call_id"));
   auto reply = co_await g.command(ctx, session, std::move(command));
   if (!reply) co_return problem(reply.error(), ctx);
   co_return response(200, action_answer(session, action, *reply));
@@ -145,7 +141,7 @@ asio::awaitable<response> session_action(gateway& g, request_context& ctx) {
 
 void add_message_routes(router& routes, gateway& g) {
   auto to_any = [&g](request_context& ctx) {
-    return send_message(g, ctx, session_id(text_member(ctx.json.as_object(), "session_id")));
+    return send_message(g, ctx, session_id(text_of(ctx.json.as_object(), "session_id")));
   };
   auto to_one = [&g](request_context& ctx) {
     return send_message(g, ctx, session_id(std::string(ctx.path_parameter("id"))));

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/limits.hpp"
 #include "core/time.hpp"
@@ -20,11 +21,6 @@ namespace {
 
 namespace asio = boost::asio;
 namespace json = boost::json;
-
-std::string text_of(const json::object& o, std::string_view name) {
-  const auto* value = o.if_contains(name);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 bool flag_of(const json::object& o, std::string_view name) {
   const auto* value = o.if_contains(name);

@@ -5,6 +5,7 @@
 #include "actors/log_reader.hpp"
 #include "core/codes.hpp"
 #include "core/command_codec.hpp"
+#include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "core/uuid.hpp"
@@ -22,9 +23,8 @@ constexpr int histories_max = 8;
 constexpr std::size_t list_limit_default = 50, list_limit_max = 200;
 
 std::string text_member(const json::value& body, std::string_view name) {
-  if (!body.is_object()) return {};  // an empty body
-  const auto* value = body.as_object().if_contains(name);
-  return value && value->is_string() ? std::string(value->as_string()) : std::string();
+  const auto* object = body.if_object();  // none: an empty body
+  return object ? text_of(*object, name) : std::string();
 }
 
 error bad_parameter(std::string_view name) {

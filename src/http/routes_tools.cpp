@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "http/gateway.hpp"
@@ -15,11 +16,6 @@ namespace {
 
 namespace asio = boost::asio;
 namespace json = boost::json;
-
-std::string text_member(const json::object& o, std::string_view name) {
-  const auto* value = o.if_contains(name);
-  return value && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 void write_offer(json_writer& w, const tools::catalog_entry& entry) {
   w.begin_object().field("id", entry.tool_id).field("title", entry.title);
@@ -122,9 +118,9 @@ std::optional<response> refuse(gateway& g, request_context& ctx, const std::stri
 
 asio::awaitable<response> request_tool(gateway& g, request_context& ctx) {
   const auto& body = ctx.json.as_object();
-  const session_id session(text_member(body, "session_id"));
+  const session_id session(text_of(body, "session_id"));
   input::tool_request call;
-  call.tool_id = text_member(body, "tool_id");
+  call.tool_id = text_of(body, "tool_id");
   const auto* inputs = body.if_contains("inputs");
   call.inputs_json = inputs ? json::serialize(*inputs) : "{}";
   auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx));

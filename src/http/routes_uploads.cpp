@@ -17,7 +17,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t piece_bytes = 256 * 1024;  // of a body, between two threads
 constexpr std::size_t parts_beside_files = 16;
 
 void write_attachment(json_writer& w, const files::stored_attachment& a) {
@@ -84,22 +83,6 @@ class upload_work final : public files::part_sink {
   std::vector<files::stored_attachment> made_;
 };
 
-asio::awaitable<result<void>> take_body(file_services& f, request_context& ctx,
-                                        std::shared_ptr<upload_work> work) {
-  std::string piece;
-  for (bool end = !ctx.stream; !end;) {
-    auto bytes = co_await ctx.stream->read_some();
-    if (!bytes) co_return bytes.error();
-    end = bytes->empty();
-    piece += *bytes;
-    if (piece.size() < piece_bytes && !end) continue;
-    auto feed = [work, piece = std::exchange(piece, {})] { return work->feed(piece); };
-    auto fed = co_await on_reader(f.pool, feed);
-    if (!fed) co_return fed;
-  }
-  co_return result<void>();
-}
-
 asio::awaitable<response> upload(gateway& g, request_context& ctx) {
   auto& f = *g.files;
   const auto boundary = files::multipart_parser::boundary_of(ctx.header("Content-Type"));
@@ -115,7 +98,10 @@ asio::awaitable<response> upload(gateway& g, request_context& ctx) {
   auto work = std::make_shared<upload_work>(
       f.attachments, *boundary, static_cast<std::size_t>(g.settings.number("uploads.files_max")),
       std::move(whose));
-  auto taken = co_await take_body(f, ctx, work);
+  std::function<result<void>(std::string_view)> feed = [work](std::string_view bytes) {
+    return work->feed(bytes);
+  };
+  auto taken = co_await each_piece(f, ctx, std::move(feed));
   auto end = [work, taken]() -> result<std::vector<files::stored_attachment>> {
     if (!taken) return taken.error();
     return work->finish();

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/utf8.hpp"
 #include "files/file_type.hpp"
@@ -19,8 +20,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t piece_bytes = 256 * 1024;  // of a body, between two threads
-constexpr std::size_t entries_max = 1000;        // of one listing
+constexpr std::size_t entries_max = 1000;  // of one listing
 constexpr std::uint64_t read_bytes_max = 1024 * 1024;
 constexpr std::size_t upload_parts_max = 64;
 
@@ -29,11 +29,6 @@ struct target {
   session_key whose;
   std::string path;
 };
-
-std::string text_member(const json::object& o, std::string_view name) {
-  const auto* value = o.if_contains(name);
-  return value ? std::string(value->as_string()) : std::string();
-}
 
 // A folder belongs to a session that is there.
 asio::awaitable<result<target>> target_of(gateway& g, request_context& ctx, std::string session,
@@ -199,23 +194,6 @@ asio::awaitable<response> download(gateway& g, request_context& ctx) {
 
 // ---- write, upload ----
 
-// Hands the body on in pieces, on the pool.
-asio::awaitable<result<void>> each_piece(file_services& f, request_context& ctx,
-                                         std::function<result<void>(std::string_view)> take) {
-  std::string piece;
-  for (bool end = !ctx.stream; !end;) {
-    auto bytes = co_await ctx.stream->read_some();
-    if (!bytes) co_return bytes.error();
-    end = bytes->empty();
-    piece += *bytes;
-    if (piece.size() < piece_bytes && !end) continue;
-    auto feed = [take, piece = std::exchange(piece, {})] { return take(piece); };
-    auto fed = co_await on_reader(f.pool, feed);
-    if (!fed) co_return fed;
-  }
-  co_return result<void>();
-}
-
 struct write_work {
   std::optional<tools::work_spool> spool;
   std::uint64_t size_bytes = 0;
@@ -332,9 +310,9 @@ asio::awaitable<response> upload(gateway& g, request_context& ctx) {
 
 asio::awaitable<response> move(gateway& g, request_context& ctx) {
   const auto& body = ctx.json.as_object();
-  auto t = co_await target_of(g, ctx, text_member(body, "session_id"), text_member(body, "from"));
+  auto t = co_await target_of(g, ctx, text_of(body, "session_id"), text_of(body, "from"));
   if (!t) co_return problem(t.error(), ctx);
-  auto work = [&folders = g.files->folders, t = *t, to = text_member(body, "to")] {
+  auto work = [&folders = g.files->folders, t = *t, to = text_of(body, "to")] {
     return folders.move(t.whose, t.path, to);
   };
   auto done = co_await on_reader(g.files->pool, work);
@@ -344,7 +322,7 @@ asio::awaitable<response> move(gateway& g, request_context& ctx) {
 
 asio::awaitable<response> make_folder(gateway& g, request_context& ctx) {
   const auto& body = ctx.json.as_object();
-  auto t = co_await target_of(g, ctx, text_member(body, "session_id"), text_member(body, "path"));
+  auto t = co_await target_of(g, ctx, text_of(body, "session_id"), text_of(body, "path"));
   if (!t) co_return problem(t.error(), ctx);
   auto work = [&folders = g.files->folders, t = *t] {
     return folders.make_folder(t.whose, t.path);

@@ -280,10 +280,8 @@ tool_outcome catalog_runner::trimmed(const call& c, tool_outcome outcome) {
     if (const auto kept = parts_.attachments->keep(c.who.session, c.what.tool_id + "-output.json",
                                                    "application/json", outcome.output_json))
       w.field("attachment_id", kept->attachment_id);
-  // As JSON inside of JSON it may be twice as long.
-  auto shown = std::string_view(outcome.output_json).substr(0, most);
-  while (json_escaped_size(shown) > most) shown = shown.substr(0, shown.size() / 2);
-  w.field("text", shown.substr(0, utf8_complete_prefix(shown))).end_object();
+  // JSON inside of JSON is longer than it was.
+  w.field("text", json_fitting(outcome.output_json, most)).end_object();
   outcome.output_json = std::move(text);
   return outcome;
 }

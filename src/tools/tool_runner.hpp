@@ -54,7 +54,4 @@ class tool_runner {
   virtual bool idempotent(std::string_view tool_id, std::string_view inputs_json) const = 0;
 };
 
-// The runner of a server without tools: every call fails with tool.unknown.
-std::unique_ptr<tool_runner> make_empty_tool_runner();
-
 }  // namespace soma::tools

@@ -8,8 +8,8 @@
 namespace soma::tools {
 namespace {
 
-tool_outcome failed(std::string detail, bool retryable) {
-  return {"error", {}, failure{std::string(codes::tool_failed), std::move(detail), retryable}};
+tool_outcome failed(std::string_view code, std::string detail, bool retryable) {
+  return {"error", {}, failure{std::string(code), std::move(detail), retryable}};
 }
 
 // Between the handle and the work. Recursive, because being told the outcome may well end the
@@ -43,19 +43,6 @@ class handle final : public running_tool {
 
 }  // namespace
 
-work_pool::work_pool(unsigned threads, std::size_t waiting_max) : waiting_max_(waiting_max) {
-  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
-}
-
-work_pool::~work_pool() {
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-  }
-  changed_.notify_all();
-  for (auto& thread : threads_) thread.join();
-}
-
 std::unique_ptr<running_tool> work_pool::start(std::function<tool_outcome()> work, tool_sink sink) {
   auto shared = std::make_shared<call>();
   shared->sink = std::move(sink);
@@ -65,35 +52,13 @@ std::unique_ptr<running_tool> work_pool::start(std::function<tool_outcome()> wor
     try {
       outcome = work();
     } catch (const std::exception&) {
-      outcome = failed("the tool failed", false);
+      outcome = failed(codes::tool_failed, "the tool failed", false);
     }
     shared->tell(std::move(outcome));
   };
-  bool taken = false;
-  {
-    const std::lock_guard lock(mutex_);
-    taken = !ending_ && waiting_.size() < waiting_max_;
-    if (taken) waiting_.push_back(std::move(job));
-  }
-  if (taken)
-    changed_.notify_one();
-  else
-    shared->tell(failed("too many calls wait", true));
+  if (!workers_.post(std::move(job)))
+    shared->tell(failed(codes::tool_busy, "too many calls wait", true));
   return std::make_unique<handle>(std::move(shared));
-}
-
-void work_pool::run() {
-  for (;;) {
-    std::function<void()> job;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return ending_ || !waiting_.empty(); });
-      if (ending_) return;
-      job = std::move(waiting_.front());
-      waiting_.pop_front();
-    }
-    job();
-  }
 }
 
 }  // namespace soma::tools

@@ -1,4 +1,4 @@
-#include "tools/builtin/worker_pool.hpp"
+#include "tools/worker_pool.hpp"
 
 #include <utility>
 

@@ -81,14 +81,30 @@ inline void finish(model_call& call, const std::string& text) {
   call.sink.on_end(end);
 }
 
+// A server without tools.
+class no_tools final : public tools::tool_runner {
+ public:
+  std::unique_ptr<tools::running_tool> start(const tools::tool_caller&, const body::tool_call& call,
+                                             tools::tool_sink sink) override {
+    sink.on_done(
+        {"error",
+         {},
+         failure{std::string(codes::tool_unknown), "there is no tool " + call.tool_id, false}});
+    return std::make_unique<tools::running_tool>();
+  }
+  std::shared_ptr<const std::vector<tools::offered_tool>> offered(const tenant_id&) override {
+    return std::make_shared<const std::vector<tools::offered_tool>>();
+  }
+  bool idempotent(std::string_view, std::string_view) const override { return false; }
+};
+
 class actor_world {
  public:
   explicit actor_world(std::shared_ptr<storage::event_log> log = {},
                        std::function<void(actors::node_services&)> adjust = {})
       : log_(log ? std::move(log) : std::shared_ptr(storage::make_memory_event_log())),
         feeds_(1, feed_limits{}),
-        tools_(tools::make_empty_tool_runner()),
-        node_(*log_, feeds_, models, *tools_, probe_) {
+        node_(*log_, feeds_, models, tools_, probe_) {
     feeds_.wakers().set_waker(0, [this] {
       std::lock_guard lock(mutex_);
       changed_.notify_all();
@@ -197,7 +213,7 @@ class actor_world {
  private:
   std::shared_ptr<storage::event_log> log_;
   feed_registry feeds_;
-  std::unique_ptr<tools::tool_runner> tools_;
+  no_tools tools_;
   actors::runtime_probe probe_;
   actors::node_services node_;
   std::mutex mutex_;

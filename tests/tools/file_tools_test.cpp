@@ -126,7 +126,7 @@ TEST_CASE("work pool: a full queue is told at once, and a handle that is gone he
   waiting second, third;
   auto waits = pool.start([] { return tool_outcome{"success", "2", {}}; }, second.sink());
   auto refused = pool.start([] { return tool_outcome{"success", "3", {}}; }, third.sink());
-  CHECK(third.wait().error->code == codes::tool_failed);
+  CHECK(third.wait().error->code == codes::tool_busy);
   CHECK(third.wait().error->retryable);
   busy.reset();
   closed.unlock();

@@ -11,9 +11,9 @@
 #include <optional>
 #include <string>
 
-#include "tools/builtin/worker_pool.hpp"
 #include "tools/sandbox_world.hpp"
 #include "tools/tool.hpp"
+#include "tools/worker_pool.hpp"
 
 namespace soma::testing {
 

@@ -4,21 +4,11 @@ import {
   lastTurn, picture, proses, Reader, readProse, send, sessionIdOf, waitForStatus, waitForWords,
 } from './browser.mjs';
 import { askFor, numbered } from './rehearsal.mjs';
+import { talk } from './talk.mjs';
 import { until } from './wait.mjs';
 
 const more = (turn) => turn.getByRole('button', { name: 'More actions' }).click();
 const choose = (page, name) => page.getByRole('menuitem', { name, exact: true }).click();
-
-async function talk(browser, server, ...answers) {
-  const reader = await (await Reader.open(browser, server)).signIn();
-  const page = await reader.page();
-  for (const [i, answer] of answers.entries()) {
-    await send(page, `Nr. ${i + 1}. ${askFor(answer)}`);
-    await until('it is answered', async () =>
-      (await page.locator('.turn[data-status=done]').count()) === i + 1);
-  }
-  return { reader, page };
-}
 
 export const actionTests = [
   {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { proses, Reader, send, sessionIdOf, waitForConnection, waitForStatus, waitForWords } from './browser.mjs';
-import { askFor, numbered } from './rehearsal.mjs';
+import { proses, Reader, sessionIdOf, waitForConnection, waitForStatus, waitForWords } from './browser.mjs';
+import { numbered } from './rehearsal.mjs';
+import { talk } from './talk.mjs';
 import { until } from './wait.mjs';
 
 async function open(page, name) {
@@ -9,22 +10,11 @@ async function open(page, name) {
   await page.getByRole('menuitem', { name, exact: true }).click();
 }
 
-async function talked(browser, server, ...answers) {
-  const reader = await (await Reader.open(browser, server)).signIn();
-  const page = await reader.page();
-  for (const [i, answer] of answers.entries()) {
-    await send(page, `Nr. ${i + 1}. ${askFor(answer)}`);
-    await until('it is answered', async () =>
-      (await page.locator('.turn[data-status=done]').count()) === i + 1);
-  }
-  return { reader, page };
-}
-
 export const dialogTests = [
   {
     name: 'dialogs: history and context window show what was said and what the model gets',
     async run({ browser, server }) {
-      const { reader, page } = await talked(browser, server, 'the first', 'the second');
+      const { reader, page } = await talk(browser, server, 'the first', 'the second');
       await open(page, 'History');
       const history = page.getByRole('dialog', { name: 'History' });
       await history.getByText('the second', { exact: true }).waitFor();
@@ -46,7 +36,7 @@ export const dialogTests = [
   {
     name: 'dialogs: an exported chat comes in again, once',
     async run({ browser, server }) {
-      const { reader, page } = await talked(browser, server, 'to be taken along');
+      const { reader, page } = await talk(browser, server, 'to be taken along');
       await open(page, 'Import and export');
       const dialog = page.getByRole('dialog', { name: 'Import and export' });
       const coming = page.waitForEvent('download');
@@ -78,7 +68,7 @@ export const dialogTests = [
   {
     name: 'dialogs: the slider shows the chat at any event, and forks there',
     async run({ browser, server }) {
-      const { reader, page } = await talked(browser, server, 'the first', 'the second');
+      const { reader, page } = await talk(browser, server, 'the first', 'the second');
       await open(page, 'Go back in time');
       const dialog = page.getByRole('dialog', { name: 'Go back in time' });
       const slider = dialog.getByRole('slider', { name: 'Event' });
@@ -103,7 +93,7 @@ export const dialogTests = [
   {
     name: 'dialogs: pausing, resuming, nudging, restarting and emptying say what they did',
     async run({ browser, server }) {
-      const { reader, page } = await talked(browser, server, 'the first');
+      const { reader, page } = await talk(browser, server, 'the first');
       await page.getByRole('button', { name: 'Pause the session' }).click();
       await page.getByText('What runs is finished; nothing new begins.').waitFor();
       await page.locator('.notice').getByRole('button', { name: 'Resume' }).click();

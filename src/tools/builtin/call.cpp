@@ -39,13 +39,6 @@ tool_outcome failed(const error& why) {
                 why.code == codes::server_busy || why.code == codes::tool_busy);
 }
 
-std::string text_of(const boost::json::object& inputs, std::string_view name,
-                    std::string_view otherwise) {
-  const auto* value = inputs.if_contains(name);
-  if (!value || !value->is_string()) return std::string(otherwise);
-  return std::string(value->get_string());
-}
-
 sandbox_limits limits_of(const execution_profile& profile) {
   sandbox_limits out;
   const auto spare_ms = std::min(profile.timeout_ms / 4, 900u);

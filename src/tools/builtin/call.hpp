@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "tools/sandbox/sandbox.hpp"
 #include "tools/tool.hpp"
 
@@ -20,10 +21,6 @@ tool_outcome success(const boost::json::object& output);
 tool_outcome failed(std::string_view code, std::string detail, bool retryable = false);
 tool_outcome failed(const error& why);
 tool_outcome denied(std::string detail);
-
-// The member, or what is given where it is missing or of another kind: inputs were checked before.
-std::string text_of(const boost::json::object& inputs, std::string_view name,
-                    std::string_view otherwise = {});
 
 // What a profile leaves to a program in the sandbox. It is asked to end somewhat before the call's
 // time is over, so that what it said so far can be told.

@@ -12,8 +12,8 @@
 #include "tools/builtin/call.hpp"
 #include "tools/builtin/text_stream.hpp"
 #include "tools/builtin/work_files.hpp"
-#include "tools/builtin/worker_pool.hpp"
 #include "tools/sandbox/sandbox.hpp"
+#include "tools/worker_pool.hpp"
 
 namespace soma::tools {
 namespace {
@@ -127,8 +127,8 @@ json::object output_of(execution& e, const sandbox_end& end) {
   const auto room = most - std::min(most, taken);
   const auto output = valid_utf8(e.all_output), errors = valid_utf8(e.all_errors);
   const auto left = room - std::min(room, json_escaped_size(output));
-  const auto kept_errors = cut_text(errors, std::max(room / 4, left));
-  const auto kept_output = cut_text(output, room - json_escaped_size(kept_errors));
+  const auto kept_errors = json_fitting(errors, std::max(room / 4, left));
+  const auto kept_output = json_fitting(output, room - json_escaped_size(kept_errors));
   out["stdout"] = kept_output;
   out["stderr"] = kept_errors;
   out["truncated"] =

@@ -7,9 +7,10 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "core/json_writer.hpp"
 #include "tools/builtin/call.hpp"
 #include "tools/builtin/text_stream.hpp"
-#include "tools/builtin/worker_pool.hpp"
+#include "tools/worker_pool.hpp"
 
 namespace soma::tools {
 namespace {
@@ -24,7 +25,8 @@ tool_outcome told(const attachment& file, extracted document, std::size_t output
   document.metadata["filename"] = file.filename;
   document.metadata["content_type"] = document.content_type;
   document.metadata["size_bytes"] = file.size_bytes;
-  const auto text = cut_text(document.text, output_bytes - std::min(output_bytes, metadata_bytes));
+  const auto text =
+      json_fitting(document.text, output_bytes - std::min(output_bytes, metadata_bytes));
   const bool cut = document.truncated || text.size() < document.text.size();
   return success({{"text", text}, {"metadata", std::move(document.metadata)}, {"truncated", cut}});
 }

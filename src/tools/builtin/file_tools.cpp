@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "core/utf8.hpp"
@@ -16,12 +17,6 @@ namespace json = boost::json;
 constexpr std::uint64_t read_bytes_max = 256 * 1024;
 constexpr std::size_t entries_max = 500;
 constexpr std::string_view canvas_path = "canvas.md";
-
-// What a model sent; the runner has checked it against the schema, but a tool trusts nobody.
-std::string text_of(const json::object& inputs, std::string_view name) {
-  const auto* found = inputs.if_contains(name);
-  return found && found->is_string() ? std::string(found->get_string()) : std::string();
-}
 
 std::uint64_t number_of(const json::object& inputs, std::string_view name,
                         std::uint64_t otherwise) {
@@ -50,6 +45,15 @@ class file_tool : public tool {
 
  protected:
   virtual tool_outcome run(const tool_request& request) = 0;
+  // What a write tells: how large the file now is.
+  tool_outcome written(const tool_request& request, std::string_view path) {
+    auto now = folders_.read(request.session, path, 0, 0);
+    if (!now) return failed(now.error());
+    std::string out;
+    json_writer w(out);
+    w.begin_object().field("path", path).field("size_bytes", now->size_bytes).end_object();
+    return success(std::move(out));
+  }
   work_folders& folders_;
 
  private:
@@ -93,12 +97,7 @@ class file_write final : public file_tool {
     auto done = appends(request.inputs) ? folders_.append(request.session, path, text)
                                         : folders_.write(request.session, path, text);
     if (!done) return failed(done.error());
-    auto now = folders_.read(request.session, path, 0, 0);
-    if (!now) return failed(now.error());
-    std::string out;
-    json_writer w(out);
-    w.begin_object().field("path", path).field("size_bytes", now->size_bytes).end_object();
-    return success(std::move(out));
+    return written(request, path);
   }
 
  private:
@@ -137,12 +136,7 @@ class canvas_append final : public file_tool {
     const auto text = text_of(request.inputs, "text") + "\n\n";
     if (auto done = folders_.append(request.session, canvas_path, text); !done)
       return failed(done.error());
-    auto file = folders_.open_file(request.session, canvas_path);
-    if (!file) return failed(file.error());
-    std::string out;
-    json_writer w(out);
-    w.begin_object().field("path", canvas_path).field("size_bytes", file->size_bytes).end_object();
-    return success(std::move(out));
+    return written(request, canvas_path);
   }
 };
 

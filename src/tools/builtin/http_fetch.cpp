@@ -9,10 +9,11 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "core/json_writer.hpp"
 #include "tools/builtin/call.hpp"
 #include "tools/builtin/text_stream.hpp"
 #include "tools/builtin/web_request.hpp"
-#include "tools/builtin/worker_pool.hpp"
+#include "tools/worker_pool.hpp"
 
 namespace soma::tools {
 namespace {
@@ -123,7 +124,7 @@ json::object head_of(const fetched& got) {
 
 tool_outcome told(json::object head, std::string_view body, bool truncated, bool extracted,
                   std::size_t output_bytes) {
-  const auto kept = cut_text(body, output_bytes - std::min(output_bytes, around_body_bytes));
+  const auto kept = json_fitting(body, output_bytes - std::min(output_bytes, around_body_bytes));
   head["body"] = kept;
   head["truncated"] = truncated || kept.size() < body.size();
   head["extracted"] = extracted;

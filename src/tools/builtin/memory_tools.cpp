@@ -3,17 +3,13 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 
 namespace soma::tools {
 namespace {
 
 constexpr std::size_t items_usual = 5, items_max = 50;
-
-std::string text_of(const boost::json::object& inputs, std::string_view name) {
-  const auto* found = inputs.if_contains(name);
-  return found && found->is_string() ? std::string(found->get_string()) : std::string();
-}
 
 tool_outcome failed(const error& why) {
   return {"error", {}, failure{std::string(why.code), why.detail, why.retry_after_s > 0}};

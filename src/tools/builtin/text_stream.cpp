@@ -1,8 +1,5 @@
 #include "tools/builtin/text_stream.hpp"
 
-#include <algorithm>
-
-#include "core/json_writer.hpp"
 #include "core/utf8.hpp"
 
 namespace soma::tools {
@@ -33,18 +30,6 @@ std::string text_stream::finish() {
   auto text = valid_utf8(rest_);
   rest_.clear();
   return text;
-}
-
-std::string_view cut_text(std::string_view text, std::size_t bytes_max) {
-  auto cut = text.substr(0, bytes_max);
-  cut = cut.substr(0, utf8_complete_prefix(cut));
-  while (json_escaped_size(cut) > bytes_max) {
-    // Too long by what escapes add: take away so many bytes, of which each is one at least.
-    const auto excess = json_escaped_size(cut) - bytes_max;
-    cut = cut.substr(0, cut.size() - std::min(cut.size(), std::max<std::size_t>(1, excess / 6)));
-    cut = cut.substr(0, utf8_complete_prefix(cut));
-  }
-  return cut;
 }
 
 }  // namespace soma::tools

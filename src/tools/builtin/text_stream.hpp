@@ -17,7 +17,5 @@ class text_stream {
 };
 
 std::string valid_utf8(std::string_view bytes);
-// As much of valid UTF-8 as takes at most `bytes_max` written as JSON, ending between code points.
-std::string_view cut_text(std::string_view text, std::size_t bytes_max);
 
 }  // namespace soma::tools
