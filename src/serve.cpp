@@ -30,6 +30,8 @@ namespace {
 
 constexpr std::size_t roles_count = 5;
 constexpr unsigned reader_threads = 2;
+// How long settled usage waits for more: one synced write for all of it, between those of sessions.
+constexpr std::chrono::milliseconds usage_gathered_for{50};
 
 int refuse(const error& why) {
   std::fprintf(stderr, "soma: %s\n", why.detail.c_str());
@@ -236,7 +238,9 @@ int serve(const config& settings) {
   actors::runtime_options runtime_options;
   runtime_options.threads = std::max(2u, std::thread::hardware_concurrency());
   actors::runtime actors(node, runtime_options);
-  (*model_parts)->save_by([&actors](auto job) { actors.run_on_writer(std::move(job)); });
+  (*model_parts)->save_by([&actors](auto job) {
+    actors.run_on_writer(std::move(job), usage_gathered_for);
+  });
   http::reader_pool pool(events, reader_threads);
   const http::static_files page(ui_folder(settings));
   http::gateway_parts parts{settings,

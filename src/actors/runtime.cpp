@@ -84,10 +84,14 @@ result<std::size_t> runtime::recover() {
   return count;
 }
 
-void runtime::run_on_writer(std::function<result<void>(storage::event_log&)> job) {
+void runtime::run_on_writer(std::function<result<void>(storage::event_log&)> job,
+                            std::chrono::milliseconds after) {
   storage_job posted;
   posted.run = std::move(job);
-  caf::anon_send(impl_->node.writer, std::move(posted));
+  auto& clock = impl_->system.clock();
+  clock.schedule_message(
+      clock.now() + after, caf::actor_cast<caf::strong_actor_ptr>(impl_->node.writer),
+      caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, std::move(posted)));
 }
 
 bool runtime::stop(std::chrono::milliseconds grace) {

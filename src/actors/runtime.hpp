@@ -34,9 +34,10 @@ class runtime {
   // background. Error: the log could not tell which.
   result<std::size_t> recover();
 
-  // Runs a job on the writer's thread, behind what it was handed before. Any thread; what it
-  // returns is nobody's.
-  void run_on_writer(std::function<result<void>(storage::event_log&)> job);
+  // Runs a job on the writer's thread, a while from now; not any more where the runtime stops
+  // before. Any thread; what it returns is nobody's.
+  void run_on_writer(std::function<result<void>(storage::event_log&)> job,
+                     std::chrono::milliseconds after);
 
   // Sessions take no more commands, model streams are cut where they are durable, and what was
   // handed to the writer is committed. False when the grace was too short.
