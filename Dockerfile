@@ -19,7 +19,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN ./dev build \
- && strip --strip-debug build/release/bin/soma build/release/bin/soma-extract
+ && strip --strip-debug build/release/bin/soma build/release/bin/soma-extract build/release/bin/soma-egress
 
 FROM debian:12-slim
 # What `ldd soma` and `ldd soma-extract` name, the certificates that model providers are checked
@@ -34,7 +34,7 @@ RUN apt-get update \
  && useradd --system --uid 10001 --user-group --no-create-home --home-dir /data \
       --shell /usr/sbin/nologin soma \
  && install -d -o soma -g soma -m 0700 /data
-COPY --from=build /src/build/release/bin/soma /src/build/release/bin/soma-extract /usr/local/bin/
+COPY --from=build /src/build/release/bin/soma /src/build/release/bin/soma-extract /src/build/release/bin/soma-egress /usr/local/bin/
 # Where the binary looks for its page.
 COPY --from=build /src/webui/dist /usr/local/share/soma/ui
 COPY LICENSE /usr/local/share/soma/LICENSE

@@ -18,6 +18,7 @@
 #include "tools/builtin/file_tools.hpp"
 #include "tools/builtin/http_fetch.hpp"
 #include "tools/builtin/memory_tools.hpp"
+#include "tools/egress/egress_proxy.hpp"
 #include "tools/worker_pool.hpp"
 
 namespace soma {
@@ -151,7 +152,7 @@ struct tool_parts::parts {
         return error(codes::storage_full, "the disk is nearly full");
       return folder;
     };
-    runner.add("code_execute", tools::make_code_execute({box, workers, place}));
+    runner.add("code_execute", tools::make_code_execute({box, workers, egress, place}));
     runner.add("document_ingest",
                tools::make_document_ingest({reader, workers, from.files.attachments()}));
     runner.add("http_fetch", tools::make_http_fetch({fetchers, &reader, {}}));
@@ -180,6 +181,7 @@ struct tool_parts::parts {
   stored_notes notes;
   tools::sandbox box;
   tools::worker_pool workers, fetchers;
+  tools::egress_proxy egress;
   tools::extractor reader;
   tools::catalog_runner runner;  // after what its tools stand on
   http::tool_gateway gateway;

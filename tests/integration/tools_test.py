@@ -124,6 +124,27 @@ def program():
     assert (status, text) == (200, "by the program"), text
 
 
+def way_out():
+    """a program reaches the hosts that an admin named, and is told why it may not reach others"""
+    code = ("import urllib.request, urllib.error\n"
+            "try: urllib.request.urlopen('http://other.example.org/')\n"
+            "except urllib.error.HTTPError as e: print(e.code, e.read().decode())\n"
+            "except OSError as e: print('no way out')\n")
+
+    def run():
+        made = by_hand(session, "code_execute", {"language": "python", "code": code})
+        return result_of(session, made["tool_call_id"])["output"]["stdout"]
+    session = turn("hello")
+    assert run() == "no way out\n"
+    node.json("PUT", "/v1/tool-catalog/code_execute", {"egress": ["example.org"]})
+    try:
+        said = run()
+    finally:
+        node.json("PUT", "/v1/tool-catalog/code_execute", {"egress": []})
+    assert said.startswith("403 ") and "other.example.org is not among those" in said, said
+    assert run() == "no way out\n"
+
+
 def denial():
     """a denied tool ends as denied and names the rule; a call by hand is 403"""
     mine = rules_node()
@@ -298,7 +319,7 @@ def main():
     rehearsal = Rehearsal()
     node = Node(rehearsal.base_url).start()
     try:
-        return run_tests([arithmetic, document, program, denial, wrong_calls, stopped, killed,
+        return run_tests([arithmetic, document, program, way_out, denial, wrong_calls, stopped, killed,
                           killed_by_hand, much_attached, crowd,
                           large_output, terminal])
     finally:

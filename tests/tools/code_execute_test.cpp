@@ -7,6 +7,7 @@
 
 #include "support/temp_folder.hpp"
 #include "tools/builtin/work_files.hpp"
+#include "tools/egress/egress_proxy.hpp"
 #include "tools/tool_world.hpp"
 
 namespace fs = std::filesystem;
@@ -18,8 +19,9 @@ namespace {
 
 struct world {
   temp_folder folder;
+  tools::egress_proxy egress;
   std::unique_ptr<tools::tool> tool = tools::make_code_execute(
-      {shared_sandbox(), shared_workers(),
+      {shared_sandbox(), shared_workers(), egress,
        [this](const session_key&) -> result<std::string> { return folder.path().string(); }});
 
   tools::tool_request code(const std::string& language, const std::string& text,
@@ -162,7 +164,7 @@ TEST_CASE_FIXTURE(world, "code_execute: a dropped handle kills the program and t
 TEST_CASE_FIXTURE(world, "code_execute: what it cannot run it says, and a failing folder too") {
   CHECK(outcome(*tool, code("perl", "1")).error->code == "tool.invalid_inputs");
   const auto broken = tools::make_code_execute(
-      {shared_sandbox(), shared_workers(), [](const session_key&) -> result<std::string> {
+      {shared_sandbox(), shared_workers(), egress, [](const session_key&) -> result<std::string> {
          return error{"storage.unavailable", "no folder"};
        }});
   CHECK(outcome(*broken, code("bash", "true")).error->detail == "no folder");

@@ -12,6 +12,7 @@
 #include "tools/builtin/call.hpp"
 #include "tools/builtin/text_stream.hpp"
 #include "tools/builtin/work_files.hpp"
+#include "tools/egress/egress_proxy.hpp"
 #include "tools/sandbox/sandbox.hpp"
 #include "tools/worker_pool.hpp"
 
@@ -54,6 +55,7 @@ struct execution {
   std::shared_ptr<call_state> call;
   tool_request request;
   std::string work;  // empty: in memory
+  std::unique_ptr<egress_lease> egress;  // null: no network
   std::int64_t since_ns = 0;
   text_stream output, errors;  // for what is told meanwhile
   std::string all_output, all_errors;
@@ -179,6 +181,12 @@ class code_execute : public tool {
     }
     if (auto placed = place_files(e->request, e->work, *command); !placed)
       return e->call->done(failed(placed.error()));
+    if (!e->request.egress.empty()) {
+      auto lease = parts_.egress.open(e->request.egress);
+      if (!lease) return e->call->done(failed(lease.error()));
+      e->egress = std::move(*lease);
+      e->egress->equip(*command);
+    }
     command->work = e->work;
     e->since_ns = file_clock_ns();
     sandbox_callbacks callbacks;

@@ -1,5 +1,6 @@
 // code_execute: runs a program that the model wrote, in Python, Bash or JavaScript, in a sandbox
-// without a network. Inputs {language, code, files?: [{path, text}], stdin?}; output {exit_code,
+// without a network; where its entry names hosts in `egress`, it reaches those through a proxy of
+// ours. Inputs {language, code, files?: [{path, text}], stdin?}; output {exit_code,
 // stdout, stderr, truncated, files: [{path, size_bytes}]}: what it made or changed in its work
 // folder.
 //
@@ -17,12 +18,14 @@
 
 namespace soma::tools {
 
+class egress_proxy;
 class sandbox;
 class worker_pool;
 
 struct code_execute_parts {  // outlive the tool
   sandbox& box;
   worker_pool& workers;
+  egress_proxy& egress;
   // The path of a session's work folder, made where it is not there yet. Called by a worker.
   std::function<result<std::string>(const session_key&)> work_folder;
 };

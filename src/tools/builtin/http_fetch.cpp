@@ -12,7 +12,7 @@
 #include "core/json_writer.hpp"
 #include "tools/builtin/call.hpp"
 #include "tools/builtin/text_stream.hpp"
-#include "tools/builtin/web_request.hpp"
+#include "tools/egress/web_request.hpp"
 #include "tools/worker_pool.hpp"
 
 namespace soma::tools {

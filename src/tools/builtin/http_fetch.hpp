@@ -10,7 +10,7 @@
 #include <memory>
 
 #include "tools/builtin/extractor.hpp"
-#include "tools/builtin/url_guard.hpp"
+#include "tools/egress/url_guard.hpp"
 #include "tools/tool.hpp"
 
 namespace soma::tools {

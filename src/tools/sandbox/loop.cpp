@@ -145,7 +145,7 @@ result<void> sandbox::loop::spawn(run& r) {
   const auto& limits = r.command.limits;
   const auto busy = [] { return error{codes::server_busy, "no descriptors or memory are left"}; };
   auto output = make_pipe(), errors = make_pipe();
-  const auto filter = file_in_memory(filter_);
+  const auto filter = file_in_memory(r.command.loopback ? loopback_filter_ : filter_);
   descriptor input(r.command.input_fd >= 0 ? std::exchange(r.command.input_fd, -1)
                                            : file_in_memory(r.command.input).release());
   if (!output.reading || !errors.reading || !filter || !input) return busy();
@@ -154,6 +154,7 @@ result<void> sandbox::loop::spawn(run& r) {
   view.seccomp_fd = filter.get();
   view.limit_processes = !groups_.bounds_processes();
   child_plan plan;
+  plan.inherited = r.command.inherited;
   plan.inherited.push_back(filter.get());
   for (const auto& file : r.command.files) {
     held.push_back(file_in_memory(file.bytes));

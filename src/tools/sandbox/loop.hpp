@@ -80,7 +80,7 @@ class sandbox::loop {
   int wait_ms() const;
 
   const sandbox_options options_;
-  std::string unavailable_, confinement_, filter_;
+  std::string unavailable_, confinement_, filter_, loopback_filter_;
   cgroup_tree groups_;
   int epoll_ = -1, wake_ = -1;
   std::map<std::uint64_t, run_ptr> runs_;  // of the thread

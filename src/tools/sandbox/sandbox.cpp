@@ -41,12 +41,14 @@ sandbox::loop::loop(sandbox_options options) : options_(std::move(options)) {
     unavailable_ = "bubblewrap is not installed (" + options_.bubblewrap + ")";
     return;
   }
-  auto filter = make_seccomp_filter();
-  if (!filter) {
-    unavailable_ = filter.error().detail;
-    return;
+  for (const bool ip_sockets : {false, true}) {
+    auto filter = make_seccomp_filter(ip_sockets);
+    if (!filter) {
+      unavailable_ = filter.error().detail;
+      return;
+    }
+    (ip_sockets ? loopback_filter_ : filter_) = std::move(*filter);
   }
-  filter_ = std::move(*filter);
   if (options_.cgroups) groups_ = cgroup_tree::find(options_.cgroup);
   groups_.sweep();
   // The kernel sets root no limit of processes: only a control group can.

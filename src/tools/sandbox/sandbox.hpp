@@ -1,5 +1,5 @@
 // Runs programs that are not trusted: each in a bubblewrap of its own with every namespace
-// unshared, no network, a read-only view of /usr, a temporary folder of limited size, a list of
+// unshared, a network with nothing in it, a read-only view of /usr, a temporary folder of limited size, a list of
 // allowed system calls, resource limits, and a cgroup where the machine lets us make one.
 // docs/decisions/0081 says what stands against what.
 //
@@ -50,6 +50,10 @@ struct sandbox_command {
   std::string folder;  // where it starts; empty: /work
   std::string input;   // its standard input
   int input_fd = -1;   // a file in place of `input`; taken over and closed
+  // Stay open inside, under their own numbers. The caller keeps them open until the end is told.
+  std::vector<int> inherited;
+  // Whether it may have sockets of IP. There is nobody to reach by them but itself.
+  bool loopback = false;
   sandbox_limits limits;
 };
 

@@ -82,7 +82,20 @@ bool add(const filter& f, std::uint32_t action, const char* name,
                                 arguments.begin()) == 0;
 }
 
-bool add_rules(const filter& f) {
+// Of programs on one machine; with `ip` those of its networks as well. One by one, since a rule
+// compares an argument once.
+bool add_sockets(const filter& f, const char* name, bool ip) {
+  bool ok = add(f, SCMP_ACT_ERRNO(EPERM), name, {SCMP_A0(SCMP_CMP_GE, AF_MAX)});
+  for (std::uint64_t family = 0; family < AF_MAX; ++family) {
+    const bool may = family == AF_UNIX || (ip && (family == AF_INET || family == AF_INET6));
+    ok = add(f, may ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM), name,
+             {SCMP_A0(SCMP_CMP_EQ, family)}) &&
+         ok;
+  }
+  return ok;
+}
+
+bool add_rules(const filter& f, bool ip_sockets) {
   bool ok = true;
   for (const char* name : allowed) ok = add(f, SCMP_ACT_ALLOW, name) && ok;
   for (const char* name : forbidden) ok = add(f, SCMP_ACT_ERRNO(EPERM), name) && ok;
@@ -91,10 +104,7 @@ bool add_rules(const filter& f) {
   constexpr std::uint64_t namespaces = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
                                        CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   ok = add(f, SCMP_ACT_ALLOW, "clone", {SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces, 0)}) && ok;
-  for (const char* name : {"socket", "socketpair"}) {
-    ok = add(f, SCMP_ACT_ALLOW, name, {SCMP_A0(SCMP_CMP_EQ, AF_UNIX)}) && ok;
-    ok = add(f, SCMP_ACT_ERRNO(EPERM), name, {SCMP_A0(SCMP_CMP_NE, AF_UNIX)}) && ok;
-  }
+  for (const char* name : {"socket", "socketpair"}) ok = add_sockets(f, name, ip_sockets) && ok;
   for (const std::uint64_t query : {std::uint64_t{0}, std::uint64_t{0xffffffff}})
     ok = add(f, SCMP_ACT_ALLOW, "personality", {SCMP_A0(SCMP_CMP_EQ, query)}) && ok;
   for (const std::uint64_t request :
@@ -118,12 +128,12 @@ std::string exported(const filter& f) {
 
 }  // namespace
 
-result<std::string> make_seccomp_filter() {
+result<std::string> make_seccomp_filter(bool ip_sockets) {
   // "No such call" by default, so that programs fall back to older ones as on an older kernel.
   const filter f(seccomp_init(SCMP_ACT_ERRNO(ENOSYS)), &seccomp_release);
   bool ok = f && seccomp_attr_set(f.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0;
   // A tree rather than a list: each system call passes the filter.
-  ok = ok && seccomp_attr_set(f.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0 && add_rules(f);
+  ok = ok && seccomp_attr_set(f.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0 && add_rules(f, ip_sockets);
   if (auto bytes = ok ? exported(f) : std::string(); !bytes.empty()) return bytes;
   return error{codes::internal, "the list of allowed system calls cannot be made on this machine"};
 }

@@ -1,4 +1,4 @@
-#include "tools/builtin/web_request.hpp"
+#include "tools/egress/web_request.hpp"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>

@@ -1,4 +1,4 @@
-#include "tools/builtin/url_guard.hpp"
+#include "tools/egress/url_guard.hpp"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>

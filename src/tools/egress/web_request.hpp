@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/error.hpp"
-#include "tools/builtin/url_guard.hpp"
+#include "tools/egress/url_guard.hpp"
 
 namespace soma::tools {
 
