@@ -104,15 +104,15 @@ TEST_CASE_FIXTURE(world, "egress: a named host that leads into a private network
 
 TEST_CASE_FIXTURE(world, "egress: a tunnel leads to the host, and both ways") {
   const auto port = std::to_string(server.port());
-  const auto seen = run_with(
-      {"example.org"},
-      "import socket\ns = socket.create_connection(('127.0.0.1', 3128))\n"
-      "s.sendall(b'CONNECT example.org:" +
-          port +
-          " HTTP/1.1\\r\\n\\r\\n')\n"
-          "print(s.recv(65536).decode().splitlines()[0])\n"
-          "s.sendall(b'GET /through HTTP/1.1\\r\\n\\r\\n')\n"
-          "while True:\n b = s.recv(65536)\n if not b: break\n print(b.decode())\n");
+  const auto seen =
+      run_with({"example.org"},
+               "import socket\ns = socket.create_connection(('127.0.0.1', 3128))\n"
+               "s.sendall(b'CONNECT example.org:" +
+                   port +
+                   " HTTP/1.1\\r\\n\\r\\n')\n"
+                   "print(s.recv(65536).decode().splitlines()[0])\n"
+                   "s.sendall(b'GET /through HTTP/1.1\\r\\n\\r\\n')\n"
+                   "while True:\n b = s.recv(65536)\n if not b: break\n print(b.decode())\n");
   CHECK(seen.output.starts_with("HTTP/1.1 200 "));
   CHECK(holds(seen.output, "from outside"));
   REQUIRE(server.requests().size() == 1);
@@ -157,9 +157,10 @@ TEST_CASE_FIXTURE(world, "egress: there is no way but the proxy") {
 }
 
 TEST_CASE_FIXTURE(world, "egress: a run that was not let out has no sockets of IP") {
-  const auto seen = run(python("import socket\n"
-                               "try: socket.socket(socket.AF_INET)\n"
-                               "except PermissionError: print('none')\n"));
+  const auto seen =
+      run(python("import socket\n"
+                 "try: socket.socket(socket.AF_INET)\n"
+                 "except PermissionError: print('none')\n"));
   CHECK(seen.output == "none\n");
 }
 
@@ -170,10 +171,12 @@ TEST_CASE_FIXTURE(world, "egress: more bytes than a run may move end its connect
   tools::egress_proxy narrow(std::move(rules));
   auto lease = narrow.open({"example.org"});
   REQUIRE(lease.has_value());
-  auto command = python("import urllib.request\n"
-                        "try: print(len(urllib.request.urlopen('http://example.org:" +
-                        std::to_string(large.port()) + "/').read()))\n"
-                        "except Exception as e: print('cut')\n");
+  auto command = python(
+      "import urllib.request\n"
+      "try: print(len(urllib.request.urlopen('http://example.org:" +
+      std::to_string(large.port()) +
+      "/').read()))\n"
+      "except Exception as e: print('cut')\n");
   (*lease)->equip(command);
   CHECK(run(std::move(command)).output == "cut\n");
 }
@@ -202,8 +205,9 @@ TEST_CASE_FIXTURE(world, "egress: a way out that nobody takes, or that ends firs
   { const auto unused = proxy.open({"example.org"}); }
   auto lease = proxy.open({"example.org"});
   REQUIRE(lease.has_value());
-  auto command = python("import socket, sys\ns = socket.create_connection(('127.0.0.1', 3128))\n"
-                        "print('in', flush=True)\nprint(len(s.recv(10)))\n");
+  auto command = python(
+      "import socket, sys\ns = socket.create_connection(('127.0.0.1', 3128))\n"
+      "print('in', flush=True)\nprint(len(s.recv(10)))\n");
   (*lease)->equip(command);
   watched_run running(shared_sandbox(), std::move(command));
   running.output_with("in");

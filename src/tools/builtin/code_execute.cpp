@@ -54,7 +54,7 @@ bool is_module(std::string_view code) {
 struct execution {
   std::shared_ptr<call_state> call;
   tool_request request;
-  std::string work;  // empty: in memory
+  std::string work;                      // empty: in memory
   std::unique_ptr<egress_lease> egress;  // null: no network
   std::int64_t since_ns = 0;
   text_stream output, errors;  // for what is told meanwhile

@@ -75,8 +75,9 @@ tcp::endpoint endpoint_of(const ip_address& address, std::uint16_t port) {
 
 std::string refusal(const char* status, const std::string& why) {
   const auto body = "soma-egress: " + why + "\n";
-  return std::string("HTTP/1.1 ") + status + "\r\nContent-Type: text/plain\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
+  return std::string("HTTP/1.1 ") + status +
+         "\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\nConnection: close\r\n\r\n" + body;
 }
 
 struct connection {
@@ -123,7 +124,7 @@ using lease_ptr = std::shared_ptr<lease_state>;
 
 }  // namespace
 
-class egress_proxy::service  {
+class egress_proxy::service {
  public:
   explicit service(egress_options options) : options_(std::move(options)) {
     if (options_.program.empty()) options_.program = installed_program();
@@ -138,9 +139,7 @@ class egress_proxy::service  {
   const egress_options& options() const { return options_; }
   asio::io_context& io() { return io_; }
 
-  void begin(const lease_ptr& lease) {
-    asio::co_spawn(io_, serve_run(lease), asio::detached);
-  }
+  void begin(const lease_ptr& lease) { asio::co_spawn(io_, serve_run(lease), asio::detached); }
 
  private:
   asio::awaitable<void> serve_run(lease_ptr lease) {
@@ -191,8 +190,8 @@ class egress_proxy::service  {
     auto address = address_of(request);
     if (!address) co_return co_await refuse(one, "400 Bad Request", address.error().detail);
     one->allow(options_.connect_time);
-    auto judged = co_await asio::co_spawn(lookups_, judge(std::move(*address), lease),
-                                          asio::use_awaitable);
+    auto judged =
+        co_await asio::co_spawn(lookups_, judge(std::move(*address), lease), asio::use_awaitable);
     if (one->closed || lease->closed) co_return;
     if (!judged) {
       const bool denied = judged.error().code == codes::policy_denied;
@@ -207,8 +206,7 @@ class egress_proxy::service  {
     first.append(static_cast<const char*>(rest.data()), rest.size());
     if (request.tunnel()) {
       const std::string_view established = "HTTP/1.1 200 Connection established\r\n\r\n";
-      auto [gone, sent] =
-          co_await asio::async_write(one->client, asio::buffer(established), plain);
+      auto [gone, sent] = co_await asio::async_write(one->client, asio::buffer(established), plain);
       if (gone) co_return;
     }
     auto [gone, sent] = co_await asio::async_write(one->host, asio::buffer(first), plain);
@@ -297,8 +295,8 @@ class open_lease final : public egress_lease {
 
   void equip(sandbox_command& command) const override {
     const auto proxy = "http://127.0.0.1:" + std::to_string(port_inside);
-    command.argv.insert(command.argv.begin(), {program_inside, std::to_string(door_.get()),
-                                               std::to_string(port_inside)});
+    command.argv.insert(command.argv.begin(),
+                        {program_inside, std::to_string(door_.get()), std::to_string(port_inside)});
     command.binds.push_back({program_, program_inside, false});
     for (const std::string file : {"/etc/ssl/certs", "/etc/ssl/openssl.cnf"})
       if (access(file.c_str(), R_OK) == 0) command.binds.push_back({file, file, false});
@@ -341,9 +339,8 @@ result<std::unique_ptr<egress_lease>> egress_proxy::open(std::vector<std::string
   rules.hosts = std::move(hosts);
   auto state = std::make_shared<lease_state>(service_->io(), ends[0], std::move(rules));
   service_->begin(state);
-  return std::unique_ptr<egress_lease>(new open_lease(service_->io(), std::move(state),
-                                                      std::move(inside),
-                                                      service_->options().program));
+  return std::unique_ptr<egress_lease>(new open_lease(
+      service_->io(), std::move(state), std::move(inside), service_->options().program));
 }
 
 }  // namespace soma::tools

@@ -24,9 +24,9 @@
 namespace soma::tools {
 
 struct egress_options {
-  std::size_t run_connections_max = 16;    // at once; more are answered with 503
-  std::size_t all_connections_max = 256;   // of all runs
-  std::size_t head_bytes_max = 16 * 1024;  // of a request
+  std::size_t run_connections_max = 16;        // at once; more are answered with 503
+  std::size_t all_connections_max = 256;       // of all runs
+  std::size_t head_bytes_max = 16 * 1024;      // of a request
   std::uint64_t run_bytes_max = 256ull << 20;  // both ways; past it the run's connections end
   std::chrono::milliseconds head_time{10'000}, connect_time{10'000}, idle_time{60'000};
   std::string program;  // soma-egress; empty: beside the server

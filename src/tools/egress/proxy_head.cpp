@@ -20,8 +20,10 @@ std::string lower(std::string_view text) {
 std::vector<std::string> words_of(const std::string& list) {
   std::vector<std::string> out(1);
   for (const char c : list)
-    if (c == ',' || c == ' ' || c == '\t') out.emplace_back();
-    else out.back() += c;
+    if (c == ',' || c == ' ' || c == '\t')
+      out.emplace_back();
+    else
+      out.back() += c;
   return out;
 }
 

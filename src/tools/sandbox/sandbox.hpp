@@ -1,7 +1,7 @@
 // Runs programs that are not trusted: each in a bubblewrap of its own with every namespace
-// unshared, a network with nothing in it, a read-only view of /usr, a temporary folder of limited size, a list of
-// allowed system calls, resource limits, and a cgroup where the machine lets us make one.
-// docs/decisions/0081 says what stands against what.
+// unshared, a network with nothing in it, a read-only view of /usr, a temporary folder of limited
+// size, a list of allowed system calls, resource limits, and a cgroup where the machine lets us
+// make one. docs/decisions/0081 says what stands against what.
 //
 // Threads: all calls are thread-safe and none blocks, except the constructor, which tries the
 // sandbox out once (some 20 ms). One thread starts, reads and ends all runs and lives as long as

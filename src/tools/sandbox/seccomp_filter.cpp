@@ -133,7 +133,8 @@ result<std::string> make_seccomp_filter(bool ip_sockets) {
   const filter f(seccomp_init(SCMP_ACT_ERRNO(ENOSYS)), &seccomp_release);
   bool ok = f && seccomp_attr_set(f.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0;
   // A tree rather than a list: each system call passes the filter.
-  ok = ok && seccomp_attr_set(f.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0 && add_rules(f, ip_sockets);
+  ok =
+      ok && seccomp_attr_set(f.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0 && add_rules(f, ip_sockets);
   if (auto bytes = ok ? exported(f) : std::string(); !bytes.empty()) return bytes;
   return error{codes::internal, "the list of allowed system calls cannot be made on this machine"};
 }
