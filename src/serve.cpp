@@ -220,6 +220,7 @@ int serve(const config& settings) {
     http::publish_session_change(feeds, key, info, last);
   };
   (*model_parts)->serve(node);
+  (*tools)->serve(node);
 
   security::key_store keys(documents, *server_key);
   security::browser_sessions browsers(documents, *server_key,

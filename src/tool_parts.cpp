@@ -118,6 +118,7 @@ struct tool_parts::parts {
         std::vector<tools::catalog_entry> entries)
       : policy(std::move(rules)),
         store(from.events),
+        attachments(from.files.attachments()),
         catalog(std::move(entries), store),
         notes(from.events),
         workers(worker_threads, waiting_max),
@@ -177,6 +178,7 @@ struct tool_parts::parts {
 
   std::unique_ptr<security::policy> policy;
   stored_catalog store;
+  tools::attachment_source& attachments;
   tools::catalog catalog;
   stored_notes notes;
   tools::sandbox box;
@@ -202,6 +204,16 @@ result<std::unique_ptr<tool_parts>> tool_parts::make(const needs& from) {
 
 http::tool_gateway& tool_parts::gateway() {
   return parts_->gateway;
+}
+
+void tool_parts::serve(actors::node_services& node) {
+  node.picture_path = [this](const actors::llm_caller& who, const attachment_ref& file) {
+    const auto said =
+        parts_->policy->decide({who.tenant.value, who.user, {}, "attachment.read", file.id});
+    if (!said.allow) return std::string();
+    auto found = parts_->attachments.find(who.tenant, file.id);
+    return found ? std::move(found->path) : std::string();
+  };
 }
 
 tools::catalog_runner& tool_parts::runner() {

@@ -26,6 +26,8 @@ class tool_parts {
 
   http::tool_gateway& gateway();
   tools::catalog_runner& runner();
+  // Gives the actors what is attached, as policy lets them have it. This outlives them.
+  void serve(actors::node_services& node);
 
  private:
   struct parts;

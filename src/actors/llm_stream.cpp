@@ -53,7 +53,15 @@ std::string tool_id_of(const llm_stream_state& s, std::string name) {
   return name;
 }
 
-llm::call make_call(const llm_stream_state& s) {
+void add_pictures(llm::chat_message& to, const llm_stream_state& s, const llm_caller& who,
+                  const context_part& part) {
+  if (!s.node->picture_path) return;
+  for (const auto& file : part.pictures)
+    if (auto path = s.node->picture_path(who, file); !path.empty())
+      to.pictures.push_back({file.content_type, std::move(path)});
+}
+
+llm::call make_call(const llm_stream_state& s, const llm_caller& who) {
   llm::call call;
   call.target = s.model->profile;
   // Another model cannot go on with this one's text.
@@ -70,6 +78,7 @@ llm::call make_call(const llm_stream_state& s) {
     }
     call.messages.push_back({part.role, part.text, part.tool_calls, part.provider_call_id});
     for (auto& asked : call.messages.back().tool_calls) asked.tool_id = shown_name(asked.tool_id);
+    add_pictures(call.messages.back(), s, who, part);
     if (part.provider == call.target.provider)
       call.messages.back().provider_state_json = part.provider_state_json;
   }
@@ -110,7 +119,7 @@ void begin(pointer self) {
   sink.on_end = [me](llm::stream_end how) { caf::anon_send(me, provider_end{std::move(how)}); };
   const llm_caller who{s.key.tenant, s.what.from.user_id, s.key.session.value,
                        s.what.from.request_id, s.what.from.trace_id};
-  auto started = s.node->start(who, make_call(s), std::move(sink));
+  auto started = s.node->start(who, make_call(s, who), std::move(sink));
   if (started) {
     s.provider = std::move(*started);
     return;

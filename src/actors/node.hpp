@@ -81,6 +81,10 @@ struct node_services {
                                                             llm::stream_sink)>
       start_call;
 
+  // Where the bytes of an attachment are, for a model that is given them on this caller's behalf;
+  // empty where it may not have them or there are none. May look one row up.
+  std::function<std::string(const llm_caller&, const attachment_ref&)> picture_path;
+
   std::shared_ptr<const model_settings> model(const tenant_id& tenant) const {
     if (model_of) return model_of(tenant);
     std::lock_guard lock(model_mutex_);

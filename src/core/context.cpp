@@ -26,6 +26,23 @@ std::string attached(const std::vector<attachment_ref>& files) {
   return out;
 }
 
+bool is_picture(const attachment_ref& file) {
+  const auto& type = file.content_type;
+  return file.size_bytes <= picture_bytes_max && (type == "image/png" || type == "image/jpeg" ||
+                                                  type == "image/gif" || type == "image/webp");
+}
+
+// As many of what was attached as there is room for; `left` is what may still be given.
+void add_pictures(context_part& to, const turn_record& turn, std::size_t& left) {
+  for (const auto& file : turn.attachments) {
+    if (left == 0) return;
+    if (!is_picture(file)) continue;
+    to.pictures.push_back(file);
+    to.tokens += picture_tokens;
+    --left;
+  }
+}
+
 std::vector<context_part> parts_of(const turn_record& turn) {
   std::vector<context_part> parts;
   parts.push_back(make_part("user", "user", turn.user_text + attached(turn.attachments)));
@@ -99,8 +116,10 @@ model_context build_context(std::span<const turn_record* const> turns,
 
   // From the newest turn backwards, as long as a whole turn fits.
   std::vector<std::vector<context_part>> chosen;
+  std::size_t pictures_left = options.pictures ? pictures_max : 0;
   for (auto turn = turns.rbegin(); turn != turns.rend(); ++turn) {
     auto parts = parts_of(**turn);
+    add_pictures(parts.front(), **turn, pictures_left);
     std::uint64_t tokens = 0;
     for (const auto& part : parts) tokens += part.tokens;
     if (!chosen.empty() && context.tokens + tokens > options.tokens_max) break;

@@ -18,6 +18,7 @@ struct context_part {
   std::string text;
   std::vector<tool_invocation> tool_calls;
   std::string provider_call_id;
+  std::vector<attachment_ref> pictures;       // user: to be given beside the text
   std::string provider, provider_state_json;  // assistant: who said it, and what it wants back
   std::uint64_t tokens = 0;                   // an estimate
 };
@@ -33,11 +34,17 @@ struct context_options {
   std::string system_prompt;
   std::uint64_t tokens_max = 0;  // the newest turn is always sent, whatever its size
   std::string instruction;       // "", "nudge", "summarize"
+  bool pictures = false;         // the model takes them
 };
 
 // The estimate used everywhere a real tokenizer is not at hand: four bytes a token, and four
 // tokens for what surrounds a message.
 std::uint64_t estimate_tokens(std::string_view text);
+
+// What providers count a picture as, or less; how large one may be for all of them; and how many
+// are given, the newest first. Others are named in the text alone.
+inline constexpr std::uint64_t picture_tokens = 1600, picture_bytes_max = 3'500'000;
+inline constexpr std::size_t pictures_max = 8;
 
 // `turns`: those that were started, oldest first, the newest being the one to answer.
 model_context build_context(std::span<const turn_record* const> turns,

@@ -347,7 +347,8 @@ session_actions step(session_state& state, const session_rules& rules, std::int6
 }
 
 context_options context_rules(const session_rules& rules, std::string_view instruction) {
-  return {rules.system_prompt, rules.context_window / 4 * 3, std::string(instruction)};
+  return {rules.system_prompt, rules.context_window / 4 * 3, std::string(instruction),
+          rules.pictures};
 }
 
 model_context current_context(const session_state& state, const session_rules& rules,

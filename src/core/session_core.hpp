@@ -37,7 +37,8 @@ struct session_rules {
   std::string system_prompt;
   // The model in use. A change between two attempts means starting over.
   std::string profile = "default", provider, model;
-  bool prefill = false;  // the provider continues a given assistant text
+  bool prefill = false;   // the provider continues a given assistant text
+  bool pictures = false;  // the model is given attached pictures
   // Whether running this call twice does no harm; unset: no call is.
   std::function<bool(std::string_view tool_id, std::string_view inputs_json)> idempotent;
 };

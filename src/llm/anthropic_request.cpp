@@ -37,6 +37,15 @@ void add_text(std::vector<line>& lines, std::string_view role, std::string_view 
   w.begin_object().field("type", "text").field("text", text).end_object();
 }
 
+// Before the text: so their makers advise.
+void add_pictures(std::vector<line>& lines, const profile& target, const chat_message& m) {
+  each_picture(target, m, [&](const picture& p, const std::string& bytes) {
+    json_writer w(blocks_of(lines, "user"));
+    w.begin_object().field("type", "image").key("source").begin_object().field("type", "base64");
+    w.field("media_type", p.content_type).field("data", bytes).end_object().end_object();
+  });
+}
+
 void add_calls(std::vector<line>& lines, const chat_message& m) {
   for (const auto& call : m.tool_calls) {
     json_writer w(blocks_of(lines, "assistant"));
@@ -71,6 +80,7 @@ std::vector<line> lines_of(const call& c, bool thinking) {
     if (thinking && !m.tool_calls.empty())
       if (const auto thoughts = thoughts_of(m); !thoughts.empty())
         blocks_of(lines, role) += thoughts;
+    add_pictures(lines, c.target, m);
     add_text(lines, role, m.text);
     add_calls(lines, m);
   }

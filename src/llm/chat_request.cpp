@@ -17,10 +17,22 @@ void write_calls(json_writer& w, const std::vector<tool_invocation>& calls) {
   w.end_array();
 }
 
-void write_message(json_writer& w, const chat_message& m) {
+void write_parts(json_writer& w, const profile& target, const chat_message& m) {
+  w.key("content").begin_array();
+  if (!m.text.empty()) w.begin_object().field("type", "text").field("text", m.text).end_object();
+  each_picture(target, m, [&](const picture& p, const std::string& bytes) {
+    w.begin_object().field("type", "image_url").key("image_url").begin_object();
+    w.field("url", "data:" + p.content_type + ";base64," + bytes).end_object().end_object();
+  });
+  w.end_array();
+}
+
+void write_message(json_writer& w, const profile& target, const chat_message& m) {
   w.begin_object().field("role", m.role);
   if (m.text.empty() && !m.tool_calls.empty()) {
     w.key("content").null();
+  } else if (target.pictures && !m.pictures.empty()) {
+    write_parts(w, target, m);
   } else {
     w.field("content", m.text);
   }
@@ -82,7 +94,7 @@ std::string chat_body(const call& c) {
   const auto& p = c.target;
   w.begin_object().field("model", p.model);
   w.key("messages").begin_array();
-  for (const auto& m : c.messages) write_message(w, m);
+  for (const auto& m : c.messages) write_message(w, p, m);
   if (!c.prefix.empty())
     w.begin_object().field("role", "assistant").field("content", c.prefix).end_object();
   w.end_array();

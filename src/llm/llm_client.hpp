@@ -21,6 +21,11 @@
 
 namespace soma::llm {
 
+// A picture beside a text. Its bytes are read when a request is written.
+struct picture {
+  std::string content_type, path;  // image/png …; a file of the machine that does not change
+};
+
 // One line of the conversation as a model sees it.
 struct chat_message {
   std::string role;  // system, user, assistant, tool
@@ -28,6 +33,7 @@ struct chat_message {
   std::vector<tool_invocation> tool_calls;  // assistant
   std::string provider_call_id;             // tool: which call this answers
   std::string provider_state_json{};        // assistant: what its provider wants back with it
+  std::vector<picture> pictures{};          // user: left out for a target that takes none
 };
 
 struct tool_spec {
@@ -53,7 +59,8 @@ struct profile {
   std::string base_url;  // normalized: scheme://host[:port]/path, without a final slash
   std::string model;
   secret_string api_key;
-  bool prefill = false;  // resume = prefill: an assistant prefix is continued
+  bool prefill = false;   // resume = prefill: an assistant prefix is continued
+  bool pictures = false;  // takes them as parts of a message
   std::optional<double> temperature, top_p;
   std::optional<std::uint32_t> max_tokens;
   std::vector<std::string> stop;

@@ -214,6 +214,8 @@ result<model_profile> parse_profile(std::string_view text, std::string_view name
   p.context_window = window.value_or(p.context_window);
   m.texts("fallbacks", p.fallbacks, fallbacks_max, name_bytes_max);
   m.flag("enabled", p.enabled);
+  const bool says_pictures = document.get_object().contains("images");
+  m.flag("images", p.pictures);
   const auto* parameters = m.object("parameters");
   const auto* prices = m.object("prices");
   for (const auto* shown : {"source", "updated_at"}) m.ignore(shown);  // as GET gives them
@@ -225,6 +227,7 @@ result<model_profile> parse_profile(std::string_view text, std::string_view name
     if (auto bad = read_prices(*prices, p)) return *bad;
   if (p.provider.empty()) p.provider = detect_provider(p.base_url);
   if (!p.kind) p.kind = default_wire(p.provider);
+  if (!says_pictures) p.pictures = takes_pictures(p.provider);
   // What was said so far cannot be given there as the beginning of the answer.
   if (p.prefill && p.kind == wire_kind::openai_responses)
     return error(codes::profile_invalid, "resume: this kind cannot continue a text, only restart");
@@ -250,7 +253,7 @@ std::string to_json(const model_profile& p) {
   w.field_if("reasoning_effort", p.reasoning_effort);
   if (!p.extra_json.empty()) w.key("extra").raw(p.extra_json);
   w.end_object().field("resume", p.prefill ? "prefill" : "restart");
-  w.field("context_window", p.context_window);
+  w.field("context_window", p.context_window).field_bool("images", p.pictures);
   if (p.prices) {
     w.key("prices").begin_object().key("input").real(p.prices->input);
     w.key("cached_input").real(p.prices->cached_input);
@@ -276,6 +279,10 @@ wire_kind default_wire(std::string_view provider) {
   return provider == "anthropic" ? wire_kind::anthropic : wire_kind::openai_chat;
 }
 
+bool takes_pictures(std::string_view provider) {
+  return provider == "openai" || provider == "anthropic";
+}
+
 profile to_target(const model_profile& p) {
   profile target;
   target.name = p.name;
@@ -284,6 +291,7 @@ profile to_target(const model_profile& p) {
   target.base_url = p.base_url;
   target.model = p.model;
   target.prefill = p.prefill;
+  target.pictures = p.pictures;
   target.temperature = p.temperature;
   target.top_p = p.top_p;
   target.max_tokens = p.max_tokens;

@@ -25,6 +25,7 @@ struct model_profile {
   std::string reasoning_effort;
   std::string extra_json;  // an object or empty
   bool prefill = false;    // resume: prefill in place of restart
+  bool pictures = false;   // `images`: a message may have pictures
   std::uint64_t context_window = 32768;
   std::optional<token_prices> prices;
   std::vector<std::string> fallbacks;  // names of profiles
@@ -44,6 +45,8 @@ std::string to_json(const model_profile& p);
 // loopback and private addresses, "openai_compatible" otherwise.
 std::string_view detect_provider(std::string_view normalized_base_url);
 wire_kind default_wire(std::string_view provider);
+// Whether all current models of a provider see; of the others nobody knows.
+bool takes_pictures(std::string_view provider);
 
 // What a call needs of a profile; the key is the caller's to add.
 profile to_target(const model_profile& p);

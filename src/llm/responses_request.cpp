@@ -6,7 +6,18 @@
 namespace soma::llm {
 namespace {
 
-void write_message(json_writer& w, const chat_message& m) {
+void write_parts(json_writer& w, const profile& target, const chat_message& m) {
+  w.begin_object().field("role", m.role).key("content").begin_array();
+  if (!m.text.empty())
+    w.begin_object().field("type", "input_text").field("text", m.text).end_object();
+  each_picture(target, m, [&](const picture& p, const std::string& bytes) {
+    w.begin_object().field("type", "input_image");
+    w.field("image_url", "data:" + p.content_type + ";base64," + bytes).end_object();
+  });
+  w.end_array().end_object();
+}
+
+void write_message(json_writer& w, const profile& target, const chat_message& m) {
   if (m.role == "system" || m.role == "developer") return;
   if (m.role == "tool") {
     w.begin_object().field("type", "function_call_output").field("call_id", m.provider_call_id);
@@ -15,7 +26,10 @@ void write_message(json_writer& w, const chat_message& m) {
   }
   if (const auto items = state_items(m.provider_state_json, {"reasoning"}); !items.empty())
     w.raw(items);
-  if (!m.text.empty()) w.begin_object().field("role", m.role).field("content", m.text).end_object();
+  if (target.pictures && !m.pictures.empty())
+    write_parts(w, target, m);
+  else if (!m.text.empty())
+    w.begin_object().field("role", m.role).field("content", m.text).end_object();
   for (const auto& call : m.tool_calls) {
     w.begin_object().field("type", "function_call").field("call_id", call.provider_call_id);
     w.field("name", call.tool_id).field("arguments", call.inputs_json).end_object();
@@ -41,7 +55,7 @@ std::string responses_body(const call& c) {
   json_writer w(out);
   w.begin_object().field("model", p.model).field_if("instructions", system_text(c));
   w.key("input").begin_array();
-  for (const auto& m : c.messages) write_message(w, m);
+  for (const auto& m : c.messages) write_message(w, p, m);
   w.end_array();
   if (!c.tools.empty()) write_tools(w, c.tools);
   if (!c.tool_choice_json.empty()) w.key("tool_choice").raw(c.tool_choice_json);

@@ -2,6 +2,8 @@
 within its limits and the rules, and its result goes back; people run tools by hand; a crash in the
 middle ends as it is told to."""
 
+import base64
+import http.server
 import json
 import os
 import subprocess
@@ -122,6 +124,58 @@ def program():
     status, _, text = node.request(
         "GET", f"/v1/workdir/download?session_id={session}&path=made.txt")
     assert (status, text) == (200, "by the program"), text
+
+
+class SeeingProvider:
+    """An OpenAI-compatible provider that keeps what it was asked."""
+
+    def __init__(self):
+        asked = self.asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.end_headers()
+                self.wfile.write(b'data: {"choices":[{"delta":{"content":"I see."},'
+                                 b'"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n')
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.base_url = f"http://127.0.0.1:{self.server.server_port}/v1"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def said_to_it(self):
+        return [m["content"] for m in self.asked[-1]["messages"] if m["role"] == "user"][-1]
+
+
+def pictures():
+    """an attached picture is given to a model that takes pictures, and to no other"""
+    picture = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9Q"
+                               "DwADhgGAWjR9awAAAABJRU5ErkJggg==")
+    provider = SeeingProvider()
+    mine = Node(provider.base_url).start()
+    profile = {"base_url": provider.base_url, "model": "seeing"}
+    try:
+        def show(images):
+            mine.json("PUT", "/v1/model-profiles/default", {**profile, "images": images})
+            sent = mine.json("POST", "/v1/session/message",
+                             {"message": "what is it?", "attachments": [{"id": kept["id"]}]},
+                             expect=202)
+            wait_until(lambda: any(e["type"] == "llm.complete"
+                                   for e in mine.events(sent["session_id"])), what="the answer")
+            return provider.said_to_it()
+        [kept] = upload(mine, ("dot.png", picture, "image/png"))
+        text, image = show(True)
+        assert text["text"].startswith("what is it?") and "dot.png" in text["text"], text
+        url = image["image_url"]["url"]
+        assert url == "data:image/png;base64," + base64.b64encode(picture).decode(), url
+        assert show(False).startswith("what is it?")
+    finally:
+        mine.stop()
+        provider.server.shutdown()
 
 
 def way_out():
@@ -319,7 +373,7 @@ def main():
     rehearsal = Rehearsal()
     node = Node(rehearsal.base_url).start()
     try:
-        return run_tests([arithmetic, document, program, way_out, denial, wrong_calls, stopped, killed,
+        return run_tests([arithmetic, document, program, pictures, way_out, denial, wrong_calls, stopped, killed,
                           killed_by_hand, much_attached, crowd,
                           large_output, terminal])
     finally:

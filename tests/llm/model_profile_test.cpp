@@ -72,6 +72,7 @@ TEST_CASE("model profile: an error begins with the field that is wrong") {
       {R"("fallbacks":["1","2","3","4","5","6","7","8","9"])", "fallbacks: "},
       {R"("fallbacks":[""])", "fallbacks: "},
       {R"("enabled":"yes")", "enabled: "},
+      {R"("images":"yes")", "images: "},
       {R"("parameters":[])", "parameters: "},
       {R"("parameters":{"temperature":2.5})", "parameters.temperature: "},
       {R"("parameters":{"temperature":"hot"})", "parameters.temperature: "},

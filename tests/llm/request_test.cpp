@@ -1,10 +1,12 @@
 #include <doctest/doctest.h>
 
 #include <boost/json.hpp>
+#include <fstream>
 
 #include "llm/provider_error.hpp"
 #include "llm/response_reader.hpp"
 #include "llm/wire.hpp"
+#include "support/temp_folder.hpp"
 
 using namespace soma;
 using namespace soma::llm;
@@ -55,6 +57,30 @@ TEST_CASE("request: a prefix is a last assistant message to be continued") {
   CHECK(body.at("continue_final_message") == true);
   CHECK(body.at("add_generation_prompt") == false);
   CHECK(chat_body(c).find("sk-very") == std::string::npos);
+}
+
+TEST_CASE("request: pictures go to a target that takes them, each in its provider's own form") {
+  testing::temp_folder folder;
+  const auto path = folder / "p.png";
+  std::ofstream(path) << "png!";
+  auto c = sample();
+  c.messages[1].pictures = {{"image/png", path}, {"image/png", path + ".gone"}};
+  const auto chat = [&] { return boost::json::parse(chat_body(c)).at("messages").at(1); };
+  const auto responses = [&] { return boost::json::parse(responses_body(c)).at("input").at(0); };
+  const auto anthropic = [&] { return boost::json::parse(anthropic_body(c)).at("messages").at(0); };
+  CHECK(chat().at("content") == "please add one and one");
+  CHECK(responses().at("content") == "please add one and one");
+  CHECK(anthropic().at("content").as_array().size() == 1);
+  c.target.pictures = true;
+  CHECK(chat() == boost::json::parse(R"({"role":"user","content":[
+    {"type":"text","text":"please add one and one"},
+    {"type":"image_url","image_url":{"url":"data:image/png;base64,cG5nIQ=="}}]})"));
+  CHECK(responses() == boost::json::parse(R"({"role":"user","content":[
+    {"type":"input_text","text":"please add one and one"},
+    {"type":"input_image","image_url":"data:image/png;base64,cG5nIQ=="}]})"));
+  CHECK(anthropic() == boost::json::parse(R"({"role":"user","content":[
+    {"type":"image","source":{"type":"base64","media_type":"image/png","data":"cG5nIQ=="}},
+    {"type":"text","text":"please add one and one"}]})"));
 }
 
 TEST_CASE("provider error: every status has its code") {

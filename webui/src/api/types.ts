@@ -74,6 +74,7 @@ export interface ModelProfile {
   model: string;
   base_url: string;
   parameters: ModelParameters;
+  images?: boolean;
   resume: 'restart' | 'prefill';
   context_window: number;
   prices?: ModelPrices;

@@ -17,7 +17,7 @@ const profile: ModelProfile = {
   name: 'fast', role: 'dialogue', provider: 'local', kind: 'openai_chat', model: 'm',
   base_url: 'http://127.0.0.1:1/v1',
   parameters: { temperature: 0, max_tokens: 100, stop: ['END'], extra: { seed: 1 } },
-  resume: 'prefill', context_window: 4096, prices: { input: 1, cached_input: 0.5, output: 2 },
+  images: true, resume: 'prefill', context_window: 4096, prices: { input: 1, cached_input: 0.5, output: 2 },
   fallbacks: ['other'], enabled: false, source: 'tenant',
 };
 

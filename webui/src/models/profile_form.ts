@@ -21,6 +21,7 @@ export interface ProfileForm {
   'prices.input': string;
   'prices.cached_input': string;
   'prices.output': string;
+  images: 'auto' | 'yes' | 'no';
   resume: 'restart' | 'prefill';
   fallbacks: readonly string[];
   enabled: boolean;
@@ -35,7 +36,8 @@ export const emptyForm: ProfileForm = {
   name: '', role: 'dialogue', base_url: '', model: '', kind: 'auto', provider: '',
   context_window: '', 'parameters.temperature': '', 'parameters.top_p': '',
   'parameters.max_tokens': '', 'parameters.reasoning_effort': '', 'prices.input': '',
-  'prices.cached_input': '', 'prices.output': '', resume: 'restart', fallbacks: [], enabled: true,
+  'prices.cached_input': '', 'prices.output': '', images: 'auto', resume: 'restart',
+  fallbacks: [], enabled: true,
 };
 
 export function formOf(profile: ModelProfile): ProfileForm {
@@ -56,6 +58,7 @@ export function formOf(profile: ModelProfile): ProfileForm {
     'prices.input': shown(prices?.input),
     'prices.cached_input': shown(prices?.cached_input),
     'prices.output': shown(prices?.output),
+    images: profile.images === undefined ? 'auto' : profile.images ? 'yes' : 'no',
     resume: profile.resume,
     fallbacks: profile.fallbacks,
     enabled: profile.enabled,
@@ -147,6 +150,7 @@ export function bodyOf(form: ProfileForm, before: ModelProfile | null): Record<s
       stop: before?.parameters.stop,
       extra: before?.parameters.extra,
     },
+    images: form.images === 'auto' ? undefined : form.images === 'yes',
     resume: form.resume,
     context_window: number('context_window'),
     prices: priced ? prices : undefined,
@@ -163,7 +167,7 @@ export function withAddress(form: ProfileForm, address: string, before: ModelPro
   const moved = before !== null && address !== before.base_url;
   const left = { ...form, base_url: address };
   if (moved && form.provider === before.provider && form.kind === before.kind) {
-    return { ...left, provider: '', kind: 'auto' as const };
+    return { ...left, provider: '', kind: 'auto' as const, images: 'auto' as const };
   }
   return left;
 }

@@ -15,6 +15,7 @@ export const enModels = {
     'prices.input': 'Input',
     'prices.cached_input': 'Cached input',
     'prices.output': 'Output',
+    images: 'Pictures',
     resume: 'After an interruption',
     fallbacks: 'Fallbacks',
     enabled: 'Enabled',
@@ -41,6 +42,7 @@ export const enModels = {
     temperature: '0 to 2.',
     top_p: '0 to 1.',
     effort: 'Low, medium, high, or the provider’s own word.',
+    images: 'Whether attached pictures are given to the model.',
     resume: 'Going on needs a provider that continues a given text.',
     provider: 'Whose key is sent, and under what name it is counted.',
     fallbacks: 'Tried in this order when the provider fails before its first word.',
@@ -56,6 +58,7 @@ export const enModels = {
     openai_responses: 'OpenAI Responses',
     anthropic: 'Anthropic Messages',
   },
+  images: { auto: 'As the provider is known', yes: 'Given to the model', no: 'Left out' },
   resumes: { restart: 'Begin the answer anew', prefill: 'Go on from its text' },
 
   quick: {

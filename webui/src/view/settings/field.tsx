@@ -76,7 +76,7 @@ export function TextInput({
 }
 
 interface ChoiceProps extends FormParts {
-  field: 'kind' | 'resume';
+  field: 'images' | 'kind' | 'resume';
   options: readonly (readonly [value: string, name: string])[];
   hint?: ComponentChildren;
 }

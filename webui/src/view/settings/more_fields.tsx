@@ -7,6 +7,12 @@ interface Props extends FormParts {
   onFallbacks: (names: readonly string[]) => void;
 }
 
+const images = [
+  ['auto', tm.images.auto],
+  ['yes', tm.images.yes],
+  ['no', tm.images.no],
+] as const;
+
 const resumes = [
   ['restart', tm.resumes.restart],
   ['prefill', tm.resumes.prefill],
@@ -29,6 +35,7 @@ export function MoreFields({ others, onFallbacks, ...parts }: Props) {
         <TextInput {...parts} field="parameters.reasoning_effort"
           placeholder={tm.hints.asProvider} offers={['minimal', 'low', 'medium', 'high']}
           hint={tm.hints.effort} />
+        <Choice {...parts} field="images" options={images} hint={tm.hints.images} />
         <Choice {...parts} field="resume" options={resumes}
           hint={tm.hints.resume} />
         <FallbacksField chosen={parts.form.fallbacks} others={others} errors={parts.errors}

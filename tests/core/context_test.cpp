@@ -1,0 +1,55 @@
+#include "core/context.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace soma;
+
+namespace {
+
+turn_record turn_with(std::string id, std::vector<attachment_ref> files) {
+  turn_record turn;
+  turn.turn_id = std::move(id);
+  turn.user_text = "look";
+  turn.attachments = std::move(files);
+  return turn;
+}
+
+model_context context_of(const std::vector<turn_record>& turns, bool pictures,
+                         std::uint64_t tokens_max = 1'000'000) {
+  std::vector<const turn_record*> pointers;
+  for (const auto& turn : turns) pointers.push_back(&turn);
+  return build_context(pointers, {"", tokens_max, "", pictures});
+}
+
+std::vector<std::string> pictures_in(const model_context& context) {
+  std::vector<std::string> ids;
+  for (const auto& part : context.parts)
+    for (const auto& file : part.pictures) ids.push_back(file.id);
+  return ids;
+}
+
+using ids = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("context: pictures are beside the text, where the model takes them and they are such") {
+  const std::vector<turn_record> turns{turn_with("t", {{"a", "a.png", "image/png", 10},
+                                                       {"b", "b.pdf", "application/pdf", 10},
+                                                       {"c", "c.svg", "image/svg+xml", 10},
+                                                       {"d", "d.webp", "image/webp", 10},
+                                                       {"e", "e.png", "image/png", 4'000'000}})};
+  CHECK(pictures_in(context_of(turns, true)) == ids{"a", "d"});
+  CHECK(pictures_in(context_of(turns, false)).empty());
+  CHECK(context_of(turns, true).tokens == context_of(turns, false).tokens + 2 * picture_tokens);
+}
+
+TEST_CASE("context: the newest pictures are given, and cost room") {
+  std::vector<turn_record> turns;
+  for (int n = 0; n < 10; ++n)
+    turns.push_back(
+        turn_with("t" + std::to_string(n), {{std::to_string(n), "p.png", "image/png", 10}}));
+  CHECK(pictures_in(context_of(turns, true)) == ids{"2", "3", "4", "5", "6", "7", "8", "9"});
+  const auto little = context_of(turns, true, 2 * picture_tokens);
+  CHECK(pictures_in(little) == ids{"9"});
+  CHECK(little.turns == 1);
+}
