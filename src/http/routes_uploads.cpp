@@ -4,6 +4,7 @@
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
+#include "core/time.hpp"
 #include "files/file_type.hpp"
 #include "files/multipart_parser.hpp"
 #include "http/file_answer.hpp"
@@ -11,6 +12,7 @@
 #include "http/on_reader.hpp"
 #include "http/problem.hpp"
 #include "http/tool_gateway.hpp"
+#include "security/digest.hpp"
 
 namespace soma::http {
 namespace {
@@ -83,6 +85,44 @@ class upload_work final : public files::part_sink {
   std::vector<files::stored_attachment> made_;
 };
 
+// What a request with the same key must bring again. Boundaries and declared types differ from one
+// try to the next.
+std::string content_hash(const std::vector<files::stored_attachment>& all) {
+  security::sha256_stream hash;
+  for (const auto& a : all) {
+    hash.update(std::to_string(a.filename.size()) + ':' + a.filename);
+    hash.update(a.sha256);
+  }
+  return security::hex(security::bytes_of(hash.finish()));
+}
+
+// The answer to files that are whole: where this key has had one before, that one; what was kept
+// for nothing goes again.
+asio::awaitable<response> answer_upload(gateway& g, request_context& ctx,
+                                        std::vector<files::stored_attachment> made) {
+  auto& f = *g.files;
+  auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx), content_hash(made));
+  if (!gate || gate->replay) {
+    auto drop = [&store = f.attachments, tenant = ctx.identity.tenant, made] {
+      for (const auto& a : made) (void)store.remove(tenant, a.id);
+    };
+    f.pool.post(drop);
+    if (!gate) co_return problem(gate.error(), ctx);
+    response kept(201, gate->replay->response_json);
+    mark_replayed(kept, *gate);
+    co_return kept;
+  }
+  response answer(201);
+  json_writer w(answer.body);
+  write_all(w, made);
+  if (!gate->key.empty()) {
+    storage::idempotency_record record{gate->key, gate->hash, 201, answer.body, now_ms()};
+    auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
+    if (auto kept = co_await on_reader(g.pool, keep); !kept) co_return problem(kept.error(), ctx);
+  }
+  co_return answer;
+}
+
 asio::awaitable<response> upload(gateway& g, request_context& ctx) {
   auto& f = *g.files;
   const auto boundary = files::multipart_parser::boundary_of(ctx.header("Content-Type"));
@@ -110,10 +150,7 @@ asio::awaitable<response> upload(gateway& g, request_context& ctx) {
   // What it holds of an unfinished file is removed from the disk, so not here.
   f.pool.post([work = std::move(work)] {});
   if (!made) co_return problem(made.error(), ctx);
-  response answer(201);
-  json_writer w(answer.body);
-  write_all(w, *made);
-  co_return answer;
+  co_return co_await answer_upload(g, ctx, std::move(*made));
 }
 
 // ---- what is there already ----

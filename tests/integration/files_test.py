@@ -11,7 +11,7 @@ import threading
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from forms import FORM, begin_upload, call, end_upload, form, part, upload
+from forms import BOUNDARY, FORM, begin_upload, call, end_upload, form, part, upload
 from node_under_test import Node, Rehearsal, run_tests, wait_until
 
 TOKEN = "internal-token-0123456789"
@@ -35,6 +35,29 @@ def stored(what=node):
     for folder, _, names in os.walk(os.path.join(what.data_dir, "attachments")):
         (incoming if folder.endswith("incoming") else named).extend(names)
     return named, incoming
+
+
+def sent_twice():
+    """uploads: the same key and files give the first answer again, other files are refused"""
+    def send(boundary, key, *files):
+        body = form(*files).replace(BOUNDARY.encode(), boundary)
+        status, headers, text = call(node, "POST", "/v1/uploads", body, {
+            "Content-Type": f"multipart/form-data; boundary={boundary.decode()}",
+            "Idempotency-Key": key})
+        return status, headers.get("idempotency-replayed"), json.loads(text)
+    file = ("plan.txt", b"the plan")
+    status, replayed, first = send(b"one", "k1", file)
+    assert (status, replayed) == (201, None), first
+    assert send(b"two", "k1", file) == (201, "true", first)
+    assert call(node, "GET", first[0]["url"])[0] == 200
+    for other in (("plan.txt", b"another"), ("other.txt", b"the plan")):
+        status, _, refused = send(b"one", "k1", other)
+        assert (status, refused["code"]) == (422, "idempotency.mismatch"), refused
+    status, replayed, second = send(b"one", "k2", file)
+    assert (status, replayed) == (201, None) and second[0]["id"] != first[0]["id"], second
+    node.kill()
+    node.start()
+    assert send(b"three", "k1", file) == (201, "true", first), "kept by the restart"
 
 
 def comes_and_goes():
@@ -377,7 +400,7 @@ def full_disk():
 
 def main():
     try:
-        return run_tests([comes_and_goes, other_nodes, knows_by_hash, refuses, hostile_names,
+        return run_tests([comes_and_goes, sent_twice, other_nodes, knows_by_hash, refuses, hostile_names,
                           large_files, killed, named_by_messages,
                           import_refused, travel_with_exports, asks_policy, full_disk])
     finally:

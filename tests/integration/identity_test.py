@@ -6,7 +6,9 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 
@@ -181,6 +183,29 @@ def key_new():
             assert "another process" in str(refused).lower(), refused
 
 
+def config_checked():
+    """`soma config check` refuses what a start would, and names it; files that are named, too"""
+    def check(*settings, **env):
+        args = [os.path.join(BIN, "soma"), "config", "check"]
+        for one in settings:
+            args += ["--set", one]
+        run = subprocess.run(args, env={**os.environ, **env}, capture_output=True, text=True,
+                             timeout=60)
+        return run.returncode, run.stdout + run.stderr
+    assert check() == (0, "the configuration is good\n")
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as rules:
+        rules.write("[[rule]]\nid = 1\n")
+        rules.flush()
+        for settings, named in (("server.port=x", "server.port"), ("no.such=1", "no.such"),
+                                ("llm.base_url=ftp://host", "llm.base_url"),
+                                ("policy.file=/nowhere/policy.toml", "/nowhere/policy.toml"),
+                                (f"policy.file={rules.name}", rules.name)):
+            status, said = check(settings)
+            assert status == 1 and named in said, (settings, said)
+    status, said = check(GATEWAY_ENC_KEY="too short")
+    assert status == 1 and "auth.enc_key" in said and "too short" not in said, said
+
+
 def tenants_apart():
     """another tenant's session is 404 whatever is asked of it, and nothing tells it from none"""
     with Started() as node:
@@ -271,7 +296,8 @@ def main():
     rehearsal = Rehearsal()
     try:
         return run_tests([loopback_only, sign_in_link, secure_cookie, cookies_and_origins,
-                          configured_hosts, keys_and_roles, key_new, tenants_apart,
+                          configured_hosts, keys_and_roles, key_new, config_checked,
+                          tenants_apart,
                           too_many_failures, nothing_secret_in_the_log])
     finally:
         rehearsal.stop()
