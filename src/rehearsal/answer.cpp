@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json.hpp>
 #include <cctype>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "core/json_writer.hpp"
 #include "core/utf8.hpp"
@@ -56,17 +59,52 @@ std::size_t last_user(const conversation& asked) {
   return asked.messages.size();
 }
 
+// A message as its writer wrote it; what the runtime puts behind it tells of attached files.
+std::string_view written(std::string_view text) {
+  return text.substr(0, text.find("\n[attached: "));
+}
+
+// What was read of the attached files, each as its text.
+std::vector<std::string> attached_texts(std::string_view text) {
+  constexpr std::string_view mark = "Of the attached files: ";
+  std::vector<std::string> out;
+  for (auto at = text.find(mark); at != text.npos; at = text.find(mark, at)) {
+    at += mark.size();
+    const auto one = text.substr(at, text.find("\n\n" + std::string(mark), at) - at);
+    boost::system::error_code wrong;
+    const auto read = boost::json::parse({one.data(), one.size()}, wrong);
+    const auto* object = wrong ? nullptr : read.if_object();
+    const auto* said = object ? object->if_contains("text") : nullptr;
+    out.emplace_back(said && said->is_string() ? std::string_view(said->get_string()) : one);
+  }
+  return out;
+}
+
+// "19.99 * 3 + 8%" where it says "plus tax of 8 %".
+std::string in_signs(std::string_view written) {
+  std::string text(written);
+  for (const auto& [word, sign] : {std::pair<std::string_view, std::string_view>{" plus ", " + "},
+                                   {" minus ", " - "},
+                                   {" times ", " * "},
+                                   {" tax of ", " "},
+                                   {" %", "%"}})
+    for (auto at = text.find(word); at != text.npos; at = text.find(word, at))
+      text.replace(at, word.size(), sign);
+  return text;
+}
+
 // "17 * 23" out of "what is 17 * 23?": the longest run of arithmetic with an operator between
 // digits.
-std::optional<std::string> find_arithmetic(std::string_view text) {
-  text = text.substr(0, text.find("\n[attached: "));  // ids are no sums
+std::optional<std::string> find_arithmetic(std::string_view said) {
+  const auto signs = in_signs(written(said));  // ids are no sums
+  std::string_view text = signs;
   std::string_view best;
   for (std::size_t i = 0; i < text.size();) {
     const auto end = std::min(text.find_first_not_of("0123456789.+-*/^%() ", i), text.size());
     auto run = text.substr(i, end - i);
     i = std::max(end, i + 1);
     const auto first = run.find_first_of("0123456789(-");
-    const auto last = run.find_last_of("0123456789)");
+    const auto last = run.find_last_of("0123456789)%");
     if (first == run.npos || last == run.npos || last <= first) continue;
     run = run.substr(first, last - first + 1);
     const auto digit = run.find_first_of("0123456789");
@@ -135,10 +173,12 @@ std::string default_text(const conversation& asked, std::size_t user) {
   std::string out =
       "This is the **rehearsal server**, not a language model: it only shows that everything "
       "around a model works.\n\nWhat it understood of your message:\n\n";
-  const auto quote = one_line(said);
+  const auto quote = one_line(written(said));
   out += quote.empty() ? "- it holds no words\n" : "- you wrote “" + quote + "”\n";
-  out += "- words in it: " + std::to_string(count_words(said)) +
+  out += "- words in it: " + std::to_string(count_words(written(said))) +
          "; messages before it: " + std::to_string(user) + "\n";
+  for (const auto& text : attached_texts(said))
+    out += "- an attached file says “" + one_line(text) + "”\n";
   out += tool_results(asked, user);
   out +=
       "\nFor answers of a real model, name one and restart:\n\n```sh\n"

@@ -134,6 +134,10 @@ TEST_CASE_FIXTURE(fixture, "rehearsal: arithmetic asks the calculator, remember 
   auto end = run(c).end();
   REQUIRE(end.tool_calls.size() == 1);
   CHECK(end.tool_calls[0].inputs_json == R"x({"expression":"17 * (3 + 4)"})x");
+  c.messages.back().text = "what is 19.99 * 3 + tax of 8 %? [[rehearsal delay_ms=0]]";
+  end = run(c).end();
+  REQUIRE(end.tool_calls.size() == 1);
+  CHECK(end.tool_calls[0].inputs_json == R"({"expression":"19.99 * 3 + 8%"})");
   c.messages.back().text = "Remember that I like tea [[rehearsal delay_ms=0]]";
   end = run(c).end();
   REQUIRE(end.tool_calls.size() == 1);
