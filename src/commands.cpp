@@ -9,14 +9,11 @@
 #include "core/codes.hpp"
 #include "core/time.hpp"
 #include "core/version.hpp"
-#include "llm/base_url.hpp"
-#include "model_parts.hpp"
 #include "observability/log.hpp"
 #include "security/key_file.hpp"
 #include "serve.hpp"
 #include "storage/store_repair.hpp"
 #include "store_documents.hpp"
-#include "tool_parts.hpp"
 
 namespace soma {
 namespace {
@@ -56,18 +53,10 @@ int run_serve(const config_sources& from) {
   return serve(*settings);
 }
 
-// What a start would refuse before it looks at the data folder: also the files that are named.
 int check_config(const config_sources& from) {
   auto settings = load_config(from);
   if (!settings) return refuse(settings.error());
-  if (auto rules = policy_of(*settings); !rules) return refuse(rules.error());
-  if (auto keys = encryption_keys(*settings); !keys) return refuse(keys.error());
-  if (const auto& url = settings->text("llm.base_url"); !url.empty())
-    if (auto normal = llm::normalize_base_url(url); !normal) {
-      auto why = normal.error();
-      why.detail = "llm.base_url: " + why.detail;
-      return refuse(why);
-    }
+  if (auto good = check_settings(*settings); !good) return refuse(good.error());
   std::puts("the configuration is good");
   return 0;
 }

@@ -1,5 +1,8 @@
 #include "serve.hpp"
 
+#include <unistd.h>
+
+#include <boost/asio/ip/address.hpp>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -17,6 +20,7 @@
 #include "http/server.hpp"
 #include "http/static_files.hpp"
 #include "http/tenant_stream.hpp"
+#include "llm/base_url.hpp"
 #include "llm/provider_client.hpp"
 #include "model_parts.hpp"
 #include "observability/log.hpp"
@@ -185,10 +189,28 @@ void announce(const config& settings, std::uint16_t port, security::sign_in_toke
 
 }  // namespace
 
-int serve(const config& settings) {
+result<void> check_settings(const config& settings) {
+  const auto wrong = [](const char* key, const std::string& why) {
+    return error(codes::config_invalid, std::string(key) + ": " + why);
+  };
   if (settings.list("node.roles").size() != roles_count)
-    return refuse(
-        {codes::config_invalid, "node.roles: a node runs all roles; they cannot be divided yet"});
+    return wrong("node.roles", "a node runs all roles; they cannot be divided yet");
+  boost::system::error_code bad;
+  boost::asio::ip::make_address(settings.text("server.host"), bad);
+  if (bad) return wrong("server.host", "must be an address");
+  const auto& certificates = settings.text("llm.ca_file");
+  if (!certificates.empty() && ::access(certificates.c_str(), R_OK) != 0)
+    return wrong("llm.ca_file", certificates + " cannot be read");
+  if (auto rules = policy_of(settings); !rules) return rules.error();
+  if (auto keys = encryption_keys(settings); !keys) return keys.error();
+  if (const auto& url = settings.text("llm.base_url"); !url.empty())
+    if (auto normal = llm::normalize_base_url(url); !normal)
+      return wrong("llm.base_url", normal.error().detail);
+  return {};
+}
+
+int serve(const config& settings) {
+  if (auto good = check_settings(settings); !good) return refuse(good.error());
   const auto signals = block_signals();
   auto server_key = security::load_server_key(settings.text("storage.data_dir"));
   if (!server_key) return refuse(server_key.error());

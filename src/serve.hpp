@@ -3,8 +3,13 @@
 #pragma once
 
 #include "core/config.hpp"
+#include "core/error.hpp"
 
 namespace soma {
+
+// What a start refuses before it looks at the data folder, as `soma config check` tells. Errors:
+// config.invalid, naming the key or the file.
+result<void> check_settings(const config& settings);
 
 int serve(const config& settings);
 

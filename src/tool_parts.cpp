@@ -9,6 +9,7 @@
 #include "core/time.hpp"
 #include "core/uuid.hpp"
 #include "embedded/soma_embedded_config.hpp"
+#include "llm/picture.hpp"
 #include "observability/log.hpp"
 #include "tools/builtin/calculator.hpp"
 #include "tools/builtin/clock.hpp"
@@ -174,6 +175,21 @@ struct tool_parts::parts {
     return ask("attachment.read", std::string_view(named->get_string()));
   }
 
+  std::vector<actors::loaded_picture> load(const actors::llm_caller& who,
+                                           const std::vector<attachment_ref>& files) const {
+    std::vector<actors::loaded_picture> out;
+    for (const auto& file : files) {
+      const auto said =
+          policy->decide({who.tenant.value, who.user, {}, "attachment.read", file.id});
+      if (!said.allow) continue;
+      const auto found = attachments.find(who.tenant, file.id);
+      if (!found) continue;
+      if (auto picture = llm::read_picture(file.content_type, found->path))
+        out.push_back({file.id, std::move(*picture)});
+    }
+    return out;
+  }
+
   static constexpr std::size_t worker_threads = 2, fetch_threads = 8, waiting_max = 256;
 
   std::unique_ptr<security::policy> policy;
@@ -181,9 +197,9 @@ struct tool_parts::parts {
   tools::attachment_source& attachments;
   tools::catalog catalog;
   stored_notes notes;
+  tools::egress_proxy egress;  // before what runs with leases of it
   tools::sandbox box;
   tools::worker_pool workers, fetchers;
-  tools::egress_proxy egress;
   tools::extractor reader;
   tools::catalog_runner runner;  // after what its tools stand on
   http::tool_gateway gateway;
@@ -207,12 +223,10 @@ http::tool_gateway& tool_parts::gateway() {
 }
 
 void tool_parts::serve(actors::node_services& node) {
-  node.picture_path = [this](const actors::llm_caller& who, const attachment_ref& file) {
-    const auto said =
-        parts_->policy->decide({who.tenant.value, who.user, {}, "attachment.read", file.id});
-    if (!said.allow) return std::string();
-    auto found = parts_->attachments.find(who.tenant, file.id);
-    return found ? std::move(found->path) : std::string();
+  node.load_pictures = [this](const actors::llm_caller& who, std::vector<attachment_ref> files,
+                              std::function<void(std::vector<actors::loaded_picture>)> done) {
+    auto load = [this, who, files = std::move(files), done] { done(parts_->load(who, files)); };
+    if (!parts_->workers.post(std::move(load))) done({});
   };
 }
 

@@ -176,6 +176,13 @@ struct provider_piece {  // from the client's io thread
   bool thinking = false;
 };
 struct begin_stream {};
+struct loaded_picture {
+  std::string attachment_id;
+  llm::picture what;
+};
+struct pictures_loaded {  // from a thread that reads files
+  std::vector<loaded_picture> pictures;
+};
 struct flush_pieces {};
 struct made_durable {  // session → llm_stream: bytes it need not wait for any more
   std::size_t bytes = 0;
@@ -186,7 +193,7 @@ struct provider_end {
 using llm_stream_actor =
     caf::typed_actor<caf::reacts_to<begin_stream>, caf::reacts_to<provider_piece>,
                      caf::reacts_to<provider_end>, caf::reacts_to<flush_pieces>,
-                     caf::reacts_to<made_durable>>;
+                     caf::reacts_to<pictures_loaded>, caf::reacts_to<made_durable>>;
 
 // ---- tool_call ----
 
@@ -239,5 +246,6 @@ SOMA_LOCAL_MESSAGE(provider_end)
 SOMA_LOCAL_MESSAGE(tool_outcome_message)
 SOMA_LOCAL_MESSAGE(tool_text)
 SOMA_LOCAL_MESSAGE(begin_stream)
+SOMA_LOCAL_MESSAGE(pictures_loaded)
 SOMA_LOCAL_MESSAGE(flush_pieces)
 SOMA_LOCAL_MESSAGE(made_durable)

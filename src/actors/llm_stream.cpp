@@ -53,15 +53,13 @@ std::string tool_id_of(const llm_stream_state& s, std::string name) {
   return name;
 }
 
-void add_pictures(llm::chat_message& to, const llm_stream_state& s, const llm_caller& who,
-                  const context_part& part) {
-  if (!s.node->picture_path) return;
+void add_pictures(llm::chat_message& to, const llm_stream_state& s, const context_part& part) {
   for (const auto& file : part.pictures)
-    if (auto path = s.node->picture_path(who, file); !path.empty())
-      to.pictures.push_back({file.content_type, std::move(path)});
+    for (const auto& loaded : s.pictures)
+      if (loaded.attachment_id == file.id) to.pictures.push_back(loaded.what);
 }
 
-llm::call make_call(const llm_stream_state& s, const llm_caller& who) {
+llm::call make_call(const llm_stream_state& s) {
   llm::call call;
   call.target = s.model->profile;
   // Another model cannot go on with this one's text.
@@ -78,7 +76,7 @@ llm::call make_call(const llm_stream_state& s, const llm_caller& who) {
     }
     call.messages.push_back({part.role, part.text, part.tool_calls, part.provider_call_id});
     for (auto& asked : call.messages.back().tool_calls) asked.tool_id = shown_name(asked.tool_id);
-    add_pictures(call.messages.back(), s, who, part);
+    add_pictures(call.messages.back(), s, part);
     if (part.provider == call.target.provider)
       call.messages.back().provider_state_json = part.provider_state_json;
   }
@@ -105,11 +103,13 @@ void flush(pointer self) {
   }
 }
 
-void begin(pointer self) {
+llm_caller caller_of(const llm_stream_state& s) {
+  return {s.key.tenant, s.what.from.user_id, s.key.session.value, s.what.from.request_id,
+          s.what.from.trace_id};
+}
+
+void ask(pointer self) {
   auto& s = self->state;
-  s.asked_at = llm_stream_state::clock::now();
-  s.offered = s.node->tools.offered(s.key.tenant);
-  s.node->probe.llm_started();
   // The sink's handle keeps only the actor's address alive; its state ends with the actor.
   const llm_stream_actor me = self;
   llm::stream_sink sink;
@@ -117,9 +117,8 @@ void begin(pointer self) {
     caf::anon_send(me, provider_piece{std::move(text), thinking});
   };
   sink.on_end = [me](llm::stream_end how) { caf::anon_send(me, provider_end{std::move(how)}); };
-  const llm_caller who{s.key.tenant, s.what.from.user_id, s.key.session.value,
-                       s.what.from.request_id, s.what.from.trace_id};
-  auto started = s.node->start(who, make_call(s, who), std::move(sink));
+  auto started = s.node->start(caller_of(s), make_call(s), std::move(sink));
+  s.pictures.clear();
   if (started) {
     s.provider = std::move(*started);
     return;
@@ -128,6 +127,21 @@ void begin(pointer self) {
   refused.error = failure{std::string(started.error().code), started.error().detail, false};
   refused.retry_after_ms = static_cast<std::uint32_t>(started.error().retry_after_s) * 1000;
   self->send(self, provider_end{std::move(refused)});
+}
+
+void begin(pointer self) {
+  auto& s = self->state;
+  s.asked_at = llm_stream_state::clock::now();
+  s.offered = s.node->tools.offered(s.key.tenant);
+  s.node->probe.llm_started();
+  std::vector<attachment_ref> pictures;
+  for (const auto& part : s.what.context.parts)
+    pictures.insert(pictures.end(), part.pictures.begin(), part.pictures.end());
+  if (pictures.empty() || !s.node->load_pictures) return ask(self);
+  const llm_stream_actor me = self;
+  s.node->load_pictures(caller_of(s), std::move(pictures), [me](std::vector<loaded_picture> got) {
+    caf::anon_send(me, pictures_loaded{std::move(got)});
+  });
 }
 
 void on_piece(pointer self, provider_piece& piece) {
@@ -197,6 +211,10 @@ llm_stream_actor::behavior_type llm_stream(pointer self, node_services* node, se
   self->delayed_send(self, std::chrono::milliseconds(s.what.delay_ms), begin_stream{});
   return {
       [self](const begin_stream&) { begin(self); },
+      [self](pictures_loaded& loaded) {
+        self->state.pictures = std::move(loaded.pictures);
+        ask(self);
+      },
       [self](provider_piece& piece) { on_piece(self, piece); },
       [self](provider_end& end) { on_end(self, end); },
       [self](const flush_pieces&) {

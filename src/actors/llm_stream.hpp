@@ -26,6 +26,7 @@ struct llm_stream_state {
   std::shared_ptr<const model_settings> model;
   std::shared_ptr<const std::vector<tools::offered_tool>> offered;  // once it was asked
   std::unique_ptr<llm::stream_handle> provider;
+  std::vector<loaded_picture> pictures;  // that the call may have, until it is made
 
   std::string gathered;
   bool gathered_thinking = false;

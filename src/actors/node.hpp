@@ -81,9 +81,11 @@ struct node_services {
                                                             llm::stream_sink)>
       start_call;
 
-  // Where the bytes of an attachment are, for a model that is given them on this caller's behalf;
-  // empty where it may not have them or there are none. May look one row up.
-  std::function<std::string(const llm_caller&, const attachment_ref&)> picture_path;
+  // Reads pictures for a model that is given them on this caller's behalf, those it may have.
+  // Does not block; `done` is called once, on any thread.
+  std::function<void(const llm_caller&, std::vector<attachment_ref>,
+                     std::function<void(std::vector<loaded_picture>)> done)>
+      load_pictures;
 
   std::shared_ptr<const model_settings> model(const tenant_id& tenant) const {
     if (model_of) return model_of(tenant);

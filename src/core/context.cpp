@@ -1,5 +1,7 @@
 #include "core/context.hpp"
 
+#include <algorithm>
+
 #include "core/utf8.hpp"
 
 namespace soma {
@@ -32,14 +34,26 @@ bool is_picture(const attachment_ref& file) {
                                                   type == "image/gif" || type == "image/webp");
 }
 
-// As many of what was attached as there is room for; `left` is what may still be given.
-void add_pictures(context_part& to, const turn_record& turn, std::size_t& left) {
+struct picture_room {
+  std::size_t count = 0;
+  std::uint64_t bytes = pictures_bytes_max;
+};
+
+bool was_answered(const turn_record& turn) {
+  return std::any_of(turn.lines.begin(), turn.lines.end(), [](const transcript_line& line) {
+    return !line.runtime && line.tool_call_id.empty();
+  });
+}
+
+// As many of what was attached as there is room for.
+void add_pictures(context_part& to, const turn_record& turn, picture_room& room) {
   for (const auto& file : turn.attachments) {
-    if (left == 0) return;
-    if (!is_picture(file)) continue;
+    if (room.count == 0) return;
+    if (!is_picture(file) || file.size_bytes > room.bytes) continue;
     to.pictures.push_back(file);
     to.tokens += picture_tokens;
-    --left;
+    room.bytes -= file.size_bytes;
+    --room.count;
   }
 }
 
@@ -116,10 +130,10 @@ model_context build_context(std::span<const turn_record* const> turns,
 
   // From the newest turn backwards, as long as a whole turn fits.
   std::vector<std::vector<context_part>> chosen;
-  std::size_t pictures_left = options.pictures ? pictures_max : 0;
+  picture_room room{options.pictures ? pictures_max : 0};
   for (auto turn = turns.rbegin(); turn != turns.rend(); ++turn) {
     auto parts = parts_of(**turn);
-    add_pictures(parts.front(), **turn, pictures_left);
+    if (chosen.empty() || was_answered(**turn)) add_pictures(parts.front(), **turn, room);
     std::uint64_t tokens = 0;
     for (const auto& part : parts) tokens += part.tokens;
     if (!chosen.empty() && context.tokens + tokens > options.tokens_max) break;

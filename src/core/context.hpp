@@ -41,9 +41,12 @@ struct context_options {
 // tokens for what surrounds a message.
 std::uint64_t estimate_tokens(std::string_view text);
 
-// What providers count a picture as, or less; how large one may be for all of them; and how many
-// are given, the newest first. Others are named in the text alone.
-inline constexpr std::uint64_t picture_tokens = 1600, picture_bytes_max = 3'500'000;
+// What providers count a picture as, or less; how large one and all of a call may be, in base64 a
+// third more; and how many are given, the newest first. Others are named in the text alone, as are
+// those of earlier turns that got no answer: a picture that the model refuses would end every turn
+// that follows.
+inline constexpr std::uint64_t picture_tokens = 1600, picture_bytes_max = 3'500'000,
+                               pictures_bytes_max = 12'000'000;
 inline constexpr std::size_t pictures_max = 8;
 
 // `turns`: those that were started, oldest first, the newest being the one to answer.

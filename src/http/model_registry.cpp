@@ -52,7 +52,7 @@ result<llm::model_profile> model_registry::from_settings() const {
   p.base_url = std::move(*normal);
   p.provider = llm::detect_provider(p.base_url);
   p.kind = llm::default_wire(p.provider);
-  p.pictures = llm::takes_pictures(p.provider);
+  p.pictures = llm::takes_pictures(p.provider, p.model);
   p.prefill = settings_.text("llm.resume") == "prefill";
   if (const auto t = settings_.real("llm.temperature"); t >= 0) p.temperature = t;
   if (const auto n = settings_.number("llm.max_tokens"); n > 0)

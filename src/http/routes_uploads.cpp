@@ -101,11 +101,11 @@ std::string content_hash(const std::vector<files::stored_attachment>& all) {
 asio::awaitable<response> answer_upload(gateway& g, request_context& ctx,
                                         std::vector<files::stored_attachment> made) {
   auto& f = *g.files;
+  auto drop = [&store = f.attachments, tenant = ctx.identity.tenant, made] {
+    for (const auto& a : made) (void)store.remove(tenant, a.id);
+  };
   auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx), content_hash(made));
   if (!gate || gate->replay) {
-    auto drop = [&store = f.attachments, tenant = ctx.identity.tenant, made] {
-      for (const auto& a : made) (void)store.remove(tenant, a.id);
-    };
     f.pool.post(drop);
     if (!gate) co_return problem(gate.error(), ctx);
     response kept(201, gate->replay->response_json);
@@ -118,7 +118,10 @@ asio::awaitable<response> answer_upload(gateway& g, request_context& ctx,
   if (!gate->key.empty()) {
     storage::idempotency_record record{gate->key, gate->hash, 201, answer.body, now_ms()};
     auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
-    if (auto kept = co_await on_reader(g.pool, keep); !kept) co_return problem(kept.error(), ctx);
+    if (auto kept = co_await on_reader(g.pool, keep); !kept) {
+      f.pool.post(drop);
+      co_return problem(kept.error(), ctx);
+    }
   }
   co_return answer;
 }
@@ -162,6 +165,13 @@ struct claimed_file {
 asio::awaitable<response> find_known(gateway& g, request_context& ctx) {
   auto& f = *g.files;
   if (auto no = denied(g.tools, ctx, "attachment.read")) co_return std::move(*no);
+  auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx));
+  if (!gate) co_return problem(gate.error(), ctx);
+  if (gate->replay) {
+    response kept(200, gate->replay->response_json);
+    mark_replayed(kept, *gate);
+    co_return kept;
+  }
   std::vector<claimed_file> claims;
   for (const auto& item : ctx.json.as_object().at("files").as_array()) {
     const auto& one = item.as_object();
@@ -192,6 +202,11 @@ asio::awaitable<response> find_known(gateway& g, request_context& ctx) {
   };
   auto found = co_await on_reader(f.pool, work);
   if (!found) co_return problem(found.error(), ctx);
+  if (!gate->key.empty()) {
+    storage::idempotency_record record{gate->key, gate->hash, 200, *found, now_ms()};
+    auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
+    if (auto kept = co_await on_reader(g.pool, keep); !kept) co_return problem(kept.error(), ctx);
+  }
   co_return response(200, std::move(*found));
 }
 

@@ -1,13 +1,7 @@
 #include "llm/body_writer.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <boost/json.hpp>
-#include <fstream>
-#include <iterator>
-
-#include "core/context.hpp"
 
 namespace soma::llm {
 
@@ -40,22 +34,6 @@ std::string state_items(std::string_view state_json, const std::vector<std::stri
     items += boost::json::serialize(item);
   }
   return items;
-}
-
-std::string base64_of(const picture& p) {
-  std::ifstream file(p.path, std::ios::binary | std::ios::ate);
-  if (!file) return {};
-  const auto size = static_cast<std::size_t>(file.tellg());
-  if (size == 0 || size > picture_bytes_max) return {};
-  std::string bytes(size, '\0');
-  file.seekg(0).read(bytes.data(), static_cast<std::streamsize>(size));
-  if (!file) return {};
-  std::string out((size + 2) / 3 * 4 + 1, '\0');
-  const int written =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(size));
-  out.resize(static_cast<std::size_t>(written));
-  return out;
 }
 
 std::string system_text(const call& c) {

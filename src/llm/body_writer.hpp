@@ -21,15 +21,11 @@ std::string state_items(std::string_view state_json, const std::vector<std::stri
 
 inline constexpr std::string_view empty_schema = R"({"type":"object","properties":{}})";
 
-// The bytes of a picture in base64; empty where they cannot be read, or are too many.
-std::string base64_of(const picture& p);
-
-// Calls `write` for each picture that the target takes and that can be read.
+// Calls `write` for each picture, where the target takes them.
 template <class Write>
 void each_picture(const profile& target, const chat_message& m, Write write) {
   if (!target.pictures) return;
-  for (const auto& p : m.pictures)
-    if (const auto bytes = base64_of(p); !bytes.empty()) write(p, bytes);
+  for (const auto& p : m.pictures) write(p, *p.base64);
 }
 
 // The system messages, in one text.

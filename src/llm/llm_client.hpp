@@ -21,9 +21,10 @@
 
 namespace soma::llm {
 
-// A picture beside a text. Its bytes are read when a request is written.
+// A picture beside a text, as it goes into requests; read by read_picture (llm/picture.hpp).
 struct picture {
-  std::string content_type, path;  // image/png …; a file of the machine that does not change
+  std::string content_type;  // image/png …
+  std::shared_ptr<const std::string> base64;
 };
 
 // One line of the conversation as a model sees it.

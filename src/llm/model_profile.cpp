@@ -227,7 +227,7 @@ result<model_profile> parse_profile(std::string_view text, std::string_view name
     if (auto bad = read_prices(*prices, p)) return *bad;
   if (p.provider.empty()) p.provider = detect_provider(p.base_url);
   if (!p.kind) p.kind = default_wire(p.provider);
-  if (!says_pictures) p.pictures = takes_pictures(p.provider);
+  if (!says_pictures) p.pictures = takes_pictures(p.provider, p.model);
   // What was said so far cannot be given there as the beginning of the answer.
   if (p.prefill && p.kind == wire_kind::openai_responses)
     return error(codes::profile_invalid, "resume: this kind cannot continue a text, only restart");
@@ -279,8 +279,12 @@ wire_kind default_wire(std::string_view provider) {
   return provider == "anthropic" ? wire_kind::anthropic : wire_kind::openai_chat;
 }
 
-bool takes_pictures(std::string_view provider) {
-  return provider == "openai" || provider == "anthropic";
+bool takes_pictures(std::string_view provider, std::string_view model) {
+  if (provider == "anthropic") return model.starts_with("claude-");
+  if (provider != "openai") return false;
+  for (const std::string_view family : {"gpt-4o", "gpt-4.1", "gpt-5"})
+    if (model.starts_with(family)) return true;
+  return false;
 }
 
 profile to_target(const model_profile& p) {

@@ -45,8 +45,8 @@ std::string to_json(const model_profile& p);
 // loopback and private addresses, "openai_compatible" otherwise.
 std::string_view detect_provider(std::string_view normalized_base_url);
 wire_kind default_wire(std::string_view provider);
-// Whether all current models of a provider see; of the others nobody knows.
-bool takes_pictures(std::string_view provider);
+// Whether a model is known to see; of most others nobody knows.
+bool takes_pictures(std::string_view provider, std::string_view model);
 
 // What a call needs of a profile; the key is the caller's to add.
 profile to_target(const model_profile& p);

@@ -43,11 +43,30 @@ TEST_CASE("context: pictures are beside the text, where the model takes them and
   CHECK(context_of(turns, true).tokens == context_of(turns, false).tokens + 2 * picture_tokens);
 }
 
+TEST_CASE("context: a picture of a turn that got no answer is not given again") {
+  std::vector<turn_record> turns{turn_with("t1", {{"bad", "a.png", "image/png", 10}}),
+                                 turn_with("t2", {}), turn_with("t3", {})};
+  turns[0].lines.push_back({"m0", "{}", {}, "call", ""});
+  turns[0].lines.back().runtime = true;
+  turns[1].lines.push_back({"m1", "seen", {}, "", ""});
+  CHECK(pictures_in(context_of({turns[0]}, true)) == ids{"bad"});
+  CHECK(pictures_in(context_of(turns, true)).empty());
+  turns[0].lines.push_back({"m2", "a cat", {}, "", ""});
+  CHECK(pictures_in(context_of(turns, true)) == ids{"bad"});
+}
+
+TEST_CASE("context: pictures are given as long as all have room") {
+  std::vector<attachment_ref> files;
+  for (int n = 0; n < 5; ++n) files.push_back({std::to_string(n), "p", "image/png", 3'000'000});
+  CHECK(pictures_in(context_of({turn_with("t", files)}, true)) == ids{"0", "1", "2", "3"});
+}
+
 TEST_CASE("context: the newest pictures are given, and cost room") {
   std::vector<turn_record> turns;
   for (int n = 0; n < 10; ++n)
     turns.push_back(
         turn_with("t" + std::to_string(n), {{std::to_string(n), "p.png", "image/png", 10}}));
+  for (auto& turn : turns) turn.lines.push_back({"m", "seen", {}, "", ""});
   CHECK(pictures_in(context_of(turns, true)) == ids{"2", "3", "4", "5", "6", "7", "8", "9"});
   const auto little = context_of(turns, true, 2 * picture_tokens);
   CHECK(pictures_in(little) == ids{"9"});

@@ -198,6 +198,9 @@ def config_checked():
         rules.flush()
         for settings, named in (("server.port=x", "server.port"), ("no.such=1", "no.such"),
                                 ("llm.base_url=ftp://host", "llm.base_url"),
+                                ("node.roles=gateway", "node.roles"),
+                                ("server.host=999.1.1.1", "server.host"),
+                                ("llm.ca_file=/nowhere.pem", "/nowhere.pem"),
                                 ("policy.file=/nowhere/policy.toml", "/nowhere/policy.toml"),
                                 (f"policy.file={rules.name}", rules.name)):
             status, said = check(settings)

@@ -131,12 +131,15 @@ def program():
 class SeeingProvider:
     """An OpenAI-compatible provider that keeps what it was asked."""
 
-    def __init__(self):
+    def __init__(self, refuses_pictures=False):
         asked = self.asked = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                if refuses_pictures and "data:image/" in json.dumps(asked[-1]):
+                    self.send_error(400)
+                    return
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")
                 self.end_headers()
@@ -178,6 +181,43 @@ def pictures():
     finally:
         mine.stop()
         provider.server.shutdown()
+
+
+def refused_picture():
+    """a picture that the model refuses ends its turn with the reason, and not those that follow"""
+    provider = SeeingProvider(refuses_pictures=True)
+    mine = Node(provider.base_url).start()
+    try:
+        mine.json("PUT", "/v1/model-profiles/default",
+                  {"base_url": provider.base_url, "model": "seeing", "images": True})
+        [kept] = upload(mine, ("broken.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR cut", "image/png"))
+        first = mine.json("POST", "/v1/session/message",
+                          {"message": "look", "attachments": [{"id": kept["id"]}]}, expect=202)
+
+        def ends():
+            return [e["payload"]["finish_reason"] for e in mine.events(first["session_id"])
+                    if e["type"] == "llm.complete"]
+        wait_until(lambda: len(ends()) == 1, what="the refusal")
+        mine.json("POST", "/v1/session/message",
+                  {"message": "never mind", "session_id": first["session_id"]}, expect=202)
+        wait_until(lambda: len(ends()) == 2, what="the answer")
+        assert ends() == ["error", "stop"], ends()
+    finally:
+        mine.stop()
+        provider.server.shutdown()
+
+
+def stopped_while_out():
+    """a server that stops while a program is on its way out ends in order"""
+    mine = Node(rehearsal.base_url).start()
+    mine.json("PUT", "/v1/tool-catalog/code_execute", {"egress": ["example.org"]})
+    session = mine.say("hello")["session_id"]
+    code = "trap '' TERM; echo here; while true; do sleep 1; done"
+    by_hand(session, "code_execute", {"language": "bash", "code": code}, node=mine)
+    wait_until(lambda: any(e["type"] == "tool.progress" for e in mine.events(session)),
+               what="the program")
+    mine.process.terminate()
+    assert mine.process.wait(60) == 0, mine.process.returncode
 
 
 def way_out():
@@ -375,7 +415,8 @@ def main():
     rehearsal = Rehearsal()
     node = Node(rehearsal.base_url).start()
     try:
-        return run_tests([arithmetic, document, program, pictures, way_out, denial, wrong_calls, stopped, killed,
+        return run_tests([arithmetic, document, program, pictures, refused_picture, way_out,
+                          stopped_while_out, denial, wrong_calls, stopped, killed,
                           killed_by_hand, much_attached, crowd,
                           large_output, terminal])
     finally:

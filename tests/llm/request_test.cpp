@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <fstream>
 
+#include "llm/picture.hpp"
 #include "llm/provider_error.hpp"
 #include "llm/response_reader.hpp"
 #include "llm/wire.hpp"
@@ -63,8 +64,11 @@ TEST_CASE("request: pictures go to a target that takes them, each in its provide
   testing::temp_folder folder;
   const auto path = folder / "p.png";
   std::ofstream(path) << "png!";
+  std::ofstream(folder / "empty");
+  CHECK_FALSE(read_picture("image/png", path + ".gone"));
+  CHECK_FALSE(read_picture("image/png", folder / "empty"));
   auto c = sample();
-  c.messages[1].pictures = {{"image/png", path}, {"image/png", path + ".gone"}};
+  c.messages[1].pictures = {*read_picture("image/png", path)};
   const auto chat = [&] { return boost::json::parse(chat_body(c)).at("messages").at(1); };
   const auto responses = [&] { return boost::json::parse(responses_body(c)).at("input").at(0); };
   const auto anthropic = [&] { return boost::json::parse(anthropic_body(c)).at("messages").at(0); };

@@ -182,6 +182,8 @@ class code_execute : public tool {
     if (auto placed = place_files(e->request, e->work, *command); !placed)
       return e->call->done(failed(placed.error()));
     if (!e->request.egress.empty()) {
+      if (auto why = parts_.egress.unavailable(); !why.empty())
+        return e->call->done(failed(codes::tool_unavailable, std::move(why)));
       auto lease = parts_.egress.open(e->request.egress);
       if (!lease) return e->call->done(failed(lease.error()));
       e->egress = std::move(*lease);

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <boost/asio.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -28,7 +30,9 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::uint16_t port_inside = 3128;
 constexpr std::size_t piece_bytes = 16 * 1024;
-constexpr std::size_t lookup_threads = 2;
+constexpr std::size_t lookup_threads = 4;
+// Until places, descriptors or a run's turn to look up are asked for again.
+constexpr std::chrono::milliseconds pause_time{20};
 // What was refused is read on for so long, so that the answer is not lost with its connection.
 constexpr std::chrono::milliseconds farewell_time{2'000};
 const std::string program_inside = "/opt/soma-egress";
@@ -40,8 +44,17 @@ std::string installed_program() {
       .string();
 }
 
-// The socket that soma-egress hands over; -1 where it is none that listens.
-int take_listener(int door) {
+bool listens(int fd) {
+  const auto is = [fd](int option, int wanted) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
+  };
+  return is(SO_DOMAIN, AF_INET) && is(SO_TYPE, SOCK_STREAM) && is(SO_ACCEPTCONN, 1);
+}
+
+// The socket that soma-egress hands over; none where it is not one that listens, or not alone.
+descriptor take_listener(int door) {
   char byte = 0;
   iovec part{&byte, 1};
   alignas(cmsghdr) char room[CMSG_SPACE(sizeof(int))] = {};
@@ -50,19 +63,18 @@ int take_listener(int door) {
   message.msg_iovlen = 1;
   message.msg_control = room;
   message.msg_controllen = sizeof room;
-  if (recvmsg(door, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
+  if (recvmsg(door, &message, MSG_CMSG_CLOEXEC) != 1) return {};
   const cmsghdr* head = CMSG_FIRSTHDR(&message);
-  if (!head || head->cmsg_type != SCM_RIGHTS) return -1;
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(head), sizeof fd);
-  const auto is = [fd](int option, int wanted) {
-    int value = 0;
-    socklen_t size = sizeof value;
-    return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
-  };
-  if (is(SO_DOMAIN, AF_INET) && is(SO_TYPE, SOCK_STREAM) && is(SO_ACCEPTCONN, 1)) return fd;
-  close(fd);
-  return -1;
+  if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) return {};
+  std::vector<descriptor> came((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+  for (std::size_t i = 0; i < came.size(); ++i) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(head) + i * sizeof fd, sizeof fd);
+    came[i] = descriptor(fd);
+  }
+  if (came.size() != 1 || (message.msg_flags & MSG_CTRUNC) != 0 || !listens(came[0].get()))
+    return {};
+  return std::move(came[0]);
 }
 
 tcp::endpoint endpoint_of(const ip_address& address, std::uint16_t port) {
@@ -89,7 +101,10 @@ struct connection {
   clock::time_point deadline;
   bool closed = false;
 
-  void allow(std::chrono::milliseconds time) { deadline = clock::now() + time; }
+  void allow(std::chrono::milliseconds time) {
+    deadline = clock::now() + time;
+    if (deadline < timer.expiry()) timer.cancel();  // wakes `watch`
+  }
   void close() {
     closed = true;
     error_code ignored;
@@ -100,7 +115,7 @@ struct connection {
 };
 using connection_ptr = std::shared_ptr<connection>;
 
-// Of the thread alone, once it is there.
+// Of the thread alone, once it is there, but for what is atomic or const.
 struct lease_state {
   lease_state(asio::io_context& io, int door_fd, url_rules its_rules)
       : rules(std::move(its_rules)), door(io, door_fd), listener(io) {}
@@ -110,7 +125,8 @@ struct lease_state {
   tcp::acceptor listener;
   std::set<connection_ptr> connections;
   std::uint64_t bytes = 0;
-  bool closed = false;
+  bool looking_up = false;
+  std::atomic<bool> closed = false;
 
   void close() {
     closed = true;
@@ -133,6 +149,7 @@ class egress_proxy::service {
   void end() {
     io_.stop();
     thread_.join();
+    lookups_.stop();  // what waits is dropped
     lookups_.join();
   }
 
@@ -145,31 +162,41 @@ class egress_proxy::service {
   asio::awaitable<void> serve_run(lease_ptr lease) {
     auto [failed] = co_await lease->door.async_wait(asio::posix::descriptor_base::wait_read, plain);
     if (failed || lease->closed) co_return;
-    const int fd = take_listener(lease->door.native_handle());
-    if (fd < 0) co_return lease->close();
+    auto handed = take_listener(lease->door.native_handle());
+    if (!handed) co_return lease->close();
     error_code wrong;
-    lease->listener.assign(tcp::v4(), fd, wrong);
+    lease->listener.assign(tcp::v4(), handed.release(), wrong);
     if (wrong) co_return lease->close();
     if (::write(lease->door.native_handle(), "", 1) != 1) co_return lease->close();
     while (!lease->closed) {
+      const bool full = lease->connections.size() >= options_.run_connections_max ||
+                        connections_ >= options_.all_connections_max;
+      if (full) {
+        co_await pause();
+        continue;
+      }
       auto [refused, socket] = co_await lease->listener.async_accept(plain);
-      if (refused) break;
+      if (lease->closed) break;
+      if (refused) {  // no descriptors are left
+        co_await pause();
+        continue;
+      }
       auto one = std::make_shared<connection>(std::move(socket), io_.get_executor());
+      ++connections_;
+      lease->connections.insert(one);
       asio::co_spawn(io_, serve(lease, one), asio::detached);
     }
   }
 
+  asio::awaitable<void> pause() {
+    asio::steady_timer timer(io_, pause_time);
+    co_await timer.async_wait(plain);
+  }
+
   asio::awaitable<void> serve(lease_ptr lease, connection_ptr one) {
-    const bool full = lease->connections.size() >= options_.run_connections_max ||
-                      connections_ >= options_.all_connections_max;
-    ++connections_;
-    lease->connections.insert(one);
     one->allow(options_.head_time);
     asio::co_spawn(io_, watch(one), asio::detached);
-    if (full)
-      co_await refuse(one, "503 Service Unavailable", "too many connections at once");
-    else
-      co_await answer(lease, one);
+    co_await answer(lease, one);
     one->close();
     lease->connections.erase(one);
     --connections_;
@@ -179,6 +206,7 @@ class egress_proxy::service {
     boost::beast::flat_buffer buffer(options_.head_bytes_max + piece_bytes);
     http::request_parser<http::empty_body> parser;
     parser.header_limit(static_cast<std::uint32_t>(options_.head_bytes_max));
+    parser.body_limit(boost::none);  // bodies pass by as they come
     auto [bad, n] = co_await http::async_read_header(one->client, buffer, parser, plain);
     if (one->closed) co_return;
     if (bad) co_return co_await refuse(one, "400 Bad Request", "that is no request");
@@ -189,9 +217,8 @@ class egress_proxy::service {
       request.headers.emplace_back(field.name_string(), field.value());
     auto address = address_of(request);
     if (!address) co_return co_await refuse(one, "400 Bad Request", address.error().detail);
-    one->allow(options_.connect_time);
-    auto judged =
-        co_await asio::co_spawn(lookups_, judge(std::move(*address), lease), asio::use_awaitable);
+    one->allow(options_.idle_time);
+    auto judged = co_await judge(std::move(*address), lease, one);
     if (one->closed || lease->closed) co_return;
     if (!judged) {
       const bool denied = judged.error().code == codes::policy_denied;
@@ -200,7 +227,8 @@ class egress_proxy::service {
     }
     const bool connected = co_await connect(one, *judged);
     if (one->closed) co_return;
-    if (!connected) co_return co_await refuse(one, "502 Bad Gateway", "the host does not answer");
+    if (!connected)
+      co_return co_await refuse(one, "504 Gateway Timeout", "the host does not answer");
     const auto rest = buffer.data();
     std::string first = request.tunnel() ? std::string() : head_for_host(request, *judged);
     first.append(static_cast<const char*>(rest.data()), rest.size());
@@ -215,9 +243,40 @@ class egress_proxy::service {
     co_await pump(lease, one, one->host, one->client);
   }
 
-  // Blocks on names: on the threads for that.
-  static asio::awaitable<result<judged_url>> judge(std::string address, lease_ptr lease) {
-    co_return judge_url(address, nullptr, lease->rules);
+  // What is refused whatever its name leads to never waits for a look-up; a run has one at a time,
+  // so that names that nobody answers for delay no other run.
+  asio::awaitable<result<judged_url>> judge(std::string address, lease_ptr lease,
+                                            connection_ptr one) {
+    bool named = false;
+    auto without_names = lease->rules;
+    without_names.resolve = [&named](const std::string&) -> result<std::vector<ip_address>> {
+      named = true;
+      return error{codes::tool_failed, "it was not looked up"};
+    };
+    auto judged = judge_url(address, nullptr, without_names);
+    if (!named) co_return judged;
+    while (lease->looking_up && !one->closed) {
+      auto waiting = pause();
+      co_await std::move(waiting);
+    }
+    const error ended{codes::tool_cancelled, "it ended"};
+    if (one->closed || lease->closed) co_return ended;
+    lease->looking_up = true;
+    std::optional<result<judged_url>> found;
+    auto looking = look_up(address, lease, found);
+    co_await asio::co_spawn(lookups_, std::move(looking), asio::use_awaitable);
+    lease->looking_up = false;
+    co_return std::move(*found);
+  }
+
+  // On a thread that may block.
+  static asio::awaitable<void> look_up(const std::string& address, lease_ptr lease,
+                                       std::optional<result<judged_url>>& found) {
+    if (lease->closed)
+      found.emplace(error{codes::tool_cancelled, "it ended"});
+    else
+      found.emplace(judge_url(address, nullptr, lease->rules));
+    co_return;
   }
 
   asio::awaitable<bool> connect(const connection_ptr& one, const judged_url& where) {
@@ -225,9 +284,16 @@ class egress_proxy::service {
       const auto to = endpoint_of(address, where.port);
       error_code ignored;
       one->host.close(ignored);
+      one->allow(options_.connect_time + options_.idle_time);
+      auto timer = std::make_shared<asio::steady_timer>(io_, options_.connect_time);
+      timer->async_wait([one, timer](const error_code& stopped) {
+        error_code closing;
+        if (!stopped) one->host.close(closing);
+      });
       auto [failed] = co_await one->host.async_connect(to, plain);
+      const bool in_time = timer->cancel() > 0;
       if (one->closed) co_return false;
-      if (!failed) co_return true;
+      if (!failed && in_time) co_return true;
     }
     co_return false;
   }
@@ -287,10 +353,14 @@ namespace {
 
 class open_lease final : public egress_lease {
  public:
-  open_lease(asio::io_context& io, lease_ptr state, descriptor door, std::string program)
-      : io_(io), state_(std::move(state)), door_(std::move(door)), program_(std::move(program)) {}
+  open_lease(std::shared_ptr<asio::io_context> io, lease_ptr state, descriptor door,
+             std::string program)
+      : io_(std::move(io)),
+        state_(std::move(state)),
+        door_(std::move(door)),
+        program_(std::move(program)) {}
   ~open_lease() override {
-    asio::post(io_, [state = std::move(state_)] { state->close(); });
+    asio::post(*io_, [state = std::move(state_)] { state->close(); });
   }
 
   void equip(sandbox_command& command) const override {
@@ -310,7 +380,7 @@ class open_lease final : public egress_lease {
   }
 
  private:
-  asio::io_context& io_;
+  const std::shared_ptr<asio::io_context> io_;  // and the service that has it
   lease_ptr state_;
   const descriptor door_;
   const std::string program_;
@@ -319,7 +389,7 @@ class open_lease final : public egress_lease {
 }  // namespace
 
 egress_proxy::egress_proxy(egress_options options)
-    : service_(std::make_unique<service>(std::move(options))) {}
+    : service_(std::make_shared<service>(std::move(options))) {}
 egress_proxy::~egress_proxy() {
   service_->end();
 }
@@ -339,8 +409,9 @@ result<std::unique_ptr<egress_lease>> egress_proxy::open(std::vector<std::string
   rules.hosts = std::move(hosts);
   auto state = std::make_shared<lease_state>(service_->io(), ends[0], std::move(rules));
   service_->begin(state);
+  std::shared_ptr<asio::io_context> io(service_, &service_->io());
   return std::unique_ptr<egress_lease>(new open_lease(
-      service_->io(), std::move(state), std::move(inside), service_->options().program));
+      std::move(io), std::move(state), std::move(inside), service_->options().program));
 }
 
 }  // namespace soma::tools

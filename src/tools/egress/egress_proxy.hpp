@@ -7,7 +7,7 @@
 // passes a tunnel is not read: whoever may reach a host may say anything to it.
 //
 // Threads: all calls are thread-safe and none blocks, except the destructor. A thread moves the
-// bytes, two look names up. Lifetime: the proxy outlives its leases.
+// bytes, a few look names up, one name of a run at a time. Leases may outlive the proxy.
 #pragma once
 
 #include <chrono>
@@ -24,7 +24,7 @@
 namespace soma::tools {
 
 struct egress_options {
-  std::size_t run_connections_max = 16;        // at once; more are answered with 503
+  std::size_t run_connections_max = 16;        // at once; more wait to be taken
   std::size_t all_connections_max = 256;       // of all runs
   std::size_t head_bytes_max = 16 * 1024;      // of a request
   std::uint64_t run_bytes_max = 256ull << 20;  // both ways; past it the run's connections end
@@ -57,7 +57,7 @@ class egress_proxy {
 
  private:
   class service;
-  const std::unique_ptr<service> service_;
+  const std::shared_ptr<service> service_;
 };
 
 }  // namespace soma::tools

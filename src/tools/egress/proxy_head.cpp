@@ -27,6 +27,10 @@ std::vector<std::string> words_of(const std::string& list) {
   return out;
 }
 
+bool frames_body(const std::string& header) {
+  return header == "content-length" || header == "transfer-encoding";
+}
+
 // "/path?query" of an address that was judged.
 std::string path_of(const judged_url& where) {
   const auto at = where.text.find('/', where.text.find("://") + 3);
@@ -51,7 +55,8 @@ std::string head_for_host(const proxy_request& request, const judged_url& where)
   std::vector<std::string> left_out{"connection", "keep-alive", "host", "upgrade", "te"};
   for (const auto& [name, value] : request.headers)
     if (lower(name) == "connection")
-      for (const auto& word : words_of(value)) left_out.push_back(lower(word));
+      for (const auto& word : words_of(value))
+        if (!frames_body(lower(word))) left_out.push_back(lower(word));
   std::string out = request.method + " " + path_of(where) + " HTTP/1.1\r\nHost: " + where.host;
   if (where.port != http_port) out += ":" + std::to_string(where.port);
   out += "\r\n";

@@ -23,7 +23,7 @@ struct proxy_request {
 result<std::string> address_of(const proxy_request& request);
 
 // The request as its host gets it: its own form and Host, without what is said to a proxy or of a
-// connection, and the last of its connection, so that a second one is judged anew.
+// connection. It asks the host to close after it: what else comes goes to the same host as it is.
 std::string head_for_host(const proxy_request& request, const judged_url& where);
 
 }  // namespace soma::tools

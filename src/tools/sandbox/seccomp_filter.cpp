@@ -2,6 +2,7 @@
 
 #include <asm/ioctls.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -82,17 +83,22 @@ bool add(const filter& f, std::uint32_t action, const char* name,
                                 arguments.begin()) == 0;
 }
 
-// Of programs on one machine; with `ip` those of its networks as well. One by one, since a rule
-// compares an argument once.
+// Of programs on one machine; with `ip` TCP and UDP of its networks as well.
 bool add_sockets(const filter& f, const char* name, bool ip) {
-  bool ok = add(f, SCMP_ACT_ERRNO(EPERM), name, {SCMP_A0(SCMP_CMP_GE, AF_MAX)});
-  for (std::uint64_t family = 0; family < AF_MAX; ++family) {
-    const bool may = family == AF_UNIX || (ip && (family == AF_INET || family == AF_INET6));
-    ok = add(f, may ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM), name,
-             {SCMP_A0(SCMP_CMP_EQ, family)}) &&
-         ok;
-  }
-  return ok;
+  bool ok = add(f, SCMP_ACT_ALLOW, name, {SCMP_A0(SCMP_CMP_EQ, AF_UNIX)});
+  constexpr std::uint64_t type_bits = 0xf;  // the others are flags
+  for (const std::uint64_t family : {AF_INET, AF_INET6})
+    for (const std::uint64_t type : {SOCK_STREAM, SOCK_DGRAM})
+      for (const std::uint64_t protocol : {IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP})
+        ok = ok && (!ip ||
+                    add(f, SCMP_ACT_ALLOW, name,
+                        {SCMP_A0(SCMP_CMP_EQ, family), SCMP_A1(SCMP_CMP_MASKED_EQ, type_bits, type),
+                         SCMP_A2(SCMP_CMP_EQ, protocol)}));
+  // One by one, since a rule compares an argument once. What fits none "does not exist".
+  for (std::uint64_t family = 0; family < AF_MAX; ++family)
+    if (family != AF_UNIX && !(ip && (family == AF_INET || family == AF_INET6)))
+      ok = ok && add(f, SCMP_ACT_ERRNO(EPERM), name, {SCMP_A0(SCMP_CMP_EQ, family)});
+  return ok && add(f, SCMP_ACT_ERRNO(EPERM), name, {SCMP_A0(SCMP_CMP_GE, AF_MAX)});
 }
 
 bool add_rules(const filter& f, bool ip_sockets) {
