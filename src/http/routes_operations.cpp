@@ -17,8 +17,9 @@ namespace asio = boost::asio;
 std::string tools_missing(gateway& g, const request_context& ctx) {
   std::string missing;
   for (const auto& [id, entry] : g.tools.catalog.of(ctx.identity.tenant)->entries)
-    if (const auto why = entry.enabled ? g.tools.runner.unavailable(id) : ""; !why.empty())
-      missing += (missing.empty() ? "" : "; ") + id + ": " + why;
+    if (entry.enabled && entry.executor != "mcp")
+      if (const auto why = g.tools.runner.unavailable(ctx.identity.tenant, id); !why.empty())
+        missing += (missing.empty() ? "" : "; ") + id + ": " + why;
   return missing;
 }
 

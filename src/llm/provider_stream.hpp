@@ -17,7 +17,7 @@
 #include "llm/llm_client.hpp"
 #include "llm/provider_health.hpp"
 #include "llm/response_reader.hpp"
-#include "llm/sse_parser.hpp"
+#include "core/sse_parser.hpp"
 
 namespace soma::llm {
 

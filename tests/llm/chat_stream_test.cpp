@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/utf8.hpp"
-#include "llm/sse_parser.hpp"
+#include "core/sse_parser.hpp"
 
 using namespace soma;
 using namespace soma::llm;

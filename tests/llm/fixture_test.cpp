@@ -9,7 +9,7 @@
 #include <iterator>
 
 #include "core/utf8.hpp"
-#include "llm/sse_parser.hpp"
+#include "core/sse_parser.hpp"
 #include "llm/wire.hpp"
 
 using namespace soma;
