@@ -132,6 +132,7 @@ void add_routes(http::router& routes, http::gateway& g, const http::static_files
   http::add_llm_routes(routes, g);
   http::add_openai_routes(routes, g);
   http::add_tool_routes(routes, g);
+  http::add_mcp_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
   http::add_upload_routes(routes, g);
@@ -209,9 +210,14 @@ int serve(const config& settings) {
   auto file_parts = soma::file_parts::make(settings, events);
   if (!file_parts) return refuse(file_parts.error());
   auto tools =
-      tool_parts::make({settings, events, (*model_parts)->gateway().audit(), **file_parts});
+      tool_parts::make({settings, events, (*model_parts)->gateway().audit(), **file_parts,
+                        (*model_parts)->gateway().vault()});
   if (!tools) return refuse(tools.error());
   (*file_parts)->add_tools((*tools)->runner());
+  auto connected = (*tools)->connect(settings, [&feeds](const std::optional<tenant_id>& tenant) {
+    if (tenant) http::publish_tenant_event(feeds, *tenant, "catalog.changed", "{}");
+  });
+  if (!connected) return refuse(connected.error());
 
   actors::node_services node(events, feeds, *models, (*tools)->runner(), probe);
   node.limits = actor_limits_of(settings);

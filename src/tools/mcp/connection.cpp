@@ -180,6 +180,9 @@ void connection::probe() {
 void connection::on_discovered(incoming& answer) {
   if (answer.what == incoming::kind::failure)
     return on_probe_refused(answer.code, answer.body, answer.message);
+  // Servers of old that answer whatever they are asked.
+  if (!answer.body.contains("supportedVersions") && rules_.revision == "auto")
+    return initialize(legacy_revision);
   const auto info = object_of(object_of(answer.body, "_meta"), "io.modelcontextprotocol/serverInfo");
   server_name_ = name_of(info.empty() ? object_of(answer.body, "serverInfo") : info);
   if (lists(answer.body, "supportedVersions", modern_revision))

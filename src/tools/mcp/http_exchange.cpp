@@ -111,10 +111,6 @@ http_exchange::http_exchange(const http_settings& what, loop& on, exchange_reque
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   // One that is open already was judged for somebody else, perhaps by other rules.
   if (!allow_private_) set(CURLOPT_FRESH_CONNECT, 1L);
-  if (!what.verify_tls) {
-    set(CURLOPT_SSL_VERIFYPEER, 0L);
-    set(CURLOPT_SSL_VERIFYHOST, 0L);
-  }
   if (!what.ca_file.empty()) set(CURLOPT_CAINFO, what.ca_file.c_str());
   set(CURLOPT_OPENSOCKETFUNCTION, curl_callbacks::open_socket);
   set(CURLOPT_OPENSOCKETDATA, this);

@@ -29,7 +29,7 @@ struct http_settings {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
   secret_string token;  // sent as a bearer token
-  bool verify_tls = true, allow_private = false;
+  bool allow_private = false;  // addresses of this machine and of private networks
   std::string ca_file;
 };
 

@@ -116,7 +116,6 @@ result<void> servers::start(std::vector<server_settings> configured,
 void servers::add(const tenant_id& tenant, server_settings settings, std::string etag) {
   auto one = std::make_shared<entry>();
   one->tenant = tenant;
-  settings.http.verify_tls = options_.verify_tls;
   settings.http.ca_file = options_.ca_file;
   one->prefix = "mcp." + settings.name + ".";
   one->link = std::make_shared<server_link>(loop_);

@@ -41,8 +41,7 @@ struct servers_options {
   std::string client_version;
   bool allow_private = false;   // of tenants' servers
   bool allow_commands = false;  // of tenants' servers
-  bool verify_tls = true;
-  std::string ca_file;
+  std::string ca_file;  // PEM; empty: the system's authorities
 };
 
 struct servers_parts {
