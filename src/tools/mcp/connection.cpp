@@ -416,16 +416,19 @@ void connection::on_failed(const request_failure& why) {
   if (auto one = calls_.extract(why.id); !one.empty()) {
     auto said = read_messages(why.body);
     const bool answered = said && said->front().what == incoming::kind::failure;
-    const auto gone = why.http_status == 404 && !answered;
+    // 404 by the specification; some say 400, in a message to nobody.
+    const bool forgotten = transport_->over_http() && !writer_.modern() &&
+                           ((why.http_status == 404 && !answered) ||
+                            (why.http_status == 400 && answered && !said->front().id));
     one.mapped().what.on_done(
         failed(why.http_status == 0 ? codes::tool_interrupted : codes::tool_failed,
                answered ? "the server refused the call (" + std::to_string(said->front().code) +
                               "): " + said->front().message
                         : why.detail,
-               gone));
+               forgotten));
     if (answered && said->front().code == header_mismatch) list_soon();
-    // The server has forgotten its session: it begins another.
-    if (gone && !writer_.modern()) lose("the server ended its session");
+    if (forgotten) lose("the server ended its session");
+    if (why.http_status == 0) lose(why.detail);  // it is away: nobody should go on calling it
     return;
   }
   auto found = pending_.extract(why.id);
