@@ -209,9 +209,8 @@ int serve(const config& settings) {
   if (!model_parts) return refuse(model_parts.error());
   auto file_parts = soma::file_parts::make(settings, events);
   if (!file_parts) return refuse(file_parts.error());
-  auto tools =
-      tool_parts::make({settings, events, (*model_parts)->gateway().audit(), **file_parts,
-                        (*model_parts)->gateway().vault()});
+  auto tools = tool_parts::make({settings, events, (*model_parts)->gateway().audit(), **file_parts,
+                                 (*model_parts)->gateway().vault()});
   if (!tools) return refuse(tools.error());
   (*file_parts)->add_tools((*tools)->runner());
   auto connected = (*tools)->connect(settings, [&feeds](const std::optional<tenant_id>& tenant) {

@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "core/sse_parser.hpp"
 #include "core/utf8.hpp"
 #include "llm/answer_parser.hpp"
-#include "core/sse_parser.hpp"
 
 namespace soma::fuzz {
 

@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "core/utf8.hpp"
 #include "core/sse_parser.hpp"
+#include "core/utf8.hpp"
 
 using namespace soma;
 using namespace soma::llm;

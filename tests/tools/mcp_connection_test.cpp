@@ -1,6 +1,6 @@
 // One server's connection, with a transport that is scripted and a clock that is turned by hand.
-#include <boost/json.hpp>
 #include <doctest/doctest.h>
+#include <boost/json.hpp>
 
 #include <deque>
 
@@ -64,9 +64,7 @@ class scripted final : public transport {
     s_.sink = std::move(sink);
     time_.after(0ms, [this] { s_.sink.on_open(); });
   }
-  void send(outgoing message) override {
-    s_.sent.push_back(json::parse(message.json).as_object());
-  }
+  void send(outgoing message) override { s_.sent.push_back(json::parse(message.json).as_object()); }
   void abandon(std::uint64_t id) override { s_.abandoned.push_back(id); }
   void speak(std::string_view revision) override { s_.revision = revision; }
 
@@ -109,9 +107,8 @@ struct world {
     return {{"name", name}, {"inputSchema", {{"type", "object"}}}};
   }
   void become_ready() {
-    answer(take("server/discover"),
-           {{"supportedVersions", json::array{"2026-07-28"}},
-            {"capabilities", {{"tools", json::object()}}}});
+    answer(take("server/discover"), {{"supportedVersions", json::array{"2026-07-28"}},
+                                     {"capabilities", {{"tools", json::object()}}}});
     answer(take("tools/list"), {{"tools", json::array{tool("t")}}});
     REQUIRE(server.state() == connection_state::ready);
   }
@@ -163,7 +160,9 @@ TEST_CASE("mcp connection: a modern error is no reason to fall back") {
   CHECK(other.server.state() == connection_state::waiting);
 }
 
-TEST_CASE("mcp connection: over HTTP a refused probe is a reason to fall back, bad credentials are none") {
+TEST_CASE(
+    "mcp connection: over HTTP a refused probe is a reason to fall back, bad credentials are "
+    "none") {
   world w("auto", true);
   const auto probe = w.take("server/discover");
   w.s.sink.on_failed({probe.at("id").to_number<std::uint64_t>(), 400, "", "status 400"});
@@ -205,9 +204,8 @@ TEST_CASE("mcp connection: a server that hangs at any step is given up") {
   w.time.pass(limits::probe_timeout);
   CHECK(w.server.state() == connection_state::waiting);
   world listing;
-  listing.answer(listing.take("server/discover"),
-                 {{"supportedVersions", json::array{"2026-07-28"}},
-                  {"capabilities", {{"tools", json::object()}}}});
+  listing.answer(listing.take("server/discover"), {{"supportedVersions", json::array{"2026-07-28"}},
+                                                   {"capabilities", {{"tools", json::object()}}}});
   listing.time.pass(limits::list_timeout);
   CHECK(listing.server.state() == connection_state::waiting);
 }
@@ -216,9 +214,8 @@ TEST_CASE("mcp connection: cursors that go round or on end the attempt") {
   for (const bool round : {true, false}) {
     CAPTURE(round);
     world w;
-    w.answer(w.take("server/discover"),
-             {{"supportedVersions", json::array{"2026-07-28"}},
-              {"capabilities", {{"tools", json::object()}}}});
+    w.answer(w.take("server/discover"), {{"supportedVersions", json::array{"2026-07-28"}},
+                                         {"capabilities", {{"tools", json::object()}}}});
     int pages = 0;
     while (w.server.state() == connection_state::connecting) {
       REQUIRE(++pages <= limits::pages_max);
@@ -248,7 +245,8 @@ TEST_CASE("mcp connection: calls are answered by their ids alone") {
   CHECK(w.outcomes[1].error->code == codes::tool_failed);
 }
 
-TEST_CASE("mcp connection: a lost connection ends its calls as interrupted, and tools stay listed") {
+TEST_CASE(
+    "mcp connection: a lost connection ends its calls as interrupted, and tools stay listed") {
   world w;
   w.become_ready();
   w.call();
@@ -310,7 +308,8 @@ TEST_CASE("mcp connection: requests of a server of old are answered, with no for
            {{"protocolVersion", "2025-11-25"}, {"capabilities", json::object()}});
   w.take("notifications/initialized");
   w.say({{"jsonrpc", "2.0"}, {"id", "p"}, {"method", "ping"}});
-  CHECK(w.s.sent.front() == json::object{{"jsonrpc", "2.0"}, {"id", "p"}, {"result", json::object()}});
+  CHECK(w.s.sent.front() ==
+        json::object{{"jsonrpc", "2.0"}, {"id", "p"}, {"result", json::object()}});
   w.s.sent.pop_front();
   w.say({{"jsonrpc", "2.0"}, {"id", 9}, {"method", "sampling/createMessage"}});
   CHECK(w.s.sent.front().at("error").at("code") == -32601);
@@ -340,9 +339,10 @@ TEST_CASE("mcp connection: progress goes to its call, up to its limit") {
   what.on_progress = [&](std::string line) { lines.push_back(std::move(line)); };
   const auto id = w.server.call(std::move(what));
   const auto progress = [&](std::uint64_t token) {
-    w.say({{"jsonrpc", "2.0"},
-           {"method", "notifications/progress"},
-           {"params", {{"progressToken", token}, {"progress", 1}, {"total", 4}, {"message", "m"}}}});
+    w.say(
+        {{"jsonrpc", "2.0"},
+         {"method", "notifications/progress"},
+         {"params", {{"progressToken", token}, {"progress", 1}, {"total", 4}, {"message", "m"}}}});
   };
   progress(id + 1);
   CHECK(lines.empty());

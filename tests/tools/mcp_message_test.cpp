@@ -1,6 +1,6 @@
 // Messages of MCP servers, the tools they list and the results they give: what is believed of them.
-#include <boost/json.hpp>
 #include <doctest/doctest.h>
+#include <boost/json.hpp>
 
 #include "tools/mcp/header_parameters.hpp"
 #include "tools/mcp/limits.hpp"
@@ -33,7 +33,8 @@ TEST_CASE("mcp messages: answers, failures, requests and notifications are told 
   const auto one = [](std::string_view text) { return read_messages(text).value().at(0); };
   CHECK(one(R"({"jsonrpc":"2.0","id":7,"result":{}})").what == incoming::kind::response);
   CHECK(one(R"({"jsonrpc":"2.0","id":7,"result":{}})").id == 7);
-  const auto failure = one(R"({"jsonrpc":"2.0","id":null,"error":{"code":-32022,"message":"a\nb"}})");
+  const auto failure =
+      one(R"({"jsonrpc":"2.0","id":null,"error":{"code":-32022,"message":"a\nb"}})");
   CHECK(failure.what == incoming::kind::failure);
   CHECK_FALSE(failure.id);
   CHECK(failure.code == revision_unsupported);
@@ -42,8 +43,9 @@ TEST_CASE("mcp messages: answers, failures, requests and notifications are told 
   CHECK(one(R"({"jsonrpc":"2.0","method":"m"})").what == incoming::kind::notification);
   CHECK_FALSE(one(R"({"jsonrpc":"2.0","id":-1,"result":{}})").id);
   CHECK_FALSE(one(R"({"jsonrpc":"2.0","id":"1","result":{}})").id);
-  CHECK(read_messages(R"([{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","method":"b"}])")->size() ==
-        2);
+  CHECK(
+      read_messages(R"([{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","method":"b"}])")->size() ==
+      2);
 }
 
 TEST_CASE("mcp messages: what is no message is refused") {
@@ -52,10 +54,10 @@ TEST_CASE("mcp messages: what is no message is refused") {
         R"({"jsonrpc":"2.0","id":1})", R"({"jsonrpc":"2.0","id":1,"error":7})",
         R"({"jsonrpc":"2.0","method":7})", R"({"jsonrpc":"2.0","id":{},"method":"m"})"}) {
     CAPTURE(text);
-    CHECK_FALSE(read_messages(text));
+    CHECK_FALSE(read_messages(text).has_value());
   }
-  CHECK_FALSE(read_messages(std::string(200'000, '[')));
-  CHECK_FALSE(read_messages(std::string(limits::message_bytes_max + 1, ' ')));
+  CHECK_FALSE(read_messages(std::string(200'000, '[')).has_value());
+  CHECK_FALSE(read_messages(std::string(limits::message_bytes_max + 1, ' ')).has_value());
 }
 
 TEST_CASE("mcp messages: each revision has its own metadata") {
@@ -64,7 +66,8 @@ TEST_CASE("mcp messages: each revision has its own metadata") {
   CHECK(modern.at("params").at("_meta").at("io.modelcontextprotocol/protocolVersion") ==
         "2026-07-28");
   writer.speak("2025-11-25");
-  CHECK(writer.request(2, "tools/list").json == R"({"jsonrpc":"2.0","id":2,"method":"tools/list"})");
+  CHECK(writer.request(2, "tools/list").json ==
+        R"({"jsonrpc":"2.0","id":2,"method":"tools/list"})");
   auto call = object(writer.request(3, "tools/call", {{"name", "t"}}, true).json);
   CHECK(call.at("params").at("_meta") == json::value{{"progressToken", 3}});
   CHECK(object(writer.initialize(4).json).at("params").at("capabilities") == json::object());
@@ -91,8 +94,8 @@ TEST_CASE("mcp tools: huge and deep schemas and long descriptions cost nothing")
   const std::string huge(100'000, 'x');
   CHECK(listed(R"([{"name":"t","inputSchema":{"type":"object","title":")" + huge + R"("}}])")
             .tools.empty());
-  const auto list = listed(R"([{"name":"t","description":")" + huge +
-                           R"(","inputSchema":{"type":"object"}}])");
+  const auto list =
+      listed(R"([{"name":"t","description":")" + huge + R"(","inputSchema":{"type":"object"}}])");
   CHECK(list.tools.at(0).description.size() <= limits::description_bytes_max + 8);
 }
 
@@ -103,9 +106,10 @@ TEST_CASE("mcp tools: regular expressions and references are not judged by") {
     "$defs":{"x":{"allOf":[{"$ref":"#/$defs/x"}]}}}}])");
   REQUIRE(list.tools.size() == 1);
   const auto& inputs = list.tools[0].inputs;
-  CHECK(inputs.read(R"({"pattern":")" + std::string(60, 'a') + R"(!","again":{"again":1}})"));
-  CHECK_FALSE(inputs.read(R"({"pattern":7})"));
-  CHECK_FALSE(inputs.read("{}"));
+  const auto takes = [&](const std::string& text) { return inputs.read(text).has_value(); };
+  CHECK(takes(R"({"pattern":")" + std::string(60, 'a') + R"(!","again":{"again":1}})"));
+  CHECK_FALSE(takes(R"({"pattern":7})"));
+  CHECK_FALSE(takes("{}"));
   CHECK(list.tools[0].inputs_json.find("(a+)+") != std::string::npos);  // the model reads it all
 }
 
@@ -121,7 +125,7 @@ TEST_CASE("mcp headers: annotated parameters are repeated, encoded where they ar
   const auto found = header_parameters_of(object(R"({"type":"object","properties":{
     "region":{"type":"string","x-mcp-header":"Region"},
     "deep":{"properties":{"n":{"type":"integer","x-mcp-header":"N"}}}}})"));
-  REQUIRE(found);
+  REQUIRE(found.has_value());
   const auto headers = headers_of(*found, object(R"({"region":" x","deep":{"n":42.0}})"));
   REQUIRE(headers.size() == 2);
   CHECK(headers[0] == std::pair<std::string, std::string>("Mcp-Param-Region", "=?base64?IHg=?="));
@@ -144,7 +148,7 @@ TEST_CASE("mcp headers: an annotation that is not allowed makes the tool one tha
         R"({"properties":{"a":{"type":"string","x-mcp-header":"A"},
                           "b":{"type":"string","x-mcp-header":"a"}}})"}) {
     CAPTURE(schema);
-    CHECK_FALSE(header_parameters_of(object(schema)));
+    CHECK_FALSE(header_parameters_of(object(schema)).has_value());
   }
 }
 
@@ -158,8 +162,10 @@ TEST_CASE("mcp results: text is joined, structure kept, the rest described") {
   CHECK(output.at("structured") == json::array{1});
 }
 
-TEST_CASE("mcp results: errors, missing content and input that cannot be given are failed outcomes") {
-  const auto said = outcome_of(object(R"({"isError":true,"content":[{"type":"text","text":"no"}]})"));
+TEST_CASE(
+    "mcp results: errors, missing content and input that cannot be given are failed outcomes") {
+  const auto said =
+      outcome_of(object(R"({"isError":true,"content":[{"type":"text","text":"no"}]})"));
   CHECK(said.status == "error");
   CHECK(said.error->detail == "no");
   CHECK(object(said.output_json).at("text") == "no");
@@ -173,15 +179,22 @@ TEST_CASE("provider names: ids of the catalog have names of their own, which pro
   CHECK(provider_name("echo") == "echo");
   CHECK(provider_name("code_execute") == "code_execute");
   CHECK(provider_name("mcp.files.read_file") == "mcp__files__read_file");
-  const std::string all[] = {"a.b", "a__b", "a._b", "a_.b", "a..b", "a___b", "a b",
-                             std::string(70, 'x'), std::string(71, 'x')};
+  const std::string all[] = {"a.b",
+                             "a__b",
+                             "a._b",
+                             "a_.b",
+                             "a..b",
+                             "a___b",
+                             "a b",
+                             std::string(70, 'x'),
+                             std::string(71, 'x')};
   std::set<std::string> names;
   for (const auto& id : all) {
     const auto name = provider_name(id);
     CAPTURE(id);
     CHECK(name.size() <= provider_name_bytes_max);
-    CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
-          name.npos);
+    CHECK(name.find_first_not_of(
+              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == name.npos);
     CHECK(names.insert(name).second);
   }
 }

@@ -1,6 +1,6 @@
 // Servers as config/mcp.toml and the API name them.
-#include <boost/json.hpp>
 #include <doctest/doctest.h>
+#include <boost/json.hpp>
 
 #include "tools/mcp/server_settings.hpp"
 
@@ -23,7 +23,7 @@ TEST_CASE("mcp settings: a program and an address are read with all they have") 
     protocol = "2026-07-28"
     timeout_ms = 1000
   )");
-  REQUIRE_MESSAGE(read, (read ? "" : read.error().detail));
+  REQUIRE_MESSAGE(read.has_value(), (read ? "" : read.error().detail));
   REQUIRE(read->size() == 2);
   const auto& files = (*read)[0];
   CHECK(files.is_command);
@@ -38,7 +38,7 @@ TEST_CASE("mcp settings: a program and an address are read with all they have") 
 TEST_CASE("mcp settings: a fault is named with its server and key") {
   const auto fault = [](std::string_view text) {
     const auto read = parse_servers(text);
-    REQUIRE_FALSE(read);
+    REQUIRE_FALSE(read.has_value());
     return read.error().detail;
   };
   CHECK(fault("[servers.a]\nurl = \"https://x\"\ntokn = \"t\"") ==
@@ -48,7 +48,8 @@ TEST_CASE("mcp settings: a fault is named with its server and key") {
   CHECK(fault("[servers.a]\n").starts_with("servers.a.command: "));
   CHECK(fault("[servers.a]\ncommand = \"node\"").starts_with("servers.a.command: "));
   CHECK(fault("[servers.a]\nurl = \"http://u:p@x/\"").starts_with("servers.a.url: "));
-  CHECK(fault("[servers.a]\nurl = \"https://x\"\nprotocol = \"1\"").starts_with("servers.a.protocol"));
+  CHECK(fault("[servers.a]\nurl = \"https://x\"\nprotocol = \"1\"")
+            .starts_with("servers.a.protocol"));
   CHECK(fault("[servers.a]\nurl = \"https://x\"\nheaders = { Authorization = \"x\" }")
             .starts_with("servers.a.headers"));
   CHECK(fault("[servers.a]\ncommand = \"/x\"\nfolders = [{ from = \"/a/../b\" }]")
@@ -56,13 +57,14 @@ TEST_CASE("mcp settings: a fault is named with its server and key") {
   CHECK(fault("[servers.a").starts_with("line 1: "));
 }
 
-TEST_CASE("mcp settings: the API takes no header, no file and no promise that calls may be repeated") {
+TEST_CASE(
+    "mcp settings: the API takes no header, no file and no promise that calls may be repeated") {
   for (const auto* member : {"headers", "token_env", "token_file", "idempotent"}) {
     CAPTURE(member);
     json::object from{{"url", "https://x.example/"}};
     from[member] = json::array();
     const auto read = parse_server("a", from, true);
-    REQUIRE_FALSE(read);
+    REQUIRE_FALSE(read.has_value());
     CHECK(read.error().detail == std::string(member) + ": is not known here");
   }
 }

@@ -112,7 +112,7 @@ void connection::connect() {
     if (!current()) return;
     const auto& fixed = rules_.revision;
     if (is_legacy(fixed)) return initialize(fixed);
-    was_legacy_ && fixed == "auto" ? initialize(legacy_revision) : probe();
+    was_legacy_&& fixed == "auto" ? initialize(legacy_revision) : probe();
   };
   sink.on_message = [this, current](std::string_view text) {
     if (current()) on_message(text);
@@ -183,7 +183,8 @@ void connection::on_discovered(incoming& answer) {
   // Servers of old that answer whatever they are asked.
   if (!answer.body.contains("supportedVersions") && rules_.revision == "auto")
     return initialize(legacy_revision);
-  const auto info = object_of(object_of(answer.body, "_meta"), "io.modelcontextprotocol/serverInfo");
+  const auto info =
+      object_of(object_of(answer.body, "_meta"), "io.modelcontextprotocol/serverInfo");
   server_name_ = name_of(info.empty() ? object_of(answer.body, "serverInfo") : info);
   if (lists(answer.body, "supportedVersions", modern_revision))
     return agree(modern_revision, object_of(answer.body, "capabilities"));
@@ -337,8 +338,8 @@ std::uint64_t connection::call(tool_call_request what) {
     return 0;
   }
   const auto id = ++last_id_;
-  auto message = writer_.request(id, "tools/call",
-                                 {{"name", what.tool}, {"arguments", what.inputs}}, true);
+  auto message =
+      writer_.request(id, "tools/call", {{"name", what.tool}, {"arguments", what.inputs}}, true);
   if (message.json.size() > limits::message_bytes_max) {
     what.on_done(failed(codes::tool_invalid_inputs, "the inputs are too long"));
     return 0;
@@ -352,8 +353,9 @@ std::uint64_t connection::call(tool_call_request what) {
 void connection::cancel(std::uint64_t id) {
   if (calls_.erase(id) == 0 || !transport_) return;
   if (!transport_->over_http() || !writer_.modern())
-    transport_->send(writer_.notification(
-        "notifications/cancelled", {{"requestId", id}, {"reason", "nobody waits for it any more"}}));
+    transport_->send(
+        writer_.notification("notifications/cancelled",
+                             {{"requestId", id}, {"reason", "nobody waits for it any more"}}));
   transport_->abandon(id);
 }
 
@@ -404,9 +406,9 @@ void connection::on_call_answer(incoming& answer) {
   auto one = calls_.extract(*answer.id);
   auto& call = one.mapped();
   if (answer.what == incoming::kind::failure)
-    return call.what.on_done(
-        failed(codes::tool_failed, "the server refused the call (" + std::to_string(answer.code) +
-                                       "): " + answer.message));
+    return call.what.on_done(failed(
+        codes::tool_failed,
+        "the server refused the call (" + std::to_string(answer.code) + "): " + answer.message));
   if (!answer.result_is_object)
     return call.what.on_done(failed(codes::tool_failed, "the server's result is no object"));
   call.what.on_done(outcome_of(answer.body));

@@ -18,8 +18,9 @@ constexpr std::string_view base64_begin = "=?base64?", base64_end = "?=";
 
 bool is_token(std::string_view text) {
   return !text.empty() && text.size() <= header_name_bytes_max &&
-         text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "!#$%&'*+-.^_`|~") == text.npos;
+         text.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+             "!#$%&'*+-.^_`|~") == text.npos;
 }
 
 std::string lower(std::string_view text) {

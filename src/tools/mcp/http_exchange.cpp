@@ -56,7 +56,8 @@ struct curl_callbacks {
       return 0;
     }
     const auto line = trimmed({bytes, n});
-    if (line.starts_with("HTTP/")) x.content_type_.clear();  // those before were of a "100 Continue"
+    if (line.starts_with("HTTP/"))
+      x.content_type_.clear();  // those before were of a "100 Continue"
     if (line.empty()) {
       long status = 0;
       curl_easy_getinfo(x.handle_, CURLINFO_RESPONSE_CODE, &status);
@@ -148,12 +149,12 @@ std::string http_exchange::why(int code) const {
     return std::string("the server cannot be reached: ") +
            curl_easy_strerror(static_cast<CURLcode>(code));
   if (status_ >= 300 && status_ < 400)
-    return "the server redirects elsewhere (" + std::to_string(status_) + "), which is not followed";
+    return "the server redirects elsewhere (" + std::to_string(status_) +
+           "), which is not followed";
   if (status_ == 401 || status_ == 403)
     return "the server wants other credentials (" + std::to_string(status_) + ")";
   if (!succeeded()) return "the server answered with status " + std::to_string(status_);
-  if (!is_json() && !is_events())
-    return "the server's answer is neither JSON nor an event stream";
+  if (!is_json() && !is_events()) return "the server's answer is neither JSON nor an event stream";
   return "the server's answer ended before it was whole";
 }
 

@@ -26,7 +26,7 @@ struct exchange_request {
 class http_exchange {
  public:
   struct hooks {
-    std::function<void()> on_bytes;         // the inbox is no longer empty, or the headers are there
+    std::function<void()> on_bytes;  // the inbox is no longer empty, or the headers are there
     std::function<void(int code)> on_end;
   };
   http_exchange(const http_settings& what, loop& on, exchange_request request, hooks tell);

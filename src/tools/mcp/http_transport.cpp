@@ -39,8 +39,7 @@ class http_transport final : public transport {
   void abandon(std::uint64_t id) override {
     // Its exchange may be what is being read at this moment.
     for (auto& [key, stream] : streams_)
-      if (stream.id == id && id != 0)
-        soon([this, key = key] { streams_.erase(key); });
+      if (stream.id == id && id != 0) soon([this, key = key] { streams_.erase(key); });
   }
 
   void listen() override {
@@ -114,8 +113,8 @@ class http_transport final : public transport {
     if (!x.succeeded() || !x.is_events()) return true;  // its whole body is looked at in the end
     // First all of it, then one after another: each message may end this stream.
     std::vector<std::string> messages;
-    const bool sound = x.events().feed(
-        x.take_inbox(), [&](std::string_view data) { messages.emplace_back(data); });
+    const bool sound = x.events().feed(x.take_inbox(),
+                                       [&](std::string_view data) { messages.emplace_back(data); });
     if (!x.events().last_event_id().empty()) at->second.last_event = x.events().last_event_id();
     if (const auto ms = x.events().retry_ms()) at->second.wait = milliseconds(*ms);
     if (!messages.empty()) at->second.resumes = 0;

@@ -123,8 +123,8 @@ void loop::take_ended() {
 int loop::wait_ms() {
   while (!order_.empty() && !timers_.count(order_.begin()->second)) order_.erase(order_.begin());
   if (order_.empty()) return idle_wait_ms;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(order_.begin()->first -
-                                                                 clock::now());
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(order_.begin()->first - clock::now());
   return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, idle_wait_ms));
 }
 

@@ -50,7 +50,7 @@ result<std::vector<incoming>> read_messages(std::string_view json);
 std::string shown(std::string_view text, std::size_t bytes_max);
 
 struct outgoing {
-  std::uint64_t id = 0;  // 0: a notification, or the answer to a request
+  std::uint64_t id = 0;      // 0: a notification, or the answer to a request
   std::string method, name;  // `name`: of the tool, for a call
   std::string json;
   std::vector<std::pair<std::string, std::string>> headers;  // of the call's own
@@ -69,7 +69,7 @@ class message_writer {
                    bool progress = false) const;
   outgoing initialize(std::uint64_t id) const;
   outgoing notification(std::string_view method, boost::json::object params = {}) const;
-  static outgoing answer(std::string_view id_json);    // an empty result
+  static outgoing answer(std::string_view id_json);     // an empty result
   static outgoing not_found(std::string_view id_json);  // we have no such method
 
  private:

@@ -128,8 +128,9 @@ void read_folders(reader& r, std::vector<sandbox_bind>& to) {
 }
 
 bool is_header(std::string_view name) {
-  static constexpr std::string_view ours[] = {"accept", "content-type", "content-length", "host",
-                                              "connection", "transfer-encoding", "authorization"};
+  static constexpr std::string_view ours[] = {"accept",       "content-type", "content-length",
+                                              "host",         "connection",   "transfer-encoding",
+                                              "authorization"};
   std::string lower(name);
   for (auto& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return lower.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") == lower.npos &&
@@ -167,8 +168,7 @@ void read_http(reader& r, server_settings& to, bool of_api) {
 
 }  // namespace
 
-result<server_settings> parse_server(std::string_view name, const json::object& from,
-                                     bool of_api) {
+result<server_settings> parse_server(std::string_view name, const json::object& from, bool of_api) {
   if (!is_name(name))
     return invalid("name", "must be 1 to 32 small letters, digits, dashes and underscores");
   server_settings out;
@@ -197,9 +197,9 @@ result<server_settings> parse_server(std::string_view name, const json::object& 
 result<std::vector<server_settings>> parse_servers(std::string_view text) {
   const auto parsed = toml::parse(text);
   if (!parsed)
-    return error(codes::config_invalid,
-                 "line " + std::to_string(parsed.error().source().begin.line) + ": " +
-                     std::string(parsed.error().description()));
+    return error(codes::config_invalid, "line " +
+                                            std::to_string(parsed.error().source().begin.line) +
+                                            ": " + std::string(parsed.error().description()));
   std::ostringstream as_json;
   as_json << toml::json_formatter(parsed.table());
   boost::system::error_code ec;

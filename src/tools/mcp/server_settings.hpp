@@ -28,7 +28,7 @@ struct command_settings {
 struct http_settings {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
-  secret_string token;  // sent as a bearer token
+  secret_string token;         // sent as a bearer token
   bool allow_private = false;  // addresses of this machine and of private networks
   std::string ca_file;
 };

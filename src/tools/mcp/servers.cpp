@@ -44,7 +44,7 @@ struct servers::entry {
   tenant_id tenant;
   server_settings settings;
   std::shared_ptr<server_link> link;
-  std::string prefix;               // of its ids in the catalog
+  std::string prefix;                // of its ids in the catalog
   std::vector<std::string> offered;  // ids in the runner; of the loop's thread
   mutable std::mutex mutex;          // of what follows
   server_view view;
@@ -157,9 +157,9 @@ void servers::refresh(const std::shared_ptr<entry>& one) {
   if (!c) return;
   const bool ready = c->state() == connection_state::ready;
   if (ready) publish(*one, c->tools());
-  one->link->set_unavailable(
-      ready ? std::string()
-            : "its MCP server " + one->settings.name + " is not connected: " + c->last_error());
+  one->link->set_unavailable(ready ? std::string()
+                                   : "its MCP server " + one->settings.name +
+                                         " is not connected: " + c->last_error());
   {
     std::lock_guard hold(one->mutex);
     one->view.state = to_string(c->state());
@@ -173,8 +173,7 @@ void servers::refresh(const std::shared_ptr<entry>& one) {
       for (const auto& tool : c->tools().tools) one->view.tools.push_back(tool.name);
     }
   }
-  if (on_change_)
-    on_change_(one->tenant.value.empty() ? std::nullopt : std::optional(one->tenant));
+  if (on_change_) on_change_(one->tenant.value.empty() ? std::nullopt : std::optional(one->tenant));
 }
 
 void servers::publish(entry& one, const tool_list& listed) {
@@ -267,9 +266,9 @@ result<server_view> servers::put(const tenant_id& tenant, const std::string& nam
   std::size_t own = 0;
   for (const auto& one : list(tenant)) own += one.source == "tenant";
   if (!before && own >= limits::tenant_servers_max)
-    return error(codes::quota_exceeded, "a tenant may add " +
-                                            std::to_string(limits::tenant_servers_max) +
-                                            " servers at most");
+    return error(
+        codes::quota_exceeded,
+        "a tenant may add " + std::to_string(limits::tenant_servers_max) + " servers at most");
   settings->http.token = secret_string(token);
   settings->http.allow_private = options_.allow_private;
   const auto text = json::serialize(plain);

@@ -1,5 +1,6 @@
-// All servers of the Model Context Protocol: those of the configuration, which every tenant has, and
-// those that a tenant's admin added. Keeps the catalog and the runner in step with what they list.
+// All servers of the Model Context Protocol: those of the configuration, which every tenant has,
+// and those that a tenant's admin added. Keeps the catalog and the runner in step with what they
+// list.
 //
 // Thread-safe; `put` and `remove` block on the store. Lifetime: what is in the parts outlives it;
 // its destructor ends the connections and their programs.
@@ -41,7 +42,7 @@ struct servers_options {
   std::string client_version;
   bool allow_private = false;   // of tenants' servers
   bool allow_commands = false;  // of tenants' servers
-  std::string ca_file;  // PEM; empty: the system's authorities
+  std::string ca_file;          // PEM; empty: the system's authorities
 };
 
 struct servers_parts {
@@ -52,7 +53,7 @@ struct servers_parts {
 };
 
 struct server_view {
-  std::string name, source;  // configuration, tenant
+  std::string name, source;        // configuration, tenant
   std::string transport, address;  // stdio or http; the program, or the URL without its query
   std::string state, revision, server, last_error;
   std::vector<std::string> tools, left_out;

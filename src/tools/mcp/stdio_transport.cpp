@@ -94,7 +94,8 @@ class stdio_transport final : public transport {
 
   void write_more() {
     while (written_ < unwritten_.size()) {
-      const auto n = write(input_.get(), unwritten_.data() + written_, unwritten_.size() - written_);
+      const auto n =
+          write(input_.get(), unwritten_.data() + written_, unwritten_.size() - written_);
       if (n < 0 && errno == EINTR) continue;
       if (n < 0 && errno == EAGAIN) {
         if (!std::exchange(watching_, true)) loop_.watch(input_.get(), [this] { write_more(); });

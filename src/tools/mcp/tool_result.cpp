@@ -66,8 +66,8 @@ tool_outcome outcome_of(const json::object& result) {
                   "the tool's server asks for input of a person or a model, which it cannot be "
                   "given here");
   if (type != "complete")
-    return failed(codes::tool_failed, "the server's result is of the unknown kind " +
-                                          shown(type, 50));
+    return failed(codes::tool_failed,
+                  "the server's result is of the unknown kind " + shown(type, 50));
   const auto* content = result.if_contains("content");
   const auto* structured = result.if_contains("structuredContent");
   if ((!content || !content->is_array()) && !structured)
@@ -77,8 +77,8 @@ tool_outcome outcome_of(const json::object& result) {
   json::object output{{"text", text}};
   if (structured) output["structured"] = *structured;
   if (!flag || !flag->is_bool() || !flag->get_bool()) return success(output);
-  auto out = failed(codes::tool_failed, shown(text.empty() ? "the tool failed" : text,
-                                              limits::detail_bytes_max));
+  auto out = failed(codes::tool_failed,
+                    shown(text.empty() ? "the tool failed" : text, limits::detail_bytes_max));
   out.output_json = json::serialize(output);
   return out;
 }
