@@ -29,6 +29,7 @@ std::string server_json(const server_view& view) {
   w.field("transport", view.transport).field("address", view.address);
   w.field("state", view.state).field_if("protocol", view.revision);
   w.field_if("server", view.server).field_if("last_error", view.last_error);
+  w.field_if("last_words", view.last_words);
   w.field_bool("has_token", view.has_token);
   write_texts(w, "tools", view.tools);
   w.field("left_out_count", std::uint64_t{view.left_out_count});

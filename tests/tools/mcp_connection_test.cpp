@@ -181,18 +181,18 @@ TEST_CASE("mcp connection: a revision that is not spoken ends the attempt") {
 
 TEST_CASE("mcp connection: it connects again after waits that grow to their limit") {
   world w;
-  w.s.sink.on_closed("gone");
+  w.s.sink.on_closed("gone", "");
   CHECK(w.server.state() == connection_state::waiting);
   w.time.pass(0ms);
   CHECK_FALSE(w.s.alive);
   w.time.pass(700ms);
   CHECK(w.s.opened == 2);
   for (int i = 0; i < 12; ++i) {
-    w.s.sink.on_closed("gone");
+    w.s.sink.on_closed("gone", "");
     w.time.pass(80s);
   }
   const auto opened = w.s.opened;
-  w.s.sink.on_closed("gone");
+  w.s.sink.on_closed("gone", "");
   w.time.pass(40s);
   CHECK(w.s.opened == opened);
   w.time.pass(40s);
@@ -250,9 +250,11 @@ TEST_CASE(
   world w;
   w.become_ready();
   w.call();
-  w.s.sink.on_closed("died");
+  w.s.sink.on_closed("died", "words");
   REQUIRE(w.outcomes.size() == 1);
   CHECK(w.outcomes[0].error->code == codes::tool_interrupted);
+  CHECK(w.outcomes[0].error->detail.find("words") == std::string::npos);
+  CHECK(w.server.last_words() == "words");
   CHECK(w.server.tools().tools.size() == 1);
   CHECK(w.call() == 0);
   CHECK(w.outcomes.at(1).error->code == codes::tool_unavailable);
@@ -287,7 +289,7 @@ TEST_CASE("mcp connection: calls past the limit are refused") {
 TEST_CASE("mcp connection: a server that sends what nobody asked for is cut off") {
   world w;
   w.become_ready();
-  for (int i = 0; i <= limits::stray_messages_max && w.s.alive; ++i) {
+  for (std::size_t i = 0; i <= limits::stray_messages_max && w.s.alive; ++i) {
     w.s.sink.on_message("rubbish");
     w.time.pass(0ms);
   }
@@ -295,7 +297,7 @@ TEST_CASE("mcp connection: a server that sends what nobody asked for is cut off"
   // A talkative one over a longer time is not.
   world slow;
   slow.become_ready();
-  for (int i = 0; i <= 3 * limits::stray_messages_max; ++i) {
+  for (std::size_t i = 0; i <= 3 * limits::stray_messages_max; ++i) {
     slow.s.sink.on_message(R"({"jsonrpc":"2.0","method":"notifications/message"})");
     slow.time.pass(100ms);
   }
@@ -313,6 +315,31 @@ TEST_CASE("mcp connection: requests of a server of old are answered, with no for
   w.s.sent.pop_front();
   w.say({{"jsonrpc", "2.0"}, {"id", 9}, {"method", "sampling/createMessage"}});
   CHECK(w.s.sent.front().at("error").at("code") == -32601);
+}
+
+TEST_CASE("mcp connection: a few enormous strays weigh as much as many small ones") {
+  world w;
+  w.become_ready();
+  const std::string enormous(limits::message_bytes_max, 'x');
+  int said = 0;
+  while (w.server.state() == connection_state::ready && said < 20) {
+    w.s.sink.on_message(enormous);
+    ++said;
+  }
+  CHECK(said < 10);
+}
+
+TEST_CASE("mcp connection: a server that announces changes is listened to") {
+  world w;
+  w.answer(w.take("server/discover"), {{"supportedVersions", json::array{"2026-07-28"}},
+                                       {"capabilities", {{"tools", {{"listChanged", true}}}}}});
+  w.answer(w.take("tools/list"), {{"tools", json::array()}});
+  const auto listen = w.take("subscriptions/listen");
+  CHECK(listen.at("params").at("notifications") == json::value{{"toolsListChanged", true}});
+  w.answer(listen, {{"resultType", "complete"}});  // it ended: asked for again, later
+  CHECK(w.s.sent.empty());
+  w.time.pass(limits::retry_most);
+  w.take("subscriptions/listen");
 }
 
 TEST_CASE("mcp connection: changed tools are listed anew, and not more often than allowed") {

@@ -17,7 +17,9 @@ namespace json = boost::json;
 namespace {
 
 json::object object(std::string_view text) {
-  return json::parse({text.data(), text.size()}).as_object();
+  json::parse_options options;
+  options.max_depth = limits::message_depth_max;
+  return json::parse({text.data(), text.size()}, {}, options).as_object();
 }
 
 tool_list listed(std::string_view tools, bool over_http = false) {

@@ -120,19 +120,20 @@ void connection::connect() {
   sink.on_failed = [this, current](request_failure why) {
     if (current()) on_failed(why);
   };
-  sink.on_closed = [this, current](std::string why) {
-    if (current()) lose(std::move(why));
+  sink.on_closed = [this, current](std::string why, std::string last_words) {
+    if (current()) lose(std::move(why), std::move(last_words));
   };
   sink.waits = [this](std::uint64_t id) { return pending_.count(id) || calls_.count(id); };
   handshake_.set(limits::connect_timeout, [this] { lose("the server cannot be reached in time"); });
   transport_->open(std::move(sink));
 }
 
-void connection::lose(std::string why) {
+void connection::lose(std::string why, std::string last_words) {
   ++generation_;
   const bool was_ready = state_ == connection_state::ready;
   state_ = connection_state::waiting;
   last_error_ = shown(why, limits::detail_bytes_max);
+  last_words_ = shown(last_words, limits::stderr_bytes_kept);
   for (auto* one : {&handshake_, &relist_, &relisten_}) one->stop();
   pending_.clear();
   if (was_ready && time_.now() - ready_at_ > limits::sound_after) attempts_ = 0;
@@ -287,6 +288,7 @@ void connection::become_ready() {
     state_ = connection_state::ready;
     ready_at_ = time_.now();
     last_error_.clear();
+    last_words_.clear();
     listen();
   }
   tell();
@@ -366,11 +368,13 @@ void connection::stray(std::string_view what) {
     strays_since_ = time_.now();
     strays_ = 0;
   }
-  if (++strays_ > limits::stray_messages_max)
+  strays_ += message_weight_;
+  if (strays_ > limits::stray_messages_max)
     lose("the server goes on sending what nobody asked for: " + std::string(what));
 }
 
 void connection::on_message(std::string_view text) {
+  message_weight_ = 1 + text.size() / limits::stray_bytes;
   auto read = read_messages(text);
   if (!read) return stray(read.error().detail);
   for (auto& one : *read) {
@@ -439,9 +443,7 @@ void connection::on_failed(const request_failure& why) {
 
 void connection::on_notification(incoming& message) {
   if (message.method == "notifications/progress") return on_progress(message.body);
-  if (message.method == "notifications/tools/list_changed") return list_soon();
-  if (message.method == "notifications/message") return stray("log lines");
-  if (message.method == "notifications/subscriptions/acknowledged") return;
+  if (message.method == "notifications/tools/list_changed") list_soon();
   stray("notifications");
 }
 

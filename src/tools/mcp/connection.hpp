@@ -58,6 +58,8 @@ class connection {
   const std::string& server_name() const { return server_name_; }
   // Why it is not ready, or what was wrong last; empty: nothing.
   const std::string& last_error() const { return last_error_; }
+  // What its program wrote to standard error before it ended: for an admin alone.
+  const std::string& last_words() const { return last_words_; }
   std::size_t calls() const { return calls_.size(); }
 
  private:
@@ -71,7 +73,7 @@ class connection {
   };
 
   void connect();
-  void lose(std::string why);
+  void lose(std::string why, std::string last_words = {});
   void probe();
   void initialize(std::string_view revision);
   void on_probe_failure(const request_failure& why);
@@ -111,8 +113,9 @@ class connection {
   bool was_legacy_ = false;
   tool_list tools_, coming_;
   std::set<std::string> cursors_;
-  std::string agreed_, server_name_, last_error_;
-  int strays_ = 0, attempts_ = 0;
+  std::string agreed_, server_name_, last_error_, last_words_;
+  std::size_t strays_ = 0, message_weight_ = 1;
+  int attempts_ = 0;
   scheduler::clock::time_point ready_at_, strays_since_;
   timer handshake_, retry_, relist_, relisten_;
 };

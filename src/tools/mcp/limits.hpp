@@ -12,6 +12,8 @@ using namespace std::chrono_literals;
 
 // Of the configuration, and of each tenant's own: a server costs a connection or a process.
 inline constexpr std::size_t servers_max = 64, tenant_servers_max = 16;
+// Programs, over all tenants: they stand in the sandbox for good, which runs 64 at once.
+inline constexpr std::size_t programs_max = 24;
 // Providers take 128 tools at most, over all servers; a list beyond this is a fault.
 inline constexpr std::size_t tools_max = 256;
 // Pages of one list of tools, so that cursors that go round end.
@@ -34,8 +36,9 @@ inline constexpr std::size_t calls_in_flight_max = 64;
 inline constexpr int progress_max = 256;  // notifications of one call that are passed on
 // Lines that are no message, answers that nobody waits for and the like, within the window: some
 // servers print a banner, or their log.
-inline constexpr int stray_messages_max = 1000;
+inline constexpr std::size_t stray_messages_max = 1000;
 inline constexpr auto stray_window = 60s;
+inline constexpr std::size_t stray_bytes = 64 * 1024;  // a longer one counts as so many
 // What a program wrote and nobody has read yet, and what waits to be written to it.
 inline constexpr std::size_t unread_bytes_max = 32u << 20, unwritten_bytes_max = 16u << 20;
 // Answers to a server's own requests that are on their way, over HTTP.
@@ -48,8 +51,8 @@ inline constexpr auto connect_timeout = 10s;
 inline constexpr auto retry_first = 500ms, retry_most = 60'000ms;
 // After this long a connection counts as sound, and the next wait is the first again.
 inline constexpr auto sound_after = 30s;
-// Between two lists of tools, whatever a server announces.
-inline constexpr auto list_gap = 1s;
+// Between two lists of tools, whatever a server announces: each list is read and judged anew.
+inline constexpr auto list_gap = 3s;
 // A stream that ended is asked for again after what the server wants, within these.
 inline constexpr auto resume_default = 1s, resume_most = 60s;
 inline constexpr int resumes_max = 16;  // of one request, without an event in between

@@ -219,9 +219,12 @@ result<std::vector<server_settings>> parse_servers(std::string_view text) {
       out.push_back(std::move(*server));
     }
   }
-  if (out.size() > limits::servers_max)
-    return error(codes::config_invalid,
-                 "servers: at most " + std::to_string(limits::servers_max) + " may be set");
+  const auto programs =
+      std::count_if(out.begin(), out.end(), [](const auto& one) { return one.is_command; });
+  if (out.size() > limits::servers_max || static_cast<std::size_t>(programs) > limits::programs_max)
+    return error(codes::config_invalid, "servers: at most " + std::to_string(limits::servers_max) +
+                                            " may be set, " + std::to_string(limits::programs_max) +
+                                            " of them programs");
   return out;
 }
 

@@ -103,7 +103,8 @@ result<void> servers::start(std::vector<server_settings> configured,
                         ? result<server_settings>(error(codes::mcp_server_invalid, "no object"))
                         : parse_server(row.name, value.get_object(), true);
     // What was allowed once and is no longer, or took a name of the configuration: fail closed.
-    if (!settings || (settings->is_command && !options_.allow_commands) || find({}, row.name))
+    if (!settings || find({}, row.name)) continue;
+    if (settings->is_command && (!options_.allow_commands || programs() >= limits::programs_max))
       continue;
     auto token = parts_.store.token(row.tenant, row.name);
     if (token) settings->http.token = std::move(*token);
@@ -164,6 +165,7 @@ void servers::refresh(const std::shared_ptr<entry>& one) {
     std::lock_guard hold(one->mutex);
     one->view.state = to_string(c->state());
     one->view.last_error = c->last_error();
+    one->view.last_words = c->last_words();
     if (ready) {
       one->view.revision = c->revision();
       one->view.server = c->server_name();
@@ -237,6 +239,12 @@ std::vector<server_view> servers::list(const tenant_id& tenant) const {
   return out;
 }
 
+std::size_t servers::programs() const {
+  std::lock_guard hold(mutex_);
+  return static_cast<std::size_t>(std::count_if(
+      entries_.begin(), entries_.end(), [](auto& one) { return one.second->settings.is_command; }));
+}
+
 result<void> servers::may_change(const tenant_id& tenant, const std::string& name,
                                  std::string_view if_match) const {
   if (find({}, name))
@@ -269,6 +277,8 @@ result<server_view> servers::put(const tenant_id& tenant, const std::string& nam
     return error(
         codes::quota_exceeded,
         "a tenant may add " + std::to_string(limits::tenant_servers_max) + " servers at most");
+  if (settings->is_command && programs() >= limits::programs_max)
+    return error(codes::quota_exceeded, "as many programs run as may");
   settings->http.token = secret_string(token);
   settings->http.allow_private = options_.allow_private;
   const auto text = json::serialize(plain);

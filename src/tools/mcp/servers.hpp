@@ -55,7 +55,7 @@ struct servers_parts {
 struct server_view {
   std::string name, source;        // configuration, tenant
   std::string transport, address;  // stdio or http; the program, or the URL without its query
-  std::string state, revision, server, last_error;
+  std::string state, revision, server, last_error, last_words;
   std::vector<std::string> tools, left_out;
   std::size_t left_out_count = 0;
   bool has_token = false;
@@ -93,6 +93,7 @@ class servers {
   void refresh(const std::shared_ptr<entry>& one);
   void publish(entry& one, const tool_list& listed);
   std::shared_ptr<entry> find(const tenant_id& tenant, const std::string& name) const;
+  std::size_t programs() const;
   result<void> may_change(const tenant_id& tenant, const std::string& name,
                           std::string_view if_match) const;
 

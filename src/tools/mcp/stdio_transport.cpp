@@ -147,16 +147,13 @@ class stdio_transport final : public transport {
       why = how.why == sandbox_end::reason::refused
                 ? "the server's program was not started: " + how.detail
                 : "the server's program was ended: " + how.detail;
-    // Its last words say more than a number. They may hold anything, but only of that server.
-    if (const auto last = shown(errors_, limits::stderr_bytes_kept); !last.empty())
-      why += "; it said: " + (last.size() > 300 ? last.substr(last.size() - 300) : last);
     close(std::move(why));
   }
 
   void close(std::string why) {
     if (std::exchange(closed_, true)) return;
     close_input();
-    sink_.on_closed(std::move(why));
+    sink_.on_closed(std::move(why), std::move(errors_));
   }
   // Not from inside a call of the connection's.
   void close_soon(std::string why) {

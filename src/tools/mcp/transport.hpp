@@ -24,8 +24,9 @@ struct transport_sink {
   std::function<void()> on_open;
   std::function<void(std::string_view json)> on_message;  // a line, a body, an event's data
   std::function<void(request_failure)> on_failed;         // one request will have no answer
-  std::function<void(std::string detail)> on_closed;      // once; nothing comes afterwards
-  std::function<bool(std::uint64_t id)> waits;            // does anybody wait for this answer?
+  // Once; nothing comes afterwards. `last_words`: of a program, which may have said anything.
+  std::function<void(std::string detail, std::string last_words)> on_closed;
+  std::function<bool(std::uint64_t id)> waits;  // does anybody wait for this answer?
 };
 
 class transport {
