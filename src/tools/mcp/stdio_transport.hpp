@@ -11,7 +11,8 @@
 
 namespace soma::tools::mcp {
 
-// The sandbox and the loop outlive it.
+// The sandbox and the loop outlive it. The process ignores SIGPIPE: a server may be gone while it
+// is written to.
 std::unique_ptr<transport> make_stdio_transport(const command_settings& what, sandbox& box,
                                                 loop& on);
 
