@@ -1,8 +1,8 @@
 #include "serve.hpp"
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
-#include <boost/asio/ip/address.hpp>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -136,6 +136,7 @@ void add_routes(http::router& routes, http::gateway& g, const http::static_files
   http::add_llm_routes(routes, g);
   http::add_openai_routes(routes, g);
   http::add_tool_routes(routes, g);
+  http::add_mcp_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
   http::add_upload_routes(routes, g);
@@ -195,9 +196,10 @@ result<void> check_settings(const config& settings) {
   };
   if (settings.list("node.roles").size() != roles_count)
     return wrong("node.roles", "a node runs all roles; they cannot be divided yet");
-  boost::system::error_code bad;
-  boost::asio::ip::make_address(settings.text("server.host"), bad);
-  if (bad) return wrong("server.host", "must be an address");
+  in6_addr room;
+  const auto& host = settings.text("server.host");
+  if (inet_pton(AF_INET, host.c_str(), &room) != 1 && inet_pton(AF_INET6, host.c_str(), &room) != 1)
+    return wrong("server.host", "must be an address, not a name");
   const auto& certificates = settings.text("llm.ca_file");
   if (!certificates.empty() && ::access(certificates.c_str(), R_OK) != 0)
     return wrong("llm.ca_file", certificates + " cannot be read");
@@ -230,10 +232,14 @@ int serve(const config& settings) {
   if (!model_parts) return refuse(model_parts.error());
   auto file_parts = soma::file_parts::make(settings, events);
   if (!file_parts) return refuse(file_parts.error());
-  auto tools =
-      tool_parts::make({settings, events, (*model_parts)->gateway().audit(), **file_parts});
+  auto tools = tool_parts::make({settings, events, (*model_parts)->gateway().audit(), **file_parts,
+                                 (*model_parts)->gateway().vault()});
   if (!tools) return refuse(tools.error());
   (*file_parts)->add_tools((*tools)->runner());
+  auto connected = (*tools)->connect(settings, [&feeds](const std::optional<tenant_id>& tenant) {
+    if (tenant) http::publish_tenant_event(feeds, *tenant, "catalog.changed", "{}");
+  });
+  if (!connected) return refuse(connected.error());
 
   actors::node_services node(events, feeds, *models, (*tools)->runner(), probe);
   node.limits = actor_limits_of(settings);

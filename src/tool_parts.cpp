@@ -10,6 +10,7 @@
 #include "core/uuid.hpp"
 #include "embedded/soma_embedded_config.hpp"
 #include "llm/picture.hpp"
+#include "mcp_parts.hpp"
 #include "observability/log.hpp"
 #include "tools/builtin/calculator.hpp"
 #include "tools/builtin/clock.hpp"
@@ -130,7 +131,9 @@ struct tool_parts::parts {
                   return judge(who, id, inputs);
                 },
                 &from.files.attachments()}),
-        gateway{catalog, runner, *policy, from.audit} {
+        mcp_store(from.events, from.vault),
+        mcp({catalog, runner, box, mcp_store}, mcp_options_of(from.settings)),
+        gateway{catalog, runner, *policy, from.audit, mcp} {
     auto& folders = from.files.folders();
     auto& pool = from.files.tool_threads();
     runner.add("calculator", tools::make_calculator());
@@ -202,6 +205,8 @@ struct tool_parts::parts {
   tools::worker_pool workers, fetchers;
   tools::extractor reader;
   tools::catalog_runner runner;  // after what its tools stand on
+  stored_mcp_servers mcp_store;
+  tools::mcp::servers mcp;  // after the runner, whose tools it adds
   http::tool_gateway gateway;
 };
 
@@ -216,6 +221,13 @@ result<std::unique_ptr<tool_parts>> tool_parts::make(const needs& from) {
   auto made = std::make_unique<parts>(from, std::move(*rules), std::move(*entries));
   if (auto loaded = made->catalog.load(); !loaded) return loaded.error();
   return std::unique_ptr<tool_parts>(new tool_parts(std::move(made)));
+}
+
+result<void> tool_parts::connect(const config& settings,
+                                 std::function<void(const std::optional<tenant_id>&)> on_change) {
+  auto configured = mcp_servers_of(settings);
+  if (!configured) return configured.error();
+  return parts_->mcp.start(std::move(*configured), std::move(on_change));
 }
 
 http::tool_gateway& tool_parts::gateway() {

@@ -2,12 +2,15 @@
 // store: the rules, the catalog, the runner and the tools behind it.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "actors/node.hpp"
 #include "core/config.hpp"
 #include "file_parts.hpp"
 #include "http/tool_gateway.hpp"
+#include "security/credential_vault.hpp"
 #include "storage/event_log.hpp"
 
 namespace soma {
@@ -19,10 +22,16 @@ class tool_parts {
     storage::event_log& events;
     security::audit_log& audit;
     file_parts& files;
+    security::credential_vault& vault;
   };
   // Blocks on the store. Errors: config.invalid (policy.file), those of the store.
   static result<std::unique_ptr<tool_parts>> make(const needs& from);
   ~tool_parts();
+
+  // Connects to the servers of tools. `on_change`: a tenant's tools are others now (of every
+  // tenant: none); from any thread. Errors: config.invalid (mcp.file), those of the store.
+  result<void> connect(const config& settings,
+                       std::function<void(const std::optional<tenant_id>&)> on_change);
 
   http::tool_gateway& gateway();
   tools::catalog_runner& runner();

@@ -5,6 +5,7 @@
 
 #include "core/utf8.hpp"
 #include "core/uuid.hpp"
+#include "tools/provider_name.hpp"
 
 namespace soma::actors {
 namespace {
@@ -25,31 +26,16 @@ std::string traceparent(std::string_view trace_id) {
   return "00-" + std::string(trace_id) + "-" + span + "-01";
 }
 
-// Providers take letters, digits, underscores and dashes in a tool's name, 64 of them at most.
-constexpr std::size_t tool_name_bytes_max = 64;
-
-std::string provider_name(std::string_view tool_id) {
-  std::string name;
-  for (const char c : tool_id) c == '.' ? name += "__" : name += c;
-  return name.size() > tool_name_bytes_max ? std::string() : name;
-}
-
 void offer_tools(llm::call& call, const std::vector<tools::offered_tool>& offered) {
   for (const auto& tool : offered)
-    if (auto name = provider_name(tool.tool_id); !name.empty())
-      call.tools.push_back({std::move(name), tool.description, tool.inputs_schema_json});
-}
-
-// As the provider was told of it, also of a tool that is offered no longer.
-std::string shown_name(const std::string& tool_id) {
-  auto name = provider_name(tool_id);
-  return name.empty() ? tool_id : name;
+    call.tools.push_back(
+        {tools::provider_name(tool.tool_id), tool.description, tool.inputs_schema_json});
 }
 
 // The id of what the model called by a provider's name; what was not offered keeps its name.
 std::string tool_id_of(const llm_stream_state& s, std::string name) {
   for (const auto& tool : *s.offered)
-    if (provider_name(tool.tool_id) == name) return tool.tool_id;
+    if (tools::provider_name(tool.tool_id) == name) return tool.tool_id;
   return name;
 }
 
@@ -75,7 +61,9 @@ llm::call make_call(const llm_stream_state& s) {
       continue;
     }
     call.messages.push_back({part.role, part.text, part.tool_calls, part.provider_call_id});
-    for (auto& asked : call.messages.back().tool_calls) asked.tool_id = shown_name(asked.tool_id);
+    // As the provider was told of it, also of a tool that is offered no longer.
+    for (auto& asked : call.messages.back().tool_calls)
+      asked.tool_id = tools::provider_name(asked.tool_id);
     add_pictures(call.messages.back(), s, part);
     if (part.provider == call.target.provider)
       call.messages.back().provider_state_json = part.provider_state_json;

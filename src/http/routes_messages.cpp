@@ -47,7 +47,8 @@ std::vector<input::tool_request> read_at_once(gateway& g, const request_context&
   std::vector<input::tool_request> calls;
   const auto set = g.tools.catalog.of(ctx.identity.tenant);
   const auto* entry = set->find(ingest);
-  if (!entry || !entry->enabled || !g.tools.runner.unavailable(ingest).empty()) return calls;
+  const auto why = g.tools.runner.unavailable(ctx.identity.tenant, ingest);
+  if (!entry || !entry->enabled || !why.empty()) return calls;
   for (const auto& one : attached) {
     if (one.size_bytes > bytes_max || one.content_type.starts_with("image/")) continue;
     json::object inputs{{"attachment_id", one.id}};

@@ -145,11 +145,17 @@ error no_credential() {
   return {codes::credential_not_found, "nothing is stored for this provider"};
 }
 
+bool is_provider(std::string_view name) {
+  return !name.empty() && name.size() <= 64 &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") == name.npos;
+}
+
 asio::awaitable<response> list_credentials(gateway& g, request_context& ctx) {
   response answer;
   json_writer w(answer.body);
   w.begin_object().key("credentials").begin_array();
-  for (const auto& view : g.llm.vault().list(ctx.identity.tenant)) w.raw(credential_json(view));
+  for (const auto& view : g.llm.vault().list(ctx.identity.tenant))
+    if (is_provider(view.provider)) w.raw(credential_json(view));
   w.end_array().end_object();
   co_return answer;
 }
@@ -163,7 +169,7 @@ bool has_internal_token(const gateway& g, const request_context& ctx) {
 asio::awaitable<response> get_credential(gateway& g, request_context& ctx) {
   const auto provider = ctx.path_parameter("provider");
   const auto view = g.llm.vault().view(ctx.identity.tenant, provider);
-  if (!view) co_return problem(no_credential(), ctx);
+  if (!view || !is_provider(provider)) co_return problem(no_credential(), ctx);
   response answer;
   json_writer w(answer.body);
   w.begin_object();
@@ -179,8 +185,7 @@ asio::awaitable<response> get_credential(gateway& g, request_context& ctx) {
 
 asio::awaitable<response> put_credential(gateway& g, request_context& ctx) {
   const std::string provider(ctx.path_parameter("provider"));
-  if (provider.empty() || provider.size() > 64 ||
-      provider.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") != provider.npos)
+  if (!is_provider(provider))
     co_return problem(
         error(codes::request_invalid, "a provider is named by a-z, 0-9, dots, dashes, underscores"),
         ctx);
@@ -197,7 +202,8 @@ asio::awaitable<response> put_credential(gateway& g, request_context& ctx) {
 
 asio::awaitable<response> delete_credential(gateway& g, request_context& ctx) {
   const std::string provider(ctx.path_parameter("provider"));
-  if (!g.llm.vault().view(ctx.identity.tenant, provider)) co_return problem(no_credential(), ctx);
+  if (!is_provider(provider) || !g.llm.vault().view(ctx.identity.tenant, provider))
+    co_return problem(no_credential(), ctx);
   auto remove = [&vault = g.llm.vault(), tenant = ctx.identity.tenant, provider] {
     return vault.remove(tenant, provider);
   };

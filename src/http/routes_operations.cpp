@@ -7,6 +7,7 @@
 #include "http/llm_gateway.hpp"
 #include "http/problem.hpp"
 #include "http/tool_gateway.hpp"
+#include "tools/mcp/servers.hpp"
 
 namespace soma::http {
 namespace {
@@ -17,8 +18,20 @@ namespace asio = boost::asio;
 std::string tools_missing(gateway& g, const request_context& ctx) {
   std::string missing;
   for (const auto& [id, entry] : g.tools.catalog.of(ctx.identity.tenant)->entries)
-    if (const auto why = entry.enabled ? g.tools.runner.unavailable(id) : ""; !why.empty())
-      missing += (missing.empty() ? "" : "; ") + id + ": " + why;
+    if (entry.enabled && entry.executor != "mcp")
+      if (const auto why = g.tools.runner.unavailable(ctx.identity.tenant, id); !why.empty())
+        missing += (missing.empty() ? "" : "; ") + id + ": " + why;
+  return missing;
+}
+
+// Servers of tools that are not connected, each with why. They are others' and come back: this
+// server is healthy without them.
+std::string servers_missing(gateway& g, const request_context& ctx) {
+  std::string missing;
+  for (const auto& one : g.tools.mcp.list(ctx.identity.tenant))
+    if (one.state != "ready")
+      missing += (missing.empty() ? "" : "; ") + one.name + ": " +
+                 (one.last_error.empty() ? one.state : one.last_error);
   return missing;
 }
 
@@ -43,6 +56,8 @@ asio::awaitable<response> get_health(gateway& g, request_context& ctx) {
     component("outbox", true, "0 rows wait");
     const auto missing = tools_missing(g, ctx);
     component("tools", missing.empty(), missing);
+    const auto servers = servers_missing(g, ctx);
+    component("mcp", servers.empty(), servers);
     w.end_object();
   }
   w.end_object();

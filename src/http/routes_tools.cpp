@@ -25,9 +25,10 @@ void write_offer(json_writer& w, const tools::catalog_entry& entry) {
 }
 
 // With why it cannot run on this machine, where it cannot.
-std::string entry_json(const gateway& g, const tools::catalog_entry& entry) {
+std::string entry_json(const gateway& g, const request_context& ctx,
+                       const tools::catalog_entry& entry) {
   auto text = tools::to_json(entry);
-  const auto why = g.tools.runner.unavailable(entry.tool_id);
+  const auto why = g.tools.runner.unavailable(ctx.identity.tenant, entry.tool_id);
   if (why.empty()) return text;
   text.back() = ',';
   std::string quoted;
@@ -51,7 +52,7 @@ asio::awaitable<response> list_tools(gateway& g, request_context& ctx) {
   json_writer w(body);
   w.begin_object().key("tools").begin_array();
   for (const auto& [id, entry] : set->entries) {
-    if (!entry.enabled || !g.tools.runner.unavailable(id).empty()) continue;
+    if (!entry.enabled || !g.tools.runner.unavailable(ctx.identity.tenant, id).empty()) continue;
     const auto said = g.tools.policy.decide({ctx.identity.tenant.value, ctx.identity.user.value,
                                              ctx.identity.role == role::admin ? "admin" : "user",
                                              "tool.execute", id});
@@ -69,7 +70,7 @@ asio::awaitable<response> get_catalog(gateway& g, request_context& ctx) {
   std::string body;
   json_writer w(body);
   w.begin_object().key("tools").begin_array();
-  for (const auto& [id, entry] : set->entries) w.raw(entry_json(g, entry));
+  for (const auto& [id, entry] : set->entries) w.raw(entry_json(g, ctx, entry));
   w.end_array().end_object();
   co_return with_etag(g, std::move(body), set->etag, ctx);
 }
@@ -95,7 +96,7 @@ asio::awaitable<response> put_tool(gateway& g, request_context& ctx) {
   if (!changed) co_return problem(changed.error(), ctx);
   audit_change(g, ctx, id);
   publish_tenant_event(g.node.feeds, ctx.identity.tenant, "catalog.changed", "{}");
-  response answer(200, entry_json(g, *changed));
+  response answer(200, entry_json(g, ctx, *changed));
   answer.headers.emplace_back("ETag", g.tools.catalog.of(ctx.identity.tenant)->etag);
   co_return answer;
 }
@@ -108,7 +109,7 @@ std::optional<response> refuse(gateway& g, request_context& ctx, const std::stri
   const auto* entry = set->find(tool_id);
   if (!entry) return problem(error(codes::tool_unknown, "there is no such tool"), ctx);
   if (!entry->enabled) return problem(error(codes::tool_disabled, "the tool is off"), ctx);
-  if (const auto why = g.tools.runner.unavailable(tool_id); !why.empty())
+  if (const auto why = g.tools.runner.unavailable(ctx.identity.tenant, tool_id); !why.empty())
     return problem(error(codes::tool_unavailable, why), ctx);
   if (auto no = denied(g.tools, ctx, "conversation.send")) return no;
   if (auto no = denied(g.tools, ctx, "tool.execute", tool_id)) return no;

@@ -11,6 +11,10 @@
 #include "security/policy.hpp"
 #include "tools/catalog_runner.hpp"
 
+namespace soma::tools::mcp {
+class servers;
+}
+
 namespace soma::http {
 
 struct tool_gateway {
@@ -18,6 +22,7 @@ struct tool_gateway {
   tools::catalog_runner& runner;
   const security::policy& policy;
   security::audit_log& audit;
+  tools::mcp::servers& mcp;
 };
 
 security::decision judge(const tool_gateway& tools, const identity& who, std::string_view action,

@@ -12,12 +12,12 @@
 #include <memory>
 #include <thread>
 
+#include "core/sse_parser.hpp"
 #include "llm/answer_parser.hpp"
 #include "llm/connection_pool.hpp"
 #include "llm/llm_client.hpp"
 #include "llm/provider_health.hpp"
 #include "llm/response_reader.hpp"
-#include "llm/sse_parser.hpp"
 
 namespace soma::llm {
 

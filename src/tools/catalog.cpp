@@ -38,26 +38,29 @@ result<void> catalog::load() {
   return {};
 }
 
+void catalog::add_to(tool_set& set, const tenant_id& tenant, const catalog_entry& entry) const {
+  auto now = entry;
+  if (const auto own = changes_.find(tenant); own != changes_.end())
+    if (const auto at = own->second.find(entry.tool_id); at != own->second.end()) {
+      auto changed = apply_change(entry, at->second);
+      // A stored change that no longer fits its entry: the tool is off until it is set anew.
+      if (changed)
+        now = std::move(*changed);
+      else
+        now.enabled = false;
+    }
+  set.entries.insert_or_assign(entry.tool_id, std::move(now));
+}
+
 std::shared_ptr<const tool_set> catalog::make_set(const tenant_id& tenant) const {
   auto made = std::make_shared<tool_set>();
-  std::uint64_t hash = fingerprint(tenant.value);
   if (loaded_) {
-    const auto own = changes_.find(tenant);
-    for (const auto& [id, entry] : defaults_) {
-      auto now = entry;
-      if (own != changes_.end())
-        if (const auto at = own->second.find(id); at != own->second.end()) {
-          auto changed = apply_change(entry, at->second);
-          // A stored change that no longer fits its entry: the tool is off until it is set anew.
-          if (changed)
-            now = std::move(*changed);
-          else
-            now.enabled = false;
-        }
-      hash = fingerprint(to_json(now), hash);
-      made->entries.emplace(id, std::move(now));
-    }
+    for (const auto& [id, entry] : defaults_) add_to(*made, tenant, entry);
+    if (const auto own = own_.find(tenant); own != own_.end())
+      for (const auto& [id, entry] : own->second) add_to(*made, tenant, entry);
   }
+  std::uint64_t hash = fingerprint(tenant.value);
+  for (const auto& [id, entry] : made->entries) hash = fingerprint(to_json(entry), hash);
   char text[20];
   std::snprintf(text, sizeof text, "\"%016llx\"", static_cast<unsigned long long>(hash));
   made->etag = text;
@@ -80,8 +83,11 @@ result<catalog_entry> catalog::change(const tenant_id& tenant, std::string_view 
   catalog_entry fresh;
   {
     std::lock_guard lock(mutex_);
-    const auto at = defaults_.find(tool_id);
-    if (at == defaults_.end())
+    const auto own = own_.find(tenant);
+    const bool mine = own != own_.end() && own->second.count(std::string(tool_id)) > 0;
+    const auto& all = mine ? own->second : defaults_;
+    const auto at = all.find(tool_id);
+    if (at == all.end())
       return error(codes::tool_unknown, "there is no tool " + std::string(tool_id));
     fresh = at->second;
   }
@@ -95,12 +101,14 @@ result<catalog_entry> catalog::change(const tenant_id& tenant, std::string_view 
   return changed;
 }
 
-void catalog::replace(std::string_view prefix, std::vector<catalog_entry> entries) {
+void catalog::replace(std::string_view prefix, std::vector<catalog_entry> with,
+                      const tenant_id& tenant) {
   std::lock_guard lock(mutex_);
-  std::erase_if(defaults_, [&](const auto& one) { return one.first.starts_with(prefix); });
-  for (auto& entry : entries) {
+  auto& all = tenant.value.empty() ? defaults_ : own_[tenant];
+  std::erase_if(all, [&](const auto& one) { return one.first.starts_with(prefix); });
+  for (auto& entry : with) {
     auto id = entry.tool_id;
-    defaults_.insert_or_assign(std::move(id), std::move(entry));
+    all.insert_or_assign(std::move(id), std::move(entry));
   }
   sets_.clear();
 }

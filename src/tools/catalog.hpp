@@ -77,17 +77,22 @@ class catalog {
                                std::string_view change_json, std::string_view if_match);
 
   // Entries that come and go with their server, as those of MCP: all whose id begins with `prefix`
-  // are replaced.
-  void replace(std::string_view prefix, std::vector<catalog_entry> entries);
+  // are replaced; with a tenant, those that it alone has.
+  void replace(std::string_view prefix, std::vector<catalog_entry> entries,
+               const tenant_id& tenant = {});
 
  private:
+  using entries = std::map<std::string, catalog_entry, std::less<>>;
+
   std::shared_ptr<const tool_set> make_set(const tenant_id& tenant) const;
+  void add_to(tool_set& set, const tenant_id& tenant, const catalog_entry& entry) const;
 
   catalog_store& store_;
   std::mutex change_mutex_;  // of `change` as a whole: store and memory in one order
   std::mutex mutex_;
   bool loaded_ = false;
-  std::map<std::string, catalog_entry, std::less<>> defaults_;
+  entries defaults_;
+  std::map<tenant_id, entries> own_;  // win over the defaults
   std::map<tenant_id, std::map<std::string, std::string, std::less<>>> changes_;
   std::map<tenant_id, std::shared_ptr<const tool_set>> sets_;
 };

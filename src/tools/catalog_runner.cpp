@@ -50,24 +50,30 @@ catalog_runner::~catalog_runner() {
   thread_.join();
 }
 
-void catalog_runner::add(std::string tool_id, std::shared_ptr<tool> what) {
+void catalog_runner::add(std::string tool_id, std::shared_ptr<tool> what, const tenant_id& tenant) {
   std::lock_guard lock(tools_mutex_);
-  tools_.insert_or_assign(std::move(tool_id), std::move(what));
+  tools_.insert_or_assign({tenant, std::move(tool_id)}, std::move(what));
 }
 
-void catalog_runner::remove(std::string_view tool_id) {
+void catalog_runner::remove(std::string_view tool_id, const tenant_id& tenant) {
   std::lock_guard lock(tools_mutex_);
-  if (const auto at = tools_.find(tool_id); at != tools_.end()) tools_.erase(at);
+  tools_.erase({tenant, std::string(tool_id)});
 }
 
-std::shared_ptr<tool> catalog_runner::find(std::string_view tool_id) const {
+std::shared_ptr<tool> catalog_runner::find(const tenant_id& tenant,
+                                           std::string_view tool_id) const {
+  std::pair<tenant_id, std::string> key{tenant, tool_id};
   std::lock_guard lock(tools_mutex_);
-  const auto at = tools_.find(tool_id);
+  auto at = tools_.find(key);
+  if (at == tools_.end()) {
+    key.first = {};
+    at = tools_.find(key);
+  }
   return at == tools_.end() ? nullptr : at->second;
 }
 
-std::string catalog_runner::unavailable(std::string_view tool_id) const {
-  const auto impl = find(tool_id);
+std::string catalog_runner::unavailable(const tenant_id& tenant, std::string_view tool_id) const {
+  const auto impl = find(tenant, tool_id);
   return impl ? impl->unavailable() : "nothing on this server runs it";
 }
 
@@ -82,13 +88,13 @@ std::shared_ptr<const std::vector<offered_tool>> catalog_runner::offered(const t
   auto out = std::make_shared<std::vector<offered_tool>>();
   const auto set = parts_.tools.of(tenant);
   for (const auto& [id, entry] : set->entries)
-    if (entry.enabled && unavailable(id).empty())
+    if (entry.enabled && unavailable(tenant, id).empty())
       out->push_back({id, entry.description, entry.inputs_schema_json});
   return out;
 }
 
 bool catalog_runner::idempotent(std::string_view tool_id, std::string_view inputs_json) const {
-  const auto impl = find(tool_id);
+  const auto impl = find({}, tool_id);  // of one tenant alone: never done twice
   if (!impl) return false;
   // The inputs were judged when the call began; what cannot be read changes nothing.
   static const auto any = input_schema::compile("{}");
@@ -104,7 +110,7 @@ std::optional<tool_outcome> catalog_runner::refuse(call& c) {
   const auto* entry = set->find(id);
   if (!entry) return failed("error", codes::tool_unknown, "there is no tool " + id);
   if (!entry->enabled) return failed("denied", codes::tool_disabled, id + " is switched off");
-  c.impl = find(id);
+  c.impl = find(c.who.session.tenant, id);
   const auto why = c.impl ? c.impl->unavailable() : "nothing on this server runs " + id;
   if (!why.empty()) return failed("error", codes::tool_unavailable, why);
   auto inputs = entry->inputs.read(c.what.inputs_json);

@@ -44,9 +44,10 @@ class catalog_runner final : public tool_runner {
   explicit catalog_runner(runner_parts parts, runner_options options = {});
   ~catalog_runner() override;
 
-  // What stands behind an entry of the catalog. Replaces the one before, whose calls go on.
-  void add(std::string tool_id, std::shared_ptr<tool> what);
-  void remove(std::string_view tool_id);
+  // What stands behind an entry of the catalog, for all or for one tenant alone. Replaces the one
+  // before, whose calls go on.
+  void add(std::string tool_id, std::shared_ptr<tool> what, const tenant_id& tenant = {});
+  void remove(std::string_view tool_id, const tenant_id& tenant = {});
 
   std::unique_ptr<running_tool> start(const tool_caller& who, const body::tool_call& call,
                                       tool_sink sink) override;
@@ -54,7 +55,7 @@ class catalog_runner final : public tool_runner {
   bool idempotent(std::string_view tool_id, std::string_view inputs_json) const override;
 
   // Why a tool cannot run on this machine; empty where it can.
-  std::string unavailable(std::string_view tool_id) const;
+  std::string unavailable(const tenant_id& tenant, std::string_view tool_id) const;
   std::size_t running() const;
 
  private:
@@ -66,7 +67,7 @@ class catalog_runner final : public tool_runner {
   class handle;
   using clock = std::chrono::steady_clock;
 
-  std::shared_ptr<tool> find(std::string_view tool_id) const;
+  std::shared_ptr<tool> find(const tenant_id& tenant, std::string_view tool_id) const;
   std::optional<tool_outcome> refuse(call& c);
   void enqueue(const std::shared_ptr<call>& c);
   void begin(const std::shared_ptr<call>& c);
@@ -82,7 +83,7 @@ class catalog_runner final : public tool_runner {
   const runner_parts parts_;
   const runner_options options_;
   mutable std::mutex tools_mutex_;
-  std::map<std::string, std::shared_ptr<tool>, std::less<>> tools_;
+  std::map<std::pair<tenant_id, std::string>, std::shared_ptr<tool>> tools_;  // no tenant: of all
   mutable std::mutex lanes_mutex_;
   std::map<std::string, lane> lanes_;
   std::mutex work_mutex_;

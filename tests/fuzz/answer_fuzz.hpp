@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "core/sse_parser.hpp"
 #include "core/utf8.hpp"
 #include "llm/answer_parser.hpp"
-#include "llm/sse_parser.hpp"
 
 namespace soma::fuzz {
 
@@ -33,7 +33,7 @@ outcome read(std::string_view bytes, std::size_t step) {
         (thinking ? out.thinking : out.text) += text;
       },
       [](std::string_view message) { return std::string(message); });
-  llm::sse_parser events(64 * 1024);
+  sse_parser events(64 * 1024);
   const auto on_data = [&](std::string_view data) { answer.on_data(data); };
   bool room = true;
   for (std::size_t at = 0; at < bytes.size() && room; at += step)

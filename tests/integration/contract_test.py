@@ -909,6 +909,43 @@ def case_put_tool(w):
     assert next(t for t in theirs if t["id"] == "echo")["limits"]["timeout_ms"] != 5000
 
 
+def case_list_mcp_servers(w):
+    w.refusals("list_mcp_servers", admin=True)
+    w.ask("list_mcp_servers", 200)
+
+
+def case_put_mcp_server(w):
+    good = {"url": "http://127.0.0.1:1/mcp", "enable": ["one"], "timeout_ms": 5000}
+    w.refusals("put_mcp_server", good, admin=True, name="away")
+    w.bad_bodies("put_mcp_server", good, name="away")
+    for bad in ({**good, "timeout_ms": 1}, {**good, "protocol": "1"}, {"url": 1}):
+        w.ask("put_mcp_server", 422, bad, name="away", code="request.invalid")
+    for bad in ({}, {"url": "ftp://x.example"}, {"command": "/usr/bin/true"},
+                {**good, "command": "/usr/bin/true"}):
+        w.ask("put_mcp_server", 422, bad, name="away", code="mcp_server.invalid")
+    w.ask("put_mcp_server", 422, good, name="Away", code="mcp_server.invalid")
+    # Without a key to encrypt under no token is taken.
+    w.ask("put_mcp_server", 409, {**good, "token": "t"}, name="away", code="secret.key_missing")
+    made = w.ask("put_mcp_server", 200, good, name="away")
+    w.ask("put_mcp_server", 412, good, name="away", headers={"If-Match": '"other"'},
+          code="mcp_server.changed")
+    w.ask("put_mcp_server", 200, good, name="away", headers={"If-Match": made.headers["etag"]})
+    names = [s["name"] for s in w.ask("list_mcp_servers", 200).json["servers"]]
+    assert names == ["away"], names
+    assert w.ask("list_mcp_servers", 200, key=w.other_key).json["servers"] == []
+
+
+def case_delete_mcp_server(w):
+    w.ask("put_mcp_server", 200, {"url": "http://127.0.0.1:1/mcp"}, name="gone")
+    w.refusals("delete_mcp_server", admin=True, name="gone")
+    w.ask("delete_mcp_server", 404, name="none", code="mcp_server.not_found")
+    w.ask("delete_mcp_server", 404, name="gone", key=w.other_key, code="mcp_server.not_found")
+    w.ask("delete_mcp_server", 412, name="gone", headers={"If-Match": '"other"'},
+          code="mcp_server.changed")
+    w.ask("delete_mcp_server", 204, name="gone")
+    w.ask("delete_mcp_server", 404, name="gone", code="mcp_server.not_found")
+
+
 def case_request_tool(w):
     session = w.session()
     good = {"session_id": session, "tool_id": "echo", "inputs": {"text": "again"}}

@@ -4,8 +4,8 @@
 
 #include <vector>
 
+#include "core/sse_parser.hpp"
 #include "core/utf8.hpp"
-#include "llm/sse_parser.hpp"
 
 using namespace soma;
 using namespace soma::llm;

@@ -8,8 +8,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "core/sse_parser.hpp"
 #include "core/utf8.hpp"
-#include "llm/sse_parser.hpp"
 #include "llm/wire.hpp"
 
 using namespace soma;

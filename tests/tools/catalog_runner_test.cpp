@@ -305,3 +305,30 @@ TEST_CASE("catalog: a tenant's change is its own, has an ETag, and is there afte
   CHECK(again.of(tenant_id("t"))->find("probe")->limits.cpu_s == 7);
   CHECK(again.of(tenant_id("t"))->etag == w.tools.of(tenant_id("t"))->etag);
 }
+
+TEST_CASE(
+    "catalog: entries of one tenant are its own, win over those of all, and go with their prefix") {
+  const auto named = [](std::string id, std::string title) {
+    auto made = parse_entry(R"({"id":")" + id + R"(","title":")" + title + R"("})");
+    REQUIRE(made.has_value());
+    return std::move(*made);
+  };
+  memory_store store;
+  catalog tools({named("echo", "all")}, store);
+  REQUIRE(tools.load().has_value());
+  const tenant_id mine("mine"), other("other");
+  tools.replace("mcp.a.", {named("mcp.a.x", "all")});
+  tools.replace("mcp.a.", {named("mcp.a.x", "own"), named("mcp.a.y", "own")}, mine);
+  CHECK(tools.of(mine)->find("mcp.a.x")->title == "own");
+  CHECK(tools.of(other)->find("mcp.a.x")->title == "all");
+  CHECK(tools.of(other)->find("mcp.a.y") == nullptr);
+  CHECK_FALSE(tools.change(other, "mcp.a.y", R"({"enabled":false})", "").has_value());
+  CHECK(tools.change(mine, "mcp.a.y", R"({"enabled":false})", "").has_value());
+  CHECK_FALSE(tools.of(mine)->find("mcp.a.y")->enabled);
+  tools.replace("mcp.a.", {}, mine);
+  CHECK(tools.of(mine)->find("mcp.a.x")->title == "all");
+  CHECK(tools.of(mine)->find("mcp.a.y") == nullptr);
+  // What the tenant changed counts again when the server is back.
+  tools.replace("mcp.a.", {named("mcp.a.y", "own")}, mine);
+  CHECK_FALSE(tools.of(mine)->find("mcp.a.y")->enabled);
+}

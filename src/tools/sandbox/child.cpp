@@ -36,7 +36,8 @@ bool limits_set(const child_plan& plan) {
   getrlimit(RLIMIT_NOFILE, &files);
   const rlim_t open_files = std::min<rlim_t>(plan.open_files, files.rlim_max);
   // Data rather than address space: interpreters reserve far more of the latter than they use.
-  return limit(RLIMIT_CORE, 0, 0) && limit(RLIMIT_CPU, plan.cpu_s, plan.cpu_s + 1) &&
+  return limit(RLIMIT_CORE, 0, 0) &&
+         (plan.cpu_s == 0 || limit(RLIMIT_CPU, plan.cpu_s, plan.cpu_s + 1)) &&
          limit(RLIMIT_DATA, plan.data_bytes, plan.data_bytes) &&
          limit(RLIMIT_FSIZE, plan.file_bytes, plan.file_bytes) &&
          limit(RLIMIT_NOFILE, open_files, open_files) && limit(RLIMIT_MEMLOCK, 0, 0) &&

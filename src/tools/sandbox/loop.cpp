@@ -137,7 +137,8 @@ void sandbox::loop::begin(run_ptr started) {
     return finish_if_done(r);
   }
   const auto now = clock::now();
-  r.deadline = now + std::chrono::milliseconds(r.command.limits.timeout_ms);
+  if (const auto ms = r.command.limits.timeout_ms; ms > 0)
+    r.deadline = now + std::chrono::milliseconds(ms);
   r.next_look = now + look_every;
 }
 
@@ -260,7 +261,7 @@ void sandbox::loop::on_time(run& r, clock::time_point now) {
 void sandbox::loop::look(run& r) {
   const auto& limits = r.command.limits;
   const auto begun = clock::now();
-  if (r.group && r.group->cpu_ms().value_or(0) > limits.cpu_s * 1000ull)
+  if (limits.cpu_s > 0 && r.group && r.group->cpu_ms().value_or(0) > limits.cpu_s * 1000ull)
     kill(r, reason::cpu,
          "it used more than " + std::to_string(limits.cpu_s) + " seconds of processor time");
   if (!r.command.work.empty()) {

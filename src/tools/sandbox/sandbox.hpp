@@ -30,9 +30,9 @@ struct sandbox_file {  // is there when the program starts; may be read only
 };
 
 struct sandbox_limits {
-  std::uint32_t timeout_ms = 30'000;
-  std::uint32_t grace_ms = 500;  // between SIGTERM and SIGKILL
-  std::uint32_t cpu_s = 20;
+  std::uint32_t timeout_ms = 30'000;  // 0: until its handle is destroyed
+  std::uint32_t grace_ms = 500;       // between SIGTERM and SIGKILL
+  std::uint32_t cpu_s = 20;           // 0: without an end
   std::uint64_t memory_bytes = 512ull << 20;
   std::uint32_t processes = 64;  // threads count
   std::uint32_t open_files = 256;

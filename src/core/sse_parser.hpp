@@ -1,14 +1,17 @@
-// Takes a provider's event stream apart, fed in pieces cut anywhere. Only `data` matters to chat
-// completions; event names, ids, retry and comments are passed over. Lines end in LF, CRLF or CR.
+// Takes an event stream apart, fed in pieces cut anywhere: the data of its events, the last id and
+// the wait before a reconnect; names of events and comments are passed over. Lines end in LF, CRLF
+// or CR.
 // Format: WHATWG HTML, "Server-sent events". Pure; owned by one stream.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
-namespace soma::llm {
+namespace soma {
 
 class sse_parser {
  public:
@@ -23,14 +26,19 @@ class sse_parser {
   // The stream ended: a last event without its empty line still counts.
   bool finish(const on_data& data);
 
+  // Of the last event that was complete, also where it had no data; empty: none had one.
+  const std::string& last_event_id() const { return last_event_id_; }
+  std::optional<std::uint32_t> retry_ms() const { return retry_ms_; }
+
  private:
   bool add_to_line(std::string_view bytes);
   bool end_line(const on_data& data);
   void dispatch(const on_data& data);
 
   std::size_t bytes_max_;
-  std::string line_, data_;
+  std::string line_, data_, next_id_, last_event_id_;
+  std::optional<std::uint32_t> retry_ms_;
   bool has_data_ = false, skip_lf_ = false, first_line_ = true, failed_ = false;
 };
 
-}  // namespace soma::llm
+}  // namespace soma

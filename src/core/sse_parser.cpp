@@ -1,6 +1,8 @@
-#include "llm/sse_parser.hpp"
+#include "core/sse_parser.hpp"
 
-namespace soma::llm {
+#include <charconv>
+
+namespace soma {
 
 bool sse_parser::feed(std::string_view bytes, const on_data& data) {
   while (!bytes.empty() && !failed_) {
@@ -47,16 +49,25 @@ bool sse_parser::end_line(const on_data& data) {
     failed_ = data_.size() + line.size() > bytes_max_;
     if (!failed_) data_ += line;
     has_data_ = true;
+  } else if (line.starts_with("id:")) {
+    line.remove_prefix(line.starts_with("id: ") ? 4 : 3);
+    if (line.find('\0') == line.npos) next_id_ = line;
+  } else if (line.starts_with("retry:")) {
+    line.remove_prefix(line.starts_with("retry: ") ? 7 : 6);
+    std::uint32_t ms = 0;
+    const auto [end, ec] = std::from_chars(line.data(), line.data() + line.size(), ms);
+    if (ec == std::errc() && end == line.data() + line.size()) retry_ms_ = ms;
   }
   line_.clear();
   return !failed_;
 }
 
 void sse_parser::dispatch(const on_data& data) {
+  last_event_id_ = next_id_;
   if (!has_data_) return;
   has_data_ = false;
   data(data_);
   data_.clear();
 }
 
-}  // namespace soma::llm
+}  // namespace soma

@@ -1,0 +1,470 @@
+#include "tools/mcp/connection.hpp"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "core/codes.hpp"
+#include "core/json_text.hpp"
+#include "core/uuid.hpp"
+#include "tools/builtin/call.hpp"
+#include "tools/mcp/limits.hpp"
+#include "tools/mcp/tool_result.hpp"
+
+namespace soma::tools::mcp {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+std::chrono::milliseconds wait_before(int attempt) {
+  auto wait = std::chrono::milliseconds(limits::retry_first);
+  for (int i = 1; i < attempt && wait < limits::retry_most; ++i) wait *= 2;
+  wait = std::min<std::chrono::milliseconds>(wait, limits::retry_most);
+  // A quarter more or less, so that what was lost together does not come back together.
+  const auto quarter = static_cast<std::uint64_t>(wait.count()) / 4;
+  return wait - std::chrono::milliseconds(quarter) +
+         std::chrono::milliseconds(random_u64() % (2 * quarter + 1));
+}
+
+bool says(const json::object& capabilities, std::string_view what) {
+  const auto* found = capabilities.if_contains(what);
+  return found && found->is_object();
+}
+
+bool flag_in(const json::object& capabilities, std::string_view what, std::string_view flag) {
+  if (!says(capabilities, what)) return false;
+  const auto* value = capabilities.at(what).get_object().if_contains(flag);
+  return value && value->is_bool() && value->get_bool();
+}
+
+json::object object_of(const json::object& from, std::string_view name) {
+  const auto* value = from.if_contains(name);
+  return value && value->is_object() ? value->get_object() : json::object();
+}
+
+bool lists(const json::object& from, std::string_view name, std::string_view wanted) {
+  const auto* value = from.if_contains(name);
+  if (!value || !value->is_array()) return false;
+  return std::any_of(value->get_array().begin(), value->get_array().end(), [&](const auto& one) {
+    return one.is_string() && std::string_view(one.get_string()) == wanted;
+  });
+}
+
+std::optional<std::string_view> legacy_of(const json::object& from, std::string_view name) {
+  for (const auto revision : legacy_revisions)
+    if (lists(from, name, revision)) return revision;
+  return std::nullopt;
+}
+
+std::string name_of(const json::object& info) {
+  auto name = shown(text_of(info, "name"), 100);
+  if (const auto version = shown(text_of(info, "version"), 50); !version.empty())
+    name += " " + version;
+  return name;
+}
+
+}  // namespace
+
+std::string_view to_string(connection_state state) {
+  switch (state) {
+    case connection_state::connecting: return "connecting";
+    case connection_state::ready: return "ready";
+    case connection_state::waiting: break;
+  }
+  return "waiting";
+}
+
+connection::connection(connection_rules rules, scheduler& time, transport_maker make,
+                       connection_events events)
+    : rules_(std::move(rules)),
+      time_(time),
+      make_(std::move(make)),
+      events_(std::move(events)),
+      writer_(rules_.client_version),
+      handshake_(time),
+      retry_(time),
+      relist_(time),
+      relisten_(time) {}
+
+connection::~connection() = default;
+
+void connection::start() {
+  connect();
+}
+
+void connection::tell() {
+  if (events_.on_change) events_.on_change();
+}
+
+// ---- to be connected, and to be lost ----
+
+void connection::connect() {
+  ++generation_;
+  ++attempts_;
+  state_ = connection_state::connecting;
+  retried_revision_ = announces_ = listing_ = list_again_ = false;
+  probe_id_ = listen_id_ = 0;
+  strays_ = 0;
+  transport_ = make_();
+  const auto current = [this, mine = generation_] { return mine == generation_; };
+  transport_sink sink;
+  sink.on_open = [this, current] {
+    if (!current()) return;
+    const auto& fixed = rules_.revision;
+    if (is_legacy(fixed)) return initialize(fixed);
+    was_legacy_&& fixed == "auto" ? initialize(legacy_revision) : probe();
+  };
+  sink.on_message = [this, current](std::string_view text) {
+    if (current()) on_message(text);
+  };
+  sink.on_failed = [this, current](request_failure why) {
+    if (current()) on_failed(why);
+  };
+  sink.on_closed = [this, current](std::string why, std::string last_words) {
+    if (current()) lose(std::move(why), std::move(last_words));
+  };
+  sink.waits = [this](std::uint64_t id) { return pending_.count(id) || calls_.count(id); };
+  handshake_.set(limits::connect_timeout, [this] { lose("the server cannot be reached in time"); });
+  transport_->open(std::move(sink));
+}
+
+void connection::lose(std::string why, std::string last_words) {
+  ++generation_;
+  const bool was_ready = state_ == connection_state::ready;
+  state_ = connection_state::waiting;
+  last_error_ = shown(why, limits::detail_bytes_max);
+  last_words_ = shown(last_words, limits::stderr_bytes_kept);
+  for (auto* one : {&handshake_, &relist_, &relisten_}) one->stop();
+  pending_.clear();
+  if (was_ready && time_.now() - ready_at_ > limits::sound_after) attempts_ = 0;
+  if (!was_ready) was_legacy_ = false;  // perhaps it is another server by now
+  retry_.set(wait_before(attempts_), [this] { connect(); });
+  // Its own callbacks may be what brought us here: it ends when they are back.
+  std::shared_ptr<transport> old = std::move(transport_);
+  time_.after(0ms, [old] {});
+  end_calls(last_error_);
+  tell();
+}
+
+void connection::end_calls(std::string_view why) {
+  auto calls = std::move(calls_);
+  calls_.clear();
+  for (auto& [id, one] : calls)
+    one.what.on_done(failed(codes::tool_interrupted,
+                            "the connection to the tool's server was lost during the call, and "
+                            "nobody knows whether it took effect: " +
+                                std::string(why)));
+}
+
+// ---- to agree on a revision ----
+
+void connection::ask(outgoing message, pending how) {
+  pending_.insert_or_assign(message.id, std::move(how));
+  transport_->send(std::move(message));
+}
+
+void connection::probe() {
+  writer_.speak(modern_revision);
+  transport_->speak(modern_revision);
+  probe_id_ = ++last_id_;
+  handshake_.set(limits::probe_timeout, [this] {
+    if (rules_.revision != "auto") return lose("the server does not answer server/discover");
+    transport_->abandon(probe_id_);
+    pending_.erase(probe_id_);
+    initialize(legacy_revision);
+  });
+  ask(writer_.request(probe_id_, "server/discover"),
+      {[this](incoming& answer) { on_discovered(answer); },
+       [this](const request_failure& why) { on_probe_failure(why); }});
+}
+
+void connection::on_discovered(incoming& answer) {
+  if (answer.what == incoming::kind::failure)
+    return on_probe_refused(answer.code, answer.body, answer.message);
+  // Servers of old that answer whatever they are asked.
+  if (!answer.body.contains("supportedVersions") && rules_.revision == "auto")
+    return initialize(legacy_revision);
+  const auto info =
+      object_of(object_of(answer.body, "_meta"), "io.modelcontextprotocol/serverInfo");
+  server_name_ = name_of(info.empty() ? object_of(answer.body, "serverInfo") : info);
+  if (lists(answer.body, "supportedVersions", modern_revision))
+    return agree(modern_revision, object_of(answer.body, "capabilities"));
+  const auto older = legacy_of(answer.body, "supportedVersions");
+  if (older && rules_.revision == "auto") return initialize(*older);
+  lose("the server speaks no revision that is spoken here");
+}
+
+void connection::on_probe_refused(int code, json::object& data, const std::string& message) {
+  if (code == revision_unsupported) {
+    if (lists(data, "supported", modern_revision) && !std::exchange(retried_revision_, true))
+      return probe();
+    const auto older = legacy_of(data, "supported");
+    if (older && rules_.revision == "auto") return initialize(*older);
+    return lose("the server speaks no revision that is spoken here");
+  }
+  if (is_modern_error(code)) return lose("the server refused server/discover: " + message);
+  if (rules_.revision == "auto") return initialize(legacy_revision);
+  // Whoever fixes the revision knows better than a server that cannot tell.
+  if (code == method_not_found) return agree(modern_revision, {{"tools", json::object()}});
+  lose("the server refused server/discover: " + message);
+}
+
+void connection::on_probe_failure(const request_failure& why) {
+  if (auto said = read_messages(why.body); said && said->front().what == incoming::kind::failure)
+    return on_probe_refused(said->front().code, said->front().body, said->front().message);
+  const bool credential = why.http_status == 401 || why.http_status == 403;
+  const bool refused = why.http_status >= 400 && why.http_status < 500 && !credential;
+  if (refused && rules_.revision == "auto") return initialize(legacy_revision);
+  lose(why.detail);
+}
+
+void connection::initialize(std::string_view revision) {
+  writer_.speak(revision);
+  transport_->speak({});
+  const auto id = ++last_id_;
+  handshake_.set(limits::handshake_timeout,
+                 [this] { lose("the server does not answer initialize in time"); });
+  ask(writer_.initialize(id), {[this](incoming& answer) { on_initialized(answer); },
+                               [this](const request_failure& why) { lose(why.detail); }});
+}
+
+void connection::on_initialized(incoming& answer) {
+  if (answer.what == incoming::kind::failure)
+    return lose("the server refused initialize: " + answer.message);
+  const auto revision = text_of(answer.body, "protocolVersion");
+  if (!is_legacy(revision) || (rules_.revision != "auto" && revision != rules_.revision))
+    return lose("the server speaks revision " + shown(revision, 50) + ", which is not spoken here");
+  server_name_ = name_of(object_of(answer.body, "serverInfo"));
+  writer_.speak(revision);
+  transport_->speak(revision);
+  transport_->send(writer_.notification("notifications/initialized"));
+  was_legacy_ = true;
+  agree(revision, object_of(answer.body, "capabilities"));
+}
+
+void connection::agree(std::string_view revision, const json::object& capabilities) {
+  agreed_ = revision;
+  announces_ = flag_in(capabilities, "tools", "listChanged");
+  coming_ = {};
+  cursors_.clear();
+  if (!says(capabilities, "tools")) return become_ready();
+  list({});
+}
+
+// ---- its tools ----
+
+void connection::list(std::string cursor) {
+  listing_ = true;
+  const auto id = ++last_id_;
+  auto* clock = state_ == connection_state::ready ? &relist_ : &handshake_;
+  clock->set(limits::list_timeout, [this] { lose("the server does not list its tools in time"); });
+  json::object params;
+  if (!cursor.empty()) params["cursor"] = cursor;
+  ask(writer_.request(id, "tools/list", std::move(params)),
+      {[this](incoming& answer) { on_page(answer); },
+       [this](const request_failure& why) { lose(why.detail); }});
+}
+
+void connection::on_page(incoming& answer) {
+  if (answer.what == incoming::kind::failure)
+    return lose("the server refused tools/list: " + answer.message);
+  if (!add_page(coming_, answer.body, transport_->over_http() && writer_.modern()))
+    return lose("the server lists more than " + std::to_string(limits::tools_max) + " tools");
+  const auto next = text_of(answer.body, "nextCursor");
+  if (next.empty()) return become_ready();
+  if (next.size() > limits::cursor_bytes_max || cursors_.size() + 1 >= limits::pages_max ||
+      !cursors_.insert(next).second)
+    return lose("the server's list of tools has no end");
+  list(next);
+}
+
+void connection::become_ready() {
+  handshake_.stop();
+  relist_.stop();
+  listing_ = false;
+  tools_ = std::exchange(coming_, {});
+  const bool was_ready = state_ == connection_state::ready;
+  if (!was_ready) {
+    state_ = connection_state::ready;
+    ready_at_ = time_.now();
+    last_error_.clear();
+    last_words_.clear();
+    listen();
+  }
+  tell();
+  if (std::exchange(list_again_, false)) list_soon();
+}
+
+void connection::list_soon() {
+  if (state_ != connection_state::ready || listing_) {
+    list_again_ = true;
+    return;
+  }
+  listing_ = true;  // from now on: what is announced meanwhile is one more list
+  relist_.set(limits::list_gap, [this] {
+    coming_ = {};
+    cursors_.clear();
+    list({});
+  });
+}
+
+void connection::listen() {
+  if (!announces_) return;
+  if (!writer_.modern()) return transport_->listen();
+  listen_id_ = ++last_id_;
+  const auto again = [this] {
+    listen_id_ = 0;
+    relisten_.set(limits::retry_most, [this] { listen(); });
+  };
+  ask(writer_.request(listen_id_, "subscriptions/listen",
+                      {{"notifications", {{"toolsListChanged", true}}}}),
+      {[again](incoming&) { again(); }, [again](const request_failure&) { again(); }});
+}
+
+// ---- calls ----
+
+std::uint64_t connection::call(tool_call_request what) {
+  if (state_ != connection_state::ready) {
+    what.on_done(failed(codes::tool_unavailable,
+                        "the tool's server is not connected: " + last_error_, true));
+    return 0;
+  }
+  if (calls_.size() >= limits::calls_in_flight_max) {
+    what.on_done(failed(codes::tool_busy, "too many calls of the tool's server are running", true));
+    return 0;
+  }
+  const auto known = std::find_if(tools_.tools.begin(), tools_.tools.end(),
+                                  [&](const auto& one) { return one.name == what.tool; });
+  if (known == tools_.tools.end()) {
+    what.on_done(failed(codes::tool_unavailable, "the tool's server has it no longer"));
+    return 0;
+  }
+  const auto id = ++last_id_;
+  auto message =
+      writer_.request(id, "tools/call", {{"name", what.tool}, {"arguments", what.inputs}}, true);
+  if (message.json.size() > limits::message_bytes_max) {
+    what.on_done(failed(codes::tool_invalid_inputs, "the inputs are too long"));
+    return 0;
+  }
+  message.headers = headers_of(known->headers, what.inputs);
+  calls_.emplace(id, running_call{std::move(what), 0});
+  transport_->send(std::move(message));
+  return id;
+}
+
+void connection::cancel(std::uint64_t id) {
+  if (calls_.erase(id) == 0 || !transport_) return;
+  if (!transport_->over_http() || !writer_.modern())
+    transport_->send(
+        writer_.notification("notifications/cancelled",
+                             {{"requestId", id}, {"reason", "nobody waits for it any more"}}));
+  transport_->abandon(id);
+}
+
+// ---- what the server says ----
+
+void connection::stray(std::string_view what) {
+  if (time_.now() - strays_since_ > limits::stray_window) {
+    strays_since_ = time_.now();
+    strays_ = 0;
+  }
+  strays_ += message_weight_;
+  if (strays_ > limits::stray_messages_max)
+    lose("the server goes on sending what nobody asked for: " + std::string(what));
+}
+
+void connection::on_message(std::string_view text) {
+  message_weight_ = 1 + text.size() / limits::stray_bytes;
+  auto read = read_messages(text);
+  if (!read) return stray(read.error().detail);
+  for (auto& one : *read) {
+    if (!transport_) return;  // one of them ended the connection
+    on_one(one);
+  }
+}
+
+void connection::on_one(incoming& message) {
+  switch (message.what) {
+    case incoming::kind::response:
+    case incoming::kind::failure: return on_answer(message);
+    case incoming::kind::notification: return on_notification(message);
+    case incoming::kind::request: break;
+  }
+  stray("requests");
+  if (!transport_ || writer_.modern()) return;  // where a client sends no answers
+  transport_->send(message.method == "ping" ? message_writer::answer(message.id_json)
+                                            : message_writer::not_found(message.id_json));
+}
+
+void connection::on_answer(incoming& answer) {
+  if (!answer.id) return stray("answers without an id of ours");
+  if (calls_.count(*answer.id)) return on_call_answer(answer);
+  auto found = pending_.extract(*answer.id);
+  if (found.empty()) return stray("answers to nothing");
+  if (answer.what == incoming::kind::response && !answer.result_is_object)
+    return lose("the server's result is no object");
+  found.mapped().on_answer(answer);
+}
+
+void connection::on_call_answer(incoming& answer) {
+  auto one = calls_.extract(*answer.id);
+  auto& call = one.mapped();
+  if (answer.what == incoming::kind::failure)
+    return call.what.on_done(failed(
+        codes::tool_failed,
+        "the server refused the call (" + std::to_string(answer.code) + "): " + answer.message));
+  if (!answer.result_is_object)
+    return call.what.on_done(failed(codes::tool_failed, "the server's result is no object"));
+  call.what.on_done(outcome_of(answer.body));
+}
+
+void connection::on_failed(const request_failure& why) {
+  if (auto one = calls_.extract(why.id); !one.empty()) {
+    auto said = read_messages(why.body);
+    const bool answered = said && said->front().what == incoming::kind::failure;
+    // 404 by the specification; some say 400, in a message to nobody.
+    const bool forgotten = transport_->over_http() && !writer_.modern() &&
+                           ((why.http_status == 404 && !answered) ||
+                            (why.http_status == 400 && answered && !said->front().id));
+    one.mapped().what.on_done(
+        failed(why.http_status == 0 ? codes::tool_interrupted : codes::tool_failed,
+               answered ? "the server refused the call (" + std::to_string(said->front().code) +
+                              "): " + said->front().message
+                        : why.detail,
+               forgotten));
+    if (answered && said->front().code == header_mismatch) list_soon();
+    if (forgotten) lose("the server ended its session");
+    if (why.http_status == 0) lose(why.detail);  // it is away: nobody should go on calling it
+    return;
+  }
+  auto found = pending_.extract(why.id);
+  if (!found.empty() && found.mapped().on_failure) found.mapped().on_failure(why);
+}
+
+void connection::on_notification(incoming& message) {
+  if (message.method == "notifications/progress") return on_progress(message.body);
+  if (message.method == "notifications/tools/list_changed") list_soon();
+  stray("notifications");
+}
+
+void connection::on_progress(const json::object& params) {
+  const auto* token = params.if_contains("progressToken");
+  boost::system::error_code ec;
+  const auto id = token && token->is_number() ? token->to_number<std::uint64_t>(ec) : 0;
+  const auto found = ec ? calls_.end() : calls_.find(id);
+  if (found == calls_.end()) return stray("progress of nothing");
+  if (++found->second.progress > limits::progress_max) return stray("progress");
+  const auto number = [&](std::string_view name) {
+    const auto* value = params.if_contains(name);
+    return value && value->is_number() ? json::serialize(*value) : std::string();
+  };
+  auto line = number("progress");
+  if (const auto total = number("total"); !total.empty()) line += "/" + total;
+  if (const auto text = shown(text_of(params, "message"), limits::detail_bytes_max); !text.empty())
+    line += (line.empty() ? "" : " ") + text;
+  if (line.empty() || !found->second.what.on_progress) return;
+  auto say = found->second.what.on_progress;
+  say(line + "\n");
+}
+
+}  // namespace soma::tools::mcp

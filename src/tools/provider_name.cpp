@@ -1,0 +1,41 @@
+#include "tools/provider_name.hpp"
+
+#include <cstdint>
+#include <cstdio>
+
+namespace soma::tools {
+namespace {
+
+constexpr std::size_t hash_digits = 12;
+constexpr std::string_view plain =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+
+// Whether the id can be read back from its name: no dot next to an underscore, none twice.
+bool reads_back(std::string_view id) {
+  const auto is_joint = [](char c) { return c == '.' || c == '_'; };
+  for (std::size_t i = 1; i < id.size(); ++i)
+    if (is_joint(id[i - 1]) && is_joint(id[i])) return false;
+  return id.find_first_not_of(plain) == id.npos;
+}
+
+}  // namespace
+
+std::string provider_name(std::string_view tool_id) {
+  std::string name;
+  for (const char c : tool_id) {
+    if (c == '.')
+      name += "__";
+    else
+      name += plain.find(c) == plain.npos ? '_' : c;
+  }
+  if (name.size() <= provider_name_bytes_max && reads_back(tool_id)) return name;
+  std::uint64_t hash = 14695981039346656037ull;  // FNV-1a
+  for (const unsigned char c : tool_id) hash = (hash ^ c) * 1099511628211ull;
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
+  if (name.size() > provider_name_bytes_max - hash_digits - 1)
+    name.resize(provider_name_bytes_max - hash_digits - 1);
+  return name + "-" + std::string(digits, hash_digits);
+}
+
+}  // namespace soma::tools

@@ -1,0 +1,381 @@
+// One server's connection, with a transport that is scripted and a clock that is turned by hand.
+#include <doctest/doctest.h>
+#include <boost/json.hpp>
+
+#include <deque>
+
+#include "core/codes.hpp"
+#include "tools/mcp/connection.hpp"
+#include "tools/mcp/limits.hpp"
+
+using namespace soma;
+using namespace soma::tools;
+using namespace soma::tools::mcp;
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+namespace {
+
+class hand_clock final : public scheduler {
+ public:
+  clock::time_point now() const override { return now_; }
+  std::uint64_t after(std::chrono::milliseconds wait, std::function<void()> what) override {
+    timers_.emplace(std::pair(now_ + wait, ++last_), std::move(what));
+    return last_;
+  }
+  void cancel(std::uint64_t id) override {
+    std::erase_if(timers_, [&](const auto& one) { return one.first.second == id; });
+  }
+  void pass(std::chrono::milliseconds time) {
+    const auto until = now_ + time;
+    while (!timers_.empty() && timers_.begin()->first.first <= until) {
+      auto due = timers_.extract(timers_.begin());
+      now_ = std::max(now_, due.key().first);
+      due.mapped()();
+    }
+    now_ = until;
+  }
+
+ private:
+  clock::time_point now_{};
+  std::uint64_t last_ = 0;
+  std::map<std::pair<clock::time_point, std::uint64_t>, std::function<void()>> timers_;
+};
+
+// What the connection sent, and the sink to answer by.
+struct script {
+  transport_sink sink;
+  std::deque<json::object> sent;
+  std::vector<std::uint64_t> abandoned;
+  std::string revision;
+  int opened = 0;
+  bool alive = false;
+};
+
+class scripted final : public transport {
+ public:
+  scripted(script& s, hand_clock& time, bool http) : s_(s), time_(time), http_(http) {
+    s_.alive = true;
+  }
+  ~scripted() override { s_.alive = false; }
+  bool over_http() const override { return http_; }
+  void open(transport_sink sink) override {
+    ++s_.opened;
+    s_.sink = std::move(sink);
+    time_.after(0ms, [this] { s_.sink.on_open(); });
+  }
+  void send(outgoing message) override { s_.sent.push_back(json::parse(message.json).as_object()); }
+  void abandon(std::uint64_t id) override { s_.abandoned.push_back(id); }
+  void speak(std::string_view revision) override { s_.revision = revision; }
+
+ private:
+  script& s_;
+  hand_clock& time_;
+  const bool http_;
+};
+
+struct world {
+  hand_clock time;
+  script s;
+  int changes = 0;
+  connection server;
+
+  explicit world(std::string revision = "auto", bool http = false)
+      : server({std::move(revision), "1"}, time,
+               [this, http] { return std::make_unique<scripted>(s, time, http); },
+               {[this] { ++changes; }}) {
+    server.start();
+    time.pass(0ms);
+  }
+  json::object take(std::string_view method) {
+    REQUIRE_FALSE(s.sent.empty());
+    auto out = std::move(s.sent.front());
+    s.sent.pop_front();
+    CHECK(out.at("method") == json::value(method));
+    return out;
+  }
+  void say(const json::value& message) { s.sink.on_message(json::serialize(message)); }
+  void answer(const json::object& request, json::value with) {
+    say({{"jsonrpc", "2.0"}, {"id", request.at("id")}, {"result", std::move(with)}});
+  }
+  void refuse(const json::object& request, int code, json::value data = nullptr) {
+    say({{"jsonrpc", "2.0"},
+         {"id", request.at("id")},
+         {"error", {{"code", code}, {"message", "no"}, {"data", std::move(data)}}}});
+  }
+  static json::value tool(std::string_view name) {
+    return {{"name", name}, {"inputSchema", {{"type", "object"}}}};
+  }
+  void become_ready() {
+    answer(take("server/discover"), {{"supportedVersions", json::array{"2026-07-28"}},
+                                     {"capabilities", {{"tools", json::object()}}}});
+    answer(take("tools/list"), {{"tools", json::array{tool("t")}}});
+    REQUIRE(server.state() == connection_state::ready);
+  }
+  std::vector<tool_outcome> outcomes;
+  std::uint64_t call(std::string tool = "t") {
+    tool_call_request what;
+    what.tool = std::move(tool);
+    what.on_done = [this](tool_outcome out) { outcomes.push_back(std::move(out)); };
+    return server.call(std::move(what));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("mcp connection: a modern server is discovered and its tools are listed") {
+  world w;
+  w.become_ready();
+  CHECK(w.server.revision() == "2026-07-28");
+  CHECK(w.server.tools().tools.at(0).name == "t");
+  CHECK(w.changes == 1);
+}
+
+TEST_CASE("mcp connection: a server that refuses or ignores the probe is initialized") {
+  for (const bool silent : {false, true}) {
+    CAPTURE(silent);
+    world w;
+    const auto probe = w.take("server/discover");
+    if (silent)
+      w.time.pass(limits::probe_timeout);
+    else
+      w.refuse(probe, -32601);
+    const auto hello = w.take("initialize");
+    CHECK(hello.at("params").at("protocolVersion") == "2025-11-25");
+    w.answer(hello, {{"protocolVersion", "2025-06-18"}, {"capabilities", json::object()}});
+    w.take("notifications/initialized");
+    CHECK(w.server.state() == connection_state::ready);
+    CHECK(w.s.revision == "2025-06-18");
+  }
+}
+
+TEST_CASE("mcp connection: a modern error is no reason to fall back") {
+  world w;
+  w.refuse(w.take("server/discover"), header_mismatch);
+  CHECK(w.server.state() == connection_state::waiting);
+  CHECK(w.s.sent.empty());
+  world other;
+  other.refuse(other.take("server/discover"), revision_unsupported,
+               {{"supported", json::array{"2099-01-01"}}});
+  CHECK(other.server.state() == connection_state::waiting);
+}
+
+TEST_CASE(
+    "mcp connection: over HTTP a refused probe is a reason to fall back, bad credentials are "
+    "none") {
+  world w("auto", true);
+  const auto probe = w.take("server/discover");
+  w.s.sink.on_failed({probe.at("id").to_number<std::uint64_t>(), 400, "", "status 400"});
+  w.take("initialize");
+  world other("auto", true);
+  const auto again = other.take("server/discover");
+  other.s.sink.on_failed({again.at("id").to_number<std::uint64_t>(), 401, "", "credentials"});
+  CHECK(other.server.last_error() == "credentials");
+}
+
+TEST_CASE("mcp connection: a revision that is not spoken ends the attempt") {
+  world w("2025-11-25");
+  w.answer(w.take("initialize"), {{"protocolVersion", "1999-01-01"}});
+  CHECK(w.server.state() == connection_state::waiting);
+}
+
+TEST_CASE("mcp connection: it connects again after waits that grow to their limit") {
+  world w;
+  w.s.sink.on_closed("gone", "");
+  CHECK(w.server.state() == connection_state::waiting);
+  w.time.pass(0ms);
+  CHECK_FALSE(w.s.alive);
+  w.time.pass(700ms);
+  CHECK(w.s.opened == 2);
+  for (int i = 0; i < 12; ++i) {
+    w.s.sink.on_closed("gone", "");
+    w.time.pass(80s);
+  }
+  const auto opened = w.s.opened;
+  w.s.sink.on_closed("gone", "");
+  w.time.pass(40s);
+  CHECK(w.s.opened == opened);
+  w.time.pass(40s);
+  CHECK(w.s.opened == opened + 1);
+}
+
+TEST_CASE("mcp connection: a server that hangs at any step is given up") {
+  world w("2026-07-28");
+  w.time.pass(limits::probe_timeout);
+  CHECK(w.server.state() == connection_state::waiting);
+  world listing;
+  listing.answer(listing.take("server/discover"), {{"supportedVersions", json::array{"2026-07-28"}},
+                                                   {"capabilities", {{"tools", json::object()}}}});
+  listing.time.pass(limits::list_timeout);
+  CHECK(listing.server.state() == connection_state::waiting);
+}
+
+TEST_CASE("mcp connection: cursors that go round or on end the attempt") {
+  for (const bool round : {true, false}) {
+    CAPTURE(round);
+    world w;
+    w.answer(w.take("server/discover"), {{"supportedVersions", json::array{"2026-07-28"}},
+                                         {"capabilities", {{"tools", json::object()}}}});
+    int pages = 0;
+    while (w.server.state() == connection_state::connecting) {
+      REQUIRE(++pages <= limits::pages_max);
+      const auto next = round ? std::string("same") : std::to_string(pages);
+      w.answer(w.take("tools/list"), {{"tools", json::array()}, {"nextCursor", next}});
+    }
+    CHECK(w.server.state() == connection_state::waiting);
+  }
+}
+
+TEST_CASE("mcp connection: calls are answered by their ids alone") {
+  world w;
+  w.become_ready();
+  w.call();
+  w.call();
+  const auto first = w.take("tools/call"), second = w.take("tools/call");
+  w.say({{"jsonrpc", "2.0"}, {"id", 12345}, {"result", {{"content", json::array()}}}});
+  w.say({{"jsonrpc", "2.0"}, {"id", "1"}, {"result", {{"content", json::array()}}}});
+  CHECK(w.outcomes.empty());
+  w.answer(second, {{"content", json::array{{{"type", "text"}, {"text", "2"}}}}});
+  REQUIRE(w.outcomes.size() == 1);
+  CHECK(w.outcomes[0].output_json == R"({"text":"2"})");
+  w.answer(second, {{"content", json::array()}});
+  CHECK(w.outcomes.size() == 1);
+  w.refuse(first, -32602);
+  REQUIRE(w.outcomes.size() == 2);
+  CHECK(w.outcomes[1].error->code == codes::tool_failed);
+}
+
+TEST_CASE(
+    "mcp connection: a lost connection ends its calls as interrupted, and tools stay listed") {
+  world w;
+  w.become_ready();
+  w.call();
+  w.s.sink.on_closed("died", "words");
+  REQUIRE(w.outcomes.size() == 1);
+  CHECK(w.outcomes[0].error->code == codes::tool_interrupted);
+  CHECK(w.outcomes[0].error->detail.find("words") == std::string::npos);
+  CHECK(w.server.last_words() == "words");
+  CHECK(w.server.tools().tools.size() == 1);
+  CHECK(w.call() == 0);
+  CHECK(w.outcomes.at(1).error->code == codes::tool_unavailable);
+}
+
+TEST_CASE("mcp connection: a cancelled call is told to the server and not answered") {
+  world w;
+  w.become_ready();
+  const auto id = w.call();
+  const auto request = w.take("tools/call");
+  w.server.cancel(id);
+  CHECK(w.take("notifications/cancelled").at("params").at("requestId") == json::value(id));
+  CHECK(w.s.abandoned.back() == id);
+  w.answer(request, {{"content", json::array()}});
+  CHECK(w.outcomes.empty());
+  // Over HTTP the end of the request says it, in the newest revision.
+  world http("auto", true);
+  http.become_ready();
+  http.server.cancel(http.call());
+  http.take("tools/call");
+  CHECK(http.s.sent.empty());
+}
+
+TEST_CASE("mcp connection: calls past the limit are refused") {
+  world w;
+  w.become_ready();
+  for (std::size_t i = 0; i < limits::calls_in_flight_max; ++i) CHECK(w.call() != 0);
+  CHECK(w.call() == 0);
+  CHECK(w.outcomes.at(0).error->code == codes::tool_busy);
+}
+
+TEST_CASE("mcp connection: a server that sends what nobody asked for is cut off") {
+  world w;
+  w.become_ready();
+  for (std::size_t i = 0; i <= limits::stray_messages_max && w.s.alive; ++i) {
+    w.s.sink.on_message("rubbish");
+    w.time.pass(0ms);
+  }
+  CHECK(w.server.state() == connection_state::waiting);
+  // A talkative one over a longer time is not.
+  world slow;
+  slow.become_ready();
+  for (std::size_t i = 0; i <= 3 * limits::stray_messages_max; ++i) {
+    slow.s.sink.on_message(R"({"jsonrpc":"2.0","method":"notifications/message"})");
+    slow.time.pass(100ms);
+  }
+  CHECK(slow.server.state() == connection_state::ready);
+}
+
+TEST_CASE("mcp connection: requests of a server of old are answered, with no for all but ping") {
+  world w("2025-11-25");
+  w.answer(w.take("initialize"),
+           {{"protocolVersion", "2025-11-25"}, {"capabilities", json::object()}});
+  w.take("notifications/initialized");
+  w.say({{"jsonrpc", "2.0"}, {"id", "p"}, {"method", "ping"}});
+  CHECK(w.s.sent.front() ==
+        json::object{{"jsonrpc", "2.0"}, {"id", "p"}, {"result", json::object()}});
+  w.s.sent.pop_front();
+  w.say({{"jsonrpc", "2.0"}, {"id", 9}, {"method", "sampling/createMessage"}});
+  CHECK(w.s.sent.front().at("error").at("code") == -32601);
+}
+
+TEST_CASE("mcp connection: a few enormous strays weigh as much as many small ones") {
+  world w;
+  w.become_ready();
+  const std::string enormous(limits::message_bytes_max, 'x');
+  int said = 0;
+  while (w.server.state() == connection_state::ready && said < 20) {
+    w.s.sink.on_message(enormous);
+    ++said;
+  }
+  CHECK(said < 10);
+}
+
+TEST_CASE("mcp connection: a server that announces changes is listened to") {
+  world w;
+  w.answer(w.take("server/discover"), {{"supportedVersions", json::array{"2026-07-28"}},
+                                       {"capabilities", {{"tools", {{"listChanged", true}}}}}});
+  w.answer(w.take("tools/list"), {{"tools", json::array()}});
+  const auto listen = w.take("subscriptions/listen");
+  CHECK(listen.at("params").at("notifications") == json::value{{"toolsListChanged", true}});
+  w.answer(listen, {{"resultType", "complete"}});  // it ended: asked for again, later
+  CHECK(w.s.sent.empty());
+  w.time.pass(limits::retry_most);
+  w.take("subscriptions/listen");
+}
+
+TEST_CASE("mcp connection: changed tools are listed anew, and not more often than allowed") {
+  world w;
+  w.become_ready();
+  for (int i = 0; i < 100; ++i)
+    w.say({{"jsonrpc", "2.0"}, {"method", "notifications/tools/list_changed"}});
+  CHECK(w.s.sent.empty());
+  w.time.pass(limits::list_gap);
+  CHECK(w.s.sent.size() == 1);
+  w.answer(w.take("tools/list"), {{"tools", json::array{w.tool("a"), w.tool("b")}}});
+  CHECK(w.server.tools().tools.size() == 2);
+  w.time.pass(limits::list_gap);
+  CHECK(w.s.sent.size() == 1);  // what was announced meanwhile, once
+}
+
+TEST_CASE("mcp connection: progress goes to its call, up to its limit") {
+  world w;
+  w.become_ready();
+  std::vector<std::string> lines;
+  tool_call_request what;
+  what.tool = "t";
+  what.on_done = [](tool_outcome) {};
+  what.on_progress = [&](std::string line) { lines.push_back(std::move(line)); };
+  const auto id = w.server.call(std::move(what));
+  const auto progress = [&](std::uint64_t token) {
+    w.say(
+        {{"jsonrpc", "2.0"},
+         {"method", "notifications/progress"},
+         {"params", {{"progressToken", token}, {"progress", 1}, {"total", 4}, {"message", "m"}}}});
+  };
+  progress(id + 1);
+  CHECK(lines.empty());
+  progress(id);
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0] == "1/4 m\n");
+  for (int i = 0; i < 2 * limits::progress_max; ++i) progress(id);
+  CHECK(lines.size() == static_cast<std::size_t>(limits::progress_max));
+}
