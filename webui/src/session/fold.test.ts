@@ -312,6 +312,30 @@ describe('fold', () => {
     expect(JSON.stringify(before)).toBe(copy);
   });
 
+  test('feedback belongs to its answer, the latest of each reader, whoever wrote the log', () => {
+    const log = new Log().user('t1').request('t1', 'm1').answer('t1', 'm1', 'yes').complete('t1', 'm1')
+      .user('t2').request('t2', 'm2').answer('t2', 'm2', 'no').complete('t2', 'm2');
+    const bare = log.state.turns;
+    const rate = (who: string, data: unknown, name = 'soma.feedback') => {
+      log.add('app.event', { name, data });
+      (log.events.at(-1) as Envelope).meta.user_id = who;
+    };
+    for (const odd of [null, 7, [], {}, { message_id: 'm1', rating: 'good' }, { message_id: 'x', rating: 'helpful' }]) {
+      rate('ann', odd);
+    }
+    rate('ann', { message_id: 'm1', rating: 'helpful' }, 'my.event');
+    expect(log.state.turns).toEqual(bare);
+    rate('ann', { message_id: 'm1', rating: 'not_helpful', tags: ['wrong', 7, ''], comment: 'no' });
+    rate('bob', { message_id: 'm1', rating: 'helpful', tags: 'x', comment: 7 });
+    rate('ann', { message_id: 'm1', rating: 'helpful', tags: ['clear'], comment: '' });
+    expect(answers(log.state)[0]?.feedback).toEqual({
+      ann: { rating: 'helpful', tags: ['clear'], comment: '' },
+      bob: { rating: 'helpful', tags: [], comment: '' },
+    });
+    expect(answers(log.state, 1)[0]?.feedback).toEqual({});
+    expect(log.state.turns.map((turn) => turn.lastId)).toEqual(bare.map((turn) => turn.lastId));
+  });
+
   test('ids compare by seq', () => {
     expect([seqOf('3.42'), seqOf('17.9'), seqOf(undefined), seqOf('x')]).toEqual([42, 9, 0, 0]);
   });

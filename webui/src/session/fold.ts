@@ -1,6 +1,6 @@
 import type { Envelope } from '../api/types';
 import { emptyText, place, wholeText } from './byte_text';
-import { attachmentRefs, failureDetail, isRecord, number, ruleOf, text } from './payload';
+import { attachmentRefs, failureDetail, feedbackOf, isRecord, number, ruleOf, text } from './payload';
 import { emptySession, isOver, newAnswer } from './state';
 import type {
   Answer, Failure, FoldedEvent, Item, SessionState, ToolCall, Turn, TurnStatus,
@@ -163,6 +163,9 @@ function apply(
         durationMs: typeof payload.duration_ms === 'number' ? payload.duration_ms : null,
       }));
 
+    case 'app.event':
+      return payload.name === 'soma.feedback' ? foldFeedback(state, meta.user_id ?? '', payload.data) : state;
+
     case 'error': {
       const failure = newFailure(meta.event_id ?? '', payload);
       const told = inTurn(state, turnId, (turn) => withFailure(turn, failure));
@@ -206,6 +209,19 @@ function foldComplete(
     const failed: Turn = { ...turn, status: 'failed' };
     return failure ? withFailure(failed, failure) : failed;
   });
+}
+
+/** The latest of a reader counts; the answer it is about may lie in a part of the log that was not read. */
+function foldFeedback(state: SessionState, who: string, data: unknown): SessionState {
+  const said = feedbackOf(data);
+  if (!said || !isRecord(data)) return state;
+  const id = text(data.message_id);
+  const about = state.turns.findLast(({ items }) => items.some((i) => i.kind === 'answer' && i.id === id));
+  if (!about) return state;
+  const items = upsertAnswer(about.items, id, (answer) => ({
+    ...answer, feedback: { ...answer.feedback, [who]: said },
+  }));
+  return { ...state, turns: state.turns.map((turn) => (turn === about ? { ...turn, items } : turn)) };
 }
 
 /** A stop while only tools ran leaves no model call to say `cancelled`. */

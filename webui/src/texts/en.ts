@@ -127,6 +127,20 @@ export const en = {
     quiet: 'Stop reading',
   },
 
+  feedback: {
+    helpful: 'Helpful',
+    not_helpful: 'Not helpful',
+    more: 'Say more',
+    thanks: 'Noted. What was it?',
+    tags: {
+      correct: 'Correct', clear: 'Clear', complete: 'Complete', creative: 'Creative',
+      wrong: 'Wrong', incomplete: 'Incomplete', unclear: 'Unclear', too_long: 'Too long',
+      off_topic: 'Not what I asked', tools: 'Used tools badly',
+    } as Readonly<Record<string, string>>,
+    comment: 'Anything else? (optional)',
+    kept: 'Thank you. It is kept with the chat.',
+  },
+
   outgoing: {
     notSent: 'Not sent.',
     waiting: 'Waiting for the connection…',
@@ -364,6 +378,7 @@ export const en = {
     'event.too_large': 'This is longer than a chat can keep in one piece.',
     'auth.forbidden': 'This is for administrators.',
     'policy.denied': 'The server’s policy does not allow this.',
+    'message.not_found': 'This answer is not in the chat any more.',
     'session.busy': 'The agent is at work: wait for it, or stop it first.',
     'session.paused': 'The chat is paused: resume it first.',
     'session.queue_full': 'Too many messages are waiting in this chat already.',
