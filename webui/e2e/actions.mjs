@@ -197,8 +197,8 @@ export const actionTests = [
 
       await page.evaluate(() => {
         globalThis.said = [];
-        localStorage.setItem('soma.appearance', JSON.stringify({ aloud: 'always' }));
-        dispatchEvent(new StorageEvent('storage', { key: 'soma.appearance' }));
+        localStorage.setItem('soma.speech', JSON.stringify({ aloud: 'always' }));
+        dispatchEvent(new StorageEvent('storage', { key: 'soma.speech' }));
       });
       await send(page, askFor('First sentence. Second sentence. The last', { delayMs: 60 }));
       await until('the first is said while more is written', async () =>

@@ -159,6 +159,21 @@ export const en = {
       `This message is ${count(over, 'character', 'characters')} too long. Shorten it, or send it in parts.`,
   },
 
+  dictation: {
+    start: 'Dictate',
+    stop: 'Stop dictating',
+    listening: 'Listening… Escape stops.',
+    failed: 'Dictation ended: the browser does not say why.',
+    noLanguage: (tag: string) => `This browser does not understand the language ${tag}.`,
+    trouble: {
+      'no-speech': 'Nothing was heard.',
+      'audio-capture': 'No microphone was found.',
+      'not-allowed': 'The browser does not let this page use the microphone.',
+      'service-not-allowed': 'The browser does not offer dictation here.',
+      network: 'The browser’s dictation cannot be reached.',
+    } as Readonly<Record<string, string>>,
+  },
+
   commands: {
     title: 'Commands',
     export: 'Download this chat',
@@ -403,7 +418,7 @@ export const en = {
   settings: {
     title: 'Settings',
     close: 'Close the settings',
-    tabs: { models: 'Models', tools: 'Tools', keys: 'Keys', appearance: 'Appearance', about: 'About' },
+    tabs: { models: 'Models', tools: 'Tools', keys: 'Keys', appearance: 'Appearance', speech: 'Speech', about: 'About' },
   },
 
   appearance: {
@@ -414,9 +429,32 @@ export const en = {
     widths: { narrow: 'Easy to read', wide: 'Wide' },
     thinking: 'What a model thinks',
     thinkings: { folded: 'Folded', open: 'Open' },
-    aloud: 'Reading aloud',
-    alouds: { asked: 'When asked', always: 'Every answer, as it comes' },
     hint: 'Kept in this browser.',
+  },
+
+  speech: {
+    out: 'Reading aloud',
+    noOut: 'This browser does not read aloud.',
+    voice: 'Voice',
+    ownVoice: (name: string) => name === '' ? 'The browser’s own' : `The browser’s own (${name})`,
+    voiceOf: (name: string, language: string, local: boolean) =>
+      `${name} · ${language}${local ? '' : ' · over the network'}`,
+    voiceHint: 'A voice over the network sends what it reads to the browser’s maker.',
+    tryIt: 'Try',
+    sample: 'This is how answers sound.',
+    rate: 'Speed',
+    rates: (rate: number) => rate === 1 ? 'Normal' : `${rate} ×`,
+    aloud: 'When',
+    alouds: { asked: 'When asked', always: 'Every answer, as it comes' },
+    in: 'Dictation',
+    inHint: 'The button with the microphone writes what you say into the message. Where this device can ' +
+      'do that alone, it does.',
+    remote: 'Let the browser’s maker listen where the device cannot do it alone',
+    remoteHint: 'What you say is then heard by the company that makes your browser; this page cannot ' +
+      'see what it does with it.',
+    noIn: 'This browser has no dictation.',
+    language: 'Language you speak',
+    ownLanguage: (name: string) => `The browser’s (${name})`,
   },
 
   keys: {

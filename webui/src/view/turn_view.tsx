@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { sendInFork } from '../session/fork';
 import { isOver, type Answer, type Failure, type Item, type Turn } from '../session/state';
 import { canSpeak } from '../state/speech';
+import { speechSettings } from '../state/speech_settings';
 import { appearance } from '../state/theme';
 import { attempt } from '../state/toasts';
 import { t } from '../texts/texts';
@@ -54,7 +55,7 @@ export const TurnView = memo((props: Props) => {
         <ItemView key={item.kind + item.id} item={item} turn={turn} onStop={onStop} />
       ))}
       {working && !isWriting(turn) && <Working turn={turn} />}
-      {working && actions && canSpeak && appearance.value.aloud === 'always' && <SpeakAlong turn={turn} />}
+      {working && actions && canSpeak && speechSettings.value.aloud === 'always' && <SpeakAlong turn={turn} />}
       {actions && turn.user && isOver(turn) && (
         <TurnFoot turn={turn} actions={actions} isLast={props.isLast} canRetry={props.canRetry}
           onEdit={() => setEditing(true)} />
