@@ -107,6 +107,8 @@ export const en = {
     summary: 'Summary',
     thinking: 'Thinking…',
     thought: 'Thought about it',
+    readingThoughts: 'Reading it from the log…',
+    thoughtUntold: 'The provider did not tell what was thought.',
     interrupted: 'Interrupted. The agent tries again in a moment.',
     lengthLimit: 'The answer reached its length limit.',
     toolRuns: 'A tool is running',
@@ -226,6 +228,7 @@ export const en = {
     move: 'Import and export',
     tool: 'Run a tool',
     files: 'Files',
+    attachments: 'Attachments',
     nudge: 'Nudge',
     nudgeHint: 'Ask the agent to go on',
     summarize: 'Summarize',
@@ -312,6 +315,20 @@ export const en = {
     cancel: (name: string) => `Cancel “${name}”`,
     remove: (name: string) => `Remove “${name}”`,
     retry: (name: string) => `Send “${name}” again`,
+  },
+
+  attached: {
+    none: 'No message of this chat has a file, and no tool left one.',
+    fromMessage: (words: string) => `With “${words}”`,
+    fromTool: (tool: string) => tool === '' ? 'Left by a tool' : `Left by ${tool}`,
+    look: 'Look inside',
+    onlyBeginning: 'Only the beginning is shown.',
+    question: 'Delete this file?',
+    warning: 'It will be gone for good, also where messages name it.',
+    states: {
+      clean: 'ready', 'attachment.pending': 'being scanned', 'attachment.quarantined': 'held for harmful',
+      'attachment.expired': 'deleted', 'attachment.not_found': 'not here any more',
+    } as Readonly<Record<string, string>>,
   },
 
   work: {

@@ -68,7 +68,10 @@ function itemsFor(store: SessionStore, state: SessionState, onReset: () => void)
     { label: t.menu.travel, icon: 'clock', run: () => openModal({ kind: 'travel', sessionId }) },
     { label: t.menu.tool, icon: 'tool', run: () => openModal({ kind: 'tool', sessionId, toolId: '' }) },
     ...(attachmentsMax() > 0
-      ? [{ label: t.menu.files, icon: 'folder' as const, run: () => openModal({ kind: 'files', sessionId }) }] : []),
+      ? [
+        { label: t.menu.attachments, icon: 'clip' as const, run: () => openModal({ kind: 'attachments', sessionId }) },
+        { label: t.menu.files, icon: 'folder' as const, run: () => openModal({ kind: 'files', sessionId }) },
+      ] : []),
     importItem(sessionId),
     ...(stands && !state.paused ? [
       { label: t.menu.nudge, icon: 'play' as const, hint: t.menu.nudgeHint, run: () => steer(store, 'nudge') },
