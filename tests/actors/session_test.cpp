@@ -108,6 +108,21 @@ TEST_CASE("session: a provider that refuses for good ends the turn with an error
   CHECK(last_of<body::message_assistant>(all).final);
 }
 
+TEST_CASE("session: the end of a model call tells how much was thought") {
+  actor_world world;
+  REQUIRE(world.say("a", "hello"));
+  const auto call = world.models.next();
+  call->sink.on_piece("hm\xc3\xa9 ", true);
+  call->sink.on_piece("well", true);
+  finish(*call, "hi");
+  CHECK(last_of<body::llm_complete>(world.wait_for_type("a", event_type::llm_complete))
+            .thinking_bytes == 9);
+  REQUIRE(world.say("a", "again"));
+  finish(*world.models.next(), "hi");
+  CHECK(last_of<body::llm_complete>(world.wait_for_type("a", event_type::llm_complete, 2))
+            .thinking_bytes == 0);
+}
+
 TEST_CASE("session: the record of an idempotency key is kept with its message") {
   actor_world world;
   actors::session_command command;

@@ -312,6 +312,18 @@ describe('fold', () => {
     expect(JSON.stringify(before)).toBe(copy);
   });
 
+  test('that something was thought is known from the end of a compact answer', () => {
+    const thought = (more: Record<string, unknown>) => {
+      const log = new Log().user('t1').request('t1', 'm1').answer('t1', 'm1', 'yes');
+      log.add('llm.complete', { message_id: 'm1', turn_id: 't1', finish_reason: 'stop', ...more });
+      return answers(log.state)[0]?.thought;
+    };
+    expect(thought({ thinking_bytes: 7 })).toBe(true);
+    expect(thought({ usage: { reasoning_tokens: 7 } })).toBe(true);
+    expect(thought({ usage: { completion_tokens: 7 } })).toBe(false);
+    expect(thought({ thinking_bytes: 'much', usage: null })).toBe(false);
+  });
+
   test('feedback belongs to its answer, the latest of each reader, whoever wrote the log', () => {
     const log = new Log().user('t1').request('t1', 'm1').answer('t1', 'm1', 'yes').complete('t1', 'm1')
       .user('t2').request('t2', 'm2').answer('t2', 'm2', 'no').complete('t2', 'm2');

@@ -112,7 +112,7 @@ function apply(
 
     case 'llm.restart':
       return inAnswer(state, turnId, text(payload.message_id), (answer) => ({
-        ...answer, text: emptyText, thinking: emptyText, whole: false,
+        ...answer, text: emptyText, thinking: emptyText, thought: false, whole: false,
       }));
 
     case 'message.assistant': {
@@ -197,7 +197,7 @@ function foldComplete(
 ): SessionState {
   const finish = text(payload.finish_reason);
   const told = inAnswer(state, turnId, text(payload.message_id), (answer) => ({
-    ...answer, finish,
+    ...answer, finish, thought: answer.thought || hasThought(payload),
   }));
   if (finish === 'cancelled') return endTurn(told, turnId, () => 'stopped');
   if (finish !== 'error') return told;
@@ -222,6 +222,11 @@ function foldFeedback(state: SessionState, who: string, data: unknown): SessionS
     ...answer, feedback: { ...answer.feedback, [who]: said },
   }));
   return { ...state, turns: state.turns.map((turn) => (turn === about ? { ...turn, items } : turn)) };
+}
+
+/** A model may also have thought and not told what. */
+function hasThought({ thinking_bytes, usage }: Record<string, unknown>): boolean {
+  return number(thinking_bytes) > 0 || (isRecord(usage) && number(usage.reasoning_tokens) > 0);
 }
 
 /** A stop while only tools ran leaves no model call to say `cancelled`. */

@@ -79,6 +79,8 @@ export interface Answer {
   readonly finish: string | null;
   /** The whole text came, so no delta can change it. */
   readonly whole: boolean;
+  /** That something was thought, as its end tells; the words themselves may not have been read. */
+  readonly thought: boolean;
   /** What readers said of it, the latest of each, by user id. */
   readonly feedback: Readonly<Record<string, Feedback>>;
 }
@@ -135,7 +137,7 @@ export function newAnswer(id: string): Answer {
   return {
     kind: 'answer', id, text: emptyText, thinking: emptyText, attempt: 1, model: '',
     instruction: '', finish: null,
-    whole: false, feedback: {},
+    whole: false, thought: false, feedback: {},
   };
 }
 
