@@ -32,6 +32,7 @@ export const en = {
     searchKeys: 'Search chats (Ctrl + K)',
     searching: 'Searching…',
     none: 'Your chats will be listed here.',
+    newKeys: 'New chat (Ctrl + Shift + O)',
     noneFound: 'No chat has that in its name.',
     nameOfChat: 'Name of the chat',
     today: 'Today',
@@ -52,6 +53,8 @@ export const en = {
     offline: 'Offline',
     parked: 'Not live: shown in too many windows',
     degraded: (what: string) => `Degraded: ${what}`,
+    /** What is not up, by the server's names; others are shown as they are. */
+    parts: { llm: 'no model is set up' } as Readonly<Record<string, string>>,
     inSeconds: (seconds: number) => `in ${seconds} s`,
     now: 'Now',
     resume: 'Show live',

@@ -4,7 +4,7 @@ import type { SessionStore } from '../session/session_store';
 import { activeTurn, type SessionState } from '../session/state';
 import { openModal } from '../state/modals';
 import { titleOf } from '../state/session_list';
-import { degraded, link } from '../state/tenant';
+import { degradedWords, link } from '../state/tenant';
 import { t } from '../texts/texts';
 import { ConfirmDialog } from './confirm_dialog';
 import { ConnectionChip } from './connection_chip';
@@ -33,7 +33,7 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
         <Icon name="menu" />
       </button>
       <h1 title={title}>{title || t.untitled}</h1>
-      <ConnectionChip state={isThere ? store.connection.value : link.value} degraded={degraded.value}
+      <ConnectionChip state={isThere ? store.connection.value : link.value} degraded={degradedWords.value}
         onResume={() => store?.resume()} />
       {isThere && state.turns.length > 0 && (
         <button type="button" class="quiet"

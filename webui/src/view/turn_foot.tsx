@@ -40,7 +40,21 @@ export function TurnFoot({ turn, actions, isLast, canRetry, onEdit }: Props) {
       {words !== '' && canSpeak && <ReadAloud turn={turn} words={words} />}
       {rated && <FeedbackButtons sessionId={actions.sessionId} answer={rated} />}
       <Menu label={t.turn.more} items={moreFor(turn, actions, isLast)} small />
+      <When turn={turn} model={rated?.model ?? ''} />
     </div>
+  );
+}
+
+/** The hour it was asked, and the day if it was another one; all of it, and the model, on hovering. */
+function When({ turn, model }: { turn: Turn; model: string }) {
+  const at = new Date(turn.user?.createdAt ?? '');
+  if (Number.isNaN(at.getTime())) return null;
+  const today = at.toDateString() === new Date().toDateString();
+  return (
+    <time class="note turn-when" dateTime={at.toISOString()} title={[at.toLocaleString(), model].filter(Boolean).join(' · ')}>
+      {today ? at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+        : at.toLocaleDateString([], { day: 'numeric', month: 'short', year: 'numeric' })}
+    </time>
   );
 }
 
