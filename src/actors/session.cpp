@@ -10,6 +10,7 @@
 #include "core/command_codec.hpp"
 #include "core/time.hpp"
 #include "storage/attachment_rows.hpp"
+#include "storage/feedback_rows.hpp"
 
 namespace soma::actors {
 namespace {
@@ -81,6 +82,7 @@ storage::append_op session_shell::make_op(session_actions& actions) {
   for (const auto& e : actions.append) {
     op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
     storage::add_attachment_uses(op.documents, key_, e.body);
+    storage::add_feedback(op.documents, e);
   }
   if (auto now = info_of(core_); !(now == last_info_)) {
     op.info = now;
@@ -90,6 +92,9 @@ storage::append_op session_shell::make_op(session_actions& actions) {
     op.compact_seq = last_compact_seq_ = core_.compact_seq;
   op.first_seq = actions.first_seq;
   op.remove = actions.remove;
+  // What was said of answers goes with them.
+  if (op.remove || op.first_seq)
+    op.gone.push_back({std::string(storage::feedback_collection), storage::feedback_prefix(key_)});
   if (op.remove) op.documents.push_back(storage::session_gone_row(key_));
   for (const auto& a : actions.then) {
     const auto* reply = std::get_if<action::reply>(&a);

@@ -112,6 +112,7 @@ struct llm_complete {
   soma::usage usage;
   std::uint64_t latency_ms = 0, first_token_ms = 0;
   std::optional<failure> error;
+  std::uint64_t thinking_bytes = 0;  // in the deltas of this attempt, which a compact reading lacks
 };
 struct llm_restart {
   std::string message_id, turn_id;

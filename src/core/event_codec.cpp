@@ -82,6 +82,7 @@ void write(json_writer& w, const body::llm_complete& b) {
   if (b.usage.cost_usd) w.key("cost_usd").real(*b.usage.cost_usd);
   w.end_object();
   w.field("latency_ms", b.latency_ms).field("first_token_ms", b.first_token_ms);
+  if (b.thinking_bytes > 0) w.field("thinking_bytes", b.thinking_bytes);
   write_failure(w, b.error);
 }
 
@@ -264,6 +265,7 @@ void read(object& o, body::llm_complete& b) {
   }
   b.latency_ms = number_of(o, "latency_ms");
   b.first_token_ms = number_of(o, "first_token_ms");
+  b.thinking_bytes = number_of(o, "thinking_bytes");
   b.error = error_of(o);
 }
 

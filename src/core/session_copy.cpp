@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "core/feedback.hpp"
 
 namespace soma {
 namespace {
@@ -69,7 +70,9 @@ struct renamer {
     id(b.turn_id);
   }
   void operator()(body::session_state&) const {}
-  void operator()(body::app_event&) const {}
+  void operator()(body::app_event& b) const {
+    if (b.name == feedback_event) b.data_json = feedback_of_copy(b.data_json, options.rename);
+  }
   void operator()(body::error& b) const { id(b.turn_id); }
   void operator()(body::session_close&) const {}
 };

@@ -222,6 +222,18 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
   return reply;
 }
 
+result<command_reply> session_step::decide(const input::request& who, const input::feedback& c) {
+  if (!s.exists()) return not_found();
+  if (!s.has_answer(c.said.message_id))
+    return error{codes::message_not_found, "the session has no such answer"};
+  command_reply reply;
+  reply.event = emit(body::app_event{std::string(feedback_event), encode(c.said)}, who.from,
+                     who.idempotency_key);
+  reply.message_id = c.said.message_id;
+  reply.status = "recorded";
+  return reply;
+}
+
 result<command_reply> session_step::decide(const input::request& who, const input::stop& c) {
   if (!s.exists()) return not_found();
   command_reply reply;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/context.hpp"
+#include "core/feedback.hpp"
 #include "core/session_state.hpp"
 
 namespace soma {
@@ -75,6 +76,9 @@ struct message {
 struct app_event {
   std::string name, data_json;
 };
+struct feedback {  // about an answer that the session still has
+  soma::feedback said;
+};
 struct stop {
   std::string tool_call_id;  // empty: all that runs
 };
@@ -89,8 +93,8 @@ struct rename {
 };
 struct reset {};
 struct remove {};
-using command = std::variant<open, message, app_event, tool_request, stop, pause, nudge, retry,
-                             summarize, rename, reset, remove>;
+using command = std::variant<open, message, app_event, feedback, tool_request, stop, pause, nudge,
+                             retry, summarize, rename, reset, remove>;
 struct commanded {
   request who;
   command what;

@@ -182,6 +182,15 @@ turn_record* session_state::find_turn(std::string_view turn_id) {
   return waiting == queue.end() ? nullptr : &*waiting;
 }
 
+bool session_state::has_answer(std::string_view message_id) const {
+  // Most likely of one of the last turns.
+  return std::any_of(turns.rbegin(), turns.rend(), [&](const turn_record& turn) {
+    return std::any_of(turn.lines.begin(), turn.lines.end(), [&](const transcript_line& line) {
+      return line.tool_call_id.empty() && line.message_id == message_id;
+    });
+  });
+}
+
 void drop_answers(turn_record& turn) {
   std::erase_if(turn.lines, [](const transcript_line& line) { return !line.runtime; });
 }

@@ -114,6 +114,8 @@ struct session_state {
     return call || !tools.empty() || (!paused && (turn.has_value() || !queue.empty()));
   }
   turn_record* find_turn(std::string_view turn_id);  // started or waiting
+  // Whether the agent said this, and no retry has replaced it.
+  bool has_answer(std::string_view message_id) const;
 };
 
 // What a retry replaces: all that was said but what was read of the attachments.

@@ -29,6 +29,7 @@ struct session_step {
   result<command_reply> decide(const input::request& who, const input::open& c);
   result<command_reply> decide(const input::request& who, const input::message& c);
   result<command_reply> decide(const input::request& who, const input::app_event& c);
+  result<command_reply> decide(const input::request& who, const input::feedback& c);
   result<command_reply> decide(const input::request& who, const input::tool_request& c);
   result<command_reply> decide(const input::request& who, const input::stop& c);
   result<command_reply> decide(const input::request& who, const input::pause& c);

@@ -160,7 +160,8 @@ void session_step::append_complete(std::string_view finish_reason,
   const auto& request = s.call->request;
   const origin from = turn_origin(request.turn_id);
   emit(body::llm_complete{request.invocation_id, request.message_id, request.turn_id,
-                          std::string(finish_reason), used, latency_ms, first_token_ms, why},
+                          std::string(finish_reason), used, latency_ms, first_token_ms, why,
+                          s.call->thinking_bytes},
        from);
 }
 

@@ -171,6 +171,7 @@ void mark_replayed(response& answer, const idempotency_gate::entry& gate);
 void add_session_routes(router& routes, gateway& g);
 void add_message_routes(router& routes, gateway& g);
 void add_event_routes(router& routes, gateway& g);
+void add_feedback_routes(router& routes, gateway& g);
 void add_transfer_routes(router& routes, gateway& g);   // fork, export, import
 void add_identity_routes(router& routes, gateway& g);   // keys, auth
 void add_model_routes(router& routes, gateway& g);      // profiles, credentials, usage

@@ -32,6 +32,8 @@ constexpr row table[] = {
     {codes::route_not_found, 404},
     {codes::session_not_found, 404},
     {codes::event_not_found, 404},
+    {codes::message_not_found, 404},
+    {codes::event_name_reserved, 422},
     {codes::tool_call_not_found, 404},
     {codes::tool_unknown, 404},
     {codes::key_not_found, 404},

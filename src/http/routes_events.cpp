@@ -116,6 +116,10 @@ asio::awaitable<response> append_event(gateway& g, request_context& ctx) {
   const auto key = g.key_of(ctx);
   input::app_event event;
   event.name = std::string(ctx.json.as_object().at("name").as_string());
+  if (event.name.starts_with(reserved_event_prefix))
+    co_return problem(
+        error(codes::event_name_reserved, "names that begin with \"soma.\" are the server's own"),
+        ctx);
   auto data = json_member(ctx.body, "data");
   // The quick reader does not know a name that is written with escapes.
   event.data_json =

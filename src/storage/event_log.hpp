@@ -81,6 +81,12 @@ struct document_row {
   std::string collection, key, value;
 };
 
+// Documents that cease to be with the events: all of a collection whose keys begin so. `prefix`
+// ends in a byte below 0xff.
+struct documents_gone {
+  std::string collection, prefix;
+};
+
 struct append_op {
   session_key key;
   std::uint64_t expected_seq = 0;     // the head's seq before; 0: the session must not exist
@@ -91,6 +97,7 @@ struct append_op {
   bool remove = false;                     // after the events nothing of the session is kept
   std::vector<idempotency_record> idempotency;
   std::vector<outbox_row> outbox;
+  std::vector<documents_gone> gone;  // before `documents` come
   std::vector<document_row> documents;
   bool publish_staged = false;  // the events written by `stage` become this session's log
 };

@@ -98,7 +98,7 @@ std::optional<session_key> parse_session_prefix(std::string_view bytes) {
 }
 
 std::string after_prefix(std::string prefix) {
-  prefix.back() = static_cast<char>(prefix.back() + 1);  // prefixes end in NUL
+  prefix.back() = static_cast<char>(prefix.back() + 1);  // prefixes end in a byte below 0xff
   return prefix;
 }
 

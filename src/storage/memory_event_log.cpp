@@ -216,6 +216,10 @@ class memory_event_log final : public event_log {
     auto head = next_head(before, staged_seq, op, epoch_, event_bytes_max_);
     if (!head) return head.error();
     for (const auto& record : op.idempotency) idempotency_[record.key] = record;
+    for (const auto& d : op.gone)
+      std::erase_if(documents_, [&](const auto& one) {
+        return one.first.first == d.collection && one.first.second.starts_with(d.prefix);
+      });
     for (const auto& d : op.documents) documents_[{d.collection, d.key}] = d.value;
     counters_.outbox_rows += op.outbox.size();
     counters_.events += op.events.size();

@@ -142,6 +142,10 @@ result<session_head> rocksdb_event_log::add(rocksdb::WriteBatch& batch, const ap
   for (const auto& e : op.events)
     batch.Put(families_[events], event_key(op.key, e.seq), event_value(e.type, epoch_, e.json));
   for (const auto& record : op.idempotency) add_record(batch, record);
+  for (const auto& d : op.gone) {
+    const auto prefix = document_key(d.collection, d.prefix);
+    batch.DeleteRange(families_[documents], prefix, after_prefix(prefix));
+  }
   for (const auto& d : op.documents)
     batch.Put(families_[documents], document_key(d.collection, d.key), d.value);
   for (const auto& row : op.outbox) {

@@ -108,6 +108,21 @@ TEST_CASE("session: a provider that refuses for good ends the turn with an error
   CHECK(last_of<body::message_assistant>(all).final);
 }
 
+TEST_CASE("session: the end of a model call tells how much was thought") {
+  actor_world world;
+  REQUIRE(world.say("a", "hello"));
+  const auto call = world.models.next();
+  call->sink.on_piece("hm\xc3\xa9 ", true);
+  call->sink.on_piece("well", true);
+  finish(*call, "hi");
+  CHECK(last_of<body::llm_complete>(world.wait_for_type("a", event_type::llm_complete))
+            .thinking_bytes == 9);
+  REQUIRE(world.say("a", "again"));
+  finish(*world.models.next(), "hi");
+  CHECK(last_of<body::llm_complete>(world.wait_for_type("a", event_type::llm_complete, 2))
+            .thinking_bytes == 0);
+}
+
 TEST_CASE("session: the record of an idempotency key is kept with its message") {
   actor_world world;
   actors::session_command command;
@@ -175,4 +190,32 @@ TEST_CASE(
         std::vector<attachment_ref>{{"att-1", "a.txt", "text/plain", 3}});
   REQUIRE(world.command("a", input::remove{}));
   CHECK(rows("gone") == std::vector<std::string>{"gone\n" + tenant + '\n' + session});
+}
+
+TEST_CASE("session: feedback is a record a message and user, gone with what it was about") {
+  using rows = std::vector<std::pair<std::string, std::string>>;
+  actor_world world;
+  const auto kept = [&] { return world.log()->list_documents("feedback", "", 10).value(); };
+  const auto answer_of = [&](const std::string& session) {
+    REQUIRE(world.say(session, "hello"));
+    finish(*world.models.next(), "hi");
+    const auto all = world.wait_for_type(session, event_type::llm_complete);
+    return last_of<body::message_assistant>(all).message_id;
+  };
+  const auto a = answer_of("a"), ab = answer_of("ab");
+  REQUIRE(world.command("a", input::feedback{{a, "helpful", {}, {}}}));
+  REQUIRE(world.command("a", input::feedback{{a, "not_helpful", {"wrong"}, "no"}}));
+  REQUIRE(world.command("ab", input::feedback{{ab, "helpful", {}, {}}}));
+  CHECK_FALSE(world.command("ab", input::feedback{{a, "helpful", {}, {}}}));
+  const std::string of_ab =
+      R"({"message_id":")" + ab + R"(","rating":"helpful","tags":[],"comment":""})";
+  const std::pair<std::string, std::string> second("tenant\nab\n" + ab + "\n", of_ab);
+  CHECK(kept() == rows{{"tenant\na\n" + a + "\n",
+                        R"({"message_id":")" + a +
+                            R"(","rating":"not_helpful","tags":["wrong"],"comment":"no"})"},
+                       second});
+  REQUIRE(world.command("a", input::reset{}));
+  CHECK(kept() == rows{second});
+  REQUIRE(world.command("ab", input::remove{}));
+  CHECK(kept().empty());
 }

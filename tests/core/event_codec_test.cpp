@@ -23,6 +23,7 @@ std::vector<event_body> one_of_each() {
   complete.invocation_id = complete.message_id = complete.turn_id = uuid;
   complete.finish_reason = "error";
   complete.usage = {1, UINT64_MAX};
+  complete.thinking_bytes = 7;
   complete.error = failure{"c", hard, true};
   body::tool_result result;
   result.tool_call_id = result.turn_id = uuid;

@@ -586,8 +586,46 @@ def case_append_event(w):
         assert last["meta"]["event_id"] == made["event_id"] and last["payload"]["data"] == data
     for bad in ({"name": "x"}, {"data": 1}, {"name": "X", "data": 1}, {"name": "", "data": 1}):
         w.ask("append_event", 422, bad, id=session, code="request.invalid")
+    for name in ("soma.feedback", "soma."):
+        w.ask("append_event", 422, {"name": name, "data": 1}, id=session,
+              code="event.name_reserved")
+    w.ask("append_event", 202, {"name": "somatic.event", "data": 1}, id=session)
     w.ask("append_event", 413, {"name": "x", "data": "x" * 950_000}, id=session,
           code="event.too_large")
+
+
+def case_give_feedback(w):
+    session = w.session("[[rehearsal words=3 delay_ms=0]]")
+    events = w.node.events(session)
+    answer = next(e["payload"]["message_id"] for e in events if e["type"] == "message.assistant")
+    asked = next(e["payload"]["message_id"] for e in events if e["type"] == "message.user")
+    good = {"session_id": session, "message_id": answer, "rating": "helpful"}
+    w.refusals("give_feedback", good)
+    w.bad_bodies("give_feedback", good)
+    w.bad_key("give_feedback", good)
+    most = {**good, "rating": "not_helpful", "comment": "é" * 4000,
+            "tags": [f"{n:02}" + "x" * 62 for n in range(16)]}
+    for body in (good, most):
+        made = w.ask("give_feedback", 202, body).json
+        last = w.node.events(session)[-1]
+        judge_event(last)
+        assert last["meta"]["event_id"] == made["event_id"], made
+        assert (last["type"], last["payload"]["name"]) == ("app.event", "soma.feedback")
+        assert last["payload"]["data"] == {
+            "message_id": answer, "rating": body["rating"], "tags": body.get("tags", []),
+            "comment": body.get("comment", "")}, last
+    for bad in ({"rating": "good"}, {"rating": None}, {"comment": "x" * 4001}, {"comment": 1},
+                {"tags": ["x" * 65]}, {"tags": [""]}, {"tags": ["a", "a"]}, {"tags": "a"},
+                {"tags": [str(n) for n in range(17)]}, {"message_id": "no-id"}):
+        w.ask("give_feedback", 422, {**good, **bad}, code="request.invalid")
+    for missing in good:
+        w.ask("give_feedback", 422, {k: v for k, v in good.items() if k != missing},
+              code="request.invalid")
+    for strange in (str(uuid.uuid4()), asked):
+        w.ask("give_feedback", 404, {**good, "message_id": strange}, code="message.not_found")
+    w.ask("give_feedback", 404, {**good, "session_id": str(uuid.uuid4())},
+          code="session.not_found")
+    w.ask("give_feedback", 404, good, key=w.other_key, code="session.not_found")
 
 
 def case_stream_events(w):

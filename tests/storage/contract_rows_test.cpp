@@ -148,3 +148,25 @@ TEST_CASE_TEMPLATE("log: documents of an append come with its events, or not at 
   REQUIRE(commit_one(s.log, removal));
   CHECK(*s.log.get_document("notes", "gone") == "a");
 }
+
+TEST_CASE_TEMPLATE("log: an append takes documents away by the beginning of their keys", store,
+                   SOMA_EVENT_LOGS) {
+  store s;
+  const auto key = key_of("a");
+  using documents = std::vector<std::pair<std::string, std::string>>;
+  REQUIRE(s.log.put_documents("said", documents{{"a\n", "0"}, {"a\n1", "1"}, {"a\xff", "2"}}));
+  REQUIRE(s.log.put_documents("said", documents{{"a", "3"}, {"ab\n1", "4"}, {"b\n1", "5"}}));
+  REQUIRE(s.log.put_document("saida", "a\n1", "6"));
+  auto op = append_of(key, 7);
+  op.gone = {{"said", "a\n"}};
+  CHECK(code_of(commit_one(s.log, op)) == codes::session_head_mismatch);
+  CHECK(s.log.list_documents("said", "", 10)->size() == 6);
+  op.expected_seq = 0;
+  op.events.front().seq = 1;
+  op.documents = {{"said", "a\n2", "new"}};
+  REQUIRE(commit_one(s.log, op));
+  CHECK(s.log.list_documents("said", "a", 10).value() ==
+        documents{{"a", "3"}, {"a\n2", "new"}, {"ab\n1", "4"}, {"a\xff", "2"}});
+  CHECK(*s.log.get_document("said", "b\n1") == "5");
+  CHECK(*s.log.get_document("saida", "a\n1") == "6");
+}

@@ -92,8 +92,24 @@ export const actionTests = [
       assert.ok((await words.textContent()).split(' ').length > 20);
       assert.equal(await words.isVisible(), true);
       const thought = await words.textContent();
+      // After a reload the words are read from the log when they are asked for, and only then.
       await page.reload();
       await waitForStatus(page, 'done');
+      const before = reader.urls.length;
+      await page.route('**/events?*types=llm.delta*', (route) => route.abort(), { times: 1 });
+      await page.getByText('Thought about it').click();
+      await page.locator('.thinking').getByRole('button', { name: 'Try again' }).click();
+      await until('the thoughts are there', async () => (await words.textContent()) === thought);
+      await page.getByText('Thought about it').click();
+      assert.equal(await words.isVisible(), false);
+      await page.getByText('Thought about it').click();
+      assert.equal(await words.textContent(), thought);
+      assert.equal(reader.urls.length, before + 2);
+      // Where the reader wants them open, so they are.
+      await page.evaluate(() => localStorage.setItem('soma.appearance', JSON.stringify({ thinking: 'open' })));
+      await page.reload();
+      await until('they stand open', async () =>
+        (await words.count()) === 1 && (await words.textContent()) === thought);
       await more(lastTurn(page));
       await choose(page, 'Raw events');
       await page.getByRole('dialog').getByText('Thought about it').click();
@@ -197,8 +213,8 @@ export const actionTests = [
 
       await page.evaluate(() => {
         globalThis.said = [];
-        localStorage.setItem('soma.appearance', JSON.stringify({ aloud: 'always' }));
-        dispatchEvent(new StorageEvent('storage', { key: 'soma.appearance' }));
+        localStorage.setItem('soma.speech', JSON.stringify({ aloud: 'always' }));
+        dispatchEvent(new StorageEvent('storage', { key: 'soma.speech' }));
       });
       await send(page, askFor('First sentence. Second sentence. The last', { delayMs: 60 }));
       await until('the first is said while more is written', async () =>

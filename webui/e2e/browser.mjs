@@ -53,7 +53,8 @@ export class Reader {
   get strangers() {
     const { origin } = this.server;
     return this.urls.filter(
-      (url) => !url.startsWith(`${origin}/ui/`) && !url.startsWith(`${origin}/v1/`),
+      (url) => !url.startsWith(`${origin}/ui/`) && !url.startsWith(`${origin}/v1/`) &&
+        !url.startsWith(`blob:${origin}/`), // what the page made itself
     );
   }
 

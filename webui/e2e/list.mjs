@@ -56,6 +56,11 @@ export const listTests = [
       await page.getByText('No chat has that in its name.').waitFor();
       await page.keyboard.press('Escape');
       await row(page, 'Session 260').waitFor();
+      // And by keys a new chat is begun from anywhere.
+      await row(page, 'Session 260').click();
+      await page.getByRole('heading', { name: 'Session 260' }).waitFor();
+      await page.keyboard.press('Control+Shift+O');
+      await page.getByRole('heading', { name: 'What shall we work on?' }).waitFor();
       assert.deepEqual(reader.complaints, []);
     },
   },

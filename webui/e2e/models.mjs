@@ -216,7 +216,7 @@ export const modelTests = [
       await page.getByText('Rehearsal server, not a model').waitFor();
       await page.getByRole('button', { name: 'Settings', exact: true }).click();
       await page.getByRole('tab', { name: 'Appearance' }).waitFor();
-      assert.deepEqual(await page.getByRole('tab').allTextContents(), ['Appearance', 'About']);
+      assert.deepEqual(await page.getByRole('tab').allTextContents(), ['Appearance', 'Speech', 'About']);
       await page.keyboard.press('Escape');
       assert.equal(await page.getByRole('button', { name: 'Set up a model' }).count(), 0);
       assert.deepEqual(reader.complaints, []);

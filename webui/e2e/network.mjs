@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { assertAccessible } from './axe.mjs';
 import {
   picture, Reader, send, waitForConnection, waitForStatus, waitForWords,
 } from './browser.mjs';
@@ -171,6 +172,25 @@ export const networkTests = [
         }, { url: new URL(src, href).href, sizes });
         assert.equal(size, sizes);
       }
+      assert.deepEqual(reader.complaints, []);
+    },
+  },
+  {
+    name: 'network: what is not up is named, and the mark goes when it is up, without a reload',
+    server: { provider: { baseUrl: '', model: '' } },
+    async run({ browser, server }) {
+      const reader = await (await Reader.open(browser, server)).signIn();
+      const page = await reader.page();
+      await waitForConnection(page, 'degraded');
+      await page.locator('.connection', { hasText: 'Degraded: no model is set up' }).waitFor();
+      await page.locator('.banner.warn').getByRole('button', { name: 'Set up a model' }).waitFor();
+      await picture(page, 'degraded');
+      await assertAccessible(page, 'degraded');
+      await server.api('model-profiles', {
+        method: 'POST', body: { name: 'default', model: 'any', base_url: 'http://127.0.0.1:9', provider: 'own' },
+      });
+      await waitForConnection(page, 'connected');
+      await page.locator('.banner.warn').waitFor({ state: 'detached' });
       assert.deepEqual(reader.complaints, []);
     },
   },

@@ -4,6 +4,8 @@ import { launch } from './browser.mjs';
 import { conversationTests } from './conversation.mjs';
 import { actionTests } from './actions.mjs';
 import { dialogTests } from './dialogs.mjs';
+import { feedbackTests } from './feedback.mjs';
+import { dictationTests } from './dictation.mjs';
 import { fileTests } from './files.mjs';
 import { listTests } from './list.mjs';
 import { looksTests } from './looks.mjs';
@@ -22,7 +24,7 @@ import { viewTests } from './views.mjs';
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...fileTests, ...toolTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...signInTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
   ...modelTests, ...modelKeyTests, ...looksTests, ...modelLooksTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 

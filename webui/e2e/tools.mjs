@@ -133,4 +133,53 @@ export const toolTests = [
       assert.deepEqual(reader.complaints, []);
     },
   },
+  {
+    name: 'tools: those of MCP servers stand together, and what is off is found and switched on',
+    needs: 'tools',
+    async run({ browser, server }) {
+      const reader = await (await Reader.open(browser, server)).signIn();
+      const page = await reader.page();
+      const tool = (id, executor, enabled) => ({
+        id, title: '', description: `What ${id} does.`, executor, enabled, inputs: { type: 'object' },
+        limits: { timeout_ms: 1000 }, egress: [],
+      });
+      const tools = [
+        tool('calculator', 'builtin', true), tool('mcp.weather.forecast', 'mcp', false),
+        tool('mcp.weather.past.days', 'mcp', false), tool('mcp.git.log', 'mcp', true),
+      ];
+      await page.route('**/v1/tool-catalog', (route) => route.fulfill({ json: { tools } }));
+      await page.route('**/v1/tool-catalog/*', (route, request) => {
+        const at = tools.findIndex(({ id }) => request.url().endsWith(`/${id}`));
+        tools[at] = { ...tools[at], ...request.postDataJSON() };
+        return route.fulfill({ json: tools[at] });
+      });
+      await page.getByRole('button', { name: 'Settings', exact: true }).click();
+      await page.getByRole('tab', { name: 'Tools' }).click();
+      const panel = page.getByRole('tabpanel');
+      await panel.getByRole('region', { name: 'weather' }).waitFor();
+      assert.deepEqual(await panel.locator('.tool-group-head h4').allTextContents(),
+        ['This server’s own', 'git', 'weather']);
+      const weather = panel.getByRole('region', { name: 'weather' });
+      assert.deepEqual(await weather.locator('.profile h4').allTextContents(), ['forecast', 'past.days']);
+      await picture(page, 'tools-mcp');
+      await assertAccessible(page, 'tools of MCP servers');
+      await panel.getByRole('radio', { name: 'Off' }).check();
+      assert.deepEqual(await panel.locator('.profile h4').allTextContents(), ['forecast', 'past.days']);
+      await panel.locator('[data-tool="mcp.weather.forecast"]').getByRole('checkbox').click();
+      await until('it is among the others', async () =>
+        (await panel.locator('.profile h4').allTextContents()).join() === 'past.days');
+      await panel.getByRole('radio', { name: 'All' }).check();
+      await weather.getByText('1 of 2 on').waitFor();
+      await weather.getByRole('button', { name: 'Switch all on' }).click();
+      await weather.getByText('2 of 2 on').waitFor();
+      await weather.getByRole('button', { name: 'Switch all off' }).click();
+      await weather.getByText('0 of 2 on').waitFor();
+      assert.deepEqual(tools.map(({ enabled }) => enabled), [true, false, false, true]);
+      await panel.getByRole('searchbox', { name: 'Find a tool' }).fill('PAST');
+      assert.deepEqual(await panel.locator('.profile h4').allTextContents(), ['past.days']);
+      await panel.getByRole('searchbox', { name: 'Find a tool' }).fill('no such');
+      await panel.getByText('No tool fits.').waitFor();
+      assert.deepEqual(reader.complaints, []);
+    },
+  },
 ];

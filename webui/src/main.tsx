@@ -6,12 +6,14 @@ import { isSignedIn, startStreams } from './state/current';
 import { startDeletes } from './state/delete_session';
 import { startDrafts } from './state/drafts';
 import { select, selected, startRouting, takeSignInToken } from './state/route';
+import { startSpeechSettings } from './state/speech_settings';
 import { startAppearance } from './state/theme';
 import { startUnread } from './state/unread';
 import './styles/index.css';
 import { App } from './view/app';
 
 startAppearance();
+startSpeechSettings();
 const token = takeSignInToken();
 // A link opened in a tab that shows the page already changes nothing but the fragment.
 window.addEventListener('hashchange', () => {

@@ -144,7 +144,7 @@ export type SessionAction =
 export const sessionEventTypes = [
   'session.open', 'message.user', 'memory.recall', 'llm.request', 'llm.delta', 'llm.complete',
   'llm.restart', 'message.assistant', 'tool.call', 'tool.progress', 'tool.result', 'memory.write',
-  'session.state', 'error', 'session.close', 'stream.reset',
+  'session.state', 'app.event', 'error', 'session.close', 'stream.reset',
 ] as const;
 
 export const tenantEventTypes = [

@@ -3,6 +3,7 @@ import { GrowingMarkdown, renderWhole, type Block } from './blocks';
 
 // There is no document here to sanitize with; the browser's tests see to that part.
 vi.mock('./sanitize', () => ({ sanitize: (html: string) => html }));
+vi.mock('../api/http', () => ({ apiUrl: (path: string) => `http://soma.test/v1/${path}` }));
 
 const sample = `# A title
 

@@ -1,5 +1,7 @@
 import { Marked, type Token, type Tokens, type TokensList } from 'marked';
+import { apiUrl } from '../api/http';
 import { mathExtensions } from './math';
+import { pictureSource } from './pictures';
 import { sanitize } from './sanitize';
 
 /** A top-level piece of a text: code is shown by a component, all else is HTML, sanitized. */
@@ -12,7 +14,7 @@ const marked = new Marked({
   breaks: false,
   renderer: {
     html: ({ text }) => plainTags(escapeHtml(text)),
-    image: ({ href, text, title }) => link(href, text || title || href),
+    image: ({ href, text, title }) => picture(href, text || title || '') || link(href, text || title || href),
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
   extensions: [...mathExtensions],
@@ -102,6 +104,14 @@ function plainTags(escaped: string): string {
   return escaped.replace(
     /&#60;(\/?(?:b|br|del|details|em|i|kbd|mark|p|s|strong|sub|summary|sup)\s*\/?)&#62;/gi, '<$1>',
   );
+}
+
+/** '' for one that is not to be loaded. */
+function picture(href: string, text: string): string {
+  const source = pictureSource(href);
+  if (source === '') return '';
+  const url = escapeHtml(apiUrl(source));
+  return `<a href="${url}"><img src="${url}" alt="${escapeHtml(text)}"></a>`;
 }
 
 function link(href: string, text: string): string {

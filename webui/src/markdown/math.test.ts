@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 
 vi.mock('./sanitize', () => ({ sanitize: (html: string) => html }));
+vi.mock('../api/http', () => ({ apiUrl: (path: string) => `http://soma.test/v1/${path}` }));
 const { GrowingMarkdown, renderWhole } = await import('./blocks');
 
 const html = (text: string) =>

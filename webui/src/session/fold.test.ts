@@ -312,6 +312,42 @@ describe('fold', () => {
     expect(JSON.stringify(before)).toBe(copy);
   });
 
+  test('that something was thought is known from the end of a compact answer', () => {
+    const thought = (more: Record<string, unknown>) => {
+      const log = new Log().user('t1').request('t1', 'm1').answer('t1', 'm1', 'yes');
+      log.add('llm.complete', { message_id: 'm1', turn_id: 't1', finish_reason: 'stop', ...more });
+      return answers(log.state)[0]?.thought;
+    };
+    expect(thought({ thinking_bytes: 7 })).toBe(true);
+    expect(thought({ usage: { reasoning_tokens: 7 } })).toBe(true);
+    expect(thought({ usage: { completion_tokens: 7 } })).toBe(false);
+    expect(thought({ thinking_bytes: 'much', usage: null })).toBe(false);
+  });
+
+  test('feedback belongs to its answer, the latest of each reader, whoever wrote the log', () => {
+    const log = new Log().user('t1').request('t1', 'm1').answer('t1', 'm1', 'yes').complete('t1', 'm1')
+      .user('t2').request('t2', 'm2').answer('t2', 'm2', 'no').complete('t2', 'm2');
+    const bare = log.state.turns;
+    const rate = (who: string, data: unknown, name = 'soma.feedback') => {
+      log.add('app.event', { name, data });
+      (log.events.at(-1) as Envelope).meta.user_id = who;
+    };
+    for (const odd of [null, 7, [], {}, { message_id: 'm1', rating: 'good' }, { message_id: 'x', rating: 'helpful' }]) {
+      rate('ann', odd);
+    }
+    rate('ann', { message_id: 'm1', rating: 'helpful' }, 'my.event');
+    expect(log.state.turns).toEqual(bare);
+    rate('ann', { message_id: 'm1', rating: 'not_helpful', tags: ['wrong', 7, ''], comment: 'no' });
+    rate('bob', { message_id: 'm1', rating: 'helpful', tags: 'x', comment: 7 });
+    rate('ann', { message_id: 'm1', rating: 'helpful', tags: ['clear'], comment: '' });
+    expect(answers(log.state)[0]?.feedback).toEqual({
+      ann: { rating: 'helpful', tags: ['clear'], comment: '' },
+      bob: { rating: 'helpful', tags: [], comment: '' },
+    });
+    expect(answers(log.state, 1)[0]?.feedback).toEqual({});
+    expect(log.state.turns.map((turn) => turn.lastId)).toEqual(bare.map((turn) => turn.lastId));
+  });
+
   test('ids compare by seq', () => {
     expect([seqOf('3.42'), seqOf('17.9'), seqOf(undefined), seqOf('x')]).toEqual([42, 9, 0, 0]);
   });

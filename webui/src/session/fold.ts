@@ -1,6 +1,6 @@
 import type { Envelope } from '../api/types';
 import { emptyText, place, wholeText } from './byte_text';
-import { attachmentRefs, failureDetail, isRecord, number, ruleOf, text } from './payload';
+import { attachmentRefs, failureDetail, feedbackOf, isRecord, number, ruleOf, text } from './payload';
 import { emptySession, isOver, newAnswer } from './state';
 import type {
   Answer, Failure, FoldedEvent, Item, SessionState, ToolCall, Turn, TurnStatus,
@@ -112,7 +112,7 @@ function apply(
 
     case 'llm.restart':
       return inAnswer(state, turnId, text(payload.message_id), (answer) => ({
-        ...answer, text: emptyText, thinking: emptyText, whole: false,
+        ...answer, text: emptyText, thinking: emptyText, thought: false, whole: false,
       }));
 
     case 'message.assistant': {
@@ -163,6 +163,9 @@ function apply(
         durationMs: typeof payload.duration_ms === 'number' ? payload.duration_ms : null,
       }));
 
+    case 'app.event':
+      return payload.name === 'soma.feedback' ? foldFeedback(state, meta.user_id ?? '', payload.data) : state;
+
     case 'error': {
       const failure = newFailure(meta.event_id ?? '', payload);
       const told = inTurn(state, turnId, (turn) => withFailure(turn, failure));
@@ -194,7 +197,7 @@ function foldComplete(
 ): SessionState {
   const finish = text(payload.finish_reason);
   const told = inAnswer(state, turnId, text(payload.message_id), (answer) => ({
-    ...answer, finish,
+    ...answer, finish, thought: answer.thought || hasThought(payload),
   }));
   if (finish === 'cancelled') return endTurn(told, turnId, () => 'stopped');
   if (finish !== 'error') return told;
@@ -206,6 +209,24 @@ function foldComplete(
     const failed: Turn = { ...turn, status: 'failed' };
     return failure ? withFailure(failed, failure) : failed;
   });
+}
+
+/** The latest of a reader counts; the answer it is about may lie in a part of the log that was not read. */
+function foldFeedback(state: SessionState, who: string, data: unknown): SessionState {
+  const said = feedbackOf(data);
+  if (!said || !isRecord(data)) return state;
+  const id = text(data.message_id);
+  const about = state.turns.findLast(({ items }) => items.some((i) => i.kind === 'answer' && i.id === id));
+  if (!about) return state;
+  const items = upsertAnswer(about.items, id, (answer) => ({
+    ...answer, feedback: { ...answer.feedback, [who]: said },
+  }));
+  return { ...state, turns: state.turns.map((turn) => (turn === about ? { ...turn, items } : turn)) };
+}
+
+/** A model may also have thought and not told what. */
+function hasThought({ thinking_bytes, usage }: Record<string, unknown>): boolean {
+  return number(thinking_bytes) > 0 || (isRecord(usage) && number(usage.reasoning_tokens) > 0);
 }
 
 /** A stop while only tools ran leaves no model call to say `cancelled`. */

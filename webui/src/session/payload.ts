@@ -1,4 +1,4 @@
-import type { AttachmentRef } from './state';
+import type { AttachmentRef, Feedback } from './state';
 
 /** Reads what an event carries. A member that is missing or of another kind reads as nothing. */
 
@@ -21,6 +21,13 @@ export function attachmentRefs(attachments: unknown): AttachmentRef[] {
     contentType: text(item.content_type),
     sizeBytes: number(item.size_bytes),
   }));
+}
+
+/** An imported log may say anything here. */
+export function feedbackOf(data: unknown): Feedback | null {
+  if (!isRecord(data) || (data.rating !== 'helpful' && data.rating !== 'not_helpful')) return null;
+  const tags = Array.isArray(data.tags) ? data.tags.map(text).filter((tag) => tag !== '') : [];
+  return { rating: data.rating, tags, comment: text(data.comment) };
 }
 
 /** The files that a tool's output names, however deep. */

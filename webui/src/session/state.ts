@@ -79,7 +79,19 @@ export interface Answer {
   readonly finish: string | null;
   /** The whole text came, so no delta can change it. */
   readonly whole: boolean;
+  /** That something was thought, as its end tells; the words themselves may not have been read. */
+  readonly thought: boolean;
+  /** What readers said of it, the latest of each, by user id. */
+  readonly feedback: Readonly<Record<string, Feedback>>;
 }
+
+export interface Feedback {
+  readonly rating: Rating;
+  readonly tags: readonly string[];
+  readonly comment: string;
+}
+
+export type Rating = 'helpful' | 'not_helpful';
 
 export interface ToolCall {
   readonly kind: 'tool';
@@ -125,7 +137,7 @@ export function newAnswer(id: string): Answer {
   return {
     kind: 'answer', id, text: emptyText, thinking: emptyText, attempt: 1, model: '',
     instruction: '', finish: null,
-    whole: false,
+    whole: false, thought: false, feedback: {},
   };
 }
 

@@ -1,4 +1,5 @@
 import { computed, effect, signal } from '@preact/signals';
+import { pictureHome } from '../markdown/pictures';
 import { outbox, discard } from '../session/outbox';
 import { seqOf } from '../session/fold';
 import { activeTurn } from '../session/state';
@@ -26,6 +27,7 @@ export function startStreams(): void {
     const id = isSignedIn.value ? selected.value : null;
     if (open?.id === id) return;
     open?.close();
+    pictureHome.sessionId = id;
     open = id === null ? null : new SessionStore(id);
     current.value = open;
   });

@@ -7,6 +7,7 @@ export type Modal =
   | { readonly kind: 'travel'; readonly sessionId: string }
   | { readonly kind: 'tool'; readonly sessionId: string; readonly toolId: string }
   | { readonly kind: 'files'; readonly sessionId: string | null }
+  | { readonly kind: 'attachments'; readonly sessionId: string }
   | { readonly kind: 'move'; readonly sessionId: string | null }
   | { readonly kind: 'events'; readonly sessionId: string; readonly span: EventSpan };
 

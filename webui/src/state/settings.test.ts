@@ -16,12 +16,12 @@ const identity = (role: 'admin' | 'user') => ({ tenant_id: 't', user_id: 'u', ro
 
 test('models and keys are an admin’s: nobody else is shown their tabs, or led to them', () => {
   account.account.value = identity('user');
-  expect(settings.settingsTabs.value.map((tab) => tab.id)).toEqual(['appearance', 'about']);
+  expect(settings.settingsTabs.value.map((tab) => tab.id)).toEqual(['appearance', 'speech', 'about']);
   settings.openSettings();
   expect(settings.settingsWish.value).toEqual({ tab: 'appearance' });
 
   account.account.value = identity('admin');
-  expect(settings.settingsTabs.value.map((tab) => tab.id)).toEqual(['models', 'tools', 'keys', 'appearance', 'about']);
+  expect(settings.settingsTabs.value.map((tab) => tab.id)).toEqual(['models', 'tools', 'keys', 'appearance', 'speech', 'about']);
   settings.openSettings({ profile: 'default' });
   expect(settings.settingsWish.value).toEqual({ tab: 'models', profile: 'default' });
 

@@ -27,10 +27,12 @@ export const settingsTabs = computed(() =>
   typeof account.value === 'object' ? tabsOf(account.value) : [],
 );
 
+const forAdmins = new Set(['models', 'tools', 'keys']);
+
 export function tabsOf(who: Identity): readonly SettingsTab[] {
   const { tabs } = t.settings;
-  const all = ['models', 'tools', 'keys', 'appearance', 'about'] as const;
-  const own = who.role === 'admin' ? all : all.filter((id) => id === 'appearance' || id === 'about');
+  const all = ['models', 'tools', 'keys', 'appearance', 'speech', 'about'] as const;
+  const own = who.role === 'admin' ? all : all.filter((id) => !forAdmins.has(id));
   return own.map((id) => ({ id, name: tabs[id] }));
 }
 

@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import { speechSettings } from './speech_settings';
 
 /** Which answer is being read aloud: the id of its turn. */
 export const speaking = signal<string | null>(null);
@@ -40,6 +41,10 @@ export function speak(turnId: string, text: string, isOver: boolean): void {
 function say(turnId: string, words: string): void {
   if (words === '') return;
   const utterance = new SpeechSynthesisUtterance(words);
+  const { voice, rate } = speechSettings.peek();
+  utterance.rate = rate;
+  const own = voiceFor(speechSynthesis.getVoices?.() ?? [], voice);
+  if (own) utterance.voice = own;
   pending++;
   utterance.onend = utterance.onerror = () => {
     if (speaking.peek() !== turnId) return;
@@ -51,6 +56,21 @@ function say(turnId: string, words: string): void {
 
 function finishIfDone(turnId: string): void {
   if (ended && pending === 0 && speaking.peek() === turnId) speaking.value = null;
+}
+
+/**
+ * The voice of that name; else the browser's own, or one of its language that needs no network,
+ * so that nothing is sent anywhere unless someone chose so.
+ */
+export function voiceFor<Voice extends Pick<SpeechSynthesisVoice, 'name' | 'lang' | 'default' | 'localService'>>(
+  voices: readonly Voice[], name: string,
+): Voice | undefined {
+  const named = name === '' ? undefined : voices.find((voice) => voice.name === name);
+  const own = voices.find((voice) => voice.default);
+  if (named || own?.localService) return named ?? own;
+  const language = (own?.lang ?? '').slice(0, 2);
+  const local = voices.filter((voice) => voice.localService);
+  return local.find(({ lang }) => language !== '' && lang.startsWith(language)) ?? local[0];
 }
 
 export function endOfSentences(text: string): number {

@@ -3,6 +3,7 @@ import { apiUrl } from '../api/http';
 import { tenantEventTypes } from '../api/types';
 import { Channel } from '../streams/channel';
 import { connecting, type LinkState } from '../streams/link_state';
+import { t } from '../texts/texts';
 import { account, readRuntimeConfig, runtimeConfig } from './account';
 import { forgetSessions, readList, takeList } from './session_list';
 import { catalogVersion, settingsVersion } from './settings';
@@ -12,6 +13,10 @@ export const link = signal<LinkState>(connecting);
 
 /** What does not work at the moment, by the server's names. */
 export const degraded = computed<readonly string[]>(() => runtimeConfig.value.degraded ?? []);
+
+/** The same in the page's words, where it has some. */
+export const degradedWords = computed(() =>
+  degraded.value.map((part) => t.connection.parts[part] ?? part));
 
 let channel: Channel | null = null;
 let joinedBefore = false;

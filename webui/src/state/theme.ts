@@ -11,13 +11,11 @@ export interface Appearance {
   readonly width: 'narrow' | 'wide';
   /** How what a model thinks is shown at first. */
   readonly thinking: 'folded' | 'open';
-  /** Whether answers are read aloud as they come. */
-  readonly aloud: 'asked' | 'always';
 }
 
 const stored = 'soma.appearance';
 const usual: Appearance = {
-  theme: 'system', textSize: 100, width: 'narrow', thinking: 'folded', aloud: 'asked',
+  theme: 'system', textSize: 100, width: 'narrow', thinking: 'folded',
 };
 
 export const appearance = signal<Appearance>(read());

@@ -32,6 +32,7 @@ export const en = {
     searchKeys: 'Search chats (Ctrl + K)',
     searching: 'Searching…',
     none: 'Your chats will be listed here.',
+    newKeys: 'New chat (Ctrl + Shift + O)',
     noneFound: 'No chat has that in its name.',
     nameOfChat: 'Name of the chat',
     today: 'Today',
@@ -52,6 +53,8 @@ export const en = {
     offline: 'Offline',
     parked: 'Not live: shown in too many windows',
     degraded: (what: string) => `Degraded: ${what}`,
+    /** What is not up, by the server's names; others are shown as they are. */
+    parts: { llm: 'no model is set up' } as Readonly<Record<string, string>>,
     inSeconds: (seconds: number) => `in ${seconds} s`,
     now: 'Now',
     resume: 'Show live',
@@ -107,6 +110,8 @@ export const en = {
     summary: 'Summary',
     thinking: 'Thinking…',
     thought: 'Thought about it',
+    readingThoughts: 'Reading it from the log…',
+    thoughtUntold: 'The provider did not tell what was thought.',
     interrupted: 'Interrupted. The agent tries again in a moment.',
     lengthLimit: 'The answer reached its length limit.',
     toolRuns: 'A tool is running',
@@ -127,6 +132,20 @@ export const en = {
     quiet: 'Stop reading',
   },
 
+  feedback: {
+    helpful: 'Helpful',
+    not_helpful: 'Not helpful',
+    more: 'Say more',
+    thanks: 'Noted. What was it?',
+    tags: {
+      correct: 'Correct', clear: 'Clear', complete: 'Complete', creative: 'Creative',
+      wrong: 'Wrong', incomplete: 'Incomplete', unclear: 'Unclear', too_long: 'Too long',
+      off_topic: 'Not what I asked', tools: 'Used tools badly',
+    } as Readonly<Record<string, string>>,
+    comment: 'Anything else? (optional)',
+    kept: 'Thank you. It is kept with the chat.',
+  },
+
   outgoing: {
     notSent: 'Not sent.',
     waiting: 'Waiting for the connection…',
@@ -143,6 +162,21 @@ export const en = {
     keys: 'Enter sends, Shift + Enter starts a new line, / shows the commands.',
     tooLong: (over: number) =>
       `This message is ${count(over, 'character', 'characters')} too long. Shorten it, or send it in parts.`,
+  },
+
+  dictation: {
+    start: 'Dictate',
+    stop: 'Stop dictating',
+    listening: 'Listening… Escape stops.',
+    failed: 'Dictation ended: the browser does not say why.',
+    noLanguage: (tag: string) => `This browser does not understand the language ${tag}.`,
+    trouble: {
+      'no-speech': 'Nothing was heard.',
+      'audio-capture': 'No microphone was found.',
+      'not-allowed': 'The browser does not let this page use the microphone.',
+      'service-not-allowed': 'The browser does not offer dictation here.',
+      network: 'The browser’s dictation cannot be reached.',
+    } as Readonly<Record<string, string>>,
   },
 
   commands: {
@@ -197,6 +231,7 @@ export const en = {
     move: 'Import and export',
     tool: 'Run a tool',
     files: 'Files',
+    attachments: 'Attachments',
     nudge: 'Nudge',
     nudgeHint: 'Ask the agent to go on',
     summarize: 'Summarize',
@@ -285,6 +320,20 @@ export const en = {
     retry: (name: string) => `Send “${name}” again`,
   },
 
+  attached: {
+    none: 'No message of this chat has a file, and no tool left one.',
+    fromMessage: (words: string) => `With “${words}”`,
+    fromTool: (tool: string) => tool === '' ? 'Left by a tool' : `Left by ${tool}`,
+    look: 'Look inside',
+    onlyBeginning: 'Only the beginning is shown.',
+    question: 'Delete this file?',
+    warning: 'It will be gone for good, also where messages name it.',
+    states: {
+      clean: 'ready', 'attachment.pending': 'being scanned', 'attachment.quarantined': 'held for harmful',
+      'attachment.expired': 'deleted', 'attachment.not_found': 'not here any more',
+    } as Readonly<Record<string, string>>,
+  },
+
   work: {
     whose: 'Whose files',
     own: 'This chat',
@@ -314,6 +363,14 @@ export const en = {
     title: 'Tools',
     hint: 'What agents may do here. A change counts for calls that begin after it.',
     none: 'This server has no tools.',
+    find: 'Find a tool',
+    show: 'Which tools are shown',
+    shown: { all: 'All', on: 'On', off: 'Off' },
+    noneFound: 'No tool fits.',
+    groupOf: (server: string) => server === '' ? 'This server’s own' : server,
+    onOf: (on: number, all: number) => `${on} of ${all} on`,
+    allOn: 'Switch all on',
+    allOff: 'Switch all off',
     which: 'Which tool',
     noInputs: 'It asks for nothing.',
     run: 'Run',
@@ -364,6 +421,7 @@ export const en = {
     'event.too_large': 'This is longer than a chat can keep in one piece.',
     'auth.forbidden': 'This is for administrators.',
     'policy.denied': 'The server’s policy does not allow this.',
+    'message.not_found': 'This answer is not in the chat any more.',
     'session.busy': 'The agent is at work: wait for it, or stop it first.',
     'session.paused': 'The chat is paused: resume it first.',
     'session.queue_full': 'Too many messages are waiting in this chat already.',
@@ -388,7 +446,7 @@ export const en = {
   settings: {
     title: 'Settings',
     close: 'Close the settings',
-    tabs: { models: 'Models', tools: 'Tools', keys: 'Keys', appearance: 'Appearance', about: 'About' },
+    tabs: { models: 'Models', tools: 'Tools', keys: 'Keys', appearance: 'Appearance', speech: 'Speech', about: 'About' },
   },
 
   appearance: {
@@ -399,9 +457,32 @@ export const en = {
     widths: { narrow: 'Easy to read', wide: 'Wide' },
     thinking: 'What a model thinks',
     thinkings: { folded: 'Folded', open: 'Open' },
-    aloud: 'Reading aloud',
-    alouds: { asked: 'When asked', always: 'Every answer, as it comes' },
     hint: 'Kept in this browser.',
+  },
+
+  speech: {
+    out: 'Reading aloud',
+    noOut: 'This browser does not read aloud.',
+    voice: 'Voice',
+    ownVoice: (name: string) => name === '' ? 'The browser’s own' : `The browser’s own (${name})`,
+    voiceOf: (name: string, language: string, local: boolean) =>
+      `${name} · ${language}${local ? '' : ' · over the network'}`,
+    voiceHint: 'A voice over the network sends what it reads to the browser’s maker.',
+    tryIt: 'Try',
+    sample: 'This is how answers sound.',
+    rate: 'Speed',
+    rates: (rate: number) => rate === 1 ? 'Normal' : `${rate} ×`,
+    aloud: 'When',
+    alouds: { asked: 'When asked', always: 'Every answer, as it comes' },
+    in: 'Dictation',
+    inHint: 'The button with the microphone writes what you say into the message. Where this device can ' +
+      'do that alone, it does.',
+    remote: 'Let the browser’s maker listen where the device cannot do it alone',
+    remoteHint: 'What you say is then heard by the company that makes your browser; this page cannot ' +
+      'see what it does with it.',
+    noIn: 'This browser has no dictation.',
+    language: 'Language you speak',
+    ownLanguage: (name: string) => `The browser’s (${name})`,
   },
 
   keys: {

@@ -1,4 +1,4 @@
-import { apiUrl } from '../api/http';
+import { attachmentUrl } from '../files/attachment_url';
 import { sizeText } from '../files/size';
 import type { AttachmentRef } from '../session/state';
 import { t } from '../texts/texts';
@@ -17,10 +17,14 @@ export function AttachmentList({ files }: { files: readonly AttachmentRef[] }) {
 /** What a browser draws and cannot be a program. */
 const picture = /^image\/(?:png|jpeg|gif|webp|avif)$/;
 
+export function isPicture(contentType: string): boolean {
+  return picture.test(contentType);
+}
+
 function AttachmentView({ file }: { file: AttachmentRef }) {
   const href = attachmentUrl(file.id);
   const name = file.filename || t.files.aFile;
-  if (picture.test(file.contentType)) {
+  if (isPicture(file.contentType)) {
     return (
       <a href={href} target="_blank" rel="noopener" class="attached-picture" title={name}>
         <img src={href} alt={name} loading="lazy" decoding="async" />
@@ -35,6 +39,3 @@ function AttachmentView({ file }: { file: AttachmentRef }) {
   );
 }
 
-export function attachmentUrl(id: string): string {
-  return apiUrl(`attachments/${encodeURIComponent(id)}`);
-}

@@ -4,7 +4,7 @@ import type { SessionStore } from '../session/session_store';
 import { activeTurn, type SessionState } from '../session/state';
 import { openModal } from '../state/modals';
 import { titleOf } from '../state/session_list';
-import { degraded, link } from '../state/tenant';
+import { degradedWords, link } from '../state/tenant';
 import { t } from '../texts/texts';
 import { ConfirmDialog } from './confirm_dialog';
 import { ConnectionChip } from './connection_chip';
@@ -33,7 +33,7 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
         <Icon name="menu" />
       </button>
       <h1 title={title}>{title || t.untitled}</h1>
-      <ConnectionChip state={isThere ? store.connection.value : link.value} degraded={degraded.value}
+      <ConnectionChip state={isThere ? store.connection.value : link.value} degraded={degradedWords.value}
         onResume={() => store?.resume()} />
       {isThere && state.turns.length > 0 && (
         <button type="button" class="quiet"
@@ -68,7 +68,10 @@ function itemsFor(store: SessionStore, state: SessionState, onReset: () => void)
     { label: t.menu.travel, icon: 'clock', run: () => openModal({ kind: 'travel', sessionId }) },
     { label: t.menu.tool, icon: 'tool', run: () => openModal({ kind: 'tool', sessionId, toolId: '' }) },
     ...(attachmentsMax() > 0
-      ? [{ label: t.menu.files, icon: 'folder' as const, run: () => openModal({ kind: 'files', sessionId }) }] : []),
+      ? [
+        { label: t.menu.attachments, icon: 'clip' as const, run: () => openModal({ kind: 'attachments', sessionId }) },
+        { label: t.menu.files, icon: 'folder' as const, run: () => openModal({ kind: 'files', sessionId }) },
+      ] : []),
     importItem(sessionId),
     ...(stands && !state.paused ? [
       { label: t.menu.nudge, icon: 'play' as const, hint: t.menu.nudgeHint, run: () => steer(store, 'nudge') },

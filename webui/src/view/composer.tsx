@@ -10,6 +10,7 @@ import { t } from '../texts/texts';
 import { CompletionList, completionId } from './completion_list';
 import { Icon, StopIcon } from './icon';
 import { UploadList } from './upload_list';
+import { useDictation, type Dictating } from './use_dictation';
 
 interface Props {
   /** The chat the text belongs to; each keeps its own draft. */
@@ -31,6 +32,7 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
   const offered = text === dismissed ? [] : completionsOf(text, store !== null);
   const at = Math.min(picked, offered.length - 1);
   const files = uploadsOf(chat);
+  const dictation = useDictation(area, chat, (value) => change(value));
   const mayAttach = attachmentsMax() > 0;
   const canSend = text.trim() !== '' && !disabled && files.every((file) => file.phase === 'done');
   const over = text.length - (runtimeConfig.value.limits?.message_chars_max ?? Infinity);
@@ -65,6 +67,7 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
       return command[0].run(store, command[1]);
     }
     if (words === '' || !canSend || over > 0) return;
+    dictation.end();
     change('');
     onSend(words, takeAttachments(chat).map((made) => ({
       id: made.id, filename: made.filename, contentType: made.content_type, sizeBytes: made.size_bytes,
@@ -104,7 +107,13 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
   };
 
   return (
-    <form class="composer" onSubmit={(event) => { event.preventDefault(); send(); }}>
+    <form class="composer" onSubmit={(event) => { event.preventDefault(); send(); }}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || event.defaultPrevented || !dictation.listening) return;
+        event.preventDefault();
+        event.stopPropagation();
+        dictation.stop();
+      }}>
       <UploadList uploads={files} />
       {offered.length > 0 && <CompletionList offered={offered} at={at} onTake={take} />}
       {mayAttach && <AttachButton onFiles={(chosen) => attach(chat, chosen)} />}
@@ -113,13 +122,14 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
         aria-autocomplete="list" aria-controls={offered.length > 0 ? 'completions' : undefined}
         aria-invalid={over > 0} aria-describedby="too-long"
         aria-activedescendant={offered.length > 0 ? completionId(at) : undefined}
-        onInput={(event) => change(event.currentTarget.value)} onKeyDown={onKeyDown}
+        onInput={(event) => { change(event.currentTarget.value); dictation.typed(); }} onKeyDown={onKeyDown}
         onPaste={(event) => {
           const pasted = [...(event.clipboardData?.files ?? [])];
           if (!mayAttach || pasted.length === 0) return;
           event.preventDefault();
           attach(chat, pasted);
         }} />
+      {dictation.offered && <DictateButton dictation={dictation} />}
       {onStop && (
         <button type="button" class="round stop" onClick={onStop} aria-label={t.stop} title={t.stop}>
           <StopIcon />
@@ -129,8 +139,20 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
         aria-label={busy ? t.composer.queueIt : t.send} title={busy ? t.composer.queue : t.send}>
         <Icon name="send" />
       </button>
+      <p class="listening" role="status">{dictation.listening && t.dictation.listening}</p>
       <p id="too-long" class="too-long" role="status">{over > 0 && t.composer.tooLong(over)}</p>
     </form>
+  );
+}
+
+function DictateButton({ dictation }: { dictation: Dictating }) {
+  const { listening } = dictation;
+  const label = listening ? t.dictation.stop : t.dictation.start;
+  return (
+    <button type="button" class="round quiet dictate" aria-pressed={listening} aria-label={label}
+      title={label} onClick={() => (listening ? dictation.stop() : dictation.start())}>
+      <Icon name="mic" />
+    </button>
   );
 }
 

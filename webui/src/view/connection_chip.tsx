@@ -5,7 +5,7 @@ import { t } from '../texts/texts';
 
 interface Props {
   state: LinkState;
-  /** What the server says is not up, while the connection to it is. */
+  /** What is not up, in words, while the connection to it is. */
   degraded?: readonly string[];
   onResume?: () => void;
 }

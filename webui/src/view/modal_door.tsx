@@ -32,6 +32,7 @@ async function codeOf(kind: Modal['kind']): Promise<Shown> {
     case 'events': return (await import('./modals/events')).EventsModal as Shown;
     case 'tool': return (await import('./modals/tool')).ToolModal as Shown;
     case 'files': return (await import('./modals/files')).FilesModal as Shown;
+    case 'attachments': return (await import('./modals/attachments')).AttachmentsModal as Shown;
     case 'move': return (await import('./modals/move')).MoveModal as Shown;
   }
 }

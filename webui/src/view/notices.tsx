@@ -1,6 +1,6 @@
 import { runtimeConfig } from '../state/account';
 import { openSettings, settingsTabs } from '../state/settings';
-import { degraded } from '../state/tenant';
+import { degradedWords } from '../state/tenant';
 import { t } from '../texts/texts';
 
 export function ServerBanners() {
@@ -14,9 +14,9 @@ export function ServerBanners() {
           <SetUp />
         </div>
       )}
-      {degraded.value.length > 0 && (
+      {degradedWords.value.length > 0 && (
         <div class="banner warn" role="status">
-          <strong>{t.banner.notUp}</strong><span>{degraded.value.join(', ')}</span>
+          <strong>{t.banner.notUp}</strong><span>{degradedWords.value.join(', ')}</span>
           {flags?.model_configured === false && <SetUp />}
         </div>
       )}

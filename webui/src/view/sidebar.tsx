@@ -18,7 +18,7 @@ export function Sidebar({ onPick }: { onPick: () => void }) {
   return (
     <aside class="sidebar" id="sidebar" aria-label={t.list.chats}>
       <div class="brand"><Mark /><span>SomaAgent<b>01</b></span></div>
-      <button type="button" class="new-chat" onClick={() => pick(null)}
+      <button type="button" class="new-chat" title={t.list.newKeys} onClick={() => pick(null)}
         aria-current={selected.value === null ? 'page' : undefined}>
         <Icon name="plus" /><span>{t.newChat}</span>
       </button>
@@ -33,10 +33,12 @@ function Search() {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key !== 'k' || !(event.ctrlKey || event.metaKey)) return;
-      if (document.querySelector('dialog[open]')) return;
+      if (!(event.ctrlKey || event.metaKey) || document.querySelector('dialog[open]')) return;
+      const isNew = event.shiftKey && event.key.toLowerCase() === 'o';
+      if (!isNew && event.key !== 'k') return;
       event.preventDefault();
-      input.current?.select();
+      if (isNew) select(null);
+      else input.current?.select();
     };
     window.addEventListener('keydown', onKey);
     return () => window.removeEventListener('keydown', onKey);

@@ -1,9 +1,9 @@
 import { memo } from 'preact/compat';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { attachmentUrl } from '../files/attachment_url';
 import { filesIn, isRecord } from '../session/payload';
 import type { ToolCall } from '../session/state';
 import { t } from '../texts/texts';
-import { attachmentUrl } from './attachment_list';
 import { failureTitle } from './failures';
 import { Icon, StopIcon } from './icon';
 

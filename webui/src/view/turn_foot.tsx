@@ -1,11 +1,12 @@
 import { useEffect } from 'preact/hooks';
 import { forkAt } from '../session/fork';
-import { isOver, type Turn } from '../session/state';
+import { isOver, type Answer, type Turn } from '../session/state';
 import { openModal } from '../state/modals';
 import { canSpeak, speak, speaking, startSpeaking, stopSpeaking } from '../state/speech';
 import { attempt, say } from '../state/toasts';
 import { t } from '../texts/texts';
 import { CopyButton } from './copy_button';
+import { FeedbackButtons } from './feedback';
 import { Icon } from './icon';
 import { Menu, type MenuItem } from './menu';
 import type { TurnActions } from './turn_view';
@@ -20,6 +21,7 @@ interface Props {
 
 export function TurnFoot({ turn, actions, isLast, canRetry, onEdit }: Props) {
   const words = wordsOf(turn);
+  const rated = turn.items.findLast((item): item is Answer => item.kind === 'answer' && item.text.text !== '');
   const failedSilently =
     turn.status === 'failed' && !turn.items.some((item) => item.kind === 'failure');
   return (
@@ -36,8 +38,23 @@ export function TurnFoot({ turn, actions, isLast, canRetry, onEdit }: Props) {
         <Icon name="pencil" /><span>{t.turn.edit}</span>
       </button>
       {words !== '' && canSpeak && <ReadAloud turn={turn} words={words} />}
+      {rated && <FeedbackButtons sessionId={actions.sessionId} answer={rated} />}
       <Menu label={t.turn.more} items={moreFor(turn, actions, isLast)} small />
+      <When turn={turn} model={rated?.model ?? ''} />
     </div>
+  );
+}
+
+/** The hour it was asked, and the day if it was another one; all of it, and the model, on hovering. */
+function When({ turn, model }: { turn: Turn; model: string }) {
+  const at = new Date(turn.user?.createdAt ?? '');
+  if (Number.isNaN(at.getTime())) return null;
+  const today = at.toDateString() === new Date().toDateString();
+  return (
+    <time class="note turn-when" dateTime={at.toISOString()} title={[at.toLocaleString(), model].filter(Boolean).join(' · ')}>
+      {today ? at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+        : at.toLocaleDateString([], { day: 'numeric', month: 'short', year: 'numeric' })}
+    </time>
   );
 }
 

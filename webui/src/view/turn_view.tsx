@@ -1,9 +1,10 @@
 import { memo } from 'preact/compat';
 import { useState } from 'preact/hooks';
 import { sendInFork } from '../session/fork';
+import { readThoughts } from '../session/thoughts';
 import { isOver, type Answer, type Failure, type Item, type Turn } from '../session/state';
 import { canSpeak } from '../state/speech';
-import { appearance } from '../state/theme';
+import { speechSettings } from '../state/speech_settings';
 import { attempt } from '../state/toasts';
 import { t } from '../texts/texts';
 import { CopyButton } from './copy_button';
@@ -11,6 +12,7 @@ import { EditMessage } from './edit_message';
 import { failureDetail, failureTitle } from './failures';
 import { Icon } from './icon';
 import { Markdown } from './markdown';
+import { Thoughts } from './thoughts';
 import { ToolCard } from './tool_card';
 import { SpeakAlong, TurnFoot } from './turn_foot';
 import { UserBubble } from './user_bubble';
@@ -51,10 +53,11 @@ export const TurnView = memo((props: Props) => {
           look={waiting ? 'pending' : ''} />
       )}
       {turn.items.map((item) => (
-        <ItemView key={item.kind + item.id} item={item} turn={turn} onStop={onStop} />
+        <ItemView key={item.kind + item.id} item={item} turn={turn} onStop={onStop}
+          sessionId={actions?.sessionId ?? null} />
       ))}
       {working && !isWriting(turn) && <Working turn={turn} />}
-      {working && actions && canSpeak && appearance.value.aloud === 'always' && <SpeakAlong turn={turn} />}
+      {working && actions && canSpeak && speechSettings.value.aloud === 'always' && <SpeakAlong turn={turn} />}
       {actions && turn.user && isOver(turn) && (
         <TurnFoot turn={turn} actions={actions} isLast={props.isLast} canRetry={props.canRetry}
           onEdit={() => setEditing(true)} />
@@ -67,31 +70,38 @@ interface ItemProps {
   item: Item;
   turn: Turn;
   onStop: ((id: string) => void) | null;
+  sessionId: string | null;
 }
 
-function ItemView({ item, turn, onStop }: ItemProps) {
+function ItemView({ item, turn, onStop, sessionId }: ItemProps) {
   switch (item.kind) {
-    case 'answer': return <AnswerView answer={item} running={turn.status === 'running'} />;
+    case 'answer': return (
+      <AnswerView answer={item} running={turn.status === 'running'} turn={turn} sessionId={sessionId} />
+    );
     case 'tool': return <ToolCard call={item} onStop={onStop} />;
     case 'failure': return <FailureCard failure={item} />;
   }
 }
 
-const AnswerView = memo(({ answer, running }: { answer: Answer; running: boolean }) => {
+interface AnswerProps {
+  answer: Answer;
+  running: boolean;
+  turn: Turn;
+  sessionId: string | null;
+}
+
+const AnswerView = memo(({ answer, running, turn, sessionId }: AnswerProps) => {
   const open = running && !answer.whole;
   const { text } = answer.text;
   const thinking = answer.thinking.text;
+  const load = sessionId === null ? null : () => readThoughts(sessionId, turn, answer.id);
   return (
     <div class="answer">
       {(text !== '' || thinking !== '') && <h2 class="unseen">{t.chat.agentSaid}</h2>}
       {answer.instruction === 'summarize' && <p class="note"><Icon name="book" />{t.chat.summary}</p>}
-      {thinking !== '' && (
-        <details class="thinking" open={appearance.value.thinking === 'open'}>
-          <summary>
-            <Icon name="chevron" />{open && text === '' ? t.chat.thinking : t.chat.thought}
-          </summary>
-          <div class="thinking-text">{thinking}</div>
-        </details>
+      {(thinking !== '' || (answer.thought && !open)) && (
+        <Thoughts text={thinking} label={open && text === '' ? t.chat.thinking : t.chat.thought}
+          load={load} />
       )}
       {text !== '' && <Markdown text={text} growing={open} />}
       {open && (answer.finish === 'interrupted' || answer.finish === 'error') && (
@@ -100,7 +110,7 @@ const AnswerView = memo(({ answer, running }: { answer: Answer; running: boolean
       {answer.finish === 'length' && <p class="note"><Icon name="alert" />{t.chat.lengthLimit}</p>}
     </div>
   );
-});
+}, (before, after) => before.answer === after.answer && before.running === after.running);
 
 function FailureCard({ failure }: { failure: Failure }) {
   return (

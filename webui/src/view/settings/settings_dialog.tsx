@@ -8,6 +8,7 @@ import { AboutTab } from './about_tab';
 import { ApiKeysTab } from './api_keys_tab';
 import { AppearanceTab } from './appearance_tab';
 import { ModelsTab } from './models_tab';
+import { SpeechTab } from './speech_tab';
 import { ToolsTab } from './tools_tab';
 
 /**
@@ -51,6 +52,7 @@ export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose:
         {shown === 'tools' && <ToolsTab />}
         {shown === 'keys' && <ApiKeysTab />}
         {shown === 'appearance' && <AppearanceTab />}
+        {shown === 'speech' && <SpeechTab />}
         {shown === 'about' && <AboutTab />}
       </div>
     </dialog>

@@ -2,15 +2,22 @@ import { effect } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { request, sentence } from '../../api/http';
 import { catalogVersion } from '../../state/settings';
-import type { ToolEntry, ToolLimits } from '../../tools/types';
+import { changeTool } from '../../tools/change';
+import { groupsOf, serverOf, type Shown, type ToolGroup } from '../../tools/groups';
+import type { ToolEntry } from '../../tools/types';
 import { t } from '../../texts/texts';
 import { Loading } from '../modals/dialog';
 import { Problem } from './problem';
+import { ToolEntryView } from './tool_entry';
+
+const choices: readonly Shown[] = ['all', 'on', 'off'];
 
 /** The catalog: which tools there are, whether they may be used, and what a call may take. */
 export function ToolsTab() {
   const [tools, setTools] = useState<ToolEntry[] | null>(null);
   const [problem, setProblem] = useState('');
+  const [shown, setShown] = useState<Shown>('all');
+  const [words, setWords] = useState('');
   const read = async () => {
     try {
       setTools((await request<{ tools: ToolEntry[] }>('tool-catalog')).tools);
@@ -24,88 +31,75 @@ export function ToolsTab() {
     void read();
   }), []);
   if (tools === null) return <Problem text={problem} onRetry={read}><Loading /></Problem>;
+  const count = (which: Shown) => groupsOf(tools, which, '').reduce((sum, group) => sum + group.tools.length, 0);
+  const groups = groupsOf(tools, shown, words);
+  const hasServers = tools.some((tool) => serverOf(tool) !== '');
   return (
     <>
       <h3>{t.tools.title}</h3>
       <p class="settings-hint">{tools.length === 0 ? t.tools.none : t.tools.hint}</p>
       <Problem text={problem} onRetry={read} />
-      <ul class="profiles">
-        {tools.map((tool) => <ToolEntryView key={tool.id} tool={tool} onSaved={read} />)}
-      </ul>
+      {tools.length > 0 && (
+        <div class="tool-filter">
+          <input type="search" value={words} aria-label={t.tools.find} placeholder={t.tools.find}
+            onInput={(event) => setWords(event.currentTarget.value)} />
+          <fieldset class="segments">
+            <legend class="unseen">{t.tools.show}</legend>
+            {choices.map((which) => (
+              <label key={which}>
+                <input type="radio" name="tools-shown" checked={which === shown} onChange={() => setShown(which)} />
+                <span>{t.tools.shown[which]} <small>{count(which)}</small></span>
+              </label>
+            ))}
+          </fieldset>
+        </div>
+      )}
+      {groups.length === 0 && tools.length > 0 && <p role="status">{t.tools.noneFound}</p>}
+      {groups.map((group) => (
+        <section key={group.server} class="tool-group" aria-label={t.tools.groupOf(group.server)}>
+          {hasServers && <GroupHead group={group} onSaved={read} onProblem={setProblem} />}
+          <ul class="profiles">
+            {group.tools.map((tool) => <ToolEntryView key={tool.id} tool={tool} onSaved={read} />)}
+          </ul>
+        </section>
+      ))}
     </>
   );
 }
 
-/** What most people would want to change; the rest stays as the server has it. */
-const shown = ['timeout_ms', 'cpu_s', 'memory_bytes', 'output_bytes', 'concurrency'] as const;
-
-interface EntryProps {
-  tool: ToolEntry;
+interface HeadProps {
+  group: ToolGroup;
   onSaved: () => Promise<void>;
+  onProblem: (text: string) => void;
 }
 
-function ToolEntryView({ tool, onSaved }: EntryProps) {
+/** An MCP server's tools can be switched together: some bring dozens. */
+function GroupHead({ group: { server, tools }, onSaved, onProblem }: HeadProps) {
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState('');
-  /** What the switch shows until the server said so, too. */
-  const [wish, setWish] = useState<boolean | null>(null);
-  const save = async (change: { enabled?: boolean; limits?: ToolLimits; egress?: string[] }) => {
+  const on = tools.filter((tool) => tool.enabled).length;
+  const enabled = on < tools.length;
+  const switchAll = async () => {
     setBusy(true);
-    setProblem('');
+    let problem = '';
     try {
-      const { enabled, limits, egress } = tool;
-      await request(`tool-catalog/${encodeURIComponent(tool.id)}`, {
-        method: 'PUT', body: { enabled, limits, egress, ...change },
-      });
-      await onSaved();
+      for (const tool of tools) if (tool.enabled !== enabled) await changeTool(tool, { enabled });
     } catch (error) {
-      setProblem(sentence(error));
+      problem = sentence(error);
     }
+    await onSaved();
+    if (problem !== '') onProblem(problem);
     setBusy(false);
-    setWish(null);
-  };
-  const submit = (event: Event) => {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget as HTMLFormElement);
-    const limits: ToolLimits = { ...tool.limits };
-    for (const name of shown) limits[name] = Number(form.get(name));
-    const hosts = String(form.get('egress') ?? '').split(/[\s,]+/).filter((host) => host !== '');
-    void save({ limits, egress: hosts });
   };
   return (
-    <li class="card profile" data-tool={tool.id} data-enabled={tool.enabled}>
-      <div class="profile-head">
-        <h4>{tool.title || tool.id}</h4>
-        <span class="tag">{t.tools.executor[tool.executor]}</span>
-        <label class="switch">
-          <input type="checkbox" checked={wish ?? tool.enabled} disabled={busy}
-            onChange={(event) => {
-              const enabled = event.currentTarget.checked;
-              setWish(enabled);
-              void save({ enabled });
-            }} />
-          <span>{t.tools.enabled}</span><span class="unseen">: {tool.title || tool.id}</span>
-        </label>
-      </div>
-      <p class="settings-hint">{tool.description}</p>
-      {tool.unavailable && <p class="field-problem">{t.tools.unavailable(tool.unavailable)}</p>}
-      <Problem text={problem} />
-      <details>
-        <summary>{t.tools.limits}</summary>
-        <form class="limits" onSubmit={submit}>
-          {shown.map((name) => (
-            <label key={name}>
-              <span>{t.tools.limit[name]}</span>
-              <input type="number" name={name} min={0} defaultValue={String(tool.limits[name] ?? 0)} />
-            </label>
-          ))}
-          <label class="whole">
-            <span>{t.tools.egress}</span>
-            <textarea name="egress" rows={2} spellcheck={false} defaultValue={tool.egress.join('\n')} />
-          </label>
-          <button type="submit" class="small" disabled={busy}>{t.save}</button>
-        </form>
-      </details>
-    </li>
+    <header class="tool-group-head">
+      <h4>{t.tools.groupOf(server)}</h4>
+      {server !== '' && <span class="tag">{t.tools.executor.mcp}</span>}
+      <small>{t.tools.onOf(on, tools.length)}</small>
+      {server !== '' && (
+        <button type="button" class="small" disabled={busy} onClick={() => void switchAll()}>
+          {enabled ? t.tools.allOn : t.tools.allOff}<span class="unseen">: {server}</span>
+        </button>
+      )}
+    </header>
   );
 }
