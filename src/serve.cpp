@@ -22,6 +22,7 @@
 #include "http/tenant_stream.hpp"
 #include "llm/base_url.hpp"
 #include "llm/provider_client.hpp"
+#include "mcp_parts.hpp"
 #include "model_parts.hpp"
 #include "observability/log.hpp"
 #include "probes.hpp"
@@ -205,6 +206,7 @@ result<void> check_settings(const config& settings) {
   if (!certificates.empty() && ::access(certificates.c_str(), R_OK) != 0)
     return wrong("llm.ca_file", certificates + " cannot be read");
   if (auto rules = policy_of(settings); !rules) return rules.error();
+  if (auto servers = mcp_servers_of(settings); !servers) return servers.error();
   if (auto keys = encryption_keys(settings); !keys) return keys.error();
   if (const auto& url = settings.text("llm.base_url"); !url.empty())
     if (auto normal = llm::normalize_base_url(url); !normal)
