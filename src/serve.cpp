@@ -16,6 +16,7 @@
 #include "file_parts.hpp"
 #include "http/file_routes.hpp"
 #include "http/gateway.hpp"
+#include "http/node_health.hpp"
 #include "http/request_authenticator.hpp"
 #include "http/server.hpp"
 #include "http/static_files.hpp"
@@ -167,11 +168,13 @@ sigset_t block_signals() {
 }
 
 // Small chores about once a second, until a signal comes.
-void run_until_signal(const sigset_t& signals, feed_registry& feeds,
+void run_until_signal(const sigset_t& signals, http::gateway& g,
                       security::browser_sessions& browsers, model_parts& models) {
+  http::health_watch health(g);
   const timespec second{1, 0};
   for (std::uint64_t tick = 1; sigtimedwait(&signals, nullptr, &second) < 0; ++tick) {
-    feeds.sweep(now_ms());
+    g.node.feeds.sweep(now_ms());
+    health.look();
     models.follow_key_file();
     if (tick % 3600 == 0) (void)browsers.sweep(now_ms());
   }
@@ -240,7 +243,8 @@ int serve(const config& settings) {
   if (!tools) return refuse(tools.error());
   (*file_parts)->add_tools((*tools)->runner());
   auto connected = (*tools)->connect(settings, [&feeds](const std::optional<tenant_id>& tenant) {
-    if (tenant) http::publish_tenant_event(feeds, *tenant, "catalog.changed", "{}");
+    for (const auto& one : tenant ? std::vector{*tenant} : feeds.tenants_followed())
+      http::publish_tenant_event(feeds, one, "catalog.changed", "{}");
   });
   if (!connected) return refuse(connected.error());
 
@@ -335,7 +339,7 @@ int serve(const config& settings) {
       {{"version", version}, {"port", server.port()}, {"recovering", *unfinished}});
   announce(settings, server.port(), sign_in, has_keys);
 
-  run_until_signal(signals, feeds, browsers, **model_parts);
+  run_until_signal(signals, g, browsers, **model_parts);
   log(log_level::info, "server.stopping");
   g.ready = false;
   server.stop();

@@ -192,6 +192,14 @@ void feed_registry::finish_all(feed_end how) {
   for (auto& [key, s] : feeds) s.feed->finish(how);
 }
 
+std::vector<tenant_id> feed_registry::tenants_followed() const {
+  std::vector<tenant_id> out;
+  std::lock_guard lock(mutex_);
+  for (const auto& [key, s] : feeds_)
+    if (key.session == tenant_feed_key({}).session) out.push_back(key.tenant);
+  return out;
+}
+
 void feed_registry::sweep(std::int64_t now_ms) {
   std::vector<std::shared_ptr<session_feed>> dropped;  // destroyed after the lock
   std::lock_guard lock(mutex_);

@@ -162,6 +162,9 @@ class feed_registry {
   void finish(const session_key& key, feed_end how);
   void finish_all(feed_end how);
 
+  // Those whose own stream somebody may follow.
+  std::vector<tenant_id> tenants_followed() const;
+
   // Drops feeds that nobody has held since `idle_ms` before now, the longest idle first where there
   // are more than idle_feeds_max, and empties quiet rings. Call it about every second.
   void sweep(std::int64_t now_ms);

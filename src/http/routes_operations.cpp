@@ -4,63 +4,22 @@
 #include "core/version.hpp"
 #include "embedded/soma_embedded_schemas.hpp"
 #include "http/gateway.hpp"
-#include "http/llm_gateway.hpp"
+#include "http/node_health.hpp"
 #include "http/problem.hpp"
-#include "http/tool_gateway.hpp"
-#include "tools/mcp/servers.hpp"
 
 namespace soma::http {
 namespace {
 
 namespace asio = boost::asio;
 
-// Tools that are on and cannot run here, each with why.
-std::string tools_missing(gateway& g, const request_context& ctx) {
-  std::string missing;
-  for (const auto& [id, entry] : g.tools.catalog.of(ctx.identity.tenant)->entries)
-    if (entry.enabled && entry.executor != "mcp")
-      if (const auto why = g.tools.runner.unavailable(ctx.identity.tenant, id); !why.empty())
-        missing += (missing.empty() ? "" : "; ") + id + ": " + why;
-  return missing;
-}
-
-// Servers of tools that are not connected, each with why. They are others' and come back: this
-// server is healthy without them.
-std::string servers_missing(gateway& g, const request_context& ctx) {
-  std::string missing;
-  for (const auto& one : g.tools.mcp.list(ctx.identity.tenant))
-    if (one.state != "ready")
-      missing += (missing.empty() ? "" : "; ") + one.name + ": " +
-                 (one.last_error.empty() ? one.state : one.last_error);
-  return missing;
-}
-
 asio::awaitable<response> get_health(gateway& g, request_context& ctx) {
   using namespace std::chrono;
   const auto up = duration_cast<seconds>(steady_clock::now() - g.started_at).count();
-  const bool configured = g.llm.models().any();
-  const auto backlog = g.node.queued_bytes.load(std::memory_order_relaxed);
-  const bool writer_busy = backlog > g.node.limits.writer_queue_bytes / 2;
   response answer;
   json_writer w(answer.body);
-  w.begin_object().field("status", configured && !writer_busy ? "ok" : "degraded");
-  w.field("version", version).field("uptime_s", static_cast<std::uint64_t>(up));
-  if (ctx.identity.role != role::anonymous) {
-    auto component = [&w](std::string_view name, bool ok, std::string_view detail) {
-      w.key(name).begin_object().field("status", ok ? "ok" : "degraded");
-      w.field_if("detail", detail).end_object();
-    };
-    w.key("components").begin_object();
-    component("llm", configured, configured ? "" : "no model is configured");
-    component("event_writer", !writer_busy, std::to_string(backlog) + " bytes wait for the disk");
-    component("outbox", true, "0 rows wait");
-    const auto missing = tools_missing(g, ctx);
-    component("tools", missing.empty(), missing);
-    const auto servers = servers_missing(g, ctx);
-    component("mcp", servers.empty(), servers);
-    w.end_object();
-  }
-  w.end_object();
+  w.begin_object();
+  write_health(w, health_of(g, ctx.identity.tenant), ctx.identity.role != role::anonymous);
+  w.field("version", version).field("uptime_s", static_cast<std::uint64_t>(up)).end_object();
   co_return answer;
 }
 

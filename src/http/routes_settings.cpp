@@ -7,6 +7,7 @@
 #include "core/version.hpp"
 #include "http/gateway.hpp"
 #include "http/llm_gateway.hpp"
+#include "http/node_health.hpp"
 #include "http/on_reader.hpp"
 #include "http/problem.hpp"
 #include "http/tenant_stream.hpp"
@@ -144,7 +145,8 @@ std::string runtime_config_json(gateway& g, const tenant_id& tenant) {
   const bool configured = !model->profile.base_url.empty();
   w.field_bool("model_configured", configured).end_object();
   w.key("degraded").begin_array();
-  if (!configured) w.string("llm");
+  for (const auto& one : health_of(g, tenant))
+    if (one.vital && !(one.name == "llm" ? configured : one.ok)) w.string(one.name);
   w.end_array().end_object();
   return out;
 }

@@ -1087,7 +1087,8 @@ def case_whoami(w):
 
 def case_get_health(w):
     assert w.ask("get_health", 200, key=None).json.keys() == {"status", "version", "uptime_s"}
-    assert w.ask("get_health", 200).json["components"]["llm"]["status"] == "ok"
+    components = w.ask("get_health", 200).json["components"]
+    assert components["llm"]["status"] == "ok" and components["storage"]["status"] == "ok", components
 
 
 def case_get_liveness(w):

@@ -236,6 +236,15 @@ def tenant_stream():
         their_own = json.loads(node.request("POST", "/v1/sessions", {}, key=elsewhere)[2])
         heard = theirs.next_event()
         assert heard["data"]["payload"]["session"]["session_id"] == their_own["session_id"]
+    with Stream(node, "/v1/session/@me/events") as told:
+        node.json("PUT", "/v1/mcp-servers/gone", {"url": "http://127.0.0.1:1/mcp"})
+
+        def health(status):
+            told.until(lambda event, data: event == "health.changed" and
+                       data["payload"]["components"]["mcp"]["status"] == status)
+        health("degraded")
+        node.request("DELETE", "/v1/mcp-servers/gone")
+        health("ok")
     with Stream(node, "/v1/session/@me/events") as again:
         assert session not in [s["session_id"] for s in
                                again.next_event()["data"]["payload"]["sessions"]]

@@ -54,7 +54,11 @@ export const en = {
     parked: 'Not live: shown in too many windows',
     degraded: (what: string) => `Degraded: ${what}`,
     /** What is not up, by the server's names; others are shown as they are. */
-    parts: { llm: 'no model is set up' } as Readonly<Record<string, string>>,
+    parts: {
+      llm: 'no model is set up',
+      event_writer: 'the disk is behind',
+      storage: 'the disk is nearly full',
+    } as Readonly<Record<string, string>>,
     inSeconds: (seconds: number) => `in ${seconds} s`,
     now: 'Now',
     resume: 'Show live',

@@ -1,0 +1,105 @@
+#include "http/node_health.hpp"
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+
+#include "http/llm_gateway.hpp"
+#include "http/tenant_stream.hpp"
+#include "http/tool_gateway.hpp"
+#include "tools/mcp/servers.hpp"
+
+namespace soma::http {
+namespace {
+
+void append(std::string& list, const std::string& name, const std::string& why) {
+  list += (list.empty() ? "" : "; ") + name + ": " + why;
+}
+
+// Tools that are on and cannot run here, each with why.
+std::string tools_missing(gateway& g, const tenant_id& tenant) {
+  std::string missing;
+  for (const auto& [id, entry] : g.tools.catalog.of(tenant)->entries)
+    if (entry.enabled && entry.executor != "mcp")
+      if (const auto why = g.tools.runner.unavailable(tenant, id); !why.empty())
+        append(missing, id, why);
+  return missing;
+}
+
+// Servers of tools that are not connected, each with why.
+std::string servers_missing(gateway& g, const tenant_id& tenant) {
+  std::string missing;
+  for (const auto& one : g.tools.mcp.list(tenant))
+    if (one.state != "ready")
+      append(missing, one.name, one.last_error.empty() ? one.state : one.last_error);
+  return missing;
+}
+
+health_component storage_of(gateway& g) {
+  struct statvfs disk {};
+  if (::statvfs(g.settings.text("storage.data_dir").c_str(), &disk) != 0)
+    return {"storage", false, "the data folder cannot be looked at"};
+  const auto free_bytes = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  const auto least = static_cast<std::uint64_t>(g.settings.number("storage.min_free_bytes"));
+  return {"storage", free_bytes >= least, std::to_string(free_bytes >> 20) + " MiB are free"};
+}
+
+bool degraded(const std::vector<health_component>& all) {
+  return std::any_of(all.begin(), all.end(),
+                     [](const health_component& one) { return one.vital && !one.ok; });
+}
+
+}  // namespace
+
+std::vector<health_component> health_of(gateway& g, const tenant_id& tenant) {
+  const bool configured = g.llm.models().any();
+  const auto backlog = g.node.queued_bytes.load(std::memory_order_relaxed);
+  const bool writer_busy = backlog > g.node.limits.writer_queue_bytes / 2;
+  auto missing = tools_missing(g, tenant), servers = servers_missing(g, tenant);
+  std::vector<health_component> all;
+  all.push_back({"llm", configured, configured ? "" : "no model is configured"});
+  all.push_back(
+      {"event_writer", !writer_busy, std::to_string(backlog) + " bytes wait for the disk"});
+  all.push_back(storage_of(g));
+  all.push_back({"outbox", true, "0 rows wait"});
+  // A machine without a sandbox, or a server of others that is away: conversations go on.
+  const bool tools_ok = missing.empty(), servers_ok = servers.empty();
+  all.push_back({"tools", tools_ok, std::move(missing), false});
+  all.push_back({"mcp", servers_ok, std::move(servers), false});
+  return all;
+}
+
+void write_health(json_writer& w, const std::vector<health_component>& all, bool with_components) {
+  w.field("status", degraded(all) ? "degraded" : "ok");
+  if (!with_components) return;
+  w.key("components").begin_object();
+  for (const auto& one : all) {
+    w.key(one.name).begin_object().field("status", one.ok ? "ok" : "degraded");
+    w.field_if("detail", one.detail).end_object();
+  }
+  w.end_object();
+}
+
+void health_watch::look() {
+  std::map<tenant_id, std::string> now;
+  for (const auto& tenant : g_.node.feeds.tenants_followed()) {
+    const auto all = health_of(g_, tenant);
+    std::string down;
+    for (const auto& one : all)
+      if (!one.ok) append(down, one.name, one.vital ? "" : one.detail);
+    // Who has just begun to follow is told of what is down, once.
+    const auto before = told_.find(tenant);
+    if (down != (before == told_.end() ? "" : before->second)) {
+      std::string payload;
+      json_writer w(payload);
+      w.begin_object();
+      write_health(w, all, true);
+      w.end_object();
+      publish_tenant_event(g_.node.feeds, tenant, "health.changed", payload);
+    }
+    now.emplace(tenant, std::move(down));
+  }
+  told_ = std::move(now);
+}
+
+}  // namespace soma::http
