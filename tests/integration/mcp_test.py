@@ -20,6 +20,7 @@ PACKAGES = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "mcp"))
 MODULES = os.path.join(PACKAGES, "node_modules", "@modelcontextprotocol")
 NODE = shutil.which("node")
 EVERYTHING = os.path.join(MODULES, "server-everything", "dist", "index.js")
+HOOKS = os.path.join(PACKAGES, "node_hooks.mjs")
 FILESYSTEM = os.path.join(MODULES, "server-filesystem", "dist", "index.js")
 
 
@@ -35,7 +36,7 @@ class Everything:
     def __init__(self, port=None):
         self.port = port or free_port()
         self.process = subprocess.Popen(
-            [NODE, EVERYTHING, "streamableHttp"], env={**os.environ, "PORT": str(self.port)},
+            [NODE, "--import", HOOKS, EVERYTHING, "streamableHttp"], env={**os.environ, "PORT": str(self.port)},
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         while "listening" not in (line := self.process.stderr.readline()).lower():
             assert line, "server-everything did not start"

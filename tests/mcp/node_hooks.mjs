@@ -1,6 +1,11 @@
-// Lets the conformance suite load under Node before 22: it imports globSync, which it uses for
-// what no test here asks of it.
+// Lets the conformance suite and the reference servers run under Node before 22: it imports globSync, which it uses for
+// what no test here asks of it. Under Node 18 `File` and `crypto` are not global.
+import { File } from 'node:buffer';
+import { webcrypto } from 'node:crypto';
 import { register } from 'node:module';
+
+globalThis.File ??= File;
+globalThis.crypto ??= webcrypto;
 
 const hooks = `export async function resolve(specifier, context, next) {
   if (specifier === 'fs' && context.parentURL?.includes('/conformance/dist/'))
