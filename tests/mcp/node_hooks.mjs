@@ -1,5 +1,6 @@
-// Lets the conformance suite and the reference servers run under Node before 22: it imports globSync, which it uses for
-// what no test here asks of it. Under Node 18 `File` and `crypto` are not global.
+// Lets the conformance suite and the reference servers run under Node before 22: the suite imports
+// globSync, which it uses for what no test here asks of it, and under Node 18 `File` and `crypto`
+// are not global.
 import { File } from 'node:buffer';
 import { webcrypto } from 'node:crypto';
 import { register } from 'node:module';

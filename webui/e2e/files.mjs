@@ -50,6 +50,8 @@ export const fileTests = [
       assert.equal(await page.locator('.upload').count(), 0);
       const turn = lastTurn(page);
       assert.deepEqual((await turn.locator('.attached span').allTextContents()).sort(), ['drop.txt', 'plan.txt']);
+      // What the runtime read is shown by its name, not its id.
+      await turn.locator('.tool-gist', { hasText: 'plan.txt' }).waitFor();
       await until('the picture is drawn', () =>
         turn.locator('.attached-picture img').evaluate((image) => image.naturalWidth === 1));
       const href = await turn.locator('.attached', { hasText: 'plan.txt' }).getAttribute('href');

@@ -2,18 +2,20 @@ import { memo } from 'preact/compat';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { attachmentUrl } from '../files/attachment_url';
 import { filesIn, isRecord } from '../session/payload';
-import type { ToolCall } from '../session/state';
+import type { AttachmentRef, ToolCall } from '../session/state';
 import { t } from '../texts/texts';
 import { failureTitle } from './failures';
 import { Icon, StopIcon } from './icon';
 
 interface Props {
   call: ToolCall;
+  /** Of the message that the call is for: they are known by their names. */
+  files: readonly AttachmentRef[];
   onStop: ((toolCallId: string) => void) | null;
 }
 
 /** One call of a tool: open while it runs and where it did not work, folded when it is done. */
-export const ToolCard = memo(({ call, onStop }: Props) => {
+export const ToolCard = memo(({ call, files, onStop }: Props) => {
   const isRunning = call.status === 'running';
   // Until the reader folds or unfolds it, a card does so by itself.
   const [wish, setWish] = useState<boolean | null>(null);
@@ -24,7 +26,7 @@ export const ToolCard = memo(({ call, onStop }: Props) => {
       <summary onClick={(event) => { event.preventDefault(); setWish(!open); }}>
         <Icon name="tool" />
         <span class="tool-name">{call.toolId.replaceAll('_', ' ')}</span>
-        <span class="tool-gist">{gist(call.inputs)}</span>
+        <span class="tool-gist">{gist(call.inputs, files)}</span>
         <span class="tool-status">
           {said}{isRunning ? <Since at={call.startedAt} /> : took(call.durationMs)}
         </span>
@@ -101,10 +103,13 @@ function took(ms: number | null): string {
 }
 
 /** The inputs in a few words: a folded card should not need opening to be understood. */
-function gist(inputs: unknown): string {
+function gist(inputs: unknown, files: readonly AttachmentRef[]): string {
   if (typeof inputs !== 'object' || inputs === null) return '';
   const values = Object.values(inputs).filter((value) => value !== null && value !== '');
-  const words = values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));
+  const words = values.map((value) => {
+    if (typeof value !== 'string') return JSON.stringify(value);
+    return files.find((file) => file.id === value)?.filename || value;
+  });
   return words.join(' · ').replace(/\s+/g, ' ').slice(0, 120);
 }
 

@@ -2,7 +2,7 @@ import { memo } from 'preact/compat';
 import { useState } from 'preact/hooks';
 import { sendInFork } from '../session/fork';
 import { readThoughts } from '../session/thoughts';
-import { isOver, type Answer, type Failure, type Item, type Turn } from '../session/state';
+import { isOver, type Answer, type AttachmentRef, type Failure, type Item, type Turn } from '../session/state';
 import { canSpeak } from '../state/speech';
 import { speechSettings } from '../state/speech_settings';
 import { attempt } from '../state/toasts';
@@ -66,6 +66,8 @@ export const TurnView = memo((props: Props) => {
   );
 });
 
+const none: readonly AttachmentRef[] = [];
+
 interface ItemProps {
   item: Item;
   turn: Turn;
@@ -78,7 +80,7 @@ function ItemView({ item, turn, onStop, sessionId }: ItemProps) {
     case 'answer': return (
       <AnswerView answer={item} running={turn.status === 'running'} turn={turn} sessionId={sessionId} />
     );
-    case 'tool': return <ToolCard call={item} onStop={onStop} />;
+    case 'tool': return <ToolCard call={item} files={turn.user?.attachments ?? none} onStop={onStop} />;
     case 'failure': return <FailureCard failure={item} />;
   }
 }
