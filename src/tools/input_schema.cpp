@@ -16,6 +16,20 @@ namespace json = boost::json;
 using valijson::adapters::BoostJsonAdapter;
 
 constexpr std::size_t described_max = 3;
+// Values of the inputs times values of the schema: about what judging takes, for a schema that does
+// not refer to itself. Past the first they are not judged, past the second not told in detail: the
+// validator keeps an error for every alternative that does not fit.
+constexpr std::size_t work_max = 1'000'000, described_work_max = 50'000;
+
+// Recursion is bounded by the depth that the parser takes.
+std::size_t count(const json::value& of) {
+  std::size_t n = 1;
+  if (const auto* list = of.if_array())
+    for (const auto& one : *list) n += count(one);
+  if (const auto* object = of.if_object())
+    for (const auto& member : *object) n += count(member.value());
+  return n;
+}
 
 std::string describe(valijson::ValidationResults& found) {
   std::string out;
@@ -33,6 +47,7 @@ std::string describe(valijson::ValidationResults& found) {
 
 struct input_schema::compiled {
   json::value document;
+  std::size_t values = 0;  // of the document
   valijson::Schema schema;
 };
 
@@ -47,6 +62,7 @@ result<input_schema> input_schema::compile(std::string_view schema_json) {
   boost::system::error_code ec;
   made->document = json::parse({schema_json.data(), schema_json.size()}, ec, {}, options);
   if (ec || !made->document.is_object()) return invalid("the schema is not a JSON object");
+  made->values = count(made->document);
   try {
     valijson::SchemaParser parser;
     parser.populateSchema(BoostJsonAdapter(made->document), made->schema);
@@ -72,9 +88,12 @@ result<json::object> input_schema::read(std::string_view inputs_json) const {
   if (!inputs.is_object()) return invalid("the inputs are not a JSON object");
   // A validator keeps its compiled patterns, and is no more thread-safe than they are.
   thread_local valijson::Validator validator;
+  const auto work = count(inputs) * compiled_->values;
+  if (work > work_max) return invalid("the inputs are too many to be checked against the schema");
   valijson::ValidationResults found;
+  auto* const details = work > described_work_max ? nullptr : &found;
   try {
-    if (!validator.validate(compiled_->schema, BoostJsonAdapter(inputs), &found))
+    if (!validator.validate(compiled_->schema, BoostJsonAdapter(inputs), details))
       return invalid(describe(found));
   } catch (const std::exception&) {
     return invalid("the inputs are too complex to be checked");

@@ -10,12 +10,18 @@ constexpr std::size_t hash_digits = 12;
 constexpr std::string_view plain =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
 
+// As a cut name ends: no id may take the name of another by being written so.
+bool looks_hashed(std::string_view id) {
+  if (id.size() <= hash_digits || id[id.size() - hash_digits - 1] != '-') return false;
+  return id.substr(id.size() - hash_digits).find_first_not_of("0123456789abcdef") == id.npos;
+}
+
 // Whether the id can be read back from its name: no dot next to an underscore, none twice.
 bool reads_back(std::string_view id) {
   const auto is_joint = [](char c) { return c == '.' || c == '_'; };
   for (std::size_t i = 1; i < id.size(); ++i)
     if (is_joint(id[i - 1]) && is_joint(id[i])) return false;
-  return id.find_first_not_of(plain) == id.npos;
+  return id.find_first_not_of(plain) == id.npos && !looks_hashed(id);
 }
 
 }  // namespace

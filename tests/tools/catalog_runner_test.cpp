@@ -275,6 +275,27 @@ TEST_CASE("runner: whether a call may be run again is the tool's to say") {
   CHECK(!w.runner->idempotent("nothing", "{}"));
 }
 
+TEST_CASE("schema: work is bounded, whatever the schema and the inputs make of each other") {
+  std::string schema = R"({"type":"object","properties":{"a":{"type":"array","items":{"anyOf":[)";
+  for (int n = 0; n < 4000; ++n)
+    schema += (n ? "," : "") + ("{\"const\":" + std::to_string(n)) + "}";
+  const auto judged = input_schema::compile(schema + "]}}}}");
+  REQUIRE(judged.has_value());
+  const auto inputs = [](int numbers) {
+    std::string text = R"({"a":[)";
+    for (int n = 0; n < numbers; ++n) text += (n ? ",-" : "-") + std::to_string(n + 1);
+    return text + "]}";
+  };
+  for (const int numbers : {1, 50, 5000}) {
+    const auto refused = judged->read(inputs(numbers));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == codes::tool_invalid_inputs);
+    CHECK(refused.error().detail.size() < 4096);
+  }
+  CHECK(judged->read(inputs(5000)).error().detail.find("too many") != std::string::npos);
+  CHECK(judged->read(R"({"a":[0,1,3999]})").has_value());
+}
+
 TEST_CASE("catalog: what cannot be read offers nothing") {
   memory_store store;
   store.broken = true;

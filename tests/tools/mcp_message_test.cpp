@@ -181,6 +181,9 @@ TEST_CASE("provider names: ids of the catalog have names of their own, which pro
   CHECK(provider_name("echo") == "echo");
   CHECK(provider_name("code_execute") == "code_execute");
   CHECK(provider_name("mcp.files.read_file") == "mcp__files__read_file");
+  // A server may not choose the name that another tool's long one is cut to.
+  const auto cut = provider_name("mcp.s.a__b");
+  CHECK(provider_name("mcp.s." + cut.substr(8)) != cut);
   const std::string all[] = {"a.b",
                              "a__b",
                              "a._b",

@@ -110,6 +110,10 @@ http_exchange::http_exchange(const http_settings& what, loop& on, exchange_reque
   set(CURLOPT_CONNECTTIMEOUT_MS,
       static_cast<long>(std::chrono::milliseconds(limits::connect_timeout).count()));
   set(CURLOPT_TCP_KEEPALIVE, 1L);
+  // Nobody waits for what a notification or a reply is answered with, so nobody would end it.
+  if (request_.id == 0 && !request_.listens)
+    set(CURLOPT_TIMEOUT_MS,
+        static_cast<long>(std::chrono::milliseconds(limits::aside_timeout).count()));
   // One that is open already was judged for somebody else, perhaps by other rules.
   if (!allow_private_) set(CURLOPT_FRESH_CONNECT, 1L);
   if (!what.ca_file.empty()) set(CURLOPT_CAINFO, what.ca_file.c_str());

@@ -1,5 +1,6 @@
 #include "tools/mcp/http_transport.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "tools/mcp/http_exchange.hpp"
@@ -116,8 +117,10 @@ class http_transport final : public transport {
     const bool sound = x.events().feed(x.take_inbox(),
                                        [&](std::string_view data) { messages.emplace_back(data); });
     if (!x.events().last_event_id().empty()) at->second.last_event = x.events().last_event_id();
-    if (const auto ms = x.events().retry_ms()) at->second.wait = milliseconds(*ms);
-    if (!messages.empty()) at->second.resumes = 0;
+    if (const auto ms = x.events().retry_ms())
+      at->second.wait = std::max<milliseconds>(milliseconds(*ms), limits::resume_least);
+    const auto says = [](const std::string& message) { return !message.empty(); };
+    if (std::any_of(messages.begin(), messages.end(), says)) at->second.resumes = 0;
     if (!deliver(key, messages)) return false;
     if (!sound) fail(key, x.why(0));
     return sound;

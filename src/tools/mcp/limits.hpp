@@ -54,8 +54,9 @@ inline constexpr auto sound_after = 30s;
 // Between two lists of tools, whatever a server announces: each list is read and judged anew.
 inline constexpr auto list_gap = 3s;
 // A stream that ended is asked for again after what the server wants, within these.
-inline constexpr auto resume_default = 1s, resume_most = 60s;
-inline constexpr int resumes_max = 16;  // of one request, without an event in between
+inline constexpr auto resume_least = 100ms, resume_default = 1000ms, resume_most = 60'000ms;
+inline constexpr auto aside_timeout = 10s;  // of a request that has no answer
+inline constexpr int resumes_max = 16;      // of one request, without an event in between
 inline constexpr std::size_t stderr_bytes_kept = 2048;
 
 }  // namespace soma::tools::mcp::limits

@@ -235,6 +235,8 @@ std::vector<server_view> servers::list(const tenant_id& tenant) const {
   for (const auto& one : found) {
     std::lock_guard hold(one->mutex);
     out.push_back(one->view);
+    // What a program of all tenants writes may be about any of them.
+    if (one->tenant.value.empty()) out.back().last_words.clear();
   }
   return out;
 }

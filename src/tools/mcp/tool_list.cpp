@@ -49,6 +49,7 @@ void simplify(json::value& at) {
     schema->clear();
     return;
   }
+  schema->erase("uniqueItems");  // each with each
   if (schema->erase("patternProperties") > 0) schema->erase("additionalProperties");
   schema->erase("pattern");
   schema->erase("format");
