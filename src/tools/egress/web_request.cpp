@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "core/codes.hpp"
+#include "tools/egress/socket_address.hpp"
 
 namespace soma::tools {
 namespace {
@@ -27,15 +28,6 @@ struct transfer {
   std::size_t header_bytes = 0;
   bool elsewhere = false, given_up = false, long_headers = false;
 };
-
-std::optional<ip_address> address_in(const curl_sockaddr& of) {
-  if (of.family == AF_INET)
-    return from_v4(ntohl(reinterpret_cast<const sockaddr_in*>(&of.addr)->sin_addr.s_addr));
-  if (of.family != AF_INET6) return std::nullopt;
-  ip_address six;
-  std::memcpy(six.data(), &reinterpret_cast<const sockaddr_in6*>(&of.addr)->sin6_addr, six.size());
-  return six;
-}
 
 // The last word, when the address is the one that is connected to.
 curl_socket_t open_socket(void* self, curlsocktype, curl_sockaddr* to) {

@@ -8,20 +8,12 @@
 #include <cctype>
 #include <cstring>
 
+#include "tools/egress/socket_address.hpp"
 #include "tools/egress/url_guard.hpp"
 #include "tools/mcp/limits.hpp"
 
 namespace soma::tools::mcp {
 namespace {
-
-std::optional<ip_address> address_in(const curl_sockaddr& of) {
-  if (of.family == AF_INET)
-    return from_v4(ntohl(reinterpret_cast<const sockaddr_in*>(&of.addr)->sin_addr.s_addr));
-  if (of.family != AF_INET6) return std::nullopt;
-  ip_address six;
-  std::memcpy(six.data(), &reinterpret_cast<const sockaddr_in6*>(&of.addr)->sin6_addr, six.size());
-  return six;
-}
 
 std::string_view trimmed(std::string_view text) {
   const auto begin = text.find_first_not_of(" \t\r\n");
