@@ -230,7 +230,7 @@ class connection final : public body_reader, public response_stream, public peer
             ctx_.verb == verb::options
                 ? response(204)
                 : problem({codes::request_method_not_allowed, "Not a method of this path"}, ctx_);
-        answer.headers.emplace_back("Allow", match.allow);
+        answer.headers.emplace_back("Allow", std::string(match.allow));
         co_return co_await finish(std::move(answer));
       }
       case router::outcome::found: break;

@@ -36,7 +36,7 @@ result<bool> judge_lock(gateway& g, const request_context& ctx, std::string_view
 }
 
 void warn_if(response& answer, bool warn) {
-  if (warn) answer.headers.emplace_back("X-Gateway-Model-Lock-Warning", explanation);
+  if (warn) answer.headers.emplace_back("X-Gateway-Model-Lock-Warning", std::string(explanation));
 }
 
 }  // namespace soma::http

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/static_text.hpp"
 #include "http/connection_slot.hpp"
 
 namespace soma::http {
@@ -38,12 +39,26 @@ class response_stream {
   virtual asio::awaitable<bool> write(std::string_view piece) = 0;
 };
 
+// Headers in their order. A name is a constant, known to append_head().
+class header_list {
+ public:
+  using field = std::pair<static_text, std::string>;
+  void emplace_back(static_text name, std::string value) {
+    fields_.emplace_back(name, std::move(value));
+  }
+  auto begin() const { return fields_.begin(); }
+  auto end() const { return fields_.end(); }
+
+ private:
+  std::vector<field> fields_;
+};
+
 struct response {
   int status = 200;
-  std::string_view content_type = "application/json";  // static storage
-  std::string_view cache_control = "no-store";         // static storage
-  std::string_view content_security_policy = "default-src 'none'; frame-ancestors 'none'";
-  std::vector<std::pair<std::string_view, std::string>> headers;  // names: static storage
+  static_text content_type = "application/json";
+  static_text cache_control = "no-store";
+  static_text content_security_policy = "default-src 'none'; frame-ancestors 'none'";
+  header_list headers;  // may name one of those above, which is then left empty
   std::string body;
   std::shared_ptr<const std::string> shared_body;  // in place of `body`
   // Ends the HTTP connection and hands its socket over. Only for the last request in the buffer.

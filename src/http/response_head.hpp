@@ -20,7 +20,8 @@ struct head_options {
 };
 
 // Appends status line and headers, with the empty line. Control characters in header values become
-// spaces, so that no value can make a header of its own.
+// spaces, so that no value can make a header of its own; a debug build ends at one, as at
+// a header whose name it does not know.
 void append_head(std::string& out, const response& r, const head_options& options);
 
 }  // namespace soma::http

@@ -41,8 +41,10 @@ response with_etag(const gateway& g, std::string body, std::string_view etag,
   const bool same = ctx.header("if-none-match") == etag;
   response answer = same ? response(304) : response(200, std::move(body));
   answer.headers.emplace_back("ETag", std::string(etag));
-  answer.cache_control =
-      "private, max-age=" + std::to_string(g.settings.number("tools.catalog_ttl_s"));
+  answer.cache_control = {};
+  answer.headers.emplace_back(
+      "Cache-Control",
+      "private, max-age=" + std::to_string(g.settings.number("tools.catalog_ttl_s")));
   return answer;
 }
 

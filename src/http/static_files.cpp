@@ -28,8 +28,11 @@ constexpr std::string_view not_built_page =
     "<h1>The page was not built</h1><p>The server runs and its API answers. Build the page with "
     "<code>npm ci &amp;&amp; npm run build</code> in <code>webui/</code>, then start again.</p>";
 
-std::string_view content_type_of(std::string_view name) {
-  constexpr std::pair<std::string_view, std::string_view> types[] = {
+static_text content_type_of(std::string_view name) {
+  constexpr struct {
+    std::string_view ending;
+    static_text type;
+  } types[] = {
       {".html", "text/html; charset=utf-8"},
       {".js", "text/javascript; charset=utf-8"},
       {".css", "text/css; charset=utf-8"},
@@ -165,7 +168,8 @@ response static_files::serve(std::string_view path, const request_context& ctx) 
   response answer;
   answer.content_type = f.content_type;
   answer.content_security_policy = page_policy;
-  answer.cache_control = f.immutable ? "public, max-age=31536000, immutable" : "no-cache";
+  answer.cache_control =
+      f.immutable ? static_text("public, max-age=31536000, immutable") : static_text("no-cache");
   const bool packed = f.gzip && accepts_gzip(ctx.header("Accept-Encoding"));
   // The packed form is another sequence of bytes, so it has an ETag of its own.
   std::string etag = f.etag;

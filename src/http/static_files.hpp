@@ -32,7 +32,7 @@ class static_files {
     std::shared_ptr<const std::string> bytes;
     std::shared_ptr<const std::string> gzip;  // null where it would not be smaller
     std::string etag;                         // quoted, from the content
-    std::string_view content_type;
+    static_text content_type;
     bool immutable = false;  // its name holds a hash of its content
   };
   void add(const std::string& name, std::string bytes);

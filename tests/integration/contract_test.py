@@ -5,6 +5,7 @@ fails, and so does a documented status that no case provokes."""
 import itertools
 import json
 import os
+import re
 import sys
 import uuid
 
@@ -915,6 +916,7 @@ def case_list_tools(w):
     found = w.ask("list_tools", 200, key=w.user_key)
     ids = [t["id"] for t in found.json["tools"]]
     assert "calculator" in ids and ids == sorted(ids), ids
+    assert re.fullmatch(r"private, max-age=\d+", found.headers["cache-control"]), found.headers
     w.ask("list_tools", 304, key=w.user_key, headers={"If-None-Match": found.headers["etag"]})
 
 
@@ -923,6 +925,7 @@ def case_get_tool_catalog(w):
     found = w.ask("get_tool_catalog", 200)
     assert any(t["id"] == "code_execute" and t["limits"]["memory_bytes"] > 0
                for t in found.json["tools"]), found.text
+    assert re.fullmatch(r"private, max-age=\d+", found.headers["cache-control"]), found.headers
     w.ask("get_tool_catalog", 304, headers={"If-None-Match": found.headers["etag"]})
 
 

@@ -102,6 +102,9 @@ class Contract:
         self.answered.setdefault(operation, set()).add(answer.status)
         if not answer.headers.get("x-request-id"):
             raise AssertionError(f"{about}: no X-Request-ID")
+        for name, value in answer.headers.items():
+            if not re.fullmatch(r"[\x20-\x7e]*", value):
+                raise AssertionError(f"{about}: header {name} holds {value!r}")
         for name, header in listed.get("headers", {}).items():
             header = self.resolve(header)
             if (value := answer.headers.get(name.lower())) is not None:
