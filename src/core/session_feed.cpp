@@ -5,6 +5,8 @@
 #include <cassert>
 #include <utility>
 
+#include "core/chunked.hpp"
+
 namespace soma {
 
 void append_event_frame(std::string& out, event_id id, event_type type, std::string_view json) {
@@ -14,8 +16,10 @@ void append_event_frame(std::string& out, event_id id, event_type type, std::str
 
 feed_frame make_feed_frame(event_id id, event_type type, std::string_view json) {
   std::string bytes;
-  bytes.reserve(json.size() + 64);
+  bytes.reserve(json.size() + 80);
+  const auto place = begin_chunk(bytes);
   append_event_frame(bytes, id, type, json);
+  end_chunk(bytes, place);
   return {id, type, std::make_shared<const std::string>(std::move(bytes))};
 }
 
@@ -27,7 +31,8 @@ void session_feed::publish(std::span<const feed_frame> frames,
   wake_interested(lock);
 }
 
-void session_feed::publish_ephemeral(shared_bytes bytes) {
+void session_feed::publish_ephemeral(std::string_view frame) {
+  auto bytes = std::make_shared<const std::string>(as_chunks(frame));
   std::unique_lock lock(mutex_);
   push({{0, marks_.head_seq + 1}, event_type{}, std::move(bytes)});
   wake_interested(lock);

@@ -39,10 +39,10 @@ using shared_bytes = std::shared_ptr<const std::string>;
 struct feed_frame {
   event_id id;
   event_type type{};
-  shared_bytes bytes;  // the whole SSE frame
+  shared_bytes bytes;  // the whole SSE frame, as one chunk (core/chunked.hpp)
 };
 
-// Appends "id: E.S\nevent: <type>\ndata: <json>\n\n".
+// Appends "id: E.S\nevent: <type>\ndata: <json>\n\n", without a chunk's head and tail.
 void append_event_frame(std::string& out, event_id id, event_type type, std::string_view json);
 feed_frame make_feed_frame(event_id id, event_type type, std::string_view json);
 
@@ -78,8 +78,8 @@ class session_feed : public std::enable_shared_from_this<session_feed> {
   // Event writer only. Frames ascend and follow what was published before; after a hole the ring
   // starts anew. A reset passes the new first_seq together with its frames.
   void publish(std::span<const feed_frame> frames, std::optional<std::uint64_t> first_seq = {});
-  // For streams without a log (the tenant's): gives the frame the next seq.
-  void publish_ephemeral(shared_bytes bytes);
+  // For streams without a log (the tenant's): encodes the SSE frame, and gives it the next seq.
+  void publish_ephemeral(std::string_view frame);
   void finish(feed_end how);
 
   // Sets the thread's interest: from now on a publish wakes it.

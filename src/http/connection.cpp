@@ -409,11 +409,13 @@ class connection final : public body_reader, public response_stream, public peer
   }
 
   void hand_over(response& answer, head_options& options) {
-    options.keep_alive = false;  // a stream ends with its connection
+    options.keep_alive = false;         // a stream ends with its connection,
+    options.chunked = !options.http10;  // and says whether it was cut
     std::string head;
     append_head(head, answer, options);
     watched_.unlink();
-    taken_socket taken{std::move(socket_), std::move(slot_), std::move(head), shard_.index};
+    taken_socket taken{std::move(socket_), std::move(slot_), std::move(head), shard_.index,
+                       options.chunked};
     answer.takeover(std::move(taken));
   }
 

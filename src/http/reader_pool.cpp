@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/chunked.hpp"
 #include "core/codes.hpp"
 #include "core/session_feed.hpp"
 #include "http/sse_frame.hpp"
@@ -62,7 +63,9 @@ log_chunk read_chunk(const storage::event_log& log, const chunk_request& request
   chunk.first_seq = head->first_seq;
   std::uint64_t sent = request.after_seq;
   for (const storage::stored_event& event : page->events) {
+    const auto place = request.chunked ? begin_chunk(chunk.bytes) : 0;
     append_event_frame(chunk.bytes, event.id, event.type, event.json);
+    if (request.chunked) end_chunk(chunk.bytes, place);
     ++chunk.frames;
     sent = event.id.seq;
     chunk.closes = event.type == event_type::session_close;
@@ -71,7 +74,10 @@ log_chunk read_chunk(const storage::event_log& log, const chunk_request& request
   chunk.reached_seq = chunk.closes ? sent : reached;
   chunk.at_end = page->end && !chunk.closes;
   const event_id position{head->epoch_of(chunk.reached_seq), chunk.reached_seq};
-  if (sent < position.seq && position.epoch != 0) chunk.bytes += position_block(position);
+  if (sent < position.seq && position.epoch != 0) {
+    const auto block = position_block(position);
+    chunk.bytes += request.chunked ? as_chunks(block) : block;
+  }
   return chunk;
 }
 

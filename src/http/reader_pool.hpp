@@ -21,6 +21,7 @@ struct chunk_request {
   std::uint64_t head_seq = 0;  // published already, so the log must reach it; 0: not known
   std::uint32_t types = 0;     // as in storage::read_options
   bool compact = false;
+  bool chunked = true;                 // each frame as a chunk
   std::size_t bytes_max = 256 * 1024;  // of events; one event may pass it
 };
 

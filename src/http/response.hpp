@@ -28,6 +28,7 @@ struct taken_socket {
   connection_slot slot;
   std::string head;
   std::size_t io_thread;
+  bool chunked;  // as the head says; otherwise the body ends with the connection
 };
 
 // Writes a body piece by piece, in chunks where its length is not known before. Belongs to the

@@ -3,10 +3,12 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 
+#include "core/chunked.hpp"
 #include "core/time.hpp"
 #include "http/sse_frame.hpp"
 #include "http/stream_hub.hpp"
@@ -31,20 +33,22 @@ ssize_t send_now(int fd, iovec* parts, std::size_t count) {
   }
 }
 
-iovec part(const std::string& bytes, std::size_t offset = 0) {
-  return {const_cast<char*>(bytes.data()) + offset, bytes.size() - offset};
+iovec part(std::string_view bytes) {
+  return {const_cast<char*>(bytes.data()), bytes.size()};
 }
 
-// Where the frame that `offset` lies in ends; a frame's data is one line, so "\n\n" ends it.
-std::size_t frame_end(const std::string& bytes, std::size_t offset) {
+// Where the frame that `offset` lies in ends; a frame's data is one line, so the mark ends it.
+std::size_t frame_end(const std::string& bytes, std::size_t offset, bool chunked) {
   if (offset == 0) return 0;
-  if (offset >= 2 && bytes[offset - 1] == '\n' && bytes[offset - 2] == '\n') return offset;
-  const std::size_t end = bytes.find("\n\n", offset - 1);
-  return end == std::string::npos ? bytes.size() : end + 2;
+  const std::string_view mark = chunked ? "\n\n\r\n" : "\n\n";
+  const std::size_t end = bytes.find(mark, offset - std::min(offset, mark.size()));
+  return end == std::string::npos ? bytes.size() : end + mark.size();
 }
 
 // The seq in "id: E.S\n…" at `offset`; 0 when there is none.
-std::uint64_t seq_at(const std::string& bytes, std::size_t offset) {
+std::uint64_t seq_at(const std::string& bytes, std::size_t offset, bool chunked) {
+  if (chunked) offset += chunk_head_bytes;
+  if (offset > bytes.size()) return 0;
   if (bytes.compare(offset, 4, "id: ") != 0) return 0;
   const std::size_t dot = bytes.find('.', offset);
   std::uint64_t seq = 0;
@@ -65,7 +69,8 @@ sse_stream::sse_stream(stream_hub& hub, hub_feed& feed, boost::asio::ip::tcp::so
       compact_seq_(request.compact ? request.compact_seq : 0),
       types_(request.types),
       compact_(request.compact),
-      ephemeral_(request.ephemeral) {}
+      ephemeral_(request.ephemeral),
+      chunked_(request.chunked) {}
 
 void sse_stream::start(std::string preface) {
   written_at_ms_ = hub_.now_ms();
@@ -78,6 +83,9 @@ void sse_stream::pump() {
   while (!closed_ && !blocked_ && !finished_) {
     if (rest_) {
       if (!send_rest()) return;
+    } else if (owes_last_chunk_) {
+      owes_last_chunk_ = false;
+      hold(std::make_shared<const std::string>(last_chunk), 0);
     } else if (ending_) {
       return finish();
     } else if (reading_ || !take()) {
@@ -115,6 +123,7 @@ void sse_stream::ask_for_chunk(const feed_marks& marks) {
   request.head_seq = marks.head_known ? marks.head_seq : 0;
   request.types = types_;
   request.compact = compact_;
+  request.chunked = chunked_;
   request.bytes_max = hub_.options().chunk_bytes;
   hub_.read(shared_from_this(), std::move(request));
 }
@@ -131,7 +140,7 @@ void sse_stream::on_chunk(log_chunk chunk) {
       if (chunk.at_end) feed_.feed->learn(chunk.reached_seq, chunk.first_seq);
       cursor_ = chunk.reached_seq;
       owes_position_ = false;
-      ending_ = chunk.closes;
+      if (chunk.closes) end_whole();
       hub_.counters().frames += chunk.frames;
       if (!chunk.bytes.empty()) {
         hold(std::make_shared<const std::string>(std::move(chunk.bytes)), 0);
@@ -163,7 +172,7 @@ void sse_stream::send_frames(std::span<const feed_frame> frames) {
   for (const feed_frame& frame : frames) {
     if (count == parts.size()) break;
     ++seen;
-    if (passes(frame)) parts[count++] = part(*frame.bytes);
+    if (passes(frame)) parts[count++] = part(bytes_of(frame));
     if (frame.type == event_type::session_close) break;
   }
   ssize_t sent = 0;
@@ -186,15 +195,21 @@ void sse_stream::accept_frames(std::span<const feed_frame> frames, std::size_t s
       if (sent == 0) return wait_writable();
       owes_position_ = false;
       ++hub_.counters().frames;
-      const std::size_t taken = std::min(sent, frame.bytes->size());
-      if (taken < frame.bytes->size()) hold(frame.bytes, taken);
+      const auto bytes = bytes_of(frame);
+      const std::size_t taken = std::min(sent, bytes.size());
+      if (taken < bytes.size()) {
+        if (chunked_)
+          hold(frame.bytes, taken);
+        else
+          hold(std::make_shared<const std::string>(bytes.substr(taken)), 0);
+      }
       sent -= taken;
     } else {
       owes_position_ = true;
     }
     cursor_ = frame.id.seq;
     epoch_ = frame.id.epoch;
-    if (frame.type == event_type::session_close) ending_ = true;
+    if (frame.type == event_type::session_close) end_whole();
     if (rest_) return wait_writable();
   }
 }
@@ -215,7 +230,7 @@ void sse_stream::hold(shared_bytes bytes, std::size_t offset) {
 // True when all of it is gone.
 bool sse_stream::send_rest() {
   while (rest_offset_ < rest_->size()) {
-    iovec one = part(*rest_, rest_offset_);
+    iovec one = part(std::string_view(*rest_).substr(rest_offset_));
     const ssize_t sent = send_now(socket_.native_handle(), &one, 1);
     if (sent == -2) return close(), false;
     ++hub_.counters().writes;
@@ -237,13 +252,13 @@ bool sse_stream::send_rest() {
 // under way is kept, and the cursor returns to before the next.
 void sse_stream::let_go_of_chunk() {
   if (!rest_is_chunk_ || rest_->size() - rest_offset_ < trim_above_bytes) return;
-  const std::size_t end = frame_end(*rest_, rest_offset_);
+  const std::size_t end = frame_end(*rest_, rest_offset_, chunked_);
   if (end >= rest_->size()) return;
-  const std::uint64_t next = seq_at(*rest_, end);
+  const std::uint64_t next = seq_at(*rest_, end, chunked_);
   if (next == 0) return;
   hub_.release(rest_->size());
   cursor_ = next - 1;
-  ending_ = false;
+  ending_ = owes_last_chunk_ = false;
   if (end == rest_offset_) {
     rest_.reset();
     rest_is_chunk_ = false;
@@ -274,11 +289,13 @@ void sse_stream::tick(std::uint32_t now_ms) {
   // Also while a chunk is on its way: a slow disk must not look like a dead server.
   if (owes_position_) {
     owes_position_ = false;
-    return send_at_once(std::make_shared<const std::string>(position_block({epoch_, cursor_})));
+    return send_at_once(encoded(position_block({epoch_, cursor_})));
   }
   // Both times are of ticks, the earlier one rounded down: this is never late.
   if (silent_ms + hub_.tick_ms() / 2 >= hub_.options().heartbeat_ms)
-    send_at_once(hub_.heartbeat(feed_));
+    send_at_once(chunked_
+                     ? hub_.heartbeat(feed_)
+                     : std::make_shared<const std::string>(chunk_content(*hub_.heartbeat(feed_))));
 }
 
 void sse_stream::send_at_once(shared_bytes bytes) {
@@ -286,11 +303,22 @@ void sse_stream::send_at_once(shared_bytes bytes) {
   pump();
 }
 
-void sse_stream::end_with(std::string_view reason) {
+void sse_stream::end_whole() {
   ending_ = true;
-  hold(std::make_shared<const std::string>(
-           session_close_frame(feed_.feed->key().session, soma::now_ms(), reason)),
-       0);
+  owes_last_chunk_ = chunked_;
+}
+
+void sse_stream::end_with(std::string_view reason) {
+  end_whole();
+  hold(encoded(session_close_frame(feed_.feed->key().session, soma::now_ms(), reason)), 0);
+}
+
+std::string_view sse_stream::bytes_of(const feed_frame& frame) const {
+  return chunked_ ? std::string_view(*frame.bytes) : chunk_content(*frame.bytes);
+}
+
+shared_bytes sse_stream::encoded(std::string text) const {
+  return std::make_shared<const std::string>(chunked_ ? as_chunks(text) : std::move(text));
 }
 
 // Closing with unread input would reset the connection and take the last frames with it: the peer

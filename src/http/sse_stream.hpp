@@ -4,6 +4,10 @@
 // Threads: lives on its hub's io thread and is touched by nothing else. Lifetime: shared between
 // the hub and the handlers that wait on its socket; close() ends both. Only the hub makes streams.
 //
+// For HTTP/1.1 the body is chunked, each frame a chunk that all readers share. The last chunk is
+// sent after the session's end alone: a server that stops, or an identity that is gone, cuts the
+// body, so that clients that tell the two apart come again.
+//
 // It takes the frame after its cursor from the feed's ring, and what is not there from the log
 // through the hub; never the two at once. The cursor moves when the kernel took a frame, or when
 // the rest of it is held in `rest_`: so nothing is sent twice and nothing left out.
@@ -31,6 +35,7 @@ struct stream_request {
   bool compact = false;
   std::uint64_t compact_seq = 0;  // below it, with `compact`, deltas and progress are left out
   std::string response_head;      // with its empty line
+  bool chunked = false;           // the body is, as the head says
   // A stream without a log (the tenant's): `key` is tenant_feed_key, `start.cursor` the feed's head
   // from before the snapshot was taken, and `snapshot` the frames sent first. It is dropped when
   // the ring no longer holds its next frame. `feed` is kept until the stream is open: a cursor says
@@ -69,12 +74,15 @@ class sse_stream : public std::enable_shared_from_this<sse_stream> {
   void hold(shared_bytes bytes, std::size_t offset);
   bool send_rest();
   void send_at_once(shared_bytes bytes);
+  void end_whole();
   void end_with(std::string_view reason);
   void finish();
   void let_go_of_chunk();
   void wait_writable();
   void watch_peer();
   bool discard_input();
+  std::string_view bytes_of(const feed_frame& frame) const;
+  shared_bytes encoded(std::string text) const;
   bool passes(const feed_frame& frame) const;
 
   stream_hub& hub_;
@@ -89,14 +97,15 @@ class sse_stream : public std::enable_shared_from_this<sse_stream> {
   std::uint32_t epoch_ = 0;          // of the frame at cursor_, where known
   std::uint32_t written_at_ms_ = 0;  // last progress, on the hub's clock
   std::uint32_t input_bytes_ = 0;
-  bool compact_ : 1, ephemeral_ : 1;
+  bool compact_ : 1, ephemeral_ : 1, chunked_ : 1;
   bool closed_ : 1 = false;
-  bool blocked_ : 1 = false;        // the socket takes nothing; waiting for it
-  bool reading_ : 1 = false;        // a chunk of the log is on its way
-  bool ending_ : 1 = false;         // after rest_ comes the end
-  bool finished_ : 1 = false;       // our side is shut down, the peer's not yet
-  bool rest_is_chunk_ : 1 = false;  // several frames, held until sent
-  bool owes_position_ : 1 = false;  // frames up to cursor_ were filtered out
+  bool blocked_ : 1 = false;          // the socket takes nothing; waiting for it
+  bool reading_ : 1 = false;          // a chunk of the log is on its way
+  bool ending_ : 1 = false;           // after rest_ comes the end,
+  bool owes_last_chunk_ : 1 = false;  // and before it the chunk that says that all was sent
+  bool finished_ : 1 = false;         // our side is shut down, the peer's not yet
+  bool rest_is_chunk_ : 1 = false;    // several frames, held until sent
+  bool owes_position_ : 1 = false;    // frames up to cursor_ were filtered out
 };
 
 }  // namespace soma::http

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "core/chunked.hpp"
 #include "core/time.hpp"
 #include "http/sse_frame.hpp"
 
@@ -76,11 +77,12 @@ hub_feed& stream_hub::join(const stream_request& request) {
 
 std::string stream_hub::preface(const stream_request& request) {
   std::uniform_int_distribution<unsigned> retry(options_.retry_min_ms, options_.retry_max_ms);
-  std::string out = request.response_head + retry_block(retry(jitter_));
+  auto out = retry_block(retry(jitter_));
   if (request.start.reset)
     out += stream_reset_frame(request.key.session, soma::now_ms(), request.start.from);
   if (request.start.position) out += position_block(*request.start.position);
-  return out += request.snapshot;
+  out += request.snapshot;
+  return request.response_head + (request.chunked ? as_chunks(out) : out);
 }
 
 void stream_hub::wake() {
@@ -114,7 +116,7 @@ void stream_hub::drain_feed(hub_feed& entry) {
 shared_bytes stream_hub::heartbeat(hub_feed& entry) {
   if (!entry.heartbeat || entry.heartbeat_tick != ticks_) {
     entry.heartbeat = std::make_shared<const std::string>(
-        heartbeat_frame(entry.feed->key().session, soma::now_ms()));
+        as_chunks(heartbeat_frame(entry.feed->key().session, soma::now_ms())));
     entry.heartbeat_tick = ticks_;
   }
   ++counters_.heartbeats;

@@ -20,8 +20,7 @@ void publish_tenant_event(feed_registry& feeds, const tenant_id& tenant, std::st
                           std::string_view payload_json) {
   const auto feed = feeds.find(tenant_feed_key(tenant));
   if (!feed) return;
-  feed->publish_ephemeral(
-      std::make_shared<const std::string>(ephemeral_frame(type, now_ms(), payload_json)));
+  feed->publish_ephemeral(ephemeral_frame(type, now_ms(), payload_json));
 }
 
 void publish_session_change(feed_registry& feeds, const session_key& key,
@@ -45,6 +44,7 @@ response stream_response(gateway& g, stream_request stream) {
   auto request = std::make_shared<stream_request>(std::move(stream));
   answer.takeover = [&g, request](taken_socket&& taken) {
     request->response_head = std::move(taken.head);
+    request->chunked = taken.chunked;
     g.hubs[taken.io_thread]->open(std::move(taken.socket), *request, std::move(taken.slot));
   };
   return answer;

@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+#include "core/chunked.hpp"
+
 using namespace soma;
 
 namespace {
@@ -35,8 +37,9 @@ using seqs = std::vector<std::uint64_t>;
 }  // namespace
 
 TEST_CASE("feed: a frame is the whole block of the stream") {
-  CHECK(*make_feed_frame({3, 42}, event_type::llm_delta, "{}").bytes ==
-        "id: 3.42\nevent: llm.delta\ndata: {}\n\n");
+  const auto frame = make_feed_frame({3, 42}, event_type::llm_delta, "{}");
+  CHECK(*frame.bytes == "000024\r\nid: 3.42\nevent: llm.delta\ndata: {}\n\n\r\n");
+  CHECK(chunk_content(*frame.bytes) == "id: 3.42\nevent: llm.delta\ndata: {}\n\n");
 }
 
 TEST_CASE("feed: a reader gets the frames after its cursor, and none when the next one is gone") {
@@ -149,7 +152,7 @@ TEST_CASE("feed: feeds nobody holds are dropped after a while, and quiet rings e
 TEST_CASE("feed: an ephemeral feed numbers its frames itself") {
   feed_registry registry(1, {});
   auto feed = registry.acquire(key);
-  feed->publish_ephemeral(std::make_shared<const std::string>("event: a\n\n"));
-  feed->publish_ephemeral(std::make_shared<const std::string>("event: b\n\n"));
+  feed->publish_ephemeral("event: a\n\n");
+  feed->publish_ephemeral("event: b\n\n");
   CHECK(after(*feed, 0) == seqs{1, 2});
 }

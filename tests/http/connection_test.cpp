@@ -144,7 +144,11 @@ TEST_CASE("connection: a stream takes the connection with it") {
   const auto all = talk(server->port(), get("/stream"));
   CHECK(header_of(all, "Content-Type") == "text/event-stream");
   CHECK(header_of(all, "Connection") == "close");  // it ends with its connection
-  CHECK(body_of(all) == "data: 1\n\n");
+  CHECK(header_of(all, "Transfer-Encoding") == "chunked");
+  CHECK(body_of(all) == "000009\r\ndata: 1\n\n\r\n");  // cut: this one sends no last chunk
+  const auto old = talk(server->port(), "GET /stream HTTP/1.0\r\n\r\n");
+  CHECK(header_of(old, "Transfer-Encoding") == "");
+  CHECK(body_of(old) == "data: 1\n\n");
   const auto pipelined = talk(server->port(), get("/stream") + get("/ping"));
   CHECK(status_of_text(pipelined) == 400);
   CHECK(count_responses(pipelined) == 1);

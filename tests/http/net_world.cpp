@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "core/chunked.hpp"
 #include "core/codes.hpp"
 #include "http/ascii.hpp"
 #include "http/problem.hpp"
@@ -205,7 +206,8 @@ void add_test_routes(router& routes) {
                 response r;
                 r.content_type = "text/event-stream";
                 r.takeover = [](taken_socket&& taken) {
-                  const std::string bytes = taken.head + "data: 1\n\n";
+                  const auto bytes =
+                      taken.head + (taken.chunked ? as_chunks("data: 1\n\n") : "data: 1\n\n");
                   boost::system::error_code ignored;
                   asio::write(taken.socket, asio::buffer(bytes), ignored);
                 };

@@ -33,6 +33,7 @@ void expect_close(sse_client& client, const std::string& reason, bool with_id) {
   CHECK(block->data.find("\"" + reason + "\"") != std::string::npos);
   CHECK(block->id.empty() != with_id);
   CHECK_FALSE(client.next_event().has_value());
+  CHECK(client.ended_whole());
 }
 
 }  // namespace
@@ -102,6 +103,7 @@ TEST_CASE("stream: a type filter narrows what is sent and the position still mov
                      {event_type::llm_delta, "d"}});
   stream_request request;
   request.key = key;
+  request.chunked = true;
   request.types = *parse_types("llm.complete");
   auto client = world.open(request);
   auto expect = [&client](const char* id, const char* event) {
@@ -252,6 +254,24 @@ TEST_CASE("stream: a client that goes away is noticed") {
   eventually([&] { return world.counters().open == 0; });
 }
 
+TEST_CASE(
+    "stream: for HTTP/1.0 the same frames come without chunks, to the end of the connection") {
+  sse_world world(1, quick());
+  world.append_deltas(key, 3000, 300);
+  stream_request request;
+  request.key = key;
+  request.start = *plan_stream(*world.log().head(key), std::nullopt, std::nullopt);
+  auto client = world.open(request, 0, 4096);
+  expect_dense(client, 1, 3000);
+  world.append_deltas(key, 500, 300);  // more than the socket takes: frames are sent in part
+  expect_dense(client, 3001, 3500);
+  while (client.next()->event != "heartbeat") {
+  }
+  world.remove(key);
+  CHECK(client.next_event()->event == "session.close");
+  CHECK_FALSE(client.next_event().has_value());
+}
+
 TEST_CASE("stream: a shutdown sends what is durable, then closes") {
   sse_world world;
   world.append_deltas(key, 5000, 300);
@@ -260,6 +280,7 @@ TEST_CASE("stream: a shutdown sends what is durable, then closes") {
   world.run_on(0, [&] { world.hub(0).drain([&] { drained = true; }); });
   expect_dense(client, 1, 5000);
   CHECK_FALSE(client.next_event().has_value());
+  CHECK_FALSE(client.ended_whole());  // the session goes on: a client that can tell comes again
   { auto gone = std::move(client); }
   eventually([&] { return drained.load(); });
 }
@@ -271,6 +292,7 @@ TEST_CASE("stream: an owner that lost its claim closes its streams without sessi
   expect_dense(client, 1, 3);
   world.registry().finish_all(feed_end::owner_lost);
   CHECK_FALSE(client.next_event().has_value());
+  CHECK_FALSE(client.ended_whole());
 }
 
 TEST_CASE("stream: the tenant's stream is a snapshot and changes, and drops who is too slow") {
@@ -280,8 +302,9 @@ TEST_CASE("stream: the tenant's stream is a snapshot and changes, and drops who 
   stream_request request;
   request.key = tenant;
   request.ephemeral = true;
+  request.chunked = true;
   request.start.cursor = feed->marks().head_seq;
-  feed->publish_ephemeral(std::make_shared<const std::string>(ephemeral_frame("a.b", 0, "{}")));
+  feed->publish_ephemeral(ephemeral_frame("a.b", 0, "{}"));
   request.snapshot = ephemeral_frame("session.list", 0, "{}");
   auto client = world.open(request);
   for (const char* name : {"session.list", "a.b"}) {
@@ -293,8 +316,7 @@ TEST_CASE("stream: the tenant's stream is a snapshot and changes, and drops who 
   request.start.cursor = feed->marks().head_seq;
   auto slow = world.open(request, 0, 4096);
   REQUIRE(slow.next_event().has_value());
-  const auto large = std::make_shared<const std::string>(
-      ephemeral_frame("a.c", 0, "\"" + std::string(60'000, 'x') + "\""));
+  const auto large = ephemeral_frame("a.c", 0, "\"" + std::string(60'000, 'x') + "\"");
   for (int i = 0; i < 100; ++i) feed->publish_ephemeral(large);
   while (slow.next_event()) {
   }

@@ -44,8 +44,11 @@ sse_client::~sse_client() {
 sse_client::sse_client(sse_client&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       head_(std::move(other.head_)),
+      chunks_(std::move(other.chunks_)),
       buffer_(std::move(other.buffer_)),
-      at_(other.at_) {}
+      at_(other.at_),
+      chunked_(other.chunked_),
+      whole_(other.whole_) {}
 
 bool sse_client::fill() {
   if (at_ > 0) buffer_.erase(0, std::exchange(at_, 0));
@@ -54,8 +57,24 @@ bool sse_client::fill() {
   char bytes[16384];
   const ssize_t got = ::recv(fd_, bytes, sizeof bytes, 0);
   if (got <= 0) return false;
-  buffer_.append(bytes, static_cast<std::size_t>(got));
+  (chunked_ ? chunks_ : buffer_).append(bytes, static_cast<std::size_t>(got));
+  take_chunks();
   return true;
+}
+
+void sse_client::take_chunks() {
+  while (chunked_) {
+    const auto line = chunks_.find("\r\n");
+    if (line == std::string::npos) return;
+    const auto size = std::stoul(chunks_.substr(0, line), nullptr, 16);
+    if (chunks_.size() < line + 2 + size + 2) return;
+    if (chunks_.compare(line + 2 + size, 2, "\r\n") != 0)
+      throw std::runtime_error("a chunk has no end where its size says");
+    if (whole_) throw std::runtime_error("a chunk follows the last one");
+    whole_ = size == 0;
+    buffer_.append(chunks_, line + 2, size);
+    chunks_.erase(0, line + 2 + size + 2);
+  }
 }
 
 std::optional<sse_block> sse_client::next() {
@@ -64,6 +83,11 @@ std::optional<sse_block> sse_client::next() {
     if (end != std::string::npos) {
       head_ = buffer_.substr(0, end + 4);
       at_ = end + 4;
+      chunked_ = head_.find("Transfer-Encoding: chunked") != std::string::npos;
+      if (!chunked_) continue;
+      chunks_ = buffer_.substr(std::exchange(at_, 0));
+      buffer_.clear();
+      take_chunks();
     } else if (!fill()) {
       return std::nullopt;
     }
@@ -204,7 +228,10 @@ sse_client sse_world::open(stream_request request, unsigned thread, int receive_
   const int server = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
   if (receive_bytes > 0)
     ::setsockopt(server, SOL_SOCKET, SO_SNDBUF, &receive_bytes, sizeof receive_bytes);
-  if (request.response_head.empty()) request.response_head = "HTTP/1.1 200 OK\r\n\r\n";
+  if (request.response_head.empty())
+    request.response_head = request.chunked
+                                ? "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                : "HTTP/1.1 200 OK\r\n\r\n";
   io_thread& t = *threads_[thread];
   boost::asio::post(t.io, [&t, server, request = std::move(request)] {
     boost::asio::ip::tcp::socket socket(t.io, boost::asio::ip::tcp::v4(), server);
@@ -217,6 +244,7 @@ sse_client sse_world::open_at(const session_key& key, std::optional<std::string>
                               unsigned thread, int receive_bytes) {
   stream_request request;
   request.key = key;
+  request.chunked = true;
   const auto head = log_->head(key);
   request.start = *plan_stream(*head, last_event_id, std::nullopt);
   return open(std::move(request), thread, receive_bytes);

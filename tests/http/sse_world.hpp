@@ -34,13 +34,17 @@ class sse_client {
   // The same without blocks of retry and heartbeats.
   std::optional<sse_block> next_event();
   const std::string& head() const { return head_; }
+  // Whether the last chunk came: a chunked body without it was cut.
+  bool ended_whole() const { return whole_; }
 
  private:
   bool fill();
+  void take_chunks();
 
   int fd_;
-  std::string head_, buffer_;
+  std::string head_, chunks_, buffer_;  // chunks_: not yet decoded
   std::size_t at_ = 0;
+  bool chunked_ = false, whole_ = false;
 };
 
 class sse_world {

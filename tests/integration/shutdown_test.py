@@ -48,6 +48,7 @@ def in_the_middle_of_answers():
         ending.start()
         for stream in streams:
             stream.rest()  # raises where a frame is cut
+            assert not stream.whole, "the stream said that the session had ended"
             stream.close()
         ending.join()
         assert status == [0], f"exit status {status}: {node.log_text()[-2000:]}"

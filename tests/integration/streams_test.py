@@ -132,6 +132,7 @@ def reset():
         closing = stream.rest()[-1]
         assert closing["event"] == "session.close", closing
         assert closing["data"]["payload"]["reason"] == "reset"
+        assert stream.whole, "the session's end came without the last chunk"
     after = node.events(session)
     assert seq_of(after[0]) > seq_of(truth[-1]) and after[0]["type"] == "session.open"
     for old in (truth[0], truth[-1]):
@@ -178,6 +179,7 @@ def deletion():
             closing = each.rest()[-1]
             assert closing["event"] == "session.close", closing
             assert closing["data"]["payload"]["reason"] == "deleted"
+            assert each.whole, "the session's end came without the last chunk"
     assert Stream(node, f"/v1/session/{session}/events").status == 404
 
 

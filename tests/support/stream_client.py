@@ -1,4 +1,5 @@
-"""Reads an event stream frame by frame, as its bytes come. Standard library only."""
+"""Reads an event stream frame by frame, as its bytes come. Standard library only. `whole` says after
+the end whether the last chunk came: a stream without it was cut."""
 
 import json
 import socket
@@ -21,13 +22,16 @@ class Stream:
             lines.append(f"Authorization: Bearer {key}")
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-        self.buffer = b""
-        self.ended = False
+        self.buffer = self.chunks = b""
+        self.ended = self.chunked = self.whole = False
         head = self._until(b"\r\n\r\n").decode()
         status, *fields = head.split("\r\n")
         self.status = int(status.split(" ")[1])
         self.headers = {name.lower(): value.strip()
                         for name, _, value in (f.partition(":") for f in fields)}
+        if self.headers.get("transfer-encoding") == "chunked":
+            self.chunked, self.chunks, self.buffer = True, self.buffer, b""
+            self._decode()
         if self.status != 200:
             length = int(self.headers.get("content-length", "0"))
             while len(self.buffer) < length and self._fill():
@@ -36,9 +40,29 @@ class Stream:
 
     def _fill(self):
         piece = self.socket.recv(1 << 16)
-        self.buffer += piece
         self.ended = self.ended or not piece
+        if self.chunked:
+            self.chunks += piece
+            self._decode()
+        else:
+            self.buffer += piece
         return bool(piece)
+
+    def _decode(self):
+        """Moves the content of whole chunks from `chunks` to `buffer`."""
+        done, found = 0, []
+        while (line := self.chunks.find(b"\r\n", done)) >= 0:
+            size = int(self.chunks[done:line], 16)
+            end = line + 2 + size
+            if len(self.chunks) < end + 2:
+                break
+            if self.chunks[end:end + 2] != b"\r\n" or self.whole:
+                raise AssertionError(f"not a chunk: {self.chunks[done:end + 2][:200]!r}")
+            self.whole = size == 0
+            found.append(self.chunks[line + 2:end])
+            done = end + 2
+        self.buffer += b"".join(found)
+        self.chunks = self.chunks[done:]
 
     def _until(self, mark):
         searched = 0
@@ -56,8 +80,9 @@ class Stream:
         self.socket.settimeout(seconds)
         block = self._until(b"\n\n")
         if block is None:
-            if self.buffer:
-                raise AssertionError(f"the stream ended in the middle of a frame: {self.buffer!r}")
+            if self.buffer or self.chunks:
+                raise AssertionError(
+                    f"the stream ended in the middle of a frame: {self.buffer + self.chunks!r}")
             return None
         found = {}
         for line in block.decode().split("\n"):
