@@ -1,8 +1,19 @@
 #include "actors/log_reader.hpp"
 
 #include "core/codes.hpp"
+#include "observability/log.hpp"
 
 namespace soma::actors {
+namespace {
+
+error unreadable(const session_key& key, event_id at, const error& why) {
+  const auto event = to_string(at);
+  log(log_level::error, "storage.corrupt", {{"event_id", event}, {"detail", why.detail}},
+      {{}, {}, key.session.value, key.tenant.value, {}});
+  return {why.code, "event " + event + ": " + why.detail};
+}
+
+}  // namespace
 
 result<std::shared_ptr<session_state>> fold_log(const storage::event_log& log,
                                                 const session_key& key) {
@@ -17,12 +28,13 @@ result<std::shared_ptr<session_state>> fold_log(const storage::event_log& log,
   options.after_seq = head->first_seq - 1;
   options.before_seq = head->seq + 1;  // what the state says of itself, and no more
   options.compact = true;
+  options.types = folded_types();
   for (;;) {
     auto page = log.read(key, options);
     if (!page) return page.error();
     for (const auto& stored : page->events) {
       auto e = decode(stored.json);
-      if (!e) return e.error();
+      if (!e) return unreadable(key, stored.id, e.error());
       apply(*state, *e);
     }
     if (page->end) break;

@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <chrono>
 
+#include "actors/clearing.hpp"
 #include "actors/event_writer.hpp"
 #include "actors/session.hpp"
 #include "core/codes.hpp"
 #include "core/time.hpp"
+#include "observability/log.hpp"
 
 namespace soma::actors {
 namespace {
 
 constexpr std::int64_t failure_window_ms = 60'000;
+constexpr int clearing_tries_max = 3;
 constexpr std::chrono::milliseconds back_off_first{100}, back_off_max{5000};
 
 error quarantined() {
@@ -84,12 +87,139 @@ caf::typed_response_promise<Answer> tenant_shell::route(Request& request) {
   return answer;
 }
 
+void tenant_shell::refuse_waiting(entry& e, const error& why) {
+  for (auto& one : std::exchange(e.waiting, {})) one.refuse(why);
+}
+
 void tenant_shell::deliver_waiting(entry& e) {
   for (auto& one : std::exchange(e.waiting, {})) one.deliver(e.actor);
 }
 
+// ---- deletion and reset: with the incarnation if it lives, else without ----
+
+caf::typed_response_promise<command_outcome> tenant_shell::on_command(session_command& command) {
+  if (!clears(command) || shutting_down_) return route<command_outcome>(command);
+  auto what = std::make_shared<clearing>();
+  what->answer = self_->make_response_promise<command_outcome>();
+  what->command = std::move(command);
+  const session_id session = what->command.key.session;
+  auto [at, fresh] = sessions_.try_emplace(session);
+  entry& e = at->second;
+  if (fresh) begin_incarnation(session, e);
+  if (e.now == phase::running) {
+    ask_or_clear(e, what);
+  } else if (e.now == phase::quarantined) {
+    clear(e, what);
+  } else {
+    hold(e, what);
+  }
+  return what->answer;
+}
+
+void tenant_shell::hold(entry& e, const std::shared_ptr<clearing>& what) {
+  if (e.waiting.size() >= node_->limits.held_commands_max)
+    return refuse(what->answer, {codes::server_busy, "too many requests wait for this session", 1});
+  // Both are called with the entry in its place.
+  e.waiting.push_back({[this, what](const session_actor&) {
+                         ask_or_clear(sessions_.at(what->command.key.session), what);
+                       },
+                       [this, what](const error& why) {
+                         if (why.code != codes::session_quarantined)
+                           return refuse(what->answer, why);
+                         clear(sessions_.at(what->command.key.session), what);
+                       }});
+}
+
+void tenant_shell::ask_or_clear(entry& e, const std::shared_ptr<clearing>& what) {
+  self_->request(e.actor, caf::infinite, session_command(what->command))
+      .then([what](
+                const command_outcome& outcome) { what->answer.deliver(command_outcome(outcome)); },
+            [this, what](caf::error&) { on_bounced(what); });
+}
+
+// The incarnation ended with the command in its mailbox.
+void tenant_shell::on_bounced(const std::shared_ptr<clearing>& what) {
+  const auto at = sessions_.find(what->command.key.session);
+  const bool unreadable =
+      at != sessions_.end() && at->second.failure_code == codes::storage_corrupt;
+  if (at == sessions_.end() || shutting_down_ ||
+      !(unreadable || at->second.now == phase::quarantined))
+    return refuse(what->answer, {codes::server_busy, "the session is being taken up again", 1});
+  clear(at->second, what);
+}
+
+void tenant_shell::clear(entry& e, const std::shared_ptr<clearing>& what) {
+  if (e.now == phase::clearing) return hold(e, what);  // one at a time
+  e.now = phase::clearing;
+  look_and_clear(what);
+}
+
+void tenant_shell::look_and_clear(const std::shared_ptr<clearing>& what) {
+  storage_job look;
+  look.run = [what](storage::event_log& log) -> result<void> {
+    auto found = log.head(what->command.key);
+    if (!found) return found.error();
+    what->head = std::move(*found);
+    return {};
+  };
+  self_->request(node_->writer, caf::infinite, std::move(look))
+      .then(
+          [this, what](const storage_outcome& looked) {
+            if (looked.done) return append_clearing(what);
+            end_clearing(what, looked.done.error());
+          },
+          [this, what](caf::error&) {
+            end_clearing(what, error(codes::storage_unavailable, "the event writer is gone"));
+          });
+}
+
+void tenant_shell::append_clearing(const std::shared_ptr<clearing>& what) {
+  auto cleared = clear_session(what->command, *what->head, node_->log.epoch(), now_ms());
+  append_request append{std::move(cleared.op)};
+  node_->queued_bytes.fetch_add(weight(append.op), std::memory_order_relaxed);
+  self_->request(node_->writer, caf::infinite, std::move(append))
+      .then(
+          [this, what, reply = std::move(cleared.reply)](const append_outcome& appended) {
+            if (appended.head) return end_clearing(what, reply);
+            const auto& why = appended.head.error();
+            // The event of the quarantine was on its way.
+            if (why.code == codes::session_head_mismatch && ++what->tries < clearing_tries_max)
+              return look_and_clear(what);
+            end_clearing(what, why);
+          },
+          [this, what](caf::error&) {
+            end_clearing(what, error(codes::storage_unavailable, "the event writer is gone"));
+          });
+}
+
+void tenant_shell::end_clearing(const std::shared_ptr<clearing>& what, result<command_reply> how) {
+  const session_id session = what->command.key.session;
+  const auto at = sessions_.find(session);
+  const bool done = how || how.error().code == codes::session_not_found;
+  what->answer.deliver(command_outcome(std::move(how)));
+  if (at == sessions_.end()) return;
+  entry& e = at->second;
+  if (shutting_down_) {
+    refuse_waiting(e, {codes::server_shutting_down, "the server is stopping", 2});
+    sessions_.erase(at);
+    if (sessions_.empty()) ended_.deliver(all_ended{});
+  } else if (!done) {
+    e.now = phase::quarantined;
+    refuse_waiting(e, quarantined());
+  } else {
+    e.failures_ms.clear();
+    begin_incarnation(session, e);
+    deliver_waiting(e);
+    answer_restarts(e, restarted());
+  }
+}
+
 caf::typed_response_promise<command_outcome> tenant_shell::on_restart(restart_request& request) {
   auto answer = self_->make_response_promise<command_outcome>();
+  if (shutting_down_) {
+    refuse(answer, {codes::server_shutting_down, "the server is stopping", 2});
+    return answer;
+  }
   auto [at, fresh] = sessions_.try_emplace(request.key.session);
   entry& e = at->second;
   if (fresh || e.now == phase::quarantined || e.now == phase::failed) {
@@ -100,7 +230,8 @@ caf::typed_response_promise<command_outcome> tenant_shell::on_restart(restart_re
     return answer;
   }
   e.restarts.push_back(answer);
-  if (e.restarts.size() > 1) return answer;  // goes along with the one under way
+  if (e.restarts.size() > 1 || e.now == phase::clearing)
+    return answer;  // along with what is under way
   session_command stop;
   stop.key = request.key;
   stop.what.who.from = request.from;
@@ -139,6 +270,7 @@ void tenant_shell::on_down(const caf::down_msg& down) {
   if (at == sessions_.end() || at->second.actor.address() != down.source) return;
   entry& e = at->second;
   e.actor = nullptr;
+  if (e.now == phase::clearing) return;  // goes on when that is done
   if (shutting_down_) {
     sessions_.erase(at);
     if (sessions_.empty()) ended_.deliver(all_ended{});
@@ -155,6 +287,8 @@ void tenant_shell::on_down(const caf::down_msg& down) {
 
 void tenant_shell::after_failure(const session_id& session, entry& e) {
   const auto now = now_ms();
+  // Reading it again would read the same.
+  if (e.failure_code == codes::storage_corrupt) return quarantine(session, e);
   if (blames_session(e.failure_code)) e.failures_ms.push_back(now);
   while (!e.failures_ms.empty() && e.failures_ms.front() < now - failure_window_ms)
     e.failures_ms.pop_front();
@@ -180,8 +314,10 @@ void tenant_shell::answer_restarts(entry& e, const result<command_reply>& how) {
 }
 
 void tenant_shell::quarantine(const session_id& session, entry& e) {
+  log(log_level::error, "session.quarantined", {{"code", e.failure_code}},
+      {{}, {}, session.value, tenant_.value, {}});
   e.now = phase::quarantined;
-  for (auto& one : std::exchange(e.waiting, {})) one.refuse(quarantined());
+  refuse_waiting(e, quarantined());
   answer_restarts(e, quarantined());
   // The session cannot speak for itself any more, so its tenant writes the event.
   const session_key key{tenant_, session};
@@ -218,10 +354,9 @@ caf::typed_response_promise<all_ended> tenant_shell::on_shut_down() {
   shutting_down_ = true;
   ended_ = self_->make_response_promise<all_ended>();
   for (auto at = sessions_.begin(); at != sessions_.end();) {
-    for (auto& one : std::exchange(at->second.waiting, {}))
-      one.refuse({codes::server_shutting_down, "the server is stopping", 2});
-    if (at->second.actor) {
-      self_->send(at->second.actor, end_incarnation{});
+    refuse_waiting(at->second, {codes::server_shutting_down, "the server is stopping", 2});
+    if (at->second.actor) self_->send(at->second.actor, end_incarnation{});
+    if (at->second.actor || at->second.now == phase::clearing) {
       ++at;
     } else {
       at = sessions_.erase(at);
@@ -236,7 +371,7 @@ tenant_actor::behavior_type tenant(tenant_shell::pointer self, node_services* no
   auto& shell = self->state;
   shell.start(self, node, std::move(id));
   return {
-      [&shell](session_command& m) { return shell.route<command_outcome>(m); },
+      [&shell](session_command& m) { return shell.on_command(m); },
       [&shell](activate_request& m) { return shell.route<activated>(m); },
       [&shell](context_request& m) { return shell.route<context_outcome>(m); },
       [&shell](restart_request& m) { return shell.on_restart(m); },

@@ -1,12 +1,16 @@
 // A tenant: routes to its sessions, begins their incarnations and supervises them. A session that
 // fails is begun again from its log with a capped back-off; one that fails `restart_max` times
-// within a minute is quarantined until it is restarted by hand. Its neighbours notice nothing.
+// within a minute, or whose log cannot be read, is quarantined until it is restarted by hand. Its
+// neighbours notice nothing. What is quarantined can still be deleted and reset: that needs no
+// incarnation.
 #pragma once
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <deque>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -27,6 +31,7 @@ class tenant_shell {
   template <class Answer, class Request>
   caf::typed_response_promise<Answer> route(Request& request);
 
+  caf::typed_response_promise<command_outcome> on_command(session_command& command);
   caf::typed_response_promise<command_outcome> on_restart(restart_request& request);
   void on_wants_to_leave(const session_id& session);
   void on_stays(const session_id& session);
@@ -36,7 +41,7 @@ class tenant_shell {
   caf::typed_response_promise<all_ended> on_shut_down();
 
  private:
-  enum class phase { running, leaving, failed, quarantined };
+  enum class phase { running, leaving, failed, quarantined, clearing };
   struct held {  // waits for the next incarnation
     std::function<void(const session_actor&)> deliver;
     std::function<void(const error&)> refuse;
@@ -50,10 +55,26 @@ class tenant_shell {
     std::vector<caf::typed_response_promise<command_outcome>> restarts;  // that wait for it
   };
 
+  // A deletion or reset, which goes past an incarnation that cannot carry it out.
+  struct clearing {
+    session_command command;
+    caf::typed_response_promise<command_outcome> answer;
+    std::optional<storage::session_head> head;
+    int tries = 0;
+  };
+
+  void ask_or_clear(entry& e, const std::shared_ptr<clearing>& what);
+  void on_bounced(const std::shared_ptr<clearing>& what);
+  void hold(entry& e, const std::shared_ptr<clearing>& what);
+  void clear(entry& e, const std::shared_ptr<clearing>& what);
+  void look_and_clear(const std::shared_ptr<clearing>& what);
+  void append_clearing(const std::shared_ptr<clearing>& what);
+  void end_clearing(const std::shared_ptr<clearing>& what, result<command_reply> how);
   entry& begin_incarnation(const session_id& session, entry& e);
   void after_failure(const session_id& session, entry& e);
   void quarantine(const session_id& session, entry& e);
   void deliver_waiting(entry& e);
+  void refuse_waiting(entry& e, const error& why);
   void answer_restarts(entry& e, const result<command_reply>& how);
 
   pointer self_ = nullptr;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/codes.hpp"
+#include "core/json_proof.hpp"
 #include "core/json_writer.hpp"
 #include "core/session_step.hpp"
 #include "core/utf8.hpp"
@@ -138,6 +139,11 @@ void session_step::on(const input::tool_done& in) {
   const origin from = at->from;
   body::tool_result done{in.tool_call_id, turn_id,  in.status,
                          in.output_json,  in.error, in.duration_ms};
+  if (!done.output_json.empty() && !is_raw_json(done.output_json)) {
+    done.status = "error";
+    done.output_json.clear();
+    done.error = failure{std::string(codes::tool_failed), "the output is not JSON", false};
+  }
   if (done.output_json.size() > rules.event_text_bytes_max) {
     done.status = "error";
     done.output_json.clear();
@@ -201,6 +207,8 @@ result<command_reply> session_step::decide(const input::request& who,
                                            const input::tool_request& c) {
   if (!s.exists()) return not_found();
   if (c.inputs_json.size() > rules.event_text_bytes_max / 2) return too_large();
+  if (!is_raw_json(c.inputs_json))
+    return error{codes::tool_invalid_inputs, "the inputs are not JSON that an event can hold"};
   const auto open = std::count_if(s.tools.begin(), s.tools.end(),
                                   [](const open_tool& t) { return t.call.turn_id.empty(); });
   if (open >= static_cast<std::ptrdiff_t>(rules.requested_tools_max))
@@ -216,6 +224,8 @@ result<command_reply> session_step::decide(const input::request& who,
 result<command_reply> session_step::decide(const input::request& who, const input::app_event& c) {
   if (!s.exists()) return not_found();
   if (c.data_json.size() > rules.event_text_bytes_max) return too_large();
+  if (!is_raw_json(c.data_json))
+    return error{codes::request_invalid, "the data is not JSON that an event can hold"};
   command_reply reply;
   reply.event = emit(body::app_event{c.name, c.data_json}, who.from, who.idempotency_key);
   reply.status = "appended";

@@ -200,4 +200,13 @@ void apply(session_state& state, const event& e) {
   std::visit(folder{state, e.meta}, e.body);
 }
 
+std::uint32_t folded_types() {
+  std::uint32_t mask = 0;
+  for (unsigned type = 1; type <= event_type_max; ++type) mask |= 1u << type;
+  for (const auto type : {event_type::memory_recall, event_type::tool_progress,
+                          event_type::memory_write, event_type::app_event, event_type::error})
+    mask &= ~(1u << static_cast<unsigned>(type));
+  return mask;
+}
+
 }  // namespace soma

@@ -123,4 +123,8 @@ void drop_answers(turn_record& turn);
 
 void apply(session_state& state, const event& e);
 
+// The types that `apply` looks into, as a mask of (1 << type). Replay steps over all others, so
+// that none of them can stand in its way; the caller then sets `seq`.
+std::uint32_t folded_types();
+
 }  // namespace soma

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/codes.hpp"
+#include "core/json_proof.hpp"
 #include "core/json_writer.hpp"
 #include "core/session_step.hpp"
 
@@ -14,6 +15,15 @@ constexpr std::size_t call_frame_bytes = 160;  // names of members and our own i
 std::size_t trimmed_size(const std::string& text) {
   const auto last = text.find_last_not_of(white_space);
   return last == std::string::npos ? 0 : last + 1;
+}
+
+// What is no JSON the log can keep becomes text inside one object, which the tool refuses.
+std::string readable_inputs(std::string inputs_json) {
+  if (inputs_json.empty()) return "{}";
+  if (is_raw_json(inputs_json)) return inputs_json;
+  std::string out;
+  json_writer(out).begin_object().field("_invalid_arguments", inputs_json).end_object();
+  return out;
 }
 
 }  // namespace
@@ -171,9 +181,12 @@ void session_step::append_state(bool paused, std::string title, const origin& fr
 
 void session_step::finish_call(const input::llm_done& in) {
   auto calls = in.tool_calls;
+  for (auto& call : calls) call.inputs_json = readable_inputs(std::move(call.inputs_json));
+  // What cannot be read back is not kept: the provider is then sent none.
+  const auto state = is_raw_json(in.provider_state_json) ? in.provider_state_json : std::string();
   std::optional<failure> refused;
   // As one event they have to fit beside the text.
-  std::size_t input_bytes = in.provider_state_json.size();
+  std::size_t input_bytes = state.size();
   for (const auto& call : calls)
     input_bytes += call.inputs_json.size() + json_escaped_size(call.tool_id) +
                    json_escaped_size(call.provider_call_id) + call_frame_bytes;
@@ -188,7 +201,7 @@ void session_step::finish_call(const input::llm_done& in) {
   const bool final = calls.empty();
   const std::string turn_id = s.call->request.turn_id;
   const origin from = turn_origin(turn_id);
-  append_answer(s.call->text, calls, in.provider_state_json, final);
+  append_answer(s.call->text, calls, state, final);
   for (const auto& call : calls)
     call_tool({call.tool_call_id, s.call->request.message_id, turn_id, call.provider_call_id,
                call.tool_id, call.inputs_json, "model"},

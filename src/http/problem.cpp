@@ -5,6 +5,7 @@
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
 #include "http/reason.hpp"
+#include "observability/log.hpp"
 
 namespace soma::http {
 namespace {
@@ -138,6 +139,9 @@ std::string_view openai_type(int status) {
 
 response problem(const error& e, const request_context& ctx,
                  const std::vector<problem_member>& members) {
+  if (e.code == codes::storage_corrupt)
+    log(log_level::error, "request.storage_corrupt", {{"detail", e.detail}},
+        {ctx.request_id, {}, ctx.path_parameter("id"), ctx.identity.tenant.value, {}});
   auto answer = problem(e, ctx.request_id, members);
   if (!ctx.openai_errors) return answer;
   const bool known = find(e.code) != nullptr;

@@ -120,10 +120,7 @@ asio::awaitable<response> append_event(gateway& g, request_context& ctx) {
     co_return problem(
         error(codes::event_name_reserved, "names that begin with \"soma.\" are the server's own"),
         ctx);
-  auto data = json_member(ctx.body, "data");
-  // The quick reader does not know a name that is written with escapes.
-  event.data_json =
-      data.empty() ? boost::json::serialize(ctx.json.as_object().at("data")) : std::move(data);
+  event.data_json = json_member(ctx.body, "data");
   auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx));
   if (!gate) co_return problem(gate.error(), ctx);
   input::command what = std::move(event);

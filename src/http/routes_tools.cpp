@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_member.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
@@ -124,8 +125,7 @@ asio::awaitable<response> request_tool(gateway& g, request_context& ctx) {
   const session_id session(text_of(body, "session_id"));
   input::tool_request call;
   call.tool_id = text_of(body, "tool_id");
-  const auto* inputs = body.if_contains("inputs");
-  call.inputs_json = inputs ? json::serialize(*inputs) : "{}";
+  call.inputs_json = body.contains("inputs") ? json_member(ctx.body, "inputs") : "{}";
   auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx));
   if (!gate) co_return problem(gate.error(), ctx);
   if (!gate->replay)

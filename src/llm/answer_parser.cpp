@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_proof.hpp"
 #include "core/json_writer.hpp"
 #include "llm/provider_error.hpp"
 
@@ -33,12 +34,14 @@ std::string whole_text(std::string_view raw) {
   return text += joiner.flush();
 }
 
-// Always a JSON object: what the model wrote if it is one, else that text inside one.
+// Always a JSON object: what the model wrote if it is one, else that text inside one. A number past
+// every double is for no program that reads them, the provider that is sent it again among them.
 std::string safe_inputs(std::string_view raw) {
   const auto text = whole_text(raw);
   if (text.find_first_not_of(" \t\r\n") == text.npos) return "{}";
   boost::system::error_code ec;
-  if (json::parse(text, ec).is_object() && !ec) return text;
+  if (json::parse(text, ec).is_object() && !ec && !number_past(text, number_bound::finite))
+    return text;
   std::string out;
   json_writer(out).begin_object().field("_invalid_arguments", text).end_object();
   return out;

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <charconv>
 
+#include "core/json_proof.hpp"
+
 namespace soma::storage {
 namespace {
 
@@ -58,6 +60,10 @@ bool shows(const read_options& options, const session_head& head, event_type typ
   if (options.types != 0 && !(options.types & (1u << static_cast<unsigned>(type)))) return false;
   const bool fleeting = type == event_type::llm_delta || type == event_type::tool_progress;
   return !(options.compact && fleeting && seq < head.compact_seq);
+}
+
+std::string readable(std::string_view json) {
+  return json.find("Infinity") == json.npos ? std::string(json) : without_infinities(json);
 }
 
 std::string list_cursor(const session_row& last) {

@@ -19,6 +19,9 @@ result<session_head> next_head(const session_head* before, std::optional<std::ui
 bool shows(const read_options& options, const session_head& head, event_type type,
            std::uint64_t seq);
 
+// An event as it is given out: what an older version wrote in a way that is no JSON is put right.
+std::string readable(std::string_view json);
+
 // A cursor is the place of the last row shown: its time, a dash, its session. A place, not a row:
 // the row may have moved or gone.
 struct list_place {

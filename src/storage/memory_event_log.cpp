@@ -43,7 +43,7 @@ class memory_event_log final : public event_log {
       if (page.events.size() >= options.events_max || bytes >= options.bytes_max) return false;
       page.scanned_seq = e.id.seq;
       if (shows(options, head, e.type, e.id.seq)) {
-        page.events.push_back(e);
+        page.events.push_back({e.id, e.type, readable(e.json)});
         bytes += e.json.size();
       }
       return true;

@@ -105,7 +105,7 @@ result<event_page> rocksdb_event_log::read(const session_key& key,
     page.scanned_seq = seq;
     if (!shows(options, *marks, value->type, seq)) continue;
     bytes += value->json.size();
-    page.events.push_back({{value->epoch, seq}, value->type, std::string(value->json)});
+    page.events.push_back({{value->epoch, seq}, value->type, readable(value->json)});
   }
   if (!it->status().ok()) return error_of(it->status());
   if (!expected.all_taken()) return expected.missing(key);

@@ -8,6 +8,7 @@
 #include <valijson/validator.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_proof.hpp"
 
 namespace soma::tools {
 namespace {
@@ -86,6 +87,9 @@ result<json::object> input_schema::read(std::string_view inputs_json) const {
   auto inputs = json::parse({text.data(), text.size()}, ec, {}, options);
   if (ec) return invalid("the inputs are not JSON: " + ec.message());
   if (!inputs.is_object()) return invalid("the inputs are not a JSON object");
+  // Rather than give the tool another number than was asked for.
+  if (const auto number = number_past(text, number_bound::exact))
+    return invalid("the number " + *number + " is beyond 64 bits: give it as text");
   // A validator keeps its compiled patterns, and is no more thread-safe than they are.
   thread_local valijson::Validator validator;
   const auto work = count(inputs) * compiled_->values;

@@ -103,3 +103,18 @@ TEST_CASE("simulation: catches a tool result that answers another call") {
   std::string why;
   CHECK(first_broken(bug, 1, 200, why) != 0);
 }
+
+TEST_CASE("simulation: catches an event that cannot be read back") {
+  const step_function bug = [](session_state& s, const session_rules& r, std::int64_t now,
+                               const session_input& in) {
+    auto actions = step(s, r, now, in);
+    if (const auto* done = std::get_if<input::tool_done>(&in))
+      for (auto& e : actions.append)
+        if (auto* result = std::get_if<body::tool_result>(&e.body);
+            result && result->tool_call_id == done->tool_call_id)
+          result->output_json = done->output_json;  // as it came in
+    return actions;
+  };
+  std::string why;
+  CHECK(first_broken(bug, 1, 200, why) != 0);
+}

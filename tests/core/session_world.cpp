@@ -41,6 +41,20 @@ session_world::session_world(std::uint64_t seed, step_function core)
   activate();
 }
 
+// What comes in as JSON from outside: mostly good, sometimes with numbers past every machine word,
+// sometimes none at all.
+std::string session_world::some_json() {
+  static const std::vector<std::string> hard = {"{\"wei\":100000000000000000000}",
+                                                "[1e400,-1e999]",
+                                                "18446744073709551616",
+                                                "{\"a\":Infinity}",
+                                                "{",
+                                                "",
+                                                "{\"a\":\"\\ud800\"}",
+                                                std::string(5000, '[')};
+  return chance(70) ? "{\"ok\":true}" : hard[pick(hard.size())];
+}
+
 std::string session_world::answer_to(const std::string& message_id) const {
   std::string text = "answer ";
   const auto words = std::hash<std::string>{}(message_id) % 12;
@@ -95,7 +109,10 @@ void session_world::execute(const session_action& a) {
 void session_world::make_durable(const append& a) {
   for (const auto& e : a.events) {
     log_.push_back(encode(e));
-    invariants_.see(decode(log_.back()).value());
+    const auto back = decode(log_.back());
+    if (!back || encode(*back) != log_.back())
+      throw violation("an event does not read back: " + log_.back());
+    invariants_.see(*back);
   }
 }
 
@@ -177,8 +194,8 @@ void session_world::send_command() {
     case 4: in.what = input::nudge{}; break;
     case 5: in.what = input::retry{}; break;
     case 6: in.what = input::summarize{}; break;
-    case 7: in.what = input::app_event{"probe", "{\"a\":[1,2]}"}; break;
-    case 8: in.what = input::tool_request{chance(50) ? "echo" : "write", "{}"}; break;
+    case 7: in.what = input::app_event{"probe", some_json()}; break;
+    case 8: in.what = input::tool_request{chance(50) ? "echo" : "write", some_json()}; break;
     default: in.what = input::rename{"title " + std::to_string(pick(3))};
   }
   feed(in);
@@ -212,7 +229,9 @@ void session_world::model_speaks() {
   done.finish_reason = "stop";
   const int calls = call.with_tools && chance(calm_ ? 0 : 40) ? 1 + static_cast<int>(pick(3)) : 0;
   for (int i = 0; i < calls; ++i)
-    done.tool_calls.push_back({{}, "p" + std::to_string(i), chance(50) ? "echo" : "write", "{}"});
+    done.tool_calls.push_back(
+        {{}, "p" + std::to_string(i), chance(50) ? "echo" : "write", some_json()});
+  if (chance(20)) done.provider_state_json = some_json();
   calls_.erase(at);
   feed(done);
 }
@@ -226,7 +245,7 @@ void session_world::tool_answers() {
   input::tool_done done;
   done.tool_call_id = id;
   done.status = chance(80) ? "success" : "error";
-  done.output_json = "{\"ok\":true}";
+  done.output_json = some_json();
   feed(done);
 }
 

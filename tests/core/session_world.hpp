@@ -51,6 +51,7 @@ class session_world {
   void send_command();
   void model_speaks();
   void tool_answers();
+  std::string some_json();
   void check_fold() const;
   void settle();
 

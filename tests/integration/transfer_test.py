@@ -213,6 +213,69 @@ def long_documents():
     assert [e["payload"]["data"]["n"] for e in copy if e["type"] == "app.event"] == list(range(120))
 
 
+BIG = ['{"wei":100000000000000000000}', "[1e400,-1E+999]", "18446744073709551616",
+       '{"a":[1.10,-9223372036854775809]}']
+
+
+def numbers_of_any_size():
+    """an event keeps numbers to the letter, whatever their size; its session goes on, also after a restart"""
+    session = conversation(1)
+    append = f"/v1/sessions/{session}/events"
+    for raw in BIG:
+        assert node.request("POST", append, ('{"name":"order","data":%s}' % raw).encode(),
+                            {"Content-Type": "application/json"})[0] == 202
+    # A member's name with escapes is the same name.
+    assert node.request("POST", append, b'{"n\\u0061me":"order","d\\u0061ta":1.10}',
+                        {"Content-Type": "application/json"})[0] == 202
+    status, _, answer = node.request("POST", append, b'{"name":"order","data":1e99999999999999999999}',
+                                     {"Content-Type": "application/json"})
+    assert status == 400 and "malformed_json" in answer, answer
+
+    def kept(text):
+        assert [text.count(f'"data":{raw}') for raw in BIG + ["1.10"]] == [1] * 5, text[-2000:]
+
+    node.kill()
+    node.start()
+    node.say("[[rehearsal words=3]] and on", session)
+    finished(session, 2)
+    kept(node.request("GET", f"{append}?limit=500")[2])
+    assert "and on" in node.request("GET", f"/v1/sessions/{session}/history")[2]
+    document = export(session)
+    kept(document)
+    status, _, answer = import_(document)
+    assert status == 201, answer
+    kept(export(json.loads(answer)["session_id"]))
+    last = node.events(session)[-1]["meta"]["event_id"]
+    copy = node.json("POST", f"/v1/sessions/{session}/fork", {"event_id": last},
+                     expect=201)["session_id"]
+    kept(export(copy))
+    assert node.request("GET", f"/v1/sessions/{session}/context-window")[0] == 200
+    assert node.request("DELETE", f"/v1/sessions/{session}")[0] == 204
+
+
+def inputs_of_any_size():
+    """a tool is given the number that was asked for, or the call is refused; a model's goes on"""
+    session = conversation(1)
+
+    def request(n):
+        body = '{"session_id":"%s","tool_id":"echo","inputs":{"text":"a","n":%s}}' % (session, n)
+        status, _, answer = node.request("POST", "/v1/tool/request", body.encode(),
+                                         {"Content-Type": "application/json"})
+        return status, json.loads(answer).get("code"), answer
+
+    for n in ("18446744073709551616", "1e400"):
+        status, code, answer = request(n)
+        assert (status, code) == (422, "tool.invalid_inputs"), answer
+        assert "syntax error" not in answer, answer
+    node.say('[[rehearsal tool=echo inputs={"text":"a","n":1e400}]]', session)
+    node.say('[[rehearsal tool=echo inputs={"text":"a","n":18446744073709551616}]]', session)
+    finished(session, 3)
+    node.kill()
+    node.start()
+    node.say("[[rehearsal words=3]] still", session)
+    finished(session, 4)
+
+
 def lost(document):
     try:
         import_(document)
@@ -223,7 +286,8 @@ def lost(document):
 def main():
     try:
         return run_tests([forks_a_whole_past, forks_in_the_middle, refuses_forks, forks_once,
-                          round_trip, imports_what_was_deleted, refuses_documents, long_documents])
+                          round_trip, imports_what_was_deleted, refuses_documents, numbers_of_any_size,
+                          inputs_of_any_size, long_documents])
     finally:
         node.stop()
         rehearsal.stop()

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <boost/json.hpp>
 
+#include "core/codes.hpp"
 #include "tools/mcp/header_parameters.hpp"
 #include "tools/mcp/limits.hpp"
 #include "tools/mcp/message.hpp"
@@ -162,6 +163,16 @@ TEST_CASE("mcp results: text is joined, structure kept, the rest described") {
   const auto output = object(good.output_json);
   CHECK(output.at("text") == "a\n[image image/png, 6 bytes]\n[odd content]\n[f://x]\nt");
   CHECK(output.at("structured") == json::array{1});
+}
+
+TEST_CASE("mcp results: numbers of structured content are kept to the letter, or the call failed") {
+  const auto read = read_messages(
+      R"({"jsonrpc":"2.0","id":1,"result":{"structuredContent":{"wei": 100000000000000000000,"n":1e400}}})");
+  REQUIRE(read.has_value());
+  const auto& answer = read->front();
+  CHECK(outcome_of(answer.body, answer.structured_json).output_json ==
+        R"({"text":"","structured":{"wei":100000000000000000000,"n":1e400}})");
+  CHECK(outcome_of(answer.body).error->code == codes::tool_failed);  // no text of it at hand
 }
 
 TEST_CASE(

@@ -415,7 +415,7 @@ void connection::on_call_answer(incoming& answer) {
         "the server refused the call (" + std::to_string(answer.code) + "): " + answer.message));
   if (!answer.result_is_object)
     return call.what.on_done(failed(codes::tool_failed, "the server's result is no object"));
-  call.what.on_done(outcome_of(answer.body));
+  call.what.on_done(outcome_of(answer.body, answer.structured_json));
 }
 
 void connection::on_failed(const request_failure& why) {

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_member.hpp"
 #include "core/json_text.hpp"
 #include "core/utf8.hpp"
 #include "tools/builtin/text_stream.hpp"
@@ -111,6 +112,8 @@ result<std::vector<incoming>> read_messages(std::string_view text) {
   }
   auto read = read_one(value);
   if (!read) return read.error();
+  if (read->body.contains("structuredContent"))
+    read->structured_json = json_member(json_member(text, "result"), "structuredContent");
   out.push_back(std::move(*read));
   return out;
 }

@@ -38,6 +38,9 @@ struct incoming {
   std::string id_json;              // of a request, as it came
   std::string method;
   boost::json::object body;  // params, or result
+  // The result's structuredContent as it was written, numbers of any size untouched; empty: none,
+  // or the message came in a batch.
+  std::string structured_json;
   bool result_is_object = true;
   int code = 0;         // of a failure
   std::string message;  // of a failure, cut to what may be shown

@@ -3,7 +3,9 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_proof.hpp"
 #include "core/json_text.hpp"
+#include "core/json_writer.hpp"
 #include "tools/builtin/call.hpp"
 #include "tools/mcp/limits.hpp"
 #include "tools/mcp/message.hpp"
@@ -59,7 +61,7 @@ std::string joined(const json::array& content) {
 
 }  // namespace
 
-tool_outcome outcome_of(const json::object& result) {
+tool_outcome outcome_of(const json::object& result, std::string_view structured_json) {
   const auto type = text_of(result, "resultType", "complete");
   if (type == "input_required")
     return failed(codes::tool_failed,
@@ -74,12 +76,20 @@ tool_outcome outcome_of(const json::object& result) {
     return failed(codes::tool_failed, "the server's result has no content");
   auto text = content && content->is_array() ? joined(content->get_array()) : std::string();
   const auto* flag = result.if_contains("isError");
-  json::object output{{"text", text}};
-  if (structured) output["structured"] = *structured;
-  if (!flag || !flag->is_bool() || !flag->get_bool()) return success(output);
+  std::string output;
+  json_writer w(output);
+  w.begin_object().field("text", text);
+  if (structured)
+    w.key("structured")
+        .raw(structured_json.empty() ? json::serialize(*structured) : std::string(structured_json));
+  w.end_object();
+  if (!is_raw_json(output))
+    return failed(codes::tool_failed, "the server's result is not JSON that can be kept");
+  if (!flag || !flag->is_bool() || !flag->get_bool())
+    return {"success", std::move(output), std::nullopt};
   auto out = failed(codes::tool_failed,
                     shown(text.empty() ? "the tool failed" : text, limits::detail_bytes_max));
-  out.output_json = json::serialize(output);
+  out.output_json = std::move(output);
   return out;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <string_view>
 
 #include "tools/tool_runner.hpp"
 
@@ -9,6 +10,7 @@ namespace soma::tools::mcp {
 
 // Text is joined, structured content kept, images and the like are described. A result that says of
 // itself that it is an error, or that asks for what we cannot give, is a failed outcome.
-tool_outcome outcome_of(const boost::json::object& result);
+// `structured_json`: the result's structuredContent as the server wrote it; empty: as parsed.
+tool_outcome outcome_of(const boost::json::object& result, std::string_view structured_json = {});
 
 }  // namespace soma::tools::mcp
