@@ -353,3 +353,24 @@ TEST_CASE(
   tools.replace("mcp.a.", {named("mcp.a.y", "own")}, mine);
   CHECK_FALSE(tools.of(mine)->find("mcp.a.y")->enabled);
 }
+
+TEST_CASE(
+    "inputs: an integer of 64 bits is given as it is, what is beyond is refused by its digits") {
+  const auto any = input_schema::compile(R"({"type":"object"})");
+  REQUIRE(any);
+  for (const std::string n :
+       {"9223372036854775808", "18446744073709551615", "-9223372036854775808", "1e308", "0.1"}) {
+    CAPTURE(n);
+    const auto read = any->read("{\"n\":" + n + "}");
+    REQUIRE(read.has_value());
+    if (n.front() != '0' && n.find('e') == n.npos)
+      CHECK(boost::json::serialize(read->at("n")) == n);
+  }
+  for (const std::string n : {"18446744073709551616", "-9223372036854775809", "1e400"}) {
+    CAPTURE(n);
+    const auto read = any->read("{\"n\":[{\"m\":" + n + "}]}");
+    REQUIRE(read.has_error());
+    CHECK(read.error().code == codes::tool_invalid_inputs);
+    CHECK(read.error().detail.find(n) != std::string::npos);
+  }
+}
