@@ -13,6 +13,7 @@ import { modelKeyTests } from './model_keys.mjs';
 import { modelLooksTests } from './model_looks.mjs';
 import { modelTests } from './models.mjs';
 import { networkTests } from './network.mjs';
+import { peopleTests } from './people.mjs';
 import { restartTests } from './restart.mjs';
 import { Server } from './server.mjs';
 import { signInTests } from './sign_in.mjs';
@@ -24,7 +25,7 @@ import { viewTests } from './views.mjs';
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...signInTests, ...peopleTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
   ...modelTests, ...modelKeyTests, ...looksTests, ...modelLooksTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 

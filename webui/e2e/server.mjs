@@ -1,12 +1,13 @@
 // The servers under test: soma and the rehearsal it talks to, on free ports, with a folder of their
 // own. `kill` is SIGKILL, `start` brings soma back on the same port and data.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { until } from './wait.mjs';
 
 const pageDir = fileURLToPath(new URL('../dist', import.meta.url));
@@ -82,6 +83,15 @@ export class Server {
       const answer = await fetch(`${this.origin}/readyz`).catch(() => null);
       return answer?.ok;
     });
+  }
+
+  /** A key for another person, of a tenant of their own; the server must not run meanwhile. */
+  async newKey(user) {
+    const { stdout } = await promisify(execFile)(required('SOMA_BIN'), [
+      'key', 'new', '--config', this.config, '--data-dir', path.join(this.dir, 'data'),
+      '--name', user, '--user', user, '--tenant', user, '--role', 'user',
+    ], { env: { ...process.env, SOMA_ADMIN_KEY: this.adminKey, GATEWAY_ENC_KEY: this.#encKey } });
+    return stdout.trim().split(/\s+/).at(-1);
   }
 
   async kill() {

@@ -1,14 +1,17 @@
 import { effect } from '@preact/signals';
 import { render } from 'preact';
-import { sendRefusedAgain, startOutbox } from './session/outbox';
-import { readRuntimeConfig, start } from './state/account';
+import { uploads } from './files/attach';
+import { hasUnkept, sendRefusedAgain, startOutbox } from './session/outbox';
+import { readRuntimeConfig, start, startAccount } from './state/account';
 import { isSignedIn, startStreams } from './state/current';
 import { startDeletes } from './state/delete_session';
-import { startDrafts } from './state/drafts';
+import { startDrafts, unkeptDrafts } from './state/drafts';
+import { startVersion } from './state/page_version';
 import { select, selected, startRouting, takeSignInToken } from './state/route';
 import { startSpeechSettings } from './state/speech_settings';
 import { startAppearance } from './state/theme';
 import { startUnread } from './state/unread';
+import { guardUnsaved, startGuard } from './state/unsaved';
 import './styles/index.css';
 import { App } from './view/app';
 
@@ -20,6 +23,7 @@ window.addEventListener('hashchange', () => {
   const later = takeSignInToken();
   if (later !== null) void start(later);
 });
+startAccount();
 startRouting();
 startUnread();
 startDrafts();
@@ -28,6 +32,9 @@ startStreams();
 startOutbox((_, sessionId) => {
   if (selected.value === null) select(sessionId);
 });
+startVersion();
+startGuard(() => isSignedIn.peek());
+guardUnsaved(() => hasUnkept() || unkeptDrafts.peek().size > 0 || uploads.peek().length > 0);
 effect(() => {
   if (!isSignedIn.value) return;
   void readRuntimeConfig();

@@ -25,6 +25,8 @@ export class Problem extends Error {
     readonly detail: string,
     readonly requestId: string,
     readonly fields: readonly FieldProblem[] = [],
+    /** How long the server asks to be left alone; 0 where it does not. */
+    readonly retryAfterMs = 0,
   ) {
     super(detail);
   }
@@ -34,6 +36,9 @@ export class Problem extends Error {
     return this.code !== '';
   }
 }
+
+/** There was no answer, or not all of it: the connection is lost, or the server is not there. */
+export class NoAnswer extends Error {}
 
 export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
@@ -54,7 +59,7 @@ export function onSignedOut(listener: Listener): void {
   signedOutListeners.add(listener);
 }
 
-/** Throws `Problem` for an answer that is not 2xx, `TypeError` when there was no answer. */
+/** Throws `Problem` for an answer that is not 2xx, `NoAnswer` when there was none. */
 export async function request<Answer>(path: string, options: RequestOptions = {}): Promise<Answer> {
   return (await requestTagged<Answer>(path, options)).body;
 }
@@ -74,16 +79,25 @@ export async function requestTagged<Answer>(
   if (options.signal) init.signal = options.signal;
   if (options.keepalive) init.keepalive = true;
   const response = await fetchOk(path, init);
-  const body = (response.status === 204 ? undefined : await response.json()) as Answer;
+  const body = (response.status === 204 ? undefined : await answered(response.json())) as Answer;
   return { body, etag: response.headers.get('ETag') ?? '' };
 }
 
 /** The answer itself, where it is no JSON or what is sent is none. Throws as `request` does. */
 export async function fetchOk(path: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(apiUrl(path), init);
+  const response = await answered(fetch(apiUrl(path), init));
   if (response.ok) return response;
   if (response.status === 401) for (const listener of signedOutListeners) listener();
   throw await problemOf(response);
+}
+
+/** The browser says of a lost connection only that it is a TypeError, as it says of our own faults. */
+async function answered<Value>(work: Promise<Value>): Promise<Value> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof TypeError ? new NoAnswer(error.message) : error;
+  }
 }
 
 async function problemOf(response: Response): Promise<Problem> {
@@ -93,11 +107,13 @@ async function problemOf(response: Response): Promise<Problem> {
   } catch {
     // A body cut short: the status alone has to do.
   }
-  return problemFrom(response.status, body, response.headers.get('X-Request-ID') ?? '');
+  const { status, headers } = response;
+  const seconds = Number(headers.get('Retry-After') ?? 0);
+  return problemFrom(status, body, headers.get('X-Request-ID') ?? '', seconds > 0 ? 1_000 * seconds : 0);
 }
 
 export function problemFrom(
-  status: number, body: Record<string, unknown>, requestId: string,
+  status: number, body: Record<string, unknown>, requestId: string, retryAfterMs = 0,
 ): Problem {
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
   return new Problem(
@@ -106,6 +122,7 @@ export function problemFrom(
     text(body.detail) || text(body.title) || `The server answered ${status}.`,
     text(body.request_id) || requestId,
     fieldsOf(body),
+    retryAfterMs,
   );
 }
 
@@ -129,7 +146,7 @@ export function fieldsOf(body: Record<string, unknown>): FieldProblem[] {
 /** One sentence for a reader, whatever went wrong. */
 export function sentence(error: unknown): string {
   if (error instanceof Problem) return problemSentence(error);
-  if (error instanceof TypeError) return t.unreachable;
+  if (error instanceof NoAnswer) return t.unreachable;
   return asSentence(error instanceof Error ? error.message : String(error));
 }
 

@@ -71,6 +71,11 @@ export function detach(key: number): void {
   if (upload?.preview) URL.revokeObjectURL(upload.preview);
 }
 
+/** What was chosen here is not for whoever signs in next. */
+export function clearUploads(): void {
+  for (const { key } of uploads.peek()) detach(key);
+}
+
 /** What goes with the message that is sent now. */
 export function takeAttachments(chat: string): Attachment[] {
   const all = uploads.peek().filter((upload) => upload.chat === chat);

@@ -1,4 +1,4 @@
-import { apiUrl, Problem, problemFrom } from '../api/http';
+import { apiUrl, NoAnswer, Problem, problemFrom } from '../api/http';
 import { t } from '../texts/texts';
 import type { Attachment } from '../api/types';
 
@@ -22,7 +22,7 @@ export function sendFiles<Answer>(
       if (request.status >= 200 && request.status < 300) succeed(body as Answer);
       else fail(problemFrom(request.status, body, request.getResponseHeader('X-Request-ID') ?? ''));
     };
-    request.onerror = () => fail(new TypeError('no answer'));
+    request.onerror = () => fail(new NoAnswer('no answer'));
     request.onabort = () => fail(new DOMException('cancelled', 'AbortError'));
     request.open('POST', apiUrl(path));
     request.send(form);

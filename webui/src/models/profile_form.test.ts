@@ -105,7 +105,7 @@ describe('what the server refuses', () => {
     expect(form.refusalOf(problem(400, 'request.unknown_field', 'The member /x is not known here', [
       { field: 'x', detail: '' },
     ]))).toEqual({ fields: {}, general: 'The member /x is not known here.' });
-    expect(form.refusalOf(new TypeError('fetch'))).toEqual({
+    expect(form.refusalOf(new http.NoAnswer('fetch'))).toEqual({
       fields: {}, general: 'The server cannot be reached.',
     });
   });

@@ -31,6 +31,11 @@ export function foldAll(state: SessionState, events: Iterable<Envelope>): Sessio
   return state;
 }
 
+/** The server counts its lives: an id of a later one is newer, whatever its seq. */
+export function epochOf(id: string): number {
+  return Number(id.slice(0, id.indexOf('.')));
+}
+
 /** The part of `<epoch>.<seq>` that ids compare by; 0 when there is none. */
 export function seqOf(id: string | undefined): number {
   if (id === undefined) return 0;

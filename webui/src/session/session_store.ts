@@ -6,11 +6,13 @@ import {
 } from '../api/types';
 import { Channel } from '../streams/channel';
 import { connecting, offline, type LinkState } from '../streams/link_state';
-import { seqOf } from './fold';
+import { epochOf, seqOf } from './fold';
 import { SessionLog } from './session_log';
 import { emptySession } from './state';
 
 const pageEvents = 500;
+/** How late a state may be told where no frames are drawn. */
+const unseenMs = 250;
 /** Greater than any id: what stands before it is the log's end. */
 const afterAll = '4294967295.9007199254740991';
 
@@ -22,7 +24,7 @@ const afterAll = '4294967295.9007199254740991';
 export class SessionStore {
   readonly state = signal(emptySession);
   readonly connection = signal<LinkState>(connecting);
-  /** There is no such session, or it was deleted. */
+  /** There is no such session for this reader, or it was deleted. */
   readonly gone = signal(false);
   /** There is a past that was not read yet. */
   readonly hasOlder = signal(false);
@@ -32,6 +34,8 @@ export class SessionStore {
   /** What came while the events before it are still being fetched. */
   private early: Envelope[] | null = null;
   private isClosed = false;
+  /** Counts how often all was read anew: work that began before the last time is void. */
+  private life = 0;
   /** All was just read, so nothing can be out of date. */
   private isFresh = false;
   private reading: Promise<void> | null = null;
@@ -49,6 +53,7 @@ export class SessionStore {
 
   close(): void {
     this.isClosed = true;
+    this.life++;
     this.channel?.close();
     this.channel = null;
     this.cancelShow();
@@ -75,7 +80,7 @@ export class SessionStore {
   private async open(): Promise<void> {
     const log = new SessionLog();
     log.older = afterAll;
-    if (!(await this.untilDone(() => this.readBack(log)))) return;
+    if (!(await this.untilDone(++this.life, () => this.readBack(log)))) return;
     this.log = log;
     this.isFresh = true;
     this.hasOlder.value = log.older !== null;
@@ -116,19 +121,27 @@ export class SessionStore {
     // The server began anew since: what this page has may not be in the log any more.
     if (!wasFresh && mine !== null && epochOf(mine) < epochOf(at)) return this.reload();
     if (seqOf(at) <= this.log.state.headSeq || this.early) return;
-    this.early = [];
+    const early: Envelope[] = [];
+    this.early = early;
     const log = this.log;
-    await this.untilDone(async () => {
+    const done = await this.untilDone(this.life, async () => {
       for (let after = log.state.lastEventId ?? 'start'; ;) {
         const page = await this.readPage({ after, compact: 'true', limit: String(pageEvents) });
+        if (this.early !== early) return;
         for (const event of page.events) log.append(event);
         if (page.next_cursor === null || seqOf(page.next_cursor) >= seqOf(at)) return;
         after = page.next_cursor;
       }
     });
-    const early = this.early;
+    // All was read anew meanwhile: what came early here is in what was read, or comes again.
+    if (this.early !== early) return;
     this.early = null;
-    for (const event of early) this.take(event);
+    if (!done) return;
+    if (log.state.mustReload) return this.reload();
+    for (const event of early) {
+      if (this.log !== log) return;
+      this.take(event);
+    }
     this.show();
   }
 
@@ -163,20 +176,24 @@ export class SessionStore {
     this.channel = null;
   }
 
-  /** Tries until it works; answers false where it never will. */
-  private async untilDone(work: () => Promise<void>): Promise<boolean> {
+  /** Tries until it works; answers false where it never will, or where nobody waits for it any more. */
+  private async untilDone(life: number, work: () => Promise<void>): Promise<boolean> {
     for (let failures = 0; ; failures++) {
       try {
         await work();
-        return !this.isClosed;
+        return life === this.life;
       } catch (error) {
-        if (this.isClosed) return false;
+        if (life !== this.life) return false;
         const isOurs = error instanceof Problem && error.isOurs;
-        if (isOurs && error.status === 404) this.end();
-        if (isOurs && error.status < 500 && error.status !== 429) return false;
+        if (isOurs && error.status < 500 && error.status !== 429) {
+          // Signed out: the page asks who is there. Anything else will not be answered otherwise.
+          if (error.status !== 401) this.end();
+          return false;
+        }
         const wait = backoff(failures);
         this.connection.value = navigator.onLine ? { is: 'reconnecting', at: Date.now() + wait } : offline;
         await pause(wait);
+        if (life !== this.life) return false;
       }
     }
   }
@@ -190,14 +207,15 @@ export class SessionStore {
   }
 
   private show(): void {
-    if (this.frame !== undefined || this.timer !== undefined) return;
+    if (this.timer !== undefined) return;
     const now = () => {
       this.cancelShow();
       this.state.value = this.log.state;
     };
-    // No frames are drawn in the background, but the title and the other parts still follow.
-    if (document.visibilityState === 'hidden') this.timer = setTimeout(now, 250);
-    else this.frame = requestAnimationFrame(now);
+    // No frames are drawn in the background, nor is one that was asked for just before: the title
+    // and the other parts still follow.
+    this.timer = setTimeout(now, unseenMs);
+    if (document.visibilityState !== 'hidden') this.frame = requestAnimationFrame(now);
   }
 
   private cancelShow(): void {
@@ -209,10 +227,6 @@ export class SessionStore {
 
 function wholeTurns(log: SessionLog): number {
   return log.state.turns.filter((turn) => turn.user !== null).length;
-}
-
-function epochOf(id: string): number {
-  return Number(id.slice(0, id.indexOf('.')));
 }
 
 function asEnvelope(type: string, data: unknown): Envelope {

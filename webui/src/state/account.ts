@@ -4,6 +4,9 @@ import { backoff, pause } from '../api/backoff';
 import type { Identity, RuntimeConfig } from '../api/types';
 import { endStreams } from '../streams/channel';
 import { t } from '../texts/texts';
+import {
+  beginEntering, nameOfPerson, nameWhatIsOld, onOtherTab, person, tellSignedIn, tellSignedOut,
+} from './person';
 
 /** Who is using the page. `unknown` until the server was asked. */
 export type Account = 'unknown' | 'signed_out' | Identity;
@@ -17,12 +20,20 @@ export const unreachable = signal(false);
 
 onSignedOut(() => (account.value = 'signed_out'));
 
+/** The cookie is one for all tabs: what one of them does with it, the others must know. */
+export function startAccount(): void {
+  onOtherTab((name) => {
+    if (name === null) account.value = 'signed_out';
+    else if (name !== person.peek() || account.peek() === 'signed_out') void start(null);
+  });
+}
+
 /** Asks until there is an answer: the page may well be opened before the server is up. */
 export async function start(token: string | null): Promise<void> {
   for (let failures = 0; ; failures++) {
     try {
       if (token !== null) await login({ token });
-      else account.value = await request<Identity>('auth/whoami');
+      else enter(await request<Identity>('auth/whoami'), true);
       unreachable.value = false;
       return;
     } catch (error) {
@@ -54,6 +65,7 @@ export async function signIn(key: string): Promise<void> {
 
 export async function signOut(): Promise<void> {
   await request('auth/logout', { method: 'POST' });
+  tellSignedOut();
   endStreams();
   account.value = 'signed_out';
 }
@@ -67,6 +79,28 @@ export async function readRuntimeConfig(): Promise<void> {
 }
 
 async function login(credential: { token: string } | { key: string }): Promise<void> {
-  account.value = await request<Identity>('auth/login', { method: 'POST', body: credential });
+  const takeBack = beginEntering();
+  try {
+    enter(await request<Identity>('auth/login', { method: 'POST', body: credential }), false);
+  } catch (error) {
+    takeBack();
+    throw error;
+  }
   signInProblem.value = '';
+}
+
+function enter(identity: Identity, asked: boolean): void {
+  const name = nameOfPerson(identity);
+  tellSignedIn(name, asked);
+  if (person.peek() !== null && person.peek() !== name) return beginAnew();
+  nameWhatIsOld(name, asked);
+  person.value = name;
+  account.value = identity;
+}
+
+/** Nothing that this page holds is for whoever signed in now: not a chat, a file, or a word. */
+function beginAnew(): void {
+  account.value = 'unknown';
+  history.replaceState(null, '', location.pathname + location.search);
+  location.reload();
 }

@@ -34,7 +34,7 @@ export function startStreams(): void {
 
   effect(() => {
     const store = current.value;
-    if (store?.id === remembered && store.gone.value && store.isEmpty) select(null);
+    if (store?.id === remembered.value && store.gone.value && store.isEmpty) select(null);
   });
 
   // What is on the screen is read; what the list says of it later is known, too.

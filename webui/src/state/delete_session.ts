@@ -1,12 +1,17 @@
+import { effect } from '@preact/signals';
 import type { SessionInfo } from '../api/types';
 import { t } from '../texts/texts';
+import { account } from './account';
 import { setDraft } from './drafts';
 import { select, selected } from './route';
 import { remove, setLeaving } from './session_list';
-import { attempt, endToasts, say } from './toasts';
+import { attempt, clearToasts, dismiss, say } from './toasts';
 
 const undoMs = 8_000;
 let pageEnds = false;
+/** What can still be undone: the toasts that say so. */
+const pending = new Set<number>();
+const running = new Set<Promise<unknown>>();
 
 /** Takes a session off the list at once; what is deleted on the server is gone for good, so that waits. */
 export function deleteWithUndo(session: SessionInfo): void {
@@ -14,32 +19,50 @@ export function deleteWithUndo(session: SessionInfo): void {
   const wasShown = selected.peek() === id;
   setLeaving(id, true);
   if (wasShown) select(null);
-  say(t.list.deleted(session.title || t.untitled), {
+  const toast = say(t.list.deleted(session.title || t.untitled), {
     staysMs: undoMs,
     action: {
       label: t.undo,
       run: () => {
+        pending.delete(toast);
         setLeaving(id, false);
         if (wasShown) select(id);
       },
     },
-    onGone: () => void attempt(async () => {
-      try {
-        await remove(id, pageEnds);
-        setDraft(id, '');
-      } catch (error) {
-        setLeaving(id, false);
-        throw error;
-      }
-    }),
+    onGone: () => {
+      pending.delete(toast);
+      const work = attempt(async () => {
+        try {
+          await remove(id, pageEnds);
+          setDraft(id, '');
+        } catch (error) {
+          setLeaving(id, false);
+          throw error;
+        }
+      }).finally(() => running.delete(work));
+      running.add(work);
+    },
   });
+  pending.add(toast);
+}
+
+/** Nothing is undone any more: what the reader asked to be deleted is deleted now. */
+export async function finishDeletes(): Promise<void> {
+  for (const toast of [...pending]) dismiss(toast);
+  await Promise.all(running);
 }
 
 /** A page that is left does not keep what the reader asked to be deleted. */
 export function startDeletes(): void {
   window.addEventListener('pagehide', () => {
     pageEnds = true;
-    endToasts();
+    void finishDeletes();
   });
   window.addEventListener('pageshow', () => (pageEnds = false));
+  // What one reader asked for is not asked for as the next.
+  effect(() => {
+    if (account.value !== 'signed_out') return;
+    pending.clear();
+    clearToasts();
+  });
 }

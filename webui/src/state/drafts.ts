@@ -1,20 +1,31 @@
+import { effect, signal, untracked } from '@preact/signals';
+import { keep as keepInBrowser, kept } from './kept';
+import { mine, person } from './person';
+
 /**
- * What was written and not sent, a text for each chat. Kept in the browser, so that a reload, a
- * crash and another tab find it again.
+ * What was written and not sent, a text for each chat. Kept in the browser for the person who wrote
+ * it, so that a reload, a crash and another tab find it again. A draft is kept whole or not at all.
  */
 const stored = 'soma.drafts';
 const keptMax = 100;
-const charsMax = 100_000;
+/** Of all together: a browser keeps some five million for all that is of one host. */
+const charsMax = 1_500_000;
 const writeAfterMs = 300;
 
-const drafts = read();
+const drafts = new Map<string, string>();
 const listeners = new Set<(chat: string) => void>();
 let timer: ReturnType<typeof setTimeout> | undefined;
 
+/** The chats whose drafts the browser has no room for: they live as long as this page. */
+export const unkeptDrafts = signal<ReadonlySet<string>>(new Set());
+
 export function startDrafts(): void {
+  effect(() => {
+    if (person.value !== null) untracked(begin);
+  });
   window.addEventListener('pagehide', write);
   window.addEventListener('storage', (event) => {
-    if (event.key !== stored && event.key !== null) return;
+    if (person.peek() === null || (event.key !== mine(stored) && event.key !== null)) return;
     const theirs = read();
     for (const chat of new Set([...drafts.keys(), ...theirs.keys()])) {
       const text = theirs.get(chat) ?? '';
@@ -48,6 +59,12 @@ export function clearDrafts(): void {
   write();
 }
 
+function begin(): void {
+  // What was typed before it was known who types stays what was typed.
+  for (const [chat, text] of [...read(), ...drafts]) keep(chat, text);
+  for (const chat of drafts.keys()) for (const listener of listeners) listener(chat);
+}
+
 function keep(chat: string, text: string): void {
   drafts.delete(chat);
   if (text !== '') drafts.set(chat, text);
@@ -56,19 +73,20 @@ function keep(chat: string, text: string): void {
 function write(): void {
   clearTimeout(timer);
   timer = undefined;
-  const kept = [...drafts].slice(-keptMax).map(([chat, text]) => [chat, text.slice(0, charsMax)]);
-  try {
-    if (kept.length === 0) localStorage.removeItem(stored);
-    else localStorage.setItem(stored, JSON.stringify(kept));
-  } catch {
-    // No room: the draft lives as long as this page.
-  }
+  if (person.peek() === null) return;
+  let room = charsMax;
+  const newestFirst = [...drafts].slice(-keptMax).reverse();
+  const fitting = newestFirst.filter(([, text]) => text.length <= room && ((room -= text.length), true));
+  const isKept = keepInBrowser(mine(stored), fitting.length === 0 ? null : JSON.stringify(fitting.reverse()));
+  const safe = new Set(isKept ? fitting.map(([chat]) => chat) : []);
+  const unkept = [...drafts.keys()].filter((chat) => !safe.has(chat));
+  if (unkept.length > 0 || unkeptDrafts.peek().size > 0) unkeptDrafts.value = new Set(unkept);
 }
 
 function read(): Map<string, string> {
   try {
-    const kept: unknown = JSON.parse(localStorage.getItem(stored) ?? '[]');
-    return new Map(Array.isArray(kept) ? (kept as [string, string][]) : []);
+    const found: unknown = JSON.parse(kept(mine(stored)) ?? '[]');
+    return new Map(Array.isArray(found) ? (found as [string, string][]) : []);
   } catch {
     return new Map();
   }

@@ -1,15 +1,18 @@
 import { effect, signal } from '@preact/signals';
+import { keep, kept } from './kept';
+import { mine, person } from './person';
 
 /**
  * Which session is shown: null is a new chat. Kept in the URL's hash (`#s=<id>`), so that a link
- * and the back button work, and in localStorage for the next visit.
+ * and the back button work, and in the browser for the next
+ * visit of the same person.
  */
 const stored = 'soma.session';
 
-export const selected = signal<string | null>(fromHash() ?? localStorage.getItem(stored));
+export const selected = signal<string | null>(fromHash());
 
 /** What nobody asked for in this visit, so that nobody need be told when it is gone. */
-export const remembered = fromHash() === null ? selected.value : null;
+export const remembered = signal<string | null>(null);
 
 export function hrefOf(sessionId: string | null): string {
   return sessionId === null ? '#new' : `#s=${encodeURIComponent(sessionId)}`;
@@ -33,10 +36,21 @@ function fromHash(): string | null {
 export function startRouting(): void {
   window.addEventListener('hashchange', () => (selected.value = fromHash()));
   if (selected.value !== null) history.replaceState(null, '', hrefOf(selected.value));
+  let isBegun = location.hash !== '';
   effect(() => {
     const id = selected.value;
-    if (id === null) localStorage.removeItem(stored);
-    else localStorage.setItem(stored, id);
+    if (person.value !== null && !isBegun) {
+      isBegun = true;
+      const last = id ?? kept(mine(stored));
+      if (last !== id) {
+        remembered.value = last;
+        // The first page of this visit, not one more to go back to.
+        history.replaceState(null, '', hrefOf(last));
+        selected.value = last;
+        return;
+      }
+    }
+    if (person.value !== null) keep(mine(stored), id);
     if (fromHash() !== id) history.pushState(null, '', hrefOf(id));
   });
 }

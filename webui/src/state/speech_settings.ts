@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import { keep, kept } from './kept';
 
 /** How the page speaks and listens; kept in this browser. */
 export interface SpeechSettings {
@@ -21,7 +22,7 @@ export const speechSettings = signal<SpeechSettings>(read());
 
 export function setSpeech(change: Partial<SpeechSettings>): void {
   speechSettings.value = { ...speechSettings.peek(), ...change };
-  localStorage.setItem(stored, JSON.stringify(speechSettings.peek()));
+  keep(stored, JSON.stringify(speechSettings.peek()));
 }
 
 export function startSpeechSettings(): void {
@@ -32,7 +33,7 @@ export function startSpeechSettings(): void {
 
 function read(): SpeechSettings {
   try {
-    return { ...usual, ...(JSON.parse(localStorage.getItem(stored) ?? '{}') as Partial<SpeechSettings>) };
+    return { ...usual, ...(JSON.parse(kept(stored) ?? '{}') as Partial<SpeechSettings>) };
   } catch {
     return usual;
   }

@@ -6,6 +6,7 @@ import { connecting, type LinkState } from '../streams/link_state';
 import { t } from '../texts/texts';
 import { account, readRuntimeConfig, runtimeConfig } from './account';
 import { forgetSessions, readList, takeList } from './session_list';
+import { checkVersion } from './page_version';
 import { catalogVersion, settingsVersion } from './settings';
 
 /** How the page as a whole is connected. */
@@ -37,7 +38,10 @@ export function follow(): void {
       link.value = state;
       if (state.is !== 'connected') return;
       // What changed while the connection was lost is not told again.
-      if (joinedBefore) readSettings();
+      if (joinedBefore) {
+        readSettings();
+        void checkVersion();
+      }
       joinedBefore = true;
     },
     onRefused: (status) => {

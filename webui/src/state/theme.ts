@@ -1,4 +1,5 @@
 import { effect, signal } from '@preact/signals';
+import { keep, kept } from './kept';
 
 /** Light or dark, as the system has it or as the reader chose; kept in this browser. */
 export type Theme = 'system' | 'light' | 'dark';
@@ -22,7 +23,7 @@ export const appearance = signal<Appearance>(read());
 
 export function setAppearance(change: Partial<Appearance>): void {
   appearance.value = { ...appearance.peek(), ...change };
-  localStorage.setItem(stored, JSON.stringify(appearance.peek()));
+  keep(stored, JSON.stringify(appearance.peek()));
 }
 
 export function startAppearance(): void {
@@ -45,7 +46,7 @@ export function startAppearance(): void {
 
 function read(): Appearance {
   try {
-    return { ...usual, ...(JSON.parse(localStorage.getItem(stored) ?? '{}') as Partial<Appearance>) };
+    return { ...usual, ...(JSON.parse(kept(stored) ?? '{}') as Partial<Appearance>) };
   } catch {
     return usual;
   }

@@ -31,6 +31,17 @@ test('toasts: two that can be undone are two, whatever they say', () => {
   expect(texts()).toEqual(['deleted 1', 'deleted 1']);
 });
 
+test('toasts: what can be undone is pushed out by nothing', () => {
+  const gone = vi.fn();
+  const undo = { action: { label: 'Undo', run: () => {} }, onGone: gone, staysMs: 8_000 };
+  for (const name of ['1', '2', '3', '4']) box.say(name, undo);
+  for (const text of ['a', 'b', 'c', 'd']) box.say(text, { look: 'bad' });
+  expect(gone).not.toHaveBeenCalled();
+  expect(texts()).toEqual(['1 1', '2 1', '3 1', '4 1', 'd 1']);
+  vi.advanceTimersByTime(8_000);
+  expect(gone).toHaveBeenCalledTimes(4);
+});
+
 test('toasts: at most three, and the oldest goes', () => {
   for (const text of ['a', 'b', 'c', 'd']) box.say(text, { look: 'bad' });
   expect(texts()).toEqual(['b 1', 'c 1', 'd 1']);
@@ -56,7 +67,9 @@ test('toasts: what waits for the end is done once, and not after its action', ()
   box.say('deleted', options);
   vi.advanceTimersByTime(60_000);
   expect(gone).toHaveBeenCalledTimes(1);
+  box.dismiss(box.say('deleted', options));
+  expect(gone).toHaveBeenCalledTimes(2);
   box.say('deleted', options);
-  box.endToasts();
+  box.clearToasts();
   expect(gone).toHaveBeenCalledTimes(2);
 });

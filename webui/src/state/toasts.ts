@@ -32,7 +32,10 @@ export const toasts = signal<readonly Toast[]>([]);
 const timers = new Map<number, ReturnType<typeof setTimeout>>();
 let lastId = 0;
 
-/** Shows it; the same again only counts. More than three, and the oldest goes. */
+/**
+ * Shows it; the same again only counts. More than three, and the oldest goes that only says
+ * something: what can be undone stays as long as it was promised.
+ */
 export function say(text: string, options: ToastOptions = {}): number {
   const toast: Toast = {
     id: ++lastId, look: 'plain', text, requestId: '', count: 1, action: null, onGone: null,
@@ -49,7 +52,10 @@ export function say(text: string, options: ToastOptions = {}): number {
   }
   toasts.value = [...toasts.peek(), toast];
   wait(toast);
-  while (toasts.peek().length > shownMax) dismiss((toasts.peek()[0] as Toast).id);
+  const words = toasts.peek().filter((other) => other.action === null && other.onGone === null);
+  for (const { id } of words.slice(0, Math.max(0, toasts.peek().length - shownMax))) {
+    if (id !== toast.id) dismiss(id);
+  }
   return toast.id;
 }
 
@@ -89,9 +95,9 @@ export function release(id: number): void {
   if (toast) wait(toast);
 }
 
-/** The page goes away: what waits for a toast's end is due now. */
-export function endToasts(): void {
-  for (const toast of toasts.peek()) dismiss(toast.id);
+/** Takes all away, without what waits for their ends. */
+export function clearToasts(): void {
+  for (const toast of toasts.peek()) take(toast.id);
 }
 
 function take(id: number): Toast | undefined {

@@ -14,6 +14,7 @@ beforeEach(async () => {
   ({ store } = fakePage());
   vi.resetModules();
   unread = await import('./unread');
+  (await import('./person')).person.value = 't/a';
   unread.startUnread();
 });
 
@@ -36,7 +37,7 @@ test('unread: an empty session says nothing new', () => {
 test('unread: what was seen is kept, the newest thousand of it', async () => {
   unread.beginUnread([]);
   for (let i = 0; i < 1_200; i++) unread.markSeen(`s${i}`, 3);
-  const { seqs } = JSON.parse(store.get('soma.seen') ?? '') as { seqs: Record<string, number> };
+  const { seqs } = JSON.parse(store.get('soma.seen@t/a') ?? '') as { seqs: Record<string, number> };
   expect(Object.keys(seqs)).toHaveLength(1_000);
   expect(seqs.s1199).toBe(3);
   expect(seqs.s0).toBeUndefined();

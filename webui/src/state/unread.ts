@@ -1,10 +1,12 @@
 import { effect, signal } from '@preact/signals';
 import type { SessionInfo } from '../api/types';
 import { seqOf } from '../session/fold';
+import { keep, kept } from './kept';
+import { mine, person } from './person';
 
 /**
- * Which sessions said something since they were looked at. Kept in this browser: the greatest seq
- * seen of each session, and the moment before which everything counts as seen.
+ * Which sessions said something since they were looked at. Kept in this browser for each person:
+ * the greatest seq seen of each session, and the moment before which everything counts as seen.
  */
 interface Seen {
   readonly since: string;
@@ -14,18 +16,22 @@ interface Seen {
 const stored = 'soma.seen';
 const keptMax = 1_000;
 
-const seen = signal<Seen>(read());
+const nothing: Seen = { since: '', seqs: {} };
+const seen = signal<Seen>(nothing);
 
 /** Another tab saw something. */
 export function startUnread(): void {
   window.addEventListener('storage', (event) => {
-    if (event.key === stored || event.key === null) seen.value = read();
+    if (person.peek() !== null && (event.key === mine(stored) || event.key === null)) seen.value = read();
   });
   let saved = seen.peek();
   effect(() => {
-    if (seen.value === saved) return;
+    if (person.value !== null) seen.value = saved = read();
+  });
+  effect(() => {
+    if (seen.value === saved || person.peek() === null) return;
     saved = seen.value;
-    localStorage.setItem(stored, JSON.stringify(saved));
+    keep(mine(stored), JSON.stringify(saved));
   });
 }
 
@@ -42,8 +48,8 @@ export function markSeen(id: string, seq: number): void {
   if (seq <= (seqs[id] ?? 0)) return;
   const { [id]: _, ...others } = seqs;
   // The newest stand last, so what is dropped was seen longest ago.
-  const kept = Object.entries(others).slice(1 - keptMax);
-  seen.value = { since, seqs: Object.fromEntries([...kept, [id, seq]]) };
+  const rest = Object.entries(others).slice(1 - keptMax);
+  seen.value = { since, seqs: Object.fromEntries([...rest, [id, seq]]) };
 }
 
 /** A session that is at work is not unread yet: its answer is. One that is empty says nothing. */
@@ -57,10 +63,10 @@ export function isUnread(session: SessionInfo): boolean {
 
 function read(): Seen {
   try {
-    const { since, seqs } = JSON.parse(localStorage.getItem(stored) ?? '') as Partial<Seen>;
+    const { since, seqs } = JSON.parse(kept(mine(stored)) ?? '') as Partial<Seen>;
     if (typeof since === 'string' && typeof seqs === 'object' && seqs) return { since, seqs };
   } catch {
     // Nothing is kept yet, or something that is not ours.
   }
-  return { since: '', seqs: {} };
+  return nothing;
 }

@@ -107,6 +107,23 @@ describe('stream hub', () => {
     expect(open()).toHaveLength(1);
   });
 
+  test('a refusal that is asked about ends nothing that was joined anew meanwhile', async () => {
+    const page = new Page();
+    let answer: (response: Response) => void = () => {};
+    vi.stubGlobal('fetch', () => new Promise((done) => (answer = done)));
+    join(page, 's1');
+    FakeEventSource.last.refuse();
+    hub.take(page, { ask: 'leave', channel: 's1' });
+    join(page, 's1');
+    answer(new Response(JSON.stringify({ code: 'session.not_found' }), { status: 404 }));
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(page.heard.filter((m) => m.tells === 'refused')).toEqual([]);
+    expect(open()).toHaveLength(1);
+    hub.take(page, { ask: 'leave', channel: 's1' });
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(open()).toHaveLength(0);
+  });
+
   test('a stream refused for good ends, one refused for a while does not', async () => {
     const page = new Page();
     let status = 503;

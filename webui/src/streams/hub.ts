@@ -84,6 +84,8 @@ export class StreamHub {
       onRefused: async () => {
         const reason = await whyRefused(urlAt(url, channel ? channel.lastId : after));
         if (!channel || reason === null) return true;
+        // All left while it was asked, and somebody may have joined anew.
+        if (this.channels.get(key) !== channel) return false;
         this.end(channel, { tells: 'refused', channel: key, ...reason });
         return false;
       },
@@ -122,7 +124,7 @@ export class StreamHub {
 
   private end(channel: Channel, last: FromHub): void {
     channel.stream.close();
-    this.channels.delete(channel.key);
+    if (this.channels.get(channel.key) === channel) this.channels.delete(channel.key);
     this.tell(channel, last);
   }
 

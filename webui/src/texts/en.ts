@@ -71,6 +71,13 @@ export const en = {
     setUp: 'Set up a model',
   },
 
+  update: {
+    there: 'The server has a newer version of this page.',
+    kept: 'What you wrote stays.',
+    reload: 'Reload',
+    needed: 'The server was updated: reload the page to open this.',
+  },
+
   signIn: {
     title: 'Sign in to SomaAgent01',
     text: 'Open the one-time link that the server printed when it started, or paste an API key.',
@@ -155,6 +162,7 @@ export const en = {
     waiting: 'Waiting for the connection…',
     sending: 'Sending…',
     sent: 'Sent',
+    unkept: 'Waiting for the connection… This browser has no room to keep it: leave the page open.',
   },
 
   composer: {
@@ -164,6 +172,7 @@ export const en = {
     queue: 'Queue',
     queueIt: 'Queue the message',
     keys: 'Enter sends, Shift + Enter starts a new line, / shows the commands.',
+    unkept: 'This browser has no room to keep this text: it lasts as long as the page is open.',
     tooLong: (over: number) =>
       `This message is ${count(over, 'character', 'characters')} too long. Shorten it, or send it in parts.`,
   },

@@ -4,7 +4,7 @@ import type { SessionStore } from '../session/session_store';
 import type { AttachmentRef } from '../session/state';
 import { runtimeConfig } from '../state/account';
 import { commandOf, completionsOf, type Completion } from '../state/commands';
-import { draftOf, onDraft, setDraft } from '../state/drafts';
+import { draftOf, onDraft, setDraft, unkeptDrafts } from '../state/drafts';
 import { wantToolNames } from '../state/tool_names';
 import { t } from '../texts/texts';
 import { CompletionList, completionId } from './completion_list';
@@ -68,10 +68,11 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
     }
     if (words === '' || !canSend || over > 0) return;
     dictation.end();
-    change('');
+    // It is in the outbox before it is out of the draft.
     onSend(words, takeAttachments(chat).map((made) => ({
       id: made.id, filename: made.filename, contentType: made.content_type, sizeBytes: made.size_bytes,
     })));
+    change('');
   };
 
   const take = (completion: Completion) => {
@@ -140,7 +141,9 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
         <Icon name="send" />
       </button>
       <p class="listening" role="status">{dictation.listening && t.dictation.listening}</p>
-      <p id="too-long" class="too-long" role="status">{over > 0 && t.composer.tooLong(over)}</p>
+      <p id="too-long" class="too-long" role="status">
+        {over > 0 ? t.composer.tooLong(over) : text !== '' && unkeptDrafts.value.has(chat) && t.composer.unkept}
+      </p>
     </form>
   );
 }

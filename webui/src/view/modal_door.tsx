@@ -1,6 +1,7 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { modal, type Modal } from '../state/modals';
+import { bring } from '../state/page_version';
 import { attempt } from '../state/toasts';
 
 type Shown = ComponentType<{ what: Modal; onClose: () => void }>;
@@ -14,7 +15,7 @@ export function ModalDoor() {
     if (what === null || loaded?.kind === what.kind) return;
     void attempt(async () => {
       try {
-        setLoaded({ kind: what.kind, Shown: await codeOf(what.kind) });
+        setLoaded({ kind: what.kind, Shown: await bring(() => codeOf(what.kind)) });
       } catch (error) {
         close();
         throw error;

@@ -1,4 +1,5 @@
 import { runtimeConfig } from '../state/account';
+import { outdated } from '../state/page_version';
 import { openSettings, settingsTabs } from '../state/settings';
 import { degradedWords } from '../state/tenant';
 import { t } from '../texts/texts';
@@ -7,6 +8,12 @@ export function ServerBanners() {
   const { flags } = runtimeConfig.value;
   return (
     <>
+      {outdated.value && (
+        <div class="banner" role="status">
+          <strong>{t.update.there}</strong><span>{t.update.kept}</span>
+          <button type="button" class="link" onClick={() => location.reload()}>{t.update.reload}</button>
+        </div>
+      )}
       {flags?.rehearsal === true && (
         <div class="banner" role="note">
           <strong>{t.banner.rehearsal}</strong>

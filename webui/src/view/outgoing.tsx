@@ -34,6 +34,7 @@ export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boole
 
 function told(entry: Outgoing, queued: boolean): string {
   if (entry.phase === 'refused') return '';
+  if (entry.unkept && entry.phase === 'waiting') return t.outgoing.unkept;
   if (entry.phase === 'waiting') return t.outgoing.waiting;
   if (entry.phase === 'sending') return t.outgoing.sending;
   return queued ? t.chat.queued : t.outgoing.sent;

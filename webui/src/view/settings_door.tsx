@@ -1,8 +1,8 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { bring } from '../state/page_version';
 import { attempt } from '../state/toasts';
 import { settingsWish, type SettingsWish } from '../state/settings';
-
 
 type Dialog = ComponentType<{ wish: SettingsWish; onClose: () => void }>;
 
@@ -15,7 +15,7 @@ export function SettingsDoor() {
     if (wish === null || loaded) return;
     void attempt(async () => {
       try {
-        const { SettingsDialog } = await import('./settings/settings_dialog');
+        const { SettingsDialog } = await bring(() => import('./settings/settings_dialog'));
         setLoaded({ Dialog: SettingsDialog });
       } catch (error) {
         close();

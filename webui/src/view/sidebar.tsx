@@ -1,6 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { clearUploads } from '../files/attach';
 import { clearOutbox } from '../session/outbox';
 import { account, signOut } from '../state/account';
+import { finishDeletes } from '../state/delete_session';
 import { clearDrafts } from '../state/drafts';
 import { select, selected } from '../state/route';
 import { search, searchWords } from '../state/session_search';
@@ -82,8 +84,11 @@ function Foot() {
 
 /** What was written here is not for whoever signs in next. */
 async function leave(): Promise<void> {
+  await finishDeletes();
   await signOut();
   clearOutbox();
   clearDrafts();
+  clearUploads();
+  search('');
   select(null);
 }
