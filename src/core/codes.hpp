@@ -72,6 +72,7 @@ inline constexpr std::string_view request_malformed = "request.malformed";
 inline constexpr std::string_view request_ambiguous_framing = "request.ambiguous_framing";
 inline constexpr std::string_view request_malformed_json = "request.malformed_json";
 inline constexpr std::string_view request_unknown_field = "request.unknown_field";
+inline constexpr std::string_view request_unsupported = "request.unsupported";
 inline constexpr std::string_view request_invalid_parameter = "request.invalid_parameter";
 inline constexpr std::string_view request_method_not_allowed = "request.method_not_allowed";
 inline constexpr std::string_view request_timeout = "request.timeout";

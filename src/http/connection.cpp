@@ -207,6 +207,7 @@ class connection final : public body_reader, public response_stream, public peer
   asio::awaitable<bool> dispatch() {
     take_request_id();
     head_only_ = ctx_.verb == verb::head;
+    ctx_.openai_errors = is_openai_path(ctx_.path);
     // HTTP/1.0 has no Host. No browser speaks it, so a page that seems to ask is not believed.
     const bool no_host = parser_->is_http10() && !ctx_.has_header("Host");
     if (no_host && ctx_.has_header("Origin"))
@@ -237,7 +238,6 @@ class connection final : public body_reader, public response_stream, public peer
     }
     const route& r = *match.route;
     ctx_.operation_id = r.operation_id;
-    ctx_.openai_errors = r.openai_errors;
     if (r.auth != auth_rule::none)
       if (auto bad = co_await authenticate(r)) co_return co_await decline(*bad);
     body_bytes_max_ = r.body_bytes_max ? r.body_bytes_max : limits_.body_bytes_max;

@@ -13,11 +13,11 @@ namespace soma::http {
 // The body of an invoke request, checked against its schema, into `c`. Overrides count; a base_url
 // does not. Errors: request.invalid.
 result<void> read_invoke_body(const boost::json::object& body, llm::call& c);
-// An OpenAI chat completions body into `c`, for providers that speak another way. Errors:
-// request.invalid, its detail beginning with the member.
-result<void> read_chat_body(const boost::json::object& body, llm::call& c);
-
-// The same body for OpenAI-compatible providers: its members go as they came, with usage asked for.
+// A body of OpenAI's chat completions for OpenAI-compatible providers: its members go as they came,
+// with usage asked for.
 void relay_chat_body(const boost::json::object& body, llm::call& c);
+// A body of the Responses API for providers that speak it, to be stored nowhere. Errors:
+// request.unsupported for what names something stored.
+result<void> relay_responses_body(const boost::json::object& body, llm::call& c);
 
 }  // namespace soma::http

@@ -20,6 +20,7 @@ constexpr row table[] = {
     {codes::request_ambiguous_framing, 400},
     {codes::request_malformed_json, 400},
     {codes::request_unknown_field, 400},
+    {codes::request_unsupported, 400},
     {codes::request_invalid_parameter, 400},
     {codes::event_id_malformed, 400},
     {codes::model_lock_violation, 400},
@@ -128,6 +129,31 @@ std::string_view known_code(std::string_view code) {
 
 namespace {
 
+// Where OpenAI's clients expect another status or another word. They try 408, 409, 429 and 5xx
+// again, which is in vain where an operator has to set something right first.
+struct openai_row {
+  std::string_view code;
+  int status;
+  std::string_view said;  // empty: the code itself
+};
+
+constexpr openai_row openai_table[] = {
+    {codes::request_invalid, 400, "invalid_value"},
+    {codes::request_unsupported, 400, "unsupported_parameter"},
+    {codes::llm_bad_request, 400, {}},
+    {codes::llm_context_exceeded, 400, "context_length_exceeded"},
+    {codes::auth_required, 401, "invalid_api_key"},
+    {codes::auth_invalid, 401, "invalid_api_key"},
+    {codes::llm_auth, 403, {}},
+    {codes::secret_key_missing, 403, {}},
+    {codes::secret_key_wrong, 403, {}},
+    {codes::route_not_found, 404, "unknown_url"},
+    {codes::profile_not_found, 404, "model_not_found"},
+    {codes::profile_disabled, 404, "model_not_found"},
+    {codes::llm_not_configured, 404, "model_not_found"},
+    {codes::llm_rate_limited, 429, "rate_limit_exceeded"},
+};
+
 std::string_view openai_type(int status) {
   if (status == 401) return "authentication_error";
   if (status == 403) return "permission_error";
@@ -135,7 +161,50 @@ std::string_view openai_type(int status) {
   return status < 500 ? "invalid_request_error" : "api_error";
 }
 
+const openai_row* find_openai(std::string_view code) {
+  const auto at = std::find_if(std::begin(openai_table), std::end(openai_table),
+                               [&](const openai_row& r) { return r.code == code; });
+  return at == std::end(openai_table) ? nullptr : at;
+}
+
 }  // namespace
+
+int openai_status_of(std::string_view code) {
+  const auto* other = find_openai(code);
+  return other ? other->status : status_of(code);
+}
+
+std::string_view openai_code_of(std::string_view code) {
+  const auto* other = find_openai(code);
+  return other && !other->said.empty() ? other->said : known_code(code);
+}
+
+std::string openai_error_json(const error& e) {
+  const bool known = find(e.code) != nullptr;
+  std::string out;
+  json_writer w(out);
+  w.begin_object().key("error").begin_object();
+  w.field("message", known ? std::string_view(e.detail) : "The server failed");
+  w.field("type", openai_type(openai_status_of(e.code))).key("param");
+  if (known && !e.parameter.empty())
+    w.string(e.parameter);
+  else
+    w.null();
+  w.field("code", openai_code_of(e.code)).end_object().end_object();
+  return out;
+}
+
+bool is_openai_path(std::string_view path) {
+  constexpr std::string_view prefixes[] = {
+      "/v1/chat",          "/v1/completions", "/v1/responses",   "/v1/embeddings",
+      "/v1/models",        "/v1/moderations", "/v1/images",      "/v1/audio",
+      "/v1/files",         "/v1/batches",     "/v1/fine_tuning", "/v1/assistants",
+      "/v1/threads",       "/v1/videos",      "/v1/engines",     "/v1/realtime",
+      "/v1/vector_stores", "/v1/evals",       "/v1/containers",  "/v1/conversations"};
+  return std::any_of(std::begin(prefixes), std::end(prefixes), [&](std::string_view prefix) {
+    return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+  });
+}
 
 response problem(const error& e, const request_context& ctx,
                  const std::vector<problem_member>& members) {
@@ -144,14 +213,9 @@ response problem(const error& e, const request_context& ctx,
         {ctx.request_id, {}, ctx.path_parameter("id"), ctx.identity.tenant.value, {}});
   auto answer = problem(e, ctx.request_id, members);
   if (!ctx.openai_errors) return answer;
-  const bool known = find(e.code) != nullptr;
+  answer.status = openai_status_of(e.code);
   answer.content_type = "application/json";
-  answer.body.clear();
-  json_writer w(answer.body);
-  w.begin_object().key("error").begin_object();
-  w.field("message", known ? std::string_view(e.detail) : "The server failed");
-  w.field("type", openai_type(answer.status)).key("param").null();
-  w.field("code", known_code(e.code)).end_object().end_object();
+  answer.body = openai_error_json(e);
   return answer;
 }
 

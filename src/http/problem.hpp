@@ -28,6 +28,13 @@ struct problem_member {
 response problem(const error& e, std::string_view request_id,
                  const std::vector<problem_member>& members = {});
 
+// How OpenAI's clients are told: {"error":{"message","type","param","code"}}, with the statuses and
+// codes that they know. Below the paths of OpenAI's API every error has that shape.
+int openai_status_of(std::string_view code);
+std::string_view openai_code_of(std::string_view code);
+std::string openai_error_json(const error& e);
+bool is_openai_path(std::string_view path);
+
 // In the shape of the route: as above, or as OpenAI's clients read errors.
 response problem(const error& e, const request_context& ctx,
                  const std::vector<problem_member>& members = {});

@@ -75,7 +75,7 @@ class request_context {
   boost::json::value json;        // the body parsed and checked, on routes with a body schema
   body_reader* stream = nullptr;  // set on routes that stream their body
   http::peer_watch* peer_watch = nullptr;  // where a handler that waits for others can listen
-  bool openai_errors = false;              // of the route
+  bool openai_errors = false;              // of the path
 
   // Decoded value of a `{name}` segment; empty when the route has none of that name.
   std::string_view path_parameter(std::string_view name) const;

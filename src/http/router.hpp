@@ -39,7 +39,6 @@ struct route {
   std::string body_schema{};         // schemas/requests/<name>.schema.json; empty: not JSON
   bool body_optional = false;        // an empty body skips the schema
   bool body_is_secret = false;       // wiped from memory once the request is served
-  bool openai_errors = false;        // errors in the shape that OpenAI's clients read
 };
 
 class router {

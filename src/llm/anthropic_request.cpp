@@ -72,7 +72,11 @@ std::vector<line> lines_of(const call& c, bool thinking) {
     if (m.role == "tool") {
       json_writer w(blocks_of(lines, "user"));
       w.begin_object().field("type", "tool_result").field("tool_use_id", m.provider_call_id);
-      w.field("content", m.text).end_object();
+      if (m.content_json.empty())
+        w.field("content", m.text);
+      else
+        w.key("content").begin_array().raw(m.content_json).end_array();
+      w.end_object();
       continue;
     }
     const std::string_view role = m.role == "assistant" ? "assistant" : "user";
@@ -80,8 +84,12 @@ std::vector<line> lines_of(const call& c, bool thinking) {
     if (thinking && !m.tool_calls.empty())
       if (const auto thoughts = thoughts_of(m); !thoughts.empty())
         blocks_of(lines, role) += thoughts;
-    add_pictures(lines, c.target, m);
-    add_text(lines, role, m.text);
+    if (m.content_json.empty()) {
+      add_pictures(lines, c.target, m);
+      add_text(lines, role, m.text);
+    } else {
+      blocks_of(lines, role) += m.content_json;
+    }
     add_calls(lines, m);
   }
   add_text(lines, "assistant", c.prefix);
@@ -129,9 +137,9 @@ std::string anthropic_body(const call& c) {
     for (const auto& word : p.stop) w.string(word);
     w.end_array();
   }
-  extra_fields(w, p.extra_json,
-               {"model", "max_tokens", "system", "messages", "tools", "tool_choice", "stream",
-                "thinking", "temperature", "top_p", "stop_sequences"});
+  further_fields(w, c,
+                 {"model", "max_tokens", "system", "messages", "tools", "tool_choice", "stream",
+                  "thinking", "temperature", "top_p", "stop_sequences"});
   w.end_object();
   return out;
 }

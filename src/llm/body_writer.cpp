@@ -18,6 +18,17 @@ void extra_fields(json_writer& w, std::string_view object_json,
   }
 }
 
+void further_fields(json_writer& w, const call& c, std::vector<std::string_view> ours) {
+  extra_fields(w, c.members_json, ours);
+  if (c.target.extra_json.empty()) return;
+  boost::json::value members;
+  boost::system::error_code ec;
+  if (!c.members_json.empty()) members = boost::json::parse(c.members_json, ec);
+  if (const auto* object = members.if_object())
+    for (const auto& member : *object) ours.emplace_back(member.key().data(), member.key().size());
+  extra_fields(w, c.target.extra_json, ours);
+}
+
 std::string state_items(std::string_view state_json, const std::vector<std::string_view>& types) {
   std::string items;
   if (state_json.size() <= 2) return items;

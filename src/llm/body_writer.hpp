@@ -15,6 +15,9 @@ namespace soma::llm {
 void extra_fields(json_writer& w, std::string_view object_json,
                   const std::vector<std::string_view>& ours);
 
+// What a call and then its profile add to a body, each but what stands there already.
+void further_fields(json_writer& w, const call& c, std::vector<std::string_view> ours);
+
 // The items of a provider's state (an array) whose `type` is one of `types`, separated by commas:
 // what another provider left there is not for this one.
 std::string state_items(std::string_view state_json, const std::vector<std::string_view>& types);

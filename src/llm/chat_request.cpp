@@ -29,8 +29,10 @@ void write_parts(json_writer& w, const profile& target, const chat_message& m) {
 
 void write_message(json_writer& w, const profile& target, const chat_message& m) {
   w.begin_object().field("role", m.role);
-  if (m.text.empty() && !m.tool_calls.empty()) {
+  if (m.text.empty() && m.content_json.empty() && !m.tool_calls.empty()) {
     w.key("content").null();
+  } else if (!m.content_json.empty()) {
+    w.key("content").begin_array().raw(m.content_json).end_array();
   } else if (target.pictures && !m.pictures.empty()) {
     write_parts(w, target, m);
   } else {
@@ -47,6 +49,7 @@ void write_tools(json_writer& w, const std::vector<tool_spec>& tools) {
     w.begin_object().field("type", "function").key("function").begin_object();
     w.field("name", tool.tool_id).field("description", tool.description).key("parameters");
     w.raw(tool.inputs_schema_json.empty() ? empty_schema : tool.inputs_schema_json);
+    if (tool.strict) w.field_bool("strict", true);
     w.end_object().end_object();
   }
   w.end_array();
@@ -62,6 +65,22 @@ void write_stop(json_writer& w, const profile& p) {
   w.end_array();
 }
 
+// A profile's parameters in the words of the Responses API, where the caller gave none.
+void write_responses_defaults(json_writer& w, const call& c) {
+  const auto& p = c.target;
+  if (p.temperature && !says(c, "temperature")) w.key("temperature").real(*p.temperature);
+  if (p.top_p && !says(c, "top_p")) w.key("top_p").real(*p.top_p);
+  if (p.max_tokens && !says(c, "max_output_tokens"))
+    w.field("max_output_tokens", std::uint64_t{*p.max_tokens});
+  if (!p.reasoning_effort.empty() && !says(c, "reasoning"))
+    w.key("reasoning").begin_object().field("effort", p.reasoning_effort).end_object();
+  std::vector<std::string_view> ours = {"model",   "input",        "stream",
+                                        "store",   "background",   "previous_response_id",
+                                        "include", "conversation", "prompt"};
+  ours.insert(ours.end(), c.raw_members.begin(), c.raw_members.end());
+  extra_fields(w, p.extra_json, ours);
+}
+
 }  // namespace
 
 std::string relayed_body(const call& c) {
@@ -73,7 +92,9 @@ std::string relayed_body(const call& c) {
     out += ',';
     out.append(c.raw_body, 1, c.raw_body.size() - 2);
   }
-  if (c.purpose == purpose::answer) {
+  if (c.purpose == purpose::answer && p.wire == wire_kind::openai_responses) {
+    write_responses_defaults(w, c);
+  } else if (c.purpose == purpose::answer) {
     if (p.temperature && !says(c, "temperature")) w.key("temperature").real(*p.temperature);
     if (p.top_p && !says(c, "top_p")) w.key("top_p").real(*p.top_p);
     if (p.max_tokens && !says(c, "max_tokens") && !says(c, "max_completion_tokens"))
@@ -109,10 +130,10 @@ std::string chat_body(const call& c) {
   w.field_if("reasoning_effort", p.reasoning_effort);
   if (!c.prefix.empty())
     w.field_bool("continue_final_message", true).field_bool("add_generation_prompt", false);
-  extra_fields(w, p.extra_json,
-               {"model", "messages", "tools", "tool_choice", "stream", "stream_options",
-                "temperature", "top_p", "max_tokens", "stop", "reasoning_effort",
-                "continue_final_message", "add_generation_prompt", "n"});
+  further_fields(w, c,
+                 {"model", "messages", "tools", "tool_choice", "stream", "stream_options",
+                  "temperature", "top_p", "max_tokens", "stop", "reasoning_effort",
+                  "continue_final_message", "add_generation_prompt", "n"});
   w.end_object();
   return out;
 }

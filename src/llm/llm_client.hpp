@@ -35,10 +35,14 @@ struct chat_message {
   std::string provider_call_id;             // tool: which call this answers
   std::string provider_state_json{};        // assistant: what its provider wants back with it
   std::vector<picture> pictures{};          // user: left out for a target that takes none
+  // In place of text and pictures: the parts of the content as the target's wire has them, JSON
+  // values separated by commas. `text` then is only what is estimated and looked for in echoes.
+  std::string content_json{};
 };
 
 struct tool_spec {
   std::string tool_id, description, inputs_schema_json;
+  bool strict{};  // the provider is to hold the model to the schema, where it can
 };
 
 // How a provider is spoken to: chat completions, OpenAI's Responses, Anthropic's Messages.
@@ -88,9 +92,12 @@ struct call {
   std::vector<chat_message> messages;
   std::vector<tool_spec> tools;
   std::string tool_choice_json;  // in the provider's own form
-  std::string prefix;            // assistant text to go on from; empty: a new message
-  // openai_chat, embeddings: the body's members as the caller gave them, in place of what would be
-  // made of the rest; an object without `model`, which is the target's. `raw_members` names them.
+  // An object: further members of the body, as the provider has them. They win over a profile's.
+  std::string members_json;
+  std::string prefix;  // assistant text to go on from; empty: a new message
+  // openai_chat, openai_responses, embeddings: the body's members as the caller gave them, in place
+  // of what would be made of the rest; an object without `model`, which is the target's.
+  // `raw_members` names them.
   std::string raw_body;
   std::vector<std::string> raw_members;
   std::string request_id, traceparent;
@@ -106,6 +113,7 @@ struct stream_end {
   bool cut = false;              // the stream ended without saying why, after at least one piece
   bool prefix_refused = false;   // a 4xx to a call with a prefix
   std::uint32_t retry_after_ms = 0;
+  unsigned refused_status = 0;  // the HTTP status of a provider that refused; 0: none did
   // Who answered, or failed last.
   std::string profile, provider, model, base_url;
   std::uint32_t attempts = 0;

@@ -165,6 +165,7 @@ stream_end refused(const refusal& what, const call& asked) {
   const auto shown =
       meant.code == codes::llm_auth ? std::string() : presentable(body.message, asked);
   stream_end end;
+  end.refused_status = what.status;
   end.error = failure{std::string(meant.code), with_status(what.status, shown), meant.retryable};
   end.prefix_refused = !asked.prefix.empty() && meant.code == codes::llm_bad_request &&
                        what.status >= 400 && what.status != 404;

@@ -21,12 +21,25 @@ void write_message(json_writer& w, const profile& target, const chat_message& m)
   if (m.role == "system" || m.role == "developer") return;
   if (m.role == "tool") {
     w.begin_object().field("type", "function_call_output").field("call_id", m.provider_call_id);
-    w.field("output", m.text).end_object();
+    if (m.content_json.empty())
+      w.field("output", m.text);
+    else
+      w.key("output").begin_array().raw(m.content_json).end_array();
+    w.end_object();
     return;
   }
   if (const auto items = state_items(m.provider_state_json, {"reasoning"}); !items.empty())
     w.raw(items);
-  if (target.pictures && !m.pictures.empty())
+  if (!m.content_json.empty())
+    w.begin_object()
+        .field("type", "message")
+        .field("role", m.role)
+        .key("content")
+        .begin_array()
+        .raw(m.content_json)
+        .end_array()
+        .end_object();
+  else if (target.pictures && !m.pictures.empty())
     write_parts(w, target, m);
   else if (!m.text.empty())
     w.begin_object().field("role", m.role).field("content", m.text).end_object();
@@ -42,7 +55,7 @@ void write_tools(json_writer& w, const std::vector<tool_spec>& tools) {
     w.begin_object().field("type", "function").field("name", tool.tool_id);
     w.field("description", tool.description).key("parameters");
     w.raw(tool.inputs_schema_json.empty() ? empty_schema : tool.inputs_schema_json);
-    w.field_bool("strict", false).end_object();
+    w.field_bool("strict", tool.strict).end_object();
   }
   w.end_array();
 }
@@ -70,9 +83,9 @@ std::string responses_body(const call& c) {
         .field("effort", p.reasoning_effort)
         .field("summary", "auto")
         .end_object();
-  extra_fields(w, p.extra_json,
-               {"model", "instructions", "input", "tools", "tool_choice", "stream", "store",
-                "include", "max_output_tokens", "temperature", "top_p", "reasoning"});
+  further_fields(w, c,
+                 {"model", "instructions", "input", "tools", "tool_choice", "stream", "store",
+                  "include", "max_output_tokens", "temperature", "top_p", "reasoning"});
   w.end_object();
   return out;
 }

@@ -30,7 +30,7 @@ provider_request make_request(const call& c) {
     request.body = anthropic_body(c);
   } else if (c.target.wire == wire_kind::openai_responses) {
     request.path = "/responses";
-    request.body = responses_body(c);
+    request.body = c.raw_body.empty() ? responses_body(c) : relayed_body(c);
   } else {
     request.path = "/chat/completions";
     request.body = c.raw_body.empty() ? chat_body(c) : relayed_body(c);

@@ -18,12 +18,6 @@ json::object parsed(std::string_view text) {
   return json::parse({text.data(), text.size()}).as_object();
 }
 
-std::string refusal_of(std::string_view body) {
-  llm::call c;
-  const auto read = read_chat_body(parsed(body), c);
-  return read ? "taken" : read.error().detail;
-}
-
 }  // namespace
 
 TEST_CASE("model messages: an invoke body becomes a call, with its overrides") {
@@ -48,61 +42,6 @@ TEST_CASE("model messages: an invoke body becomes a call, with its overrides") {
   CHECK(orphan.error().code == "request.invalid");
 }
 
-TEST_CASE("model messages: a chat body becomes a call for providers of another kind") {
-  llm::call c;
-  c.target.wire = llm::wire_kind::anthropic;
-  REQUIRE(read_chat_body(parsed(R"({"model":"x","max_completion_tokens":9,"stop":"END",
-    "messages":[{"role":"developer","content":"brief"},
-    {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},
-    {"role":"assistant","content":null,"tool_calls":[
-      {"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},
-      {"id":"2","type":"function","function":{"name":"g","arguments":"not json"}}]},
-    {"role":"tool","tool_call_id":"1","content":"one"}],
-    "tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],
-    "tool_choice":{"type":"function","function":{"name":"f"}}})"),
-                         c));
-  CHECK(c.messages[0].role == "system");
-  CHECK(c.messages[1].text == "ab");
-  CHECK(c.messages[2].tool_calls[0].inputs_json == R"({"a":1})");
-  CHECK(c.messages[2].tool_calls[1].inputs_json == "{}");
-  CHECK(c.tool_choice_json == R"({"type":"tool","name":"f"})");
-  CHECK(c.target.max_tokens == 9);
-  CHECK(c.target.stop == std::vector<std::string>{"END"});
-}
-
-TEST_CASE("model messages: each choice of a tool in the words of each provider") {
-  const auto choice = [](llm::wire_kind wire, const char* text) {
-    llm::call c;
-    c.target.wire = wire;
-    REQUIRE(read_chat_body(parsed(R"({"messages":[{"role":"user","content":"x"}],"tool_choice":)" +
-                                  std::string(text) + "}"),
-                           c));
-    return c.tool_choice_json;
-  };
-  CHECK(choice(llm::wire_kind::anthropic, R"("auto")") == R"({"type":"auto"})");
-  CHECK(choice(llm::wire_kind::anthropic, R"("none")") == R"({"type":"none"})");
-  CHECK(choice(llm::wire_kind::anthropic, R"("required")") == R"({"type":"any"})");
-  CHECK(choice(llm::wire_kind::anthropic, "7").empty());
-  CHECK(choice(llm::wire_kind::openai_responses, R"("required")") == R"("required")");
-  CHECK(
-      choice(llm::wire_kind::openai_responses, R"({"type":"function","function":{"name":"f"}})") ==
-      R"({"type":"function","name":"f"})");
-}
-
-TEST_CASE("model messages: what cannot be said to every provider is refused by its member") {
-  for (const char* body :
-       {R"({"messages":[]})", R"({"messages":"x"})", R"({"messages":[1]})",
-        R"({"messages":[{"role":"king","content":"x"}]})",
-        R"({"messages":[{"role":"user","content":7}]})",
-        R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]})",
-        R"({"messages":[{"role":"assistant","tool_calls":[{"id":"1"}]}]})"}) {
-    CAPTURE(body);
-    CHECK(refusal_of(body).starts_with("messages: "));
-  }
-  CHECK(refusal_of(R"({"messages":[{"role":"user","content":"x"}],"tools":[{}]})")
-            .starts_with("tools: "));
-}
-
 TEST_CASE("model messages: a relayed body keeps its members, its usage always asked for") {
   llm::call c;
   c.target.model = "real";
@@ -118,4 +57,37 @@ TEST_CASE("model messages: a relayed body keeps its members, its usage always as
   llm::call whole;
   relay_chat_body(parsed(R"({"model":"p","messages":[],"stream_options":{}})"), whole);
   CHECK(whole.raw_body == R"({"messages":[]})");
+}
+
+TEST_CASE(
+    "model messages: a relayed Responses body is stored nowhere, and its thoughts come along") {
+  llm::call c;
+  c.target.wire = llm::wire_kind::openai_responses;
+  c.target.model = "real";
+  c.target.max_tokens = 7;
+  c.target.temperature = 0.5;
+  c.target.reasoning_effort = "low";
+  REQUIRE(relay_responses_body(parsed(R"({"model":"profile","input":"hi","stream":true,"store":true,
+    "tools":[{"type":"web_search"}],"temperature":1,"include":["file_search_call.results"]})"),
+                               c));
+  CHECK(json::value(parsed(llm::make_request(c).body)) == json::parse(R"({"model":"real",
+    "input":"hi","stream":true,"store":false,"tools":[{"type":"web_search"}],"temperature":1,
+    "include":["file_search_call.results","reasoning.encrypted_content"],
+    "max_output_tokens":7,"reasoning":{"effort":"low"}})"));
+  CHECK(llm::make_request(c).path == "/responses");
+}
+
+TEST_CASE("model messages: what a relayed Responses body says is stored is refused by its name") {
+  for (const auto& [body, parameter] :
+       {std::pair(R"({"input":"x","previous_response_id":"resp_1"})", "previous_response_id"),
+        std::pair(R"({"input":"x","conversation":"conv_1"})", "conversation"),
+        std::pair(R"({"input":"x","background":true})", "background"),
+        std::pair(R"({"input":"x","prompt":{"id":"pmpt_1"}})", "prompt"),
+        std::pair(R"({"input":[{"type":"item_reference","id":"msg_1"}]})", "input[0]")}) {
+    llm::call c;
+    const auto put = relay_responses_body(parsed(body), c);
+    REQUIRE_MESSAGE(!put, parameter);
+    CHECK(put.error().code == "request.unsupported");
+    CHECK(put.error().parameter == parameter);
+  }
 }

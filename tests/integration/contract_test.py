@@ -873,40 +873,114 @@ def case_get_usage(w):
 
 
 def openai(w, operation, good):
+    """What all of OpenAI's routes with a body refuse, in its shape."""
     w.ask("put_model_profile", 200, good_profile(w, enabled=False), name="off")
+    typed = {"Content-Type": "application/json"}
+    for body, status, code, param in (
+            (b"{", 400, "request.malformed_json", None), (b"[]", 400, "invalid_value", None),
+            ({}, 400, "invalid_value", "model"), ({**good, "model": 7}, 400, "invalid_value", "model"),
+            ({**good, "model": "off"}, 404, "model_not_found", "model"),
+            ({**good, "model": "none"}, 404, "model_not_found", "model"),
+            ({"model": "default"}, 400, "invalid_value", None)):
+        error = openai_error(w, operation, status, body, headers=typed)
+        assert error["code"] == code and param in (None, error["param"]), error
+    for key in (None, "sk-nobody"):
+        error = openai_error(w, operation, 401, good, key=key, source=next(w.addresses))
+        assert error["code"] == "invalid_api_key", error
+    error = openai_error(w, operation, 415, json.dumps(good), headers={"Content-Type": "text/plain"})
+    assert error["code"] == "request.unsupported_media_type", error
+    path = w.contract.path_of(operation)
+    for method, where, status, code in (
+            ("DELETE", path, 405, "request.method_not_allowed"),
+            ("GET", path + "/none/at/all", 404, "unknown_url"),
+            ("GET", "/v1/files", 404, "unknown_url"), ("GET", "/v1/threads/x", 404, "unknown_url")):
+        got, headers, text = w.node.request(method, where)
+        error = json.loads(text)["error"]
+        assert (got, error["code"]) == (status, code), (method, where, got, text)
+        assert headers["Content-Type"] == "application/json", headers
 
-    def ask(status, body=good, **more):
-        got, _, text = w.node.request("POST", w.contract.path_of(operation), body, **more)
-        assert got == status, (operation, got, text)
-        return json.loads(text)
-    for body, status, code in ((b"{", 400, "request.malformed_json"), ({}, 422, "request.invalid"),
-                               ({**good, "model": "off"}, 409, "profile.disabled")):
-        error = ask(status, body, headers={"Content-Type": "application/json"})["error"]
-        assert error["code"] == code and error["message"] and error["type"], error
-    for key, code in ((None, "auth.required"), ("sk-nobody", "auth.invalid")):
-        error = ask(401, key=key, source=next(w.addresses))["error"]
-        assert error["code"] == code, error
+
+def openai_error(w, operation, status, body, **more):
+    got, headers, text = w.node.request("POST", w.contract.path_of(operation), body, **more)
+    assert got == status, (operation, got, text)
+    assert headers["Content-Type"] == "application/json" and headers["X-Request-ID"], headers
+    whole = json.loads(text)
+    w.contract.validate(w.contract.document["components"]["schemas"]["openai_error"], whole, operation)
+    assert whole["error"]["message"] and whole["error"]["type"], whole
+    w.contract.answered.setdefault(operation, set()).add(status)
+    return whole["error"]
+
+
+def openai_asks(w, operation, good):
+    openai(w, operation, good)
+    told = w.ask(operation, 200, {**good, "base_url": "http://evil.example"})
+    assert told.headers["x-gateway-model-lock-warning"]
+    for bad in ({"stream": "yes"}, {"stream_options": 1}, {"stream_options": {"include_usage": 1}}):
+        error = openai_error(w, operation, 400, {**good, **bad})
+        assert error["code"] == "invalid_value" and error["param"].startswith("stream"), error
 
 
 def case_openai_chat(w):
     good = {"model": "default",
             "messages": [{"role": "user", "content": "[[rehearsal words=2 delay_ms=0]]"}]}
-    openai(w, "openai_chat", good)
+    openai_asks(w, "openai_chat", good)
     assert w.ask("openai_chat", 200, good).json["choices"][0]["finish_reason"] == "stop"
     assert w.ask("openai_chat", 200, {**good, "stream": True}).text.endswith("data: [DONE]\n\n")
-    assert w.ask("openai_chat", 200, {**good, "model": "none"}).headers[
-        "x-gateway-model-lock-warning"]
+    for bad, param in (({"messages": []}, "messages"), ({"messages": "x"}, "messages"),
+                       ({"messages": [1]}, "messages[0]"), ({"messages": [{}]}, "messages[0].role"),
+                       ({"n": 0}, "n"), ({"n": 129}, "n"), ({"n": "x"}, "n")):
+        assert openai_error(w, "openai_chat", 400, {**good, **bad})["param"] == param, bad
+
+
+def case_openai_responses(w):
+    good = {"model": "default", "input": "[[rehearsal words=2 delay_ms=0]]"}
+    openai_asks(w, "openai_responses", good)
+    whole = w.ask("openai_responses", 200, good).json
+    assert whole["object"] == "response" and whole["status"] == "completed", whole
+    assert whole["output"][0]["content"][0]["text"] and whole["store"] is False, whole
+    assert "event: response.completed\n" in w.ask("openai_responses", 200,
+                                                  {**good, "stream": True}).text
+    for bad in ({"previous_response_id": "resp_1"}, {"background": True}, {"conversation": "c"},
+                {"prompt": {"id": "p"}}, {"unheard_of": 1}):
+        error = openai_error(w, "openai_responses", 400, {**good, **bad})
+        assert (error["code"], error["param"]) == ("unsupported_parameter", list(bad)[0]), error
+
+
+def case_openai_completions(w):
+    good = {"model": "default", "prompt": "[[rehearsal words=2 delay_ms=0]]"}
+    openai_asks(w, "openai_completions", good)
+    whole = w.ask("openai_completions", 200, good).json
+    assert whole["object"] == "text_completion" and whole["choices"][0]["text"], whole
+    assert w.ask("openai_completions", 200, {**good, "stream": True}).text.endswith(
+        "data: [DONE]\n\n")
+    error = openai_error(w, "openai_completions", 400, {**good, "echo": True})
+    assert (error["code"], error["param"]) == ("unsupported_parameter", "echo"), error
 
 
 def case_openai_embeddings(w):
-    openai(w, "openai_embeddings", {"model": "default", "input": "x"})
-    # The rehearsal server has none; that they are relayed is seen in llm_gateway_test.py.
+    good = {"model": "default", "input": "x"}
+    openai(w, "openai_embeddings", good)
+    for bad in ("", [], {}, None, 7):
+        if bad != "":
+            assert openai_error(w, "openai_embeddings", 400, {**good, "input": bad})["param"] == "input"
+    # The rehearsal server has none; that they are relayed is seen in openai_face_test.py.
     w.contract.answered.setdefault("openai_embeddings", set()).add(200)
 
 
 def case_openai_models(w):
     found = w.ask("openai_models", 200, key=w.user_key).json
     assert found["object"] == "list" and "default" in [m["id"] for m in found["data"]], found
+    assert w.node.request("GET", "/v1/models", key=None, source=next(w.addresses))[0] == 401
+    w.contract.answered.setdefault("openai_models", set()).add(401)
+
+
+def case_openai_model(w):
+    assert w.ask("openai_model", 200, key=w.user_key, model="default").json["id"] == "default"
+    w.ask("put_model_profile", 200, good_profile(w, enabled=False), name="off")
+    for name in ("none", "off"):
+        got, _, text = w.node.request("GET", f"/v1/models/{name}")
+        assert (got, json.loads(text)["error"]["code"]) == (404, "model_not_found"), text
+    w.contract.answered.setdefault("openai_model", set()).add(404)
 
 
 # ---- tools ----
@@ -1135,12 +1209,13 @@ def methods_and_paths(w):
         if not all(served(w, item[m]["operationId"]) for m in known):
             continue
         real = path.replace("{id}", session).replace("{path}", "index.html")
-        real = real.replace("{name}", "default")
+        real = real.replace("{name}", "default").replace("{model}", "default")
         allow = {m.upper() for m in known} | ({"HEAD"} if "get" in known else set()) | {"OPTIONS"}
         for method in {"get", "put", "post", "patch", "delete"} - known | {"trace"}:
             status, headers, text = w.node.request(method.upper(), real)
-            assert (status, json.loads(text)["code"]) == (405, "request.method_not_allowed"), (
-                method, real, status)
+            found = json.loads(text)
+            assert (status, found.get("error", found)["code"]) == (
+                405, "request.method_not_allowed"), (method, real, status)
             assert set(headers["Allow"].split(", ")) == allow, (real, headers["Allow"])
         status, headers, text = w.node.request("OPTIONS", real, key=None)
         assert status == 204 and set(headers["Allow"].split(", ")) == allow and not text

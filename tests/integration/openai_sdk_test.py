@@ -15,7 +15,8 @@ def main():
     up = Upstream()
     node = Node(up.base_url, settings=["llm.retries=0"], env={"SOMA_LLM_MODEL": "ok"}).start()
     try:
-        for model in ("ok", "calls", "hang", "limited", "limited_once", "fail"):
+        for model in ("ok", "calls", "hang", "limited", "limited_once", "fail", "gone", "unauthorized",
+                      "long"):
             node.json("PUT", f"/v1/model-profiles/{model}",
                       {"model": model, "base_url": up.base_url, "role": "extra"}, expect=200)
         for name, kind in (("claude", "anthropic"), ("responses", "openai_responses")):

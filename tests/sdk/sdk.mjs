@@ -78,12 +78,19 @@ const tests = {
       once.chat.completions.create({ model, messages, ...more });
     const rows = [
       [() => once.embeddings.create({ model: "none", input: "a" }), OpenAI.NotFoundError,
-        "profile.not_found"],
-      [() => chat("limited"), OpenAI.RateLimitError, "llm.rate_limited"],
-      [() => chat("ok", { messages: [] }), OpenAI.UnprocessableEntityError, "request.invalid"],
+        "model_not_found"],
+      [() => chat("none"), OpenAI.NotFoundError, "model_not_found"],
+      [() => once.models.retrieve("none"), OpenAI.NotFoundError, "model_not_found"],
+      [() => chat("gone"), OpenAI.NotFoundError, "model_not_found"],
+      [() => chat("unauthorized"), OpenAI.PermissionDeniedError, "llm.auth"],
+      [() => chat("limited"), OpenAI.RateLimitError, "rate_limit_exceeded"],
+      [() => chat("ok", { messages: [] }), OpenAI.BadRequestError, "invalid_value"],
+      [() => chat("long"), OpenAI.BadRequestError, "context_length_exceeded"],
+      [() => chat("claude", { seed: 7 }), OpenAI.BadRequestError, "unsupported_parameter"],
       [() => chat("fail"), OpenAI.InternalServerError, "llm.provider_error"],
+      [() => once.post("/images/generations", {}), OpenAI.NotFoundError, "unknown_url"],
       [() => new OpenAI({ baseURL: BASE_URL, apiKey: "sk-nobody", maxRetries: 0 }).models.list(),
-        OpenAI.AuthenticationError, "auth.invalid"],
+        OpenAI.AuthenticationError, "invalid_api_key"],
     ];
     for (const [run, kind, code] of rows) {
       await assert.rejects(run, (why) => {
@@ -94,10 +101,60 @@ const tests = {
       });
     }
   },
+  async "an answer in a format, whatever the provider"() {
+    const schema = { type: "object", properties: { n: { type: "string" } }, required: ["n"] };
+    for (const model of ["ok", "claude", "responses"]) {
+      const made = await client.beta.chat.completions.parse({
+        model, messages,
+        response_format: { type: "json_schema", json_schema: { name: "n", schema, strict: true } },
+      });
+      assert.deepEqual(made.choices[0].message.parsed, { n: "Rome" }, model);
+      assert.equal(made.choices[0].finish_reason, "stop", model);
+    }
+  },
+  async "Responses: whole and streamed, whatever the provider"() {
+    for (const model of ["ok", "claude", "responses"]) {
+      const made = await client.responses.create({ model, input: "Does it work?" });
+      assert.equal(made.output_text, "It works.", model);
+      assert.equal(made.usage.total_tokens, 15, model);
+      const stream = await client.responses.create({ model, input: "Does it work?", stream: true });
+      const seen = [];
+      let text = "";
+      for await (const event of stream) {
+        seen.push(event.type);
+        if (event.type === "response.output_text.delta") text += event.delta;
+      }
+      assert.equal(text, "It works.", model);
+      assert.equal(seen.at(-1), "response.completed", model);
+    }
+  },
+  async "Responses: a function is called, its output given back"() {
+    const tools = [{ type: "function", name: "clock", strict: false, parameters: { type: "object" } }];
+    const runner = client.responses.stream({ model: "calls", input: "What time is it?", tools });
+    const first = await runner.finalResponse();
+    const call = first.output.find((item) => item.type === "function_call");
+    assert.deepEqual([call.call_id, call.name, call.arguments], ["call_1", "clock", '{"zone":"UTC"}']);
+    const second = await client.responses.create({
+      model: "ok", tools,
+      input: [{ role: "user", content: "What time is it?" }, ...first.output,
+        { type: "function_call_output", call_id: call.call_id, output: "noon" }],
+    });
+    assert.equal(second.output_text, "It works.");
+  },
+  async "completions of before chats"() {
+    const made = await client.completions.create({ model: "ok", prompt: "Does it work?" });
+    assert.equal(made.choices[0].text, "It works.");
+    let text = "";
+    for await (const chunk of await client.completions.create({
+      model: "claude", prompt: ["Does it work?"], stream: true,
+    })) text += chunk.choices[0]?.text ?? "";
+    assert.equal(text, "It works.");
+  },
   async "the list of models"() {
     const ids = [];
     for await (const model of client.models.list()) ids.push(model.id);
     assert.ok(ids.includes("ok") && ids.includes("default"), ids.join());
+    assert.equal((await client.models.retrieve("ok")).id, "ok");
   },
   async "embeddings, in the SDK's own encoding"() {
     const made = await client.embeddings.create({

@@ -22,11 +22,16 @@ CHAT_USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15,
               "prompt_tokens_details": {"cached_tokens": 4}}
 
 
+JSON_TEXT = '{"n":"Rome"}'  # where a format is asked for
+
+
 def chat(body):
+    text = JSON_TEXT if body.get("response_format") else TEXT
     if not body.get("stream"):
         return None, json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": "up",
-                                 "choices": [{"index": 0, "finish_reason": "stop", "message": {
-                                     "role": "assistant", "content": TEXT}}], "usage": CHAT_USAGE})
+                                 "choices": [{"index": n, "finish_reason": "stop", "message": {
+                                     "role": "assistant", "content": text}}
+                                     for n in range(body.get("n") or 1)], "usage": CHAT_USAGE})
     call = {"index": 0, "function": {}}
     if body["model"] == "calls":
         pieces = [chat_chunk({"role": "assistant", "content": None, "tool_calls": [
@@ -37,7 +42,7 @@ def chat(body):
         pieces += [chat_chunk({}, "tool_calls")]
     else:
         pieces = [chat_chunk({"role": "assistant", "content": ""})]
-        pieces += [chat_chunk({"content": part}) for part in ("It ", "works.")]
+        pieces += [chat_chunk({"content": part}) for part in (text[:3], text[3:])]
         pieces += [chat_chunk({}, "stop")]
     usage = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "up",
              "choices": [], "usage": CHAT_USAGE}
@@ -47,19 +52,75 @@ def chat(body):
 
 
 def messages(body):
-    return [event({"type": "message_start", "message": {"usage": {"input_tokens": 10}}}),
-            event({"type": "content_block_start", "index": 0,
-                   "content_block": {"type": "text", "text": ""}}),
-            event({"type": "content_block_delta", "index": 0,
-                   "delta": {"type": "text_delta", "text": TEXT}}),
-            event({"type": "message_delta", "delta": {"stop_reason": "end_turn"},
-                   "usage": {"output_tokens": 5}}), event({"type": "message_stop"})], None
+    """Anthropic's events, as its own SDK takes them: tests/integration/clients_test.py."""
+    usage = {"input_tokens": 10, "output_tokens": 1, "cache_read_input_tokens": 0,
+             "cache_creation_input_tokens": 0}
+    start = {"id": "msg_1", "type": "message", "role": "assistant", "model": body.get("model", "up"),
+             "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
+    formatted = any(tool["name"] == "json_answer" for tool in body.get("tools", []))
+    if formatted or body.get("model") == "calls":
+        name, inputs = ("json_answer", JSON_TEXT) if formatted else ("clock", '{"zone":"UTC"}')
+        block = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}
+        deltas = [{"type": "input_json_delta", "partial_json": part}
+                  for part in (inputs[:4], inputs[4:])]
+        reason = "tool_use"
+    else:
+        block = {"type": "text", "text": ""}
+        deltas = [{"type": "text_delta", "text": part} for part in (TEXT[:3], TEXT[3:])]
+        reason = "end_turn"
+    if not body.get("stream"):
+        whole = {**block, **({"input": json.loads(inputs)} if reason == "tool_use" else {"text": TEXT})}
+        return None, json.dumps({**start, "content": [whole], "stop_reason": reason,
+                                 "usage": {**usage, "output_tokens": 5}})
+    events = [{"type": "message_start", "message": start},
+              {"type": "content_block_start", "index": 0, "content_block": block}, {"type": "ping"},
+              *({"type": "content_block_delta", "index": 0, "delta": delta} for delta in deltas),
+              {"type": "content_block_stop", "index": 0},
+              {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": None},
+               "usage": {"output_tokens": 5}}, {"type": "message_stop"}]
+    return [event(one, one["type"]) for one in events], None
 
 
 def responses(body):
-    return [event({"type": "response.output_text.delta", "output_index": 0, "delta": TEXT}),
-            event({"type": "response.completed", "response": {
-                "status": "completed", "usage": {"input_tokens": 10, "output_tokens": 5}}})], None
+    """The Responses API's events, as OpenAI's own SDK takes them."""
+    text = JSON_TEXT if "format" in body.get("text", {}) else TEXT
+    part = {"type": "output_text", "text": text, "annotations": []}
+    item = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed",
+            "content": [part]}
+    if body.get("model") == "calls":
+        item = {"id": "fc_1", "type": "function_call", "status": "completed", "call_id": "call_1",
+                "name": "clock", "arguments": '{"zone":"UTC"}'}
+    begun = {"id": "resp_1", "object": "response", "created_at": 1, "model": "up", "output": [],
+             "status": "in_progress", "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
+             "error": None, "incomplete_details": None, "instructions": None, "metadata": {},
+             "temperature": 1, "top_p": 1}
+    done = {**begun, "status": "completed", "output": [item], "usage": {
+        "input_tokens": 10, "output_tokens": 5, "total_tokens": 15,
+        "input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}}
+    if not body.get("stream"):
+        return None, json.dumps(done)
+    place = {"output_index": 0, "item_id": item["id"]}
+    events = [{"type": "response.created", "response": begun},
+              {"type": "response.in_progress", "response": begun}]
+    if item["type"] == "function_call":
+        events += [{"type": "response.output_item.added", "output_index": 0,
+                    "item": {**item, "status": "in_progress", "arguments": ""}},
+                   {"type": "response.function_call_arguments.delta", **place,
+                    "delta": item["arguments"]},
+                   {"type": "response.function_call_arguments.done", **place,
+                    "arguments": item["arguments"]}]
+    else:
+        where = {**place, "content_index": 0}
+        events += [{"type": "response.output_item.added", "output_index": 0,
+                    "item": {**item, "status": "in_progress", "content": []}},
+                   {"type": "response.content_part.added", **where, "part": {**part, "text": ""}},
+                   {"type": "response.output_text.delta", **where, "delta": text[:3]},
+                   {"type": "response.output_text.delta", **where, "delta": text[3:]},
+                   {"type": "response.output_text.done", **where, "text": text},
+                   {"type": "response.content_part.done", **where, "part": part}]
+    events += [{"type": "response.output_item.done", "output_index": 0, "item": item},
+               {"type": "response.completed", "response": done}]
+    return [event({**one, "sequence_number": n}, one["type"]) for n, one in enumerate(events)], None
 
 
 def embeddings(body):
@@ -76,7 +137,8 @@ def models(_body):
 
 ROUTES = {"/v1/chat/completions": chat, "/v1/messages": messages, "/v1/responses": responses,
           "/v1/embeddings": embeddings, "/v1/models": models}
-STATUSES = {"fail": "500 No", "unauthorized": "401 Who", "gone": "404 Where", "limited": "429 Slow"}
+STATUSES = {"fail": "500 No", "unauthorized": "401 Who", "gone": "404 Where", "limited": "429 Slow",
+            "wrong": "400 No", "large": "413 No", "long": "400 Long"}
 
 
 class Upstream:
@@ -136,7 +198,9 @@ class Upstream:
             self.requests.append((path, headers, body))
         model = body.get("model", "")
         if model in STATUSES:
-            text = json.dumps({"error": {"message": f"about {headers.get('authorization', '')}"}})
+            about = ("This model's maximum context length is 8 tokens" if model == "long"
+                     else f"about {headers.get('authorization', '')}")
+            text = json.dumps({"error": {"message": about}})
             client.sendall(f"HTTP/1.1 {STATUSES[model]}\r\nContent-Length: {len(text)}\r\n"
                            f"Retry-After: 0\r\n\r\n{text}".encode())
             return

@@ -1,0 +1,73 @@
+// What the routes of OpenAI's face share: reading a body, finding its model, judging the lock,
+// sending a stream. On the io thread of the request.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/object.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "http/gateway.hpp"
+#include "http/model_stream.hpp"
+#include "http/on_reader.hpp"
+
+namespace soma::http {
+
+// A larger body is read on a thread of the pool: parsing takes some milliseconds a megabyte.
+inline constexpr std::size_t openai_inline_bytes_max = 256 * 1024;
+
+// Errors: request.unsupported_media_type, request.malformed_json, request.invalid.
+boost::asio::awaitable<result<boost::json::object>> take_openai_body(gateway& g,
+                                                                     request_context& ctx);
+
+// A request whose model is found. `warn`: the lock has something to say.
+struct openai_call {
+  llm::call call;
+  bool warn = false;
+};
+// Errors: those of the lock, of model_registry::resolve; profile.not_found for a model that no
+// profile has, whatever the lock says.
+result<openai_call> begin_openai_call(gateway& g, request_context& ctx,
+                                      const boost::json::object& body);
+
+// `model`, and what says whether and how to stream. Errors: request.invalid.
+struct openai_asked {
+  std::string id, model;
+  std::uint64_t created_s = 0;
+  bool streamed = false, wants_usage = false;
+};
+result<openai_asked> read_openai_asked(const boost::json::object& body, std::string_view id_prefix);
+
+// Runs `work` here, or on a thread of the pool where a body of that size would hold this one up.
+template <class Work>
+boost::asio::awaitable<std::invoke_result_t<Work&>> for_size(gateway& g, std::size_t bytes,
+                                                             Work work) {
+  if (bytes <= openai_inline_bytes_max) co_return work();
+  co_return co_await on_reader(g.pool, std::move(work));
+}
+
+// A failure of a call, as the face tells it: what a provider refused with 404 is a model that it
+// does not have.
+error openai_error_of(const llm::stream_end& how);
+
+// How an answer is written; one of these an answer, used from its begin to its end.
+struct openai_writer {
+  std::function<std::string()> begin;                           // may be null
+  std::function<std::string(const model_stream::item&)> piece;  // of an item without an end
+  std::function<std::string(llm::stream_end&)> end;             // also of an error
+  std::function<std::string(model_stream::whole&)> whole;       // of a good end
+};
+
+// Starts the call and answers: an error as it is, else a stream or the whole.
+boost::asio::awaitable<response> answer_openai(gateway& g, request_context& ctx, openai_call begun,
+                                               bool raw, bool streamed,
+                                               std::shared_ptr<openai_writer> writer);
+
+// The frame of an event as it came; what was given over several lines stays so.
+std::string raw_frame(std::string_view data, std::string_view event = {});
+
+void add_responses_routes(router& routes, gateway& g);  // POST /v1/responses
+
+}  // namespace soma::http
