@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "files/form_name.hpp"
 
 namespace soma::files {
 namespace {
@@ -32,7 +33,8 @@ bool is_token_char(char c) {
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
-// One parameter of a header: `; name=token` or `; name="text"`. Consumes it from `rest`.
+// One parameter of a header: `; name=token` or `; name="text"`. Consumes it from `rest`. Without
+// quotes a value goes on to the next semicolon, blanks and all: many a client forgets them.
 struct parameter {
   std::string name, value;
 };
@@ -42,15 +44,14 @@ std::optional<parameter> next_parameter(std::string_view& rest) {
   rest = trim(rest.substr(1));
   std::size_t end = 0;
   while (end < rest.size() && is_token_char(rest[end])) ++end;
-  if (end == 0 || end == rest.size() || rest[end] != '=') return std::nullopt;
   parameter p{std::string(rest.substr(0, end)), {}};
-  rest.remove_prefix(end + 1);
+  rest = trim(rest.substr(end));
+  if (p.name.empty() || rest.empty() || rest.front() != '=') return std::nullopt;
+  rest = trim(rest.substr(1));
   if (rest.empty() || rest.front() != '"') {
-    end = 0;
-    while (end < rest.size() && is_token_char(rest[end])) ++end;
-    if (end == 0) return std::nullopt;
-    p.value = rest.substr(0, end);
-    rest.remove_prefix(end);
+    p.value = trim(rest.substr(0, rest.find(';')));
+    if (p.value.empty() || p.value.find('"') != std::string::npos) return std::nullopt;
+    rest.remove_prefix(std::min(rest.find(';'), rest.size()));
     return p;
   }
   for (rest.remove_prefix(1); !rest.empty(); rest.remove_prefix(1)) {
@@ -67,11 +68,10 @@ std::optional<parameter> next_parameter(std::string_view& rest) {
   return std::nullopt;
 }
 
-// Browsers write a quote in a name as %22 and leave every other percent sign alone.
-std::string with_quotes(std::string text) {
-  for (auto at = text.find("%22"); at != std::string::npos; at = text.find("%22", at + 1))
-    text.replace(at, 3, "\"");
-  return text;
+// Whether nothing follows but the semicolon that some write behind the last parameter.
+bool is_over(std::string_view rest) {
+  rest = trim(rest);
+  return rest.empty() || rest == ";";
 }
 
 result<void> take_disposition(std::string_view value, part_head& head, bool& seen) {
@@ -80,19 +80,26 @@ result<void> take_disposition(std::string_view value, part_head& head, bool& see
   const auto end = std::min(value.find(';'), value.size());
   if (!same(trim(value.substr(0, end)), "form-data")) return malformed("a part is not form-data");
   auto rest = value.substr(end);
-  bool named = false;
-  while (!trim(rest).empty()) {
+  std::optional<std::string> name, filename, extended;
+  while (!is_over(rest)) {
     auto p = next_parameter(rest);
     if (!p) return malformed("a Content-Disposition cannot be read");
-    if (same(p->name, "name") && !std::exchange(named, true)) {
-      head.name = with_quotes(std::move(p->value));
-    } else if (same(p->name, "filename") && !head.filename) {
-      head.filename = with_quotes(std::move(p->value));
-    } else if (same(p->name, "name") || same(p->name, "filename")) {
-      return malformed("a part is named twice");
+    for (auto [known, to] :
+         {std::pair("name", &name), {"filename", &filename}, {"filename*", &extended}}) {
+      if (!same(p->name, known)) continue;
+      if (*to) return malformed("a part is named twice");
+      *to = std::move(p->value);
     }
   }
-  return named ? result<void>() : malformed("a part has no name");
+  if (!name) return malformed("a part has no name");
+  head.name = std::move(*name);
+  if (filename) head.filename = form_name(*filename);
+  if (extended) {  // whoever sends both means this one
+    auto decoded = extended_form_name(*extended);
+    if (!decoded && !filename) return malformed("a part's filename* cannot be read");
+    if (decoded) head.filename = std::move(*decoded);
+  }
+  return {};
 }
 
 result<void> take_field(std::string_view line, part_head& head, bool& disposed) {
@@ -119,7 +126,7 @@ std::optional<std::string> multipart_parser::boundary_of(std::string_view conten
   if (!same(trim(content_type.substr(0, end)), "multipart/form-data")) return std::nullopt;
   auto rest = content_type.substr(end);
   std::optional<std::string> boundary;
-  while (!trim(rest).empty()) {
+  while (!is_over(rest)) {
     auto p = next_parameter(rest);
     if (!p) return std::nullopt;
     if (!same(p->name, "boundary")) continue;

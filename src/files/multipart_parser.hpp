@@ -4,7 +4,7 @@
 //
 // Strict where leniency would make two readers see different files: lines end in CRLF, a part has
 // one Content-Disposition `form-data`, a delimiter is followed by blanks and CRLF or by `--`, and
-// no transfer encoding is undone. `filename*`, which RFC 7578 forbids, is not read.
+// no transfer encoding is undone. Names are read as clients write them, see form_name.
 //
 // Used by one thread at a time. Errors: upload.malformed, upload.too_many, and what the sink gives.
 #pragma once
@@ -20,7 +20,7 @@ namespace soma::files {
 
 struct part_head {
   std::string name;
-  std::optional<std::string> filename;  // as sent; a part that has one is a file
+  std::optional<std::string> filename;  // decoded; a part that has one is a file
   std::string content_type;             // as claimed
 };
 

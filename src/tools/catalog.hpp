@@ -28,7 +28,8 @@ struct catalog_entry {
   execution_profile limits;
   std::vector<std::string> egress;
   bool enabled = true;
-  input_schema inputs;  // compiled
+  input_schema inputs;                     // compiled
+  std::string offered_inputs_json = "{}";  // as models are told of it; see offered_schema
 };
 
 // One entry as config/tools/*.json has it. Errors: tool.entry_invalid, naming the member.

@@ -5,6 +5,7 @@
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
 #include "tools/catalog.hpp"
+#include "tools/offered_schema.hpp"
 
 namespace soma::tools {
 namespace {
@@ -143,6 +144,7 @@ result<catalog_entry> parse_entry(std::string_view text) {
   auto compiled = input_schema::compile(entry.inputs_schema_json);
   if (!compiled) return invalid("inputs", compiled.error().detail);
   entry.inputs = std::move(*compiled);
+  entry.offered_inputs_json = offered_schema(entry.inputs_schema_json);
   return entry;
 }
 

@@ -89,7 +89,7 @@ std::shared_ptr<const std::vector<offered_tool>> catalog_runner::offered(const t
   const auto set = parts_.tools.of(tenant);
   for (const auto& [id, entry] : set->entries)
     if (entry.enabled && unavailable(tenant, id).empty())
-      out->push_back({id, entry.description, entry.inputs_schema_json});
+      out->push_back({id, entry.description, entry.offered_inputs_json});
   return out;
 }
 

@@ -90,7 +90,43 @@ TEST_CASE("multipart: names are read as browsers and curl write them") {
   CHECK(name_of("form-data; name=\"f\"; filename=\"C:\\dir\\a.txt\"") == "C:\\dir\\a.txt");
   CHECK(name_of("form-data; name=f; filename=\"50%.txt\"") == "50%.txt");
   CHECK(name_of("FORM-DATA ; NAME=f ; FILENAME=\"\"") == "");
-  CHECK(name_of("form-data; name=f; filename*=UTF-8''evil") == "none");
+}
+
+TEST_CASE("multipart: names are read as programs of all kinds write them") {
+  const auto name_of = [](const std::string& parameters) {
+    const auto seen = read(part("form-data; name=f; " + parameters, "x") + "--b--", 7);
+    if (!seen.code.empty()) return std::string(seen.code);
+    return seen.parts.at(0).head.filename.value_or("none");
+  };
+  // .NET: both, the plain one as mail has it.
+  CHECK(name_of("filename=\"=?utf-8?B?w5xiZXIudHh0?=\"; filename*=utf-8''%C3%9Cber.txt") ==
+        "Über.txt");
+  CHECK(name_of("filename=\"=?utf-8?B?w5xiZXIudHh0?=\"") == "Über.txt");
+  CHECK(name_of("filename=\"=?ISO-8859-1?Q?=DCber_uns.txt?=\"") == "Über uns.txt");
+  CHECK(name_of("filename=\"=?utf-8?B?w5w=?= =?utf-8?Q?ber?=\"") == "Über");
+  CHECK(name_of("filename=\"=?big5?B?w5w=?=\"") == "=?big5?B?w5w=?=");
+  CHECK(name_of("filename=\"=?utf-8?B?\"") == "=?utf-8?B?");
+  // Python's requests: the extended one alone.
+  CHECK(name_of("filename*=utf-8''%E6%97%A5%E6%9C%AC.txt") == "日本.txt");
+  CHECK(name_of("filename*=iso-8859-1'en'%DCber.txt; filename=u.txt") == "Über.txt");
+  CHECK(name_of("filename*=\"UTF-8''a%20b.txt\"") == "a b.txt");
+  CHECK(name_of("filename*=a%20b.txt") == "a b.txt");
+  CHECK(name_of("filename*=koi8-r''%C1; filename=plain.txt") == "plain.txt");
+  CHECK(name_of("filename*=koi8-r''%C1") == codes::upload_malformed);
+  CHECK(name_of("filename*=utf-8'x") == codes::upload_malformed);
+  CHECK(name_of("filename*=utf-8''a; filename*=utf-8''b") == codes::upload_malformed);
+  // Java and Go escape with a backslash; old ones write their machine's bytes.
+  CHECK(name_of("filename=\"a\\\\b\\\"c.txt\"") == "a\\b\"c.txt");
+  CHECK(name_of("filename=\"Gr\xfc\xdf\x80.txt\"") == "Grüß€.txt");
+  CHECK(name_of("filename=\"Grüße.txt\"") == "Grüße.txt");
+  // Without quotes.
+  CHECK(name_of("filename=my report (1).txt") == "my report (1).txt");
+  CHECK(name_of("filename=Grüße.txt; size=3") == "Grüße.txt");
+  CHECK(name_of("filename = \"a.txt\" ;") == "a.txt");
+  CHECK(name_of("filename=a\"b") == codes::upload_malformed);
+  CHECK(name_of("filename=") == codes::upload_malformed);
+  // A name that is percent-encoded whole cannot be told from one with percent signs in it.
+  CHECK(name_of("filename=\"a%20b.txt\"") == "a%20b.txt");
 }
 
 TEST_CASE("multipart: what is not well-formed is refused, not guessed at") {
@@ -131,6 +167,7 @@ TEST_CASE("multipart: a boundary is taken from the content type, or there is non
   };
   CHECK(of("multipart/form-data; boundary=abc") == "abc");
   CHECK(of("Multipart/Form-Data; charset=utf-8; boundary=\"a b\"") == "a b");
+  CHECK(of("multipart/form-data; boundary=----=_Part_7_12.34;") == "----=_Part_7_12.34");
   CHECK(of("multipart/form-data") == "none");
   CHECK(of("multipart/mixed; boundary=abc") == "none");
   CHECK(of("multipart/form-data; boundary=") == "none");

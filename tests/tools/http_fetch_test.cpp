@@ -1,5 +1,7 @@
 #include "tools/builtin/http_fetch.hpp"
 
+#include <zlib.h>
+
 #include <atomic>
 
 #include "support/child_process.hpp"
@@ -13,6 +15,20 @@ using namespace soma::testing;
 namespace {
 
 const ip_address here = from_v4(127u << 24 | 1u);
+
+std::string deflated(const std::string& bytes, int window_bits) {
+  z_stream z{};
+  REQUIRE(deflateInit2(&z, 9, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  std::string out(deflateBound(&z, bytes.size()) + 64, '\0');
+  z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  z.avail_in = static_cast<uInt>(bytes.size());
+  z.next_out = reinterpret_cast<Bytef*>(out.data());
+  z.avail_out = static_cast<uInt>(out.size());
+  REQUIRE(deflate(&z, Z_FINISH) == Z_STREAM_END);
+  out.resize(z.total_out);
+  deflateEnd(&z);
+  return out;
+}
 
 struct world {
   tiny_server::handler answer = [](const std::string&) { return http_answer("hello"); };
@@ -94,6 +110,78 @@ TEST_CASE_FIXTURE(world, "http_fetch: takes the text out of a page, in the sandb
   CHECK(text(out, "body") == "One\nTwo");
   CHECK(out.at("extracted") == true);
   CHECK(text(output(fetch({{"url", at("/")}})), "body").starts_with("<html>"));
+}
+
+TEST_CASE_FIXTURE(world, "http_fetch: what comes compressed is given as it was before") {
+  const auto plain = "Zürich " + std::string(20'000, 'z');
+  for (const int bits : {MAX_WBITS + 16, MAX_WBITS, -MAX_WBITS}) {  // gzip, zlib, and bare
+    CAPTURE(bits);
+    answer = [&](const std::string&) {
+      return http_answer(deflated(plain, bits), std::string("Content-Encoding: ") +
+                                                    (bits > MAX_WBITS ? "gzip" : "deflate") +
+                                                    "\r\nContent-Type: text/plain\r\n");
+    };
+    const auto out = output(fetch({{"url", at("/")}}));
+    CHECK(text(out, "body") == plain);
+    CHECK(out.at("size_bytes") == plain.size());
+  }
+  CHECK(server.requests().at(0).find("Accept-Encoding: ") != std::string::npos);
+  // A small answer that grows without an end is cut where any is.
+  answer = [](const std::string&) {
+    return http_answer(deflated(std::string(64u << 20, 'x'), MAX_WBITS + 16),
+                       "Content-Encoding: gzip\r\n");
+  };
+  const auto bomb = output(fetch({{"url", at("/")}}));
+  CHECK(bomb.at("truncated") == true);
+  CHECK(bomb.at("size_bytes") == (4u << 20));
+  answer = [](const std::string&) {
+    return http_answer("not gzip at all", "Content-Encoding: gzip\r\n");
+  };
+  CHECK(fetch({{"url", at("/")}}).status == "error");
+}
+
+TEST_CASE_FIXTURE(world, "http_fetch: text is given in UTF-8, whatever a page was written in") {
+  struct page {
+    std::string type, bytes, wanted;
+  };
+  const page pages[] = {
+      {"text/plain; charset=ISO-8859-1",
+       "Stra\xdf"
+       "e",
+       "Straße"},
+      {"text/plain; charset=\"Windows-1252\"", "10 \x80", "10 €"},
+      {"text/plain",
+       "Stra\xdf"
+       "e",
+       "Straße"},
+      {"text/plain; charset=utf-8",
+       "Stra\xdf"
+       "e",
+       "Straße"},
+      {"text/plain; charset=iso-8859-1", "Straße", "Straße"},
+      {"text/plain; charset=gb2312", "\xb1\xb1\xbe\xa9", "北京"},
+      {"text/plain; charset=Shift_JIS", "\x93\xfa\x96\x7b", "日本"},
+      {"text/plain; charset=koi8-r", "\xcd\xc9\xd2", "мир"},
+      {"text/plain; charset=no-such", "Straße", "Straße"},
+      {"", std::string("\xff\xfeH\0i\0", 6), "Hi"},
+      {"application/json", "\xef\xbb\xbf{}", "{}"},
+      {"text/html", "<meta charset='gbk'>\xb1\xb1\xbe\xa9", "<meta charset='utf-8'>北京"},
+      {"application/xml", "<?xml version='1.0' encoding='iso-8859-2'?><a>\xb1</a>",
+       "<?xml version='1.0' encoding='utf-8'?><a>ą</a>"},
+  };
+  for (const auto& one : pages) {
+    CAPTURE(one.type);
+    answer = [&](const std::string&) {
+      return http_answer(one.bytes,
+                         one.type.empty() ? std::string() : "Content-Type: " + one.type + "\r\n");
+    };
+    CHECK(text(output(fetch({{"url", at("/")}})), "body") == one.wanted);
+  }
+  answer = [](const std::string&) {
+    return http_answer("<html><head><meta charset=big5></head><body><p>\xa5\xfe</p>",
+                       "Content-Type: text/html\r\n");
+  };
+  CHECK(text(output(fetch({{"url", at("/")}, {"extract", "text"}})), "body") == "全");
 }
 
 TEST_CASE_FIXTURE(world, "http_fetch: follows redirects, and tells where it came to") {

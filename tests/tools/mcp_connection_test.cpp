@@ -173,6 +173,53 @@ TEST_CASE(
   CHECK(other.server.last_error() == "credentials");
 }
 
+TEST_CASE("mcp connection: a program that ends at the probe is initialized the next time") {
+  world w;
+  w.take("server/discover");
+  w.s.sink.on_closed("the server's program ended with 1", "");
+  w.time.pass(1s);
+  CHECK(w.s.opened == 2);
+  const auto hello = w.take("initialize");
+  w.answer(hello, {{"protocolVersion", "2024-11-05"}, {"capabilities", json::object()}});
+  CHECK(w.server.state() == connection_state::ready);
+  // One that ends at that, too, is asked the other way again.
+  world other;
+  other.take("server/discover");
+  other.s.sink.on_closed("gone", "");
+  other.time.pass(1s);
+  other.take("initialize");
+  other.s.sink.on_closed("gone", "");
+  other.time.pass(2s);
+  other.take("server/discover");
+}
+
+TEST_CASE("mcp connection: a failure of the probe in whatever form is a reason to fall back") {
+  for (const int status : {500, 200, 0}) {
+    CAPTURE(status);
+    world w("auto", status != 0);
+    const auto probe = w.take("server/discover");
+    if (status != 0)
+      w.s.sink.on_failed({probe.at("id").to_number<std::uint64_t>(), status, "oops", "status"});
+    else  // to nobody by name
+      w.s.sink.on_message(R"({"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}})");
+    w.take("initialize");
+  }
+}
+
+TEST_CASE("mcp connection: an answer that cannot be read ends its call at once") {
+  world w;
+  w.become_ready();
+  w.call();
+  w.call();
+  const auto first = w.take("tools/call");
+  w.s.sink.on_message(R"({"jsonrpc":"2.0","id":)" + json::serialize(first.at("id")) +
+                      R"(,"result":{"content":[})");
+  REQUIRE(w.outcomes.size() == 1);
+  CHECK(w.outcomes[0].error->code == codes::tool_failed);
+  CHECK(w.server.state() == connection_state::ready);
+  CHECK(w.server.calls() == 1);
+}
+
 TEST_CASE("mcp connection: a revision that is not spoken ends the attempt") {
   world w("2025-11-25");
   w.answer(w.take("initialize"), {{"protocolVersion", "1999-01-01"}});

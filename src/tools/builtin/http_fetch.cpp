@@ -11,6 +11,7 @@
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
 #include "tools/builtin/call.hpp"
+#include "tools/builtin/page_text.hpp"
 #include "tools/builtin/text_stream.hpp"
 #include "tools/egress/web_request.hpp"
 #include "tools/worker_pool.hpp"
@@ -107,6 +108,12 @@ std::string bare_type(const web_answer& answer) {
   return bare;
 }
 
+// Where a label of an encoding means something; nothing said may be a page, too.
+bool is_written(std::string_view type) {
+  return type.empty() || type.starts_with("text/") || type.ends_with("xml") ||
+         type.ends_with("json");
+}
+
 json::object head_of(const fetched& got) {
   json::object headers;
   for (const auto& [name, value] : got.answer.headers)
@@ -173,7 +180,7 @@ class http_fetch : public tool {
     if (text_of(request.inputs, "extract") == "text" && parts_.reader &&
         parts_.reader->unavailable().empty() && !got->answer.body.empty())
       return take_text_out(call, request, std::move(*got));
-    const auto& body = got->answer.body;
+    const auto body = page_text(got->answer.body, got->answer.header("content-type"));
     // Bytes that are no text are of no use to a model; their kind and size are told.
     const bool text = body.find('\0') == std::string::npos;
     call->done(told(head_of(*got), text ? valid_utf8(body) : std::string(), got->answer.truncated,
@@ -186,7 +193,9 @@ class http_fetch : public tool {
     what.declared = bare_type(got.answer);
     what.limits = request.limits;
     auto head = head_of(got);
-    what.input = std::move(got.answer.body);
+    what.input = is_written(what.declared)
+                     ? page_text(std::move(got.answer.body), got.answer.header("content-type"))
+                     : std::move(got.answer.body);
     const bool cut = got.answer.truncated;
     const auto output_bytes = static_cast<std::size_t>(request.limits.output_bytes);
     auto run = parts_.reader->start(

@@ -117,6 +117,9 @@ void set_up(CURL* handle, transfer& t) {
   set(CURLOPT_PROXY, "");  // one of the environment would connect in our place
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_FOLLOWLOCATION, 0L);
+  // All that libcurl can undo, since some hosts compress for whoever does not ask. The bound is of
+  // what comes out.
+  set(CURLOPT_ACCEPT_ENCODING, "");
   set(CURLOPT_FORBID_REUSE, 1L);
   set(CURLOPT_OPENSOCKETFUNCTION, open_socket);
   set(CURLOPT_OPENSOCKETDATA, &t);

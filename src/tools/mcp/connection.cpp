@@ -7,6 +7,7 @@
 #include "core/json_text.hpp"
 #include "core/uuid.hpp"
 #include "tools/builtin/call.hpp"
+#include "tools/mcp/lenient_json.hpp"
 #include "tools/mcp/limits.hpp"
 #include "tools/mcp/tool_result.hpp"
 
@@ -135,9 +136,10 @@ void connection::lose(std::string why, std::string last_words) {
   last_error_ = shown(why, limits::detail_bytes_max);
   last_words_ = shown(last_words, limits::stderr_bytes_kept);
   for (auto* one : {&handshake_, &relist_, &relisten_}) one->stop();
+  // Perhaps it is another server by now; or one that ends at whatever is not `initialize`.
+  if (!was_ready) was_legacy_ = probe_id_ != 0 && pending_.count(probe_id_) > 0;
   pending_.clear();
   if (was_ready && time_.now() - ready_at_ > limits::sound_after) attempts_ = 0;
-  if (!was_ready) was_legacy_ = false;  // perhaps it is another server by now
   retry_.set(wait_before(attempts_), [this] { connect(); });
   // Its own callbacks may be what brought us here: it ends when they are back.
   std::shared_ptr<transport> old = std::move(transport_);
@@ -212,9 +214,10 @@ void connection::on_probe_refused(int code, json::object& data, const std::strin
 void connection::on_probe_failure(const request_failure& why) {
   if (auto said = read_messages(why.body); said && said->front().what == incoming::kind::failure)
     return on_probe_refused(said->front().code, said->front().body, said->front().message);
+  // What cannot make anything of the probe says so by any status, or in a body of its own.
   const bool credential = why.http_status == 401 || why.http_status == 403;
-  const bool refused = why.http_status >= 400 && why.http_status < 500 && !credential;
-  if (refused && rules_.revision == "auto") return initialize(legacy_revision);
+  if (why.http_status != 0 && !credential && rules_.revision == "auto")
+    return initialize(legacy_revision);
   lose(why.detail);
 }
 
@@ -376,11 +379,24 @@ void connection::stray(std::string_view what) {
 void connection::on_message(std::string_view text) {
   message_weight_ = 1 + text.size() / limits::stray_bytes;
   auto read = read_messages(text);
-  if (!read) return stray(read.error().detail);
+  if (!read) {
+    if (const auto id = answered_id(text)) return on_unreadable(*id, read.error().detail);
+    return stray(read.error().detail);
+  }
   for (auto& one : *read) {
     if (!transport_) return;  // one of them ended the connection
     on_one(one);
   }
+}
+
+// Whoever waits for it would do so until its time is over.
+void connection::on_unreadable(std::uint64_t id, const std::string& why) {
+  const auto detail = "the server's answer cannot be read: " + why;
+  if (auto call = calls_.extract(id); !call.empty())
+    return call.mapped().what.on_done(failed(codes::tool_failed, detail));
+  auto found = pending_.extract(id);
+  if (found.empty() || !found.mapped().on_failure) return stray(why);
+  found.mapped().on_failure({id, 200, {}, detail});
 }
 
 void connection::on_one(incoming& message) {
@@ -397,7 +413,13 @@ void connection::on_one(incoming& message) {
 }
 
 void connection::on_answer(incoming& answer) {
-  if (!answer.id) return stray("answers without an id of ours");
+  if (!answer.id) {
+    // The probe was all that it can mean.
+    const bool first = answer.what == incoming::kind::failure && pending_.size() == 1 &&
+                       pending_.count(probe_id_) > 0;
+    if (!first) return stray("answers without an id of ours");
+    answer.id = probe_id_;
+  }
   if (calls_.count(*answer.id)) return on_call_answer(answer);
   auto found = pending_.extract(*answer.id);
   if (found.empty()) return stray("answers to nothing");
@@ -413,7 +435,7 @@ void connection::on_call_answer(incoming& answer) {
     return call.what.on_done(failed(
         codes::tool_failed,
         "the server refused the call (" + std::to_string(answer.code) + "): " + answer.message));
-  if (!answer.result_is_object)
+  if (!answer.result_is_object && answer.body.empty())
     return call.what.on_done(failed(codes::tool_failed, "the server's result is no object"));
   call.what.on_done(outcome_of(answer.body, answer.structured_json));
 }

@@ -88,6 +88,7 @@ class connection {
   void become_ready();
   void ask(outgoing message, pending how);
   void on_message(std::string_view json);
+  void on_unreadable(std::uint64_t id, const std::string& why);
   void on_one(incoming& message);
   void on_answer(incoming& answer);
   void on_call_answer(incoming& answer);

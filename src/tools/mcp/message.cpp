@@ -7,6 +7,7 @@
 #include "core/json_text.hpp"
 #include "core/utf8.hpp"
 #include "tools/builtin/text_stream.hpp"
+#include "tools/mcp/lenient_json.hpp"
 #include "tools/mcp/limits.hpp"
 
 namespace soma::tools::mcp {
@@ -45,8 +46,11 @@ void read_failure(incoming& out, json::object failure) {
 result<incoming> read_one(json::value& value) {
   auto* from = value.if_object();
   if (!from) return malformed("it is no object");
-  if (text_of(*from, "jsonrpc") != "2.0") return malformed("it is no JSON-RPC 2.0");
+  if (from->contains("jsonrpc") && text_of(*from, "jsonrpc") != "2.0")
+    return malformed("it is no JSON-RPC 2.0");
   incoming out;
+  for (const auto* name : {"method", "error"})  // some write each member of their own message type
+    if (const auto* value = from->if_contains(name); value && value->is_null()) from->erase(name);
   const auto* id = from->if_contains("id");
   if (const auto* method = from->if_contains("method")) {
     if (!method->is_string()) return malformed("its method is no text");
@@ -69,7 +73,10 @@ result<incoming> read_one(json::value& value) {
   if (!answer || !id) return malformed("it is neither a request nor an answer");
   out.what = incoming::kind::response;
   out.result_is_object = answer->is_object();
-  out.body = object_in(*from, "result");
+  if (answer->is_string() || answer->is_array())
+    out.body["content"] = std::move(from->at("result"));
+  else
+    out.body = object_in(*from, "result");
   return out;
 }
 
@@ -98,6 +105,15 @@ result<std::vector<incoming>> read_messages(std::string_view text) {
   options.max_depth = limits::message_depth_max;
   boost::system::error_code ec;
   auto value = json::parse({text.data(), text.size()}, ec, {}, options);
+  std::string mended;
+  if (ec) {
+    const auto first = ec;
+    mended = mended_json(text);  // longer, by a bounded factor
+    ec = {};
+    value = json::parse(mended, ec, {}, options);
+    if (ec) ec = first;
+    text = mended;
+  }
   if (ec) return malformed("it is no JSON: " + ec.message());
   std::vector<incoming> out;
   if (auto* batch = value.if_array()) {

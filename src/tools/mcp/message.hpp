@@ -16,8 +16,8 @@ namespace soma::tools::mcp {
 inline constexpr std::string_view modern_revision = "2026-07-28", legacy_revision = "2025-11-25";
 
 // Revisions that begin with `initialize`, newest first.
-inline constexpr std::string_view legacy_revisions[] = {legacy_revision, "2025-06-18",
-                                                        "2025-03-26"};
+inline constexpr std::string_view legacy_revisions[] = {legacy_revision, "2025-06-18", "2025-03-26",
+                                                        "2024-11-05"};
 inline bool is_legacy(std::string_view revision) {
   for (const auto known : legacy_revisions)
     if (known == revision) return true;
@@ -37,7 +37,7 @@ struct incoming {
   std::optional<std::uint64_t> id;  // of an answer; none: it is no id that we give
   std::string id_json;              // of a request, as it came
   std::string method;
-  boost::json::object body;  // params, or result
+  boost::json::object body;  // params, or result; a result that is text or a list: its content
   // The result's structuredContent as it was written, numbers of any size untouched; empty: none,
   // or the message came in a batch.
   std::string structured_json;

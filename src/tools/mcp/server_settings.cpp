@@ -183,7 +183,8 @@ result<server_settings> parse_server(std::string_view name, const json::object& 
     read_http(r, out, of_api);
   r.text("protocol", out.revision);
   if (out.revision != "auto" && out.revision != modern_revision && !is_legacy(out.revision))
-    r.fail("protocol", "must be auto, 2026-07-28, 2025-11-25, 2025-06-18 or 2025-03-26");
+    r.fail("protocol",
+           "must be auto, 2026-07-28, 2025-11-25, 2025-06-18, 2025-03-26 or 2024-11-05");
   r.texts("enable", [&](std::string tool) { out.enable.insert(std::move(tool)); });
   if (!of_api)
     r.texts("idempotent", [&](std::string tool) { out.idempotent.insert(std::move(tool)); });

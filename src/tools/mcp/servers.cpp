@@ -191,6 +191,7 @@ void servers::publish(entry& one, const tool_list& listed) {
     out.inputs_schema_json = tool.inputs_json;
     out.outputs_schema_json = tool.outputs_json;
     out.inputs = tool.inputs;
+    out.offered_inputs_json = tool.offered_json;
     out.idempotent = s.idempotent.count(tool.name) > 0;
     out.enabled = s.enable.count(tool.name) > 0;
     out.limits.timeout_ms = s.timeout_ms;

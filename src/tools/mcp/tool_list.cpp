@@ -7,6 +7,7 @@
 #include "tools/mcp/header_parameters.hpp"
 #include "tools/mcp/limits.hpp"
 #include "tools/mcp/message.hpp"
+#include "tools/offered_schema.hpp"
 
 namespace soma::tools::mcp {
 namespace {
@@ -37,6 +38,50 @@ bool is_data(std::string_view keyword) {
   return keyword == "enum" || keyword == "const" || keyword == "default" || keyword == "examples";
 }
 
+bool is_type(const json::value& value) {
+  if (const auto* list = value.if_array())
+    return !list->empty() && std::all_of(list->begin(), list->end(), is_type);
+  for (const auto* known : {"string", "number", "integer", "boolean", "object", "array", "null"})
+    if (value == json::value(known)) return true;
+  return false;
+}
+
+// Keywords that are none of draft 7, or of another kind there: of an older draft, or a mistake.
+void drop_unknown_kinds(json::object& schema) {
+  const auto drop_unless = [&](const char* name, auto good) {
+    if (const auto* value = schema.if_contains(name); value && !good(*value)) schema.erase(name);
+  };
+  for (const auto* name : {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+    drop_unless(name, [](const json::value& v) { return v.is_number(); });
+  drop_unless("multipleOf",
+              [](const json::value& v) { return v.is_number() && v.to_number<double>() > 0; });
+  for (const auto* name :
+       {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"})
+    drop_unless(name, [](const json::value& v) {
+      boost::system::error_code ec;
+      return v.is_number() && v.to_number<std::int64_t>(ec) >= 0 && !ec;
+    });
+  drop_unless("required", [](const json::value& v) {
+    const auto* list = v.if_array();
+    return list && std::all_of(list->begin(), list->end(), [](auto& n) { return n.is_string(); });
+  });
+  drop_unless("type", is_type);
+  drop_unless("enum", [](const json::value& v) { return v.is_array() && !v.get_array().empty(); });
+  for (const auto* name : {"anyOf", "oneOf", "allOf"})
+    drop_unless(name, [](const json::value& v) { return v.is_array() && !v.get_array().empty(); });
+  for (const auto* name : {"properties", "dependencies"})
+    drop_unless(name, [](const json::value& v) { return v.is_object(); });
+  const auto schemas = [](const json::value& v) { return v.is_object() || v.is_bool(); };
+  for (const auto* name :
+       {"additionalProperties", "additionalItems", "contains", "not", "if", "then", "else"})
+    drop_unless(name, schemas);
+  drop_unless("items", [&](const json::value& v) { return schemas(v) || v.is_array(); });
+  if (const auto* flag = schema.if_contains("nullable"); flag && *flag == json::value(true)) {
+    schema.erase("type");  // of OpenAPI
+    schema.erase("enum");
+  }
+}
+
 void simplify(json::value& at) {
   if (auto* list = at.if_array()) {
     for (auto& one : *list) simplify(one);
@@ -49,6 +94,7 @@ void simplify(json::value& at) {
     schema->clear();
     return;
   }
+  drop_unknown_kinds(*schema);
   schema->erase("uniqueItems");  // each with each
   if (schema->erase("patternProperties") > 0) schema->erase("additionalProperties");
   schema->erase("pattern");
@@ -80,20 +126,31 @@ std::string title_of(const json::object& from, const std::string& name) {
   return title.empty() ? name : shown(title, limits::title_bytes_max);
 }
 
+// Many a schema leaves its type out, or names it among others.
+bool takes_objects(const json::object& schema) {
+  const auto* type = schema.if_contains("type");
+  if (!type) return true;
+  const auto* list = type->if_array();
+  return list ? std::find(list->begin(), list->end(), json::value("object")) != list->end()
+              : *type == json::value("object");
+}
+
 // Empty where the tool was taken.
 std::string take(tool_list& to, const json::object& from, const std::string& name, bool over_http) {
   if (!is_name(name)) return "its name is not 1 to 91 letters, digits, . _ and -";
   if (to.names.count(name)) return "it is listed twice";
   listed_tool tool;
   const auto* inputs = from.if_contains("inputSchema");
-  if (!inputs || !inputs->is_object()) return "it has no schema for its inputs";
-  const auto& schema = inputs->get_object();
-  if (text_of(schema, "type") != "object") return "its inputs are no object";
+  const bool anything = inputs && inputs->is_bool() && inputs->get_bool();
+  if (!inputs || (!inputs->is_object() && !anything)) return "it has no schema for its inputs";
+  const auto schema = anything ? json::object{{"type", "object"}} : inputs->get_object();
+  if (!takes_objects(schema)) return "its inputs are no object";
   tool.inputs_json = json::serialize(schema);
   if (tool.inputs_json.size() > input_schema::schema_bytes_max) return "its schema is too long";
   auto compiled = input_schema::compile(judged_schema(tool.inputs_json));
   if (!compiled) return compiled.error().detail;
   tool.inputs = std::move(*compiled);
+  tool.offered_json = offered_schema(tool.inputs_json);
   auto headers = header_parameters_of(schema);
   if (over_http && !headers) return headers.error().detail;
   if (over_http) tool.headers = std::move(*headers);

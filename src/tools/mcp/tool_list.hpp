@@ -22,6 +22,7 @@ struct header_parameter {
 struct listed_tool {
   std::string name, title, description;
   std::string inputs_json, outputs_json;
+  std::string offered_json;  // the inputs as models are told of them
   input_schema inputs;
   std::vector<header_parameter> headers;
 };
