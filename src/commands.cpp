@@ -12,14 +12,16 @@
 #include "observability/log.hpp"
 #include "security/key_file.hpp"
 #include "serve.hpp"
+#include "sign_in_door.hpp"
 #include "storage/store_repair.hpp"
 #include "store_documents.hpp"
+#include "terminal.hpp"
 
 namespace soma {
 namespace {
 
 int refuse(const error& why) {
-  std::fprintf(stderr, "soma: %s\n", why.detail.c_str());
+  complain(why.detail);
   return 1;
 }
 
@@ -176,6 +178,16 @@ int rotate_secrets(const config_sources& from) {
   std::fprintf(stderr,
                "A running server seals its secrets under it within seconds and logs "
                "secrets.rotated; then the lines of the old keys may go.\n");
+  return 0;
+}
+
+int sign_in(const config_sources& from) {
+  auto settings = load_config(from);
+  if (!settings) return refuse(settings.error());
+  const auto link = ask_for_sign_in_link(settings->text("storage.data_dir"));
+  if (!link) return refuse(link.error());
+  show(*link + "\n");
+  write_to(stderr, "It signs in one browser as admin, once, within 15 minutes.\n");
   return 0;
 }
 

@@ -34,6 +34,8 @@ int repair(const config_sources& from);
 int back_up(const config_sources& from, const std::string& folder);
 // Puts a fresh key before those of auth.enc_key_file; a running server takes it up within seconds.
 int rotate_secrets(const config_sources& from);
+// A fresh sign-in link of the server that runs with this data folder.
+int sign_in(const config_sources& from);
 int chat(const chat_options& options);
 int list_tools(const tools_options& options);
 int run_tool(const tools_options& options);

@@ -1,11 +1,13 @@
 // soma: one binary, one subcommand a job.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "commands.hpp"
+#include "core/version.hpp"
 
 namespace {
 
@@ -39,11 +41,41 @@ struct config_flags {
   }
 };
 
+// Where the server is and who asks, of the commands that are its clients. Each has its own, which
+// its flags fill; the environment says only what they left open.
+struct server_flags {
+  std::string url, key;
+
+  void add_to(CLI::App& command) {
+    command.add_option("--url", url, "the server (or GATEWAY_BASE_URL)");
+    command.add_option("--key", key, "an API key (or SOMA_ADMIN_KEY)");
+  }
+  template <class Options>
+  Options over(Options options) const {
+    const auto otherwise = [](const std::string& given, const char* variable) {
+      const char* value = given.empty() ? std::getenv(variable) : nullptr;
+      return value ? std::string(value) : given;
+    };
+    options.url = otherwise(url, "GATEWAY_BASE_URL");
+    options.key = otherwise(key, "SOMA_ADMIN_KEY");
+    return options;
+  }
+};
+
+// The innermost command that was named; what needs one more prints its help.
+const CLI::App& named(const CLI::App& app) {
+  const auto inner = app.get_subcommands();
+  return inner.empty() ? app : named(*inner.front());
+}
+
+// Of what could not be read from the command line, as of most programs.
+constexpr int bad_usage = 2;
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"SomaAgent01: conversations with language-model agents that nothing interrupts"};
-  app.require_subcommand(1);
+  app.set_version_flag("--version", "soma " + std::string(soma::version));
   config_flags flags;
   soma::new_key_options key;
   soma::chat_options chat;
@@ -51,12 +83,10 @@ int main(int argc, char** argv) {
   auto* serve = app.add_subcommand("serve", "run the server");
   flags.add_to(*serve);
   auto* config = app.add_subcommand("config", "look at the configuration");
-  config->require_subcommand(1);
   auto* check = config->add_subcommand("check", "say what is wrong with it");
   auto* print = config->add_subcommand("print", "every key, its value and where it came from");
   for (auto* command : {check, print}) flags.add_to(*command);
   auto* keys = app.add_subcommand("key", "API keys");
-  keys->require_subcommand(1);
   auto* new_key = keys->add_subcommand("new", "make an API key; the server must not run meanwhile");
   flags.add_to(*new_key);
   new_key->add_option("--name", key.name, "what it is for")->required();
@@ -71,27 +101,29 @@ int main(int argc, char** argv) {
   flags.add_to(*copy);
   copy->add_option("folder", backup_folder, "where to; must not exist yet")->required();
   auto* secrets = app.add_subcommand("secrets", "keys of models that the server keeps");
-  secrets->require_subcommand(1);
   auto* rotate = secrets->add_subcommand("rotate", "encrypt them under a new key from now on");
   flags.add_to(*rotate);
+  auto* link = app.add_subcommand("signin", "print a fresh sign-in link of the running server");
+  flags.add_to(*link);
   auto* talk = app.add_subcommand("chat", "talk to an agent in the terminal");
-  talk->add_option("--url", chat.url, "the server")->envname("GATEWAY_BASE_URL");
-  talk->add_option("--key", chat.key, "an API key")->envname("SOMA_ADMIN_KEY");
+  server_flags chat_server, ls_server, run_server;
+  chat_server.add_to(*talk);
   talk->add_option("--session", chat.session, "go on in this session");
   soma::tools_options tools;
   auto* tool = app.add_subcommand("tools", "what agents can do");
-  tool->require_subcommand(1);
   auto* tools_ls = tool->add_subcommand("ls", "the tools you may use");
   auto* tools_run = tool->add_subcommand("run", "run one");
-  for (auto* command : {tools_ls, tools_run}) {
-    command->add_option("--url", tools.url, "the server")->envname("GATEWAY_BASE_URL");
-    command->add_option("--key", tools.key, "an API key")->envname("SOMA_ADMIN_KEY");
-  }
+  ls_server.add_to(*tools_ls);
+  run_server.add_to(*tools_run);
   tools_run->add_option("tool", tools.tool_id, "its id")->required();
   tools_run->add_option("inputs", tools.inputs, "a JSON object");
   tools_run->add_option("--session", tools.session, "keep the call in this session");
-  app.add_subcommand("version", "print the version")->callback([] { soma::print_version(); });
-  CLI11_PARSE(app, argc, argv);
+  auto* about = app.add_subcommand("version", "print the version");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : bad_usage;
+  }
 
   if (*serve) return soma::run_serve(flags.sources());
   if (*check) return soma::check_config(flags.sources());
@@ -100,8 +132,12 @@ int main(int argc, char** argv) {
   if (*mend) return soma::repair(flags.sources());
   if (*copy) return soma::back_up(flags.sources(), backup_folder);
   if (*rotate) return soma::rotate_secrets(flags.sources());
-  if (*talk) return soma::chat(chat);
-  if (*tools_ls) return soma::list_tools(tools);
-  if (*tools_run) return soma::run_tool(tools);
-  return 0;
+  if (*link) return soma::sign_in(flags.sources());
+  if (*talk) return soma::chat(chat_server.over(chat));
+  if (*tools_ls) return soma::list_tools(ls_server.over(tools));
+  if (*tools_run) return soma::run_tool(run_server.over(tools));
+  if (*about) return soma::print_version(), 0;
+  const auto& group = named(app);
+  std::fputs(group.help(group.get_parent() ? group.get_parent()->get_name() : "").c_str(), stdout);
+  return &group == &app ? 0 : bad_usage;
 }

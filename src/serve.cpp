@@ -28,7 +28,9 @@
 #include "observability/log.hpp"
 #include "probes.hpp"
 #include "security/sign_in_token.hpp"
+#include "sign_in_door.hpp"
 #include "store_documents.hpp"
+#include "terminal.hpp"
 #include "tool_parts.hpp"
 
 namespace soma {
@@ -40,7 +42,7 @@ constexpr unsigned reader_threads = 2;
 constexpr std::chrono::milliseconds usage_gathered_for{50};
 
 int refuse(const error& why) {
-  std::fprintf(stderr, "soma: %s\n", why.detail.c_str());
+  complain(why.detail);
   return 1;
 }
 
@@ -180,17 +182,33 @@ void run_until_signal(const sigset_t& signals, http::gateway& g,
   }
 }
 
-void announce(const config& settings, std::uint16_t port, security::sign_in_token& sign_in,
-              bool has_keys) {
+std::string page_base(const config& settings, std::uint16_t port) {
   auto base = settings.text("server.web_ui_base_url");
   if (base.empty()) base = settings.text("server.base_url");
   if (base.empty()) base = "http://" + std::string(loopback_name) + ":" + std::to_string(port);
-  std::printf("SomaAgent01 %s\nThe page: %s/ui/index.html\n", std::string(version).c_str(),
-              base.c_str());
+  return base + "/ui/index.html";
+}
+
+void announce(const config& settings, std::uint16_t port, security::sign_in_token& sign_in,
+              bool has_keys) {
+  const auto page = page_base(settings, port);
+  std::printf("SomaAgent01 %s\nThe page: %s\n", std::string(version).c_str(), page.c_str());
   if (!has_keys || is_loopback(settings.text("server.host")))
-    std::printf("Sign in (once, within 15 minutes): %s/ui/index.html#signin=%s\n", base.c_str(),
+    std::printf("Sign in (once, within 15 minutes): %s#signin=%s\n", page.c_str(),
                 sign_in.rotate(now_ms()).c_str());
   std::fflush(stdout);
+}
+
+// Without it the server runs all the same: `soma signin` says that there is none.
+std::unique_ptr<sign_in_door> open_door(const config& settings, std::uint16_t port,
+                                        security::sign_in_token& sign_in) {
+  auto opened = sign_in_door::open(settings.text("storage.data_dir"),
+                                   [page = page_base(settings, port), &sign_in] {
+                                     return page + "#signin=" + sign_in.rotate(now_ms());
+                                   });
+  if (opened) return std::move(*opened);
+  log(log_level::warn, "sign_in.no_door", {{"reason", opened.error().detail}});
+  return nullptr;
 }
 
 }  // namespace
@@ -338,9 +356,11 @@ int serve(const config& settings) {
   log(log_level::info, "server.started",
       {{"version", version}, {"port", server.port()}, {"recovering", *unfinished}});
   announce(settings, server.port(), sign_in, has_keys);
+  auto door = open_door(settings, server.port(), sign_in);
 
   run_until_signal(signals, g, browsers, **model_parts);
   log(log_level::info, "server.stopping");
+  door.reset();
   g.ready = false;
   server.stop();
   const bool in_time = actors.stop(std::chrono::seconds(settings.number("shutdown.grace_s")));

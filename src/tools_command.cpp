@@ -6,18 +6,17 @@
 #include "api_client.hpp"
 #include "commands.hpp"
 #include "core/event.hpp"
+#include "core/json_text.hpp"
 #include "core/uuid.hpp"
+#include "terminal.hpp"
 
 namespace soma {
 namespace {
 
 namespace json = boost::json;
 
-int refuse(const answer& got) {
-  const auto detail =
-      got.status == 0 ? "the server cannot be reached" : text_of(got.body, "detail");
-  const auto code = text_of(got.body, "code");
-  std::fprintf(stderr, "soma: %s%s%s\n", detail.c_str(), code.empty() ? "" : " ", code.c_str());
+int refuse(const http_client& client, const answer& got) {
+  complain(reason_of(client, got));
   return 1;
 }
 
@@ -33,7 +32,7 @@ class result_printer final : public event_reader {
  private:
   void on_event(const event& e) override {
     if (const auto* said = std::get_if<body::tool_progress>(&e.body))
-      if (said->tool_call_id == call_) std::fwrite(said->text.data(), 1, said->text.size(), stderr);
+      if (said->tool_call_id == call_) write_to(stderr, said->text);
     if (const auto* end = std::get_if<body::tool_result>(&e.body))
       if (end->tool_call_id == call_) result_ = *end;
   }
@@ -42,17 +41,31 @@ class result_printer final : public event_reader {
   std::optional<body::tool_result> result_;
 };
 
+// Whatever else answers at that address gives nothing.
+const json::array* tools_in(const json::value& document) {
+  const auto* object = document.if_object();
+  const auto* tools = object ? object->if_contains("tools") : nullptr;
+  return tools ? tools->if_array() : nullptr;
+}
+
 }  // namespace
 
 int list_tools(const tools_options& options) {
   http_client client(server_url(options.url), options.key);
   const auto got = client.get("/v1/tools");
-  if (got.status != 200) return refuse(got);
-  const auto document = json::parse(got.body);
-  for (const auto& one : document.at("tools").as_array()) {
-    const auto& tool = one.as_object();
-    std::printf("%-20s %s\n", tool.at("id").as_string().c_str(),
-                tool.at("description").as_string().c_str());
+  if (got.status != 200) return refuse(client, got);
+  boost::system::error_code ec;
+  const auto document = json::parse(got.body, ec);
+  const auto* tools = ec ? nullptr : tools_in(document);
+  if (!tools) {
+    complain("what answers at " + client.base() + " is no SomaAgent01");
+    return 1;
+  }
+  for (const auto& one : *tools) {
+    if (!one.is_object()) continue;
+    auto id = text_of(one.get_object(), "id");
+    if (id.size() < 20) id.resize(20, ' ');
+    show(id + " " + text_of(one.get_object(), "description") + "\n");
   }
   return 0;
 }
@@ -61,7 +74,7 @@ int run_tool(const tools_options& options) {
   boost::system::error_code ec;
   const auto inputs = json::parse(options.inputs.empty() ? "{}" : options.inputs, ec);
   if (ec || !inputs.is_object()) {
-    std::fprintf(stderr, "soma: the inputs must be a JSON object\n");
+    complain("the inputs must be a JSON object");
     return 1;
   }
   http_client client(server_url(options.url), options.key);
@@ -69,23 +82,22 @@ int run_tool(const tools_options& options) {
   if (session.empty()) {
     const auto made = client.post(
         "/v1/sessions", json::serialize(json::object{{"title", "soma tools run"}}), new_uuid());
-    if (made.status != 201) return refuse(made);
+    if (made.status != 201) return refuse(client, made);
     session = text_of(made.body, "session_id");
   }
   const json::object body{
       {"session_id", session}, {"tool_id", options.tool_id}, {"inputs", inputs}};
   const auto accepted = client.post("/v1/tool/request", json::serialize(body), new_uuid());
-  if (accepted.status != 202) return refuse(accepted);
+  if (accepted.status != 202) return refuse(client, accepted);
   result_printer call(text_of(accepted.body, "tool_call_id"), text_of(accepted.body, "event_id"));
-  follow(client, session, call);
+  const auto end = follow(client, session, call);
   const auto& result = call.result();
-  if (!result) return refuse({});
+  if (!result) return refuse(client, end);
   if (!result->error) {
-    std::printf("%s\n", result->output_json.c_str());
+    show(result->output_json + "\n");
     return 0;
   }
-  std::fprintf(stderr, "soma: %s: %s %s\n", result->status.c_str(), result->error->detail.c_str(),
-               result->error->code.c_str());
+  complain(result->status + ": " + result->error->detail + " (" + result->error->code + ")");
   return 1;
 }
 

@@ -45,6 +45,8 @@ authenticator::authenticator(key_store& keys, browser_sessions& sessions,
 result<authenticator::proof> authenticator::proof_in(const credentials& given) {
   if (!given.authorization.empty()) {
     const auto space = given.authorization.find(' ');
+    if (is_bearer(given.authorization))
+      return error(codes::auth_required, "Authorization names no key: Bearer <key>");
     if (space == std::string_view::npos || !is_bearer(given.authorization.substr(0, space)))
       return error(codes::auth_invalid, "Authorization must be: Bearer <key>");
     auto text = given.authorization.substr(space + 1);

@@ -19,10 +19,10 @@ node = None
 class Chat:
     """The program on a terminal of its own. `shown` is all it wrote, with plain line ends."""
 
-    def __init__(self, *options, key=ADMIN_KEY):
+    def __init__(self, *options, key=ADMIN_KEY, url=None):
         self.terminal, theirs = pty.openpty()
         self.process = subprocess.Popen(
-            [os.path.join(BIN, "soma"), "chat", "--url", f"http://127.0.0.1:{node.port}", *options],
+            [os.path.join(BIN, "soma"), "chat", "--url", url or f"http://127.0.0.1:{node.port}", *options],
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
             env={**os.environ, "SOMA_ADMIN_KEY": key}, preexec_fn=lambda: own_terminal(theirs))
         os.close(theirs)
@@ -162,6 +162,51 @@ def refused():
         assert said in chat.shown.split("Hello", 1)[1], chat.shown
 
 
+def safe_on_a_terminal():
+    """nothing of a model steers the terminal: controls and marks of direction are shown as symbols"""
+    chat = Chat()
+    chat.until("> $")
+    # Sets the clipboard, clears the screen, names the window; CR, backspace, C1, a turned direction.
+    chat.say("[[rehearsal text=A%1B]52;c;aGFja2Vk%07B%1B[2J%0DC%08D%C2%9BE%E2%80%AEF%7F%09G delay_ms=0]]\n")
+    chat.until("\tG\n+> $")
+    answer = chat.shown.rsplit("delay_ms=0]]", 1)[1]
+    assert "A␛]52;c;aGFja2Vk␇B␛[2J␍C␈D<U+009B>E<U+202E>F␡\tG" in answer, answer
+    assert not set(answer) & set("\x1b\x07\x08\x9b\u202e\x7f\r"), answer
+    chat.say("[[rehearsal tool=echo inputs={\"text\":\"x\"}]]\n")
+    chat.until("\\[tool echo\\].*\n> $")
+    chat.say("\x04")
+    assert chat.end() == 0
+
+
+def raw_in_a_pipe():
+    """what is no terminal gets the answer as it is"""
+    done = subprocess.run([os.path.join(BIN, "soma"), "chat", "--url", f"http://127.0.0.1:{node.port}"],
+                          input=b"[[rehearsal text=A%1B[2JB delay_ms=0]]\n", capture_output=True, timeout=60,
+                          env={**os.environ, "SOMA_ADMIN_KEY": ADMIN_KEY})
+    assert done.stdout.strip() == b"A\x1b[2JB", done
+
+
+def away():
+    """without a server it says so at once, and Ctrl-C ends it at once"""
+    chat = Chat(url="http://127.0.0.1:9")  # of no server: the discard port
+    chat.until("not reachable at http://127.0.0.1:9")
+    chat.until("> $")
+    chat.say("Hello\n")
+    chat.until("Hello.*not reachable")
+    chat.say("\x03")
+    assert chat.end(5) == 130, chat.shown
+
+
+def fails():
+    """a turn that failed is told by the exit status, and so is one after it that did not"""
+    for last, status in (("[[rehearsal status=400]]", 1), ("[[rehearsal text=Good. delay_ms=0]]", 0)):
+        done = subprocess.run([os.path.join(BIN, "soma"), "chat", "--url", f"http://127.0.0.1:{node.port}"],
+                              input=f"[[rehearsal status=400]]\n{last}\n", text=True, capture_output=True,
+                              timeout=60, env={**os.environ, "SOMA_ADMIN_KEY": ADMIN_KEY})
+        assert done.returncode == status, done
+        assert "llm." in done.stderr, done
+
+
 def piped():
     """without a terminal it shows no prompt, and ends with its input"""
     done = subprocess.run([os.path.join(BIN, "soma"), "chat", "--url", f"http://127.0.0.1:{node.port}"],
@@ -176,7 +221,8 @@ def main():
     rehearsal = Rehearsal()
     node = Node(rehearsal.base_url).start()
     try:
-        return run_tests([converses, through_restarts, stops, quits, refused, piped])
+        return run_tests([converses, through_restarts, stops, quits, refused, safe_on_a_terminal,
+                          raw_in_a_pipe, away, fails, piped])
     finally:
         node.stop()
         rehearsal.stop()
