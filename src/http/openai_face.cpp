@@ -162,4 +162,15 @@ asio::awaitable<response> answer_openai(gateway& g, request_context& ctx, openai
   co_return answer;
 }
 
+void add_openai_post(router& routes, gateway& g, std::string pattern, std::string operation_id,
+                     asio::awaitable<response> (*run)(gateway&, request_context&)) {
+  routes.add(
+      {.verb = verb::post,
+       .pattern = std::move(pattern),
+       .operation_id = std::move(operation_id),
+       .handler = [&g, run](request_context& ctx) { return run(g, ctx); },
+       .body = body_mode::whole,
+       .body_bytes_max = static_cast<std::uint64_t>(g.settings.number("llm.request_bytes_max"))});
+}
+
 }  // namespace soma::http

@@ -68,6 +68,10 @@ boost::asio::awaitable<response> answer_openai(gateway& g, request_context& ctx,
 // The frame of an event as it came; what was given over several lines stays so.
 std::string raw_frame(std::string_view data, std::string_view event = {});
 
+// A POST of the face, whose body may have llm.request_bytes_max bytes.
+void add_openai_post(router& routes, gateway& g, std::string pattern, std::string operation_id,
+                     boost::asio::awaitable<response> (*run)(gateway&, request_context&));
+
 void add_responses_routes(router& routes, gateway& g);  // POST /v1/responses
 
 }  // namespace soma::http

@@ -203,19 +203,18 @@ asio::awaitable<response> model(gateway& g, request_context& ctx) {
 }  // namespace
 
 void add_openai_routes(router& routes, gateway& g) {
-  const auto add = [&](http::verb v, std::string pattern, std::string id,
+  add_openai_post(routes, g, "/v1/chat/completions", "openai_chat", chat);
+  add_openai_post(routes, g, "/v1/completions", "openai_completions", completions);
+  add_openai_post(routes, g, "/v1/embeddings", "openai_embeddings", embeddings);
+  const auto add = [&](std::string pattern, std::string id,
                        asio::awaitable<response> (*run)(gateway&, request_context&)) {
-    routes.add({.verb = v,
+    routes.add({.verb = verb::get,
                 .pattern = std::move(pattern),
                 .operation_id = std::move(id),
-                .handler = [&g, run](request_context& ctx) { return run(g, ctx); },
-                .body = v == verb::post ? body_mode::whole : body_mode::none});
+                .handler = [&g, run](request_context& ctx) { return run(g, ctx); }});
   };
-  add(verb::post, "/v1/chat/completions", "openai_chat", chat);
-  add(verb::post, "/v1/completions", "openai_completions", completions);
-  add(verb::post, "/v1/embeddings", "openai_embeddings", embeddings);
-  add(verb::get, "/v1/models", "openai_models", models);
-  add(verb::get, "/v1/models/{model}", "openai_model", model);
+  add("/v1/models", "openai_models", models);
+  add("/v1/models/{model}", "openai_model", model);
   add_responses_routes(routes, g);
 }
 

@@ -102,11 +102,7 @@ asio::awaitable<response> respond(gateway& g, request_context& ctx) {
 }  // namespace
 
 void add_responses_routes(router& routes, gateway& g) {
-  routes.add({.verb = verb::post,
-              .pattern = "/v1/responses",
-              .operation_id = "openai_responses",
-              .handler = [&g](request_context& ctx) { return respond(g, ctx); },
-              .body = body_mode::whole});
+  add_openai_post(routes, g, "/v1/responses", "openai_responses", respond);
 }
 
 }  // namespace soma::http

@@ -140,17 +140,31 @@ def tools():
         assert call["call_id"] in json.dumps(last()) and "noon" in json.dumps(last()), last()
 
 
+def large_bodies():
+    """a body may have llm.request_bytes_max bytes, whatever other routes take; more is 413"""
+    def ask(size, kind="openai_chat", expect=200):
+        url = "data:image/png;base64," + "A" * size
+        return post("chat/completions", {"model": kind, "messages": [{"role": "user", "content": [
+            {"type": "text", "text": "what"}, {"type": "image_url", "image_url": {"url": url}}]}]}, expect)
+    for kind in KINDS:
+        ask(4_000_000, kind)
+        assert "A" * 4_000_000 in json.dumps(last()), kind
+    assert ask(6_000_000, expect=413)["error"]["code"] == "request.too_large"
+    assert node.request("POST", "/v1/llm/invoke", b" " * 2_200_000)[0] == 413
+
+
 def main():
     global node, up
     up = Upstream()
-    node = Node(up.base_url, settings=["llm.retries=0", "llm.breaker_failures=1000"], resume="restart",
+    node = Node(up.base_url, settings=["llm.retries=0", "llm.request_bytes_max=6000000",
+                                       "llm.breaker_failures=1000"], resume="restart",
                 env={"SOMA_LLM_MODEL": "ok"}).start()
     try:
         for kind in KINDS:
             node.json("PUT", f"/v1/model-profiles/{kind}", {
                 "model": "up-" + kind, "base_url": up.base_url, "role": "extra", "kind": kind},
                 expect=200)
-        return run_tests([told_failures, said_or_refused, pictures, every_route_and_kind, tools])
+        return run_tests([told_failures, said_or_refused, pictures, every_route_and_kind, tools, large_bodies])
     finally:
         node.stop()
         up.stop()

@@ -25,15 +25,29 @@ CHAT_USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15,
 JSON_TEXT = '{"n":"Rome"}'  # where a format is asked for
 
 
+def wants_call(body):
+    """`calls` calls its tool always, `once` until it has its result."""
+    said = json.dumps(body.get("messages") or body.get("input"))
+    return body.get("model") == "calls" or (
+        body.get("model") == "once" and '"tool"' not in said and "tool_result" not in said and
+        "function_call_output" not in said)
+
+
 def chat(body):
     text = JSON_TEXT if body.get("response_format") else TEXT
     if not body.get("stream"):
+        message, reason = {"role": "assistant", "content": text}, "stop"
+        if wants_call(body):
+            reason = "tool_calls"
+            message = {"role": "assistant", "content": None, "tool_calls": [
+                {"id": "call_1", "type": "function",
+                 "function": {"name": "clock", "arguments": '{"zone":"UTC"}'}}]}
         return None, json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": "up",
-                                 "choices": [{"index": n, "finish_reason": "stop", "message": {
-                                     "role": "assistant", "content": text}}
-                                     for n in range(body.get("n") or 1)], "usage": CHAT_USAGE})
+                                 "choices": [{"index": n, "finish_reason": reason, "message": message}
+                                             for n in range(body.get("n") or 1)],
+                                 "usage": CHAT_USAGE})
     call = {"index": 0, "function": {}}
-    if body["model"] == "calls":
+    if wants_call(body):
         pieces = [chat_chunk({"role": "assistant", "content": None, "tool_calls": [
             {"index": 0, "id": "call_1", "type": "function",
              "function": {"name": "clock", "arguments": ""}}]})]
@@ -58,7 +72,7 @@ def messages(body):
     start = {"id": "msg_1", "type": "message", "role": "assistant", "model": body.get("model", "up"),
              "content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
     formatted = any(tool["name"] == "json_answer" for tool in body.get("tools", []))
-    if formatted or body.get("model") == "calls":
+    if formatted or wants_call(body):
         name, inputs = ("json_answer", JSON_TEXT) if formatted else ("clock", '{"zone":"UTC"}')
         block = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}
         deltas = [{"type": "input_json_delta", "partial_json": part}
@@ -87,7 +101,7 @@ def responses(body):
     part = {"type": "output_text", "text": text, "annotations": []}
     item = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed",
             "content": [part]}
-    if body.get("model") == "calls":
+    if wants_call(body):
         item = {"id": "fc_1", "type": "function_call", "status": "completed", "call_id": "call_1",
                 "name": "clock", "arguments": '{"zone":"UTC"}'}
     begun = {"id": "resp_1", "object": "response", "created_at": 1, "model": "up", "output": [],
