@@ -121,9 +121,17 @@ result<listed_profile> model_registry::put(const tenant_id& tenant,
   auto& own = tenants_[tenant];
   if (!own.count(profile.name) && own.size() >= profiles_max)
     return error(codes::quota_exceeded, "the tenant has as many profiles as it may", 3600);
-  auto stored = log_.put_document(collection, row_key(tenant, profile.name), llm::to_json(profile));
-  if (!stored) return stored.error();
-  own.insert_or_assign(profile.name, profile);
+  // One a role is preferred: the others give way in the same write.
+  std::vector<llm::model_profile> written{profile};
+  for (const auto& [name, p] : own)
+    if (profile.preferred && p.preferred && p.role == profile.role && name != profile.name) {
+      written.push_back(p);
+      written.back().preferred = false;
+    }
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (const auto& p : written) rows.emplace_back(row_key(tenant, p.name), llm::to_json(p));
+  if (auto stored = log_.put_documents(collection, rows); !stored) return stored.error();
+  for (const auto& p : written) own.insert_or_assign(p.name, p);
   dialogues_.erase(tenant);
   return std::move(*find(tenant, profile.name));
 }
@@ -169,10 +177,15 @@ result<resolved_model> model_registry::resolve(const tenant_id& tenant,
   } else {
     const std::string role = wanted.role.empty() ? "dialogue" : wanted.role;
     what = "the role " + role;
-    // The profile called default speaks for its role before others do.
-    if (const auto at = all.find("default");
-        at != all.end() && at->second.enabled && at->second.role == role)
-      found = &at->second;
+    // The preferred one, and then the profile called default, speak for their role before others
+    // do; what a tenant prefers counts before what the configuration does.
+    const auto own = tenants_.find(tenant);
+    first([&](const auto& p) {
+      return p.preferred && p.role == role && own != tenants_.end() &&
+             own->second.count(p.name) > 0;
+    });
+    first([&](const auto& p) { return p.preferred && p.role == role; });
+    first([&](const auto& p) { return p.name == "default" && p.role == role; });
     first([&](const auto& p) { return p.role == role; });
     // Every role can be played by the dialogue model until it has its own.
     if (role != "embed") first([&](const auto& p) { return p.role == "dialogue"; });

@@ -81,7 +81,7 @@ asio::awaitable<response> login(gateway& g, request_context& ctx) {
 }
 
 asio::awaitable<response> logout(gateway& g, request_context& ctx) {
-  const std::string token(security::browser_sessions::token_in(ctx.header("cookie")));
+  const std::string token(g.browsers.token_in(ctx.header("cookie")));
   if (!token.empty()) {
     auto work = [&g, token] { return g.identities.close_session(token); };
     auto done = co_await on_reader(g.pool, work);
@@ -89,7 +89,7 @@ asio::awaitable<response> logout(gateway& g, request_context& ctx) {
   }
   response answer(204);
   answer.headers.emplace_back("Set-Cookie",
-                              security::browser_sessions::clear_cookie(behind_tls(g)));
+                              g.browsers.clear_cookie(ctx.header("cookie"), behind_tls(g)));
   co_return answer;
 }
 

@@ -143,7 +143,9 @@ std::string runtime_config_json(gateway& g, const tenant_id& tenant) {
   w.end_array().key("flags").begin_object();
   w.field_bool("rehearsal", model->profile.model == "rehearsal");
   const bool configured = !model->profile.base_url.empty();
-  w.field_bool("model_configured", configured).end_object();
+  w.field_bool("model_configured", configured);
+  // Without it, and without a stored key, who signs out gets in by a fresh link alone.
+  w.field_bool("admin_key", !g.settings.secret("auth.admin_key").empty()).end_object();
   w.key("degraded").begin_array();
   for (const auto& one : health_of(g, tenant))
     if (one.vital && !(one.name == "llm" ? configured : one.ok)) w.string(one.name);

@@ -214,6 +214,7 @@ result<model_profile> parse_profile(std::string_view text, std::string_view name
   p.context_window = window.value_or(p.context_window);
   m.texts("fallbacks", p.fallbacks, fallbacks_max, name_bytes_max);
   m.flag("enabled", p.enabled);
+  m.flag("preferred", p.preferred);
   const bool says_pictures = document.get_object().contains("images");
   m.flag("images", p.pictures);
   const auto* parameters = m.object("parameters");
@@ -260,7 +261,9 @@ std::string to_json(const model_profile& p) {
     w.key("output").real(p.prices->output).end_object();
   }
   texts("fallbacks", p.fallbacks);
-  w.field_bool("enabled", p.enabled).end_object();
+  w.field_bool("enabled", p.enabled);
+  if (p.preferred) w.field_bool("preferred", true);
+  w.end_object();
   return out;
 }
 

@@ -30,6 +30,7 @@ struct model_profile {
   std::optional<token_prices> prices;
   std::vector<std::string> fallbacks;  // names of profiles
   bool enabled = true;
+  bool preferred = false;  // speaks for its role before all others
 
   bool operator==(const model_profile&) const = default;
 };

@@ -42,7 +42,7 @@ authenticator::authenticator(key_store& keys, browser_sessions& sessions,
       admin_hash_(admin_key.empty() ? std::string() : hash(via::admin_key, admin_key.reveal())),
       clock_(std::move(clock)) {}
 
-result<authenticator::proof> authenticator::proof_in(const credentials& given) {
+result<authenticator::proof> authenticator::proof_in(const credentials& given) const {
   if (!given.authorization.empty()) {
     const auto space = given.authorization.find(' ');
     if (is_bearer(given.authorization))
@@ -54,7 +54,7 @@ result<authenticator::proof> authenticator::proof_in(const credentials& given) {
     return proof{via::api_key, text};
   }
   if (!given.ticket.empty()) return proof{via::ticket, given.ticket};
-  const auto token = browser_sessions::token_in(given.cookie);
+  const auto token = sessions_.token_in(given.cookie);
   if (!token.empty()) return proof{via::cookie, token};
   return error(codes::auth_required, "this route needs an API key or a signed-in browser");
 }

@@ -72,7 +72,7 @@ class authenticator {
     via kind{};
     std::string_view text;
   };
-  static result<proof> proof_in(const credentials& given);
+  result<proof> proof_in(const credentials& given) const;
   std::optional<result<identity>> judge_without_store(const proof& p, const credentials& given,
                                                       std::int64_t now_ms);
   result<known> judge(const proof& p, std::int64_t now_ms);

@@ -45,12 +45,28 @@ std::string attributes(bool secure) {
   return std::string("; Path=/; HttpOnly; SameSite=Strict") + (secure ? "; Secure" : "");
 }
 
+std::string_view value_of(std::string_view header, std::string_view name) {
+  while (!header.empty()) {
+    const auto end = std::min(header.find(';'), header.size());
+    auto pair = header.substr(0, end);
+    header.remove_prefix(std::min(end + 1, header.size()));
+    while (!pair.empty() && (pair.front() == ' ' || pair.front() == '\t')) pair.remove_prefix(1);
+    while (!pair.empty() && (pair.back() == ' ' || pair.back() == '\t')) pair.remove_suffix(1);
+    const auto equals = pair.find('=');
+    if (equals != std::string_view::npos && pair.substr(0, equals) == name)
+      return pair.substr(equals + 1);
+  }
+  return {};
+}
+
 }  // namespace
 
 browser_sessions::browser_sessions(document_store& documents, const secret_string& server_key,
                                    std::int64_t ttl_ms)
     : documents_(documents),
       key_(std::string(bytes_of(hmac_sha256(server_key.reveal(), "soma browser session v1")))),
+      cookie_name_(std::string(plain_cookie_name) + '_' +
+                   hex(bytes_of(hmac_sha256(key_.reveal(), "cookie name"))).substr(0, 8)),
       ttl_ms_(ttl_ms) {}
 
 std::string browser_sessions::id_of(std::string_view token) const {
@@ -96,26 +112,20 @@ result<std::size_t> browser_sessions::sweep(std::int64_t now_ms) {
 }
 
 std::string browser_sessions::set_cookie(const secret_string& token, bool secure) const {
-  return std::string(cookie_name) + "=" + std::string(token.reveal()) + attributes(secure) +
+  return cookie_name_ + "=" + std::string(token.reveal()) + attributes(secure) +
          "; Max-Age=" + std::to_string(ttl_ms_ / 1000);
 }
 
-std::string browser_sessions::clear_cookie(bool secure) {
-  return std::string(cookie_name) + "=" + attributes(secure) + "; Max-Age=0";
+std::string browser_sessions::clear_cookie(std::string_view header, bool secure) const {
+  const bool is_plain =
+      value_of(header, cookie_name_).empty() && !value_of(header, plain_cookie_name).empty();
+  return (is_plain ? std::string(plain_cookie_name) : cookie_name_) + "=" + attributes(secure) +
+         "; Max-Age=0";
 }
 
-std::string_view browser_sessions::token_in(std::string_view header) {
-  while (!header.empty()) {
-    const auto end = std::min(header.find(';'), header.size());
-    auto pair = header.substr(0, end);
-    header.remove_prefix(std::min(end + 1, header.size()));
-    while (!pair.empty() && (pair.front() == ' ' || pair.front() == '\t')) pair.remove_prefix(1);
-    while (!pair.empty() && (pair.back() == ' ' || pair.back() == '\t')) pair.remove_suffix(1);
-    const auto equals = pair.find('=');
-    if (equals != std::string_view::npos && pair.substr(0, equals) == cookie_name)
-      return pair.substr(equals + 1);
-  }
-  return {};
+std::string_view browser_sessions::token_in(std::string_view header) const {
+  const auto own = value_of(header, cookie_name_);
+  return own.empty() ? value_of(header, plain_cookie_name) : own;
 }
 
 }  // namespace soma::security

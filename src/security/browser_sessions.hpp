@@ -21,7 +21,8 @@ struct browser_session {
 
 class browser_sessions {
  public:
-  static constexpr std::string_view cookie_name = "soma_session";
+  // Of earlier versions, and of programs that bring a token of their own; read and never set.
+  static constexpr std::string_view plain_cookie_name = "soma_session";
 
   // `documents` outlives this object.
   browser_sessions(document_store& documents, const secret_string& server_key, std::int64_t ttl_ms);
@@ -34,17 +35,22 @@ class browser_sessions {
   // Deletes those that are over; called now and then.
   result<std::size_t> sweep(std::int64_t now_ms);
 
-  // Values of Set-Cookie. `secure`: under TLS, or when the server's base URL is https.
+  // `soma_session_` and what tells this server from others of the same host: cookies know no ports.
+  const std::string& cookie_name() const { return cookie_name_; }
+
+  // Values of Set-Cookie. `secure`: under TLS, or when the server's base URL is https. What is
+  // cleared is what `cookie_header` brought.
   std::string set_cookie(const secret_string& token, bool secure) const;
-  static std::string clear_cookie(bool secure);
+  std::string clear_cookie(std::string_view cookie_header, bool secure) const;
   // The session's token in a Cookie header; empty when it is not there.
-  static std::string_view token_in(std::string_view cookie_header);
+  std::string_view token_in(std::string_view cookie_header) const;
 
  private:
   std::string id_of(std::string_view token) const;
 
   document_store& documents_;
   secret_string key_;
+  std::string cookie_name_;
   std::int64_t ttl_ms_;
 };
 

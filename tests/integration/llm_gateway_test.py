@@ -236,9 +236,20 @@ def conversations():
         assert up.asked("third")[-1][0] == "/v1/messages"
         assert mine.request("DELETE", "/v1/model-profiles/default")[0] == 204
         assert turn(session)[1] == ["ok"]
+        # What is preferred speaks before "default"; one at a time, and until it is not any more.
+        for name in ("first-choice", "second-choice"):
+            mine.json("POST", "/v1/model-profiles", {
+                "name": name, "model": name, "base_url": up.base_url, "preferred": True}, expect=201)
+            assert turn(session)[1] == [name]
+        chosen = [p["name"] for p in mine.json("GET", "/v1/model-profiles")["profiles"]
+                  if p.get("preferred")]
+        assert chosen == ["second-choice"], chosen
+        mine.json("PUT", "/v1/model-profiles/second-choice",
+                  {"model": "second-choice", "base_url": up.base_url}, expect=200)
+        assert turn(session)[1] == ["ok"]
         rows = usage_rows(mine, "?by=session")
         assert {r["session_id"] for r in rows} == {session}, rows
-        assert sum(r["calls"] for r in rows) == 4, rows
+        assert sum(r["calls"] for r in rows) == 7, rows
     finally:
         mine.stop()
 

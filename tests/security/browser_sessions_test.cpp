@@ -43,12 +43,27 @@ TEST_CASE("browser session: the cookie is strict, and is found among others") {
   memory_documents documents;
   browser_sessions sessions(documents, server_key, 3'600'000);
   const secret_string token("abc");
+  const auto& name = sessions.cookie_name();
   CHECK(sessions.set_cookie(token, true) ==
-        "soma_session=abc; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=3600");
+        name + "=abc; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=3600");
   CHECK(sessions.set_cookie(token, false).find("Secure") == std::string::npos);
-  CHECK(browser_sessions::clear_cookie(false).find("Max-Age=0") != std::string::npos);
-  CHECK(browser_sessions::token_in("a=1; soma_session=xyz; b=2") == "xyz");
-  CHECK(browser_sessions::token_in("soma_session=xyz") == "xyz");
+  CHECK(sessions.token_in("a=1; " + name + "=xyz; b=2") == "xyz");
+  CHECK(sessions.token_in(name + "=xyz") == "xyz");
+  CHECK(sessions.token_in("soma_session=xyz") == "xyz");
+  CHECK(sessions.token_in("soma_session=old; " + name + "=new") == "new");
   for (const char* none : {"", "soma_session", "xsoma_session=1", "Soma_session=1", ";;; ="})
-    CHECK(browser_sessions::token_in(none).empty());
+    CHECK(sessions.token_in(none).empty());
+}
+
+TEST_CASE("browser session: servers of one host keep apart, and clear what was brought") {
+  memory_documents documents;
+  browser_sessions one(documents, server_key, 1000);
+  browser_sessions other(documents, secret_string("the key of another server"), 1000);
+  CHECK(one.cookie_name() != other.cookie_name());
+  CHECK(one.cookie_name() == browser_sessions(documents, server_key, 1000).cookie_name());
+  CHECK(other.token_in(one.cookie_name() + "=abc").empty());
+  const auto cleared = [&](const std::string& header) { return one.clear_cookie(header, false); };
+  const auto gone = "=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0";
+  CHECK(cleared(one.cookie_name() + "=a; soma_session=b") == one.cookie_name() + gone);
+  CHECK(cleared("soma_session=b") == std::string("soma_session") + gone);
 }

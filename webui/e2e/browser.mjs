@@ -64,8 +64,10 @@ export class Reader {
 }
 
 export async function send(page, text) {
-  await page.getByRole('textbox', { name: 'Message' }).fill(text);
-  await page.keyboard.press('Enter');
+  const box = page.getByRole('textbox', { name: 'Message' });
+  await box.fill(text);
+  // With a finger, Enter is a new line.
+  await page.keyboard.press((await box.getAttribute('enterkeyhint')) === 'enter' ? 'Control+Enter' : 'Enter');
 }
 
 export function lastTurn(page) {

@@ -43,7 +43,7 @@ export const modelTests = [
 
       const stored = await server.api('model-profiles/second');
       assert.deepEqual([stored.model, stored.provider, stored.kind],
-        ['rehearsal', 'local', 'openai_chat']);
+        ['rehearsal', `127.0.0.1-${new URL(server.providerOrigin).port}`, 'openai_chat']);
 
       await card(page, 'second').getByRole('button', { name: /^Delete/ }).click();
       await page.getByRole('button', { name: 'Keep it' }).click();

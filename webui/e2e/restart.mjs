@@ -82,4 +82,41 @@ export const restartTests = [
       assert.deepEqual(unexpected(reader), []);
     },
   },
+  {
+    name: 'restart: a server with a newer page is told of, and what was written stays',
+    async run({ browser, server }) {
+      const reader = await (await Reader.open(browser, server)).signIn();
+      const page = await reader.page();
+      await waitForConnection(page, 'connected');
+      const box = page.getByRole('textbox', { name: 'Message' });
+      await box.fill('half written');
+      // As after an update: the first page names another script, and parts of this one are gone.
+      await page.route('**/ui/index.html', async (route) => {
+        const answer = await route.fetch();
+        await route.fulfill({ response: answer, body: (await answer.text()).replace(/index-[\w-]+\.js/, 'index-newer.js') });
+      });
+      await page.route('**/assets/settings_dialog-*', (route) => route.fulfill({ status: 404, body: 'gone' }));
+      await page.getByRole('button', { name: 'Settings', exact: true }).click();
+      await page.getByText('The server was updated: reload the page').waitFor();
+      await page.getByText('The server has a newer version of this page.').waitFor();
+      await page.unrouteAll();
+      await page.getByRole('button', { name: 'Reload', exact: true }).click();
+      await waitForConnection(page, 'connected');
+      await until('the draft is there', async () => (await box.inputValue()) === 'half written');
+      assert.equal(await page.getByText('The server has a newer version').count(), 0);
+      await page.getByRole('button', { name: 'Settings', exact: true }).click();
+      await page.getByRole('tab', { name: 'Models' }).waitFor();
+      await page.keyboard.press('Escape');
+
+      // Told of at the next connection, too.
+      await page.route('**/ui/index.html', async (route) => {
+        const answer = await route.fetch();
+        await route.fulfill({ response: answer, body: (await answer.text()).replace(/index-[\w-]+\.js/, 'index-newer.js') });
+      });
+      await server.kill();
+      await waitForConnection(page, 'reconnecting');
+      await server.start();
+      await page.getByText('The server has a newer version of this page.').waitFor();
+    },
+  },
 ];

@@ -1,14 +1,17 @@
 // Runs the tests of the page against real servers, one after another:
 //   SOMA_BIN=… SOMA_REHEARSAL_BIN=… [SCREENSHOTS=folder] node e2e/run.mjs [word of a test's name]
 import { launch } from './browser.mjs';
+import { cardTests } from './cards.mjs';
 import { conversationTests } from './conversation.mjs';
 import { actionTests } from './actions.mjs';
 import { dialogTests } from './dialogs.mjs';
 import { feedbackTests } from './feedback.mjs';
 import { dictationTests } from './dictation.mjs';
 import { fileTests } from './files.mjs';
+import { fingerTests } from './fingers.mjs';
 import { listTests } from './list.mjs';
 import { looksTests } from './looks.mjs';
+import { modelChoiceTests } from './model_choice.mjs';
 import { modelKeyTests } from './model_keys.mjs';
 import { modelLooksTests } from './model_looks.mjs';
 import { modelTests } from './models.mjs';
@@ -20,13 +23,14 @@ import { signInTests } from './sign_in.mjs';
 import { streamTests } from './streams.mjs';
 import { tabTests } from './tabs.mjs';
 import { toolTests } from './tools.mjs';
+import { unsavedTests } from './unsaved.mjs';
 import { viewTests } from './views.mjs';
 
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...peopleTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
-  ...modelTests, ...modelKeyTests, ...looksTests, ...modelLooksTests, ...viewTests,
+  ...signInTests, ...peopleTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...looksTests, ...modelLooksTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 
 const browser = await launch();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { Reader, waitForConnection } from './browser.mjs';
+import { picture, Reader, waitForConnection } from './browser.mjs';
+import { Server } from './server.mjs';
 
 // The page cannot know that it is not signed in before it asked: that one answer is in the console.
 const askedWhoami = /status of 401/;
@@ -39,6 +40,53 @@ export const signInTests = [
       await key.waitFor();
       const others = reader.complaints.filter((text) => !askedWhoami.test(text));
       assert.deepEqual(others, []);
+    },
+  },
+  {
+    name: 'sign-in: servers of one host keep apart',
+    async run({ browser, server }) {
+      const other = await Server.start();
+      try {
+        const reader = await (await Reader.open(browser, server)).signIn();
+        const page = await reader.page();
+        await waitForConnection(page, 'connected');
+        const login = await reader.context.request.post(`${other.origin}/v1/auth/login`, { data: { key: other.adminKey } });
+        assert.ok(login.ok());
+        const second = await reader.context.newPage();
+        await second.goto(other.pageUrl);
+        await waitForConnection(second, 'connected');
+        await page.reload();
+        await waitForConnection(page, 'connected');
+        await second.getByRole('button', { name: 'Sign out' }).click();
+        await second.getByLabel('API key').waitFor();
+        await page.reload();
+        await waitForConnection(page, 'connected');
+      } finally {
+        await other.close();
+      }
+    },
+  },
+  {
+    name: 'sign-in: who has no key to come back with is warned before signing out',
+    server: { adminKey: false },
+    async run({ browser, server }) {
+      const reader = await Reader.open(browser, server);
+      const page = await reader.page(`#signin=${await server.signInToken()}`);
+      await waitForConnection(page, 'connected');
+      const out = page.getByRole('button', { name: 'Sign out' });
+      await out.click();
+      await page.getByRole('heading', { name: 'Sign out without a key?' }).waitFor();
+      await picture(page, 'sign-out-without-key');
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.getByRole('button', { name: 'Settings', exact: true }).click();
+      await page.getByRole('tab', { name: 'Keys' }).click();
+      await page.getByLabel('Name of the new key').fill('mine');
+      await page.getByRole('button', { name: 'Make a key' }).click();
+      await page.getByText('shown only now').waitFor();
+      await page.keyboard.press('Escape');
+      await out.click();
+      await page.getByLabel('API key').waitFor();
+      await page.getByText('“soma signin”').waitFor();
     },
   },
 ];

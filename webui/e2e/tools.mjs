@@ -127,7 +127,7 @@ export const toolTests = [
       await send(page, askForTool('http_fetch', { url: 'http://127.0.0.1:1/' }));
       const card = cardOf(page, 'http fetch');
       await card.getByText(/^not allowed/).waitFor();
-      await card.locator('summary').click();
+      // Open by itself: it did not work.
       await card.getByText('Denied', { exact: true }).waitFor();
       await picture(page, 'tools-denied');
       assert.deepEqual(reader.complaints, []);

@@ -80,6 +80,8 @@ export interface ModelProfile {
   prices?: ModelPrices;
   fallbacks: string[];
   enabled: boolean;
+  /** Speaks for its role before all others. */
+  preferred?: boolean;
   source: 'configuration' | 'tenant';
 }
 
@@ -92,6 +94,7 @@ export interface Credential {
 }
 
 export interface ModelTest {
+  provider?: string;
   ok: boolean;
   latency_ms: number;
   first_token_ms?: number;

@@ -1,7 +1,8 @@
-import { Marked, type Token, type Tokens, type TokensList } from 'marked';
+import { Marked, Renderer, type Token, type Tokens, type TokensList } from 'marked';
 import { apiUrl } from '../api/http';
+import { emphasis } from './emphasis';
 import { mathExtensions } from './math';
-import { pictureSource } from './pictures';
+import { fileSource, pictureSource } from './pictures';
 import { sanitize } from './sanitize';
 
 /** A top-level piece of a text: code is shown by a component, all else is HTML, sanitized. */
@@ -15,9 +16,14 @@ const marked = new Marked({
   renderer: {
     html: ({ text }) => plainTags(escapeHtml(text)),
     image: ({ href, text, title }) => picture(href, text || title || '') || link(href, text || title || href),
+    link(token) {
+      const source = fileSource(token.href);
+      return Renderer.prototype.link.call(this, source === '' ? token : { ...token, href: apiUrl(source) });
+    },
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
   extensions: [...mathExtensions],
+  tokenizer: emphasis,
 });
 
 /** Blocks that a later piece may still join: an open list, a table, a heading to be underlined. */

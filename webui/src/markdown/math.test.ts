@@ -15,6 +15,24 @@ test('math: formulas are told from prices', () => {
   expect(html('`$x$` is code')).toContain('<code>$x$</code>');
 });
 
+const hasMath = (text: string) => html(text).includes('class="math');
+
+test.each([
+  'pay 3$/month or 30$/year', 'US$5 and A$6', '$5/$6', 'between 5$ and 10$', '$5 and 10$ are both right',
+  'cd $HOME/src:$GOPATH', 'export $A_B=$C_D', 'copy $src/$dst there', '`echo $HOME` costs $', '$HOME or `$PATH`',
+  'see \\[12\\], \\[3, 4\\]', '\\[1\\]', 'a \\[citation needed\\]', '- \\[x\\] done', 'the \\(optional\\) part',
+  'as \\(see the appendix\\) says', 'arr$[0] and obj$.x$y',
+])('math: none is in %s', (text) => {
+  expect(hasMath(text)).toBe(false);
+});
+
+test.each([
+  '变量$x$是', 'the $n$th of all $x$s', '($y$)', '“$z$”', '$5 + 3$', '$2 \\text{ and } 3$', '$x$, $y$', '**$a$**',
+  'so \\[ a = b \\] holds', '\\(x\\)', '\\(5\\)', '\\[E\\]', '$\\alpha$-decay', '$$x$$', 'is $-1$.',
+])('math: one is in %s', (text) => {
+  expect(hasMath(text)).toBe(true);
+});
+
 test('math: what stands alone and what stands in a line, in both notations', () => {
   expect(html('$$\\frac{1}{2}$$')).toContain('<code class="math alone">\\frac{1}{2}</code>');
   expect(html('\\[x\n+y\\]')).toContain('<code class="math alone">x\n+y</code>');

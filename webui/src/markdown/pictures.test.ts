@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pictureSource } from './pictures';
+import { fileSource, pictureSource } from './pictures';
 
 const id = '0f3e2d1c-0000-4000-8000-00000000abcd';
 const home = { sessionId: 'S' };
@@ -30,4 +30,16 @@ test('nothing from elsewhere is, and nothing that is no picture', () => {
     '../a.png', 'a/../../b.png', 'a/%2e%2e/b.png', '/v1/workdir/download?path=../a.png',
     '/v1/workdir/delete?path=a.png', '/v1/sessions', '', '%E0%A4%A.svg',
   ]) expect(of(foreign), foreign).toBe('');
+});
+
+test('links to files of the work folder lead to them, as programs name them, too', () => {
+  const link = (href: string) => fileSource(href, home);
+  const report = 'workdir/download?session_id=S&path=out%2Freport.csv';
+  for (const href of ['out/report.csv', './out/report.csv', '/work/out/report.csv', 'sandbox:/work/out/report.csv',
+    'file:///work/out/report.csv', 'out%2Freport.csv']) expect(link(href), href).toBe(report);
+  expect(link(`../v1/attachments/${id}`)).toBe(`attachments/${id}`);
+  for (const other of ['https://a.test/report.csv', '//a.test/x', 'mailto:a@b.c', '#part', '?q', '../x', 'a/', '',
+    'javascript:alert(1)', 'JAVASCRIPT:x', 'sandbox:/etc/passwd', 'file:///etc/passwd', '/work/../etc/passwd',
+  ]) expect(link(other), other).toBe('');
+  expect(fileSource('report.csv', { sessionId: null })).toBe('');
 });

@@ -11,19 +11,39 @@ export const pictureHome: { sessionId: string | null } = { sessionId: null };
  * Where a picture of a text is, below `/v1/`: an attachment, or a file of a work folder, which may be
  * named by its path alone. '' for all others: a picture from elsewhere could carry something out.
  */
-export function pictureSource(href: string, { sessionId } = pictureHome): string {
-  const id = attachment.exec(href)?.[1];
-  if (id !== undefined) return `attachments/${id.toLowerCase()}`;
-  if (download.test(href)) return workPicture(new URLSearchParams(href.slice(href.indexOf('?'))));
-  if (sessionId === null || /^[a-z][a-z0-9+.-]*:|^\/\/|[?#\\]/i.test(href)) return '';
-  return workPicture(new URLSearchParams({ session_id: sessionId, path: decoded(href).replace(/^\.?\//, '') }));
+export function pictureSource(href: string, home = pictureHome): string {
+  const file = workFile(href, home);
+  if (file !== null) return drawn.test(file.get('path') ?? '') ? `workdir/download?${file}` : '';
+  return attachmentSource(href);
 }
 
-function workPicture(query: URLSearchParams): string {
-  const path = query.get('path') ?? '';
-  const session = query.get('session_id');
-  if (!drawn.test(path) || path.split('/').includes('..')) return '';
-  return `workdir/download?${new URLSearchParams({ ...(session ? { session_id: session } : {}), path })}`;
+/** Where a file that a text links to is, in the same way; '' for what leads elsewhere. */
+export function fileSource(href: string, home = pictureHome): string {
+  const file = workFile(href, home);
+  return file === null ? attachmentSource(href) : `workdir/download?${file}`;
+}
+
+function attachmentSource(href: string): string {
+  const id = attachment.exec(href)?.[1];
+  return id === undefined ? '' : `attachments/${id.toLowerCase()}`;
+}
+
+/** The path as programs see it, who have their folder under this name. */
+const asSeenInside = /^(?:(?:file|sandbox):(?:\/\/)?)?\/work\//i;
+
+function workFile(href: string, { sessionId }: { readonly sessionId: string | null }): URLSearchParams | null {
+  if (download.test(href)) {
+    const query = new URLSearchParams(href.slice(href.indexOf('?')));
+    return named(query.get('path') ?? '', query.get('session_id'));
+  }
+  const path = href.replace(asSeenInside, '');
+  if (sessionId === null || attachment.test(href) || /^[a-z][a-z0-9+.-]*:|^\/\/|[?#\\]/i.test(path)) return null;
+  return named(decoded(path).replace(/^\.?\//, ''), sessionId);
+}
+
+function named(path: string, session: string | null): URLSearchParams | null {
+  if (path === '' || path.endsWith('/') || path.split('/').includes('..')) return null;
+  return new URLSearchParams({ ...(session ? { session_id: session } : {}), path });
 }
 
 function decoded(text: string): string {

@@ -1,5 +1,6 @@
 import { computed, signal } from '@preact/signals';
 import { Problem, request, requestTagged, sentence } from '../api/http';
+import { bodyOf, chatProfile, formOf } from './profile_form';
 import type { Credential, ModelProfile, ModelTest, UsageReport } from '../api/types';
 
 /** A profile with the tag it must still have when it is written. */
@@ -66,14 +67,39 @@ export async function readProfile(name: string): Promise<TaggedProfile> {
 
 /** `etag`: of the profile that was seen; null makes a new one. Throws `Problem`. */
 export async function writeProfile(
-  name: string, body: Record<string, unknown>, etag: string | null,
+  name: string, body: Record<string, unknown>, etag: string | null, keepTest = false,
 ): Promise<TaggedProfile> {
   const answer = etag === null
     ? await requestTagged<ModelProfile>('model-profiles', { method: 'POST', body: { ...body, name } })
     : await requestTagged<ModelProfile>(pathOf(name), { method: 'PUT', body, ifMatch: etag });
-  forgetTest(name);
+  if (!keepTest) forgetTest(name);
   void readModels();
   return tagged(answer);
+}
+
+/** From now on chats are answered by this one. Throws `Problem`. */
+export async function answerChatsWith(name: string): Promise<void> {
+  const { profile, etag } = await readProfile(name);
+  const holder = chatProfile(profiles.peek() ?? []);
+  // The configuration's own answers where nothing is preferred: it need not be written over.
+  if (profile.source === 'configuration' && name === 'default' && holder?.preferred && holder.source === 'tenant') {
+    const { profile: before, etag: its } = await readProfile(holder.name);
+    await writeProfile(holder.name, bodyOf(formOf(before), { ...before, preferred: false }), its);
+  } else if (holder?.name !== name) {
+    await writeProfile(name, bodyOf(formOf(profile), { ...profile, preferred: true }), etag, true);
+  }
+  await readModels();
+}
+
+/** As it was before it was written: a profile is saved whole or not at all. */
+export async function takeBackProfile(before: TaggedProfile | null, written: TaggedProfile): Promise<void> {
+  const { name } = written.profile;
+  if (before === null || before.profile.source === 'configuration') {
+    await request(pathOf(name), { method: 'DELETE', ifMatch: written.etag });
+  } else {
+    await writeProfile(name, bodyOf(formOf(before.profile), before.profile), written.etag);
+  }
+  await readModels();
 }
 
 export async function removeProfile(name: string): Promise<void> {

@@ -44,12 +44,41 @@ describe('a profile through its form', () => {
   test('another address lets go of the provider and kind that went with the one before', () => {
     const before = form.formOf(profile);
     const moved = form.withAddress(before, 'https://api.openai.com/v1', profile);
-    expect([moved.provider, moved.kind]).toEqual(['', 'auto']);
+    expect([moved.provider, moved.kind]).toEqual(['openai', 'auto']);
     const chosen = form.withAddress({ ...before, provider: 'mine' }, 'https://a.test', profile);
     expect([chosen.provider, chosen.kind]).toEqual(['mine', 'openai_chat']);
     expect(form.withAddress(before, profile.base_url, profile)).toEqual(before);
-    const fresh = { ...form.emptyForm, provider: 'vllm' };
+    const there = form.withAddress(moved, profile.base_url, profile);
+    expect([there.provider, there.kind]).toEqual([profile.provider, profile.kind]);
+    const fresh = { ...form.emptyForm, provider: 'vllm', base_url: 'http://localhost:8000/v1' };
     expect(form.withAddress(fresh, 'http://gpu:8000/v1', null).provider).toBe('vllm');
+    expect(form.withAddress(fresh, 'https://api.openai.com/v1', null).provider).toBe('openai');
+  });
+
+  test('a key is filed under its address, letter by letter, until the reader names a provider', () => {
+    let typed = form.emptyForm;
+    for (let n = 1; n <= 'http://127.0.0.1:1234/v1'.length; n++) {
+      typed = form.withAddress(typed, 'http://127.0.0.1:1234/v1'.slice(0, n), null);
+    }
+    expect(typed.provider).toBe('127.0.0.1-1234');
+    expect(form.withAddress(typed, 'http://[::1]:11434/v1', null).provider).toBe('1-11434');
+    expect(form.withAddress(typed, 'https://my.openai.azure.com/', null).provider).toBe('azure');
+    expect(form.withAddress(typed, 'http://' + 'long.'.repeat(30), null).provider.length).toBe(64);
+    expect(form.withAddress({ ...typed, provider: 'mine' }, 'http://b', null).provider).toBe('mine');
+    for (const address of ['http://127.0.0.1:1234', 'http://under_score.test', 'http://[fe80::1]']) {
+      const filled = { ...form.emptyForm, name: 'n', model: 'm', base_url: address };
+      expect(form.validate({ ...filled, provider: form.providerOf(address) })).toEqual({});
+    }
+  });
+
+  test('a key that would go to another address is asked about, one that goes there already is not', () => {
+    const at = (base_url: string, name = 'a') => ({ ...profile, name, provider: 'p', base_url });
+    const here = { ...form.emptyForm, provider: 'p', base_url: 'http://b:1/v1' };
+    expect(form.otherAddresses(here, [at('http://a:1/v1')], null)).toEqual(['http://a:1/v1']);
+    expect(form.otherAddresses(here, [at('http://a:1/v1')], at('http://a:1/v1'))).toEqual(['http://a:1/v1']);
+    expect(form.otherAddresses(here, [at('http://b:1/other'), at('http://a:1')], null)).toEqual([]);
+    expect(form.otherAddresses(here, [at('http://a:1')], at('http://b:1/v2', 'b'))).toEqual([]);
+    expect(form.otherAddresses({ ...here, provider: 'q' }, [at('http://a:1')], null)).toEqual([]);
   });
 });
 
@@ -135,6 +164,12 @@ test('chats are answered by default, else by the first that may', () => {
   expect(form.chatProfile([a, b, { ...standard, enabled: false }])).toBe(a);
   expect(form.chatProfile([a, { ...standard, role: 'summarize' }])).toBe(a);
   expect(form.chatProfile([{ ...a, role: 'embed' }])).toBeUndefined();
+  const chosen = { ...b, preferred: true };
+  expect(form.chatProfile([a, chosen, standard])).toBe(chosen);
+  expect(form.chatProfile([a, { ...chosen, enabled: false }, standard])).toBe(standard);
+  const ofServer = { ...standard, preferred: true, source: 'configuration' as const };
+  expect(form.chatProfile([ofServer, chosen])).toBe(chosen);
+  expect(form.bodyOf(form.formOf(chosen), chosen).preferred).toBe(true);
 });
 
 test('every quick start fills a form that only wants its model', () => {

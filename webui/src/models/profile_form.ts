@@ -156,20 +156,66 @@ export function bodyOf(form: ProfileForm, before: ModelProfile | null): Record<s
     prices: priced ? prices : undefined,
     fallbacks: form.fallbacks,
     enabled: form.enabled,
+    preferred: before?.preferred,
   };
+}
+
+/** Hosts whose providers the server knows by name. */
+const known: readonly (readonly [ending: string, provider: string])[] = [
+  ['api.openai.com', 'openai'], ['api.anthropic.com', 'anthropic'],
+  ['generativelanguage.googleapis.com', 'google'], ['api.mistral.ai', 'mistral'],
+  ['api.groq.com', 'groq'], ['openrouter.ai', 'openrouter'], ['api.deepseek.com', 'deepseek'],
+  ['api.together.xyz', 'together'], ['openai.azure.com', 'azure'],
+];
+
+function hostOf(address: string): string {
+  try {
+    return new URL(address.trim()).host.toLowerCase();
+  } catch {
+    return '';
+  }
+}
+
+function knownProvider(address: string): string {
+  const host = hostOf(address).replace(/:\d+$/, '');
+  return known.find(([ending]) => host === ending || host.endsWith(`.${ending}`))?.[1] ?? '';
+}
+
+/**
+ * Under what name the key for an address is kept where nobody said otherwise. The server would put
+ * all that it does not know under one name, and send the key of one to the others.
+ */
+export function providerOf(address: string): string {
+  const own = hostOf(address).replace(/[^a-z0-9.]+/g, '-').replace(/^[^a-z0-9]+/, '').slice(0, 64);
+  return knownProvider(address) || own;
 }
 
 /**
  * Another address may be another provider: what the profile said of the one before goes, unless
  * the reader chose it in this form.
  */
-export function withAddress(form: ProfileForm, address: string, before: ModelProfile | null) {
-  const moved = before !== null && address !== before.base_url;
+export function withAddress(form: ProfileForm, address: string, before: ModelProfile | null): ProfileForm {
   const left = { ...form, base_url: address };
-  if (moved && form.provider === before.provider && form.kind === before.kind) {
-    return { ...left, provider: '', kind: 'auto' as const, images: 'auto' as const };
+  const isOld = before !== null && form.provider === before.provider && form.kind === before.kind;
+  const isDerived = form.provider === '' || form.provider === providerOf(form.base_url);
+  if (before !== null && address === before.base_url) {
+    return isOld || isDerived ? { ...left, provider: before.provider, kind: before.kind } : left;
   }
-  return left;
+  if (isOld) return { ...left, provider: providerOf(address), kind: 'auto', images: 'auto' };
+  // A quick start for a server of one's own says what it is, wherever it listens.
+  return isDerived || knownProvider(address) !== '' ? { ...left, provider: providerOf(address) } : left;
+}
+
+/** The addresses that the key of this provider is sent to by other profiles, or by this one so far. */
+export function otherAddresses(
+  form: ProfileForm, profiles: readonly ModelProfile[], before: ModelProfile | null,
+): readonly string[] {
+  const here = hostOf(form.base_url);
+  // It is sent there already: nothing new comes of saving.
+  if (before !== null && before.provider === form.provider && hostOf(before.base_url) === here) return [];
+  const others = profiles.filter((one) => one.provider === form.provider).map((one) => one.base_url);
+  if (others.some((address) => hostOf(address) === here)) return [];
+  return [...new Set(others)];
 }
 
 export interface Refusal {
@@ -213,8 +259,14 @@ function said(value: ProfileForm[Field]): string {
   return (typeof value === 'string' ? value : value.join(', ')) || tm.conflict.notSet;
 }
 
-/** Which profile answers chats: the one called default, else the first of that role. */
+/** Which profile answers chats: the preferred one, the one called default, the first of that role. */
 export function chatProfile(profiles: readonly ModelProfile[]): ModelProfile | undefined {
-  const fit = profiles.filter((profile) => profile.enabled && profile.role === 'dialogue');
-  return fit.find((profile) => profile.name === 'default') ?? fit[0];
+  const fit = profiles.filter(mayAnswerChats);
+  const preferred = fit.filter((profile) => profile.preferred === true);
+  return preferred.find((profile) => profile.source === 'tenant') ?? preferred[0] ??
+    fit.find((profile) => profile.name === 'default') ?? fit[0];
+}
+
+export function mayAnswerChats(profile: ModelProfile): boolean {
+  return profile.enabled && profile.role === 'dialogue';
 }

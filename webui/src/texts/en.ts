@@ -23,6 +23,11 @@ export const en = {
   stop: 'Stop',
   tryAgain: 'Try again',
   undo: 'Undo',
+  signOutAsked: {
+    question: 'Sign out without a key?',
+    text: 'This server has no key to sign in with. To come back you need a fresh link, which “soma signin” ' +
+      'prints on the server’s machine. Or make a key first, under Settings, Keys.',
+  },
   whoIn: (who: string, tenant: string) => `${who} in ${tenant}`,
 
   list: {
@@ -80,11 +85,12 @@ export const en = {
 
   signIn: {
     title: 'Sign in to SomaAgent01',
-    text: 'Open the one-time link that the server printed when it started, or paste an API key.',
+    text: 'Open the one-time link that the server printed when it started, or paste an API key. ' +
+      '“soma signin” on the server’s machine prints a fresh link.',
     key: 'API key',
     busy: 'Signing in…',
     button: 'Sign in',
-    linkUsed: 'That sign-in link is not valid any more.',
+    linkUsed: 'That sign-in link is not valid any more. “soma signin” on the server’s machine prints a fresh one.',
     unknownKey: 'The server does not know that key.',
   },
 
@@ -226,6 +232,15 @@ export const en = {
     stop: 'Stop this call',
     denied: 'Denied',
     rule: 'The rule is',
+    exit: (code: number) => `exit ${code}`,
+    ended: (code: number) => `The program ended with exit code ${code}.`,
+    program: 'Program',
+    stdin: 'Standard input',
+    terminal: 'Output',
+    silent: 'It said nothing.',
+    cut: 'There was more than is kept here.',
+    raw: 'JSON',
+    rawHint: 'What was asked and what came of it, as the log has it',
     inputs: 'Asked with',
     progress: 'Output so far',
     error: 'Error',
@@ -347,7 +362,17 @@ export const en = {
     } as Readonly<Record<string, string>>,
   },
 
+  unsaved: {
+    question: 'Discard your changes?',
+    text: 'What you changed here is not saved.',
+    discard: 'Discard',
+    keep: 'Keep editing',
+  },
+
   work: {
+    changedQuestion: 'Write over the file?',
+    changedText: 'It was changed or deleted since you opened it, perhaps by a tool.',
+    writeOver: 'Write over it',
     whose: 'Whose files',
     own: 'This chat',
     shared: 'All chats',

@@ -36,7 +36,7 @@ export const enModels = {
 
   hints: {
     name: 'Callers use it as the model’s name.',
-    role: 'Chats ask for dialogue: of “default”, else of the first that has it.',
+    role: 'Chats ask for dialogue; the list of models says which of those answers them.',
     context: 'Tokens the model takes, its answer included.',
     tokens: 'Tokens.',
     temperature: '0 to 2.',
@@ -79,6 +79,7 @@ export const enModels = {
     noneAnswers: 'None of these answers chats: enable one with the role “dialogue”.',
     reading: 'Reading the settings',
     answersChats: 'answers chats',
+    answersChatsWith: (name: string) => `Answer chats with “${name}”`,
     off: 'off',
     at: (provider: string) => `at ${provider}`,
     configured: ' · from the server’s configuration',
@@ -112,6 +113,12 @@ export const enModels = {
     discard: 'Discard',
     keepEditing: 'Keep editing',
     discardText: 'What you changed in this profile is not saved.',
+    halfSaved: 'The profile was stored, but its key was not.',
+    shareQuestion: (provider: string) => `Send the key of ${provider} to another address?`,
+    shareText: (others: string, here: string) =>
+      `It is used at ${others}. Saved like this, it is sent to ${here}, too. To keep keys apart, name ` +
+      `another provider under “Limits, parameters, prices, fallbacks”.`,
+    share: 'Send it there, too',
     remove: (name: string) => `Remove “${name}”`,
     noOther: 'There is no other profile',
     addFallback: 'Add a profile…',
@@ -139,6 +146,9 @@ export const enModels = {
       n === 1 ? 'The provider offers one model:' : `The provider offers ${n} models:`,
     more: (n: number) => `and ${n} more`,
     use: (model: string) => `Use ${model}`,
+    useForChats: 'Use this for chats',
+    answersChats: 'It answers chats.',
+    noKey: (provider: string) => `No key is stored for ${provider}.`,
   },
 
   keys: {

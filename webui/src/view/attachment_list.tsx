@@ -33,7 +33,7 @@ function AttachmentView({ file }: { file: AttachmentRef }) {
   }
   return (
     <a href={href} target="_blank" rel="noopener" class="attached" download={file.filename || true}>
-      <Icon name="file" /><span>{name}</span>
+      <Icon name="file" /><span dir="auto">{name}</span>
       {file.sizeBytes > 0 && <small>{sizeText(file.sizeBytes)}</small>}
     </a>
   );

@@ -32,7 +32,7 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
         aria-expanded={menuOpen} aria-controls="sidebar">
         <Icon name="menu" />
       </button>
-      <h1 title={title}>{title || t.untitled}</h1>
+      <h1 title={title} dir="auto">{title || t.untitled}</h1>
       <ConnectionChip state={isThere ? store.connection.value : link.value} degraded={degradedWords.value}
         onResume={() => store?.resume()} />
       {isThere && state.turns.length > 0 && (

@@ -1,3 +1,4 @@
+import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { attach, attachmentsMax, takeAttachments, uploadsOf } from '../files/attach';
 import type { SessionStore } from '../session/session_store';
@@ -9,6 +10,7 @@ import { wantToolNames } from '../state/tool_names';
 import { t } from '../texts/texts';
 import { CompletionList, completionId } from './completion_list';
 import { Icon, StopIcon } from './icon';
+import { isTouch } from './pointer';
 import { UploadList } from './upload_list';
 import { useDictation, type Dictating } from './use_dictation';
 
@@ -39,7 +41,7 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
 
   useLayoutEffect(() => {
     setText(draftOf(chat));
-    if (matchMedia('(pointer: fine)').matches) area.current?.focus();
+    if (!isTouch()) area.current?.focus();
     return onDraft((changed) => {
       if (changed === chat) setText(draftOf(chat));
     });
@@ -102,6 +104,9 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
       }
     }
     if (event.key !== 'Enter' || event.shiftKey) return;
+    // A keyboard on the screen has no other way to a new line.
+    const isAsked = event.ctrlKey || event.metaKey;
+    if (isTouch() && !isAsked && !completion) return;
     event.preventDefault();
     if (completion && completion.text !== text.trim()) take(completion);
     else send();
@@ -118,7 +123,10 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
       <UploadList uploads={files} />
       {offered.length > 0 && <CompletionList offered={offered} at={at} onTake={take} />}
       {mayAttach && <AttachButton onFiles={(chosen) => attach(chat, chosen)} />}
-      <textarea ref={area} rows={1} value={text} aria-label={t.composer.message}
+      {/* Not beside Stop: what goes there when Stop goes would get its second click. */}
+      {dictation.offered && <DictateButton dictation={dictation} />}
+      <textarea ref={area} rows={1} value={text} dir="auto" aria-label={t.composer.message}
+        enterkeyhint={isTouch() ? 'enter' : 'send'}
         placeholder={busy ? t.composer.queueHere : t.composer.writeHere}
         aria-autocomplete="list" aria-controls={offered.length > 0 ? 'completions' : undefined}
         aria-invalid={over > 0} aria-describedby="too-long"
@@ -130,12 +138,7 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
           event.preventDefault();
           attach(chat, pasted);
         }} />
-      {dictation.offered && <DictateButton dictation={dictation} />}
-      {onStop && (
-        <button type="button" class="round stop" onClick={onStop} aria-label={t.stop} title={t.stop}>
-          <StopIcon />
-        </button>
-      )}
+      {onStop && <StopButton onStop={onStop} area={area} />}
       <button type="submit" class="round send" disabled={!canSend || over > 0}
         aria-label={busy ? t.composer.queueIt : t.send} title={busy ? t.composer.queue : t.send}>
         <Icon name="send" />
@@ -145,6 +148,22 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
         {over > 0 ? t.composer.tooLong(over) : text !== '' && unkeptDrafts.value.has(chat) && t.composer.unkept}
       </p>
     </form>
+  );
+}
+
+/** Takes the focus along when it goes with the answer: it would fall to the page. */
+function StopButton({ onStop, area }: { onStop: () => void; area: RefObject<HTMLTextAreaElement> }) {
+  const button = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    const own = button.current;
+    return () => {
+      if (document.activeElement === own && !isTouch()) area.current?.focus();
+    };
+  }, []);
+  return (
+    <button ref={button} type="button" class="round stop" onClick={onStop} aria-label={t.stop} title={t.stop}>
+      <StopIcon />
+    </button>
   );
 }
 

@@ -1,6 +1,8 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../texts/texts';
 import { Icon } from './icon';
+import { useUnsaved } from './leave_guard';
+import { isTouch } from './pointer';
 
 interface Props {
   text: string;
@@ -12,6 +14,7 @@ interface Props {
 export function EditMessage({ text, onSend, onCancel }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
   const [words, setWords] = useState(text);
+  useUnsaved(() => words !== text);
   useLayoutEffect(() => {
     area.current?.focus();
     area.current?.setSelectionRange(text.length, text.length);
@@ -19,7 +22,7 @@ export function EditMessage({ text, onSend, onCancel }: Props) {
   const send = () => words.trim() !== '' && onSend(words.trim());
   return (
     <form class="edit-message" onSubmit={(event) => { event.preventDefault(); send(); }}>
-      <textarea ref={area} value={words} rows={3} aria-label={t.turn.editLabel}
+      <textarea ref={area} value={words} rows={3} dir="auto" enterkeyhint={isTouch() ? 'enter' : 'send'} aria-label={t.turn.editLabel}
         onInput={(event) => setWords(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.isComposing || event.keyCode === 229) return;
@@ -27,7 +30,7 @@ export function EditMessage({ text, onSend, onCancel }: Props) {
             event.preventDefault();
             onCancel();
           }
-          if (event.key !== 'Enter' || event.shiftKey) return;
+          if (event.key !== 'Enter' || event.shiftKey || (isTouch() && !event.ctrlKey && !event.metaKey)) return;
           event.preventDefault();
           send();
         }} />

@@ -105,7 +105,7 @@ function FeedbackForm({ rating, said, onSend, onClose }: FormProps) {
           </label>
         ))}
       </fieldset>
-      <textarea rows={2} value={comment} maxLength={commentCharsMax} aria-label={t.feedback.comment}
+      <textarea rows={2} dir="auto" value={comment} maxLength={commentCharsMax} aria-label={t.feedback.comment}
         placeholder={t.feedback.comment} onInput={(event) => setComment(event.currentTarget.value)} />
       <div class="dialog-foot">
         <button type="button" class="small" onClick={onClose}>{t.close}</button>

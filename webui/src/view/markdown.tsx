@@ -65,5 +65,5 @@ function HtmlBlock({ html, growing }: { html: string; growing: boolean }) {
   useLayoutEffect(() => {
     if (hasMath && !growing && box.current) void drawMath(box.current);
   }, [html, growing]);
-  return <div ref={box} class="block" dangerouslySetInnerHTML={{ __html: html }} />;
+  return <div ref={box} class="block" dir="auto" dangerouslySetInnerHTML={{ __html: html }} />;
 }

@@ -22,7 +22,7 @@ export const SessionRow = memo(({ session, onPick, onRename, onDelete }: RowProp
   return (
     <div class="row" data-current={isCurrent} data-unread={isNew}>
       <a href={hrefOf(session.session_id)} aria-current={isCurrent ? 'page' : undefined}
-        title={name}
+        title={name} dir="auto"
         onClick={(event) => {
           if (event.metaKey || event.ctrlKey || event.shiftKey) return;
           event.preventDefault();
@@ -59,7 +59,7 @@ export function RenameField({ session, onDone }: { session: SessionInfo; onDone:
   };
   return (
     <form class="row renaming" onSubmit={(event) => { event.preventDefault(); finish(true); }}>
-      <input value={title} aria-label={t.list.nameOfChat} maxLength={200}
+      <input value={title} dir="auto" aria-label={t.list.nameOfChat} maxLength={200}
         ref={(input) => { if (input && document.activeElement !== input) input.select(); }}
         onInput={(event) => setTitle(event.currentTarget.value)} onBlur={() => finish(true)}
         onKeyDown={(event) => {

@@ -1,7 +1,9 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { request } from '../api/http';
+import type { Identity } from '../api/types';
 import { clearUploads } from '../files/attach';
 import { clearOutbox } from '../session/outbox';
-import { account, signOut } from '../state/account';
+import { account, runtimeConfig, signOut } from '../state/account';
 import { finishDeletes } from '../state/delete_session';
 import { clearDrafts } from '../state/drafts';
 import { select, selected } from '../state/route';
@@ -9,6 +11,7 @@ import { search, searchWords } from '../state/session_search';
 import { openSettings } from '../state/settings';
 import { attempt } from '../state/toasts';
 import { t } from '../texts/texts';
+import { ConfirmDialog } from './confirm_dialog';
 import { Icon, Mark } from './icon';
 import { SessionRows } from './session_rows';
 
@@ -48,7 +51,7 @@ function Search() {
   return (
     <div class="search" role="search">
       <Icon name="search" />
-      <input ref={input} type="search" value={searchWords.value} placeholder={t.list.search}
+      <input ref={input} type="search" dir="auto" value={searchWords.value} placeholder={t.list.search}
         aria-label={t.list.search} title={t.list.searchKeys} maxLength={200} autocomplete="off"
         onInput={(event) => search(event.currentTarget.value)}
         onKeyDown={(event) => {
@@ -65,21 +68,39 @@ function Search() {
 }
 
 function Foot() {
+  const [asking, setAsking] = useState(false);
   const who = account.value;
   if (typeof who !== 'object') return null;
+  const askFirst = async () => {
+    if (await hasKey(who)) return leave();
+    setAsking(true);
+  };
   return (
     <div class="side-foot">
+      {asking && (
+        <ConfirmDialog question={t.signOutAsked.question} yes={t.signOut} no={t.cancel}
+          onNo={() => setAsking(false)} onYes={() => { setAsking(false); void attempt(leave); }}>
+          {t.signOutAsked.text}
+        </ConfirmDialog>
+      )}
       <span class="who" title={t.whoIn(who.user_id, who.tenant_id)}>{who.user_id}</span>
       <button type="button" class="quiet" onClick={() => openSettings()} aria-label={t.settings.title}
         title={t.settings.title} aria-haspopup="dialog">
         <Icon name="sliders" />
       </button>
-      <button type="button" class="quiet" onClick={() => attempt(leave)} aria-label={t.signOut}
+      <button type="button" class="quiet" onClick={() => attempt(askFirst)} aria-label={t.signOut}
         title={t.signOut}>
         <Icon name="leave" />
       </button>
     </div>
   );
+}
+
+/** Whether there is a key to sign in with again; who cannot ask is here by one. */
+async function hasKey(who: Identity): Promise<boolean> {
+  if (who.role !== 'admin' || runtimeConfig.peek().flags?.admin_key !== false) return true;
+  const { keys } = await request<{ keys: readonly unknown[] }>('keys');
+  return keys.length > 0;
 }
 
 /** What was written here is not for whoever signs in next. */

@@ -53,7 +53,7 @@ export function Thoughts({ text, label, load }: Props) {
         <Icon name="chevron" />{label}
       </summary>
       {open && isMissing ? <Missing loaded={loaded} onRetry={() => void read()} />
-        : <div class="thinking-text">{text}</div>}
+        : <div class="thinking-text" dir="auto">{text}</div>}
     </details>
   );
 }
@@ -62,7 +62,7 @@ function Missing({ loaded, onRetry }: { loaded: Loaded; onRetry: () => void }) {
   switch (loaded.is) {
     case 'read':
       return loaded.text === '' ? <p class="thinking-text note">{t.chat.thoughtUntold}</p>
-        : <div class="thinking-text">{loaded.text}</div>;
+        : <div class="thinking-text" dir="auto">{loaded.text}</div>;
     case 'failed':
       return (
         <p class="thinking-text note" role="alert">

@@ -18,7 +18,7 @@ function ToastView({ toast }: { toast: Toast }) {
       onMouseEnter={() => hold(id)} onMouseLeave={() => release(id)}
       onFocusCapture={() => hold(id)} onBlurCapture={() => release(id)}>
       <Icon name={look === 'bad' ? 'alert' : 'check'} />
-      <p>{text}{count > 1 && <b class="toast-count">{t.toasts.times(count)}</b>}</p>
+      <p dir="auto">{text}{count > 1 && <b class="toast-count">{t.toasts.times(count)}</b>}</p>
       {requestId && <CopyButton label={t.copyRequestId} text={() => requestId} />}
       {action && (
         <button type="button" class="small" onClick={() => act(id)}>{action.label}</button>

@@ -1,34 +1,45 @@
 import { memo } from 'preact/compat';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { attachmentUrl } from '../files/attachment_url';
-import { filesIn, isRecord } from '../session/payload';
+import { sizeText } from '../files/size';
+import { WorkFolder } from '../files/workdir';
+import { filesIn } from '../session/payload';
 import type { AttachmentRef, ToolCall } from '../session/state';
+import {
+  failedOf, plainOf, programOf, terminalOf, type Failed, type Terminal, type WorkFile,
+} from '../session/tool_view';
 import { t } from '../texts/texts';
+import { CodeBlock } from './code_block';
+import { CopyButton } from './copy_button';
 import { failureTitle } from './failures';
 import { Icon, StopIcon } from './icon';
 
 interface Props {
   call: ToolCall;
+  /** Whose work folder it ran in; null where the past is only looked at. */
+  sessionId: string | null;
   /** Of the message that the call is for: they are known by their names. */
   files: readonly AttachmentRef[];
   onStop: ((toolCallId: string) => void) | null;
 }
 
-/** One call of a tool: open while it runs and where it did not work, folded when it is done. */
-export const ToolCard = memo(({ call, files, onStop }: Props) => {
+/** One call of a tool: open while it says something and where it did not work, folded when it is done. */
+export const ToolCard = memo(({ call, sessionId, files, onStop }: Props) => {
   const isRunning = call.status === 'running';
+  const failed = failedOf(call);
   // Until the reader folds or unfolds it, a card does so by itself.
   const [wish, setWish] = useState<boolean | null>(null);
-  const open = wish ?? (isRunning && call.progress !== '');
-  const said = (t.tool.status as Record<string, string>)[call.status] ?? call.status;
+  const open = wish ?? ((isRunning && call.progress !== '') || failed !== null);
   return (
-    <details class="card tool" data-status={call.status} open={open}>
+    <details class="card tool" data-status={call.status} data-failed={failed !== null} open={open}>
       <summary onClick={(event) => { event.preventDefault(); setWish(!open); }}>
         <Icon name="tool" />
         <span class="tool-name">{call.toolId.replaceAll('_', ' ')}</span>
-        <span class="tool-gist">{gist(call.inputs, files)}</span>
+        <span class={failed?.why ? 'tool-gist why' : 'tool-gist'} dir="auto">
+          {failed?.why || gist(call.inputs, files)}
+        </span>
         <span class="tool-status">
-          {said}{isRunning ? <Since at={call.startedAt} /> : took(call.durationMs)}
+          {said(call, failed)}{isRunning ? <Since at={call.startedAt} /> : took(call.durationMs)}
         </span>
         <Icon name="chevron" />
       </summary>
@@ -36,6 +47,31 @@ export const ToolCard = memo(({ call, files, onStop }: Props) => {
         <button type="button" class="small tool-stop" onClick={() => onStop(call.id)}>
           <StopIcon /><span>{t.tool.stop}</span>
         </button>
+      )}
+      {open && <Body call={call} sessionId={sessionId} />}
+    </details>
+  );
+});
+
+function said(call: ToolCall, failed: Failed | null): string {
+  if (failed?.exitCode) return t.tool.exit(failed.exitCode);
+  return (t.tool.status as Record<string, string>)[call.status] ?? call.status;
+}
+
+/** Code as code and output as a terminal has it; as JSON when it is asked for. */
+function Body({ call, sessionId }: { call: ToolCall; sessionId: string | null }) {
+  const [raw, setRaw] = useState(false);
+  const program = programOf(call.inputs);
+  const terminal = terminalOf(call.output);
+  const plain = terminal ? null : plainOf(call.output);
+  const hasRaw = program !== null || terminal !== null || (plain !== null && typeof call.output !== 'string');
+  const isOver = call.status !== 'running';
+  const error = [call.error, call.errorCode && `(${call.errorCode})`].filter(Boolean).join(' ');
+  return (
+    <div class="tool-body">
+      {hasRaw && (
+        <button type="button" class="quiet small tool-raw" aria-pressed={raw} title={t.tool.rawHint}
+          onClick={() => setRaw(!raw)}>{t.tool.raw}</button>
       )}
       <dl>
         {call.status === 'denied' && (
@@ -47,27 +83,74 @@ export const ToolCard = memo(({ call, files, onStop }: Props) => {
             </dd>
           </>
         )}
-        <Part name={t.tool.inputs} text={pretty(call.inputs)} />
-        <Part name={t.tool.progress} text={call.progress} follow={isRunning} />
-        <Part name={t.tool.error} text={[call.error, call.errorCode && `(${call.errorCode})`].filter(Boolean).join(' ')} />
-        {call.output !== undefined && <Part name={t.tool.output} text={textOf(call.output)} />}
-        <Files ids={filesIn(call.output)} />
+        {program && !raw ? (
+          <>
+            <dt>{t.tool.program}</dt>
+            <dd><CodeBlock language={program.language} code={program.code} /></dd>
+            <Part name={t.tool.stdin} text={program.stdin} />
+          </>
+        ) : <Part name={t.tool.inputs} text={pretty(call.inputs)} />}
+        {/* What came while it ran is all there is of a call that did not come to its end. */}
+        {(!isOver || (terminal === null && call.output === undefined)) && (
+          <Part name={isOver ? t.tool.terminal : t.tool.progress} text={call.progress} follow={!isOver} />
+        )}
+        <Part name={t.tool.error} text={error} />
+        {terminal && !raw ? <TerminalPart terminal={terminal} /> : call.output !== undefined && (
+          <Part name={t.tool.output} text={plain !== null && !raw ? plain : pretty(call.output)} />
+        )}
+        <Files ids={filesIn(call.output)} left={terminal?.files ?? []} sessionId={sessionId} />
       </dl>
-    </details>
+    </div>
   );
-});
+}
 
-/** What the call left behind. */
-function Files({ ids }: { ids: readonly string[] }) {
-  if (ids.length === 0) return null;
+function TerminalPart({ terminal: { stdout, stderr, exitCode, truncated } }: { terminal: Terminal }) {
+  const both = [stdout, stderr].filter(Boolean).join(stdout.endsWith('\n') ? '' : '\n');
+  return (
+    <>
+      <dt>{t.tool.terminal}</dt>
+      <dd class="terminal">
+        {both === '' ? <p class="note">{t.tool.silent}</p> : (
+          <>
+            <pre tabIndex={0} role="region" aria-label={t.tool.terminal}>
+              {stdout}{stdout !== '' && stderr !== '' && !stdout.endsWith('\n') && '\n'}
+              {stderr !== '' && <span class="stderr">{stderr}</span>}
+            </pre>
+            <CopyButton label={t.copy} text={() => both} />
+          </>
+        )}
+        {truncated && <p class="note">{t.tool.cut}</p>}
+        {exitCode !== null && exitCode !== 0 && <p class="note exit">{t.tool.ended(exitCode)}</p>}
+      </dd>
+    </>
+  );
+}
+
+interface FilesProps {
+  ids: readonly string[];
+  left: readonly WorkFile[];
+  sessionId: string | null;
+}
+
+/** What the call left behind: kept whole, or in the work folder. */
+function Files({ ids, left, sessionId }: FilesProps) {
+  if (ids.length === 0 && left.length === 0) return null;
+  const folder = sessionId === null ? null : new WorkFolder(sessionId);
   return (
     <>
       <dt>{t.tool.files}</dt>
-      {ids.map((id) => (
-        <dd key={id}>
-          <a href={attachmentUrl(id)} target="_blank" rel="noopener">{t.tool.file(id.slice(0, 8))}</a>
-        </dd>
-      ))}
+      <dd class="tool-files">
+        {ids.map((id) => (
+          <a key={id} class="attached" href={attachmentUrl(id)} target="_blank" rel="noopener">
+            <Icon name="file" /><span>{t.tool.file(id.slice(0, 8))}</span>
+          </a>
+        ))}
+        {left.map(({ path, sizeBytes }) => (
+          <a key={path} class="attached" href={folder?.downloadUrl(path)} target="_blank" rel="noopener">
+            <Icon name="file" /><span dir="auto">{path}</span><small>{sizeText(sizeBytes)}</small>
+          </a>
+        ))}
+      </dd>
     </>
   );
 }
@@ -111,14 +194,6 @@ function gist(inputs: unknown, files: readonly AttachmentRef[]): string {
     return files.find((file) => file.id === value)?.filename || value;
   });
   return words.join(' · ').replace(/\s+/g, ' ').slice(0, 120);
-}
-
-/** An output that was cut is told by its text; the whole is among its files. */
-function textOf(output: unknown): string {
-  if (isRecord(output) && output.truncated === true && typeof output.text === 'string') {
-    return `${output.text}…`;
-  }
-  return pretty(output);
 }
 
 function pretty(value: unknown): string {

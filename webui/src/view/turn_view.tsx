@@ -80,7 +80,9 @@ function ItemView({ item, turn, onStop, sessionId }: ItemProps) {
     case 'answer': return (
       <AnswerView answer={item} running={turn.status === 'running'} turn={turn} sessionId={sessionId} />
     );
-    case 'tool': return <ToolCard call={item} files={turn.user?.attachments ?? none} onStop={onStop} />;
+    case 'tool': return (
+      <ToolCard call={item} sessionId={sessionId} files={turn.user?.attachments ?? none} onStop={onStop} />
+    );
     case 'failure': return <FailureCard failure={item} />;
   }
 }

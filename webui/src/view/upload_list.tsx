@@ -21,7 +21,7 @@ function UploadView({ upload }: { upload: Upload }) {
     <li class="upload" data-phase={phase}>
       {preview ? <img src={preview} alt="" /> : <Icon name={phase === 'failed' ? 'alert' : 'file'} />}
       <span class="upload-text">
-        <strong>{name}</strong>
+        <strong dir="auto">{name}</strong>
         {isOpen ? (
           <progress max={Math.max(size, 1)} value={sent} aria-label={t.files.progress(name)} />
         ) : (

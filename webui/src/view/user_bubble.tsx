@@ -21,7 +21,7 @@ export function UserBubble({ text, files = [], note, look }: Props) {
   return (
     <div class={`user ${look}`}>
       <h2 class="unseen">{t.chat.youSaid}</h2>
-      <div class={long && !open ? 'bubble folded' : 'bubble'}>{text}</div>
+      <div class={long && !open ? 'bubble folded' : 'bubble'} dir="auto">{text}</div>
       <AttachmentList files={files} />
       {long && (
         <button type="button" class="quiet small" aria-expanded={open}

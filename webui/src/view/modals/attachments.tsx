@@ -160,7 +160,7 @@ function Beginning({ id, size }: { id: string; size: number }) {
   if (read.is === 'failed') return <Problem text={read.problem} onRetry={again} />;
   return (
     <>
-      <pre tabIndex={0} aria-label={t.attached.look}>{read.value}</pre>
+      <pre tabIndex={0} dir="auto" aria-label={t.attached.look}>{read.value}</pre>
       {size > previewBytes && <p class="settings-hint">{t.attached.onlyBeginning}</p>}
     </>
   );

@@ -57,10 +57,10 @@ function Window({ window: { parts, tokens, context_window: room } }: { window: C
         <details key={i} class="card part" data-role={part.role}>
           <summary>
             <strong>{t.context.role[part.role]}</strong>
-            <span class="tool-gist">{part.text.replace(/\s+/g, ' ').slice(0, 120)}</span>
+            <span class="tool-gist" dir="auto">{part.text.replace(/\s+/g, ' ').slice(0, 120)}</span>
             <span class="tool-status">{t.context.tokens(part.tokens)}</span>
           </summary>
-          <pre tabIndex={0} aria-label={t.context.role[part.role]}>{part.text}</pre>
+          <pre tabIndex={0} dir="auto" aria-label={t.context.role[part.role]}>{part.text}</pre>
         </details>
       ))}
     </>

@@ -3,6 +3,7 @@ import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import '../../styles/modals.css';
 import { t } from '../../texts/texts';
 import { Icon } from '../icon';
+import type { LeaveGuard } from '../leave_guard';
 
 interface Props {
   title: string;
@@ -10,28 +11,38 @@ interface Props {
   /** How much room it takes: as wide as a text, or all there is. */
   wide?: boolean;
   actions?: ComponentChildren;
+  guard?: LeaveGuard;
   children: ComponentChildren;
 }
 
 /** A dialog over the chat with a head, a body that scrolls, and where to close it. */
-export function Dialog({ title, onClose, wide = false, actions, children }: Props) {
+export function Dialog({ title, onClose, wide = false, actions, guard, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useLayoutEffect(() => dialog.current?.showModal(), []);
-  const leave = () => dialog.current?.close();
+  const close = () => dialog.current?.close();
+  const leave = (how: 'escape' | 'close') => {
+    if (!guard?.current?.(how, close)) close();
+  };
   return (
     <dialog ref={dialog} class={wide ? 'modal wide' : 'modal'} aria-labelledby={id} onClose={onClose}
+      onCancel={(event) => {
+        // Not of a dialog within, nor of a file that was not chosen: those bubble.
+        if (event.target !== dialog.current) return;
+        event.preventDefault();
+        leave('escape');
+      }}
       onKeyDown={(event) => {
         if (event.key !== 'Escape' || event.defaultPrevented) return;
         event.preventDefault();
         event.stopPropagation();
-        leave();
+        leave('escape');
       }}
-      onPointerDown={(event) => { if (event.target === dialog.current) leave(); }}>
+      onPointerDown={(event) => { if (event.target === dialog.current) leave('close'); }}>
       <header class="settings-head">
         <h2 id={id}>{title}</h2>
         {actions}
-        <button type="button" class="quiet" onClick={leave} aria-label={t.close} title={t.close}>
+        <button type="button" class="quiet" onClick={() => leave('close')} aria-label={t.close} title={t.close}>
           <Icon name="close" />
         </button>
       </header>

@@ -32,7 +32,7 @@ export function EventsModal({ what, onClose }: Props) {
       {thoughts !== '' && (
         <details class="thinking">
           <summary><Icon name="chevron" />{t.chat.thought}</summary>
-          <div class="thinking-text">{thoughts}</div>
+          <div class="thinking-text" dir="auto">{thoughts}</div>
         </details>
       )}
       {events.map((event) => (

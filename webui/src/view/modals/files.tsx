@@ -7,6 +7,7 @@ import type { Modal } from '../../state/modals';
 import { t } from '../../texts/texts';
 import { ConfirmDialog } from '../confirm_dialog';
 import { Icon } from '../icon';
+import type { LeaveGuard } from '../leave_guard';
 import { Problem } from '../settings/problem';
 import { Dialog, Loading } from './dialog';
 import { FileEditor } from './file_editor';
@@ -21,21 +22,29 @@ interface Props {
 export function FilesModal({ what: { sessionId }, onClose }: Props) {
   const [isShared, setShared] = useState(sessionId === null);
   const folder = useMemo(() => new WorkFolder(isShared ? null : sessionId), [isShared, sessionId]);
+  const guard: LeaveGuard = useRef(null);
+  const show = (shared: boolean) => {
+    const go = () => setShared(shared);
+    if (!guard.current?.('aside', go)) go();
+  };
   return (
-    <Dialog title={t.menu.files} onClose={onClose} wide>
+    <Dialog title={t.menu.files} onClose={onClose} guard={guard} wide>
       {sessionId !== null && (
         <fieldset class="choice">
           <legend class="unseen">{t.work.whose}</legend>
           {[false, true].map((shared) => (
             <label key={String(shared)}>
               <input type="radio" name="whose" checked={isShared === shared}
-                onChange={() => setShared(shared)} />
+                onChange={(event) => {
+                  event.currentTarget.checked = isShared === shared;
+                  show(shared);
+                }} />
               <span>{shared ? t.work.shared : t.work.own}</span>
             </label>
           ))}
         </fieldset>
       )}
-      <Browser key={String(isShared)} folder={folder} />
+      <Browser key={String(isShared)} folder={folder} guard={guard} />
     </Dialog>
   );
 }
@@ -44,26 +53,52 @@ type Doing =
   | { readonly what: 'rename' | 'remove' | 'edit'; readonly path: string }
   | { readonly what: 'new folder' | 'new file' };
 
-function Browser({ folder }: { folder: WorkFolder }) {
+/** What is listed, and of which folder: the reader may be on the way to another. */
+interface Listed {
+  readonly path: string;
+  readonly list: WorkList;
+}
+
+function Browser({ folder, guard }: { folder: WorkFolder; guard: LeaveGuard }) {
   const [path, setPath] = useState('');
-  const [list, setList] = useState<WorkList | null>(null);
+  const [listed, setListed] = useState<Listed | null>(null);
   const [problem, setProblem] = useState('');
   const [doing, setDoing] = useState<Doing | null>(null);
   const [progress, setProgress] = useState<number | null>(null);
   const input = useRef<HTMLInputElement>(null);
+  const here = useRef(path);
+  const reads = useRef(0);
+
+  /** Of two readings the later counts, whichever is answered first. */
+  const read = useCallback(async () => {
+    const [turn, where] = [++reads.current, here.current];
+    const list = await folder.list(where);
+    if (turn === reads.current) setListed({ path: where, list });
+  }, [folder]);
 
   const run = useCallback(async (work: () => Promise<unknown>) => {
     setProblem('');
     try {
       await work();
       setDoing(null);
-      setList(await folder.list(path));
+      await read();
     } catch (error) {
       setProblem(sentence(error));
     }
-  }, [folder, path]);
+  }, [read]);
 
-  useEffect(() => void run(async () => {}), [run]);
+  const go = (to: string) => {
+    here.current = to;
+    setPath(to);
+    setDoing(null);
+    void run(async () => {});
+  };
+
+  useEffect(() => {
+    void run(async () => {});
+    // What is still on its way is for nobody any more.
+    return () => void reads.current++;
+  }, [run]);
 
   const upload = (files: FileList | null) => files?.length && run(async () => {
     const sending = sendFiles(folder.uploadPath(path), [...files], (sent, of) => setProgress(sent / of));
@@ -71,12 +106,13 @@ function Browser({ folder }: { folder: WorkFolder }) {
   });
 
   if (doing?.what === 'edit') {
-    return <FileEditor folder={folder} path={doing.path} onBack={() => void run(async () => {})} />;
+    return <FileEditor folder={folder} path={doing.path} guard={guard} onBack={() => void run(async () => {})} />;
   }
+  const list = listed?.list;
   return (
     <>
       <div class="row-of-buttons">
-        <Crumbs path={path} onGo={setPath} />
+        <Crumbs path={path} onGo={go} />
         <input ref={input} type="file" multiple hidden aria-label={t.files.choose}
           onChange={(event) => void upload(event.currentTarget.files)} />
         <button type="button" class="small" onClick={() => input.current?.click()}>
@@ -96,7 +132,7 @@ function Browser({ folder }: { folder: WorkFolder }) {
           onName={(name) => run(() => doing.what === 'new folder'
             ? folder.makeFolder(joined(path, name)) : folder.write(joined(path, name), ''))} />
       )}
-      {list === null ? <Loading /> : (
+      {!list || listed?.path !== path ? problem === '' && <Loading /> : (
         <>
           <p class="settings-hint">{t.work.used(sizeText(list.used_bytes), sizeText(list.bytes_max))}</p>
           {list.entries.length === 0 && <p>{t.work.empty}</p>}
@@ -110,7 +146,7 @@ function Browser({ folder }: { folder: WorkFolder }) {
                       onName={(name) => run(() => folder.move(full, name))} />
                   ) : (
                     <Entry entry={entry} href={folder.downloadUrl(full)}
-                      onOpen={() => entry.kind === 'folder' ? setPath(full) : setDoing({ what: 'edit', path: full })}
+                      onOpen={() => entry.kind === 'folder' ? go(full) : setDoing({ what: 'edit', path: full })}
                       onMove={() => setDoing({ what: 'rename', path: full })}
                       onRemove={() => setDoing({ what: 'remove', path: full })} />
                   )}
@@ -123,7 +159,7 @@ function Browser({ folder }: { folder: WorkFolder }) {
       )}
       {doing?.what === 'remove' && (
         <ConfirmDialog question={t.work.removeQuestion} yes={t.delete} no={t.cancel}
-          onNo={() => setDoing(null)} onYes={() => run(() => folder.remove(doing.path))}>
+          onNo={() => setDoing(null)} onYes={() => { setDoing(null); void run(() => folder.remove(doing.path)); }}>
           {t.work.removeText(doing.path)}
         </ConfirmDialog>
       )}
@@ -144,7 +180,7 @@ function Entry({ entry, href, onOpen, onMove, onRemove }: EntryProps) {
   return (
     <>
       <button type="button" class="quiet work-name" disabled={kind === 'other'} onClick={onOpen}>
-        <Icon name={kind === 'folder' ? 'folder' : 'file'} /><span>{name}</span>
+        <Icon name={kind === 'folder' ? 'folder' : 'file'} /><span dir="auto">{name}</span>
       </button>
       {size !== undefined && <small>{sizeText(size)}</small>}
       <span class="key-actions">

@@ -99,7 +99,7 @@ function KeyRow({ provider }: { provider: string }) {
       )}
       {asking === 'removal' && (
         <ConfirmDialog question={tm.keys.removeQuestion} yes={tm.keys.remove} no={tm.keys.keep}
-          onNo={() => setAsking('nothing')} onYes={() => run(() => removeKey(provider))}>
+          onNo={() => setAsking('nothing')} onYes={() => { setAsking('nothing'); void run(() => removeKey(provider)); }}>
           {tm.keys.removeText(provider)}
         </ConfirmDialog>
       )}

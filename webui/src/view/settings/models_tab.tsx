@@ -14,7 +14,7 @@ import { Keys } from './keys';
 import { Problem } from './problem';
 import { ProfileCard } from './profile_card';
 import { ProfileEditor } from './profile_editor';
-import type { LeaveGuard } from './settings_dialog';
+import type { LeaveGuard } from '../leave_guard';
 
 /** What the form is about: a profile that is there, or a new one and the name it begins with. */
 type Editing = TaggedProfile | { readonly profile: null; readonly name: string };

@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
 import { sentence } from '../../api/http';
 import type { ModelProfile } from '../../api/types';
-import { removeProfile, tests } from '../../models/model_store';
+import { answerChatsWith, removeProfile, tests } from '../../models/model_store';
+import { mayAnswerChats } from '../../models/profile_form';
 import { tm } from '../../texts/models';
 import { t } from '../../texts/texts';
 import { ConfirmDialog } from '../confirm_dialog';
@@ -33,7 +34,18 @@ export function ProfileCard({ profile, answersChats, onEdit }: Props) {
       <div class="profile-head">
         <h4>{name}</h4>
         <span class="tag">{profile.role}</span>
-        {answersChats && <span class="tag strong">{tm.list.answersChats}</span>}
+        {mayAnswerChats(profile) && (
+          <label class={answersChats ? 'tag strong answers' : 'tag answers'}>
+            <input type="radio" name="answers-chats" checked={answersChats} aria-label={tm.list.answersChatsWith(name)}
+              onChange={(event) => {
+                // The list says which it is, once the server took it.
+                event.currentTarget.checked = answersChats;
+                setProblem('');
+                answerChatsWith(name).catch((error: unknown) => setProblem(sentence(error)));
+              }} />
+            <span>{tm.list.answersChats}</span>
+          </label>
+        )}
         {!profile.enabled && <span class="tag">{tm.list.off}</span>}
       </div>
       <p class="profile-model">
@@ -57,7 +69,7 @@ export function ProfileCard({ profile, answersChats, onEdit }: Props) {
           </button>
         )}
       </div>
-      <TestResult state={tests.value.get(name)} />
+      <TestResult state={tests.value.get(name)} profile={name} />
       <Problem text={problem} />
       {deleting && (
         <ConfirmDialog question={tm.list.deleteQuestion} yes={t.delete} no={tm.list.keep}

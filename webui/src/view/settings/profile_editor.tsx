@@ -1,11 +1,11 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Problem as ServerProblem, sentence } from '../../api/http';
 import {
-  credentials, profiles, readProfile, storeKey, testProfile, tests, writeProfile,
+  credentials, profiles, readProfile, storeKey, takeBackProfile, testProfile, tests, writeProfile,
   type TaggedProfile,
 } from '../../models/model_store';
 import {
-  bodyOf, emptyForm, formOf, refusalOf, validate, withAddress, type Field, type FieldErrors,
+  bodyOf, emptyForm, formOf, otherAddresses, refusalOf, validate, withAddress, type Field, type FieldErrors,
   type ProfileForm,
 } from '../../models/profile_form';
 import { quickStarts, type QuickStart } from '../../models/quick_start';
@@ -20,7 +20,7 @@ import { Problem } from './problem';
 import { tm } from '../../texts/models';
 import { t } from '../../texts/texts';
 import { SecretInput } from './secret_input';
-import type { LeaveGuard } from './settings_dialog';
+import { useUnsaved, type LeaveGuard } from '../leave_guard';
 import { Spinner, TestResult } from './test_result';
 
 interface Props {
@@ -48,23 +48,33 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
   const [theirs, setTheirs] = useState<TaggedProfile | null>(null);
   const [busy, setBusy] = useState(false);
   const [touched, setTouched] = useState(false);
-  const [leaving, setLeaving] = useState(false);
+  /** What is done when the reader agrees to lose the changes. */
+  const [leaving, setLeaving] = useState<{ go: () => void } | null>(null);
   const [start, setStart] = useState<QuickStart | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   const secret = useRef<HTMLInputElement>(null);
+  const givenName = useRef(name);
+  /** Where else the key goes that this profile would use, and what is done when the reader agrees. */
+  const [sharing, setSharing] = useState<{ with: readonly string[]; go: () => void } | null>(null);
   const said = useRef<HTMLDivElement>(null);
 
-  useLayoutEffect(() => heading.current?.focus(), []);
+  // Without a scroll: what stands above says what this is about.
   useLayoutEffect(() => {
-    guard.current = (how) => {
-      if (!touched && how === 'close') return false;
-      leave();
+    heading.current?.closest('.settings-panel')?.scrollTo(0, 0);
+    heading.current?.focus({ preventScroll: true });
+  }, []);
+  useLayoutEffect(() => {
+    guard.current = (how, go) => {
+      if (!touched && how !== 'escape') return false;
+      leave(how === 'escape' ? onDone : go);
       return true;
     };
     return () => (guard.current = null);
   });
 
-  const leave = () => (touched ? setLeaving(true) : onDone());
+  useUnsaved(() => touched);
+
+  const leave = (go: () => void) => (touched ? setLeaving({ go }) : go());
 
   const change = (next: ProfileForm, ...fields: Field[]) => {
     setForm(next);
@@ -84,11 +94,14 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
     setStart(choice);
     setErrors({});
     const moved = choice.fills.base_url !== form.base_url;
+    // A name that an earlier choice gave is that choice's, not the reader's.
+    const isOwnName = form.name !== '' && form.name !== givenName.current;
+    const name = base || isOwnName ? form.name : nameFor(choice);
+    givenName.current = name;
     change({
-      ...form, name: form.name || nameFor(choice), resume: 'restart', context_window: '',
+      ...form, name, resume: 'restart', context_window: '',
       ...choice.fills, model: moved ? '' : form.model,
     });
-    document.getElementById(fieldId('model'))?.focus();
   };
 
   const show = (found: FieldErrors) => {
@@ -129,9 +142,6 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
       await refuse(error);
       return false;
     }
-    setBase(saved);
-    setForm(formOf(saved.profile));
-    setTheirs(null);
     const key = secret.current?.value.trim() ?? '';
     if (key !== '') {
       try {
@@ -139,21 +149,38 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
       } catch (error) {
         setSecretProblem(keyProblem(error));
         secret.current?.focus();
+        // Without its key it would answer chats no more: nothing is saved then.
+        try {
+          await takeBackProfile(over, saved);
+          setBase(over && (await readProfile(form.name)));
+        } catch {
+          setBase(saved);
+          setGeneral(tm.editor.halfSaved);
+        }
         return false;
       }
       if (secret.current) secret.current.value = '';
     }
+    setBase(saved);
+    setForm(formOf(saved.profile));
+    setTheirs(null);
     setTouched(false);
     return true;
   };
 
-  const save = async (over: TaggedProfile | null, thenTest: boolean) => {
+  const save = async (over: TaggedProfile | null, thenTest: boolean, mayShare = false) => {
     if (busy) return;
     const found = validate(form);
     setGeneral('');
     setSecretProblem('');
     show(found);
     if (Object.keys(found).length > 0) return;
+    const hasKey = (secret.current?.value.trim() ?? '') !== '' ||
+      credentials.peek().some((each) => each.provider === form.provider);
+    const others = hasKey && !mayShare ? otherAddresses(form, profiles.peek() ?? [], over?.profile ?? null) : [];
+    if (others.length > 0) {
+      return setSharing({ with: others, go: () => { setSharing(null); void save(over, thenTest, true); } });
+    }
     setBusy(true);
     const stored = await store(over);
     setBusy(false);
@@ -173,19 +200,23 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
 
   const test = tests.value.get(form.name);
   // What came of it stands at the form's end, where nobody may be looking.
-  useEffect(() => said.current?.scrollIntoView({ block: 'nearest' }), [theirs, general, test]);
+  const opening = useRef(true);
+  useEffect(() => {
+    if (!opening.current) said.current?.scrollIntoView({ block: 'nearest' });
+    opening.current = false;
+  }, [theirs, general, test]);
 
   const parts: FormParts = { form, errors, onChange };
   const testing = test?.phase === 'running';
   const offers = test?.phase === 'done' ? test.test.models ?? [] : [];
   const key = credentials.value.find((each) => each.provider === form.provider);
-  const others = (profiles.value ?? []).map((each) => each.name).filter((n) => n !== form.name);
+  const names = (profiles.value ?? []).map((each) => each.name).filter((n) => n !== form.name);
 
   return (
     <form class="editor" autocomplete="off" noValidate
       onSubmit={(event) => { event.preventDefault(); void save(base, false); }}>
       <div class="settings-row">
-        <button type="button" class="quiet small back" onClick={leave}>
+        <button type="button" class="quiet small back" onClick={() => leave(onDone)}>
           <Icon name="back" /><span>{tm.editor.back}</span>
         </button>
       </div>
@@ -235,7 +266,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
         </div>
       </div>
 
-      <MoreFields {...parts} others={others}
+      <MoreFields {...parts} others={names}
         onFallbacks={(names) => change({ ...form, fallbacks: names }, 'fallbacks')} />
 
       <label class="check">
@@ -250,14 +281,14 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
             onMine={() => save(theirs, false)} />
         )}
         <Problem text={general} />
-        <TestResult state={touched ? undefined : test}
+        <TestResult state={touched ? undefined : test} profile={touched ? '' : form.name}
           onPick={(model) => {
             change({ ...form, model }, 'model');
             document.getElementById(fieldId('model'))?.focus();
           }} />
       </div>
       <div class="editor-foot">
-        <button type="button" onClick={leave}>{touched ? t.cancel : tm.editor.leave}</button>
+        <button type="button" onClick={() => leave(onDone)}>{touched ? t.cancel : tm.editor.leave}</button>
         <button type="button" aria-disabled={busy || testing}
           onClick={() => testing || void save(base, true)}>
           {testing ? <Spinner /> : <Icon name="pulse" />}
@@ -265,9 +296,15 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
         </button>
         <button type="submit" class="primary" disabled={busy}>{t.save}</button>
       </div>
+      {sharing && (
+        <ConfirmDialog question={tm.editor.shareQuestion(form.provider)} yes={tm.editor.share} no={tm.editor.keepEditing}
+          onNo={() => setSharing(null)} onYes={sharing.go}>
+          {tm.editor.shareText(sharing.with.join(', '), form.base_url)}
+        </ConfirmDialog>
+      )}
       {leaving && (
         <ConfirmDialog question={tm.editor.discardQuestion} yes={tm.editor.discard} no={tm.editor.keepEditing}
-          onNo={() => setLeaving(false)} onYes={onDone}>
+          onNo={() => setLeaving(null)} onYes={leaving.go}>
           {tm.editor.discardText}
         </ConfirmDialog>
       )}

@@ -1,21 +1,15 @@
-import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { settingsTabs, type SettingsTab, type SettingsWish } from '../../state/settings';
 import '../../styles/settings.css';
 import { t } from '../../texts/texts';
 import { Icon } from '../icon';
+import type { LeaveGuard } from '../leave_guard';
 import { AboutTab } from './about_tab';
 import { ApiKeysTab } from './api_keys_tab';
 import { AppearanceTab } from './appearance_tab';
 import { ModelsTab } from './models_tab';
 import { SpeechTab } from './speech_tab';
 import { ToolsTab } from './tools_tab';
-
-/**
- * Asked before the dialog goes away; true says that the tab took care of it, as by going back one
- * step or by asking the reader first.
- */
-export type LeaveGuard = RefObject<((how: 'escape' | 'close') => boolean) | null>;
 
 export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -24,9 +18,10 @@ export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose:
   const tabs = settingsTabs.value;
   useLayoutEffect(() => dialog.current?.showModal(), []);
 
-  const leave = (how: 'escape' | 'close') => {
-    if (!guard.current?.(how)) dialog.current?.close();
+  const leave = (how: 'escape' | 'close' | 'aside', go = () => dialog.current?.close()) => {
+    if (!guard.current?.(how, go)) go();
   };
+  const show = (id: string) => id !== shown && leave('aside', () => setShown(id));
 
   return (
     <dialog ref={dialog} class="settings" onClose={onClose} aria-labelledby="settings-title"
@@ -45,7 +40,7 @@ export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose:
           <Icon name="close" />
         </button>
       </header>
-      <TabList tabs={tabs} shown={shown} onShow={setShown} />
+      <TabList tabs={tabs} shown={shown} onShow={show} />
       <div class="settings-panel" role="tabpanel" id={`settings-${shown}`} tabIndex={-1}
         aria-labelledby={`settings-tab-${shown}`}>
         {shown === 'models' && <ModelsTab first={wish.profile} guard={guard} />}

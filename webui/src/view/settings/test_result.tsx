@@ -1,7 +1,13 @@
-import { testProfile, tests, type TestState } from '../../models/model_store';
+import { useState } from 'preact/hooks';
+import { sentence } from '../../api/http';
+import {
+  answerChatsWith, credentials, profiles, testProfile, tests, type TestState,
+} from '../../models/model_store';
+import { chatProfile, mayAnswerChats } from '../../models/profile_form';
 import { testLine } from '../../models/words';
 import { tm } from '../../texts/models';
 import { Icon } from '../icon';
+import { Problem } from './problem';
 
 export function TestButton({ name }: { name: string }) {
   const running = tests.value.get(name)?.phase === 'running';
@@ -20,13 +26,36 @@ export function Spinner() {
 
 interface Props {
   state: TestState | undefined;
+  /** What was tested, to be offered for chats; '' offers nothing. */
+  profile: string;
   /** Takes one of the models that the provider offers; without it they are only counted. */
   onPick?: (model: string) => void;
 }
 
+/** What was tested and works is what most people want to use. */
+function UseForChats({ name }: { name: string }) {
+  const [problem, setProblem] = useState('');
+  const all = profiles.value ?? [];
+  const mine = all.find((profile) => profile.name === name);
+  if (!mine || !mayAnswerChats(mine)) return null;
+  if (chatProfile(all) === mine) return <p>{tm.test.answersChats}</p>;
+  const use = () => {
+    setProblem('');
+    answerChatsWith(name).catch((error: unknown) => setProblem(sentence(error)));
+  };
+  return (
+    <>
+      <p class="use-for-chats">
+        <button type="button" class="small primary" onClick={use}>{tm.test.useForChats}</button>
+      </p>
+      <Problem text={problem} />
+    </>
+  );
+}
+
 const shownAtMost = 24;
 
-export function TestResult({ state, onPick }: Props) {
+export function TestResult({ state, profile, onPick }: Props) {
   if (state?.phase !== 'done') return <div role="status" />;
   const { test } = state;
   const offered = test.models ?? [];
@@ -35,6 +64,10 @@ export function TestResult({ state, onPick }: Props) {
       <Icon name={test.ok ? 'check' : 'alert'} />
       <div>
         <p>{testLine(test)}</p>
+        {test.code === 'llm.auth' && test.provider && !credentials.value.some((key) => key.provider === test.provider) && (
+          <p>{tm.test.noKey(test.provider)}</p>
+        )}
+        {test.ok && <UseForChats name={profile} />}
         {test.code && <p class="test-code"><code>{test.code}</code></p>}
         {offered.length > 0 && (
           <>

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { Reader, send, sessionIdOf, waitForConnection, waitForStatus } from './browser.mjs';
+import { openModels, field } from './models_page.mjs';
+import { askFor } from './rehearsal.mjs';
+import { until } from './wait.mjs';
+
+const question = (page) => page.getByRole('heading', { name: 'Discard your changes?' });
+
+async function put(server, path, text, sessionId) {
+  const query = new URLSearchParams({ path, ...(sessionId ? { session_id: sessionId } : {}) });
+  const answer = await fetch(`${server.origin}/v1/workdir/write?${query}`, {
+    method: 'PUT', body: text, headers: { Authorization: `Bearer ${server.adminKey}` },
+  });
+  assert.ok(answer.ok, await answer.text());
+}
+
+/** The files of a chat that has some. */
+async function openFiles(browser, server, files) {
+  const reader = await (await Reader.open(browser, server)).signIn();
+  const page = await reader.page();
+  await waitForConnection(page, 'connected');
+  await send(page, askFor('hello'));
+  await waitForStatus(page, 'done');
+  const chat = sessionIdOf(page);
+  for (const [path, text] of Object.entries(files)) await put(server, path, text, chat);
+  await page.getByRole('button', { name: 'More about this chat' }).click();
+  await page.getByRole('menuitem', { name: 'Files' }).click();
+  await page.locator('.work-list').waitFor();
+  return { reader, page, chat };
+}
+
+export const unsavedTests = [
+  {
+    name: 'unsaved: a profile that is being changed is asked about wherever one leaves it',
+    async run({ browser, server }) {
+      const reader = await (await Reader.open(browser, server)).signIn();
+      const page = await reader.page();
+      const dialog = await openModels(page);
+      await page.getByRole('button', { name: 'Edit “default”' }).click();
+      await field(page, 'Model').fill('half typed');
+      const ways = [
+        () => page.getByRole('tab', { name: 'Appearance' }).click(),
+        () => page.keyboard.press('Escape'),
+        () => page.getByRole('button', { name: 'Close the settings' }).click(),
+        () => page.getByRole('button', { name: 'All models' }).click(),
+      ];
+      for (const leave of ways) {
+        await leave();
+        await question(page).waitFor();
+        await page.getByRole('button', { name: 'Keep editing' }).click();
+        assert.equal(await field(page, 'Model').inputValue(), 'half typed');
+      }
+      await ways[0]();
+      await page.getByRole('button', { name: 'Discard', exact: true }).click();
+      await page.getByRole('tab', { name: 'Appearance', selected: true }).waitFor();
+      assert.equal(await dialog.count(), 1);
+      assert.notEqual((await server.api('model-profiles/default')).model, 'half typed');
+    },
+  },
+  {
+    name: 'unsaved: a file that is being changed is asked about wherever one leaves it',
+    needs: 'uploads',
+    async run({ browser, server }) {
+      const { page, chat } = await openFiles(browser, server, { 'notes.md': 'first' });
+      await page.getByRole('button', { name: 'notes.md', exact: true }).click();
+      const text = page.getByRole('textbox', { name: 'notes.md' });
+      await text.fill('half typed');
+      const ways = [
+        () => page.keyboard.press('Escape'),
+        () => page.mouse.click(5, 5),
+        () => page.getByRole('button', { name: 'Close', exact: true }).click(),
+        () => page.getByRole('button', { name: 'Back to the folder' }).click(),
+        () => page.getByText('All chats', { exact: true }).click(),
+      ];
+      for (const leave of ways) {
+        await leave();
+        await question(page).waitFor();
+        await page.getByRole('button', { name: 'Keep editing' }).click();
+        assert.equal(await text.inputValue(), 'half typed');
+      }
+      // A tool wrote meanwhile.
+      await put(server, 'notes.md', 'by a tool', chat);
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByRole('heading', { name: 'Write over the file?' }).waitFor();
+      await page.getByRole('button', { name: 'Write over it' }).click();
+      await page.getByText('Saved.').waitFor();
+      // What is saved is not asked about: one step back, and out.
+      await page.keyboard.press('Escape');
+      await page.locator('.work-list').waitFor();
+      await page.keyboard.press('Escape');
+      await page.locator('dialog.modal').waitFor({ state: 'detached' });
+    },
+  },
+  {
+    name: 'files: what is deleted is what was clicked, whatever folder is on its way',
+    needs: 'uploads',
+    async run({ browser, server }) {
+      const { page } = await openFiles(browser, server, { 'a.txt': '1', 'folder/a.txt': '2' });
+      // The folder’s list is slow; the one before it must not be taken for it.
+      let release;
+      const held = new Promise((done) => (release = done));
+      await page.route(/workdir\/list\?.*path=folder/, async (route) => {
+        await held;
+        await route.continue();
+      });
+      await page.getByRole('button', { name: 'folder', exact: true }).click();
+      assert.equal(await page.getByRole('button', { name: 'Delete “a.txt”' }).count(), 0);
+      await page.getByRole('navigation', { name: 'Folder' }).getByRole('button', { name: 'Files' }).click();
+      await page.getByRole('button', { name: 'folder', exact: true }).waitFor();
+      const late = page.waitForResponse(/workdir\/list\?.*path=folder/);
+      release();
+      await (await late).finished();
+      // The late answer changes nothing.
+      await page.getByRole('button', { name: 'folder', exact: true }).waitFor();
+      await page.getByRole('button', { name: 'Delete “a.txt”' }).click();
+      await page.getByText('“a.txt” will be gone for good.').waitFor();
+      await page.getByRole('button', { name: 'Delete', exact: true }).click();
+      await until('the file is gone', async () =>
+        (await page.getByRole('button', { name: 'Delete “a.txt”' }).count()) === 0);
+      await page.getByRole('button', { name: 'folder', exact: true }).click();
+      await page.getByRole('button', { name: 'Delete “a.txt”' }).waitFor();
+    },
+  },
+];
