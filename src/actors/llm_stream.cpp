@@ -54,7 +54,13 @@ llm::call make_call(const llm_stream_state& s) {
   call.prefix = s.what.prefix;
   call.request_id = s.what.from.request_id;
   call.traceparent = traceparent(s.what.from.trace_id);
-  if (s.what.with_tools) offer_tools(call, *s.offered);
+  // Providers refuse calls of tools in a history without the tools: at the last step they are
+  // named, but may not be called.
+  const auto& parts = s.what.context.parts;
+  call.may_call_tools = s.what.with_tools;
+  if (s.what.with_tools || std::any_of(parts.begin(), parts.end(),
+                                       [](const auto& part) { return !part.tool_calls.empty(); }))
+    offer_tools(call, *s.offered);
   for (const auto& part : s.what.context.parts) {
     if (part.kind == "attachment" && !call.messages.empty()) {  // of the message before it
       call.messages.back().text += "\n\n" + part.text;

@@ -1,6 +1,8 @@
 #include "core/context.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "core/utf8.hpp"
 
@@ -57,8 +59,27 @@ void add_pictures(context_part& to, const turn_record& turn, picture_room& room)
   }
 }
 
+// The ids by which a turn's calls and results find each other: the provider's own, but for what it
+// left empty or gave twice.
+class call_ids {
+ public:
+  std::string of_call(const tool_invocation& call) {
+    const bool own = !call.provider_call_id.empty() && used_.insert(call.provider_call_id).second;
+    return ids_[call.tool_call_id] = own ? call.provider_call_id : call.tool_call_id;
+  }
+  std::string of_result(const transcript_line& line) const {
+    if (const auto at = ids_.find(line.tool_call_id); at != ids_.end()) return at->second;
+    return line.provider_call_id.empty() ? line.tool_call_id : line.provider_call_id;
+  }
+
+ private:
+  std::map<std::string, std::string> ids_;
+  std::set<std::string> used_;
+};
+
 std::vector<context_part> parts_of(const turn_record& turn) {
   std::vector<context_part> parts;
+  call_ids ids;
   parts.push_back(make_part("user", "user", turn.user_text + attached(turn.attachments)));
   parts.back().message_id = turn.turn_id;
   for (const auto& line : turn.lines) {
@@ -74,8 +95,8 @@ std::vector<context_part> parts_of(const turn_record& turn) {
     part.tool_calls = line.tool_calls;
     part.provider = line.provider;
     part.provider_state_json = line.provider_state_json;
-    part.provider_call_id =
-        tool && line.provider_call_id.empty() ? line.tool_call_id : line.provider_call_id;
+    for (auto& call : part.tool_calls) call.provider_call_id = ids.of_call(call);
+    if (tool) part.provider_call_id = ids.of_result(line);
     for (const auto& call : part.tool_calls) part.tokens += estimate_tokens(call.inputs_json);
     parts.push_back(std::move(part));
   }

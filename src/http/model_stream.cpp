@@ -14,8 +14,6 @@ namespace {
 
 // Of one answer, waiting for its reader; past it the provider is not read.
 constexpr std::size_t held_bytes_max = 256 * 1024;
-// Of an answer that is given as a whole.
-constexpr std::size_t whole_bytes_max = 16 << 20;
 
 }  // namespace
 
@@ -23,6 +21,8 @@ result<std::shared_ptr<model_stream>> model_stream::start(gateway& g, request_co
                                                           llm::call c, bool raw) {
   auto& client = *g.llm_clients[ctx.io_thread];
   auto stream = std::make_shared<model_stream>(client.io);
+  if (c.purpose == llm::purpose::embeddings)
+    stream->whole_bytes_max_ = llm::limits::embeddings_bytes_max;
   const std::weak_ptr<model_stream> weak = stream;
   llm::stream_sink sink;
   if (raw)
@@ -101,7 +101,7 @@ asio::awaitable<model_stream::whole> model_stream::rest() {
   item one = co_await next();
   while (!one.end) {
     (one.thinking ? got.thinking : got.text) += one.text;
-    if (got.text.size() + got.thinking.size() > whole_bytes_max) {
+    if (got.text.size() + got.thinking.size() > whole_bytes_max_) {
       over_ = true;
       call_.reset();
       got.end.error = failure{std::string(codes::llm_bad_stream),

@@ -34,7 +34,8 @@ class model_stream : public std::enable_shared_from_this<model_stream> {
   // Gives an item back: it will be the next.
   void unread(item one);
 
-  // All that is still to come. Past 16 MiB the call is given up.
+  // All that is still to come. Past llm::limits::document_bytes_max, of embeddings
+  // embeddings_bytes_max, the call is given up.
   struct whole {
     std::string text, thinking;
     llm::stream_end end;
@@ -47,7 +48,7 @@ class model_stream : public std::enable_shared_from_this<model_stream> {
 
   std::unique_ptr<llm::stream_handle> call_;
   std::deque<item> items_;
-  std::size_t held_bytes_ = 0;
+  std::size_t held_bytes_ = 0, whole_bytes_max_ = llm::limits::document_bytes_max;
   bool paused_ = false, over_ = false;
   boost::asio::steady_timer wake_;
 };

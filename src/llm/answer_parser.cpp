@@ -1,22 +1,29 @@
 #include "llm/answer_parser.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <charconv>
+#include <cmath>
 
 #include "core/codes.hpp"
 #include "core/json_proof.hpp"
 #include "core/json_writer.hpp"
 #include "llm/provider_error.hpp"
+#include "llm/provider_limits.hpp"
 
 namespace soma::llm {
 namespace {
 
 namespace json = boost::json;
 
-// Callers guard the answer's text; what the model writes into tool calls they see only at the end.
-constexpr std::size_t call_bytes_max = 4 * 1024 * 1024;
-constexpr std::size_t calls_max = 128;
-constexpr std::size_t state_bytes_max = 256 * 1024;
+constexpr std::string_view white_space = " \t\r\n";
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(white_space);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(white_space) + 1 - first);
+}
 
 json::value parse_lenient(std::string_view text, boost::system::error_code& ec,
                           const json::storage_ptr& memory) {
@@ -34,17 +41,36 @@ std::string whole_text(std::string_view raw) {
   return text += joiner.flush();
 }
 
+std::string object_text(std::string_view text) {
+  boost::system::error_code ec;
+  const auto value = json::parse(json::string_view(text.data(), text.size()), ec);
+  if (ec) return {};
+  if (value.is_object()) return std::string(text);
+  // Written as JSON twice over, as some servers do.
+  if (!value.is_string()) return {};
+  const auto& inner = value.get_string();
+  if (!json::parse(inner, ec).is_object() || ec) return {};
+  return std::string(inner);
+}
+
 // Always a JSON object: what the model wrote if it is one, else that text inside one. A number past
 // every double is for no program that reads them, the provider that is sent it again among them.
 std::string safe_inputs(std::string_view raw) {
   const auto text = whole_text(raw);
-  if (text.find_first_not_of(" \t\r\n") == text.npos) return "{}";
-  boost::system::error_code ec;
-  if (json::parse(text, ec).is_object() && !ec && !number_past(text, number_bound::finite))
-    return text;
+  const auto inside = trimmed(text);
+  if (inside.empty() || inside == "null") return "{}";
+  auto object = object_text(text);
+  if (!object.empty() && !number_past(object, number_bound::finite)) return object;
   std::string out;
   json_writer(out).begin_object().field("_invalid_arguments", text).end_object();
   return out;
+}
+
+bool is_whole_object(std::string_view text) {
+  if (!trimmed(text).starts_with('{') || !trimmed(text).ends_with('}')) return false;
+  boost::system::error_code ec;
+  json::parse(json::string_view(text.data(), text.size()), ec);
+  return !ec;
 }
 
 }  // namespace
@@ -70,10 +96,27 @@ const json::array* array_member(const json::object& object, std::string_view nam
 
 std::uint64_t count_member(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
-  if (!value) return 0;
+  if (!value || !value->is_number()) return 0;
   boost::system::error_code ec;
-  const auto number = value->to_number<std::uint64_t>(ec);
-  return ec ? 0 : number;
+  const auto number = value->to_number<double>(ec);
+  if (ec || !(number > 0)) return 0;
+  return static_cast<std::uint64_t>(std::min(number, static_cast<double>(limits::tokens_max)));
+}
+
+std::int64_t index_member(const json::object& object, std::string_view name,
+                          std::int64_t otherwise) {
+  const auto* value = object.if_contains(name);
+  if (!value) return otherwise;
+  if (value->is_string()) {
+    const auto text = view(value->get_string());
+    std::int64_t number = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return ec == std::errc() && end == text.data() + text.size() ? number : otherwise;
+  }
+  boost::system::error_code ec;
+  if (!value->is_number()) return otherwise;
+  const auto number = value->to_number<std::int64_t>(ec);
+  return ec ? otherwise : number;
 }
 
 answer_parser::answer_parser(on_piece piece, clean_text clean)
@@ -81,7 +124,9 @@ answer_parser::answer_parser(on_piece piece, clean_text clean)
 
 void answer_parser::on_data(std::string_view data) {
   if (over()) return;
-  if (data.starts_with("[DONE]")) {
+  const auto inside = trimmed(data);
+  if (inside.empty() || inside == "null") return;
+  if (inside.starts_with("[DONE]") || inside == R"("[DONE]")") {
     done_ = true;
     return;
   }
@@ -89,9 +134,15 @@ void answer_parser::on_data(std::string_view data) {
   json::monotonic_resource memory(buffer.data(), buffer.size());
   boost::system::error_code ec;
   const auto document = parse_lenient(data, ec, &memory);
-  if (ec || !document.is_object())
+  if (!ec && document.is_object()) return on_object(document.get_object());
+  // Gemini puts an error, and some servers their events, into an array.
+  const auto* list = ec ? nullptr : document.if_array();
+  const bool of_objects =
+      list && std::all_of(list->begin(), list->end(), [](const auto& v) { return v.is_object(); });
+  if (!of_objects)
     return fail({std::string(codes::llm_bad_stream), "the provider sent what is not JSON", true});
-  on_object(document.get_object());
+  for (const auto& event : *list)
+    if (!over()) on_object(event.get_object());
 }
 
 void answer_parser::fail(failure why) {
@@ -103,22 +154,40 @@ void answer_parser::provider_failed(std::int64_t status, std::string_view messag
   fail(failure_in_stream(status, message, kind, code, clean_(message)));
 }
 
+// Providers number calls, or give each its id, or both, or number all of them 0; some give a new id
+// with every piece, or the name again and again.
+answer_parser::growing_call* answer_parser::call_of(const call_piece& piece) {
+  growing_call* numbered = nullptr;  // the newest of that index
+  for (auto call = calls_.rbegin(); call != calls_.rend(); ++call) {
+    if (call->index != piece.index) continue;
+    if (!piece.id.empty() && call->id == piece.id) return &*call;
+    if (!numbered) numbered = &*call;
+  }
+  if (!numbered || piece.name.empty() || numbered->name.empty()) return numbered;
+  // With a name of its own it is another call, unless it is the same one told again.
+  if (!piece.id.empty() && !numbered->id.empty()) return nullptr;
+  if (piece.name != numbered->name) return nullptr;
+  return trimmed(piece.arguments).starts_with('{') && numbered->arguments != piece.arguments &&
+                 trimmed(numbered->arguments) != "{}" && is_whole_object(numbered->arguments)
+             ? nullptr
+             : numbered;
+}
+
 answer_parser::growing_call* answer_parser::grow(const call_piece& piece) {
   if (!room_for(piece.id.size() + piece.name.size() + piece.arguments.size())) return nullptr;
-  growing_call* grown = nullptr;
-  // Providers that number every call 0 still give each its own id.
-  for (auto call = calls_.rbegin(); call != calls_.rend() && !grown; ++call)
-    if (call->index == piece.index &&
-        (piece.id.empty() || call->id.empty() || call->id == piece.id))
-      grown = &*call;
+  growing_call* grown = call_of(piece);
   if (!grown) {
     grown = &calls_.emplace_back();
     grown->index = piece.index;
   }
   if (grown->id.empty()) grown->id = piece.id;
-  if (grown->name.empty()) grown->name = piece.name;
-  grown->arguments += piece.arguments;
+  if (grown->name.empty()) grown->name = trimmed(piece.name);
   spoke_ = true;
+  if (piece.arguments.empty()) return grown;
+  // Some begin with an empty object and then write the real one, some end with all of it again.
+  if (trimmed(grown->arguments) == "{}") grown->arguments.clear();
+  const bool again = grown->arguments == piece.arguments && is_whole_object(piece.arguments);
+  if (!again) grown->arguments += piece.arguments;
   return grown;
 }
 
@@ -130,14 +199,14 @@ answer_parser::growing_call* answer_parser::find_call(std::int64_t index) {
 
 bool answer_parser::room_for(std::size_t bytes) {
   call_bytes_ += bytes;
-  if (call_bytes_ <= call_bytes_max && calls_.size() <= calls_max) return true;
+  if (call_bytes_ <= limits::call_bytes_max && calls_.size() <= limits::calls_max) return true;
   fail({std::string(codes::llm_bad_stream), "the model's tool calls are longer than allowed",
         false});
   return false;
 }
 
 bool answer_parser::keep_state(std::string_view json) {
-  if (state_.size() + json.size() >= state_bytes_max) return false;
+  if (state_.size() + json.size() >= limits::state_bytes_max) return false;
   if (!state_.empty()) state_ += ',';
   state_ += json;
   return true;
@@ -146,6 +215,16 @@ bool answer_parser::keep_state(std::string_view json) {
 void answer_parser::give(std::string_view bytes, bool thinking) {
   if (bytes.empty()) return;
   spoke_ = true;
+  if (thinking) {
+    thoughts_.pass_all();
+    give_part(bytes, true);
+  } else {
+    thoughts_.push(bytes, [this](std::string_view part, bool inside) { give_part(part, inside); });
+  }
+}
+
+void answer_parser::give_part(std::string_view bytes, bool thinking) {
+  if (bytes.empty()) return;
   if (thinking != thinking_) give_held_back();
   thinking_ = thinking;
   if (auto whole = joiner_.push(bytes); !whole.empty()) piece_(std::move(whole), thinking_);
@@ -158,29 +237,42 @@ void answer_parser::give_held_back() {
 stream_end answer_parser::finish() {
   stream_end end;
   end.usage = usage_;
-  const auto reason = reason_of(finish_reason_);
-  if (reason == "content_filter")
+  const auto how = meaning_of(finish_reason_);
+  if (how == ending::filtered)
     fail({std::string(codes::llm_provider_error), "the provider's content filter ended the answer",
           false});
+  if (how == ending::failed)
+    fail({std::string(codes::llm_provider_error), "the provider ended the answer as failed", true});
+  // A call without a name is nothing that could be run.
+  std::erase_if(calls_, [](const growing_call& call) {
+    return call.name.empty() && trimmed(call.arguments).empty();
+  });
+  if (std::any_of(calls_.begin(), calls_.end(), [](const auto& call) { return call.name.empty(); }))
+    fail({std::string(codes::llm_bad_stream), "the model called a tool without a name", true});
   if (!error_ && !finished()) {
     end.cut = spoke_;
-    fail({std::string(codes::llm_bad_stream), "the provider's stream broke off", true});
+    fail({std::string(codes::llm_bad_stream),
+          spoke_ ? "the provider's stream broke off" : "the provider's answer is empty", true});
   }
   if (error_) {
     end.error = std::move(error_);
     return end;
   }
+  thoughts_.flush([this](std::string_view part, bool inside) { give_part(part, inside); });
   give_held_back();
-  for (auto& call : calls_)
-    end.tool_calls.push_back(
-        {{}, std::move(call.id), std::move(call.name), safe_inputs(call.arguments)});
   if (finish_reason_.empty() && !spoke_) {
     end.error = failure{std::string(codes::llm_bad_stream), "the provider's answer is empty", true};
     return end;
   }
+  before_end();
+  for (auto& call : calls_)
+    end.tool_calls.push_back({{},
+                              std::move(call.id),
+                              std::move(call.name),
+                              safe_inputs(call.arguments.empty() ? call.given : call.arguments)});
   if (!state_.empty()) end.provider_state_json = whole_text('[' + state_ + ']');
   const bool called = !end.tool_calls.empty();
-  end.finish_reason = reason == "length" ? "length" : called ? "tool_calls" : "stop";
+  end.finish_reason = how == ending::length ? "length" : called ? "tool_calls" : "stop";
   return end;
 }
 

@@ -8,7 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "llm/finish_reason.hpp"
 #include "llm/llm_client.hpp"
+#include "llm/thought_splitter.hpp"
 #include "llm/utf8_joiner.hpp"
 
 namespace soma::llm {
@@ -22,13 +24,17 @@ class answer_parser {
   answer_parser(on_piece piece, clean_text clean);
   virtual ~answer_parser() = default;
 
-  // The data of one event, or a whole answer document.
+  // The data of one event, or a whole answer document. What is blank is passed over.
   void on_data(std::string_view data);
+
+  // The answer goes on from a text that was given: it does not begin with thinking.
+  void goes_on() { thoughts_.pass_all(); }
 
   // Nothing more is wanted: the end, an error or rubbish has come.
   bool over() const { return done_ || error_.has_value(); }
   // Why the model stopped is known, so an end of the stream is a good one.
   bool finished() const { return done_ || !finish_reason_.empty(); }
+  bool failed() const { return error_.has_value(); }
   // Text, thinking or a tool call has come.
   bool spoke() const { return spoke_; }
 
@@ -41,6 +47,7 @@ class answer_parser {
   struct growing_call {
     std::int64_t index = -1;
     std::string id, name, arguments;
+    std::string given;  // inputs that came whole before any piece: pieces take their place
   };
   struct call_piece {
     std::int64_t index = 0;
@@ -48,11 +55,15 @@ class answer_parser {
   };
 
   virtual void on_object(const boost::json::object& event) = 0;
+  // The answer is good and over: what is to be kept with it is kept now.
+  virtual void before_end() {}
 
+  // Text that begins with thinking in tags is taken apart.
   void give(std::string_view bytes, bool thinking);
-  // Adds to the call of that index and id, or begins it. Null past the limits.
+  // Adds to the call that the piece belongs to, or begins it. Null past the limits.
   growing_call* grow(const call_piece& piece);
   growing_call* find_call(std::int64_t index);
+  const std::vector<growing_call>& calls() const { return calls_; }
   void provider_failed(std::int64_t status, std::string_view message, std::string_view kind,
                        std::string_view code);
   // Keeps what the provider wants back with the next call; false past the limit.
@@ -64,14 +75,14 @@ class answer_parser {
   bool done_ = false;
 
  private:
-  // The provider's word as stop, length, tool_calls or content_filter.
-  virtual std::string_view reason_of(std::string_view word) const = 0;
-
+  growing_call* call_of(const call_piece& piece);
+  void give_part(std::string_view bytes, bool thinking);
   void give_held_back();
   bool room_for(std::size_t bytes);
 
   on_piece piece_;
   clean_text clean_;
+  thought_splitter thoughts_;
   utf8_joiner joiner_;
   bool thinking_ = false, spoke_ = false;
   std::vector<growing_call> calls_;
@@ -81,10 +92,15 @@ class answer_parser {
 };
 
 // How subclasses look into an event: what is missing or of another kind is empty, null or 0.
+// Numbers that are negative, too large or not whole come as 0, at most limits::tokens_max, rounded
+// down.
 std::string_view view(const boost::json::string& text);
 std::string_view string_member(const boost::json::object& object, std::string_view name);
 const boost::json::object* object_member(const boost::json::object& object, std::string_view name);
 const boost::json::array* array_member(const boost::json::object& object, std::string_view name);
 std::uint64_t count_member(const boost::json::object& object, std::string_view name);
+// A whole number, also as text or with a fraction of nothing; `otherwise` where there is none.
+std::int64_t index_member(const boost::json::object& object, std::string_view name,
+                          std::int64_t otherwise);
 
 }  // namespace soma::llm

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "llm/body_writer.hpp"
+#include "llm/history.hpp"
 #include "llm/wire.hpp"
 
 namespace soma::llm {
@@ -59,15 +60,16 @@ std::string thoughts_of(const chat_message& m) {
 }
 
 // A turn that called tools without thinking cannot go on with it.
-bool may_think(const call& c) {
-  for (auto m = c.messages.rbegin(); m != c.messages.rend() && m->role != "user"; ++m)
+bool may_think(const call& c, const std::vector<chat_message>& messages) {
+  for (auto m = messages.rbegin(); m != messages.rend() && m->role != "user"; ++m)
     if (!m->tool_calls.empty() && thoughts_of(*m).empty()) return false;
   return c.prefix.empty();  // nor can a given beginning be continued by a model that thinks first
 }
 
-std::vector<line> lines_of(const call& c, bool thinking) {
+std::vector<line> lines_of(const call& c, const std::vector<chat_message>& messages,
+                           bool thinking) {
   std::vector<line> lines;
-  for (const auto& m : c.messages) {
+  for (const auto& m : messages) {
     if (m.role == "system" || m.role == "developer") continue;
     if (m.role == "tool") {
       json_writer w(blocks_of(lines, "user"));
@@ -110,27 +112,28 @@ void write_tools(json_writer& w, const std::vector<tool_spec>& tools) {
 
 std::string anthropic_body(const call& c) {
   const auto& p = c.target;
-  const auto budget = may_think(c) ? thinking_budget(p.reasoning_effort) : 0;
+  const auto messages = sendable(c);
+  const auto budget = may_think(c, messages) ? thinking_budget(p.reasoning_effort) : 0;
   std::string out;
   json_writer w(out);
   w.begin_object().field("model", p.model);
   w.field("max_tokens", (p.max_tokens ? *p.max_tokens : max_tokens_default) + budget);
-  w.field_if("system", system_text(c));
+  w.field_if("system", system_text(messages));
   w.key("messages").begin_array();
-  for (const auto& l : lines_of(c, budget > 0)) {
+  for (const auto& l : lines_of(c, messages, budget > 0)) {
     w.begin_object().field("role", l.role).key("content").begin_array().raw(l.blocks);
     w.end_array().end_object();
   }
   w.end_array();
-  if (!c.tools.empty()) write_tools(w, c.tools);
-  if (!c.tool_choice_json.empty()) w.key("tool_choice").raw(c.tool_choice_json);
+  if (!c.tools.empty() && !c.form.no_tools) write_tools(w, c.tools);
+  write_tool_choice(w, c, R"({"type":"none"})");
   w.field_bool("stream", true);
   if (budget > 0) {
     w.key("thinking").begin_object().field("type", "enabled").field("budget_tokens", budget);
     w.end_object();
   } else {
-    if (p.temperature) w.key("temperature").real(*p.temperature);
-    if (p.top_p) w.key("top_p").real(*p.top_p);
+    if (p.temperature && !c.form.no_temperature) w.key("temperature").real(*p.temperature);
+    if (p.top_p && !c.form.no_top_p) w.key("top_p").real(*p.top_p);
   }
   if (!p.stop.empty()) {
     w.key("stop_sequences").begin_array();

@@ -1,8 +1,10 @@
 #include "llm/anthropic_stream.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "core/json_writer.hpp"
+#include "llm/provider_limits.hpp"
 
 namespace soma::llm {
 
@@ -10,11 +12,8 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t thoughts_max = 64;
-
 std::int64_t index_of(const json::object& event) {
-  const auto* index = event.if_contains("index");
-  return index && index->is_int64() ? index->get_int64() : 0;
+  return index_member(event, "index", 0);
 }
 
 // The statuses that the error types of the documentation stand for.
@@ -51,6 +50,8 @@ void anthropic_stream::on_object(const json::object& event) {
     on_message(event);
   } else if (const auto* error = object_member(event, "error")) {
     on_error(*error);
+  } else if (string_member(event, "object") == "error" || event.contains("detail")) {
+    on_error(event);  // of a proxy
   }
 }
 
@@ -59,12 +60,13 @@ void anthropic_stream::on_block(std::int64_t index, const json::object& block) {
   if (type == "text") {
     give(string_member(block, "text"), false);
   } else if (type == "tool_use") {
-    std::string whole;  // streamed inputs begin with an empty object
-    if (const auto* input = object_member(block, "input"); input && !input->empty())
-      whole = json::serialize(*input);
-    grow({index, string_member(block, "id"), string_member(block, "name"), whole});
+    auto* call = grow({index, string_member(block, "id"), string_member(block, "name"), {}});
+    // Streamed inputs begin with an empty object; some proxies give them whole, and again in
+    // pieces.
+    if (const auto* input = object_member(block, "input"); call && input && !input->empty())
+      call->given = json::serialize(*input).substr(0, limits::call_bytes_max);
   } else if ((type == "thinking" || type == "redacted_thinking") &&
-             thoughts_.size() < thoughts_max) {
+             thoughts_.size() < limits::thoughts_max) {
     give(string_member(block, "thinking"), true);
     thoughts_[index] = {std::string(string_member(block, "thinking")),
                         std::string(string_member(block, "signature")),
@@ -117,26 +119,20 @@ void anthropic_stream::on_message(const json::object& message) {
   done_ = true;
 }
 
-// Later counts are totals, not additions; what a later event leaves out stays.
+// Later counts are totals, not additions; what a later event leaves out, or has as 0, stays.
 void anthropic_stream::on_usage(const json::object& usage) {
-  if (usage.contains("input_tokens")) {
-    usage_.cached_tokens = count_member(usage, "cache_read_input_tokens");
-    usage_.prompt_tokens = count_member(usage, "input_tokens") + usage_.cached_tokens +
-                           count_member(usage, "cache_creation_input_tokens");
-  }
-  if (usage.contains("output_tokens"))
-    usage_.completion_tokens = count_member(usage, "output_tokens");
+  const auto cached = count_member(usage, "cache_read_input_tokens");
+  const auto prompt = count_member(usage, "input_tokens") + cached +
+                      count_member(usage, "cache_creation_input_tokens");
+  usage_.cached_tokens = std::max(usage_.cached_tokens, cached);
+  usage_.prompt_tokens = std::max(usage_.prompt_tokens, prompt);
+  usage_.completion_tokens =
+      std::max(usage_.completion_tokens, count_member(usage, "output_tokens"));
 }
 
 void anthropic_stream::on_error(const json::object& error) {
   const auto type = string_member(error, "type");
   provider_failed(status_of(type), string_member(error, "message"), type, {});
-}
-
-std::string_view anthropic_stream::reason_of(std::string_view word) const {
-  if (word == "max_tokens" || word == "model_context_window_exceeded") return "length";
-  if (word == "refusal") return "content_filter";
-  return word;
 }
 
 }  // namespace soma::llm

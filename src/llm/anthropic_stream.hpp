@@ -20,7 +20,6 @@ class anthropic_stream final : public answer_parser {
   };
 
   void on_object(const boost::json::object& event) override;
-  std::string_view reason_of(std::string_view word) const override;
 
   void on_block(std::int64_t index, const boost::json::object& block);
   void on_delta(std::int64_t index, const boost::json::object& delta);

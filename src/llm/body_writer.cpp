@@ -47,9 +47,17 @@ std::string state_items(std::string_view state_json, const std::vector<std::stri
   return items;
 }
 
-std::string system_text(const call& c) {
+void write_tool_choice(json_writer& w, const call& c, std::string_view none) {
+  if (c.form.no_tools || c.form.no_tool_choice || c.tools.empty()) return;
+  if (!c.may_call_tools)
+    w.key("tool_choice").raw(none);
+  else if (!c.tool_choice_json.empty())
+    w.key("tool_choice").raw(c.tool_choice_json);
+}
+
+std::string system_text(const std::vector<chat_message>& messages) {
   std::string text;
-  for (const auto& m : c.messages) {
+  for (const auto& m : messages) {
     if (m.role != "system" && m.role != "developer") continue;
     if (!text.empty()) text += "\n\n";
     text += m.text;

@@ -32,6 +32,9 @@ void each_picture(const profile& target, const chat_message& m, Write write) {
 }
 
 // The system messages, in one text.
-std::string system_text(const call& c);
+std::string system_text(const std::vector<chat_message>& messages);
+
+// What the caller chose; or `none`, in the provider's own form, where no tool may be called.
+void write_tool_choice(json_writer& w, const call& c, std::string_view none);
 
 }  // namespace soma::llm

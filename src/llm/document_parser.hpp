@@ -24,7 +24,6 @@ class document_parser final : public answer_parser {
     finish_reason_ = "stop";
     done_ = true;
   }
-  std::string_view reason_of(std::string_view word) const override { return word; }
 };
 
 }  // namespace soma::llm

@@ -35,7 +35,7 @@ bool blames_provider(const failure& why) {
 
 // Another profile may do what this one cannot; a bad request stays bad.
 bool worth_a_fallback(const stream_end& how) {
-  return how.error->retryable || how.error->code == codes::llm_auth;
+  return how.error->retryable || how.elsewhere || how.error->code == codes::llm_auth;
 }
 
 std::vector<profile> all_targets(const call& c) {
@@ -112,6 +112,7 @@ bool invocation::aim() {
     if (asked_.target.provider != targets_.front().provider ||
         asked_.target.wire != targets_.front().wire)
       for (auto& m : asked_.messages) m.provider_state_json.clear();  // nothing another can read
+    asked_.form = core_.forms.of(breaker_key(), steady_ms());
     admitted_ = core_.health->admit(breaker_key(), steady_ms());
     if (admitted_) return true;
   }
@@ -152,25 +153,42 @@ void invocation::attempt() {
 }
 
 void invocation::on_end(stream_end how) {
-  admitted_ = false;
-  if (!how.error)
-    core_.health->succeeded(breaker_key());
-  else if (blames_provider(*how.error))
-    core_.health->failed(breaker_key(), steady_ms());
-  else
-    core_.health->undecided(breaker_key());
   how.profile = asked_.target.name;
   how.provider = asked_.target.provider;
   how.model = asked_.target.model;
   how.base_url = asked_.target.base_url;
-  if (how.error && !begun_ && !over_ && try_again(how)) {
+  const auto target = breaker_key();
+  const bool again = how.error && !begun_ && !over_ && try_again(how);
+  judge(target, how, again);
+  if (again)
     failed_last_ = std::move(how);
-    return;
-  }
-  finish(std::move(how));
+  else
+    finish(std::move(how));
+}
+
+// A call counts once for its target's breaker, when no further try of it follows; a fault of the
+// request's own counts for none.
+void invocation::judge(const std::string& target, const stream_end& how, bool again) {
+  const bool same_target = again && target == breaker_key();
+  admitted_ = false;
+  if (!how.error)
+    core_.health->succeeded(target);
+  else if (blames_provider(*how.error) && !same_target)
+    core_.health->failed(target, steady_ms());
+  else
+    core_.health->undecided(target);
 }
 
 bool invocation::try_again(const stream_end& how) {
+  // What it refuses it is asked without; that is no retry.
+  if (how.form && forms_tried_ < limits::forms_tried_max) {
+    ++forms_tried_;
+    core_.forms.learn(breaker_key(), *how.form, steady_ms());
+    asio::post(core_.io, [self = shared_from_this()] {
+      if (!self->over_) self->attempt();
+    });
+    return true;
+  }
   const bool soon = how.retry_after_ms <= retry_after_ms_max;
   if (how.error->retryable && soon && retries_ < asked_.retries && core_.health->take_retry()) {
     const auto wait = std::max(how.retry_after_ms, back_off_ms(retries_++));
@@ -181,9 +199,13 @@ bool invocation::try_again(const stream_end& how) {
     });
     return true;
   }
-  if (target_ + 1 >= targets_.size() || !worth_a_fallback(how)) return false;
+  if (target_ + 1 >= targets_.size()) return false;
+  const bool larger = how.error->code == codes::llm_context_exceeded &&
+                      targets_[target_ + 1].context_window > targets_[target_].context_window;
+  if (!larger && !worth_a_fallback(how)) return false;
   ++target_;
   retries_ = 0;
+  asked_.target = targets_[target_];
   // Not from inside the end of the stream before.
   asio::post(core_.io, [self = shared_from_this()] {
     if (!self->over_) self->attempt();

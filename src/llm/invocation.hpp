@@ -46,6 +46,7 @@ class invocation : public std::enable_shared_from_this<invocation> {
   void attempt();
   void on_end(stream_end how);
   bool try_again(const stream_end& how);
+  void judge(const std::string& target, const stream_end& how, bool again);
   void finish(stream_end how);
   void leave_undecided();
   std::string breaker_key() const;
@@ -57,7 +58,7 @@ class invocation : public std::enable_shared_from_this<invocation> {
   const std::shared_ptr<guarded_sink> sink_;
   std::size_t target_ = 0;
   std::uint32_t retries_ = 0;  // of this target
-  std::uint32_t attempts_ = 0;
+  std::uint32_t attempts_ = 0, forms_tried_ = 0;
   bool begun_ = false, over_ = false, paused_ = false, admitted_ = false;
   std::optional<stream_end> failed_last_;  // of the attempt before
   std::shared_ptr<provider_stream> stream_;

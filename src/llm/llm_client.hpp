@@ -18,6 +18,7 @@
 #include "core/error.hpp"
 #include "core/event.hpp"
 #include "core/secret.hpp"
+#include "llm/provider_limits.hpp"
 
 namespace soma::llm {
 
@@ -83,6 +84,19 @@ struct timeouts {
 // What is asked of a provider: an answer, or one of the documents beside it.
 enum class purpose : std::uint8_t { answer, embeddings, model_list };
 
+// What a provider was found to refuse, and so is asked without (llm/wire_form.hpp).
+struct wire_form {
+  bool no_stream_options = false;
+  bool completion_tokens = false;  // max_completion_tokens in place of max_tokens
+  bool no_temperature = false, no_top_p = false;
+  bool no_tools = false, no_tool_choice = false;
+  bool no_system = false;     // its text goes before the first message of the user
+  bool no_reasoning = false;  // thinking is not given back
+  bool no_include = false;    // openai_responses: encrypted reasoning
+
+  bool operator==(const wire_form&) const = default;
+};
+
 struct call {
   profile target;
   llm::purpose purpose = llm::purpose::answer;
@@ -92,6 +106,7 @@ struct call {
   std::vector<chat_message> messages;
   std::vector<tool_spec> tools;
   std::string tool_choice_json;  // in the provider's own form
+  bool may_call_tools = true;    // false: they are named for the sake of the history alone
   // An object: further members of the body, as the provider has them. They win over a profile's.
   std::string members_json;
   std::string prefix;  // assistant text to go on from; empty: a new message
@@ -100,6 +115,7 @@ struct call {
   // `raw_members` names them.
   std::string raw_body;
   std::vector<std::string> raw_members;
+  wire_form form{};  // of the target; set by the client
   std::string request_id, traceparent;
 };
 
@@ -109,9 +125,12 @@ struct stream_end {
   std::vector<tool_invocation> tool_calls;  // tool_call_id left empty: the session's to give
   std::string provider_state_json;          // an array that the provider wants back; empty: none
   soma::usage usage;
-  std::optional<failure> error;  // code is one of the llm.* codes
-  bool cut = false;              // the stream ended without saying why, after at least one piece
-  bool prefix_refused = false;   // a 4xx to a call with a prefix
+  std::optional<failure> error;     // code is one of the llm.* codes
+  bool cut = false;                 // the stream ended without saying why, after at least one piece
+  bool prefix_refused = false;      // a 4xx to a call with a prefix
+  bool elsewhere = false;           // refused for what another profile may well do
+  std::optional<wire_form> form{};  // how the same may be asked with success
+  std::uint64_t context_window = 0;  // tokens, where the provider told it; 0: it did not
   std::uint32_t retry_after_ms = 0;
   unsigned refused_status = 0;  // the HTTP status of a provider that refused; 0: none did
   // Who answered, or failed last.
@@ -152,12 +171,13 @@ class provider_health;
 
 struct client_options {
   bool verify_tls = true;
-  std::string ca_file;                        // empty: the system's
-  std::size_t pool_idle_max = 32;             // kept connections over all providers
-  std::uint32_t pool_idle_ms = 30000;         // age at which an unused one is closed
-  std::size_t line_bytes_max = 1 << 20;       // one SSE line of the provider
-  std::size_t document_bytes_max = 16 << 20;  // an answer in one piece; embeddings are long
-  std::size_t error_body_bytes_max = 16 * 1024;
+  std::string ca_file;                                  // empty: the system's
+  std::size_t pool_idle_max = 32;                       // kept connections over all providers
+  std::uint32_t pool_idle_ms = 30000;                   // age at which an unused one is closed
+  std::size_t line_bytes_max = limits::line_bytes_max;  // one SSE line of the provider
+  std::size_t document_bytes_max = limits::document_bytes_max;      // an answer in one piece
+  std::size_t embeddings_bytes_max = limits::embeddings_bytes_max;  // the same of embeddings
+  std::size_t error_body_bytes_max = limits::error_body_bytes_max;
   std::shared_ptr<provider_health> health;  // shared with other clients; null: its own
 };
 

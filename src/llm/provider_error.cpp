@@ -5,11 +5,14 @@
 #include <boost/json.hpp>
 #include <charconv>
 #include <chrono>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 
 #include "core/codes.hpp"
 #include "core/utf8.hpp"
+#include "llm/overflow.hpp"
+#include "llm/wire_form.hpp"
 
 namespace soma::llm {
 
@@ -57,36 +60,62 @@ bool echoes_any(std::string_view shown, const call& asked) {
   });
 }
 
-bool speaks_of_context(std::string_view message, std::string_view code) {
-  std::string lower = std::string(message) + " " + std::string(code);
-  for (char& c : lower)
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  constexpr std::array<std::string_view, 8> wordings{
-      "context_length_exceeded", "context length",     "context window",
-      "maximum context",         "context size",       "too many tokens",
-      "prompt is too long",      "exceed_context_size"};
+  return out;
+}
+
+bool says_any(std::string_view lower, std::initializer_list<std::string_view> wordings) {
   return std::any_of(wordings.begin(), wordings.end(),
                      [&](std::string_view w) { return contains(lower, w); });
 }
 
 struct error_body {
-  std::string message, code;
+  std::string message, type, code;
+  std::string beneath;       // what the provider behind a gateway said
+  std::uint64_t window = 0;  // llama.cpp's n_ctx
 };
 
+std::string text_member(const json::object& object, const char* name) {
+  const auto* value = object.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+// {"error":{…}}, {"error":"…"}, [{"error":{…}}] of Gemini, {"detail":…} of FastAPI,
+// {"message":…} of Mistral and Bedrock, {"errors":[…]} and {"error_message":…} of others.
 error_body read_body(std::string_view body) {
   error_body out;
   boost::system::error_code ec;
   const auto document = json::parse(json::string_view(body.data(), body.size()), ec);
-  const auto* object = ec ? nullptr : document.if_object();
+  const auto* list = ec ? nullptr : document.if_array();
+  const auto* object = ec                       ? nullptr
+                       : list && !list->empty() ? list->front().if_object()
+                                                : document.if_object();
   if (!object) return out;
+  const auto* root = object;
   const auto* error = object->if_contains("error");
   if (error && error->is_object()) object = &error->get_object();
-  auto text = [&](const char* name) {
-    const auto* value = object->if_contains(name);
-    return value && value->is_string() ? std::string(value->get_string()) : std::string();
-  };
-  out = {text("message"), text("code")};
+  out.message = text_member(*object, "message");
+  out.type = text_member(*object, "type");
+  out.code = text_member(*object, "code");
+  if (out.type.empty()) out.type = text_member(*object, "status");  // INVALID_ARGUMENT
+  if (out.type.empty()) out.type = text_member(*object, "__type");
   if (error && error->is_string()) out.message = error->get_string();
+  for (const char* name : {"error_message", "detail", "msg", "title"})
+    if (out.message.empty()) out.message = text_member(*object, name);
+  for (const char* name : {"detail", "errors"}) {
+    const auto* several = root->if_contains(name);
+    const auto* all = several ? several->if_array() : nullptr;
+    const auto* first = all && !all->empty() ? all->front().if_object() : nullptr;
+    if (first && out.message.empty()) out.message = text_member(*first, "msg");
+    if (first && out.message.empty()) out.message = text_member(*first, "message");
+  }
+  if (const auto* about = object->if_contains("metadata"); about && about->is_object())
+    out.beneath = text_member(about->get_object(), "raw");
+  if (const auto* n = object->if_contains("n_ctx"); n && n->is_int64() && n->get_int64() > 0)
+    out.window = static_cast<std::uint64_t>(n->get_int64());
   return out;
 }
 
@@ -128,15 +157,49 @@ std::string with_status(unsigned status, std::string_view shown) {
 struct meaning {
   std::string_view code;
   bool retryable = false;
+  bool elsewhere = false;  // another profile may well do it
 };
 
-meaning meaning_of(unsigned status, bool context) {
-  if (status == 401 || status == 403) return {codes::llm_auth};
-  if (status == 429) return {codes::llm_rate_limited, true};
-  if (status >= 500) return {codes::llm_provider_error, true};
-  const bool may_be_length = status == 400 || status == 413 || status == 422;
-  if (may_be_length && context) return {codes::llm_context_exceeded};
-  return {codes::llm_bad_request};
+// A fault of the request that a server calls its own: llama.cpp and Ollama answer it with a 500.
+bool blames_the_request(unsigned status, std::string_view lower) {
+  return status == 501 ||
+         says_any(lower, {"invalid_request", "invalid request", "not_supported_error",
+                          "input is not supported", "not support image", "n't support image",
+                          "not support vision", "multimodal", "mmproj", "image_url", "audio input",
+                          "must alternate", "jinja", "chat template", "parse grammar",
+                          "json.exception", "json schema", "failed to parse", "requires --"});
+}
+
+meaning meaning_of(unsigned status, std::string_view text) {
+  const auto lower = lower_case(text);
+  const bool context = speaks_of_context(lower);
+  if (status == 401 || status == 403) return {codes::llm_auth, false, true};
+  if (context && says_any(lower, {"request too large for", "tokens per min"}))
+    return {codes::llm_context_exceeded, false, false};  // no wait would make it fit
+  if (status == 429) {
+    const bool paid_up =
+        !says_any(lower, {"insufficient_quota", "insufficient balance", "billing"});
+    return {codes::llm_rate_limited, paid_up, true};
+  }
+  if (status >= 400 && (context || status == 413)) return {codes::llm_context_exceeded};
+  if (status >= 500 && blames_the_request(status, lower)) return {codes::llm_bad_request};
+  if (status >= 500 || status == 408 || status == 409 || status == 425)
+    return {codes::llm_provider_error, true, true};
+  // No credit, no such model or address, or it is elsewhere.
+  const bool elsewhere = status == 402 || status == 404 || status == 405 || status == 410 ||
+                         status / 100 == 3 ||
+                         says_any(lower, {"model_not_found", "does not exist", "not found",
+                                          "decommissioned", "credit balance", "insufficient"});
+  return {codes::llm_bad_request, false, elsewhere};
+}
+
+std::string shown_of(const refusal& what, std::string_view message, const call& asked) {
+  if (what.status / 100 == 3)
+    return "the address has moved, and redirects are not followed: check base_url";
+  if (!message.empty()) return presentable(message, asked);
+  const auto first = what.body.find_first_not_of(" \t\r\n");
+  if (first != what.body.npos && what.body[first] == '<') return "a web page";
+  return {};
 }
 
 }  // namespace
@@ -160,13 +223,19 @@ std::string presentable(std::string_view message, const call& asked) {
 
 stream_end refused(const refusal& what, const call& asked) {
   const auto body = read_body(what.body);
-  const auto meant = meaning_of(what.status, speaks_of_context(body.message, body.code));
+  const auto said = body.message + ' ' + body.type + ' ' + body.code + ' ' + body.beneath;
+  const auto meant = meaning_of(what.status, said);
   // Refusals of a key like to repeat parts of it.
   const auto shown =
-      meant.code == codes::llm_auth ? std::string() : presentable(body.message, asked);
+      meant.code == codes::llm_auth ? std::string() : shown_of(what, body.message, asked);
   stream_end end;
   end.refused_status = what.status;
   end.error = failure{std::string(meant.code), with_status(what.status, shown), meant.retryable};
+  end.elsewhere = meant.elsewhere;
+  if (meant.code == codes::llm_context_exceeded)
+    end.context_window = body.window > 0 ? body.window : window_named_in(said);
+  else
+    end.form = form_after(what.status, what.body, asked);
   end.prefix_refused = !asked.prefix.empty() && meant.code == codes::llm_bad_request &&
                        what.status >= 400 && what.status != 404;
   const auto ms = whole_number<std::uint32_t>(what.retry_after_ms);
@@ -178,18 +247,21 @@ failure failure_in_stream(std::int64_t status, std::string_view message, std::st
                           std::string_view code, std::string shown) {
   failure out{std::string(codes::llm_provider_error), "the provider reported an error", true};
   if (!shown.empty()) out.detail += ": " + shown;
-  if (status == 429 || contains(type, "rate_limit") || contains(code, "rate_limit"))
-    out.code = codes::llm_rate_limited;
-  if (contains(type, "invalid_request") || contains(type, "not_found")) {
-    out.code = codes::llm_bad_request;
-    out.retryable = false;
-  }
-  if (speaks_of_context(message, code)) {
+  const auto said = std::string(message) + ' ' + std::string(type) + ' ' + std::string(code);
+  const auto lower = lower_case(said);
+  if (speaks_of_context(said)) {
     out.code = codes::llm_context_exceeded;
     out.retryable = false;
   } else if (status == 401 || status == 403 || contains(code, "invalid_api_key") ||
-             contains(type, "authentication")) {
+             contains(type, "authentication") || contains(type, "permission")) {
     out = {std::string(codes::llm_auth), "the provider refuses the credentials", false};
+  } else if (status == 429 || says_any(lower, {"rate_limit", "resource_exhausted"})) {
+    out.code = codes::llm_rate_limited;
+  } else if (contains(type, "invalid_request") || contains(type, "not_found") ||
+             contains(type, "BadRequest") || (status >= 400 && status < 500 && status != 408) ||
+             (status >= 500 && blames_the_request(static_cast<unsigned>(status), lower))) {
+    out.code = codes::llm_bad_request;
+    out.retryable = false;
   }
   return out;
 }

@@ -1,9 +1,11 @@
 #include "llm/provider_stream.hpp"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
 #include <utility>
 
 #include "core/codes.hpp"
@@ -14,6 +16,7 @@
 namespace soma::llm {
 
 namespace asio = boost::asio;
+namespace json = boost::json;
 using clock = std::chrono::steady_clock;
 
 namespace {
@@ -25,6 +28,48 @@ constexpr std::uint32_t drain_ms = 1000;
 std::string header_line(std::string_view name, std::string_view value) {
   if (value.empty() || value.find_first_of("\r\n") != value.npos) return {};
   return std::string(name) + ": " + std::string(value) + "\r\n";
+}
+
+// Whether the body that a caller gave asks for a stream.
+bool wants_stream(const call& c) {
+  boost::system::error_code ec;
+  const auto body = json::parse(json::string_view(c.raw_body.data(), c.raw_body.size()), ec);
+  const auto* object = ec ? nullptr : body.if_object();
+  const auto* stream = object ? object->if_contains("stream") : nullptr;
+  return stream && stream->is_bool() && stream->get_bool();
+}
+
+// A completion as the one chunk of a stream.
+std::string as_chunk(std::string_view document) {
+  boost::system::error_code ec;
+  auto value = json::parse(json::string_view(document.data(), document.size()), ec);
+  auto* object = ec ? nullptr : value.if_object();
+  auto* choices = object ? object->if_contains("choices") : nullptr;
+  if (!choices || !choices->is_array()) return std::string(document);
+  (*object)["object"] = "chat.completion.chunk";
+  for (auto& choice : choices->get_array()) {
+    auto* one = choice.if_object();
+    auto* message = one ? one->if_contains("message") : nullptr;
+    if (!message || !message->is_object()) continue;
+    auto delta = message->get_object();
+    if (auto* calls = delta.if_contains("tool_calls"); calls && calls->is_array()) {
+      std::int64_t n = 0;
+      for (auto& call : calls->get_array())
+        if (call.is_object()) call.get_object()["index"] = n++;
+    }
+    one->erase("message");
+    (*one)["delta"] = std::move(delta);
+  }
+  return json::serialize(value);
+}
+
+// Several JSON objects, one a line, as Ollama's own API and some proxies send them.
+bool is_lines(std::string_view document) {
+  const auto end = document.find('\n');
+  if (end == document.npos || document.find_first_not_of(" \r\n\t", end) == document.npos)
+    return false;
+  boost::system::error_code ec;
+  return json::parse(json::string_view(document.data(), end), ec).is_object() && !ec;
 }
 
 // What may go to public addresses alone takes no connection that was made without that rule.
@@ -86,6 +131,7 @@ asio::awaitable<bool> provider_stream::open_connection() {
 
 asio::awaitable<provider_stream::attempt> provider_stream::exchange() {
   prepare_reading();
+  asked_at_ = clock::now();
   expect(phase::first_token, asked_.waits.first_token_ms);
   const secret_string request = request_text();
   const auto written = co_await connection_->write(request.reveal());
@@ -129,7 +175,7 @@ secret_string provider_stream::request_text() const {
   head += " " + url_.path + request.path + " HTTP/1.1\r\n";
   head += header_line("Host", url_.host_header);
   head += "User-Agent: soma\r\nContent-Type: application/json\r\n";
-  head += "Accept: text/event-stream, application/json\r\n";
+  head += "Accept: text/event-stream, application/json\r\nAccept-Encoding: identity\r\n";
   head += request.version_header;
   head += header_line("X-Request-Id", asked_.request_id);
   head += header_line("traceparent", asked_.traceparent);
@@ -145,8 +191,10 @@ secret_string provider_stream::request_text() const {
 }
 
 void provider_stream::prepare_reading() {
-  bytes_read_ = 0;
+  bytes_read_ = content_bytes_ = 0;
   form_ = form::unknown;
+  start_.clear();
+  decoder_.reset();
   document_.clear();
   refusal_body_.clear();
   reader_ = std::make_unique<response_reader>([this](std::string_view bytes) { on_body(bytes); });
@@ -154,22 +202,59 @@ void provider_stream::prepare_reading() {
   answer_ = make_parser(
       asked_, [this](std::string text, bool thinking) { give_piece(std::move(text), thinking); },
       [this](std::string_view message) { return presentable(message, asked_); });
+  if (!asked_.prefix.empty()) answer_->goes_on();
+}
+
+std::size_t provider_stream::document_bytes_max() const {
+  return asked_.purpose == purpose::embeddings ? core_.options.embeddings_bytes_max
+                                               : core_.options.document_bytes_max;
 }
 
 void provider_stream::on_body(std::string_view bytes) {
+  const auto fail = [this](std::string_view why) {
+    answer_->fail({std::string(codes::llm_bad_stream), std::string(why), true});
+  };
+  if (!decoder_) {
+    decoder_ = content_decoder::make(reader_->header("content-encoding"));
+    if (!decoder_) return fail("the provider's answer is in a content coding that is not known");
+  }
+  if (answer_->failed()) return;
+  const bool coded = decoder_->feed(bytes, [&](std::string_view part) {
+    content_bytes_ += part.size();
+    if (content_bytes_ > limits::answer_bytes_max)
+      fail("the provider sent too long an answer");
+    else if (!answer_->failed())
+      on_content(part);
+  });
+  if (!coded) fail("the provider's answer is not in the content coding that it names");
+}
+
+void provider_stream::on_content(std::string_view bytes) {
   if (reader_->status() / 100 != 2) {
     const auto room = core_.options.error_body_bytes_max - refusal_body_.size();
     refusal_body_ += bytes.substr(0, room);
     return;
   }
+  std::string begun;
   if (form_ == form::unknown) {
-    const auto first = bytes.find_first_not_of(" \t\r\n");
-    if (first == bytes.npos) return;
-    form_ = bytes[first] == '{' ? form::document : form::events;
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    begun = std::move(start_) + std::string(bytes);
+    start_.clear();
+    if (begun.starts_with(byte_order_mark)) begun.erase(0, byte_order_mark.size());
+    const auto first = begun.find_first_not_of(" \t\r\n");
+    if (first == begun.npos || byte_order_mark.starts_with(std::string_view(begun).substr(first))) {
+      if (begun.size() < limits::header_bytes_max) start_ = std::move(begun);
+      return;
+    }
+    if (begun[first] == '<')
+      return answer_->fail(
+          {std::string(codes::llm_bad_stream), "the provider answered with a web page", true});
+    form_ = begun[first] == '{' || begun[first] == '[' ? form::document : form::events;
+    bytes = begun;
   }
   bool room = true;
   if (form_ == form::document) {
-    room = document_.size() + bytes.size() <= core_.options.document_bytes_max;
+    room = document_.size() + bytes.size() <= document_bytes_max();
     if (room) document_ += bytes;
   } else {
     room = events_->feed(bytes, [this](std::string_view data) { on_data(data); });
@@ -186,7 +271,27 @@ void provider_stream::on_data(std::string_view data) {
   const bool was_over = answer_->over();
   answer_->on_data(data);
   if (!sink_.on_raw || was_over || (answer_->over() && !answer_->finished())) return;
+  if (data.find_first_not_of(" \t\r\n") == data.npos) return;
   sink_.on_raw(data);
+}
+
+// A caller that relays a stream gets one, also from a server that gives no streams; and what is one
+// object a line is read so.
+void provider_stream::on_document() {
+  if (asked_.purpose == purpose::answer && sink_.on_raw && wants_stream(asked_)) {
+    answer_->on_data(document_);
+    if (answer_->failed()) return;
+    sink_.on_raw(as_chunk(document_));
+    sink_.on_raw("[DONE]");
+    return;
+  }
+  if (asked_.purpose != purpose::answer || !is_lines(document_)) return on_data(document_);
+  std::string_view rest = document_;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    on_data(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
 }
 
 // What the bytes just read have led to.
@@ -205,13 +310,28 @@ void provider_stream::after_bytes() {
     on_refusal_read();
     return close();
   }
-  if (answer_->spoke()) expect(phase::streaming, asked_.waits.idle_ms);
+  if (answer_->finished())
+    expect(phase::ending, std::min(asked_.waits.idle_ms, limits::after_reason_ms));
+  else if (answer_->spoke())
+    expect(phase::streaming, asked_.waits.idle_ms);
+  else if (reader_->has_header() && form_ == form::events)
+    on_sign_of_life();
+}
+
+// Comments, pings and events that say nothing: the provider is at work. The first word is waited
+// for again, but not for ever.
+void provider_stream::on_sign_of_life() {
+  const auto wait = std::chrono::milliseconds(asked_.waits.first_token_ms);
+  const auto last = asked_at_ + wait * limits::signs_of_life_max;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(last - clock::now());
+  if (left.count() > 0)
+    expect(phase::first_token, static_cast<std::uint32_t>(std::min(wait, left).count()));
 }
 
 void provider_stream::on_response_end() {
   if (ended_) return;
   if (reader_->status() / 100 != 2) return on_refusal_read();
-  if (form_ == form::document) on_data(document_);
+  if (form_ == form::document) on_document();
   // A line that the end of the connection cut is no event.
   events_->finish([this](std::string_view data) {
     if (data.ends_with('}') || data.starts_with("[DONE]")) on_data(data);

@@ -15,9 +15,11 @@
 #include "core/sse_parser.hpp"
 #include "llm/answer_parser.hpp"
 #include "llm/connection_pool.hpp"
+#include "llm/content_decoder.hpp"
 #include "llm/llm_client.hpp"
 #include "llm/provider_health.hpp"
 #include "llm/response_reader.hpp"
+#include "llm/wire_form.hpp"
 
 namespace soma::llm {
 
@@ -34,6 +36,7 @@ struct client_core {
   std::string tls_broken;  // why no TLS connection can be made; empty: it can
   std::atomic<std::thread::id> io_thread{};
   std::shared_ptr<provider_health> health;
+  wire_forms forms;
   std::shared_ptr<boost::asio::io_context> io_owner;  // behind what its last handlers still touch
   boost::asio::io_context& io;
   connection_pool pool;
@@ -60,7 +63,10 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
 
   void prepare_reading();
   void on_body(std::string_view bytes);
+  void on_content(std::string_view bytes);
   void on_data(std::string_view data);
+  void on_document();
+  std::size_t document_bytes_max() const;
   void on_refusal_read();
   void on_response_end();
   attempt on_broken_off();
@@ -72,8 +78,9 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
   void end_with(std::string_view code, std::string detail, bool retryable);
 
   // One watchdog: what is to happen by when, else `timed_out`.
-  enum class phase { connecting, first_token, streaming, draining };
+  enum class phase { connecting, first_token, streaming, ending, draining };
   void expect(phase next, std::uint32_t within_ms);
+  void on_sign_of_life();
   void unhurry();
   void watch();
   void timed_out();
@@ -87,17 +94,19 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
 
   std::unique_ptr<connection> connection_;
   std::unique_ptr<response_reader> reader_;
+  std::unique_ptr<content_decoder> decoder_;  // once the header is there
   std::unique_ptr<sse_parser> events_;
   std::unique_ptr<answer_parser> answer_;
   std::string document_;      // an answer given in one piece
   std::string refusal_body_;  // of a status other than 2xx
   enum class form { unknown, events, document } form_ = form::unknown;
-  std::uint64_t bytes_read_ = 0;
+  std::string start_;  // of the content, until its form is known
+  std::uint64_t bytes_read_ = 0, content_bytes_ = 0;
   std::array<char, 16 * 1024> buffer_;
 
   boost::asio::steady_timer watchdog_, resumed_;
   phase phase_ = phase::connecting;
-  std::chrono::steady_clock::time_point due_, armed_;
+  std::chrono::steady_clock::time_point due_, armed_, asked_at_;
   std::uint32_t within_ms_ = 0;
   bool watching_ = false;
 };

@@ -6,6 +6,8 @@
 #include <boost/beast/http/error.hpp>
 #include <map>
 
+#include "llm/provider_limits.hpp"
+
 namespace soma::llm {
 
 namespace http = boost::beast::http;
@@ -13,7 +15,10 @@ using boost::beast::error_code;
 using boost::beast::string_view;
 
 namespace {
-constexpr std::uint32_t header_bytes_max = 64 * 1024;
+constexpr auto header_bytes_max = static_cast<std::uint32_t>(limits::header_bytes_max);
+
+// "HTTP/1.1 200" without the blank that RFC 9112 wants behind it, as some servers write it.
+constexpr std::size_t bare_status_line = 12;
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -70,14 +75,27 @@ bool response_reader::feed(std::string_view bytes) {
   }
   while (!bytes.empty()) {
     if (parser_->is_done()) return false;
+    if (at_start_) {
+      // Empty lines before it are passed over, as RFC 9112 2.2 has it for requests.
+      bytes.remove_prefix(std::min(bytes.find_first_not_of("\r\n"), bytes.size()));
+      const auto end = bytes.find("\r\n");
+      if (end == bytes.npos && bytes.size() <= bare_status_line + 1) break;
+      at_start_ = false;
+      if (end == bare_status_line) {
+        joined = std::string(bytes.substr(0, end)) + ' ' + std::string(bytes.substr(end));
+        bytes = joined;
+      }
+    }
     error_code ec;
     const auto taken = parser_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), ec);
     bytes.remove_prefix(taken);
     if (ec && ec != http::error::need_more) return false;
-    if (parser_->is_done() && parser_->status < 200)
+    if (parser_->is_done() && parser_->status < 200) {
       parser_ = std::make_unique<parser>(body_);
-    else if (taken == 0 || ec == http::error::need_more)
+      at_start_ = true;
+    } else if (taken == 0 || ec == http::error::need_more) {
       break;
+    }
   }
   unread_ = bytes;
   return unread_.size() <= header_bytes_max;

@@ -34,6 +34,7 @@ class response_reader {
   on_body body_;
   std::unique_ptr<parser> parser_;
   std::string unread_;
+  bool at_start_ = true;  // of a status line
 };
 
 }  // namespace soma::llm

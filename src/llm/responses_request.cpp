@@ -1,13 +1,14 @@
 // The body of an OpenAI Responses request. Nothing is stored at the provider: what it wants back
 // of its reasoning goes along, encrypted.
 #include "llm/body_writer.hpp"
+#include "llm/history.hpp"
 #include "llm/wire.hpp"
 
 namespace soma::llm {
 namespace {
 
 void write_parts(json_writer& w, const profile& target, const chat_message& m) {
-  w.begin_object().field("role", m.role).key("content").begin_array();
+  w.begin_object().field("type", "message").field("role", m.role).key("content").begin_array();
   if (!m.text.empty())
     w.begin_object().field("type", "input_text").field("text", m.text).end_object();
   each_picture(target, m, [&](const picture& p, const std::string& bytes) {
@@ -42,7 +43,12 @@ void write_message(json_writer& w, const profile& target, const chat_message& m)
   else if (target.pictures && !m.pictures.empty())
     write_parts(w, target, m);
   else if (!m.text.empty())
-    w.begin_object().field("role", m.role).field("content", m.text).end_object();
+    // Without its type llama.cpp does not know an item of the assistant.
+    w.begin_object()
+        .field("type", "message")
+        .field("role", m.role)
+        .field("content", m.text)
+        .end_object();
   for (const auto& call : m.tool_calls) {
     w.begin_object().field("type", "function_call").field("call_id", call.provider_call_id);
     w.field("name", call.tool_id).field("arguments", call.inputs_json).end_object();
@@ -64,19 +70,21 @@ void write_tools(json_writer& w, const std::vector<tool_spec>& tools) {
 
 std::string responses_body(const call& c) {
   const auto& p = c.target;
+  const auto messages = sendable(c);
   std::string out;
   json_writer w(out);
-  w.begin_object().field("model", p.model).field_if("instructions", system_text(c));
+  w.begin_object().field("model", p.model).field_if("instructions", system_text(messages));
   w.key("input").begin_array();
-  for (const auto& m : c.messages) write_message(w, p, m);
+  for (const auto& m : messages) write_message(w, p, m);
   w.end_array();
-  if (!c.tools.empty()) write_tools(w, c.tools);
-  if (!c.tool_choice_json.empty()) w.key("tool_choice").raw(c.tool_choice_json);
+  if (!c.tools.empty() && !c.form.no_tools) write_tools(w, c.tools);
+  write_tool_choice(w, c, R"("none")");
   w.field_bool("stream", true).field_bool("store", false);
-  w.key("include").begin_array().string("reasoning.encrypted_content").end_array();
+  if (!c.form.no_include)
+    w.key("include").begin_array().string("reasoning.encrypted_content").end_array();
   if (p.max_tokens) w.field("max_output_tokens", std::uint64_t{*p.max_tokens});
-  if (p.temperature) w.key("temperature").real(*p.temperature);
-  if (p.top_p) w.key("top_p").real(*p.top_p);
+  if (p.temperature && !c.form.no_temperature) w.key("temperature").real(*p.temperature);
+  if (p.top_p && !c.form.no_top_p) w.key("top_p").real(*p.top_p);
   if (!p.reasoning_effort.empty())
     w.key("reasoning")
         .begin_object()

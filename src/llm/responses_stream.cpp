@@ -2,18 +2,24 @@
 
 #include <boost/json.hpp>
 
+#include "llm/provider_limits.hpp"
+
 namespace soma::llm {
 
 namespace json = boost::json;
 
-namespace {
-
-std::int64_t index_of(const json::object& event) {
-  const auto* index = event.if_contains("output_index");
-  return index && index->is_int64() ? index->get_int64() : 0;
+// llama.cpp numbers nothing, and names its items alone.
+std::int64_t responses_stream::index_of(const json::object& event) {
+  if (event.contains("output_index")) return index_member(event, "output_index", 0);
+  auto id = string_member(event, "item_id");
+  if (const auto* item = object_member(event, "item"); item && id.empty())
+    id = string_member(*item, "id");
+  for (std::size_t n = 0; n < named_.size(); ++n)
+    if (named_[n] == id) return static_cast<std::int64_t>(n);
+  if (id.empty() || named_.size() >= limits::calls_max) return 0;
+  named_.emplace_back(id);
+  return static_cast<std::int64_t>(named_.size() - 1);
 }
-
-}  // namespace
 
 void responses_stream::on_object(const json::object& event) {
   const auto type = string_member(event, "type");
@@ -21,7 +27,7 @@ void responses_stream::on_object(const json::object& event) {
   if (type == "response.output_text.delta" || type == "response.refusal.delta") {
     give(delta, false);
   } else if (type == "response.reasoning_summary_text.delta" ||
-             type == "response.reasoning_text.delta") {
+             type == "response.reasoning_text.delta" || type == "response.reasoning.delta") {
     give(delta, true);
   } else if (type == "response.function_call_arguments.delta") {
     grow({index_of(event), {}, {}, delta});
@@ -31,7 +37,12 @@ void responses_stream::on_object(const json::object& event) {
     if (const auto* item = object_member(event, "item")) on_item_end(index_of(event), *item);
   } else if (type == "response.completed" || type == "response.incomplete" ||
              type == "response.failed") {
-    if (const auto* response = object_member(event, "response")) on_response(*response);
+    if (const auto* response = object_member(event, "response")) {
+      if (spoke())
+        on_response(*response);
+      else
+        on_whole(*response);  // of a server that tells all at the end
+    }
   } else if (type == "error") {
     const auto* inside = object_member(event, "error");  // as some servers put it
     on_error(inside ? *inside : event);
@@ -39,6 +50,8 @@ void responses_stream::on_object(const json::object& event) {
     on_error(*error);
   } else if (string_member(event, "object") == "response") {
     on_whole(event);
+  } else if (string_member(event, "object") == "error" || event.contains("detail")) {
+    on_error(event);  // of a proxy
   }
 }
 
@@ -102,11 +115,6 @@ void responses_stream::on_usage(const json::object& usage) {
 void responses_stream::on_error(const json::object& error) {
   const auto code = string_member(error, "code");
   provider_failed(0, string_member(error, "message"), string_member(error, "type"), code);
-}
-
-std::string_view responses_stream::reason_of(std::string_view word) const {
-  if (word == "max_output_tokens") return "length";
-  return word;
 }
 
 }  // namespace soma::llm

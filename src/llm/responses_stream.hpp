@@ -15,14 +15,16 @@ class responses_stream final : public answer_parser {
 
  private:
   void on_object(const boost::json::object& event) override;
-  std::string_view reason_of(std::string_view word) const override;
 
+  std::int64_t index_of(const boost::json::object& event);
   void on_item_begin(std::int64_t index, const boost::json::object& item);
   void on_item_end(std::int64_t index, const boost::json::object& item);
   void on_response(const boost::json::object& response);
   void on_whole(const boost::json::object& response);
   void on_usage(const boost::json::object& usage);
   void on_error(const boost::json::object& error);
+
+  std::vector<std::string> named_;  // items by their id, where they have no number
 };
 
 }  // namespace soma::llm

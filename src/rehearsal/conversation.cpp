@@ -74,7 +74,7 @@ std::string first_input(const json::object& function) {
 std::vector<offered_tool> read_tools(const json::object& request) {
   std::vector<offered_tool> out;
   const auto* tools = request.if_contains("tools");
-  if (!tools || !tools->is_array()) return out;
+  if (!tools || !tools->is_array() || string_member(request, "tool_choice") == "none") return out;
   for (const auto& tool : tools->get_array())
     if (const auto* object = tool.if_object())
       if (const auto* function = object_member(*object, "function"))

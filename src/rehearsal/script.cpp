@@ -133,6 +133,16 @@ result<script> read_script(std::string_view inside) {
 
 }  // namespace
 
+// A runtime joins messages that got no answer with the one that follows, as a paragraph of its own:
+// what an earlier one asked for is done with. What was read of attachments follows its message.
+bool is_stale(std::string_view behind) {
+  const auto paragraph = behind.find("\n\n");
+  if (paragraph == behind.npos) return false;
+  behind.remove_prefix(paragraph);
+  return behind.find_first_not_of(" \t\r\n") != behind.npos &&
+         !behind.starts_with("\n\nOf the attached files");
+}
+
 result<script> take_script(std::string& text) {
   script last;
   for (auto start = text.find(opening); start != text.npos; start = text.find(opening, start)) {
@@ -141,7 +151,7 @@ result<script> take_script(std::string& text) {
     if (end == text.npos) return error(codes::llm_bad_request, "rehearsal directive: no ]] found");
     auto read = read_script(std::string_view(text).substr(inside, end - inside));
     if (!read) return read.error();
-    last = std::move(*read);
+    last = is_stale(std::string_view(text).substr(end + 2)) ? script() : std::move(*read);
     text.erase(start, end + 2 - start);
   }
   return last;

@@ -207,12 +207,56 @@ TEST_CASE("invocation: an open breaker keeps calls from the provider, then lets 
 
 TEST_CASE("invocation: a breaker that opens between two attempts leaves the failure's own name") {
   fixture f(quick_breaker(60'000));
-  scripted_server server({says(status("500 No"))});
+  std::promise<std::string> key;
+  scripted_server server({[&](peer& p) {
+    p.read_request();
+    using namespace std::chrono;
+    const auto now = duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+    f.health->failed(key.get_future().get(), now);  // another call's
+    p.write(status("500 No"));
+  }});
+  key.set_value("provider-first " + server.base_url() + " model-first");
   auto c = call_to(server);
   c.retries = 1;
   const auto end = f.run(c);
   CHECK(end.error->code == "llm.provider_error");
   CHECK(end.attempts == 1);
+}
+
+TEST_CASE("invocation: a call counts once for its breaker, whatever its retries") {
+  llm::health_rules rules;
+  rules.failures_to_open = 2;
+  rules.open_ms = 60'000;
+  fixture f(rules);
+  scripted_server server({says(status("500 No"))});
+  auto c = call_to(server);
+  c.retries = 2;
+  CHECK(f.run(c).attempts == 3);
+  CHECK(f.health->open_breakers(0).empty());
+  CHECK(f.run(c).attempts == 3);
+  CHECK(f.run(c).error->code == "llm.circuit_open");
+}
+
+TEST_CASE("invocation: a request that is at fault itself opens no breaker, whatever the status") {
+  const std::string pictures =
+      R"({"error":{"code":500,"message":"image input is not supported - hint: if this is unexpected, you may need to provide the mmproj","type":"server_error"}})";
+  const std::string roles =
+      R"({"error":{"message":"Jinja Exception: roles must alternate","type":"server_error"}})";
+  const std::string no_embeddings = R"({"error":{"code":501,"message":"not here"}})";
+  for (const auto& [line, body] : {std::pair{"500 No", pictures}, std::pair{"500 No", roles},
+                                   std::pair{"501 No", no_embeddings}}) {
+    CAPTURE(body);
+    fixture f(quick_breaker(60'000));
+    scripted_server server({says("HTTP/1.1 " + std::string(line) +
+                                 "\r\nContent-Length: " + std::to_string(body.size()) +
+                                 "\r\nConnection: close\r\n\r\n" + body)});
+    auto c = call_to(server);
+    c.retries = 3;
+    const auto end = f.run(c);
+    CHECK(end.error->code == "llm.bad_request");
+    CHECK(end.attempts == 1);
+    CHECK(f.run(c).error->code == "llm.bad_request");  // no breaker in between
+  }
 }
 
 TEST_CASE("invocation: a trial that runs out of its time or is cancelled frees the breaker") {

@@ -79,7 +79,7 @@ TEST_CASE("request: pictures go to a target that takes them, each in its provide
   CHECK(chat() == boost::json::parse(R"({"role":"user","content":[
     {"type":"text","text":"please add one and one"},
     {"type":"image_url","image_url":{"url":"data:image/png;base64,cG5nIQ=="}}]})"));
-  CHECK(responses() == boost::json::parse(R"({"role":"user","content":[
+  CHECK(responses() == boost::json::parse(R"({"type":"message","role":"user","content":[
     {"type":"input_text","text":"please add one and one"},
     {"type":"input_image","image_url":"data:image/png;base64,cG5nIQ=="}]})"));
   CHECK(anthropic() == boost::json::parse(R"({"role":"user","content":[

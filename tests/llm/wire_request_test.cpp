@@ -122,9 +122,9 @@ TEST_CASE("responses request: items of reasoning go back, nothing is stored") {
       R"([{"type":"reasoning","id":"rs_1","encrypted_content":"e"},{"type":"thinking"}])";
   c.tools = {{"clock", "tells time", R"({"type":"object"})"}};
   const auto expected = json::parse(R"({"model":"m","instructions":"be brief","input":[
-     {"role":"user","content":"both"},
+     {"type":"message","role":"user","content":"both"},
      {"type":"reasoning","id":"rs_1","encrypted_content":"e"},
-     {"role":"assistant","content":"On it."},
+     {"type":"message","role":"assistant","content":"On it."},
      {"type":"function_call","call_id":"p1","name":"clock","arguments":"{}"},
      {"type":"function_call","call_id":"p2","name":"adder","arguments":"{\"a\":1}"},
      {"type":"function_call_output","call_id":"p1","output":"noon"},

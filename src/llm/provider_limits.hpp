@@ -1,0 +1,42 @@
+// Every bound on what is read from a provider or kept of its answer, with its reason. What a caller
+// may set stands in client_options (llm_client.hpp); its defaults are these.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace soma::llm::limits {
+
+// Status line and headers of an answer.
+inline constexpr std::size_t header_bytes_max = 64 * 1024;
+// One line, and the data of one event: the Responses API repeats a whole answer, with instructions
+// and tools, in its last event.
+inline constexpr std::size_t line_bytes_max = 8 * 1024 * 1024;
+// An answer in one piece.
+inline constexpr std::size_t document_bytes_max = 16 * 1024 * 1024;
+// Embeddings: 2,048 vectors of 3,072 numbers, as text.
+inline constexpr std::size_t embeddings_bytes_max = 128 * 1024 * 1024;
+// All bytes of one answer, frames and comments included, after decoding.
+inline constexpr std::uint64_t answer_bytes_max = 512ull * 1024 * 1024;
+// The body of a refusal; what is behind is not read.
+inline constexpr std::size_t error_body_bytes_max = 16 * 1024;
+// Answers are guarded by callers; what the model writes into tool calls they see only at the end.
+inline constexpr std::size_t call_bytes_max = 4 * 1024 * 1024;
+inline constexpr std::size_t calls_max = 128;
+// What a provider wants back with an answer: signed or encrypted thoughts.
+inline constexpr std::size_t state_bytes_max = 256 * 1024;
+inline constexpr std::size_t thoughts_max = 64;
+// Tokens that one call can have used: beyond any model, and no sum of such overflows.
+inline constexpr std::uint64_t tokens_max = 1'000'000'000'000;
+// How many times its first wait a provider may take for the first word while it gives signs of life
+// (comments, pings, `response.in_progress`): ten minutes with the default of 60 s.
+inline constexpr std::uint32_t signs_of_life_max = 10;
+// After the reason of the end: how long the count of tokens and the end itself are waited for.
+inline constexpr std::uint32_t after_reason_ms = 5000;
+// Ways of asking that one call may try while a provider refuses parts of its requests.
+inline constexpr std::uint32_t forms_tried_max = 5;
+// Providers and models whose refusals are kept in mind, and for how long.
+inline constexpr std::size_t forms_kept_max = 1024;
+inline constexpr std::int64_t form_kept_ms = 30 * 60 * 1000;
+
+}  // namespace soma::llm::limits

@@ -1,0 +1,36 @@
+// How a provider is asked that refuses parts of what others take: read out of its refusal, and kept
+// in mind for the calls that follow.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "llm/llm_client.hpp"
+
+namespace soma::llm {
+
+// The form of a call that does without what this refusal names; none where it names nothing that
+// the call sent and could do without. Pure.
+std::optional<wire_form> form_after(unsigned status, std::string_view body, const call& asked);
+
+// Of each provider and model, for limits::form_kept_ms after it was last learned: a server that was
+// set up better is asked in full again. Thread-safe; time is of a steady clock.
+class wire_forms {
+ public:
+  wire_form of(std::string_view key, std::int64_t now_ms) const;
+  void learn(std::string_view key, const wire_form& form, std::int64_t now_ms);
+
+ private:
+  struct kept {
+    wire_form form;
+    std::int64_t until_ms = 0;
+  };
+  mutable std::mutex mutex_;
+  std::map<std::string, kept, std::less<>> forms_;
+};
+
+}  // namespace soma::llm
