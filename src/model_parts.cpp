@@ -34,7 +34,7 @@ std::string version_of(const std::string& path) {
 
 }  // namespace
 
-llm::client_options client_options_of(const config& settings) {
+llm::client_options client_options_of(const config& settings, metrics_registry& metrics) {
   llm::health_rules rules;
   rules.failures_to_open = static_cast<std::uint32_t>(settings.number("llm.breaker_failures"));
   rules.open_ms = settings.number("llm.breaker_open_ms");
@@ -42,6 +42,17 @@ llm::client_options client_options_of(const config& settings) {
   options.verify_tls = settings.flag("llm.verify_tls");
   options.ca_file = settings.text("llm.ca_file");
   options.health = std::make_shared<llm::provider_health>(rules);
+  llm::place_limits places;
+  places.a_node = static_cast<std::size_t>(settings.number("llm.calls_max"));
+  places.a_provider = static_cast<std::size_t>(settings.number("llm.provider_calls_max"));
+  places.on_change = [&running = metrics.get_gauge("soma_llm_calls_running", "Calls at providers"),
+                      &waiting = metrics.get_gauge("soma_llm_calls_waiting",
+                                                   "Calls that wait for a place at a provider")](
+                         llm::place_counts now) {
+    running.set(static_cast<std::int64_t>(now.running));
+    waiting.set(static_cast<std::int64_t>(now.waiting));
+  };
+  options.places = std::make_shared<llm::call_places>(places);
   return options;
 }
 

@@ -8,12 +8,13 @@
 
 #include "http/llm_gateway.hpp"
 #include "http/usage_store.hpp"
+#include "llm/call_places.hpp"
 #include "llm/provider_health.hpp"
 #include "store_documents.hpp"
 
 namespace soma {
 
-llm::client_options client_options_of(const config& settings);
+llm::client_options client_options_of(const config& settings, metrics_registry& metrics);
 
 // The keys of auth.enc_key or of the file of auth.enc_key_file. Errors: config.invalid.
 result<std::vector<secret_string>> encryption_keys(const config& settings);

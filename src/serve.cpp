@@ -249,11 +249,12 @@ int serve(const config& settings) {
   metrics_probe probe(metrics);
   const auto threads = io_threads_of(settings);
   feed_registry feeds(static_cast<unsigned>(threads), feed_limits_of(settings));
-  const auto client_options = client_options_of(settings);
+  const auto client_options = client_options_of(settings, registry);
   const auto models = llm::make_provider_client(client_options);
   store_documents documents(events);
   auto model_parts = soma::model_parts::make(settings, events, documents, registry);
   if (!model_parts) return refuse(model_parts.error());
+  (*model_parts)->gateway().places = client_options.places;
   auto file_parts = soma::file_parts::make(settings, events);
   if (!file_parts) return refuse(file_parts.error());
   auto tools = tool_parts::make({settings, events, (*model_parts)->gateway().audit(), **file_parts,

@@ -26,7 +26,14 @@ std::string traceparent(std::string_view trace_id) {
   return "00-" + std::string(trace_id) + "-" + span + "-01";
 }
 
-void offer_tools(llm::call& call, const std::vector<tools::offered_tool>& offered) {
+// Where the descriptions alone would fill half of the model's context, it gets none: a small model
+// that cannot hold them could answer nothing at all.
+void offer_tools(llm::call& call, const std::vector<tools::offered_tool>& offered,
+                 std::uint64_t context_window) {
+  std::uint64_t tokens = 0;
+  for (const auto& tool : offered)
+    tokens += estimate_tokens(tool.description) + estimate_tokens(tool.inputs_schema_json);
+  if (tokens > context_window / 2) return;
   for (const auto& tool : offered)
     call.tools.push_back(
         {tools::provider_name(tool.tool_id), tool.description, tool.inputs_schema_json});
@@ -60,7 +67,7 @@ llm::call make_call(const llm_stream_state& s) {
   call.may_call_tools = s.what.with_tools;
   if (s.what.with_tools || std::any_of(parts.begin(), parts.end(),
                                        [](const auto& part) { return !part.tool_calls.empty(); }))
-    offer_tools(call, *s.offered);
+    offer_tools(call, *s.offered, s.model->rules.context_window);
   for (const auto& part : s.what.context.parts) {
     if (part.kind == "attachment" && !call.messages.empty()) {  // of the message before it
       call.messages.back().text += "\n\n" + part.text;
@@ -168,6 +175,8 @@ void on_end(pointer self, provider_end& end) {
     failed.last_text = std::move(s.gathered);
     failed.last_thinking = s.gathered_thinking;
     failed.prefix_refused = how.prefix_refused;
+    if (how.model.empty() || how.model == s.model->profile.model)
+      failed.context_window = how.context_window;
     failed.retry_after_ms = how.retry_after_ms;
     failed.latency_ms = ms_since(s.asked_at);
     failed.first_token_ms = s.first_token_ms;

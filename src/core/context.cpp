@@ -122,6 +122,40 @@ std::uint64_t cut_attachments(std::vector<context_part>& parts, std::uint64_t to
   return tokens;
 }
 
+std::uint64_t tokens_of(const std::vector<context_part>& parts) {
+  std::uint64_t tokens = 0;
+  for (const auto& part : parts) tokens += part.tokens;
+  return tokens;
+}
+
+// Results of tools, the oldest first, each to its beginning, until `before` and the parts fit.
+// How many were cut.
+std::uint64_t shorten_results(std::vector<context_part>& parts, std::uint64_t before,
+                              std::uint64_t tokens_max) {
+  constexpr std::size_t kept_bytes = 400;
+  constexpr std::string_view note = " [cut here to fit the model's context]";
+  std::uint64_t cut = 0;
+  auto tokens = tokens_of(parts);
+  for (auto& part : parts) {
+    if (before + tokens <= tokens_max) break;
+    if (part.kind != "tool" || part.text.size() <= kept_bytes + note.size()) continue;
+    tokens -= part.tokens;
+    part.text.resize(utf8_complete_prefix(std::string_view(part.text).substr(0, kept_bytes)));
+    part.text += note;
+    part.tokens = estimate_tokens(part.text);
+    tokens += part.tokens;
+    ++cut;
+  }
+  return cut;
+}
+
+std::uint64_t messages_of(const turn_record& turn) {
+  return 1 + static_cast<std::uint64_t>(std::count_if(
+                 turn.lines.begin(), turn.lines.end(), [](const transcript_line& line) {
+                   return !line.runtime && line.tool_call_id.empty() && !line.text.empty();
+                 }));
+}
+
 std::string instruction_text(std::string_view instruction) {
   if (instruction == "nudge") return "Please go on.";
   if (instruction == "summarize")
@@ -152,12 +186,14 @@ model_context build_context(std::span<const turn_record* const> turns,
   // From the newest turn backwards, as long as a whole turn fits.
   std::vector<std::vector<context_part>> chosen;
   picture_room room{options.pictures ? pictures_max : 0};
-  for (auto turn = turns.rbegin(); turn != turns.rend(); ++turn) {
+  auto turn = turns.rbegin();
+  for (; turn != turns.rend(); ++turn) {
     auto parts = parts_of(**turn);
     if (chosen.empty() || was_answered(**turn)) add_pictures(parts.front(), **turn, room);
-    std::uint64_t tokens = 0;
-    for (const auto& part : parts) tokens += part.tokens;
+    const auto cut = shorten_results(parts, context.tokens, options.tokens_max);
+    auto tokens = tokens_of(parts);
     if (!chosen.empty() && context.tokens + tokens > options.tokens_max) break;
+    context.shortened_results += cut;
     if (chosen.empty()) tokens = cut_attachments(parts, tokens, context.tokens, options.tokens_max);
     context.tokens += tokens;
     context.from_turn = (*turn)->turn_id;
@@ -165,9 +201,11 @@ model_context build_context(std::span<const turn_record* const> turns,
     chosen.push_back(std::move(parts));
   }
 
+  for (; turn != turns.rend(); ++turn) context.left_out_messages += messages_of(**turn);
+
   context.parts = std::move(head);
-  for (auto turn = chosen.rbegin(); turn != chosen.rend(); ++turn)
-    for (auto& part : *turn) context.parts.push_back(std::move(part));
+  for (auto parts = chosen.rbegin(); parts != chosen.rend(); ++parts)
+    for (auto& part : *parts) context.parts.push_back(std::move(part));
   for (auto& part : tail) context.parts.push_back(std::move(part));
   return context;
 }

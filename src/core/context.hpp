@@ -1,5 +1,6 @@
-// What the model is sent: the conversation in turn order, cut to the model's window by leaving out
-// whole oldest turns. Pure.
+// What the model is sent: the conversation in turn order, cut to the model's window. Whole oldest
+// turns are left out; before one is, the results of its tools are shortened, and those of the turn
+// that is being answered where it alone is too large. Pure.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,9 @@ struct model_context {
   std::uint64_t tokens = 0;
   std::string from_turn;    // oldest turn that is in
   std::uint64_t turns = 0;  // turns that are in
+  // What is not sent any more: messages of users and answers of older turns; and results of tools
+  // that are sent shortened.
+  std::uint64_t left_out_messages = 0, shortened_results = 0;
 };
 
 struct context_options {

@@ -1,6 +1,7 @@
 #include "core/session_core.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/codes.hpp"
 #include "core/json_proof.hpp"
@@ -107,6 +108,14 @@ void session_step::on(const input::llm_done& in) {
 void session_step::on(const input::llm_failed& in) {
   if (!s.call || s.call->request.invocation_id != in.invocation_id) return;
   add_piece(in.last_text, in.last_thinking);
+  if (in.context_window > 0) {
+    s.window_model = s.call->request.model;
+    s.window_tokens = in.context_window;
+  }
+  if (in.what.code == codes::llm_context_exceeded && can_be_smaller()) {
+    append_complete("error", in.what, {}, in.latency_ms, in.first_token_ms);
+    return advance(0, in.what);
+  }
   if (!in.what.retryable && !in.prefix_refused) {
     end_turn("error", in.what, false);
     return advance();
@@ -368,16 +377,35 @@ session_actions step(session_state& state, const session_rules& rules, std::int6
   return std::move(one.out);
 }
 
-context_options context_rules(const session_rules& rules, std::string_view instruction) {
-  return {rules.system_prompt, rules.context_window / 4 * 3, std::string(instruction),
-          rules.pictures};
+context_options context_rules(const session_state& state, const session_rules& rules,
+                              std::string_view instruction) {
+  auto window = rules.context_window;
+  if (state.window_tokens > 0 && state.window_model == rules.model)
+    window = std::min(window, state.window_tokens);
+  auto tokens_max = window / 4 * 3;
+  const auto& refused = state.too_large;
+  if (refused && refused->profile == rules.profile && refused->model == rules.model)
+    tokens_max = std::min(tokens_max, refused->tokens / 3 * 2);
+  return {rules.system_prompt, tokens_max, std::string(instruction), rules.pictures};
+}
+
+// Whether what the model has just refused as too large can be asked with less.
+bool session_step::can_be_smaller() {
+  constexpr std::uint32_t overflows_max = 8;  // each a third smaller: 4 % of the first
+  const auto& request = s.call->request;
+  if (s.call->overflows + 1 >= overflows_max) return false;
+  const auto before = std::exchange(
+      s.too_large, {{request.profile, request.model, request.prompt_tokens_estimate}});
+  const auto context = current_context(s, rules, request.instruction);
+  s.too_large = before;
+  return context.tokens < request.prompt_tokens_estimate / 10 * 9;
 }
 
 model_context current_context(const session_state& state, const session_rules& rules,
                               std::string_view instruction) {
   std::vector<const turn_record*> turns;
   for (const auto& turn : state.turns) turns.push_back(&turn);
-  return build_context(turns, context_rules(rules, instruction));
+  return build_context(turns, context_rules(state, rules, instruction));
 }
 
 }  // namespace soma

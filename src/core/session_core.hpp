@@ -120,6 +120,7 @@ struct llm_failed {
   std::string last_text;
   bool last_thinking = false;
   bool prefix_refused = false;
+  std::uint64_t context_window = 0;  // tokens, where the provider named it
   std::uint32_t retry_after_ms = 0;
   std::uint64_t latency_ms = 0, first_token_ms = 0;
 };

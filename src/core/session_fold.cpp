@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/codes.hpp"
 #include "core/json_writer.hpp"
 #include "core/session_state.hpp"
 
@@ -14,6 +15,7 @@ void clear_conversation(session_state& s) {
   s.call.reset();
   s.unanswered.reset();
   s.tools.clear();
+  s.too_large.reset();
   s.paused = false;
   s.message_count = 0;
 }
@@ -45,6 +47,7 @@ struct folder {
     call.started_at_ms = meta.created_at_ms;
     if (s.unanswered && s.unanswered->request.message_id == b.message_id) {
       call.fruitless = s.unanswered->next_fruitless(b.resume_offset.has_value());
+      call.overflows = s.unanswered->overflows;
       call.text = std::move(s.unanswered->text);
       call.begin_bytes = call.text.size();
       call.next_offset = b.resume_offset.value_or(call.text.size());
@@ -100,11 +103,17 @@ struct folder {
 
   void operator()(const body::llm_complete& b) {
     if (!s.call || s.call->request.invocation_id != b.invocation_id) return;
+    const bool overflowed = b.error && b.error->code == codes::llm_context_exceeded;
+    if (overflowed)
+      s.too_large = {s.call->request.profile, s.call->request.model,
+                     s.call->request.prompt_tokens_estimate};
     if (!s.call->answered) {
       unanswered_call last;
       last.shown = !s.call->text.empty() || s.call->thinking_bytes > 0;
       last.grew = s.call->text.size() > s.call->begin_bytes;
       last.fruitless = s.call->fruitless;
+      last.overflows = s.call->overflows + (overflowed ? 1 : 0);
+      last.overflowed = overflowed;
       last.thinking_open = s.call->thinking_open;
       last.request = std::move(s.call->request);
       last.text = std::move(s.call->text);

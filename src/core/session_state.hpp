@@ -53,6 +53,7 @@ struct open_call {
   std::size_t escaped_bytes = 0;     // of text, as JSON
   std::uint64_t begin_bytes = 0;     // of text, when this attempt began
   std::uint32_t fruitless = 0;       // attempts in a row before this one that brought nothing on
+  std::uint32_t overflows = 0;       // attempts before this one that the model found too large
   bool thinking_open = false;        // the last piece was thinking
   bool answered = false;             // message.assistant is there, llm.complete follows
   std::int64_t started_at_ms = 0;
@@ -65,11 +66,15 @@ struct unanswered_call {
   bool thinking_open = false;
   bool shown = false;  // readers saw text or thinking
   bool grew = false;   // the last attempt added text
-  std::uint32_t fruitless = 0;
+  std::uint32_t fruitless = 0, overflows = 0;
+  bool overflowed = false;  // the last attempt was too large: the next one is smaller
 
   // What the next attempt's `fruitless` is. Text that is continued is progress, text that is
   // dropped is not; so a long answer survives any number of crashes, and a hopeless one ends.
-  std::uint32_t next_fruitless(bool resumes) const { return resumes && grew ? 0 : fruitless + 1; }
+  std::uint32_t next_fruitless(bool resumes) const {
+    if (overflowed) return fruitless;
+    return resumes && grew ? 0 : fruitless + 1;
+  }
 };
 
 struct open_tool {
@@ -83,6 +88,13 @@ struct running_turn {
   std::string instruction;
   std::uint32_t step = 0;
   std::uint32_t tool_calls = 0;
+};
+
+// A request that its model found larger than its context: while that model answers, the next ones
+// are smaller than this.
+struct refused_context {
+  std::string profile, model;
+  std::uint64_t tokens = 0;  // by our estimate
 };
 
 struct session_state {
@@ -102,11 +114,15 @@ struct session_state {
   std::optional<open_call> call;
   std::optional<unanswered_call> unanswered;
   std::vector<open_tool> tools;
+  std::optional<refused_context> too_large;
 
   // ---- of this incarnation ----
   std::uint32_t epoch = 0;
   uuid_source ids;
   bool prefill_refused = false;
+  // The model's context as its provider named it, of that model; 0: it did not.
+  std::string window_model;
+  std::uint64_t window_tokens = 0;
 
   bool exists() const { return seq > 0 && !closed; }
   // Work that must go on after a crash without anyone asking.

@@ -53,6 +53,7 @@ struct session_step {
   void ask_again(const question& q);  // the unanswered message, next attempt
   void add_piece(std::string_view text, bool thinking);
   void finish_call(const input::llm_done& in);
+  bool can_be_smaller();
   // Ends the running turn for good: what runs is cancelled, the text so far is kept.
   void end_turn(std::string_view finish_reason, const std::optional<failure>& why,
                 bool cancel_running = true);
@@ -71,6 +72,7 @@ struct session_step {
 };
 
 // A quarter of the window is left for the answer.
-context_options context_rules(const session_rules& rules, std::string_view instruction);
+context_options context_rules(const session_state& state, const session_rules& rules,
+                              std::string_view instruction);
 
 }  // namespace soma

@@ -89,7 +89,7 @@ void session_step::ask(const question& q) {
     drop_answers(unanswered_turn);
     turns.back() = &unanswered_turn;
   }
-  auto context = build_context(turns, context_rules(rules, q.instruction));
+  auto context = build_context(turns, context_rules(s, rules, q.instruction));
   request.context_from_turn = context.from_turn;
   request.context_turns = context.turns;
   request.prompt_tokens_estimate = context.tokens;

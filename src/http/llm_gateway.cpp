@@ -61,6 +61,7 @@ class metered_call {
       model_ = how.model;
       base_url_ = how.base_url;
     }
+    if (how.context_window > 0) g_.models().learn_window(base_url_, model_, how.context_window);
     auto used = how.usage;
     // A provider that does not tell is counted by the same estimate as everywhere.
     if (!how.error && used.prompt_tokens + used.completion_tokens == 0) used = estimate();
@@ -226,6 +227,8 @@ result<std::unique_ptr<llm::stream_handle>> llm_gateway::start(llm::llm_client& 
     return its.has_error();
   });
   if (auto admitted = p_.ledger.admit(who.tenant, now_ms()); !admitted) return admitted.error();
+  c.tenant = who.tenant.value;
+  c.asker = who.session.empty() ? who.user : who.session;
   auto meter = std::make_shared<metered_call>(*this, who, c);
   auto handle = client.start(std::move(c), metered(std::move(sink), meter));
   return std::unique_ptr<llm::stream_handle>(

@@ -14,6 +14,7 @@
 #include "actors/node.hpp"
 #include "core/config.hpp"
 #include "http/model_registry.hpp"
+#include "llm/call_places.hpp"
 #include "llm/usage_ledger.hpp"
 #include "observability/metrics.hpp"
 #include "security/audit_log.hpp"
@@ -60,6 +61,9 @@ class llm_gateway {
 
   // At the end, when no thread runs calls any more: what is still open counts as let go.
   void settle_open_calls();
+
+  // Where calls wait for their turn; null: nowhere. Set once, before the first call.
+  std::shared_ptr<const llm::call_places> places;
 
   // Called, on any thread, when the ledger has something to save.
   std::function<void()> on_usage;

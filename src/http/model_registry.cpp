@@ -154,6 +154,8 @@ llm::profile model_registry::target_of(const tenant_id& tenant, const llm::model
   const auto own = tenants_.find(tenant);
   const bool from_tenant = own != tenants_.end() && own->second.count(p.name) > 0;
   target.public_only = from_tenant && !private_allowed_;
+  if (const auto told = windows_.find({target.base_url, target.model}); told != windows_.end())
+    target.context_window = std::min(target.context_window, told->second);
   return target;
 }
 
@@ -235,6 +237,17 @@ std::shared_ptr<const actors::model_settings> model_registry::dialogue(
   std::lock_guard lock(mutex_);
   dialogues_.insert_or_assign(tenant, made);
   return made;
+}
+
+void model_registry::learn_window(const std::string& base_url, const std::string& model,
+                                  std::uint64_t tokens) {
+  std::lock_guard lock(mutex_);
+  auto key = std::pair(base_url, model);
+  const auto at = windows_.find(key);
+  if (at != windows_.end() && at->second == tokens) return;
+  if (at == windows_.end() && windows_.size() >= windows_max) windows_.clear();
+  windows_.insert_or_assign(std::move(key), tokens);
+  dialogues_.clear();
 }
 
 std::optional<llm::model_profile> model_registry::configured(std::string_view name) const {

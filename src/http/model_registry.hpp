@@ -38,6 +38,7 @@ struct resolved_model {
 class model_registry {
  public:
   static constexpr std::size_t profiles_max = 200;  // of a tenant
+  static constexpr std::size_t windows_max = 1024;  // of models, as their providers told them
 
   model_registry(const config& settings, storage::event_log& log);
 
@@ -68,6 +69,10 @@ class model_registry {
   // The model of conversations. Empty target when there is none.
   std::shared_ptr<const actors::model_settings> dialogue(const tenant_id& tenant) const;
 
+  // What a provider said of the context of one of its models: until the next start it is never
+  // asked for more there, whatever a profile says.
+  void learn_window(const std::string& base_url, const std::string& model, std::uint64_t tokens);
+
   // What the configuration says of that name, whatever the tenant set.
   std::optional<llm::model_profile> configured(std::string_view name) const;
   // Whether an enabled profile of the tenant is for that model.
@@ -97,6 +102,7 @@ class model_registry {
   profile_map defaults_;
   std::map<tenant_id, profile_map> tenants_;
   mutable std::map<tenant_id, std::shared_ptr<const actors::model_settings>> dialogues_;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> windows_;  // by address and model
 };
 
 }  // namespace soma::http

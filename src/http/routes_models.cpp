@@ -240,7 +240,7 @@ result<usage_rows> read_usage(const storage::event_log& log, const usage_questio
 }
 
 void write_report(std::string& out, const usage_rows& rows, const llm::usage_ledger::standing& now,
-                  std::string_view from, std::string_view to) {
+                  std::size_t waiting, std::string_view from, std::string_view to) {
   json_writer w(out);
   w.begin_object().field("from", from).field("to", to).key("rows").begin_array();
   for (const auto& [key, count] : rows) {
@@ -254,7 +254,8 @@ void write_report(std::string& out, const usage_rows& rows, const llm::usage_led
   }
   w.end_array().key("today").begin_object().field("tokens", now.today.tokens());
   w.key("cost_usd").real(now.today.cost_usd);
-  w.field("in_flight", std::uint64_t{now.in_flight}).end_object();
+  w.field("in_flight", std::uint64_t{now.in_flight});
+  w.field("waiting", std::uint64_t{waiting}).end_object();
   w.key("caps").begin_object().field("tokens_a_day", now.caps.tokens_a_day);
   w.key("cost_usd_a_day").real(now.caps.cost_usd_a_day);
   w.field("concurrent", std::uint64_t{now.caps.concurrent});
@@ -284,7 +285,8 @@ asio::awaitable<response> get_usage(gateway& g, request_context& ctx) {
   auto rows = co_await on_reader(g.pool, read);
   if (!rows) co_return problem(rows.error(), ctx);
   response answer;
-  write_report(answer.body, *rows, g.llm.ledger().of(ctx.identity.tenant, now),
+  const auto waiting = g.llm.places ? g.llm.places->waiting_of(ctx.identity.tenant.value) : 0;
+  write_report(answer.body, *rows, g.llm.ledger().of(ctx.identity.tenant, now), waiting,
                llm::day_of(from_ms), llm::day_of(to_ms));
   co_return answer;
 }

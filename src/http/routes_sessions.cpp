@@ -221,7 +221,9 @@ asio::awaitable<response> get_context_window(gateway& g, request_context& ctx) {
     w.field("text", part.text).field("tokens", part.tokens).end_object();
   }
   w.end_array().field("tokens", context.tokens);
-  w.field("context_window", g.node.model(key.tenant)->rules.context_window).end_object();
+  w.field("context_window", g.node.model(key.tenant)->rules.context_window);
+  w.field("left_out_messages", context.left_out_messages);
+  w.field("shortened_results", context.shortened_results).end_object();
   co_return answer;
 }
 

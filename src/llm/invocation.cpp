@@ -84,6 +84,7 @@ invocation::invocation(std::shared_ptr<client_core> core, call asked,
 }
 
 invocation::~invocation() {
+  leave_place();
   if (over_) return;
   --core_.open_streams;
   leave_undecided();
@@ -127,6 +128,44 @@ void invocation::attempt() {
                             "the provider failed repeatedly and is left alone for a while", true};
     return finish(std::move(refused));
   }
+  if (has_place()) attempt_now();
+}
+
+// Whether the call may go to its target now; if not, it is told when.
+bool invocation::has_place() {
+  if (asked_.purpose == purpose::model_list) return true;
+  if (place_ && place_at_ == asked_.target.base_url) return true;
+  leave_place();
+  place_at_ = asked_.target.base_url;
+  call_places::claim wanted;
+  wanted.provider = place_at_;
+  wanted.tenant = asked_.tenant;
+  wanted.who = asked_.asker;
+  wanted.go = [weak = weak_from_this(), io = core_.io.get_executor()] {
+    asio::post(io, [weak] {
+      const auto self = weak.lock();
+      if (self && !self->over_ && self->place_) self->attempt_now();
+    });
+  };
+  const auto entered = core_.places->enter(std::move(wanted));
+  if (entered) {
+    place_ = entered->which;
+    return entered->now;
+  }
+  stream_end full;
+  full.error =
+      failure{std::string(codes::llm_rate_limited), "too many calls to models wait already", true};
+  full.retry_after_ms = limits::places_retry_ms;
+  finish(std::move(full));
+  return false;
+}
+
+void invocation::leave_place() {
+  if (place_) core_.places->leave(*place_);
+  place_.reset();
+}
+
+void invocation::attempt_now() {
   ++attempts_;
   stream_sink inner;
   const auto weak = weak_from_this();
@@ -220,6 +259,7 @@ void invocation::finish(stream_end how) {
   wait_.cancel();
   total_.cancel();
   leave_undecided();
+  leave_place();
   if (how.profile.empty()) {
     how.profile = asked_.target.name;
     how.provider = asked_.target.provider;
@@ -239,6 +279,7 @@ void invocation::cancel() {
   wait_.cancel();
   total_.cancel();
   leave_undecided();
+  leave_place();
   if (stream_) stream_->cancel();
 }
 

@@ -42,8 +42,11 @@ class invocation : public std::enable_shared_from_this<invocation> {
   void set_paused(bool paused);
 
  private:
-  bool aim();  // at the next target whose breaker lets it through
-  void attempt();
+  bool aim();      // at the next target whose breaker lets it through
+  void attempt();  // once there is a place for it
+  void attempt_now();
+  bool has_place();
+  void leave_place();
   void on_end(stream_end how);
   bool try_again(const stream_end& how);
   void judge(const std::string& target, const stream_end& how, bool again);
@@ -59,6 +62,8 @@ class invocation : public std::enable_shared_from_this<invocation> {
   std::size_t target_ = 0;
   std::uint32_t retries_ = 0;  // of this target
   std::uint32_t attempts_ = 0, forms_tried_ = 0;
+  std::optional<call_places::ticket> place_;
+  std::string place_at_;  // the address it is for
   bool begun_ = false, over_ = false, paused_ = false, admitted_ = false;
   std::optional<stream_end> failed_last_;  // of the attempt before
   std::shared_ptr<provider_stream> stream_;

@@ -116,6 +116,8 @@ struct call {
   std::string raw_body;
   std::vector<std::string> raw_members;
   wire_form form{};  // of the target; set by the client
+  // Whose turn it is where calls wait for places (llm/call_places.hpp).
+  std::string tenant, asker;
   std::string request_id, traceparent;
 };
 
@@ -168,6 +170,7 @@ class llm_client {
 };
 
 class provider_health;
+class call_places;
 
 struct client_options {
   bool verify_tls = true;
@@ -179,6 +182,7 @@ struct client_options {
   std::size_t embeddings_bytes_max = limits::embeddings_bytes_max;  // the same of embeddings
   std::size_t error_body_bytes_max = limits::error_body_bytes_max;
   std::shared_ptr<provider_health> health;  // shared with other clients; null: its own
+  std::shared_ptr<call_places> places;      // the same
 };
 
 // Calls providers over HTTP/1.1, on an io thread of its own.

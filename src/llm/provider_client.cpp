@@ -13,6 +13,7 @@ namespace asio = boost::asio;
 client_core::client_core(const client_options& o, std::shared_ptr<asio::io_context> on)
     : options(o),
       health(o.health ? o.health : std::make_shared<provider_health>()),
+      places(o.places ? o.places : std::make_shared<call_places>()),
       io_owner(std::move(on)),
       io(*io_owner),
       pool(io, o.pool_idle_max, o.pool_idle_ms) {

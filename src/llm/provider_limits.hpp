@@ -35,6 +35,8 @@ inline constexpr std::uint32_t signs_of_life_max = 10;
 inline constexpr std::uint32_t after_reason_ms = 5000;
 // Ways of asking that one call may try while a provider refuses parts of its requests.
 inline constexpr std::uint32_t forms_tried_max = 5;
+// When a call may come again that found too many waiting for a place.
+inline constexpr std::uint32_t places_retry_ms = 5000;
 // Providers and models whose refusals are kept in mind, and for how long.
 inline constexpr std::size_t forms_kept_max = 1024;
 inline constexpr std::int64_t form_kept_ms = 30 * 60 * 1000;

@@ -14,6 +14,7 @@
 
 #include "core/sse_parser.hpp"
 #include "llm/answer_parser.hpp"
+#include "llm/call_places.hpp"
 #include "llm/connection_pool.hpp"
 #include "llm/content_decoder.hpp"
 #include "llm/llm_client.hpp"
@@ -36,6 +37,7 @@ struct client_core {
   std::string tls_broken;  // why no TLS connection can be made; empty: it can
   std::atomic<std::thread::id> io_thread{};
   std::shared_ptr<provider_health> health;
+  std::shared_ptr<call_places> places;
   wire_forms forms;
   std::shared_ptr<boost::asio::io_context> io_owner;  // behind what its last handlers still touch
   boost::asio::io_context& io;

@@ -72,3 +72,46 @@ TEST_CASE("context: the newest pictures are given, and cost room") {
   CHECK(pictures_in(little) == ids{"9"});
   CHECK(little.turns == 1);
 }
+
+TEST_CASE("context: results of tools are shortened before a turn is left out, and it says so") {
+  std::vector<turn_record> turns{turn_with("t1", {}), turn_with("t2", {}), turn_with("t3", {})};
+  for (auto& turn : turns) {
+    turn.lines.push_back({"m", "", {{"c", "p", "clock", "{}"}}, "", ""});
+    turn.lines.push_back({"", std::string(8000, 'x'), {}, "c", "p"});
+    turn.lines.push_back({"m", "noon", {}, "", ""});
+  }
+  const auto all = context_of(turns, false);
+  CHECK(all.turns == 3);
+  CHECK(all.left_out_messages == 0);
+  CHECK(all.shortened_results == 0);
+  const auto some = context_of(turns, false, all.tokens - 2500);
+  CHECK(some.turns == 3);
+  CHECK(some.shortened_results == 2);
+  CHECK(some.parts.back().text == "noon");
+  const auto one = context_of(turns, false, 200);
+  CHECK(one.turns == 1);
+  CHECK(one.tokens < 300);
+  CHECK(one.shortened_results == 1);
+  CHECK(one.left_out_messages == 4);  // of each of two turns the message and the answer
+}
+
+TEST_CASE("context: calls and results find each other where a provider's ids are empty or twice") {
+  std::vector<turn_record> turns{turn_with("t", {})};
+  auto& lines = turns[0].lines;
+  lines.push_back({"m",
+                   "",
+                   {{"own1", "x", "f", "{}"}, {"own2", "x", "f", "{}"}, {"own3", "", "f", "{}"}},
+                   "",
+                   ""});
+  lines.push_back({"", "two", {}, "own2", "x"});
+  lines.push_back({"", "three", {}, "own3", ""});
+  lines.push_back({"", "one", {}, "own1", "x"});
+  const auto context = context_of(turns, false);
+  const auto& calls = context.parts[1].tool_calls;
+  CHECK(calls[0].provider_call_id == "x");
+  CHECK(calls[1].provider_call_id == "own2");
+  CHECK(calls[2].provider_call_id == "own3");
+  CHECK(context.parts[2].provider_call_id == "own2");
+  CHECK(context.parts[3].provider_call_id == "own3");
+  CHECK(context.parts[4].provider_call_id == "x");
+}

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <future>
 
+#include "llm/call_places.hpp"
 #include "llm/collector.hpp"
 #include "llm/provider_client.hpp"
 #include "llm/provider_health.hpp"
@@ -390,4 +391,38 @@ TEST_CASE("invocation: on a borrowed io it may be left behind in any state") {
     io.reset();
   }
   CHECK(never.ends() == 0);
+}
+
+TEST_CASE("invocation: past the bound calls open no connection, and each has its turn") {
+  llm::place_limits limits;
+  limits.a_provider = 2;
+  llm::client_options options;
+  options.places = std::make_shared<llm::call_places>(limits);
+  const auto client = llm::make_provider_client(options);
+  std::atomic<int> at_once{0}, most{0};
+  std::promise<void> all_asked;
+  const auto go = all_asked.get_future().share();
+  scripted_server server({[&](peer& p) {
+    p.read_request();
+    const int now = ++at_once;
+    for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) continue;
+    go.wait();
+    --at_once;
+    p.write(head + good);
+  }});
+  std::vector<test::collector> got(6);
+  std::vector<std::unique_ptr<llm::stream_handle>> handles;
+  for (auto& one : got) handles.push_back(client->start(call_to(server), one.sink()));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while ((options.places->now().waiting < 4 || at_once < 2) &&
+         std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
+  CHECK(options.places->now().waiting == 4);
+  CHECK(server.connections() == 2);
+  handles[5].reset();  // cancelled while waiting
+  all_asked.set_value();
+  for (int n = 0; n < 5; ++n) CHECK(!got[static_cast<std::size_t>(n)].end().error);
+  CHECK(most == 2);
+  CHECK(server.connections() == 5);
+  CHECK(got[5].ends() == 0);
 }

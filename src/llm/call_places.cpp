@@ -1,0 +1,142 @@
+#include "llm/call_places.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace soma::llm {
+
+std::optional<call_places::entered> call_places::enter(claim wanted) {
+  std::lock_guard lock(mutex_);
+  const auto at = providers_.find(wanted.provider);
+  // Nobody passes those who wait.
+  const bool now = running_ < limits_.a_node &&
+                   (at == providers_.end() ||
+                    (at->second.running < limits_.a_provider && at->second.turns.empty()));
+  if (!now && waiting_ >= limits_.waiting_max) return std::nullopt;
+  const auto mine = ++last_;
+  if (now) {
+    ++providers_[wanted.provider].running;
+    ++running_;
+  } else {
+    queue(mine, wanted);
+  }
+  entries_.emplace(mine, entry{std::move(wanted), now});
+  tell();
+  return entered{mine, now};
+}
+
+void call_places::leave(ticket which) {
+  std::vector<std::function<void()>> go;
+  {
+    std::lock_guard lock(mutex_);
+    const auto at = entries_.find(which);
+    if (at == entries_.end()) return;
+    const entry left = std::move(at->second);
+    entries_.erase(at);
+    if (left.running) {
+      --providers_[left.what.provider].running;
+      --running_;
+    } else {
+      unqueue(which, left.what);
+    }
+    go = fill();
+    tell();
+    const auto provider = providers_.find(left.what.provider);
+    if (provider->second.running == 0 && provider->second.turns.empty()) providers_.erase(provider);
+  }
+  for (const auto& begin : go) begin();
+}
+
+place_counts call_places::now() const {
+  std::lock_guard lock(mutex_);
+  return {running_, waiting_};
+}
+
+std::size_t call_places::waiting_of(const std::string& tenant) const {
+  std::lock_guard lock(mutex_);
+  std::size_t count = 0;
+  for (const auto& [name, provider] : providers_)
+    if (const auto at = provider.waiting.find(tenant); at != provider.waiting.end())
+      for (const auto& [who, tickets] : at->second.waiting) count += tickets.size();
+  return count;
+}
+
+void call_places::tell() const {
+  if (limits_.on_change) limits_.on_change({running_, waiting_});
+}
+
+bool call_places::room_at(const provider_queue& provider) const {
+  return running_ < limits_.a_node && provider.running < limits_.a_provider;
+}
+
+void call_places::queue(ticket which, const claim& wanted) {
+  auto& provider = providers_[wanted.provider];
+  auto [tenant, new_tenant] = provider.waiting.try_emplace(wanted.tenant);
+  if (new_tenant) provider.turns.push_back(wanted.tenant);
+  auto [who, new_one] = tenant->second.waiting.try_emplace(wanted.who);
+  if (new_one) tenant->second.turns.push_back(wanted.who);
+  who->second.push_back(which);
+  ++waiting_;
+}
+
+void call_places::unqueue(ticket which, const claim& wanted) {
+  auto& provider = providers_[wanted.provider];
+  const auto tenant = provider.waiting.find(wanted.tenant);
+  auto& all = tenant->second;
+  const auto who = all.waiting.find(wanted.who);
+  std::erase(who->second, which);
+  --waiting_;
+  if (!who->second.empty()) return;
+  all.waiting.erase(who);
+  std::erase(all.turns, wanted.who);
+  if (!all.waiting.empty()) return;
+  provider.waiting.erase(tenant);
+  std::erase(provider.turns, wanted.tenant);
+}
+
+// The first of whoever's turn it is, whose next turn is then the last.
+call_places::ticket call_places::next_of(provider_queue& provider) {
+  const auto tenant_name = std::move(provider.turns.front());
+  provider.turns.pop_front();
+  const auto tenant = provider.waiting.find(tenant_name);
+  auto& all = tenant->second;
+  const auto who_name = std::move(all.turns.front());
+  all.turns.pop_front();
+  const auto who = all.waiting.find(who_name);
+  const auto next = who->second.front();
+  who->second.pop_front();
+  --waiting_;
+  if (who->second.empty())
+    all.waiting.erase(who);
+  else
+    all.turns.push_back(who_name);
+  if (all.waiting.empty())
+    provider.waiting.erase(tenant);
+  else
+    provider.turns.push_back(tenant_name);
+  return next;
+}
+
+// Providers by turns, too, where the node's bound is what they wait for.
+std::vector<std::function<void()>> call_places::fill() {
+  std::vector<std::function<void()>> go;
+  for (std::size_t without = 0; without < providers_.size() && running_ < limits_.a_node;) {
+    auto at = providers_.upper_bound(served_);
+    if (at == providers_.end()) at = providers_.begin();
+    served_ = at->first;
+    auto& provider = at->second;
+    if (provider.turns.empty() || !room_at(provider)) {
+      ++without;
+      continue;
+    }
+    without = 0;
+    auto& next = entries_.at(next_of(provider));
+    next.running = true;
+    ++provider.running;
+    ++running_;
+    go.push_back(std::exchange(next.what.go, {}));
+  }
+  return go;
+}
+
+}  // namespace soma::llm
