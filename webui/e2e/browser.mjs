@@ -64,7 +64,7 @@ export class Reader {
 }
 
 export async function send(page, text) {
-  const box = page.getByRole('textbox', { name: 'Message' });
+  const box = page.getByRole('textbox', { name: 'Message', exact: true });
   await box.fill(text);
   // With a finger, Enter is a new line.
   await page.keyboard.press((await box.getAttribute('enterkeyhint')) === 'enter' ? 'Control+Enter' : 'Enter');

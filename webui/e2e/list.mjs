@@ -128,6 +128,49 @@ export const listTests = [
     },
   },
   {
+    name: 'list: scrolling up in a long chat reads one page ahead, and no more',
+    async run({ browser, server }) {
+      const reader = await (await Reader.open(browser, server)).signIn();
+      const id = await importSession(server, 900);
+      const page = await reader.page(`#s=${id}`);
+      await waitForWords(page, 'Answer 900');
+      const pages = () => reader.urls.filter((url) => url.includes(`/sessions/${id}/events?`)).length;
+      const scroller = page.locator('.scroller');
+      const isPage = (request) => request.url().includes(`/sessions/${id}/events?`);
+      let open = 0;
+      page.on('request', (request) => (open += isPage(request) ? 1 : 0));
+      page.on('requestfinished', (request) => (open -= isPage(request) ? 1 : 0));
+      // Up and down at the top, as a wheel that does not rest.
+      for (let i = 0; i < 12; i++) {
+        await scroller.evaluate((box) => (box.scrollTop = 500));
+        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        await scroller.evaluate((box) => (box.scrollTop = 0));
+        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        await until('what was asked for is there', () => open === 0);
+      }
+      assert.ok(pages() <= 2, `${pages()} pages were read, and nothing of them is drawn`);
+      assert.equal(await page.locator('.turn').count(), 40);
+    },
+  },
+  {
+    name: 'list: what is drawn of a long chat stays drawn, and with it what is being written there',
+    async run({ browser, server }) {
+      const reader = await (await Reader.open(browser, server)).signIn();
+      const id = await importSession(server, 60);
+      const page = await reader.page(`#s=${id}`);
+      await waitForWords(page, 'Answer 60');
+      const oldest = page.locator('.turn').first();
+      await oldest.getByRole('button', { name: 'Edit', exact: true }).click();
+      await page.getByLabel('Edit the message').fill('half written');
+      for (let i = 0; i < 3; i++) {
+        await server.api('session/message', { method: 'POST', body: { session_id: id, message: `more ${i}` } });
+      }
+      await page.locator('.bubble', { hasText: 'more 2' }).waitFor();
+      assert.equal(await page.getByLabel('Edit the message').inputValue(), 'half written');
+      assert.equal(await page.locator('.turn').count(), 43);
+    },
+  },
+  {
     name: 'list: a long chat opens at its end and is read backwards',
     async run({ browser, server }) {
       const reader = await (await Reader.open(browser, server)).signIn();

@@ -10,7 +10,6 @@ import { dictationTests } from './dictation.mjs';
 import { fileTests } from './files.mjs';
 import { fingerTests } from './fingers.mjs';
 import { listTests } from './list.mjs';
-import { looksTests } from './looks.mjs';
 import { modelChoiceTests } from './model_choice.mjs';
 import { modelKeyTests } from './model_keys.mjs';
 import { modelLooksTests } from './model_looks.mjs';
@@ -18,6 +17,7 @@ import { modelTests } from './models.mjs';
 import { networkTests } from './network.mjs';
 import { peopleTests } from './people.mjs';
 import { restartTests } from './restart.mjs';
+import { sanitizerTests } from './sanitizer.mjs';
 import { Server } from './server.mjs';
 import { signInTests } from './sign_in.mjs';
 import { streamTests } from './streams.mjs';
@@ -29,8 +29,8 @@ import { viewTests } from './views.mjs';
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...peopleTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
-  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...looksTests, ...modelLooksTests, ...viewTests,
+  ...signInTests, ...peopleTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...sanitizerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 
 const browser = await launch();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Reader, send, sessionIdOf, waitForConnection, waitForStatus } from './browser.mjs';
+import { picture, Reader, send, sessionIdOf, waitForConnection, waitForStatus, waitForWords } from './browser.mjs';
 import { openModels, field } from './models_page.mjs';
 import { askFor } from './rehearsal.mjs';
 import { until } from './wait.mjs';
@@ -89,6 +89,44 @@ export const unsavedTests = [
       await page.locator('.work-list').waitFor();
       await page.keyboard.press('Escape');
       await page.locator('dialog.modal').waitFor({ state: 'detached' });
+    },
+  },
+  {
+    name: 'unsaved: a session that ends takes nothing of what is being written',
+    needs: 'uploads',
+    async run({ browser, server }) {
+      const { reader, page } = await openFiles(browser, server, { 'notes.md': 'first' });
+      await page.getByRole('button', { name: 'notes.md', exact: true }).click();
+      const text = page.getByRole('textbox', { name: 'notes.md' });
+      await text.fill('an hour’s work');
+      await reader.context.clearCookies();
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByText('Your session has ended.').waitFor();
+      await picture(page, 'sign-in-again');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Escape');
+      await page.getByLabel('API key').fill(server.adminKey);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.locator('.sign-in-over').waitFor({ state: 'detached' });
+      assert.equal(await text.inputValue(), 'an hour’s work');
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByText('Saved.').waitFor();
+      await page.keyboard.press('Escape');
+      await page.locator('.work-list').waitFor();
+      await page.keyboard.press('Escape');
+      // The chat is live again, and what is edited in it is there, too.
+      await page.getByRole('button', { name: 'Edit', exact: true }).click();
+      await page.getByLabel('Edit the message').fill('half edited');
+      await reader.context.clearCookies();
+      await page.getByRole('button', { name: 'Pause the session' }).click();
+      await page.getByText('Your session has ended.').waitFor();
+      await page.getByLabel('API key').fill(server.adminKey);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.locator('.sign-in-over').waitFor({ state: 'detached' });
+      assert.equal(await page.getByLabel('Edit the message').inputValue(), 'half edited');
+      await waitForConnection(page, 'connected');
+      await send(page, askFor('live again'));
+      await waitForWords(page, 'live again');
     },
   },
   {

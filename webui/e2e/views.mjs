@@ -110,7 +110,8 @@ async function walk(page, server, look, small) {
   await page.locator('.hljs-keyword').first().waitFor();
   await page.locator('math').first().waitFor();
   await look('talk-end');
-  for (const card of await page.locator('.tool summary').all()) await card.click();
+  // What did not work is open by itself.
+  for (let folded; (folded = page.locator('.tool:not([open]) summary').first()) && (await folded.count());) await folded.click();
   await page.locator('.scroller').evaluate((box) => (box.scrollTop = 0));
   await look('talk-tools');
   await page.locator('.thinking').count();

@@ -2,7 +2,7 @@ import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { uploads } from './files/attach';
 import { hasUnkept, sendRefusedAgain, startOutbox } from './session/outbox';
-import { readRuntimeConfig, start, startAccount } from './state/account';
+import { account, readRuntimeConfig, start, startAccount } from './state/account';
 import { isSignedIn, startStreams } from './state/current';
 import { startDeletes } from './state/delete_session';
 import { startDrafts, unkeptDrafts } from './state/drafts';
@@ -33,7 +33,7 @@ startOutbox((_, sessionId) => {
   if (selected.value === null) select(sessionId);
 });
 startVersion();
-startGuard(() => isSignedIn.peek());
+startGuard(() => isSignedIn.peek() || account.peek() === 'lapsed');
 guardUnsaved(() => hasUnkept() || unkeptDrafts.peek().size > 0 || uploads.peek().length > 0);
 effect(() => {
   if (!isSignedIn.value) return;

@@ -1,8 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import { GrowingMarkdown, renderWhole, type Block } from './blocks';
 
-// There is no document here to sanitize with; the browser's tests see to that part.
-vi.mock('./sanitize', () => ({ sanitize: (html: string) => html }));
+// There is no document here to sanitize with; the browser's tests ask the sanitizer itself. What it
+// answered is marked, so that what goes round it shows.
+vi.mock('./sanitize', () => ({ sanitize: (html: string) => `⟦${html}⟧` }));
 vi.mock('../api/http', () => ({ apiUrl: (path: string) => `http://soma.test/v1/${path}` }));
 
 const sample = `# A title
@@ -51,6 +52,13 @@ Grüße 漢字 👋
 function shown(blocks: readonly Block[]): string {
   return blocks.map((b) => (b.kind === 'code' ? `[${b.language}]${b.code}` : b.html)).join('');
 }
+
+test('all that is shown as HTML went through the sanitizer', () => {
+  const all = [...renderWhole(sample), ...new GrowingMarkdown().render(sample)];
+  const html = all.flatMap((block) => (block.kind === 'html' ? [block.html] : []));
+  expect(html.length).toBeGreaterThan(10);
+  for (const one of html) expect(one).toMatch(/^⟦[^⟦⟧]*⟧$/);
+});
 
 describe('growing markdown', () => {
   test('ends as the whole text does, however it was cut', () => {

@@ -64,6 +64,11 @@ export class SessionStore {
     this.channel?.touch();
   }
 
+  /** Whoever reads it is signed in again: what was refused meanwhile is asked for anew. */
+  reopen(): void {
+    if (!this.isClosed) this.reload();
+  }
+
   act(action: SessionAction, toolCallId?: string): Promise<ActionResult> {
     return request<ActionResult>('session/action', {
       method: 'POST',

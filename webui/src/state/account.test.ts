@@ -17,7 +17,10 @@ beforeEach(async () => {
   vi.stubGlobal('history', { replaceState: vi.fn() });
   vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
     if (url.endsWith('auth/login')) cookie = JSON.parse(init.body as string).key as string;
-    if (url.endsWith('auth/logout')) cookie = null;
+    if (url.endsWith('auth/logout')) {
+      cookie = null;
+      return new Response(null, { status: 204 });
+    }
     if (cookie === null) return new Response('{}', { status: 401 });
     return Response.json(identity(cookie));
   });
@@ -35,7 +38,8 @@ afterEach(() => {
 test('account: a page that was one person’s begins anew for the next', async () => {
   await account.signIn('a');
   expect(account.account.value).toEqual(identity('a'));
-  account.account.value = 'signed_out'; // as after a 401
+  account.lapse(); // as after a 401
+  expect(account.account.value).toBe('lapsed');
   await account.signIn('b');
   expect(reload).toHaveBeenCalledTimes(1);
   expect(person.value).toBe('t/a');
@@ -44,10 +48,17 @@ test('account: a page that was one person’s begins anew for the next', async (
 
 test('account: the same person goes on where they were', async () => {
   await account.signIn('a');
-  account.account.value = 'signed_out';
+  account.lapse();
   await account.signIn('a');
   expect(reload).not.toHaveBeenCalled();
   expect(account.account.value).toEqual(identity('a'));
+});
+
+test('account: who signed out is signed out, whatever is answered after that', async () => {
+  await account.signIn('a');
+  await account.signOut();
+  account.lapse();
+  expect(account.account.value).toBe('signed_out');
 });
 
 test('account: what another tab does with the cookie is this tab’s, too', async () => {

@@ -8,8 +8,11 @@ import {
   beginEntering, nameOfPerson, nameWhatIsOld, onOtherTab, person, tellSignedIn, tellSignedOut,
 } from './person';
 
-/** Who is using the page. `unknown` until the server was asked. */
-export type Account = 'unknown' | 'signed_out' | Identity;
+/**
+ * Who is using the page. `unknown` until the server was asked; `lapsed` where somebody was signed in
+ * on this page and is not any more, without asking for it: what they were about to save is still here.
+ */
+export type Account = 'unknown' | 'signed_out' | 'lapsed' | Identity;
 
 export const account = signal<Account>('unknown');
 export const runtimeConfig = signal<RuntimeConfig>({});
@@ -18,13 +21,17 @@ export const signInProblem = signal('');
 /** Nothing was heard from the server since the page was opened. */
 export const unreachable = signal(false);
 
-onSignedOut(() => (account.value = 'signed_out'));
+onSignedOut(lapse);
+
+export function lapse(): void {
+  if (account.peek() !== 'signed_out') account.value = person.peek() === null ? 'signed_out' : 'lapsed';
+}
 
 /** The cookie is one for all tabs: what one of them does with it, the others must know. */
 export function startAccount(): void {
   onOtherTab((name) => {
     if (name === null) account.value = 'signed_out';
-    else if (name !== person.peek() || account.peek() === 'signed_out') void start(null);
+    else if (name !== person.peek() || typeof account.peek() === 'string') void start(null);
   });
 }
 
@@ -38,10 +45,7 @@ export async function start(token: string | null): Promise<void> {
       return;
     } catch (error) {
       if (error instanceof Problem && error.status < 500) {
-        if (token === null) {
-          account.value = 'signed_out';
-          return;
-        }
+        if (token === null) return lapse();
         // Who is signed in already may open a used link again and never know.
         signInProblem.value = t.signIn.linkUsed;
         token = null;

@@ -1,4 +1,4 @@
-import { computed, effect, signal } from '@preact/signals';
+import { computed, effect, signal, untracked } from '@preact/signals';
 import { pictureHome } from '../markdown/pictures';
 import { outbox, discard } from '../session/outbox';
 import { seqOf } from '../session/fold';
@@ -23,9 +23,20 @@ export function startStreams(): void {
   });
 
   let open: SessionStore | null = null;
+  let wasLapsed = false;
   effect(() => {
+    // It stays as it is under the sign-in, with what is being written in it.
+    if (account.value === 'lapsed') {
+      wasLapsed = true;
+      return;
+    }
+    const isBack = wasLapsed;
+    wasLapsed = false;
     const id = isSignedIn.value ? selected.value : null;
-    if (open?.id === id) return;
+    if (open?.id === id) {
+      if (isBack) untracked(() => open?.reopen());
+      return;
+    }
     open?.close();
     pictureHome.sessionId = id;
     open = id === null ? null : new SessionStore(id);

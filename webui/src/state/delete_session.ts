@@ -61,7 +61,7 @@ export function startDeletes(): void {
   window.addEventListener('pageshow', () => (pageEnds = false));
   // What one reader asked for is not asked for as the next.
   effect(() => {
-    if (account.value !== 'signed_out') return;
+    if (account.value !== 'signed_out' && account.value !== 'lapsed') return;
     pending.clear();
     clearToasts();
   });

@@ -4,7 +4,7 @@ import { tenantEventTypes } from '../api/types';
 import { Channel } from '../streams/channel';
 import { connecting, type LinkState } from '../streams/link_state';
 import { t } from '../texts/texts';
-import { account, readRuntimeConfig, runtimeConfig } from './account';
+import { account, lapse, readRuntimeConfig, runtimeConfig } from './account';
 import { forgetSessions, readList, takeList } from './session_list';
 import { checkVersion } from './page_version';
 import { catalogVersion, settingsVersion } from './settings';
@@ -44,8 +44,9 @@ export function follow(): void {
       }
       joinedBefore = true;
     },
-    onRefused: (status) => {
-      if (status === 401) account.value = 'signed_out';
+    onRefused: (status, code) => {
+      // Without a code it is this browser that signed out; else the server does not know it any more.
+      if (status === 401) code === '' ? (account.value = 'signed_out') : lapse();
       else unfollow();
     },
   });

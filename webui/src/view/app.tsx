@@ -6,13 +6,18 @@ import { Mark } from './icon';
 import { ModalDoor } from './modal_door';
 import { SettingsDoor } from './settings_door';
 import { Sidebar } from './sidebar';
-import { SignIn } from './sign_in';
+import { SignIn, SignInAgain } from './sign_in';
 import { Toasts } from './toasts';
 
 export function App() {
   if (account.value === 'unknown') return <Opening />;
   if (account.value === 'signed_out') return <SignIn />;
-  return <Shell />;
+  return (
+    <>
+      <Shell />
+      {account.value === 'lapsed' && <SignInAgain />}
+    </>
+  );
 }
 
 function Opening() {

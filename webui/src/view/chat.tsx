@@ -1,4 +1,4 @@
-import { useCallback, useState } from 'preact/hooks';
+import { useCallback, useRef, useState } from 'preact/hooks';
 import { outbox, send } from '../session/outbox';
 import type { SessionStore } from '../session/session_store';
 import { activeTurn, emptySession, type SessionState } from '../session/state';
@@ -13,7 +13,7 @@ import { ServerBanners } from './notices';
 import { OutgoingView } from './outgoing';
 import { steer } from './steer';
 import { Transcript } from './transcript';
-import { Turns } from './turns';
+import { Turns, turnsAtOnce } from './turns';
 
 export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boolean }) {
   const store = current.value;
@@ -25,7 +25,11 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
   const busy = active !== undefined;
   const [sent, setSent] = useState(0);
   const [dropping, setDropping] = useState(false);
-  const older = useCallback(() => void store?.readOlder().catch(() => {}), [store]);
+  const undrawn = useRef(0);
+  // One page ahead of what is drawn, and no more; what goes wrong is told by the button that draws it.
+  const older = useCallback(() => {
+    if (undrawn.current < turnsAtOnce) void store?.readOlder().catch(() => {});
+  }, [store]);
 
   return (
     <main class="chat" inert={menuOpen} {...(gone ? {} : dropZone(id ?? 'new', dropping, setDropping))}>
@@ -37,7 +41,7 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
           {id === null && outgoing.length === 0 ? <Greeting /> : (
             <Transcript follow={`${id} ${sent}`} onNearStart={store?.hasOlder.value ? older : null}>
               {store && state.headSeq === 0 && outgoing.length === 0 && <Skeleton />}
-              {store && <Turns key={store.id} store={store} state={state} />}
+              {store && <Turns key={store.id} store={store} state={state} undrawn={undrawn} />}
               {outgoing.map((entry) => (
                 <OutgoingView key={entry.key} entry={entry} queued={busy} />
               ))}

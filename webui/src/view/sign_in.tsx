@@ -1,9 +1,9 @@
-import { useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { signIn, signInProblem } from '../state/account';
 import { t } from '../texts/texts';
 import { Mark } from './icon';
 
-export function SignIn() {
+export function SignIn({ again = false }: { again?: boolean }) {
   const [key, setKey] = useState('');
   const [busy, setBusy] = useState(false);
   const submit = async (event: Event) => {
@@ -18,7 +18,7 @@ export function SignIn() {
       <form onSubmit={submit}>
         <Mark />
         <h1>{t.signIn.title}</h1>
-        <p>{t.signIn.text}</p>
+        <p>{again ? t.signIn.again : t.signIn.text}</p>
         <input type="text" autocomplete="username" value={t.signIn.key} readOnly hidden />
         <label for="key">{t.signIn.key}</label>
         <input id="key" type="password" autocomplete="current-password" spellcheck={false} value={key}
@@ -30,5 +30,25 @@ export function SignIn() {
         </button>
       </form>
     </main>
+  );
+}
+
+/** Over all that is open, so that it is still there once its reader is back. */
+export function SignInAgain() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const open = () => {
+    if (dialog.current && !dialog.current.open) dialog.current.showModal();
+  };
+  useLayoutEffect(open, []);
+  return (
+    <dialog ref={dialog} class="sign-in-over" aria-label={t.signIn.title} onClose={open}
+      onCancel={(event) => event.preventDefault()}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        event.preventDefault();
+        event.stopPropagation();
+      }}>
+      <SignIn again />
+    </dialog>
   );
 }

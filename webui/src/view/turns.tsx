@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState } from 'preact/hooks';
+import { useCallback, useMemo, useRef, useState } from 'preact/hooks';
 import { sendInFork } from '../session/fork';
 import { canRetry } from '../session/fold';
 import type { SessionStore } from '../session/session_store';
@@ -8,15 +8,28 @@ import { t } from '../texts/texts';
 import { steer, stopCall } from './steer';
 import { TurnView, type TurnActions } from './turn_view';
 
-const turnsAtOnce = 40;
+export const turnsAtOnce = 40;
+
+interface Props {
+  store: SessionStore;
+  state: SessionState;
+  /** Set to how many turns were read and are not drawn: so many need not be fetched ahead. */
+  undrawn: { current: number };
+}
 
 /** The newest turns; a long past is drawn, and read, only when it is asked for. */
-export function Turns({ store, state }: { store: SessionStore; state: SessionState }) {
+export function Turns({ store, state, undrawn }: Props) {
   const [room, setRoom] = useState(turnsAtOnce);
   const hasOlder = store.hasOlder.value;
   const turns = hasOlder ? withoutHalf(state.turns) : state.turns;
   const active = activeTurn(state);
-  const first = Math.max(0, turns.length - room);
+  // What is drawn stays drawn when more comes behind it: somebody may be writing in it.
+  const drawnFrom = useRef('');
+  const was = turns.findIndex((turn) => turn.id === drawnFrom.current);
+  const least = Math.max(0, turns.length - room);
+  const first = was < 0 ? least : Math.min(was, least);
+  drawnFrom.current = turns[first]?.id ?? '';
+  undrawn.current = first;
   const last = turns.length - 1;
   const actions = useMemo<TurnActions>(() => ({
     sessionId: store.id,
@@ -26,18 +39,19 @@ export function Turns({ store, state }: { store: SessionStore; state: SessionSta
     },
     onStopCall: (id) => stopCall(store, id),
   }), [store]);
+  const drawn = turns.length - first;
   const more = useCallback((event: Event) => {
     const box = (event.currentTarget as Element).closest('.scroller');
     const below = box ? box.scrollHeight - box.scrollTop : 0;
     void attempt(async () => {
       if (first < turnsAtOnce && hasOlder) await store.readOlder();
-      setRoom((was) => was + turnsAtOnce);
+      setRoom(drawn + turnsAtOnce);
       // After the frame that draws them.
       requestAnimationFrame(() => requestAnimationFrame(() => {
         if (box) box.scrollTop = box.scrollHeight - below;
       }));
     });
-  }, [store, first, hasOlder]);
+  }, [store, first, drawn, hasOlder]);
   return (
     <>
       {(first > 0 || hasOlder) && (

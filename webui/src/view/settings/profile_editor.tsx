@@ -84,11 +84,14 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
     setErrors(left);
   };
 
-  const onChange = (field: TextField, value: string) => change(
-    field === 'base_url'
+  const onChange = (field: TextField, value: string) => {
+    const next = field === 'base_url'
       ? withAddress(form, value, base?.profile ?? null)
-      : { ...form, [field]: value },
-    field);
+      : { ...form, [field]: value };
+    // Another provider's address: what the quick start said of its own is not so any more.
+    if (start && next.provider !== start.fills.provider) setStart(null);
+    change(next, field);
+  };
 
   const quickly = (choice: QuickStart) => {
     setStart(choice);
