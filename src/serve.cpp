@@ -24,6 +24,7 @@
 #include "llm/base_url.hpp"
 #include "llm/provider_client.hpp"
 #include "mcp_parts.hpp"
+#include "memory_keeper.hpp"
 #include "model_parts.hpp"
 #include "observability/log.hpp"
 #include "probes.hpp"
@@ -83,6 +84,9 @@ http::net_limits net_limits_of(const config& settings) {
   limits.header_bytes_max = size("http.header_bytes_max");
   limits.body_bytes_max = size("http.body_bytes_max");
   limits.connections_max = size("http.connections_max");
+  limits.connections_per_address_max = size("http.connections_per_address_max");
+  limits.bodies_bytes_max = size("http.bodies_bytes_max");
+  limits.strangers_per_s = static_cast<unsigned>(settings.number("http.strangers_per_s"));
   limits.header_timeout_ms = ms("http.header_timeout_ms");
   limits.body_timeout_ms = ms("http.body_timeout_ms");
   limits.idle_timeout_ms = ms("http.keepalive_timeout_ms");
@@ -158,6 +162,11 @@ http::host_guard guard_of(const config& settings) {
   return http::host_guard(std::move(hosts));
 }
 
+result<http::trusted_proxies> proxies_of(const config& settings) {
+  return http::trusted_proxies::make(settings.list("server.trusted_proxies"),
+                                     settings.text("server.forwarded_header"));
+}
+
 // Signals are taken by the main thread alone, so that no thread is interrupted at its work.
 sigset_t block_signals() {
   sigset_t signals;
@@ -173,11 +182,13 @@ sigset_t block_signals() {
 void run_until_signal(const sigset_t& signals, http::gateway& g,
                       security::browser_sessions& browsers, model_parts& models) {
   http::health_watch health(g);
+  memory_keeper memory;
   const timespec second{1, 0};
   for (std::uint64_t tick = 1; sigtimedwait(&signals, nullptr, &second) < 0; ++tick) {
     g.node.feeds.sweep(now_ms());
     health.look();
     models.follow_key_file();
+    memory.look();
     if (tick % 3600 == 0) (void)browsers.sweep(now_ms());
   }
 }
@@ -226,6 +237,12 @@ result<void> check_settings(const config& settings) {
   const auto& certificates = settings.text("llm.ca_file");
   if (!certificates.empty() && ::access(certificates.c_str(), R_OK) != 0)
     return wrong("llm.ca_file", certificates + " cannot be read");
+  if (auto proxies = proxies_of(settings); !proxies)
+    return wrong("server.trusted_proxies", proxies.error().detail);
+  for (const auto* largest : {"http.body_bytes_max", "llm.request_bytes_max"})
+    if (settings.number("http.bodies_bytes_max") < 2 * settings.number(largest))
+      return wrong("http.bodies_bytes_max", "must be at least twice " + std::string(largest) +
+                                                ": one tenant gets half of it");
   if (auto rules = policy_of(settings); !rules) return rules.error();
   if (auto servers = mcp_servers_of(settings); !servers) return servers.error();
   if (auto keys = encryption_keys(settings); !keys) return keys.error();
@@ -236,6 +253,7 @@ result<void> check_settings(const config& settings) {
 }
 
 int serve(const config& settings) {
+  keep_large_blocks_apart();
   if (auto good = check_settings(settings); !good) return refuse(good.error());
   const auto signals = block_signals();
   auto server_key = security::load_server_key(settings.text("storage.data_dir"));
@@ -311,6 +329,7 @@ int serve(const config& settings) {
                             (*tools)->gateway()};
   http::gateway g(parts);
   g.files = &(*file_parts)->services();
+  identities.when_gone([&g](const security::gone_identity& gone) { g.end_streams(gone); });
   g.render_metrics = [&] {
     refresh_metrics(metrics, g);
     return registry.render();
@@ -331,6 +350,7 @@ int serve(const config& settings) {
   options.io_threads = threads;
   options.limits = net_limits_of(settings);
   options.guard = guard_of(settings);
+  options.proxies = *proxies_of(settings);
   options.authenticator = &authenticator;
   options.probe = &probe;
   options.schemas = &*schemas;

@@ -35,10 +35,30 @@ inline constexpr int http_body_timeout_ms = 30'000;
 inline constexpr int http_idle_timeout_ms = 75'000;
 // A peer that takes not one byte of an answer for this long is gone.
 inline constexpr int http_write_timeout_ms = 30'000;
-// After an answer that ends the connection: how long unread input is drained, so that the closing
-// does not destroy the answer on its way.
+// After an answer that ends the connection: how long the client may be silent, and how long, how
+// much and on how many connections of an io thread unread input is dropped in all. Clients that
+// read the answer only after their whole body went out get to see it.
 inline constexpr int http_linger_timeout_ms = 1'000;
-inline constexpr std::size_t http_linger_bytes_max = 256 * 1024;
+inline constexpr int http_linger_total_ms = 10'000;
+inline constexpr std::uint64_t http_linger_bytes_max = 16 * 1024 * 1024;
+inline constexpr std::size_t http_lingering_max = 256;
+// All bodies that are being read or served together, but for small ones: those are bounded by the
+// number of connections. Values parsed from them take several times as much.
+inline constexpr std::size_t http_bodies_bytes_max = 128 * 1024 * 1024;
+inline constexpr std::size_t http_body_uncounted_bytes = 16 * 1024;
+// A body up to this size is parsed on the io thread: below a millisecond.
+inline constexpr std::size_t http_body_on_io_bytes = 64 * 1024;
+// Of buffers that a connection keeps from one request to the next.
+inline constexpr std::size_t http_kept_bytes_max = 64 * 1024;
+// A sign-in's body: a key or a token, and room for what a client adds of white space.
+inline constexpr std::size_t http_login_bytes_max = 4 * 1024;
+// Requests without an identity that have a body or are at fault, of one address, a second and io
+// thread, and how many at once: a page that is loaded sends a handful.
+inline constexpr unsigned http_strangers_per_s = 50;
+inline constexpr unsigned http_strangers_burst_s = 10;
+inline constexpr std::size_t http_stranger_addresses_max = 4096;
+// Members of one JSON object that comes from outside: see core/json_bounds.hpp.
+inline constexpr std::size_t json_object_members_max = 4096;
 // How long a graceful stop waits for running requests and streams.
 inline constexpr int http_stop_timeout_ms = 10'000;
 

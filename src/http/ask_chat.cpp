@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_bounds.hpp"
 #include "core/json_text.hpp"
 #include "http/model_ask.hpp"
 
@@ -52,7 +53,7 @@ result<void> take_calls(const json::object& message, const std::string& where, a
     if (!function) return ask_invalid(at(where + ".tool_calls", i), "must have a function");
     auto inputs = text_of(*function, "arguments");
     boost::system::error_code ec;
-    if (inputs.empty() || !json::parse(inputs, ec).is_object() || ec) inputs = "{}";
+    if (inputs.empty() || !parse_foreign_json(inputs, ec).is_object() || ec) inputs = "{}";
     m.calls.push_back({{}, text_of(*o, "id"), text_of(*function, "name"), std::move(inputs)});
   }
   return {};

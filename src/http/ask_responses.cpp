@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_bounds.hpp"
 #include "core/json_text.hpp"
 #include "http/model_ask.hpp"
 
@@ -89,7 +90,7 @@ class input_reader {
     if (id.empty()) return ask_invalid(where + ".call_id", "must be a string");
     auto inputs = text_of(o, "arguments");
     boost::system::error_code ec;
-    if (inputs.empty() || !json::parse(inputs, ec).is_object() || ec) inputs = "{}";
+    if (inputs.empty() || !parse_foreign_json(inputs, ec).is_object() || ec) inputs = "{}";
     assistant().calls.push_back({{}, std::move(id), text_of(o, "name"), std::move(inputs)});
     return {};
   }
@@ -109,7 +110,7 @@ class input_reader {
   result<void> take_reasoning(const json::object& o) {
     const auto kept = text_of(o, "encrypted_content");
     boost::system::error_code ec;
-    const auto value = kept.empty() ? json::value() : json::parse(kept, ec);
+    const auto value = kept.empty() ? json::value() : parse_foreign_json(kept, ec);
     const auto* items = ec ? nullptr : value.if_array();
     if (!items) return {};
     auto& state = assistant().state;

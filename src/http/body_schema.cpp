@@ -1,9 +1,10 @@
 #include "http/body_schema.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
-#include <boost/json/basic_parser_impl.hpp>
-#include <unordered_map>
-#include <unordered_set>
+#include <functional>
+#include <limits>
+#include <map>
 #include <valijson/adapters/boost_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -11,6 +12,7 @@
 #include <valijson/validator.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_bounds.hpp"
 #include "core/json_writer.hpp"
 #include "core/limits.hpp"
 #include "core/utf8.hpp"
@@ -33,62 +35,71 @@ bool is_json_type(std::string_view content_type) {
   return iequals(parameter, "charset=utf-8") || iequals(parameter, "charset=\"utf-8\"");
 }
 
-// Boost.JSON keeps the last of two equal members; two readers could see two values.
-class repeated_member_finder {
- public:
-  // The text is known to be JSON. True when an object names a member twice.
-  bool find(std::string_view text) {
-    json::basic_parser<handler> parser({});
-    json::error_code ec;
-    parser.write_some(false, text.data(), text.size(), ec);
-    return parser.handler().repeated;
+// Boost.JSON keeps the last of two equal members, so it has fewer than the text where one is named
+// twice: two readers could see two values. What is nested is bounded by the parser's depth.
+std::size_t members_of(const json::value& value) {
+  std::size_t count = 0;
+  if (const auto* object = value.if_object()) {
+    count = object->size();
+    for (const auto& member : *object) count += members_of(member.value());
+  } else if (const auto* array = value.if_array()) {
+    for (const auto& element : *array) count += members_of(element);
   }
+  return count;
+}
 
- private:
-  struct handler {
-    static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
-    static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
-    using ec_t = json::error_code;
-    using sv = json::string_view;
+// That a client may add to what its values need.
+constexpr std::uint64_t white_space_bytes = 1024;
+constexpr std::uint64_t unbounded = std::numeric_limits<std::uint64_t>::max();
 
-    std::vector<std::unordered_set<std::string>> levels;
-    std::string key;
-    bool repeated = false;
+std::uint64_t sum(std::uint64_t a, std::uint64_t b) {
+  return a > unbounded - b ? unbounded : a + b;
+}
 
-    bool on_document_begin(ec_t&) { return true; }
-    bool on_document_end(ec_t&) { return true; }
-    bool on_object_begin(ec_t&) { return levels.emplace_back(), true; }
-    bool on_object_end(std::size_t, ec_t&) { return levels.pop_back(), true; }
-    bool on_array_begin(ec_t&) { return true; }
-    bool on_array_end(std::size_t, ec_t&) { return true; }
-    bool on_key_part(sv part, std::size_t, ec_t&) {
-      key.append(part.data(), part.size());
-      return true;
-    }
-    bool on_key(sv part, std::size_t, ec_t& ec) {
-      key.append(part.data(), part.size());
-      if (!levels.back().insert(std::move(key)).second) {
-        repeated = true;
-        ec = json::error::extra_data;
-        return false;
-      }
-      key.clear();
-      return true;
-    }
-    bool on_string_part(sv, std::size_t, ec_t&) { return true; }
-    bool on_string(sv, std::size_t, ec_t&) { return true; }
-    bool on_number_part(sv, ec_t&) { return true; }
-    bool on_int64(std::int64_t, sv, ec_t&) { return true; }
-    bool on_uint64(std::uint64_t, sv, ec_t&) { return true; }
-    bool on_double(double, sv, ec_t&) { return true; }
-    bool on_bool(bool, ec_t&) { return true; }
-    bool on_null(ec_t&) { return true; }
-    bool on_comment_part(sv, ec_t&) { return true; }
-    bool on_comment(sv, ec_t&) { return true; }
+// The most bytes that a value of this schema takes as JSON without white space, each character of a
+// string as an escaped pair of surrogates; `unbounded` where the schema does not say.
+std::uint64_t bytes_max_of(const json::value& schema) {
+  constexpr std::uint64_t escaped_bytes = 12, number_bytes = 32;
+  const auto* s = schema.if_object();
+  if (!s) return unbounded;
+  const auto number = [s](const char* name) -> std::optional<std::uint64_t> {
+    const auto* found = s->if_contains(name);
+    return found && found->is_int64() ? std::optional(static_cast<std::uint64_t>(found->as_int64()))
+                                      : std::nullopt;
   };
-};
+  if (const auto* values = s->if_contains("enum")) return json::serialize(*values).size();
+  const auto* type = s->if_contains("type");
+  if (!type) return unbounded;
+  std::uint64_t most = 0;
+  const auto of_type = [&](std::string_view name) -> std::uint64_t {
+    if (name == "boolean" || name == "null") return 5;
+    if (name == "integer" || name == "number") return number_bytes;
+    if (name == "string") {
+      const auto length = number("maxLength");
+      return length ? 2 + escaped_bytes * *length : unbounded;
+    }
+    if (name == "array") {
+      const auto count = number("maxItems");
+      const auto* items = s->if_contains("items");
+      const auto each = items ? bytes_max_of(*items) : unbounded;
+      if (!count || each == unbounded) return unbounded;
+      return 2 + *count * (each + 1);
+    }
+    const auto* others = s->if_contains("additionalProperties");
+    const auto* properties = s->if_contains("properties");
+    if (!others || *others != false) return unbounded;
+    std::uint64_t all = 2;
+    if (properties)
+      for (const auto& member : properties->as_object())
+        all = sum(all, sum(bytes_max_of(member.value()), 6 * member.key().size() + 4));
+    return all;
+  };
+  if (const auto* one = type->if_string()) return of_type({one->data(), one->size()});
+  if (const auto* several = type->if_array())
+    for (const auto& name : *several)
+      most = std::max(most, of_type({name.as_string().data(), name.as_string().size()}));
+  return most == 0 ? unbounded : most;
+}
 
 std::string quoted(std::string_view text) {
   std::string out = "\"";
@@ -150,7 +161,11 @@ body_schemas::refusal describe(const valijson::ValidationResults& found) {
 }  // namespace
 
 struct body_schemas::impl {
-  std::unordered_map<std::string, std::unique_ptr<valijson::Schema>> schemas;
+  struct compiled {
+    std::unique_ptr<valijson::Schema> schema;
+    std::uint64_t bytes_max = unbounded;
+  };
+  std::map<std::string, compiled, std::less<>> schemas;  // by operation id
   std::size_t depth_max = 0;
 };
 
@@ -165,20 +180,27 @@ result<body_schemas> body_schemas::compile(const std::vector<source>& sources,
   all.impl_->depth_max = depth_max;
   for (const auto& s : sources) {
     auto schema = std::make_unique<valijson::Schema>();
+    std::uint64_t bytes_max = unbounded;
     try {
       const json::value document = json::parse({s.text.data(), s.text.size()});
       valijson::SchemaParser parser;
       parser.populateSchema(BoostJsonAdapter(document), *schema);
+      bytes_max = sum(bytes_max_of(document), white_space_bytes);
     } catch (const std::exception& e) {
       return error(codes::internal, "schema " + std::string(s.name) + ": " + e.what());
     }
-    all.impl_->schemas.emplace(s.name, std::move(schema));
+    all.impl_->schemas.emplace(s.name, impl::compiled{std::move(schema), bytes_max});
   }
   return all;
 }
 
 bool body_schemas::has(std::string_view name) const {
-  return impl_->schemas.count(std::string(name)) > 0;
+  return impl_->schemas.find(name) != impl_->schemas.end();
+}
+
+std::uint64_t body_schemas::bytes_max(std::string_view name) const {
+  const auto found = impl_->schemas.find(name);
+  return found == impl_->schemas.end() ? unbounded : found->second.bytes_max;
 }
 
 std::optional<body_schemas::refusal> body_schemas::check(std::string_view name,
@@ -189,21 +211,25 @@ std::optional<body_schemas::refusal> body_schemas::check(std::string_view name,
     return refusal{{codes::request_unsupported_media_type, "This route takes application/json"},
                    {}};
   if (!utf8_valid(body)) return malformed("The body is not UTF-8");
+  const auto shape = json_shape_of(body);
+  if (shape.too_wide)
+    return refusal{{codes::request_invalid, "An object of the body has too many members"}, {}};
   json::parse_options options;
   options.max_depth = impl_->depth_max;
   json::error_code ec;
   out = json::parse({body.data(), body.size()}, ec, {}, options);
   if (ec) return malformed("The body is not JSON: " + ec.message());
-  if (repeated_member_finder().find(body)) return malformed("A member is named twice");
+  if (members_of(out) != shape.members) return malformed("A member is named twice");
 
-  const auto schema = impl_->schemas.find(std::string(name));
+  const auto schema = impl_->schemas.find(name);
   if (schema == impl_->schemas.end())
     return refusal{{codes::internal, "no schema " + std::string(name)}, {}};
   // A validator keeps its compiled patterns, and is no more thread-safe than they are.
   thread_local valijson::Validator validator;
   valijson::ValidationResults found;
   try {
-    if (validator.validate(*schema->second, BoostJsonAdapter(out), &found)) return std::nullopt;
+    if (validator.validate(*schema->second.schema, BoostJsonAdapter(out), &found))
+      return std::nullopt;
   } catch (const std::exception&) {
     return refusal{{codes::request_invalid, "The body is too complex to be checked"}, {}};
   }

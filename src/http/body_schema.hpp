@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,12 +38,16 @@ class body_schemas {
                                       std::size_t depth_max = limits::http_json_depth_max);
 
   bool has(std::string_view name) const;
+  // The size of the largest body that the schema takes, with some white space; the largest number
+  // where it sets none, and for an unknown name.
+  std::uint64_t bytes_max(std::string_view name) const;
 
   // Fills `out` and returns nullopt, or says why not:
   //   request.unsupported_media_type  not application/json
   //   request.malformed_json          not JSON, not UTF-8, a member repeated, nested too deep
   //   request.unknown_field           a member no schema knows; member `field` names it
-  //   request.invalid                 anything else; member `errors` lists {pointer,detail}
+  //   request.invalid                 anything else, too many members of an object among it; member
+  //   `errors` lists {pointer,detail}
   // `name` must be known.
   std::optional<refusal> check(std::string_view name, std::string_view content_type,
                                std::string_view body, boost::json::value& out) const;

@@ -9,6 +9,7 @@
 
 #include "core/codes.hpp"
 #include "http/ascii.hpp"
+#include "http/etag.hpp"
 #include "http/on_reader.hpp"
 #include "http/problem.hpp"
 
@@ -36,20 +37,6 @@ asio::awaitable<bool> send_range(reader_pool& pool, std::shared_ptr<open_file> f
     range.size -= piece.size();
   }
   co_return true;
-}
-
-// The weak comparison, which is that of If-None-Match.
-bool any_etag_matches(std::string_view list, std::string_view etag) {
-  const auto strong = etag.substr(etag.starts_with("W/") ? 2 : 0);
-  if (trim(list) == "*") return true;
-  while (!list.empty()) {
-    const auto comma = std::min(list.find(','), list.size());
-    auto item = trim(list.substr(0, comma));
-    if (item.starts_with("W/")) item.remove_prefix(2);
-    if (item == strong) return true;
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return false;
 }
 
 }  // namespace

@@ -12,6 +12,16 @@ namespace soma::http {
 
 namespace asio = boost::asio;
 
+std::size_t streams_per_tenant_max(const config& settings) {
+  const auto wanted = settings.number("sse.streams_per_tenant_max");
+  const auto all = settings.number("http.connections_max");
+  return static_cast<std::size_t>(wanted > 0 ? wanted : (all * 3 + 3) / 4);
+}
+
+void gateway::end_streams(const security::gone_identity& gone) {
+  for (const auto& hub : hubs) hub->end_with(stream_owner::of(gone));
+}
+
 origin origin_of(request_context& ctx) {
   return {ctx.identity.user.value, ctx.request_id, std::string(ctx.trace_id())};
 }

@@ -24,6 +24,7 @@
 #include "http/reader_pool.hpp"
 #include "http/router.hpp"
 #include "http/stream_hub.hpp"
+#include "http/stream_places.hpp"
 
 namespace soma::security {
 class authenticator;
@@ -81,6 +82,9 @@ struct gateway_parts {
   tool_gateway& tools;
 };
 
+// sse.streams_per_tenant_max, or what it stands for where it is 0.
+std::size_t streams_per_tenant_max(const config& settings);
+
 class gateway {
  public:
   explicit gateway(const gateway_parts& parts)
@@ -95,7 +99,8 @@ class gateway {
         tickets(parts.tickets),
         llm(parts.llm),
         tools(parts.tools),
-        idempotency(parts.node.log, parts.pool) {}
+        idempotency(parts.node.log, parts.pool),
+        places(streams_per_tenant_max(parts.settings)) {}
 
   const config& settings;
   actors::node_services& node;
@@ -117,8 +122,14 @@ class gateway {
   std::function<std::string()> render_metrics;              // Prometheus text
   // Whole histories in memory, until their readers have them: each can be large.
   std::atomic<int> histories{0};
+  // Pages of raw events likewise.
+  std::atomic<int> event_pages{0};
+  stream_places places;
   std::atomic<bool> ready{false};
   std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
+
+  // Ends the streams of an identity that is gone, within a turn of each io thread. Any thread.
+  void end_streams(const security::gone_identity& gone);
 
   // Asks the tenant's actor. Errors: those of the answer, or server.busy.
   template <class Answer, class Request>

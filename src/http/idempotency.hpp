@@ -8,11 +8,11 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/error.hpp"
@@ -61,7 +61,7 @@ class idempotency_gate {
   const storage::event_log& log_;
   reader_pool& pool_;
   std::mutex mutex_;
-  std::unordered_map<std::string, std::vector<std::function<void()>>> in_flight_;
+  std::map<std::string, std::vector<std::function<void()>>> in_flight_;
 };
 
 }  // namespace soma::http

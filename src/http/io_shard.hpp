@@ -6,12 +6,15 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <string>
 
 #include "core/uuid.hpp"
+#include "http/body_budget.hpp"
 #include "http/server.hpp"
+#include "http/stranger_buckets.hpp"
 
 namespace soma::http {
 
@@ -24,15 +27,26 @@ struct watched_socket
   clock::time_point deadline = clock::time_point::max();
   bool expired = false;  // the deadline passed and the pending operation was cancelled
   bool idle = false;     // between two requests: a graceful stop may close it
+  clock::time_point idle_since{};
 };
 
 struct io_shard {
-  io_shard(std::size_t i, const server_options& o, const router& r)
-      : index(i), options(o), routes(r), context(1), timer(context) {}
+  io_shard(std::size_t i, const server_options& o, const router& r, asio::thread_pool& pool,
+           std::shared_ptr<body_budget> budget)
+      : index(i),
+        options(o),
+        routes(r),
+        checkers(pool),
+        bodies(std::move(budget)),
+        context(1),
+        timer(context),
+        strangers(o.limits.strangers_per_s) {}
 
   const std::size_t index;
   const server_options& options;
   const router& routes;
+  asio::thread_pool& checkers;  // large bodies are judged there
+  const std::shared_ptr<body_budget> bodies;
   asio::io_context context;
   asio::steady_timer timer;
   boost::intrusive::list<watched_socket, boost::intrusive::constant_time_size<false>> sockets;
@@ -40,10 +54,14 @@ struct io_shard {
   std::string date;  // "Date: …\r\n", renewed by the timer
   clock::time_point now = clock::now();
   bool stopping = false;
+  stranger_buckets strangers;
+  std::size_t lingering = 0;  // connections that only wait for their client to close
 
   void watch();  // starts the timer
   void stop_idle();
   void close_all();
+  // Closes the connection that has been idle for longest; false where none is idle.
+  bool close_longest_idle();
 };
 
 // Serves one connection to its end. Runs on the shard's thread.

@@ -2,6 +2,9 @@
 // core/limits.hpp.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
 #include "core/limits.hpp"
 
 namespace soma::http {
@@ -16,6 +19,14 @@ struct net_limits {
   int idle_timeout_ms = limits::http_idle_timeout_ms;
   int write_timeout_ms = limits::http_write_timeout_ms;
   int linger_timeout_ms = limits::http_linger_timeout_ms;
+  int linger_total_ms = limits::http_linger_total_ms;
+  std::uint64_t linger_bytes_max = limits::http_linger_bytes_max;
+  std::size_t lingering_max = limits::http_lingering_max;
+  std::size_t bodies_bytes_max = limits::http_bodies_bytes_max;
+  // Of connections, of one address; 0: three quarters of all.
+  std::size_t connections_per_address_max = 0;
+  // Requests of strangers that an address may send, an io thread; 0: any number.
+  unsigned strangers_per_s = 0;
   int stop_timeout_ms = limits::http_stop_timeout_ms;
 };
 

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_bounds.hpp"
 #include "core/json_text.hpp"
 #include "core/limits.hpp"
 #include "core/time.hpp"
@@ -26,7 +27,7 @@ result<json::object> parse_body(std::string_view text) {
   json::parse_options options;
   options.max_depth = limits::http_json_depth_max;
   boost::system::error_code ec;
-  auto value = json::parse({text.data(), text.size()}, ec, {}, options);
+  auto value = parse_foreign_json(text, ec, options);
   if (ec) return error(codes::request_malformed_json, "the body is not JSON: " + ec.message());
   if (!value.is_object()) return error(codes::request_invalid, "the body is not a JSON object");
   return std::move(value.get_object());

@@ -47,6 +47,8 @@ identity identity_from(const security::identity& who) {
   seen.key_id = who.key_id;
   seen.role = who.role == security::role::admin ? role::admin : role::user;
   seen.is_cookie = who.via == security::via::cookie;
+  seen.expires_at_ms = who.expires_at_ms;
+  seen.cookie_hash = who.cookie_hash;
   return seen;
 }
 

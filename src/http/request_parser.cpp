@@ -34,6 +34,27 @@ error framing_error(const beast::error_code& ec) {
   return {codes::request_malformed, "The request is not HTTP/1.1: " + ec.message()};
 }
 
+// uri-host [ ":" port ], by its characters (RFC 3986, 3.2.2 and 3.2.3); empty is allowed.
+bool is_host(std::string_view text) {
+  constexpr std::string_view of_name =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+,;=";
+  std::size_t end = text.find(':');
+  if (text.starts_with('[')) {
+    const auto bracket = text.find(']');
+    if (bracket == std::string_view::npos) return false;
+    if (text.substr(1, bracket - 1).find_first_not_of("0123456789abcdefABCDEFvV:.") !=
+        std::string_view::npos)
+      return false;
+    if (bracket + 1 == text.size()) return true;
+    if (text[bracket + 1] != ':') return false;
+    end = bracket + 1;
+  } else if (text.substr(0, end).find_first_not_of(of_name) != std::string_view::npos) {
+    return false;
+  }
+  return end == std::string_view::npos ||
+         text.substr(end + 1).find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 std::string_view view(beast::string_view s) {
   return {s.data(), s.size()};
 }
@@ -91,13 +112,35 @@ request_parser::progress request_parser::parse_body(std::string_view bytes, std:
       done.failure = failure_;
       break;
     }
-    if (ec == beast::http::error::need_more || (!ec && used == 0)) break;
+    if (ec == beast::http::error::need_more || (!ec && used == 0)) {
+      // Beast looks for the end of a chunk's header, and of all trailers, before it judges them:
+      // what can be no such end is not waited for.
+      if (chunked_ && is_malformed_chunk_head(bytes.substr(done.used)))
+        done.failure.emplace(codes::request_malformed,
+                             "A chunk's header or a trailer is malformed");
+      break;
+    }
     if (ec) {
       done.failure = framing_error(ec);
       break;
     }
   }
   return done;
+}
+
+// `bytes` begin with the end of the chunk before, or with a chunk's header, and do not end it. The
+// header and trailers are lines as those of a head are.
+bool request_parser::is_malformed_chunk_head(std::string_view bytes) {
+  if (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
+  return head_scanner().scan(bytes) == head_scanner::outcome::malformed;
+}
+
+void request_parser::take_minor_version(char* head, std::size_t size) {
+  constexpr std::string_view version = " HTTP/1.";
+  const auto line = std::string_view(head, size).substr(0, std::string_view(head, size).find('\r'));
+  if (line.size() <= version.size()) return;
+  const auto before = line.substr(line.size() - version.size() - 1, version.size());
+  if (before == version && line.back() >= '2' && line.back() <= '9') head[line.size() - 1] = '1';
 }
 
 void request_parser::fail(error_code& ec, std::string_view code, const char* detail) {
@@ -128,13 +171,13 @@ bool request_parser::split_target(std::string_view target, error_code& ec) {
     const auto end = std::min(target.find_first_of("/?"), target.size());
     authority_ = target.substr(0, end);
     target.remove_prefix(end);
-    if (authority_.empty() || !target.starts_with('/')) {
-      fail(ec, codes::request_malformed, "The URL in the request line has no host or no path");
+    if (authority_.empty()) {
+      fail(ec, codes::request_malformed, "The URL in the request line has no host");
       return false;
     }
   }
   const auto mark = target.find('?');
-  ctx_.path = target.substr(0, mark);
+  ctx_.path = mark == 0 || target.empty() ? std::string_view("/") : target.substr(0, mark);
   if (mark != std::string_view::npos) ctx_.query = target.substr(mark + 1);
   return true;
 }
@@ -179,15 +222,15 @@ void request_parser::on_field_impl(beast::http::field name, string_view name_tex
       chunked_ = true;
       break;
     case beast::http::field::connection:
+      // Over all fields of that name, close wins (RFC 9112, 9.6).
       if (list_has(value, "close"))
-        keeps_alive_ = false;
-      else if (http10_ && list_has(value, "keep-alive"))
+        closes_ = true, keeps_alive_ = false;
+      else if (http10_ && !closes_ && list_has(value, "keep-alive"))
         keeps_alive_ = true;
       break;
     case beast::http::field::expect:
-      if (!iequals(value, "100-continue"))
-        return fail(ec, codes::request_malformed, "Expect is taken as '100-continue' only");
-      expects_continue_ = !http10_;
+      // Other expectations may be passed over (RFC 9110, 10.1.1).
+      if (!http10_ && list_has(value, "100-continue")) expects_continue_ = true;
       break;
     default: break;
   }
@@ -199,6 +242,8 @@ void request_parser::on_header_impl(error_code& ec) {
                 "Content-Length and Transfer-Encoding contradict each other");
   if (host_count_ > 1 || (host_count_ == 0 && !http10_))
     return fail(ec, codes::request_malformed, "A request has exactly one Host");
+  if (host_count_ > 0 && !is_host(host_))
+    return fail(ec, codes::request_malformed, "Host is not a name or address with a port");
   if (!authority_.empty() && !iequals(authority_, host_))
     return fail(ec, codes::request_malformed, "The URL in the request line and Host differ");
 }
@@ -211,6 +256,11 @@ std::size_t request_parser::on_body_impl(string_view bytes, error_code& ec) {
   }
   out_->append(bytes.data(), bytes.size());
   return bytes.size();
+}
+
+void request_parser::on_chunk_header_impl(std::uint64_t size, string_view, error_code& ec) {
+  if (size > body_bytes_max_ - body_bytes_)
+    fail(ec, codes::request_too_large, "The body is larger than this route takes");
 }
 
 std::size_t request_parser::on_chunk_body_impl(std::uint64_t, string_view bytes, error_code& ec) {

@@ -39,6 +39,10 @@ class request_parser final : public boost::beast::http::basic_parser<true> {
     header_limit(UINT32_MAX);  // the caller's buffer is the bound
   }
 
+  // HTTP/1.2 and later are processed as HTTP/1.1, whose name is written in their place (RFC 9110,
+  // 2.5). Before parse_head().
+  static void take_minor_version(char* head, std::size_t size);
+
   // `head` is what the scanner called complete. Views in the context point into it.
   std::optional<error> parse_head(std::string_view head);
 
@@ -65,11 +69,12 @@ class request_parser final : public boost::beast::http::basic_parser<true> {
   void on_header_impl(error_code& ec) override;
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
   std::size_t on_body_impl(string_view bytes, error_code& ec) override;
-  void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+  void on_chunk_header_impl(std::uint64_t size, string_view extensions, error_code& ec) override;
   std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, error_code& ec) override;
   void on_finish_impl(error_code&) override {}
 
   void fail(error_code& ec, std::string_view code, const char* detail);
+  static bool is_malformed_chunk_head(std::string_view bytes);
   bool split_target(std::string_view target, error_code& ec);
 
   request_context& ctx_;
@@ -81,7 +86,7 @@ class request_parser final : public boost::beast::http::basic_parser<true> {
   std::string* out_ = nullptr;
   std::size_t host_count_ = 0, transfer_encoding_count_ = 0;
   bool chunked_ = false, keeps_alive_ = true, expects_continue_ = false, http10_ = false;
-  bool head_done_ = false;
+  bool head_done_ = false, closes_ = false;
 };
 
 }  // namespace soma::http

@@ -3,6 +3,7 @@
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
+#include "core/limits.hpp"
 #include "core/time.hpp"
 #include "http/gateway.hpp"
 #include "http/on_reader.hpp"
@@ -194,16 +195,19 @@ asio::awaitable<response> delete_key(gateway& g, request_context& ctx) {
 void add_identity_routes(router& routes, gateway& g) {
   using operation = asio::awaitable<response> (*)(gateway&, request_context&);
   auto add = [&](http::verb v, std::string pattern, std::string id, operation run, auth_rule who,
-                 body_mode body = body_mode::none) {
+                 body_mode body = body_mode::none, std::uint64_t body_bytes_max = 0) {
     routes.add({.verb = v,
                 .pattern = std::move(pattern),
                 .operation_id = id,
                 .handler = [&g, run](request_context& ctx) { return run(g, ctx); },
                 .auth = who,
                 .body = body,
-                .body_schema = body == body_mode::none ? std::string() : id});
+                .body_bytes_max = body_bytes_max,
+                .body_schema = body == body_mode::none ? std::string() : id,
+                .body_is_secret = id == "login"});
   };
-  add(verb::post, "/v1/auth/login", "login", login, auth_rule::none, body_mode::whole);
+  add(verb::post, "/v1/auth/login", "login", login, auth_rule::none, body_mode::whole,
+      limits::http_login_bytes_max);
   add(verb::post, "/v1/auth/logout", "logout", logout, auth_rule::none);
   add(verb::get, "/v1/auth/whoami", "whoami", whoami, auth_rule::user);
   add(verb::get, "/v1/keys", "list_keys", list_keys, auth_rule::admin);

@@ -3,9 +3,11 @@
 #include "core/json_writer.hpp"
 #include "core/version.hpp"
 #include "embedded/soma_embedded_schemas.hpp"
+#include "http/etag.hpp"
 #include "http/gateway.hpp"
 #include "http/node_health.hpp"
 #include "http/problem.hpp"
+#include "security/digest.hpp"
 
 namespace soma::http {
 namespace {
@@ -39,12 +41,18 @@ asio::awaitable<response> get_metrics(gateway& g, request_context&) {
   co_return answer;
 }
 
-asio::awaitable<response> get_openapi(gateway&, request_context&) {
+asio::awaitable<response> get_openapi(gateway&, request_context& ctx) {
   static const auto document =
       std::make_shared<const std::string>(embedded::find_soma_embedded_schemas("openapi.json"));
+  static const auto etag =
+      '"' + security::hex(security::bytes_of(security::sha256(*document))).substr(0, 16) + '"';
   response answer;
-  answer.shared_body = document;
+  if (any_etag_matches(ctx.header("if-none-match"), etag))
+    answer.status = 304;
+  else
+    answer.shared_body = document;
   answer.cache_control = "no-cache";
+  answer.headers.emplace_back("ETag", etag);
   co_return answer;
 }
 

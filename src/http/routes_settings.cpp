@@ -5,6 +5,7 @@
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "core/version.hpp"
+#include "http/etag.hpp"
 #include "http/gateway.hpp"
 #include "http/llm_gateway.hpp"
 #include "http/node_health.hpp"
@@ -157,7 +158,7 @@ asio::awaitable<response> get_runtime_config(gateway& g, request_context& ctx) {
   response answer(200, runtime_config_json(g, ctx.identity.tenant));
   const auto hash = security::sha256(answer.body);
   const auto etag = '"' + security::hex(security::bytes_of(hash)).substr(0, 16) + '"';
-  if (ctx.header("if-none-match") == etag) answer = response(304);
+  if (any_etag_matches(ctx.header("if-none-match"), etag)) answer = response(304);
   answer.headers.emplace_back("ETag", etag);
   answer.cache_control = "no-cache";
   co_return answer;
@@ -175,7 +176,8 @@ void add_settings_routes(router& routes, gateway& g) {
                 .handler = [&g, run](request_context& ctx) { return run(g, ctx); },
                 .auth = who,
                 .body = body,
-                .body_schema = body == body_mode::none ? std::string() : id});
+                .body_schema = body == body_mode::none ? std::string() : id,
+                .body_is_secret = body != body_mode::none});
   };
   add(verb::get, "/v1/settings", "get_settings", get_settings, auth_rule::admin);
   add(verb::put, "/v1/settings", "update_settings", update_settings, auth_rule::admin,

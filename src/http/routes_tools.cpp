@@ -6,6 +6,7 @@
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
+#include "http/etag.hpp"
 #include "http/gateway.hpp"
 #include "http/on_reader.hpp"
 #include "http/problem.hpp"
@@ -39,7 +40,7 @@ std::string entry_json(const gateway& g, const request_context& ctx,
 
 response with_etag(const gateway& g, std::string body, std::string_view etag,
                    request_context& ctx) {
-  const bool same = ctx.header("if-none-match") == etag;
+  const bool same = any_etag_matches(ctx.header("if-none-match"), etag);
   response answer = same ? response(304) : response(200, std::move(body));
   answer.headers.emplace_back("ETag", std::string(etag));
   answer.cache_control = {};

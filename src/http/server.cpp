@@ -1,12 +1,15 @@
 #include "http/server.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <condition_variable>
 #include <ctime>
@@ -64,6 +67,17 @@ void io_shard::stop_idle() {
     if (s.idle) s.socket.cancel(ignored);
 }
 
+bool io_shard::close_longest_idle() {
+  watched_socket* oldest = nullptr;
+  for (auto& s : sockets)
+    if (s.idle && !s.expired && (!oldest || s.idle_since < oldest->idle_since)) oldest = &s;
+  if (!oldest) return false;
+  oldest->expired = true;
+  sys::error_code ignored;
+  oldest->socket.cancel(ignored);
+  return true;
+}
+
 void io_shard::close_all() {
   sys::error_code ignored;
   for (auto& s : sockets) s.socket.close(ignored);
@@ -74,10 +88,15 @@ struct server::impl {
     if (options.io_threads == 0) options.io_threads = 1;
     slots->probe = options.probe;
     for (std::size_t i = 0; i < options.io_threads; ++i) {
-      auto& shard = shards.emplace_back(std::make_unique<io_shard>(i, options, routes));
+      auto& shard =
+          shards.emplace_back(std::make_unique<io_shard>(i, options, routes, checkers, bodies));
       guards.emplace_back(shard->context.get_executor());
     }
     acceptor.emplace(shards[0]->context);
+  }
+
+  ~impl() {
+    if (spare >= 0) ::close(spare);
   }
 
   result<void> bind() {
@@ -105,16 +124,54 @@ struct server::impl {
       const auto [ec] = co_await acceptor->async_accept(socket, as_tuple);
       if (ec == asio::error::operation_aborted || ec == asio::error::bad_descriptor) break;
       if (ec) {
+        if (ec == asio::error::no_descriptors || ec == sys::errc::too_many_files_open_in_system)
+          refuse_with_spare(shard);
         pause.expires_after(accept_pause);
         co_await pause.async_wait(as_tuple);
-      } else if (slots->open.load(std::memory_order_acquire) >= options.limits.connections_max) {
-        refuse(std::move(socket));
       } else {
-        asio::co_spawn(shard.context,
-                       serve_connection(shard, std::move(socket), connection_slot(slots)),
-                       asio::detached);
+        sys::error_code gone;
+        auto peer = socket.remote_endpoint(gone).address();
+        if (!gone) admit(shard, std::move(socket), std::move(peer));
       }
     }
+  }
+
+  void admit(io_shard& shard, tcp::socket socket, asio::ip::address peer) {
+    const auto& limits = options.limits;
+    const auto share = limits.connections_per_address_max > 0
+                           ? limits.connections_per_address_max
+                           : (limits.connections_max * 3 + 3) / 4;
+    if (!options.proxies.trusts(peer) && slots->open_of(peer) >= share)
+      return refuse(std::move(socket));
+    if (slots->open.load(std::memory_order_acquire) < limits.connections_max)
+      return serve(shard, std::move(socket), std::move(peer));
+    // Full: whoever has been silent for longest makes room for one who has something to say.
+    asio::post(shard.context, [this, &shard, peer = std::move(peer),
+                               kept = std::make_shared<tcp::socket>(std::move(socket))]() mutable {
+      if (shard.close_longest_idle())
+        serve(shard, std::move(*kept), std::move(peer));
+      else
+        refuse(std::move(*kept));
+    });
+  }
+
+  void serve(io_shard& shard, tcp::socket socket, asio::ip::address peer) {
+    asio::co_spawn(
+        shard.context,
+        serve_connection(shard, std::move(socket), connection_slot(slots, std::move(peer))),
+        asio::detached);
+  }
+
+  // No descriptor is left: one that is kept for this lets the client be told, and is taken again
+  // before anybody else gets it.
+  void refuse_with_spare(io_shard& shard) {
+    if (spare >= 0) ::close(spare);
+    sys::error_code ec;
+    tcp::socket socket(shard.context);
+    acceptor->non_blocking(true, ec);
+    acceptor->accept(socket, ec);
+    if (!ec) refuse(std::move(socket));
+    spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   }
 
   // One write and a close: a client past the limit may cost no more than that.
@@ -178,10 +235,15 @@ struct server::impl {
     for (auto& shard : shards) shard->context.stop();
     for (auto& thread : threads) thread.join();
     threads.clear();
+    checkers.join();  // before the connections that wait for it are destroyed
   }
 
   server_options options;
   router routes;
+  asio::thread_pool checkers{1};
+  std::shared_ptr<body_budget> bodies =
+      std::make_shared<body_budget>(options.limits.bodies_bytes_max);
+  int spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);  // see refuse_with_spare()
   std::shared_ptr<connection_slot::pool> slots = std::make_shared<connection_slot::pool>();
   std::vector<std::unique_ptr<io_shard>> shards;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards;

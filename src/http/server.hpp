@@ -22,6 +22,7 @@
 #include "http/http_probe.hpp"
 #include "http/net_limits.hpp"
 #include "http/router.hpp"
+#include "http/trusted_proxies.hpp"
 
 namespace soma::http {
 
@@ -40,6 +41,7 @@ struct server_options {
   std::size_t io_threads = 1;
   net_limits limits;
   host_guard guard;
+  trusted_proxies proxies;
   http::authenticator* authenticator = nullptr;  // without one, every route with a rule answers 401
   http_probe* probe = nullptr;
   const body_schemas* schemas = nullptr;  // needed by routes with a body schema

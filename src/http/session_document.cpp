@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_bounds.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "core/uuid.hpp"
@@ -156,7 +157,7 @@ result<json::value> parse(std::string_view line) {
   json::parse_options options;
   options.max_depth = depth_max;
   boost::system::error_code ec;
-  auto value = json::parse(line, ec, {}, options);
+  auto value = parse_foreign_json(line, ec, options);
   if (ec || !value.is_object()) return invalid("the line is not a JSON object");
   return value;
 }

@@ -58,11 +58,14 @@ result<std::uint32_t> parse_types(std::string_view list) {
   std::uint32_t mask = 1u << static_cast<unsigned>(event_type::session_close);
   for (;;) {
     const std::size_t comma = list.find(',');
-    const auto type = parse_event_type(list.substr(0, comma));
-    if (!type)
+    const auto name = list.substr(0, comma);
+    const auto type = parse_event_type(name);
+    // Names that stand in a stream without being of an event in the log: those always come.
+    const bool of_stream = name == "stream.reset" || name == "heartbeat";
+    if (!type && !of_stream)
       return error(codes::request_invalid_parameter, "types names a type that no event has")
           .about("types");
-    mask |= 1u << static_cast<unsigned>(*type);
+    if (type) mask |= 1u << static_cast<unsigned>(*type);
     if (comma == std::string_view::npos) return mask;
     list.remove_prefix(comma + 1);
   }

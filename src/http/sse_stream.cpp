@@ -65,6 +65,8 @@ sse_stream::sse_stream(stream_hub& hub, hub_feed& feed, boost::asio::ip::tcp::so
       feed_(feed),
       connection_(std::move(slot)),
       socket_(std::move(socket)),
+      place_(request.place),
+      owner_(request.owner),
       cursor_(request.start.cursor),
       compact_seq_(request.compact ? request.compact_seq : 0),
       types_(request.types),
@@ -270,8 +272,9 @@ void sse_stream::let_go_of_chunk() {
   }
 }
 
-void sse_stream::tick(std::uint32_t now_ms) {
+void sse_stream::tick(std::uint32_t now_ms, std::int64_t wall_ms) {
   if (closed_) return;
+  if (owner_.expires_at_ms != 0 && wall_ms >= owner_.expires_at_ms) return close();
   const std::uint32_t silent_ms = now_ms - written_at_ms_;
   if (finished_) {
     if (silent_ms >= linger_ms) close();

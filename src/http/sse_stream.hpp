@@ -21,6 +21,7 @@
 #include "core/session_feed.hpp"
 #include "http/connection_slot.hpp"
 #include "http/reader_pool.hpp"
+#include "http/stream_owner.hpp"
 #include "http/stream_plan.hpp"
 
 namespace soma::http {
@@ -43,6 +44,8 @@ struct stream_request {
   bool ephemeral = false;
   std::shared_ptr<session_feed> feed;
   std::string snapshot;
+  stream_owner owner;           // whose stream it is
+  std::shared_ptr<void> place;  // of its tenant's number; held until the stream ends
 };
 
 class sse_stream : public std::enable_shared_from_this<sse_stream> {
@@ -57,11 +60,13 @@ class sse_stream : public std::enable_shared_from_this<sse_stream> {
   // The same for frames just copied from the ring, once for all streams of a feed.
   void deliver(std::span<const feed_frame> frames);
   void on_chunk(log_chunk chunk);
-  // About every second: heartbeat, position after filtered frames, stall.
-  void tick(std::uint32_t now_ms);
+  // About every second: heartbeat, position after filtered frames, stall, the identity's end.
+  // `wall_ms`: since 1970.
+  void tick(std::uint32_t now_ms, std::int64_t wall_ms);
   void close();
 
   bool closed() const { return closed_; }
+  const stream_owner& owner() const { return owner_; }
   hub_feed& feed() { return feed_; }
   std::size_t slot = 0;  // where the hub keeps it
 
@@ -89,6 +94,8 @@ class sse_stream : public std::enable_shared_from_this<sse_stream> {
   hub_feed& feed_;
   connection_slot connection_;  // one of the server's bounded number, while the socket lives
   boost::asio::ip::tcp::socket socket_;
+  const std::shared_ptr<void> place_;
+  const stream_owner owner_;
   std::uint64_t cursor_;
   std::uint64_t compact_seq_;  // 0 unless compact
   shared_bytes rest_;          // being sent, from rest_offset_ on

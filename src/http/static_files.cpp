@@ -10,6 +10,7 @@
 
 #include "core/codes.hpp"
 #include "http/ascii.hpp"
+#include "http/etag.hpp"
 #include "http/problem.hpp"
 #include "http/router.hpp"
 
@@ -91,18 +92,6 @@ bool has_hashed_name(std::string_view name) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                   c == '_' || c == '-';
          });
-}
-
-bool any_etag_matches(std::string_view list, std::string_view etag) {
-  if (trim(list) == "*") return true;
-  while (!list.empty()) {
-    const auto comma = std::min(list.find(','), list.size());
-    auto item = trim(list.substr(0, comma));
-    if (item.starts_with("W/")) item.remove_prefix(2);
-    if (item == etag) return true;
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return false;
 }
 
 // Whether gzip is named and not with q=0.

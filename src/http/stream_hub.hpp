@@ -76,6 +76,10 @@ class stream_hub {
   void open(boost::asio::ip::tcp::socket socket, const stream_request& request,
             connection_slot slot = {});
 
+  // Cuts the streams that were opened with an identity that is gone, and those that are about to
+  // be: their request was let in before. Their clients come again, and are told 401. Any thread.
+  void end_with(const stream_owner& gone);
+
   // Streams send what is durable and end; `done` is called when none is left. What then still hangs
   // is for close_all().
   void drain(std::function<void()> done);
@@ -108,6 +112,7 @@ class stream_hub {
   std::string preface(const stream_request& request);
   void wake();
   void drain_feed(hub_feed& entry);
+  void cut_streams_of(const stream_owner& gone);
   void start_read(std::weak_ptr<sse_stream> stream, chunk_request request);
   void on_chunk(const std::weak_ptr<sse_stream>& stream, log_chunk chunk);
   void arm_timer();
@@ -133,6 +138,11 @@ class stream_hub {
   std::size_t reads_ = 0;
   std::deque<waiting_read> waiting_reads_;
   std::size_t held_bytes_ = 0;
+  struct gone_owner {
+    stream_owner who;
+    std::uint64_t tick;
+  };
+  std::deque<gone_owner> gone_;  // of the last minute
   bool draining_ = false;
   std::function<void()> drained_;
 };

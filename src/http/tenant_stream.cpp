@@ -1,7 +1,9 @@
 #include "http/tenant_stream.hpp"
 
+#include "core/codes.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
+#include "http/problem.hpp"
 #include "http/sse_frame.hpp"
 
 namespace soma::http {
@@ -37,7 +39,12 @@ void publish_session_change(feed_registry& feeds, const session_key& key,
   publish_tenant_event(feeds, key.tenant, "session.list", payload);
 }
 
-response stream_response(gateway& g, stream_request stream) {
+response stream_response(gateway& g, const request_context& ctx, stream_request stream) {
+  stream.owner = stream_owner::of(ctx.identity);
+  // A HEAD opens none.
+  if (ctx.verb == verb::get && !(stream.place = g.places.enter(ctx.identity.tenant)))
+    return problem(error(codes::quota_exceeded, "the tenant has as many streams as it may", 5),
+                   ctx);
   response answer;
   answer.content_type = "text/event-stream";
   answer.headers.emplace_back("X-Accel-Buffering", "no");

@@ -18,7 +18,8 @@ void publish_session_change(feed_registry& feeds, const session_key& key,
 void publish_tenant_event(feed_registry& feeds, const tenant_id& tenant, std::string_view type,
                           std::string_view payload_json);
 
-// The answer that hands its connection to the hub of its io thread.
-response stream_response(gateway& g, stream_request stream);
+// The answer that hands its connection to the hub of its io thread, as a stream of the request's
+// identity; quota.exceeded where its tenant has as many as it may.
+response stream_response(gateway& g, const request_context& ctx, stream_request stream);
 
 }  // namespace soma::http

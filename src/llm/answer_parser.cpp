@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/codes.hpp"
+#include "core/json_bounds.hpp"
 #include "core/json_proof.hpp"
 #include "core/json_writer.hpp"
 #include "llm/provider_error.hpp"
@@ -29,10 +30,9 @@ json::value parse_lenient(std::string_view text, boost::system::error_code& ec,
                           const json::storage_ptr& memory) {
   json::parse_options options;
   options.allow_invalid_utf8 = true;  // a sequence cut between two deltas; utf8_joiner mends it
-  if (text.find("\\u") == text.npos)
-    return json::parse(json::string_view(text.data(), text.size()), ec, memory, options);
+  if (text.find("\\u") == text.npos) return parse_foreign_json(text, ec, options, memory);
   const auto mended = unescape_lone_surrogates(text);
-  return json::parse(json::string_view(mended.data(), mended.size()), ec, memory, options);
+  return parse_foreign_json(mended, ec, options, memory);
 }
 
 std::string whole_text(std::string_view raw) {
@@ -43,13 +43,13 @@ std::string whole_text(std::string_view raw) {
 
 std::string object_text(std::string_view text) {
   boost::system::error_code ec;
-  const auto value = json::parse(json::string_view(text.data(), text.size()), ec);
+  const auto value = parse_foreign_json(text, ec);
   if (ec) return {};
   if (value.is_object()) return std::string(text);
   // Written as JSON twice over, as some servers do.
   if (!value.is_string()) return {};
   const auto& inner = value.get_string();
-  if (!json::parse(inner, ec).is_object() || ec) return {};
+  if (!parse_foreign_json(inner, ec).is_object() || ec) return {};
   return std::string(inner);
 }
 
@@ -69,7 +69,7 @@ std::string safe_inputs(std::string_view raw) {
 bool is_whole_object(std::string_view text) {
   if (!trimmed(text).starts_with('{') || !trimmed(text).ends_with('}')) return false;
   boost::system::error_code ec;
-  json::parse(json::string_view(text.data(), text.size()), ec);
+  parse_foreign_json(text, ec);
   return !ec;
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "core/codes.hpp"
+#include "core/json_bounds.hpp"
 #include "core/utf8.hpp"
 #include "llm/overflow.hpp"
 #include "llm/wire_form.hpp"
@@ -88,7 +89,7 @@ std::string text_member(const json::object& object, const char* name) {
 error_body read_body(std::string_view body) {
   error_body out;
   boost::system::error_code ec;
-  const auto document = json::parse(json::string_view(body.data(), body.size()), ec);
+  const auto document = parse_foreign_json(body, ec);
   const auto* list = ec ? nullptr : document.if_array();
   const auto* object = ec                       ? nullptr
                        : list && !list->empty() ? list->front().if_object()

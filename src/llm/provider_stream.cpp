@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "core/json_bounds.hpp"
 #include "core/time.hpp"
 #include "llm/provider_error.hpp"
 #include "llm/wire.hpp"
@@ -42,7 +43,7 @@ bool wants_stream(const call& c) {
 // A completion as the one chunk of a stream.
 std::string as_chunk(std::string_view document) {
   boost::system::error_code ec;
-  auto value = json::parse(json::string_view(document.data(), document.size()), ec);
+  auto value = parse_foreign_json(document, ec);
   auto* object = ec ? nullptr : value.if_object();
   auto* choices = object ? object->if_contains("choices") : nullptr;
   if (!choices || !choices->is_array()) return std::string(document);
@@ -69,7 +70,7 @@ bool is_lines(std::string_view document) {
   if (end == document.npos || document.find_first_not_of(" \r\n\t", end) == document.npos)
     return false;
   boost::system::error_code ec;
-  return json::parse(json::string_view(document.data(), end), ec).is_object() && !ec;
+  return parse_foreign_json(document.substr(0, end), ec).is_object() && !ec;
 }
 
 // What may go to public addresses alone takes no connection that was made without that rule.

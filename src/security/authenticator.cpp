@@ -8,6 +8,8 @@
 namespace soma::security {
 namespace {
 
+constexpr std::string_view key_begin = "soma_";  // see api_keys.hpp
+
 std::string hash(via kind, std::string_view text) {
   return std::string(1, static_cast<char>(kind)) + std::string(bytes_of(sha256(text)));
 }
@@ -40,6 +42,8 @@ authenticator::authenticator(key_store& keys, browser_sessions& sessions,
       sessions_(sessions),
       tickets_(tickets),
       admin_hash_(admin_key.empty() ? std::string() : hash(via::admin_key, admin_key.reveal())),
+      admin_is_strong_(admin_key.empty() || admin_key.reveal().size() >= strong_admin_key_chars),
+      admin_is_like_ours_(admin_key.reveal().starts_with(key_begin)),
       clock_(std::move(clock)) {}
 
 result<authenticator::proof> authenticator::proof_in(const credentials& given) const {
@@ -62,7 +66,14 @@ result<authenticator::proof> authenticator::proof_in(const credentials& given) c
 std::optional<result<identity>> authenticator::judge_without_store(const proof& p,
                                                                    const credentials& given,
                                                                    std::int64_t now_ms) {
-  if (p.kind == via::ticket) return tickets_.redeem(p.text, given.session, now_ms);
+  if (p.kind == via::ticket) {
+    auto who = tickets_.redeem(p.text, given.session, now_ms);
+    if (!who || who->key_id.empty()) return who;
+    const std::lock_guard lock(mutex_);
+    const auto it = cache_.find(hash(p.kind, p.text));
+    if (it == cache_.end() || now_ms >= it->second.until_ms) return std::nullopt;
+    return who;
+  }
   if (p.kind == via::api_key && !admin_hash_.empty() &&
       constant_time_equal(admin_hash_, hash(via::admin_key, p.text))) {
     admin_seen_.store(true, std::memory_order_relaxed);
@@ -79,12 +90,12 @@ std::optional<result<identity>> authenticator::cached(const credentials& given) 
   const auto now_ms = clock_();
   const auto p = proof_in(given);
   if (p.has_error() && p.error().code == codes::auth_required) return result<identity>(p.error());
-  if (auto wait = blocked(given.peer, now_ms); wait && (p.has_error() || !held_before(*p)))
-    return result<identity>(*wait);
-  if (p.has_error()) return note(p.error(), given.peer, now_ms);
+  const auto wait = blocked(given.peer, now_ms);
+  if (p.has_error()) return note(p.error(), wait, given.peer, now_ms);
+  if (wait && !is_judged_always(*p)) return result<identity>(*wait);
   auto known = judge_without_store(*p, given, now_ms);
   if (!known) return std::nullopt;
-  return note(std::move(*known), given.peer, now_ms);
+  return note(std::move(*known), wait, given.peer, now_ms);
 }
 
 result<identity> authenticator::authenticate(const credentials& given) {
@@ -96,8 +107,9 @@ result<identity> authenticator::authenticate(const credentials& given) {
     const std::lock_guard lock(mutex_);
     generation = generation_;
   }
-  auto found = judge(*p, now_ms);
-  if (found.has_error()) return note(found.error(), given.peer, now_ms);
+  auto found = judge(*p, given, now_ms);
+  if (found.has_error())
+    return note(found.error(), blocked(given.peer, now_ms), given.peer, now_ms);
   const std::lock_guard lock(mutex_);
   if (generation == generation_) {
     make_room(cache_, cache_entries_max,
@@ -107,30 +119,53 @@ result<identity> authenticator::authenticate(const credentials& given) {
   return std::move(found->who);
 }
 
-result<authenticator::known> authenticator::judge(const proof& p, std::int64_t now_ms) {
-  const auto until = now_ms + cache_ttl_ms;
+result<authenticator::known> authenticator::judge(const proof& p, const credentials& given,
+                                                  std::int64_t now_ms) {
+  const auto kept = [now_ms](identity who) {
+    const auto until = now_ms + cache_ttl_ms, ends = who.expires_at_ms;
+    return known{std::move(who), ends == 0 ? until : std::min(until, ends)};
+  };
+  const auto sooner = [](std::int64_t a, std::int64_t b) {
+    return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b);
+  };
+  if (p.kind == via::ticket) {
+    auto who = tickets_.redeem(p.text, given.session, now_ms);
+    if (!who) return who.error();
+    // It goes with the key it was asked for with.
+    const auto key = keys_.find(who->key_id, now_ms);
+    if (!key && key.error().code == codes::auth_invalid)
+      return error(codes::ticket_invalid, "the ticket's key is gone");
+    if (!key) return key.error();
+    who->expires_at_ms = sooner(who->expires_at_ms, key->expires_at_ms);
+    return kept(std::move(*who));
+  }
   if (p.kind == via::cookie) {
     auto session = sessions_.find(p.text, now_ms);
     if (!session) return session.error();
+    session->who.expires_at_ms = session->expires_at_ms;
+    session->who.cookie_hash = hash(via::cookie, p.text);
     // A browser that signed in with a key goes with it.
-    if (!session->who.key_id.empty())
-      if (const auto key = keys_.find(session->who.key_id, now_ms); !key) return key.error();
-    return known{std::move(session->who), std::min(until, session->expires_at_ms)};
+    if (!session->who.key_id.empty()) {
+      const auto key = keys_.find(session->who.key_id, now_ms);
+      if (!key) return key.error();
+      session->who.expires_at_ms = sooner(session->expires_at_ms, key->expires_at_ms);
+    }
+    return kept(std::move(session->who));
   }
   const auto key = keys_.verify(p.text, now_ms);
   if (!key) return key.error();
   // A use that cannot be noted does not lock anybody out: it proves nothing.
   (void)keys_.touch(*key, now_ms);
-  return known{identity{key->tenant, key->user, key->id, key->role, via::api_key, {}},
-               key->expires_at_ms == 0 ? until : std::min(until, key->expires_at_ms)};
+  identity who{key->tenant, key->user, key->id, key->role, via::api_key, {}};
+  who.expires_at_ms = key->expires_at_ms;
+  return kept(std::move(who));
 }
 
 result<void> authenticator::attempt(std::string_view peer, const std::function<bool()>& proves) {
   const auto now_ms = clock_();
-  if (auto wait = blocked(peer, now_ms)) return *wait;
   if (proves()) return {};
-  return note(error(codes::auth_invalid, "the sign-in link is used up or expired"), peer, now_ms)
-      .error();
+  const error failed(codes::auth_invalid, "the sign-in link is used up or expired");
+  return note(failed, blocked(peer, now_ms), peer, now_ms).error();
 }
 
 std::optional<error> authenticator::blocked(std::string_view peer, std::int64_t now_ms) {
@@ -147,6 +182,12 @@ std::optional<error> authenticator::blocked(std::string_view peer, std::int64_t 
                static_cast<int>((left_ms + 999) / 1000));
 }
 
+// Keys, tickets and cookies are random or signed; an admin key is what somebody thought of.
+bool authenticator::is_judged_always(const proof& p) {
+  const bool ours = p.text.starts_with(key_begin) && !admin_is_like_ours_;
+  return p.kind != via::api_key || ours || admin_is_strong_ || held_before(p);
+}
+
 bool authenticator::held_before(const proof& p) {
   if (p.kind == via::api_key && admin_seen_.load(std::memory_order_relaxed) &&
       constant_time_equal(admin_hash_, hash(via::admin_key, p.text)))
@@ -155,9 +196,10 @@ bool authenticator::held_before(const proof& p) {
   return cache_.count(hash(p.kind, p.text)) > 0;
 }
 
-result<identity> authenticator::note(result<identity> outcome, std::string_view peer,
-                                     std::int64_t now_ms) {
+result<identity> authenticator::note(result<identity> outcome, const std::optional<error>& wait,
+                                     std::string_view peer, std::int64_t now_ms) {
   if (outcome.has_value() || !refused(outcome.error())) return outcome;
+  if (wait) return *wait;
   const std::lock_guard lock(mutex_);
   make_room(peers_, peers_max,
             [&](const auto& item) { return now_ms >= item.second.since_ms + failure_window_ms; });
@@ -176,6 +218,7 @@ result<void> authenticator::remove_key(const tenant_id& tenant, std::string_view
   auto done = keys_.remove(tenant, id);
   // Also after a failure: what may be gone must be read again.
   forget([&](const std::string&, const known& k) { return k.who.key_id == id; });
+  if (told_) told_({std::string(id), {}});
   return done;
 }
 
@@ -183,6 +226,7 @@ result<void> authenticator::close_session(std::string_view token) {
   auto done = sessions_.close(token);
   const auto gone = hash(via::cookie, token);
   forget([&](const std::string& key, const known&) { return key == gone; });
+  if (told_) told_({{}, gone});
   return done;
 }
 

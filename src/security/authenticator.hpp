@@ -3,8 +3,10 @@
 // first on a thread that must not block.
 //
 // Fails with auth.required (nothing brought), auth.invalid, ticket.invalid, quota.exceeded (too
-// many failures of one peer: retry_after_s says when again), or the store's own error. A proof that
-// is brought and wrong is never passed over in favour of another one.
+// many failures of one peer: retry_after_s says when again), or the store's own error. Such a peer
+// is let in all the same with what cannot be guessed: an address may be that of many behind a
+// proxy, and whoever fails there must not lock out the others. A proof that is brought and wrong is
+// never passed over in favour of another one.
 #pragma once
 
 #include <atomic>
@@ -41,6 +43,9 @@ class authenticator {
   static constexpr int failures_max = 20;  // a peer's, within failure_window_ms
   static constexpr std::int64_t failure_window_ms = 60'000;
 
+  // From here on an admin key cannot be guessed, however often it is tried.
+  static constexpr std::size_t strong_admin_key_chars = 24;
+
   // The references outlive this object. `clock` gives milliseconds since 1970.
   authenticator(key_store& keys, browser_sessions& sessions, const ticket_office& tickets,
                 const secret_string& admin_key, std::function<std::int64_t()> clock);
@@ -50,12 +55,14 @@ class authenticator {
   std::optional<result<identity>> cached(const credentials& given);
 
   // A proof that is judged elsewhere, as the sign-in link is: its failures count with the others.
-  // Errors: auth.invalid, quota.exceeded.
+  // It is one that cannot be guessed. Errors: auth.invalid, quota.exceeded.
   result<void> attempt(std::string_view peer, const std::function<bool()>& proves);
 
   // Each deletes in the store and then forgets, so that what is gone is gone with the return.
   result<void> remove_key(const tenant_id& tenant, std::string_view id);
   result<void> close_session(std::string_view token);
+  // Is told, on the deleting thread, what those two have let go of. Set before the first use.
+  void when_gone(std::function<void(const gone_identity&)> told) { told_ = std::move(told); }
 
  private:
   struct known {
@@ -75,8 +82,12 @@ class authenticator {
   result<proof> proof_in(const credentials& given) const;
   std::optional<result<identity>> judge_without_store(const proof& p, const credentials& given,
                                                       std::int64_t now_ms);
-  result<known> judge(const proof& p, std::int64_t now_ms);
-  result<identity> note(result<identity> outcome, std::string_view peer, std::int64_t now_ms);
+  result<known> judge(const proof& p, const credentials& given, std::int64_t now_ms);
+  // Whether a peer that failed too often is judged all the same: not where it could be guessing.
+  bool is_judged_always(const proof& p);
+  // `wait`: what a peer that failed too often is told in place of a failure.
+  result<identity> note(result<identity> outcome, const std::optional<error>& wait,
+                        std::string_view peer, std::int64_t now_ms);
   std::optional<error> blocked(std::string_view peer, std::int64_t now_ms);
   // Whether this very proof was good before. Behind a proxy all share an address: one who guesses
   // must not lock out those who are in.
@@ -87,6 +98,8 @@ class authenticator {
   browser_sessions& sessions_;
   const ticket_office& tickets_;
   std::string admin_hash_;  // empty: no admin key
+  const bool admin_is_strong_, admin_is_like_ours_;
+  std::function<void(const gone_identity&)> told_;
   std::atomic<bool> admin_seen_{false};
   std::function<std::int64_t()> clock_;
 

@@ -23,6 +23,19 @@ struct identity {
   security::role role = role::user;
   security::via via = via::api_key;
   session_id only_session;  // ticket: reads this session and nothing else; empty otherwise
+  // What ends with the identity, a stream say, knows it by these: until when it holds (0: no end),
+  // and a hash of the browser's cookie, empty where there is none.
+  std::int64_t expires_at_ms = 0;
+  std::string cookie_hash{};
+};
+
+// An identity that is gone: all that was let in by a key, or by a cookie.
+struct gone_identity {
+  std::string key_id, cookie_hash;  // one of them
+
+  bool is(std::string_view key, std::string_view cookie) const {
+    return (!key_id.empty() && key == key_id) || (!cookie_hash.empty() && cookie == cookie_hash);
+  }
 };
 
 }  // namespace soma::security

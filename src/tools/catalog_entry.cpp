@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "core/codes.hpp"
+#include "core/json_bounds.hpp"
 #include "core/json_writer.hpp"
 #include "tools/catalog.hpp"
 #include "tools/offered_schema.hpp"
@@ -117,7 +118,7 @@ result<json::object> object_of(std::string_view text) {
   json::parse_options options;
   options.max_depth = input_schema::depth_max;
   boost::system::error_code ec;
-  auto value = json::parse({text.data(), text.size()}, ec, {}, options);
+  auto value = parse_foreign_json(text, ec, options);
   if (ec || !value.is_object()) return invalid("entry", "must be a JSON object");
   return std::move(value.get_object());
 }

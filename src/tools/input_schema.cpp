@@ -8,6 +8,7 @@
 #include <valijson/validator.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_bounds.hpp"
 #include "core/json_proof.hpp"
 
 namespace soma::tools {
@@ -61,7 +62,7 @@ result<input_schema> input_schema::compile(std::string_view schema_json) {
   json::parse_options options;
   options.max_depth = depth_max;
   boost::system::error_code ec;
-  made->document = json::parse({schema_json.data(), schema_json.size()}, ec, {}, options);
+  made->document = parse_foreign_json(schema_json, ec, options);
   if (ec || !made->document.is_object()) return invalid("the schema is not a JSON object");
   made->values = count(made->document);
   try {
@@ -84,7 +85,7 @@ result<json::object> input_schema::read(std::string_view inputs_json) const {
   boost::system::error_code ec;
   // A model without inputs to give says nothing at all.
   const auto text = inputs_json.empty() ? std::string_view("{}") : inputs_json;
-  auto inputs = json::parse({text.data(), text.size()}, ec, {}, options);
+  auto inputs = parse_foreign_json(text, ec, options);
   if (ec) return invalid("the inputs are not JSON: " + ec.message());
   if (!inputs.is_object()) return invalid("the inputs are not a JSON object");
   // Rather than give the tool another number than was asked for.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/json_bounds.hpp"
 #include "core/json_text.hpp"
 
 namespace soma::tools {
@@ -305,7 +306,7 @@ std::string offered_schema(std::string_view schema_json) {
   json::parse_options options;
   options.max_depth = 64;
   boost::system::error_code ec;
-  const auto given = json::parse({schema_json.data(), schema_json.size()}, ec, {}, options);
+  const auto given = parse_foreign_json(schema_json, ec, options);
   json::object made;
   if (!ec) made = rewriter(given).schema(given);
   fold_alternatives(made);

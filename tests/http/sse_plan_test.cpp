@@ -94,6 +94,7 @@ TEST_CASE("stream types: known names only, and session.close always passes") {
   const auto mask = parse_types("llm.delta,llm.complete");
   REQUIRE(mask.has_value());
   CHECK(*mask == (1u << 5 | 1u << 6 | 1u << 16));
+  CHECK(*parse_types("llm.delta,stream.reset,heartbeat") == (1u << 5 | 1u << 16));
   for (const char* list : {"", "llm.delta,", "nothing", "llm.delta,,llm.complete"})
     CHECK(parse_types(list).has_error());
 }

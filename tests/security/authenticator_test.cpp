@@ -54,8 +54,9 @@ TEST_CASE("authenticator: the admin key is the default tenant's admin") {
 TEST_CASE("authenticator: an unset admin key lets an empty key in nowhere") {
   world w;
   authenticator door(w.keys, w.sessions, w.tickets, secret_string(), [] { return 0; });
-  for (const char* header : {"Bearer ", "Bearer", "bearer  ", "Basic abc", "x"})
+  for (const char* header : {"Bearer ", "bearer  ", "Basic abc", "x"})
     CHECK(door.authenticate({header, {}, {}, {}, "p"}).error().code == codes::auth_invalid);
+  CHECK(door.authenticate({"Bearer", {}, {}, {}, "p"}).error().code == codes::auth_required);
 }
 
 TEST_CASE("authenticator: a wrong key is not passed over in favour of a good cookie") {
@@ -146,11 +147,72 @@ TEST_CASE("authenticator: proofs judged elsewhere count with the others") {
   world w;
   for (int i = 0; i < authenticator::failures_max; ++i)
     CHECK(w.door.attempt("bad", [] { return false; }).error().code == codes::auth_invalid);
-  bool asked = false;
-  const auto judge = [&asked] { return asked = true; };
-  CHECK(w.door.attempt("bad", judge).error().code == codes::quota_exceeded);
-  CHECK_FALSE(asked);
-  CHECK(w.door.attempt("good", judge).has_value());
+  CHECK(w.door.attempt("bad", [] { return false; }).error().code == codes::quota_exceeded);
+  CHECK(w.door.attempt("good", [] { return true; }).has_value());
+  // A link that is good cannot have been guessed.
+  CHECK(w.door.attempt("bad", [] { return true; }).has_value());
+}
+
+TEST_CASE("authenticator: what cannot be guessed is let in from an address of many failures") {
+  world w;
+  const auto made = w.key();
+  const auto cookie =
+      "soma_session=" +
+      std::string(w.sessions.open(w.bearer("open-sesame").value(), w.now).value().reveal());
+  const auto ticket =
+      w.tickets.issue({{tenant_id{"acme"}, session_id{"s"}}, user_id{"ann"}, 5000, made.key.id});
+  authenticator door(w.keys, w.sessions, w.tickets, secret_string("an admin key of many letters"),
+                     [&w] { return w.now.load(); });
+  for (int i = 0; i <= authenticator::failures_max; ++i)
+    (void)door.authenticate({"Bearer guess", {}, {}, {}, "proxy"});
+  CHECK(door.authenticate({"Bearer guess", {}, {}, {}, "proxy"}).error().code ==
+        codes::quota_exceeded);
+  const auto bearer = "Bearer " + std::string(made.text.reveal());
+  CHECK(door.authenticate({bearer, {}, {}, {}, "proxy"}).has_value());
+  CHECK(
+      door.authenticate({"Bearer an admin key of many letters", {}, {}, {}, "proxy"}).has_value());
+  CHECK(door.authenticate({{}, cookie, {}, {}, "proxy"}).has_value());
+  CHECK(door.authenticate({{}, {}, ticket, session_id{"s"}, "proxy"}).has_value());
+  // Where the admin key is short, keys of ours still are: only guesses at it wait.
+  for (int i = 0; i <= authenticator::failures_max; ++i) w.bearer("guess", "proxy");
+  CHECK(w.bearer(made.text.reveal(), "proxy").has_value());
+  CHECK(w.bearer("soma_aaaaaaaa_wrong", "proxy").error().code == codes::quota_exceeded);
+}
+
+TEST_CASE("authenticator: a ticket goes with the key it was asked for with") {
+  world w;
+  const auto made = w.key(3000);
+  const auto ticket =
+      w.tickets.issue({{tenant_id{"acme"}, session_id{"s"}}, user_id{"ann"}, 5000, made.key.id});
+  const auto who = w.door.authenticate({{}, {}, ticket, session_id{"s"}, "p"});
+  REQUIRE(who.has_value());
+  CHECK(who->key_id == made.key.id);
+  CHECK(who->expires_at_ms == 3000);
+  CHECK(w.door.authenticate({{}, {}, ticket, session_id{"s"}, "p"}).has_value());
+  CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).has_value());
+  CHECK(w.door.authenticate({{}, {}, ticket, session_id{"s"}, "p"}).error().code ==
+        codes::ticket_invalid);
+}
+
+TEST_CASE("authenticator: it tells what is gone, and an identity says when it ends") {
+  world w;
+  std::vector<gone_identity> gone;
+  w.door.when_gone([&gone](const gone_identity& one) { gone.push_back(one); });
+  const auto made = w.key(5000);
+  const auto who = w.bearer(made.text.reveal()).value();
+  CHECK(who.expires_at_ms == 5000);
+  const auto token = w.sessions.open(who, w.now).value();
+  const std::string cookie = "soma_session=" + std::string(token.reveal());
+  const auto browser = w.door.authenticate({{}, cookie, {}, {}, "p"}).value();
+  CHECK(browser.expires_at_ms == 5000);  // with the key, before its own time
+  CHECK(w.door.close_session(token.reveal()).has_value());
+  CHECK(w.door.remove_key(made.key.tenant, made.key.id).has_value());
+  REQUIRE(gone.size() == 2);
+  CHECK(gone[0].is(browser.key_id, browser.cookie_hash));
+  CHECK_FALSE(gone[0].is(who.key_id, who.cookie_hash));
+  CHECK(gone[1].is(who.key_id, who.cookie_hash));
+  CHECK(gone[1].is(browser.key_id, browser.cookie_hash));
+  CHECK_FALSE(gone[1].is({}, {}));
 }
 
 TEST_CASE("authenticator: a store that fails lets nobody in and counts against nobody") {

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/json_bounds.hpp"
 #include "core/json_member.hpp"
 #include "core/json_text.hpp"
 #include "core/utf8.hpp"
@@ -104,13 +105,13 @@ result<std::vector<incoming>> read_messages(std::string_view text) {
   json::parse_options options;
   options.max_depth = limits::message_depth_max;
   boost::system::error_code ec;
-  auto value = json::parse({text.data(), text.size()}, ec, {}, options);
+  auto value = parse_foreign_json(text, ec, options);
   std::string mended;
   if (ec) {
     const auto first = ec;
     mended = mended_json(text);  // longer, by a bounded factor
     ec = {};
-    value = json::parse(mended, ec, {}, options);
+    value = parse_foreign_json(mended, ec, options);
     if (ec) ec = first;
     text = mended;
   }

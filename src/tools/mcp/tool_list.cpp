@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "core/json_bounds.hpp"
 #include "core/json_text.hpp"
 #include "tools/mcp/header_parameters.hpp"
 #include "tools/mcp/limits.hpp"
@@ -172,7 +173,7 @@ std::string judged_schema(std::string_view schema_json) {
   json::parse_options options;
   options.max_depth = input_schema::depth_max;
   boost::system::error_code ec;
-  auto value = json::parse({schema_json.data(), schema_json.size()}, ec, {}, options);
+  auto value = parse_foreign_json(schema_json, ec, options);
   if (ec) return std::string(schema_json);  // whoever compiles it says what is wrong
   simplify(value);
   return json::serialize(value);

@@ -1,0 +1,62 @@
+// The memory that bodies being read or served may take in all: a sum that no number of clients can
+// pass, of which one tenant gets no more than half. Small bodies are not counted: the number of
+// connections bounds them.
+//
+// Thread-safe; a short lock for each body that counts. Outlived by nothing: shares hold it.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace soma::http {
+
+class body_budget : public std::enable_shared_from_this<body_budget> {
+ public:
+  explicit body_budget(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // What one body holds of the budget; given back with it.
+  class share {
+   public:
+    share() = default;
+    share(share&& other) noexcept
+        : of_(std::move(other.of_)),
+          tenant_(std::move(other.tenant_)),
+          bytes_(std::exchange(other.bytes_, 0)) {}
+    share& operator=(share&& other) noexcept {
+      release();
+      of_ = std::move(other.of_);
+      tenant_ = std::move(other.tenant_);
+      bytes_ = std::exchange(other.bytes_, 0);
+      return *this;
+    }
+    ~share() { release(); }
+
+    std::size_t bytes() const { return bytes_; }
+    void release();
+
+   private:
+    friend class body_budget;
+    std::shared_ptr<body_budget> of_;
+    std::string tenant_;
+    std::size_t bytes_ = 0;
+  };
+
+  // Makes `held` one of `bytes`, no less than it was. False, and nothing changed, where the budget
+  // or the tenant's half of it does not allow that; an empty tenant is nobody in particular.
+  bool grow(share& held, std::string_view tenant, std::size_t bytes);
+
+  std::size_t bytes_held() const;
+
+ private:
+  const std::size_t bytes_max_;
+  mutable std::mutex mutex_;
+  std::size_t held_ = 0;
+  std::map<std::string, std::size_t, std::less<>> by_tenant_;
+};
+
+}  // namespace soma::http

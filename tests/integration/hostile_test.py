@@ -1,0 +1,253 @@
+"""What a hostile or clumsy client of the network may do to a running server, and what it may not: take
+its descriptors, its connections or its memory, lock others out, or go on reading after its identity
+is gone. Small loads, loopback only."""
+
+import http.client
+import json
+import os
+import resource
+import socket
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from node_under_test import ADMIN_KEY, Node, Rehearsal, run_tests, wait_until
+from stream_client import Stream
+
+rehearsal = node = None
+
+
+def new_session(key=ADMIN_KEY):
+    status, _, text = node.request("POST", "/v1/sessions", {}, key=key)
+    assert status == 201, text
+    return json.loads(text)["session_id"]
+
+
+def new_key(**members):
+    return node.json("POST", "/v1/keys", {"name": "k", "role": "user", **members}, expect=201)
+
+
+def until_cut(stream):
+    """Reads to the end, which must be a cut without session.close."""
+    while (block := stream.next()) is not None:
+        assert block.get("event") != "session.close", block
+    assert not stream.whole, "the stream ended as if its session had"
+
+
+def refused_bodies():
+    """a client that sends its whole body before it reads gets the refusal, not a broken pipe"""
+    body = b"x" * (10 << 20)
+    session = new_session()
+    key = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    json_type = {"Content-Type": "application/json"}
+    for path, headers, expected in (
+            (f"/v1/sessions/{session}/events", {**key, **json_type}, 413),
+            (f"/v1/sessions/{session}/events", json_type, 401),
+            ("/v1/auth/login", json_type, 413),
+            ("/v1/none", key, 404),
+            (f"/v1/sessions/{session}/events", {**key, **json_type, "Content-Encoding": "gzip"}, 415)):
+        connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=20)
+        connection.request("POST", path, body, headers)  # raises where the pipe breaks
+        answer = connection.getresponse()
+        assert answer.status == expected, (path, answer.status)
+        assert json.loads(answer.read())["status"] == expected
+        connection.close()
+
+
+def login_is_small():
+    """a sign-in's body has the size of a key; longer ones are refused before they are read"""
+    with socket.create_connection(("127.0.0.1", node.port), timeout=20) as client:
+        client.sendall(f"POST /v1/auth/login HTTP/1.1\r\nHost: 127.0.0.1:{node.port}\r\n"
+                       "Content-Type: application/json\r\nContent-Length: 4097\r\n\r\n".encode())
+        assert client.recv(64).startswith(b"HTTP/1.1 413 "), "a large sign-in was waited for"
+
+
+def wide_objects():
+    """an object with very many members is refused, wherever JSON comes in"""
+    wide = {str(n): 0 for n in range(5000)}
+    session = new_session()
+    for path, body in ((f"/v1/sessions/{session}/events", {"name": "n", "data": wide}),
+                       ("/v1/chat/completions", {"model": "default", "metadata": wide,
+                                                 "messages": [{"role": "user", "content": "a"}]}),
+                       ("/v1/tool/request", {"tool_id": "calculator", "inputs": wide})):
+        status, _, text = node.request("POST", path, body)
+        assert 400 <= status < 500, (path, status, text)
+    good = {"name": "n", "data": {str(n): 0 for n in range(4000)}}
+    assert node.request("POST", f"/v1/sessions/{session}/events", good)[0] == 202
+
+
+def large_bodies_have_a_budget():
+    """bodies that are only announced and begun take no more memory than there is for bodies"""
+    session = new_session()
+    head = (f"POST /v1/sessions/{session}/events HTTP/1.1\r\nHost: 127.0.0.1:{node.port}\r\n"
+            f"Authorization: Bearer {ADMIN_KEY}\r\nContent-Type: application/json\r\n"
+            "Content-Length: 2000000\r\n\r\n{").encode()
+    clients, busy = [], 0
+    try:
+        for _ in range(8):  # of a budget of 8 MB one tenant has half: two such bodies
+            client = socket.create_connection(("127.0.0.1", node.port), timeout=20)
+            clients.append(client)
+            client.sendall(head)
+        for client in clients:
+            client.settimeout(1)
+            try:
+                busy += client.recv(64).startswith(b"HTTP/1.1 503 ")
+            except socket.timeout:
+                pass
+        assert busy == 6, busy
+        assert node.request("GET", f"/v1/sessions/{session}")[0] == 200
+        small = node.request("POST", f"/v1/sessions/{session}/events", {"name": "n", "data": 1})
+        assert small[0] == 202, small
+    finally:
+        for client in clients:
+            client.close()
+    wait_until(lambda: node.request("POST", f"/v1/sessions/{session}/events",
+                                    {"name": "n", "data": "x" * 100_000})[0] == 202,
+               what="the budget")
+
+
+def no_descriptors():
+    """a server that is out of descriptors says so to new clients, and goes on for the others"""
+    session = new_session()
+    known = node.connect()
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}", "Content-Type": "application/json"}
+
+    def works():
+        known.request("POST", f"/v1/sessions/{session}/events",
+                      json.dumps({"name": "n", "data": 1}), headers)
+        answer = known.getresponse()
+        answer.read()
+        return answer.status == 202
+    assert works()
+    pid = node.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    held = []
+    try:
+        taken = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (taken + 20, before[1]))
+        told = False
+        for _ in range(60):
+            client = socket.create_connection(("127.0.0.1", node.port), timeout=20)
+            held.append(client)
+        for client in reversed(held):
+            client.settimeout(1)
+            try:
+                told = told or client.recv(64).startswith(b"HTTP/1.1 503 ")
+            except (socket.timeout, ConnectionResetError):
+                pass
+            if told:
+                break
+        assert told, "nobody was told"
+        assert works() and node.process.poll() is None
+    finally:
+        for client in held:
+            client.close()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        known.close()
+    wait_until(lambda: node.request("GET", "/readyz")[0] == 200, what="the server")
+
+
+def streams_end_with_their_identity():
+    """a stream is cut when its key is removed, its browser signs out, its ticket or key expires; the
+    next try is refused"""
+    made = new_key()
+    key = made["key"]
+    session = new_session(key)
+    path = f"/v1/session/{session}/events"
+    ticket = json.loads(node.request("POST", f"/v1/sessions/{session}/ticket", key=key)[2])["url"]
+    status, fields, _ = node.request("POST", "/v1/auth/login", {"key": key}, key=None)
+    assert status == 200
+    cookie = {"Cookie": fields["Set-Cookie"].split(";")[0]}
+    other = Stream(node, path)  # the admin's, of the same tenant: goes on
+    streams = [Stream(node, path, key=key), Stream(node, "/v1/session/@me/events", key=key),
+               Stream(node, ticket, key=None), Stream(node, path, headers=cookie, key=None)]
+    for stream in (*streams, other):
+        assert stream.status == 200, stream.body
+        stream.next()
+    assert node.request("POST", "/v1/auth/logout", headers=cookie, key=None)[0] == 204
+    until_cut(streams[3])
+    assert Stream(node, path, headers=cookie, key=None).status == 401
+    assert node.request("DELETE", f"/v1/keys/{made['key_id']}")[0] == 204
+    for stream in streams[:3]:
+        until_cut(stream)
+    assert Stream(node, path, key=key).status == 401
+    assert Stream(node, ticket, key=None).status == 401
+    node.json("POST", f"/v1/sessions/{session}/events", {"name": "after", "data": 1}, expect=202)
+    other.until(lambda event, data: event == "app.event" and data["payload"]["name"] == "after")
+    for stream in (*streams, other):
+        stream.close()
+
+
+def expiry_ends_streams():
+    """a stream opened with a ticket ends with it"""
+    session = new_session()
+    ticket = node.json("POST", f"/v1/sessions/{session}/ticket", expect=201)
+    with Stream(node, ticket["url"], key=None) as stream:  # sse.ticket_ttl_s is 10
+        assert stream.status == 200
+        until_cut(stream)
+    assert Stream(node, ticket["url"], key=None).status == 401
+
+
+def streams_of_a_tenant():
+    """a tenant has its number of streams; another tenant still gets its own"""
+    session = new_session()
+    mine = [Stream(node, f"/v1/session/{session}/events") for _ in range(9)]
+    assert [s.status for s in mine] == [200] * 8 + [429], [s.status for s in mine]
+    with Stream(node, "/v1/session/@me/events", key=elsewhere) as theirs:
+        assert theirs.status == 200
+    for stream in mine:
+        stream.close()
+
+    def another():
+        with Stream(node, f"/v1/session/{session}/events") as stream:
+            return stream.status == 200
+    wait_until(another, what="a place for a stream")
+
+
+def good_keys_get_in():
+    """whoever fails often waits; a good key never used before gets in from the same address"""
+    fresh = new_key()["key"]
+    for n in range(25):
+        last = node.request("GET", "/v1/sessions", key=f"soma_aaaaaaaa_{n}", source="127.0.5.1")[0]
+    assert last == 429, last
+    assert node.request("GET", "/v1/sessions", key=fresh, source="127.0.5.1")[0] == 200
+    assert node.request("POST", "/v1/auth/login", {"key": fresh}, key=None,
+                        source="127.0.5.1")[0] == 200
+    # Behind the proxy that this server trusts, the address that it names is the one that counts.
+    for n in range(25):
+        last = node.request("GET", "/v1/sessions", key="bad", source="127.0.6.1",
+                            headers={"X-Forwarded-For": "192.0.2.66"})[0]
+    assert last == 429, last
+    assert node.request("GET", "/v1/sessions", key="bad", source="127.0.6.1",
+                        headers={"X-Forwarded-For": "192.0.2.67"})[0] == 401
+
+
+def etags():
+    """If-None-Match is a list, `*`, or weak, wherever there is an ETag"""
+    for path in ("/v1/openapi.json", "/v1/runtime-config", "/v1/tools", "/v1/tool-catalog"):
+        tag = node.request("GET", path)[1]["ETag"]
+        for value in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+            status, fields, text = node.request("GET", path, headers={"If-None-Match": value})
+            assert (status, text, fields["ETag"]) == (304, "", tag), (path, value, status)
+        assert node.request("GET", path, headers={"If-None-Match": '"other"'})[0] == 200
+
+
+def main():
+    global rehearsal, node, elsewhere
+    rehearsal = Rehearsal()
+    node = Node(rehearsal.base_url, ["http.bodies_bytes_max=8388608",
+                                     "llm.request_bytes_max=4194304", "sse.streams_per_tenant_max=8",
+                                     "sse.ticket_ttl_s=10", "sse.heartbeat_s=2",
+                                     "server.trusted_proxies=127.0.6.0/24"])
+    elsewhere = node.new_key("--tenant", "elsewhere")
+    node.start()
+    try:
+        return run_tests([refused_bodies, login_is_small, wide_objects, large_bodies_have_a_budget,
+                          no_descriptors, streams_end_with_their_identity, expiry_ends_streams,
+                          streams_of_a_tenant, good_keys_get_in, etags])
+    finally:
+        node.stop()
+        rehearsal.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
