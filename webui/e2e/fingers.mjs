@@ -58,6 +58,13 @@ export const fingerTests = [
       assert.equal(await page.locator('.toast').count(), 0);
       await waitForStatus(page, 'done');
       assert.deepEqual(await page.evaluate(hiddenTargets), [], 'in a chat');
+      await page.getByRole('button', { name: 'Show the chats' }).click();
+      await page.getByRole('button', { name: 'Settings', exact: true }).click();
+      for (const tab of ['Models', 'Tools', 'Keys', 'Appearance', 'Speech', 'About']) {
+        await page.getByRole('tab', { name: tab }).click();
+        await page.locator('.settings-panel .skeleton').waitFor({ state: 'detached' });
+        assert.deepEqual(await page.evaluate(hiddenTargets), [], `in the settings: ${tab}`);
+      }
     },
   },
   {

@@ -58,6 +58,48 @@ export const unsavedTests = [
     },
   },
   {
+    name: 'unsaved: limits of a tool are asked about, and are not written over somebody else’s',
+    needs: 'tools',
+    async run({ browser, server }) {
+      const reader = await (await Reader.open(browser, server)).signIn();
+      const page = await reader.page();
+      await page.getByRole('button', { name: 'Settings', exact: true }).click();
+      await page.getByRole('tab', { name: 'Tools' }).click();
+      const entry = page.locator('[data-tool=calculator]');
+      await entry.locator('summary').click();
+      const time = entry.getByLabel('Time, ms');
+      const first = await time.inputValue();
+      await time.fill('1234');
+      for (const leave of [
+        () => page.getByRole('tab', { name: 'About' }).click(),
+        () => page.keyboard.press('Escape'),
+        () => page.getByRole('button', { name: 'Close the settings' }).click(),
+      ]) {
+        await leave();
+        await question(page).waitFor();
+        await page.getByRole('button', { name: 'Keep editing' }).click();
+        assert.equal(await time.inputValue(), '1234');
+      }
+      // Somebody else is first, and the page has not heard of it.
+      await page.route(/\/v1\/tool-catalog$/, (route) => route.abort());
+      const { tools } = await server.api('tool-catalog');
+      const echo = tools.find(({ id }) => id === 'echo') ?? tools.find(({ id }) => id !== 'calculator');
+      await server.api(`tool-catalog/${echo.id}`, { method: 'PUT', body: { enabled: !echo.enabled } });
+      await entry.getByRole('button', { name: 'Save', exact: true }).click();
+      await entry.getByText('Somebody else changed the tools meanwhile').waitFor();
+      const stored = async () => (await server.api('tool-catalog')).tools.find(({ id }) => id === 'calculator').limits.timeout_ms;
+      assert.equal(String(await stored()), first);
+      await page.unroute(/\/v1\/tool-catalog$/);
+      await page.getByRole('button', { name: 'Try again' }).click();
+      await page.getByRole('button', { name: 'Try again' }).waitFor({ state: 'detached' });
+      assert.equal(await time.inputValue(), '1234');
+      await entry.getByRole('button', { name: 'Save', exact: true }).click();
+      await until('it is saved', async () => (await stored()) === 1234);
+      await page.getByRole('tab', { name: 'About' }).click();
+      await page.getByRole('tab', { name: 'About', selected: true }).waitFor();
+    },
+  },
+  {
     name: 'unsaved: a file that is being changed is asked about wherever one leaves it',
     needs: 'uploads',
     async run({ browser, server }) {

@@ -462,6 +462,7 @@ export const en = {
     'auth.forbidden': 'This is for administrators.',
     'policy.denied': 'The server’s policy does not allow this.',
     'message.not_found': 'This answer is not in the chat any more.',
+    'tool.entry_changed': 'Somebody else changed the tools meanwhile, so nothing was saved. This is how they are now.',
     'session.busy': 'The agent is at work: wait for it, or stop it first.',
     'session.paused': 'The chat is paused: resume it first.',
     'session.queue_full': 'Too many messages are waiting in this chat already.',

@@ -44,7 +44,7 @@ export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose:
       <div class="settings-panel" role="tabpanel" id={`settings-${shown}`} tabIndex={-1}
         aria-labelledby={`settings-tab-${shown}`}>
         {shown === 'models' && <ModelsTab first={wish.profile} guard={guard} />}
-        {shown === 'tools' && <ToolsTab />}
+        {shown === 'tools' && <ToolsTab guard={guard} />}
         {shown === 'keys' && <ApiKeysTab />}
         {shown === 'appearance' && <AppearanceTab />}
         {shown === 'speech' && <SpeechTab />}

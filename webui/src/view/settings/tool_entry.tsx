@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { sentence } from '../../api/http';
 import { nameOf } from '../../tools/groups';
-import { changeTool, type ToolChange } from '../../tools/change';
+import { changeTool, type CatalogTag, type ToolChange } from '../../tools/change';
 import type { ToolEntry, ToolLimits } from '../../tools/types';
 import { t } from '../../texts/texts';
 import { Problem } from './problem';
@@ -11,10 +11,11 @@ const shown = ['timeout_ms', 'cpu_s', 'memory_bytes', 'output_bytes', 'concurren
 
 interface EntryProps {
   tool: ToolEntry;
+  tag: CatalogTag;
   onSaved: () => Promise<void>;
 }
 
-export function ToolEntryView({ tool, onSaved }: EntryProps) {
+export function ToolEntryView({ tool, tag, onSaved }: EntryProps) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
   /** What the switch shows until the server said so, too. */
@@ -23,11 +24,12 @@ export function ToolEntryView({ tool, onSaved }: EntryProps) {
     setBusy(true);
     setProblem('');
     try {
-      await changeTool(tool, change);
-      await onSaved();
+      await changeTool(tool, change, tag);
     } catch (error) {
       setProblem(sentence(error));
     }
+    // Also after a refusal: somebody else may have been here first.
+    await onSaved();
     setBusy(false);
     setWish(null);
   };

@@ -1,11 +1,13 @@
 import { effect } from '@preact/signals';
-import { useEffect, useState } from 'preact/hooks';
-import { request, sentence } from '../../api/http';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { requestTagged, sentence } from '../../api/http';
 import { catalogVersion } from '../../state/settings';
-import { changeTool } from '../../tools/change';
+import { changeTool, type CatalogTag } from '../../tools/change';
 import { groupsOf, serverOf, type Shown, type ToolGroup } from '../../tools/groups';
 import type { ToolEntry } from '../../tools/types';
 import { t } from '../../texts/texts';
+import { ConfirmDialog } from '../confirm_dialog';
+import { useUnsaved, type LeaveGuard } from '../leave_guard';
 import { Loading } from '../modals/dialog';
 import { Problem } from './problem';
 import { ToolEntryView } from './tool_entry';
@@ -13,14 +15,27 @@ import { ToolEntryView } from './tool_entry';
 const choices: readonly Shown[] = ['all', 'on', 'off'];
 
 /** The catalog: which tools there are, whether they may be used, and what a call may take. */
-export function ToolsTab() {
+export function ToolsTab({ guard }: { guard: LeaveGuard }) {
   const [tools, setTools] = useState<ToolEntry[] | null>(null);
   const [problem, setProblem] = useState('');
   const [shown, setShown] = useState<Shown>('all');
   const [words, setWords] = useState('');
+  const [leaving, setLeaving] = useState<{ go: () => void } | null>(null);
+  const tag = useRef('');
+  useUnsaved(hasChanges);
+  useLayoutEffect(() => {
+    guard.current = (_, go) => {
+      if (!hasChanges()) return false;
+      setLeaving({ go });
+      return true;
+    };
+    return () => (guard.current = null);
+  }, []);
   const read = async () => {
     try {
-      setTools((await request<{ tools: ToolEntry[] }>('tool-catalog')).tools);
+      const { body, etag } = await requestTagged<{ tools: ToolEntry[] }>('tool-catalog');
+      tag.current = etag;
+      setTools(body.tools);
       setProblem('');
     } catch (error) {
       setProblem(sentence(error));
@@ -57,24 +72,37 @@ export function ToolsTab() {
       {groups.length === 0 && tools.length > 0 && <p role="status">{t.tools.noneFound}</p>}
       {groups.map((group) => (
         <section key={group.server} class="tool-group" aria-label={t.tools.groupOf(group.server)}>
-          {hasServers && <GroupHead group={group} onSaved={read} onProblem={setProblem} />}
+          {hasServers && <GroupHead group={group} tag={tag} onSaved={read} onProblem={setProblem} />}
           <ul class="profiles">
-            {group.tools.map((tool) => <ToolEntryView key={tool.id} tool={tool} onSaved={read} />)}
+            {group.tools.map((tool) => <ToolEntryView key={tool.id} tool={tool} tag={tag} onSaved={read} />)}
           </ul>
         </section>
       ))}
+      {leaving && (
+        <ConfirmDialog question={t.unsaved.question} yes={t.unsaved.discard} no={t.unsaved.keep}
+          onNo={() => setLeaving(null)} onYes={leaving.go}>
+          {t.unsaved.text}
+        </ConfirmDialog>
+      )}
     </>
   );
 }
 
+/** Whether a form of limits holds what is not saved: its fields are the browser's. */
+function hasChanges(): boolean {
+  const fields = document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>('form.limits :is(input, textarea)');
+  return [...fields].some((field) => field.value !== field.defaultValue);
+}
+
 interface HeadProps {
   group: ToolGroup;
+  tag: CatalogTag;
   onSaved: () => Promise<void>;
   onProblem: (text: string) => void;
 }
 
 /** An MCP server's tools can be switched together: some bring dozens. */
-function GroupHead({ group: { server, tools }, onSaved, onProblem }: HeadProps) {
+function GroupHead({ group: { server, tools }, tag, onSaved, onProblem }: HeadProps) {
   const [busy, setBusy] = useState(false);
   const on = tools.filter((tool) => tool.enabled).length;
   const enabled = on < tools.length;
@@ -82,7 +110,7 @@ function GroupHead({ group: { server, tools }, onSaved, onProblem }: HeadProps) 
     setBusy(true);
     let problem = '';
     try {
-      for (const tool of tools) if (tool.enabled !== enabled) await changeTool(tool, { enabled });
+      for (const tool of tools) if (tool.enabled !== enabled) await changeTool(tool, { enabled }, tag);
     } catch (error) {
       problem = sentence(error);
     }
