@@ -132,6 +132,91 @@ def check_responses(api):
         expect(code in known, f"src/core/codes.hpp: {code} is not in codes.md")
 
 
+# What may stand where, as OpenAPI 3.1 and JSON Schema 2020-12 say. A comma in a text that is not quoted
+# makes a member of what follows it, which most readers pass over.
+MEMBERS = {
+    "operation": {"tags", "summary", "description", "operationId", "parameters", "requestBody",
+                  "responses", "security", "deprecated", "externalDocs", "servers", "callbacks"},
+    "response": {"description", "headers", "content", "links"},
+    "parameter": {"name", "in", "description", "required", "deprecated", "schema", "example",
+                  "examples", "style", "explode", "allowReserved", "content", "allowEmptyValue"},
+    "header": {"description", "required", "deprecated", "schema", "example", "examples", "content",
+               "style", "explode"},
+    "body": {"description", "content", "required"},
+    "media": {"schema", "example", "examples", "encoding"},
+    "schema": COMMON_KEYWORDS | ANNOTATIONS | {
+        "$ref", "$schema", "$id", "prefixItems", "contains", "dependentRequired", "patternProperties",
+        "propertyNames", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "examples", "readOnly",
+        "writeOnly", "deprecated", "contentEncoding", "contentMediaType", "discriminator",
+        "unevaluatedProperties", "minContains", "maxContains"},
+}
+
+
+def check_members(kind, node, where):
+    for name in node.keys() - MEMBERS[kind] - {"$ref"}:
+        expect(name.startswith("x-"), f"{where}: no {kind} has '{name}'")
+
+
+def check_schema(schema, where, described=frozenset()):
+    """`described`: the properties of the schema around it."""
+    if not isinstance(schema, dict):
+        return
+    check_members("schema", schema, where)
+    described = described | schema.get("properties", {}).keys()
+    if "$ref" not in schema:
+        for name in set(schema.get("required", [])) - described:
+            expect(False, f"{where}: '{name}' is required and not described")
+    for name, child in schema.get("properties", {}).items():
+        check_schema(child, f"{where}/{name}")
+    for keyword in ("items", "additionalProperties", "not", "if", "then", "else"):
+        check_schema(schema.get(keyword), f"{where}/{keyword}")
+    for keyword in ("oneOf", "anyOf", "allOf"):
+        for child in schema.get(keyword, []):
+            check_schema(child, f"{where}/{keyword}", described)
+
+
+def check_content(node, where):
+    for media_type, media in node.get("content", {}).items():
+        check_members("media", media, f"{where} {media_type}")
+        check_schema(media.get("schema"), f"{where} {media_type}")
+
+
+def check_response(response, where):
+    check_members("response", response, where)
+    check_content(response, where)
+    for name, header in response.get("headers", {}).items():
+        check_members("header", header, f"{where} {name}")
+        check_schema(header.get("schema"), f"{where} {name}")
+
+
+def check_document(api):
+    """That it is OpenAPI and nothing else, so that the tools of others read what is meant."""
+    tags = {tag["name"] for tag in api["tags"]}
+    for path, method, op in operations(api):
+        where = f"{method} {path}"
+        check_members("operation", op, where)
+        expect(set(op["tags"]) <= tags, f"{where}: a tag that is not described")
+        expect(any(status[0] == "4" for status in op["responses"]), f"{where}: no 4xx")
+        for parameter in op.get("parameters", []):
+            check_members("parameter", parameter, where)
+            check_schema(parameter.get("schema"), f"{where} {parameter.get('name')}")
+        if "requestBody" in op:
+            check_members("body", op["requestBody"], where)
+            check_content(op["requestBody"], where)
+        for status, response in op["responses"].items():
+            check_response(response, f"{where} {status}")
+    parts = api["components"]
+    for name, schema in parts["schemas"].items():
+        check_schema(schema, name)
+    for name, response in parts["responses"].items():
+        check_response(response, name)
+    for name, parameter in parts["parameters"].items():
+        check_members("parameter", parameter, name)
+        check_schema(parameter.get("schema"), name)
+    for name, header in parts["headers"].items():
+        check_members("header", header, name)
+
+
 def check_patterns(node, where):
     """In schemas kept by hand: a pattern stands only behind an `if` on maxLength."""
     if isinstance(node, list):
@@ -206,6 +291,7 @@ def env_example(config):
 def main():
     api = yaml.safe_load((SCHEMAS / "openapi.yaml").read_text())
     config = json.loads((SCHEMAS / "config.schema.json").read_text())
+    check_document(api)
     check_responses(api)
     check_config(config)
     check_patterns(json.loads((SCHEMAS / "event.schema.json").read_text()), "event.schema.json")

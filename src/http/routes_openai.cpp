@@ -1,6 +1,7 @@
 // The face that OpenAI's clients know: chat completions, completions, models, embeddings; the
 // Responses API is in routes_responses.cpp. An OpenAI-compatible provider's events go through as
 // they came, scanned and not made anew; for another provider they are made from its pieces.
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
@@ -141,7 +142,10 @@ asio::awaitable<response> completions(gateway& g, request_context& ctx) {
 bool is_embeddable(const json::value& input) {
   if (input.is_string()) return true;
   const auto* list = input.if_array();
-  return list && !list->empty();
+  return list && !list->empty() &&
+         std::all_of(list->begin(), list->end(), [](const json::value& one) {
+           return one.is_string() || one.is_int64() || one.is_array();
+         });
 }
 
 asio::awaitable<response> embeddings(gateway& g, request_context& ctx) {
