@@ -23,8 +23,11 @@ asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request
                                                                          std::string key,
                                                                          std::string request_hash) {
   entry in;
-  if (key.empty()) co_return in;
-  if (key.size() > key_bytes_max || !printable(key))
+  // A key that is sent is one, so an empty one is none that could be kept.
+  const bool empty_header =
+      ctx.has_header("Idempotency-Key") && ctx.header("Idempotency-Key").empty();
+  if (key.empty() && !empty_header) co_return in;
+  if (empty_header || key.size() > key_bytes_max || !printable(key))
     co_return error(codes::request_invalid_parameter,
                     "an idempotency key is 1 to 255 printable ASCII characters")
         .about("Idempotency-Key");

@@ -87,8 +87,6 @@ error openai_error_of(const llm::stream_end& how) {
   const auto seconds = static_cast<int>((how.retry_after_ms + 999) / 1000);
   if (why.code == codes::llm_bad_request && how.refused_status == 404)
     return error(codes::profile_not_found, why.detail).about("model");
-  if (why.code == codes::llm_bad_request && how.refused_status == 413)
-    return {codes::request_too_large, why.detail};
   return {known_code(why.code), why.detail, seconds};
 }
 

@@ -265,11 +265,11 @@ void write_report(std::string& out, const usage_rows& rows, const llm::usage_led
 asio::awaitable<response> get_usage(gateway& g, request_context& ctx) {
   query_reader query(ctx);
   const auto now = now_ms();
-  const auto from = query.take("from").value_or(""), to = query.take("to").value_or(""),
-             by = query.take("by").value_or("model");
+  const auto from = query.take("from"), to = query.take("to");
+  const auto by = query.take("by").value_or("model");
   if (auto bad = query.rest()) co_return problem(*bad, ctx);
-  const auto day = [&](std::string_view text, std::int64_t otherwise) {
-    return text.empty() ? otherwise : parse_rfc3339(std::string(text) + "T00:00:00.000Z");
+  const auto day = [&](const auto& text, std::int64_t otherwise) {
+    return text ? parse_rfc3339(std::string(*text) + "T00:00:00.000Z") : otherwise;
   };
   const auto today = now - now % day_ms;
   const auto from_ms = day(from, today), to_ms = day(to, std::max(today, from_ms));

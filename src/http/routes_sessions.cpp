@@ -1,4 +1,5 @@
 // Sessions: make, list, read, rename, delete, reset, pause, history, context window.
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 
@@ -20,7 +21,14 @@ namespace asio = boost::asio;
 namespace json = boost::json;
 
 constexpr int histories_max = 8;
-constexpr std::size_t list_limit_default = 50, list_limit_max = 200;
+constexpr std::size_t list_limit_default = 50, list_limit_max = 200, search_characters_max = 200;
+
+// The bytes that begin one; the text is UTF-8.
+std::size_t characters_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
 
 std::string text_member(const json::value& body, std::string_view name) {
   const auto* object = body.if_object();  // none: an empty body
@@ -58,6 +66,9 @@ asio::awaitable<response> list_sessions(gateway& g, request_context& ctx) {
   query_reader query(ctx);
   const auto limit = query.take("limit"), cursor = query.take("cursor"), q = query.take("q");
   if (auto bad = query.rest()) co_return problem(*bad, ctx);
+  if (q && characters_of(*q) > search_characters_max)
+    co_return problem(
+        error(codes::request_invalid_parameter, "q is longer than 200 characters").about("q"), ctx);
   storage::session_list_options options;
   options.limit = list_limit_default;
   if (limit) {

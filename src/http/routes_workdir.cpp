@@ -44,9 +44,13 @@ enum class path_rule { required, may_be_empty };
 // Reads `session_id` and `path`; what else the route knows was taken before.
 asio::awaitable<result<target>> target_in(gateway& g, request_context& ctx, query_reader& q,
                                           path_rule rule) {
-  const std::string session(q.take("session_id").value_or(std::string_view()));
+  const auto given = q.take("session_id");
+  const std::string session(given.value_or(std::string_view()));
   const std::string path(q.take("path").value_or(std::string_view()));
   if (auto bad = q.rest()) co_return *bad;
+  // Not the tenant's folder, which has to be meant.
+  if (given && session.empty())
+    co_return error(codes::request_invalid_parameter, "session_id is empty").about("session_id");
   if (path.empty() && rule == path_rule::required)
     co_return error(codes::request_invalid_parameter, "path says which file or folder")
         .about("path");

@@ -97,7 +97,7 @@ class World:
 
     def bad_key(self, operation, good, **values):
         """Idempotency keys that are none; one used for another body."""
-        for bad in ("x" * 256, "caf\xe9"):
+        for bad in ("x" * 256, "caf\xe9", ""):
             found = self.ask(operation, 400, body=good, headers={"Idempotency-Key": bad},
                              code="request.invalid_parameter", **values)
             assert found.json["parameter"] == "Idempotency-Key", found.text
@@ -122,7 +122,8 @@ def case_list_sessions(w):
     assert w.ask("list_sessions", 200, key=w.other_key).json["sessions"] == []
     for query, parameter in (("?limit=0", "limit"), ("?limit=201", "limit"), ("?limit=x", "limit"),
                              ("?limit=1&limit=2", "limit"), ("?cursor=%22", "cursor"),
-                             ("?unknown=1", "unknown"), ("?q=%ff", "q")):
+                             ("?unknown=1", "unknown"), ("?q=%ff", "q"),
+                             ("?q=" + "x" * 201, "q")):
         bad = w.ask("list_sessions", 400, query=query, code="request.invalid_parameter")
         assert bad.json["parameter"] == parameter, bad.text
 
@@ -359,7 +360,8 @@ def workdir_refusals(w, operation, body=None, query="", headers=None):
     ask(404, "session.not_found", session=str(uuid.uuid4()))
     ask(404, "session.not_found", session=w.session(), key=w.other_key)
     if not isinstance(body, dict):
-        for bad in ("?session_id=a&session_id=b&path=f", "?unknown=1&path=f", "?path=%ff"):
+        for bad in ("?session_id=a&session_id=b&path=f", "?unknown=1&path=f", "?path=%ff",
+                    "?session_id=&path=f"):
             w.ask(operation, 400, body, query=bad, headers=headers, code="request.invalid_parameter")
         w.ask(operation, 422, body, query="?path=../x", headers=headers, code="workdir.path_invalid")
 
@@ -867,7 +869,7 @@ def case_get_usage(w):
     w.refusals("get_usage")
     for query in ("", "?by=user", "?by=session", "?from=2026-01-01&to=2026-01-31"):
         w.ask("get_usage", 200, query=query)
-    for query in ("?x=1", "?by=colour", "?from=soon", "?from=2026-01-02&to=2026-01-01",
+    for query in ("?x=1", "?by=colour", "?from=soon", "?to=", "?from=", "?from=2026-01-02&to=2026-01-01",
                   "?from=2026-01-01&to=2026-12-31"):
         w.ask("get_usage", 400, query=query, code="request.invalid_parameter")
 

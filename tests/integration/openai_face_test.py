@@ -39,7 +39,7 @@ def told_failures():
     """each failure of a provider has the status that OpenAI's clients know, whatever the kind"""
     rows = (("fail", 502, "llm.provider_error"), ("unauthorized", 403, "llm.auth"),
             ("gone", 404, "model_not_found"), ("limited", 429, "rate_limit_exceeded"),
-            ("wrong", 400, "llm.bad_request"), ("large", 413, "request.too_large"),
+            ("wrong", 400, "llm.bad_request"), ("large", 400, "context_length_exceeded"),
             ("long", 400, "context_length_exceeded"))
     for model, status, code in rows:
         for kind in KINDS:
