@@ -29,7 +29,8 @@ export class Server {
     if (!canEncrypt) server.#encKey = '';
     server.dir = await mkdtemp(path.join(tmpdir(), 'soma-e2e-'));
     server.port = await freePort();
-    server.llmPort = await freePort();
+    // Neither is taken yet, so the same may come twice.
+    do server.llmPort = await freePort(); while (server.llmPort === server.port);
     server.adminKey = adminKey ? randomBytes(24).toString('hex') : '';
     server.config = path.join(server.dir, 'soma.toml');
     await writeFile(server.config, `[server]\nui_dir = ${JSON.stringify(pageDir)}\n`);

@@ -166,6 +166,10 @@ export const unsavedTests = [
       await page.getByRole('button', { name: 'Sign in' }).click();
       await page.locator('.sign-in-over').waitFor({ state: 'detached' });
       assert.equal(await page.getByLabel('Edit the message').inputValue(), 'half edited');
+      await page.getByLabel('Edit the message').press('Escape');
+      await question(page).waitFor();
+      await page.getByRole('button', { name: 'Keep editing' }).click();
+      assert.equal(await page.getByLabel('Edit the message').inputValue(), 'half edited');
       await waitForConnection(page, 'connected');
       await send(page, askFor('live again'));
       await waitForWords(page, 'live again');

@@ -21,6 +21,11 @@ export function ConfirmDialog({ question, children, yes, no, onNo, onYes }: Prop
     dialog.current?.close();
     onNo();
   };
+  // Closed before it is taken away, so that the focus goes back to where it came from.
+  const agree = () => {
+    dialog.current?.close();
+    onYes();
+  };
   return (
     <dialog ref={dialog} class="confirm" aria-labelledby={id}
       onCancel={(event) => { event.preventDefault(); refuse(); }}
@@ -34,7 +39,7 @@ export function ConfirmDialog({ question, children, yes, no, onNo, onYes }: Prop
       <p>{children}</p>
       <div class="dialog-foot">
         <button type="button" onClick={refuse}>{no}</button>
-        <button type="button" class="danger" onClick={onYes}>{yes}</button>
+        <button type="button" class="danger" onClick={agree}>{yes}</button>
       </div>
     </dialog>
   );

@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { t } from '../texts/texts';
+import { ConfirmDialog } from './confirm_dialog';
 import { Icon } from './icon';
 import { useUnsaved } from './leave_guard';
 import { isTouch } from './pointer';
@@ -14,6 +15,7 @@ interface Props {
 export function EditMessage({ text, onSend, onCancel }: Props) {
   const area = useRef<HTMLTextAreaElement>(null);
   const [words, setWords] = useState(text);
+  const [asking, setAsking] = useState(false);
   useUnsaved(() => words !== text);
   useLayoutEffect(() => {
     area.current?.focus();
@@ -28,7 +30,8 @@ export function EditMessage({ text, onSend, onCancel }: Props) {
           if (event.isComposing || event.keyCode === 229) return;
           if (event.key === 'Escape') {
             event.preventDefault();
-            onCancel();
+            if (words === text) onCancel();
+            else setAsking(true);
           }
           if (event.key !== 'Enter' || event.shiftKey || (isTouch() && !event.ctrlKey && !event.metaKey)) return;
           event.preventDefault();
@@ -41,6 +44,12 @@ export function EditMessage({ text, onSend, onCancel }: Props) {
           <Icon name="branch" /><span>{t.turn.sendFork}</span>
         </button>
       </div>
+      {asking && (
+        <ConfirmDialog question={t.unsaved.question} yes={t.unsaved.discard} no={t.unsaved.keep}
+          onNo={() => setAsking(false)} onYes={onCancel}>
+          {t.unsaved.text}
+        </ConfirmDialog>
+      )}
     </form>
   );
 }
