@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include "core/codes.hpp"
 #include "core/time.hpp"
 #include "core/version.hpp"
+#include "descriptors.hpp"
 #include "observability/log.hpp"
 #include "security/key_file.hpp"
 #include "serve.hpp"
@@ -33,6 +35,17 @@ log_level level_of(std::string_view name) {
   return log_level::info;
 }
 
+bool is_plain_id(std::string_view id) {
+  constexpr std::string_view first =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  constexpr std::size_t bytes_max = 128;
+  return !id.empty() && id.size() <= bytes_max &&
+         first.find(id.front()) != std::string_view::npos &&
+         std::all_of(id.begin(), id.end(), [&](char c) {
+           return first.find(c) != std::string_view::npos || c == '_' || c == '.' || c == '-';
+         });
+}
+
 }  // namespace
 
 config_sources process_sources(const std::string& file) {
@@ -52,6 +65,8 @@ int run_serve(const config_sources& from) {
   if (!settings) return refuse(settings.error());
   configure_log(level_of(settings->text("log.level")),
                 settings->text("log.format") == "text" ? log_format::text : log_format::json);
+  for (const auto& one : settings->warnings())
+    log(log_level::warn, "config.unknown_variable", {{"what", one}});
   return serve(*settings);
 }
 
@@ -59,6 +74,10 @@ int check_config(const config_sources& from) {
   auto settings = load_config(from);
   if (!settings) return refuse(settings.error());
   if (auto good = check_settings(*settings); !good) return refuse(good.error());
+  const auto files = plan_descriptors(raise_descriptor_limit(), connections_wanted(*settings));
+  if (!files) return refuse(files.error());
+  for (const auto& one : settings->warnings()) std::fprintf(stderr, "soma: %s\n", one.c_str());
+  if (!files->said.empty()) std::fprintf(stderr, "soma: %s\n", files->said.c_str());
   std::puts("the configuration is good");
   return 0;
 }
@@ -71,15 +90,21 @@ int print_config(const config_sources& from) {
 }
 
 int make_key(const config_sources& from, const new_key_options& wanted) {
+  // As the ids of the API: a line feed would let one tenant's rows be another's.
+  for (const auto* id : {&wanted.tenant, &wanted.user})
+    if (!is_plain_id(*id))
+      return refuse({codes::config_invalid,
+                     "an id of a tenant or user is 1 to 128 letters, digits, '_', '.' or '-', and "
+                     "begins with a letter or digit"});
   auto settings = load_config(from);
   if (!settings) return refuse(settings.error());
   const auto& data_dir = settings->text("storage.data_dir");
-  auto server_key = security::load_server_key(data_dir);
-  if (!server_key) return refuse(server_key.error());
   storage::store_options options;
   options.data_dir = data_dir;
   auto log = storage::open_rocksdb_event_log(options);
   if (!log) return refuse(log.error());
+  auto server_key = server_key_of(data_dir, **log);
+  if (!server_key) return refuse(server_key.error());
   store_documents documents(**log);
   security::key_store keys(documents, *server_key);
   security::new_api_key key;
@@ -94,73 +119,64 @@ int make_key(const config_sources& from, const new_key_options& wanted) {
   return 0;
 }
 
+int void_keys(const config_sources& from) {
+  auto settings = load_config(from);
+  if (!settings) return refuse(settings.error());
+  storage::store_options options;
+  options.data_dir = settings->text("storage.data_dir");
+  auto log = storage::open_rocksdb_event_log(options);
+  if (!log) return refuse(log.error());
+  std::size_t count = 0;
+  for (const auto* collection : {"keys", "browser_sessions"}) {
+    std::vector<storage::document_change> gone;
+    const auto take = [&](std::string& key, std::string&) -> result<void> {
+      gone.push_back({std::move(key), std::nullopt});
+      return {};
+    };
+    if (auto read = storage::each_document(**log, collection, "", take); !read)
+      return refuse(read.error());
+    if (auto done = (*log)->change_documents(collection, gone); !done) return refuse(done.error());
+    count += gone.size();
+  }
+  if (auto made = security::load_server_key(options.data_dir); !made) return refuse(made.error());
+  std::printf("%zu API keys and sign-ins are void\n", count);
+  return 0;
+}
+
 int repair(const config_sources& from) {
   auto settings = load_config(from);
   if (!settings) return refuse(settings.error());
   const auto report = storage::repair_store(settings->text("storage.data_dir"));
   if (!report) return refuse(report.error());
-  if (report->files.empty()) {
-    std::puts("The write-ahead logs are whole: nothing was changed.");
+  if (report->files.empty() && report->tables.empty()) {
+    std::puts("The store is whole: nothing was changed.");
     return 0;
   }
   for (const auto& file : report->files)
     std::printf("%s: %s; %llu of %llu bytes kept\n", file.name.c_str(), file.why.c_str(),
                 static_cast<unsigned long long>(file.bytes_kept),
                 static_cast<unsigned long long>(file.bytes));
-  std::printf("These files are kept whole in %s\n", report->folder.c_str());
+  for (const auto& table : report->tables) std::printf("%s\n", table.c_str());
+  if (!report->files.empty())
+    std::printf("These files are kept whole in %s\n", report->folder.c_str());
+  if (!report->tables.empty())
+    std::printf("The store was written anew; the damaged one is kept whole in %s/store\n",
+                report->folder.c_str());
   for (const auto& kept : report->last_commit)
     std::printf("The last commit kept: session %s %s up to %s\n", kept.key.tenant.value.c_str(),
                 kept.key.session.value.c_str(), to_string(kept.id).c_str());
-  std::printf("Gone: the damaged commit, and %llu behind it\n",
-              static_cast<unsigned long long>(report->commits_lost));
+  if (!report->files.empty())
+    std::printf("Gone: the damaged commit, and %llu behind it\n",
+                static_cast<unsigned long long>(report->commits_lost));
+  for (const auto& lost : report->also_lost) std::printf("Gone: %s\n", lost.c_str());
+  if (report->sessions.empty() && !report->tables.empty())
+    std::puts("No session has lost anything.");
   for (const auto& lost : report->sessions)
     std::printf("  session %s %s: %llu events; %s\n", lost.key.tenant.value.c_str(),
                 lost.key.session.value.c_str(), static_cast<unsigned long long>(lost.events),
                 lost.last_kept.seq == 0 ? "nothing of it is kept"
                                         : ("kept up to " + to_string(lost.last_kept)).c_str());
   std::puts("The store opens again.");
-  return 0;
-}
-
-// Files of attachments never change, so that links do where the file system is the same.
-std::error_code copy_attachments(const std::filesystem::path& from,
-                                 const std::filesystem::path& to) {
-  namespace fs = std::filesystem;
-  std::error_code ec;
-  if (!fs::exists(from, ec)) return ec;
-  fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::create_hard_links, ec);
-  if (ec) {
-    ec.clear();
-    fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::skip_existing, ec);
-  }
-  return ec;
-}
-
-// The server's key goes along: without it API keys and cookies are void.
-int back_up(const config_sources& from, const std::string& folder) {
-  auto settings = load_config(from);
-  if (!settings) return refuse(settings.error());
-  storage::store_options options;
-  options.data_dir = settings->text("storage.data_dir");
-  std::error_code ec;
-  if (!std::filesystem::exists(options.data_dir, ec))
-    return refuse({codes::storage_unavailable, "there is no folder " + options.data_dir});
-  {
-    auto log = storage::open_rocksdb_event_log(options);
-    if (!log) return refuse(log.error());
-    if (auto copied = (*log)->checkpoint(folder); !copied) return refuse(copied.error());
-  }
-  const auto secret = std::filesystem::path(options.data_dir) / "secret";
-  if (std::filesystem::exists(secret, ec))
-    std::filesystem::copy(secret, std::filesystem::path(folder) / "secret",
-                          std::filesystem::copy_options::recursive, ec);
-  if (ec)
-    return refuse({codes::storage_unavailable, "cannot copy the server's key: " + ec.message()});
-  ec = copy_attachments(options.data_dir + "/attachments", folder + "/attachments");
-  if (ec) return refuse({codes::storage_unavailable, "cannot copy attachments: " + ec.message()});
-  ::sync();
-  if (auto good = storage::verify_store(folder); !good) return refuse(good.error());
-  std::printf("Copied to %s, and checked.\n", folder.c_str());
   return 0;
 }
 

@@ -11,6 +11,10 @@ namespace soma {
 struct new_key_options {
   std::string name, role = "user", tenant = "default", user = "admin";
 };
+struct backup_options {
+  std::string folder;              // must not exist yet
+  bool leave_out_damaged = false;  // attachments that are not whole, instead of refusing
+};
 struct chat_options {
   std::string url;      // empty: the default of the configuration
   std::string key;      // an API key
@@ -30,8 +34,10 @@ int run_serve(const config_sources& from);
 int check_config(const config_sources& from);
 int print_config(const config_sources& from);
 int make_key(const config_sources& from, const new_key_options& wanted);
+// Deletes all API keys and sign-ins: the way on where the server's key is lost.
+int void_keys(const config_sources& from);
 int repair(const config_sources& from);
-int back_up(const config_sources& from, const std::string& folder);
+int back_up(const config_sources& from, const backup_options& wanted);
 // Puts a fresh key before those of auth.enc_key_file; a running server takes it up within seconds.
 int rotate_secrets(const config_sources& from);
 // A fresh sign-in link of the server that runs with this data folder.

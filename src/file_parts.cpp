@@ -4,7 +4,10 @@
 
 #include "core/codes.hpp"
 #include "core/time.hpp"
+#include "http/import_spool.hpp"
+#include "http/usage_store.hpp"
 #include "observability/log.hpp"
+#include "storage/documents.hpp"
 #include "tools/builtin/file_tools.hpp"
 
 namespace soma {
@@ -14,6 +17,7 @@ constexpr unsigned file_threads = 4;  // they wait for the disk, and for a scann
 constexpr auto round_every = std::chrono::seconds(2);
 constexpr std::uint64_t orphans_every = 3 * 3600 / 2;  // rounds: every three hours, and at start
 constexpr std::size_t rows_a_round = 200;
+constexpr std::size_t usage_rows_a_round = 20'000, imports_missing_max = 10'000;
 
 std::uint64_t size_of(const config& settings, std::string_view key) {
   return static_cast<std::uint64_t>(settings.number(key));
@@ -36,6 +40,7 @@ tools::work_limits work_limits_of(const config& settings) {
   limits.bytes_max = size_of(settings, "workdir.bytes_max");
   limits.entries_max = size_of(settings, "workdir.entries_max");
   limits.file_bytes_max = size_of(settings, "workdir.file_bytes_max");
+  limits.tenant_bytes_max = size_of(settings, "workdir.tenant_bytes_max");
   limits.min_free_bytes = size_of(settings, "storage.min_free_bytes");
   return limits;
 }
@@ -124,8 +129,32 @@ void file_parts::remove_orphans() {
     if (head || head.error().code != codes::session_not_found) continue;
     if (auto removed = folders_->remove_all(session); !removed) report(removed.error());
   }
+  if (auto folded = http::usage_store::fold(events_, now_ms(), usage_rows_a_round); !folded)
+    report(folded.error());
+  if (auto forgotten = forget_imports(); !forgotten) report(forgotten.error());
   if (const auto orphans = attachments_->remove_orphans(); orphans > 0)
     log(log_level::info, "attachments.orphans_removed", {{"count", orphans}});
+}
+
+// That a document was taken in is known while its session is there. One that is missing twice,
+// hours apart, is not just being taken in.
+result<void> file_parts::forget_imports() {
+  std::set<std::string> missing;
+  std::vector<storage::document_change> gone;
+  const auto look = [&](std::string& key, const std::string& session) -> result<void> {
+    const auto tenant = key.substr(0, key.find('\n'));
+    const auto head = events_.head({tenant_id(tenant), session_id(session)});
+    if (head || head.error().code != codes::session_not_found) return {};
+    if (imports_missing_.contains(key))
+      gone.push_back({std::move(key), std::nullopt});
+    else if (missing.size() < imports_missing_max)
+      missing.insert(std::move(key));
+    return {};
+  };
+  auto read = storage::each_document(events_, http::imports_collection, "", look);
+  if (!read) return read;
+  imports_missing_ = std::move(missing);
+  return events_.change_documents(http::imports_collection, gone);
 }
 
 }  // namespace soma

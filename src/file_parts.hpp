@@ -8,6 +8,8 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "core/config.hpp"
@@ -42,6 +44,7 @@ class file_parts {
   void clean_up();
   void one_round(std::uint64_t round);
   void remove_orphans();
+  result<void> forget_imports();
 
   storage::event_log& events_;
   std::unique_ptr<files::scanner> scanner_;
@@ -53,6 +56,7 @@ class file_parts {
   std::mutex mutex_;
   std::condition_variable stopped_;
   bool stopping_ = false;
+  std::set<std::string> imports_missing_;  // the janitor's: rows whose session was not there
   std::thread janitor_;
 };
 

@@ -2,12 +2,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "commands.hpp"
 #include "core/version.hpp"
+#include "process_start.hpp"
 
 namespace {
 
@@ -71,9 +73,7 @@ const CLI::App& named(const CLI::App& app) {
 // Of what could not be read from the command line, as of most programs.
 constexpr int bad_usage = 2;
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"SomaAgent01: conversations with language-model agents that nothing interrupts"};
   app.set_version_flag("--version", "soma " + std::string(soma::version));
   config_flags flags;
@@ -93,13 +93,17 @@ int main(int argc, char** argv) {
   new_key->add_option("--role", key.role, "admin or user")->check(CLI::IsMember({"admin", "user"}));
   new_key->add_option("--tenant", key.tenant, "whose it is");
   new_key->add_option("--user", key.user, "who uses it");
-  auto* mend =
-      app.add_subcommand("repair", "cut a damaged write-ahead log, so that the store opens");
+  auto* void_all =
+      keys->add_subcommand("void", "delete all keys and sign-ins, where the server's key is lost");
+  flags.add_to(*void_all);
+  auto* mend = app.add_subcommand("repair", "mend a damaged store, keeping all that can be read");
   flags.add_to(*mend);
-  std::string backup_folder;
+  soma::backup_options backup;
   auto* copy = app.add_subcommand("backup", "copy the data; the server must not run meanwhile");
   flags.add_to(*copy);
-  copy->add_option("folder", backup_folder, "where to; must not exist yet")->required();
+  copy->add_option("folder", backup.folder, "where to; must not exist yet")->required();
+  copy->add_flag("--leave-out-damaged", backup.leave_out_damaged,
+                 "copy all else where attachments are damaged or missing");
   auto* secrets = app.add_subcommand("secrets", "keys of models that the server keeps");
   auto* rotate = secrets->add_subcommand("rotate", "encrypt them under a new key from now on");
   flags.add_to(*rotate);
@@ -129,8 +133,9 @@ int main(int argc, char** argv) {
   if (*check) return soma::check_config(flags.sources());
   if (*print) return soma::print_config(flags.sources());
   if (*new_key) return soma::make_key(flags.sources(), key);
+  if (*void_all) return soma::void_keys(flags.sources());
   if (*mend) return soma::repair(flags.sources());
-  if (*copy) return soma::back_up(flags.sources(), backup_folder);
+  if (*copy) return soma::back_up(flags.sources(), backup);
   if (*rotate) return soma::rotate_secrets(flags.sources());
   if (*link) return soma::sign_in(flags.sources());
   if (*talk) return soma::chat(chat_server.over(chat));
@@ -140,4 +145,16 @@ int main(int argc, char** argv) {
   const auto& group = named(app);
   std::fputs(group.help(group.get_parent() ? group.get_parent()->get_name() : "").c_str(), stdout);
   return &group == &app ? 0 : bad_usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  soma::open_standard_files();
+  std::set_terminate(soma::end_with_a_sentence);
+  try {
+    return run(argc, argv);
+  } catch (...) {
+    soma::end_with_a_sentence();
+  }
 }

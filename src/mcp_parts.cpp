@@ -8,12 +8,12 @@
 #include "core/time.hpp"
 #include "core/version.hpp"
 #include "embedded/soma_embedded_config.hpp"
+#include "storage/documents.hpp"
 
 namespace soma {
 namespace {
 
 constexpr std::string_view collection = "mcp";
-constexpr std::size_t rows_max = 100'000;
 
 std::string key_of(const tenant_id& tenant, const std::string& name) {
   return tenant.value + '\n' + name;
@@ -27,12 +27,13 @@ std::string vault_name(const std::string& server) {
 }  // namespace
 
 result<std::vector<tools::mcp::server_store::row>> stored_mcp_servers::load() {
-  auto documents = log_.list_documents(collection, "", rows_max);
-  if (!documents) return documents.error();
   std::vector<row> rows;
-  for (auto& [key, document] : *documents)
+  const auto take = [&](const std::string& key, std::string& document) -> result<void> {
     if (const auto cut = key.find('\n'); cut != key.npos)
       rows.push_back({tenant_id(key.substr(0, cut)), key.substr(cut + 1), std::move(document)});
+    return {};
+  };
+  if (auto read = storage::each_document(log_, collection, "", take); !read) return read.error();
   return rows;
 }
 

@@ -12,6 +12,7 @@
 #include "core/loopback.hpp"
 #include "core/time.hpp"
 #include "core/version.hpp"
+#include "descriptors.hpp"
 #include "embedded/soma_embedded_schemas.hpp"
 #include "file_parts.hpp"
 #include "http/file_routes.hpp"
@@ -28,6 +29,7 @@
 #include "model_parts.hpp"
 #include "observability/log.hpp"
 #include "probes.hpp"
+#include "process_start.hpp"
 #include "security/sign_in_token.hpp"
 #include "sign_in_door.hpp"
 #include "store_documents.hpp"
@@ -101,12 +103,25 @@ http::sse_options sse_options_of(const config& settings) {
   return options;
 }
 
-storage::store_options store_options_of(const config& settings) {
+storage::store_options store_options_of(const config& settings, const descriptor_plan& files) {
   storage::store_options options;
   options.data_dir = settings.text("storage.data_dir");
+  options.open_files_max = files.store_files_max;
+  options.release = version;
   options.min_free_bytes = static_cast<std::uint64_t>(settings.number("storage.min_free_bytes"));
   options.block_cache_bytes =
       static_cast<std::uint64_t>(settings.number("storage.block_cache_bytes"));
+  options.on_notice = [](const std::string& what) {
+    log(log_level::warn, "storage.notice", {{"what", what}});
+  };
+  options.on_damage = [](const error& what, const session_key* session) {
+    log_context about;
+    if (session) {
+      about.tenant_id = session->tenant.value;
+      about.session_id = session->session.value;
+    }
+    log(log_level::error, "storage.damaged", {{"what", what.detail}}, about);
+  };
   return options;
 }
 
@@ -252,15 +267,22 @@ result<void> check_settings(const config& settings) {
   return {};
 }
 
+std::size_t connections_wanted(const config& settings) {
+  return static_cast<std::size_t>(settings.number("http.connections_max"));
+}
+
 int serve(const config& settings) {
   keep_large_blocks_apart();
   if (auto good = check_settings(settings); !good) return refuse(good.error());
   const auto signals = block_signals();
-  auto server_key = security::load_server_key(settings.text("storage.data_dir"));
-  if (!server_key) return refuse(server_key.error());
-  auto log_store = storage::open_rocksdb_event_log(store_options_of(settings));
+  const auto files = plan_descriptors(raise_descriptor_limit(), connections_wanted(settings));
+  if (!files) return refuse(files.error());
+  if (!files->said.empty()) log(log_level::warn, "server.few_descriptors", {{"what", files->said}});
+  auto log_store = storage::open_rocksdb_event_log(store_options_of(settings, *files));
   if (!log_store) return refuse(log_store.error());
   storage::event_log& events = **log_store;
+  auto server_key = server_key_of(settings.text("storage.data_dir"), events);
+  if (!server_key) return refuse(server_key.error());
 
   metrics_registry registry;
   server_metrics metrics(registry);
@@ -349,6 +371,7 @@ int serve(const config& settings) {
   options.port = static_cast<std::uint16_t>(settings.number("server.port"));
   options.io_threads = threads;
   options.limits = net_limits_of(settings);
+  options.limits.connections_max = files->connections_max;
   options.guard = guard_of(settings);
   options.proxies = *proxies_of(settings);
   options.authenticator = &authenticator;
@@ -374,6 +397,7 @@ int serve(const config& settings) {
   if (!unfinished) return refuse(unfinished.error());
   if (auto started = server.start(); !started) return refuse(started.error());
   g.ready = true;
+  note_started();
   log(log_level::info, "server.started",
       {{"version", version}, {"port", server.port()}, {"recovering", *unfinished}});
   announce(settings, server.port(), sign_in, has_keys);

@@ -11,6 +11,9 @@ namespace soma {
 // config.invalid, naming the key or the file.
 result<void> check_settings(const config& settings);
 
+// Connections that are asked for; `plan_descriptors` says how many there will be.
+std::size_t connections_wanted(const config& settings);
+
 int serve(const config& settings);
 
 }  // namespace soma

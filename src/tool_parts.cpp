@@ -12,6 +12,7 @@
 #include "llm/picture.hpp"
 #include "mcp_parts.hpp"
 #include "observability/log.hpp"
+#include "storage/documents.hpp"
 #include "tools/builtin/calculator.hpp"
 #include "tools/builtin/clock.hpp"
 #include "tools/builtin/code_execute.hpp"
@@ -27,7 +28,6 @@ namespace soma {
 namespace {
 
 constexpr std::string_view collection = "catalog";
-constexpr std::size_t changes_max = 100'000;
 
 // A tenant's changes as documents of the store.
 class stored_catalog final : public tools::catalog_store {
@@ -35,12 +35,13 @@ class stored_catalog final : public tools::catalog_store {
   explicit stored_catalog(storage::event_log& log) : log_(log) {}
 
   result<std::vector<row>> load() override {
-    auto documents = log_.list_documents(collection, "", changes_max);
-    if (!documents) return documents.error();
     std::vector<row> rows;
-    for (auto& [key, document] : *documents)
+    const auto take = [&](const std::string& key, std::string& document) -> result<void> {
       if (const auto cut = key.find('\n'); cut != key.npos)
         rows.push_back({tenant_id(key.substr(0, cut)), key.substr(cut + 1), std::move(document)});
+      return {};
+    };
+    if (auto read = storage::each_document(log_, collection, "", take); !read) return read.error();
     return rows;
   }
   result<void> put(const row& changed) override {
@@ -152,6 +153,7 @@ struct tool_parts::parts {
       if (!used) return used.error();
       if (used->bytes >= folders.limits().bytes_max)
         return error(codes::workdir_full, "the work folder is full");
+      if (auto room = folders.tenant_has_room(session, 1); !room) return room.error();
       std::error_code ec;
       if (const auto space = std::filesystem::space(*folder, ec); !ec && space.available < min_free)
         return error(codes::storage_full, "the disk is nearly full");

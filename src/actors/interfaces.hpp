@@ -142,7 +142,7 @@ struct stays {  // session → tenant: work came in meanwhile
 };
 struct session_failed {  // session → tenant, before it ends by an error
   session_id session;
-  std::string code;
+  std::string code, detail;
 };
 struct restart_due {  // the tenant to itself
   session_id session;

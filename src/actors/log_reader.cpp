@@ -10,7 +10,7 @@ error unreadable(const session_key& key, event_id at, const error& why) {
   const auto event = to_string(at);
   log(log_level::error, "storage.corrupt", {{"event_id", event}, {"detail", why.detail}},
       {{}, {}, key.session.value, key.tenant.value, {}});
-  return {why.code, "event " + event + ": " + why.detail};
+  return {why.code, "session " + key.session.value + ": event " + event + ": " + why.detail};
 }
 
 }  // namespace

@@ -164,7 +164,7 @@ void session_shell::fail(const error& why) {
   for (auto& [token, waiting] : asked_) waiting.answer.deliver(refused(why));
   asked_.clear();
   end_children();
-  self_->send(tenant_, session_failed{key_.session, std::string(why.code)});
+  self_->send(tenant_, session_failed{key_.session, std::string(why.code), why.detail});
   self_->quit(caf::make_error(caf::sec::runtime_error, std::string(why.code)));
 }
 

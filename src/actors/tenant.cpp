@@ -57,6 +57,7 @@ tenant_shell::entry& tenant_shell::begin_incarnation(const session_id& session, 
                                          session_key{tenant_, session});
   e.now = phase::running;
   e.failure_code.clear();
+  e.unreadable.reset();
   by_address_[e.actor.address()] = session;
   return e;
 }
@@ -75,7 +76,7 @@ caf::typed_response_promise<Answer> tenant_shell::route(Request& request) {
   if (e.now == phase::running) {
     answer.delegate(e.actor, std::move(request));
   } else if (e.now == phase::quarantined) {
-    refuse(answer, quarantined());
+    refuse(answer, refusal(e));
   } else if (e.waiting.size() >= node_->limits.held_commands_max) {
     refuse(answer, {codes::server_busy, "too many requests wait for this session", 1});
   } else {
@@ -257,8 +258,16 @@ void tenant_shell::on_stays(const session_id& session) {
 }
 
 void tenant_shell::on_failed(const session_failed& m) {
-  if (const auto at = sessions_.find(m.session); at != sessions_.end())
-    at->second.failure_code = m.code;
+  const auto at = sessions_.find(m.session);
+  if (at == sessions_.end()) return;
+  at->second.failure_code = m.code;
+  if (m.code == codes::storage_corrupt)
+    at->second.unreadable.emplace(codes::storage_corrupt, m.detail);
+}
+
+// What is damaged is said as such: a restart would not help.
+error tenant_shell::refusal(const entry& e) {
+  return e.unreadable ? *e.unreadable : quarantined();
 }
 
 void tenant_shell::on_down(const caf::down_msg& down) {

@@ -52,6 +52,7 @@ class tenant_shell {
     std::vector<held> waiting;
     std::deque<std::int64_t> failures_ms;
     std::string failure_code;
+    std::optional<error> unreadable;  // quarantined, since its log is damaged
     std::vector<caf::typed_response_promise<command_outcome>> restarts;  // that wait for it
   };
 
@@ -73,6 +74,7 @@ class tenant_shell {
   entry& begin_incarnation(const session_id& session, entry& e);
   void after_failure(const session_id& session, entry& e);
   void quarantine(const session_id& session, entry& e);
+  static error refusal(const entry& e);
   void deliver_waiting(entry& e);
   void refuse_waiting(entry& e, const error& why);
   void answer_restarts(entry& e, const result<command_reply>& how);

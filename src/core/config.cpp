@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -15,6 +16,7 @@
 #include <limits>
 #include <optional>
 #include <set>
+#include <system_error>
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
@@ -99,14 +101,33 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-std::string unknown_key(std::string_view key) {
-  std::string text = "unknown key " + std::string(key.substr(0, 100));
+// " did you mean …?", where one of the names is near.
+template <class Names>
+std::string suggestion(std::string_view word, const Names& names) {
   std::size_t best = 4;  // more edits than three is another word
   std::string_view nearest;
+  for (const std::string_view name : names)
+    if (const auto d = edit_distance(word.substr(0, 100), name); d < best) best = d, nearest = name;
+  return nearest.empty() ? std::string() : "; did you mean " + std::string(nearest) + "?";
+}
+
+std::string unknown_key(std::string_view key) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, r] : schema()) names.emplace_back(name);
+  return "unknown key " + std::string(key.substr(0, 100)) + suggestion(key, names);
+}
+
+// Variables that begin as ours do and are none of them.
+std::vector<std::string> unknown_variables(const std::map<std::string, std::string>& env) {
+  std::set<std::string, std::less<>> ours;
   for (const auto& [name, r] : schema())
-    if (const auto d = edit_distance(key.substr(0, 100), name); d < best) best = d, nearest = name;
-  if (!nearest.empty()) text += "; did you mean " + std::string(nearest) + "?";
-  return text;
+    if (!r.env.empty()) ours.insert(r.env);
+  std::vector<std::string> said;
+  for (const auto& [name, value] : env)
+    if ((name.starts_with("SOMA_") || name.starts_with("GATEWAY_")) && !ours.contains(name))
+      said.push_back("the variable " + name.substr(0, 100) + " is not one of the configuration's" +
+                     suggestion(name, ours));
+  return said;
 }
 
 std::string show(double number) {
@@ -154,8 +175,12 @@ result<std::string> read_file(const std::string& path) {
   std::error_code ec;
   // A folder opens like a file and only fails when read.
   std::ifstream in(path, std::ios::binary);
-  if (!in || std::filesystem::is_directory(path, ec))
-    return error(codes::config_invalid, path + ": cannot be read");
+  const int why = errno;
+  if (std::filesystem::is_directory(path, ec))
+    return error(codes::config_invalid, path + ": is a folder");
+  if (!in)
+    return error(codes::config_invalid,
+                 path + ": cannot be read: " + std::generic_category().message(why));
   std::string text(std::istreambuf_iterator<char>(in), {});
   if (in.bad()) return error(codes::config_invalid, path + ": cannot be read");
   return text;
@@ -173,6 +198,7 @@ class config_loader {
         if (!it->second.empty()) take_text(key, it->second, "env " + r.env);
     for (const auto& [key, value] : from.flags) take_text(key, value, "flag");
     if (!why_.empty()) return error(codes::config_invalid, why_);
+    made_.warnings_ = unknown_variables(from.env);
     return std::move(made_);
   }
 
@@ -200,7 +226,10 @@ class config_loader {
 
   void take_file(const std::string& path) {
     auto text = read_file(path);
-    if (!text) return fail(path, "cannot be read");
+    if (!text) {
+      if (why_.empty()) why_ = text.error().detail;
+      return;
+    }
     auto parsed = toml::parse(*text, path);
     if (!parsed) {
       const auto& bad = parsed.error();

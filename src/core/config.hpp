@@ -37,6 +37,9 @@ class config {
   // Where each value came from: "default", "soma.toml:12", "env SOMA_DATA_DIR", "flag".
   std::vector<std::pair<std::string, std::string>> sources() const;
 
+  // What was given and is not used, a sentence each: variables that look like ours and are not.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
   // All keys as TOML, with secrets masked and the source of what is not a default as a comment.
   std::string to_toml() const;
 
@@ -53,6 +56,7 @@ class config {
   const T& get(std::string_view key) const;
 
   std::map<std::string, entry, std::less<>> entries_;
+  std::vector<std::string> warnings_;
 };
 
 // Fails with config.invalid; the detail names file:line, variable or flag, the key, and why. A

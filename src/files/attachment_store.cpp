@@ -84,6 +84,10 @@ result<void> attachment_store::write(const rows& all) {
   return log_.put_documents(attachment_collection, all);
 }
 
+result<void> attachment_store::change(const changes& all) {
+  return log_.change_documents(attachment_collection, all);
+}
+
 result<bool> attachment_store::any(const std::string& prefix) const {
   auto found = log_.list_documents(attachment_collection, prefix + '\n', 1);
   if (!found) return found.error();
@@ -182,6 +186,11 @@ result<std::optional<stored_attachment>> attachment_store::add_known(std::string
   if (!known) return known.error();
   if (!*known) return std::optional<stored_attachment>();
   stored_attachment a = std::move(**known);
+  // Damaged ones are sent again, which mends those that are here.
+  if (auto whole = open_bytes(a); !whole) {
+    if (whole.error().code == codes::storage_unavailable) return whole.error();
+    return std::optional<stored_attachment>();
+  }
   a.id = new_uuid();
   a.user_id = from.user_id;
   a.gone_at_ms = 0;
@@ -237,6 +246,20 @@ result<stored_attachment> attachment_store::look(const tenant_id& tenant,
   return std::move(**found);
 }
 
+result<file_handle> attachment_store::open_bytes(const stored_attachment& a) const {
+  auto opened = checked_.open(path_of(a), a.sha256, a.size_bytes);
+  if (opened) return opened;
+  // Deleted between the look and the opening; or the disk lost what it was given.
+  if (auto again = look(a.tenant, a.id); !again) return again.error();
+  if (opened.error().code == codes::storage_corrupt) {
+    log_context about;
+    about.tenant_id = a.tenant.value;
+    log(log_level::error, "attachment.damaged",
+        {{"attachment_id", a.id}, {"sha256", a.sha256}, {"what", opened.error().detail}}, about);
+  }
+  return error(opened.error().code, "attachment " + a.id + ": " + opened.error().detail);
+}
+
 result<bool> attachment_store::has(const tenant_id& tenant, std::string_view id) const {
   auto found = row(tenant, id);
   if (!found) return found.error();
@@ -260,6 +283,7 @@ result<tools::attachment> attachment_store::find(const tenant_id& tenant,
                                                  std::string_view attachment_id) {
   auto a = look(tenant, attachment_id);
   if (!a) return a.error();
+  if (auto whole = open_bytes(*a); !whole) return whole.error();
   return tools::attachment{a->id,     a->filename,   a->content_type,
                            a->sha256, a->size_bytes, path_of(*a)};
 }
@@ -342,17 +366,18 @@ result<std::size_t> attachment_store::tidy(std::int64_t now_ms, std::size_t rows
     if (parts.size() == 4)
       std::from_chars(parts[1].data(), parts[1].data() + parts[1].size(), when_ms);
     if (when_ms > now_ms) break;
+    changes with;
     if (parts.size() == 4) {
       auto found = row(tenant_id(std::string(parts[2])), parts[3]);
       if (!found && found.error().code != codes::storage_corrupt) return found.error();
       if (found && *found) {
         auto next = deal_with(**found, now_ms, scans);
         if (!next) return next.error();
-        if (*next)
-          if (auto kept = write({{due_key(**next, **found), {}}}); !kept) return kept.error();
+        if (*next) with.push_back({due_key(**next, **found), std::string()});
       }
     }
-    if (auto done = log_.delete_document(attachment_collection, key); !done) return done.error();
+    with.push_back({key, {}});
+    if (auto done = change(with); !done) return done.error();
     ++dealt;
   }
   return dealt;
@@ -364,20 +389,19 @@ result<void> attachment_store::drop_uses(const session_key& session) {
     auto uses = log_.list_documents(attachment_collection, prefix, rows_at_once);
     if (!uses) return uses.error();
     if (uses->empty()) return {};
+    changes dropped;
     for (const auto& [key, value] : *uses) {
       const std::string id(parts_of(key).back());
       auto found = row(session.tenant, id);
       if (!found && found.error().code != codes::storage_corrupt) return found.error();
-      if (auto done = log_.delete_document(
-              attachment_collection,
-              attachment_key({"by", session.tenant.value, id, session.session.value}));
-          !done)
-        return done;
       // Whether it is used by another is asked when it is due.
       if (found && *found && !(*found)->gone())
-        if (auto asked = write({{due_key(0, **found), {}}}); !asked) return asked;
-      if (auto done = log_.delete_document(attachment_collection, key); !done) return done;
+        dropped.push_back({due_key(0, **found), std::string()});
+      dropped.push_back(
+          {attachment_key({"by", session.tenant.value, id, session.session.value}), {}});
+      dropped.push_back({key, {}});
     }
+    if (auto done = change(dropped); !done) return done;
   }
 }
 

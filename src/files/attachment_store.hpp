@@ -21,6 +21,7 @@
 #include "core/error.hpp"
 #include "core/event.hpp"
 #include "core/ids.hpp"
+#include "files/checked_files.hpp"
 #include "files/content_files.hpp"
 #include "files/scanner.hpp"
 #include "storage/event_log.hpp"
@@ -86,6 +87,9 @@ class attachment_store final : public tools::attachment_source {
   // Whether the tenant has or had an attachment of that id, in whatever state.
   result<bool> has(const tenant_id& tenant, std::string_view id) const;
   std::string path_of(const stored_attachment& a) const { return content_.path_of(a.sha256); }
+  // Its bytes, which were found to be the ones that came (checked_files.hpp). Errors:
+  // storage.corrupt, and logged as attachment.damaged; as look, where it is gone meanwhile.
+  result<file_handle> open_bytes(const stored_attachment& a) const;
   // As a message names them; the first that cannot be named is the error.
   result<std::vector<attachment_ref>> name(const tenant_id& tenant,
                                            const std::vector<std::string>& ids) const;
@@ -116,7 +120,9 @@ class attachment_store final : public tools::attachment_source {
   using rows = std::vector<std::pair<std::string, std::string>>;
   result<std::optional<stored_attachment>> row(const tenant_id& tenant, std::string_view id) const;
   result<stored_attachment> settle(stored_attachment a, content_writer* bytes, rows with);
+  using changes = std::vector<storage::document_change>;
   result<void> write(const rows& all);
+  result<void> change(const changes& all);
   result<bool> any(const std::string& prefix) const;
   result<void> release(const stored_attachment& a);
   result<void> make_gone(stored_attachment a, attachment_state how, std::int64_t now_ms);
@@ -130,6 +136,7 @@ class attachment_store final : public tools::attachment_source {
   const store_options options_;
   scanner* const scanner_;
   const content_files content_;
+  mutable checked_files checked_;
   // Bytes are given a name and a row, or lose both, under the lock of their hash.
   std::array<std::mutex, 64> locks_;
 };

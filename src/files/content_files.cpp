@@ -107,8 +107,12 @@ result<void> content_files::remove(std::string_view sha256) const {
   return {};
 }
 
+std::string content_path(const std::string& folder, std::string_view sha256) {
+  return folder + '/' + std::string(sha256.substr(0, 2)) + '/' + std::string(sha256);
+}
+
 std::string content_files::path_of(std::string_view sha256) const {
-  return folder_ + '/' + std::string(sha256.substr(0, 2)) + '/' + std::string(sha256);
+  return content_path(folder_, sha256);
 }
 
 void content_files::each(const std::function<void(const std::string&)>& visit) const {

@@ -55,6 +55,9 @@ class content_files {
   std::uint64_t min_free_bytes_ = 0;
 };
 
+// Where bytes of that hash lie in such a folder.
+std::string content_path(const std::string& folder, std::string_view sha256);
+
 bool is_sha256(std::string_view text);  // 64 lower-case hexadecimal digits
 
 }  // namespace soma::files

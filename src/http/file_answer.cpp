@@ -1,6 +1,5 @@
 #include "http/file_answer.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,10 +48,6 @@ std::string read_piece(int file, std::uint64_t at, std::size_t bytes) {
   } while (got < 0 && errno == EINTR);
   piece.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
   return piece;
-}
-
-std::shared_ptr<open_file> open_for_reading(const std::string& path) {
-  return std::make_shared<open_file>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
 }
 
 open_file::~open_file() {

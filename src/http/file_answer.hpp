@@ -27,9 +27,7 @@ class open_file {
   const int handle_;
 };
 
-// Its handle is below 0 where it cannot be opened. Blocks on the disk, as reading it does.
-std::shared_ptr<open_file> open_for_reading(const std::string& path);
-// Empty where the file cannot be read or is at its end.
+// Blocks on the disk. Empty where the file cannot be read or is at its end.
 std::string read_piece(int file, std::uint64_t at, std::size_t bytes);
 
 struct served_file {

@@ -14,6 +14,9 @@
 
 namespace soma::http {
 
+// Documents that say which session a document became: tenant, line feed, its hash.
+inline constexpr std::string_view imports_collection = "imports";
+
 // Cuts bytes into lines, holding at most one line and a byte.
 class line_cutter {
  public:

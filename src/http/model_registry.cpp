@@ -6,12 +6,12 @@
 #include "core/loopback.hpp"
 #include "llm/base_url.hpp"
 #include "security/digest.hpp"
+#include "storage/documents.hpp"
 
 namespace soma::http {
 namespace {
 
 constexpr std::string_view collection = "profiles";
-constexpr std::size_t stored_max = 100'000;
 
 std::string row_key(const tenant_id& tenant, std::string_view name) {
   return tenant.value + '\n' + std::string(name);
@@ -67,16 +67,15 @@ result<void> model_registry::load() {
     if (!made) return made.error();
     defaults_.insert_or_assign(made->name, std::move(*made));
   }
-  auto stored = log_.list_documents(collection, "", stored_max);
-  if (!stored) return stored.error();
-  for (const auto& [key, document] : *stored) {
+  const auto take = [&](const std::string& key, const std::string& document) -> result<void> {
     const auto cut = key.find('\n');
     auto p = llm::parse_profile(document, key.substr(cut + 1));
     if (cut == key.npos || !p)
       return error(codes::storage_corrupt, "a stored model profile cannot be read");
     tenants_[tenant_id(key.substr(0, cut))].insert_or_assign(p->name, std::move(*p));
-  }
-  return {};
+    return {};
+  };
+  return storage::each_document(log_, collection, "", take);
 }
 
 model_registry::profile_map model_registry::all_of(const tenant_id& tenant) const {

@@ -181,8 +181,9 @@ class export_work {
       auto a = store_.look(tenant_, to_come_.front());
       to_come_.pop_front();
       if (!a) continue;  // gone, or held back
-      file_ = open_for_reading(store_.path_of(*a));
-      if (file_->handle() < 0) continue;  // gone meanwhile
+      auto bytes = store_.open_bytes(*a);
+      if (!bytes) continue;  // gone meanwhile, or damaged
+      file_ = std::make_shared<open_file>(bytes->release());
       left_ = size_ = a->size_bytes;
       return document.add_attachment(attachment_line(*a));
     }
@@ -369,9 +370,8 @@ struct found_place {
 // not be given again, so the next import is another session.
 result<found_place> import_place(storage::event_log& log, const tenant_id& tenant,
                                  const std::string& hash) {
-  constexpr std::string_view collection = "imports";
   const auto row = tenant.value + '\n' + hash;
-  auto known = log.get_document(collection, row);
+  auto known = log.get_document(imports_collection, row);
   if (!known) return known.error();
   found_place place{{tenant, session_id(*known ? **known : std::string())}, false};
   if (*known) {
@@ -380,9 +380,8 @@ result<found_place> import_place(storage::event_log& log, const tenant_id& tenan
     if (!head && head.error().code != codes::session_not_found) return head.error();
   }
   if (place.there) return place;
-  place.key.session =
-      session_id(*known ? new_uuid() : derived_uuid({"import", tenant.value, hash}));
-  if (auto kept = log.put_document(collection, row, place.key.session.value); !kept)
+  place.key.session = session_id(new_uuid());
+  if (auto kept = log.put_document(imports_collection, row, place.key.session.value); !kept)
     return kept.error();
   return place;
 }

@@ -216,13 +216,10 @@ result<served_file> open_attachment(files::attachment_store& store, const tenant
                                     std::string_view id) {
   auto a = store.look(tenant, id);
   if (!a) return a.error();
+  auto bytes = store.open_bytes(*a);
+  if (!bytes) return bytes.error();
   served_file served;
-  served.file = open_for_reading(store.path_of(*a));
-  if (served.file->handle() < 0) {
-    // Deleted between the look and the opening; or the disk lost what it was given.
-    if (auto again = store.look(tenant, id); !again) return again.error();
-    return error(codes::storage_corrupt, "the bytes of an attachment are not there");
-  }
+  served.file = std::make_shared<open_file>(bytes->release());
   served.size_bytes = a->size_bytes;
   served.etag = '"' + a->sha256 + '"';
   served.content_type = std::move(a->content_type);

@@ -1,12 +1,16 @@
 #include "http/usage_store.hpp"
 
 #include <array>
+#include <map>
+
+#include "core/codes.hpp"
+
+#include "storage/documents.hpp"
 
 namespace soma::http {
 namespace {
 
 constexpr std::string_view collection = "usage";
-constexpr std::size_t rows_max = 100'000;
 
 // Names come from profiles and keys and hold no newline.
 std::string row_key(const llm::usage_key& key) {
@@ -30,11 +34,12 @@ llm::usage_key parse_row_key(std::string_view text) {
 
 result<void> usage_store::restore(const storage::event_log& log, llm::usage_ledger& ledger,
                                   std::int64_t now_ms) {
-  auto found = log.list_documents(collection, llm::day_of(now_ms) + '\n', rows_max);
-  if (!found) return found.error();
-  for (const auto& [key, document] : *found)
-    ledger.restore(parse_row_key(key), llm::parse_usage_count(document), now_ms);
-  return {};
+  return storage::each_document(
+      log, collection, llm::day_of(now_ms) + '\n',
+      [&](const std::string& key, const std::string& document) -> result<void> {
+        ledger.restore(parse_row_key(key), llm::parse_usage_count(document), now_ms);
+        return {};
+      });
 }
 
 void usage_store::save_soon() {
@@ -65,11 +70,53 @@ result<void> usage_store::save(storage::event_log& log) {
 
 result<std::vector<std::pair<llm::usage_key, llm::usage_count>>> usage_store::rows(
     const storage::event_log& log, const tenant_id& tenant, const std::string& day) {
-  auto found = log.list_documents(collection, day + '\n' + tenant.value + '\n', rows_max);
-  if (!found) return found.error();
   std::vector<std::pair<llm::usage_key, llm::usage_count>> rows;
-  for (const auto& [key, document] : *found)
-    rows.emplace_back(parse_row_key(key), llm::parse_usage_count(document));
+  auto read = storage::each_document(
+      log, collection, day + '\n' + tenant.value + '\n',
+      [&](const std::string& key, const std::string& document) -> result<void> {
+        rows.emplace_back(parse_row_key(key), llm::parse_usage_count(document));
+        return {};
+      });
+  if (!read) return read.error();
+  return rows;
+}
+
+result<std::size_t> usage_store::fold(storage::event_log& log, std::int64_t now_ms,
+                                      std::size_t rows_max) {
+  constexpr std::int64_t day_ms = 24ll * 3600 * 1000;
+  const auto folded_before = llm::day_of(now_ms - days_by_session * day_ms);
+  const auto gone_before = llm::day_of(now_ms - days_kept * day_ms);
+  std::vector<storage::document_change> changes;
+  std::map<std::string, llm::usage_count> sums;
+  const error enough(codes::quota_exceeded, "the rest is for the next round");
+  // Rows of one sum stand together but for the order of sessions, so a sum that was begun may be
+  // added to by the next round as well.
+  const auto look = [&](const std::string& key, const std::string& document) -> result<void> {
+    auto at = parse_row_key(key);
+    if (at.day >= folded_before || changes.size() >= rows_max) return enough;
+    if (at.day < gone_before) {
+      changes.push_back({key, std::nullopt});
+      return {};
+    }
+    if (at.session.empty()) return {};
+    at.session.clear();
+    sums[row_key(at)] += llm::parse_usage_count(document);
+    changes.push_back({key, std::nullopt});
+    return {};
+  };
+  const auto read = storage::each_document(log, collection, "", look);
+  if (!read && read.error().code != enough.code) return read.error();
+  const auto rows = changes.size();
+  for (const auto& [key, count] : sums) {
+    const auto before = log.get_document(collection, key);
+    if (!before) return before.error();
+    auto total = *before ? llm::parse_usage_count(**before) : llm::usage_count();
+    total += count;
+    changes.push_back({key, llm::to_json(total)});
+  }
+  if (changes.empty()) return rows;
+  // One write for sums and what they are made of: neither is counted twice or lost by a crash.
+  if (auto done = log.change_documents(collection, changes); !done) return done.error();
   return rows;
 }
 

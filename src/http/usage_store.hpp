@@ -33,6 +33,13 @@ class usage_store {
   static result<std::vector<std::pair<llm::usage_key, llm::usage_count>>> rows(
       const storage::event_log& log, const tenant_id& tenant, const std::string& day);
 
+  // Bounds what is kept of the past: of days before the last `days_by_session` the sessions are
+  // added together, and days before the last `days_kept` go. At most rows_max rows at once; returns
+  // how many went. Blocks.
+  static constexpr int days_by_session = 100, days_kept = 1100;  // reports span 92 days
+  static result<std::size_t> fold(storage::event_log& log, std::int64_t now_ms,
+                                  std::size_t rows_max);
+
   // Now, on the thread that may write.
   result<void> save(storage::event_log& log);
 

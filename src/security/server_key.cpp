@@ -72,9 +72,18 @@ result<void> make_key(const std::string& folder, const std::string& path) {
 
 }  // namespace
 
+std::string server_key_file(const std::string& data_dir) {
+  return data_dir + "/secret/server.key";
+}
+
+bool has_server_key(const std::string& data_dir) {
+  struct stat info {};
+  return ::lstat(server_key_file(data_dir).c_str(), &info) == 0 || errno != ENOENT;
+}
+
 result<secret_string> load_server_key(const std::string& data_dir) {
   const std::string folder = data_dir + "/secret";
-  const std::string path = folder + "/server.key";
+  const std::string path = server_key_file(data_dir);
   std::error_code ec;
   std::filesystem::create_directories(data_dir, ec);
   if (ec) return error(codes::storage_unavailable, data_dir + ": " + ec.message());

@@ -13,6 +13,10 @@ namespace soma::security {
 // not there; the file appears whole or not at all and is synced. Fails with storage.unavailable,
 // and with config.invalid when the file is of another size or open to others. Blocks; once, at
 // start.
+std::string server_key_file(const std::string& data_dir);
+// Whether there is one, or something in its place. Who has stored hashes asks before it loads: a
+// new key makes them void.
+bool has_server_key(const std::string& data_dir);
 result<secret_string> load_server_key(const std::string& data_dir);
 
 }  // namespace soma::security

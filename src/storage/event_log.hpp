@@ -9,7 +9,7 @@
 // given at open (the process exits), and every later writing call fails with storage.unavailable. A
 // full disk is not: the writing call fails with storage.full, and later ones succeed once there is
 // space. What is damaged on the disk is refused with storage.corrupt, by open or by the call that
-// comes upon it.
+// comes upon it; all else goes on.
 #pragma once
 
 #include <cstdint>
@@ -85,6 +85,11 @@ struct document_row {
 // ends in a byte below 0xff.
 struct documents_gone {
   std::string collection, prefix;
+};
+
+struct document_change {
+  std::string key;
+  std::optional<std::string> value;  // none: deleted
 };
 
 struct append_op {
@@ -184,8 +189,15 @@ class event_log {
       std::string_view collection,
       std::span<const std::pair<std::string, std::string>> documents) = 0;
   virtual result<void> delete_document(std::string_view collection, std::string_view key) = 0;
+  // Written, or without a value deleted: all of them or none, in one synced write. What
+  // deletes, too, makes room in the end, and is taken on a full disk.
+  virtual result<void> change_documents(std::string_view collection,
+                                        std::span<const document_change> changes) = 0;
+  // By their keys; those behind `after` alone, where that is given. Whoever wants all of them takes
+  // each_document (documents.hpp).
   virtual result<std::vector<std::pair<std::string, std::string>>> list_documents(
-      std::string_view collection, std::string_view prefix, std::size_t limit) const = 0;
+      std::string_view collection, std::string_view prefix, std::size_t limit,
+      std::string_view after = {}) const = 0;
 
   // A consistent copy that can be opened by itself, in a folder that does not exist yet. Online.
   virtual result<void> checkpoint(const std::string& folder) const = 0;
@@ -199,6 +211,10 @@ class event_log {
 
 using fatal_handler = std::function<void(const error&)>;  // must not call the log
 
+// Damage that was come upon: once for each session (and for each table that compaction steps
+// around), on any thread. `session`: whose log it is, where that is known.
+using damage_handler = std::function<void(const error&, const session_key* session)>;
+
 struct store_options {
   std::string data_dir;
   std::uint64_t min_free_bytes = 256ull << 20;  // below it appends fail with storage.full
@@ -206,6 +222,12 @@ struct store_options {
   std::size_t event_bytes_max = 900 * 1024;
   bool unsafe_no_fsync = false;  // benchmarks and tests of other parts only
   fatal_handler on_fatal;        // called once, on the writing thread; default: _exit(70)
+  damage_handler on_damage;      // must not call the log
+  int open_files_max = 512;      // tables that are kept open
+  std::string release;  // of this program: kept, so that an older one can say what it needs
+  // What an operator should know of the opening, in a sentence: a clock or a disk that is not
+  // right.
+  std::function<void(const std::string&)> on_notice;
 };
 
 // Opens or makes the store. Errors: storage.locked (another process has the folder), storage.format

@@ -174,11 +174,26 @@ class memory_event_log final : public event_log {
     return {};
   }
 
+  result<void> change_documents(std::string_view collection,
+                                std::span<const document_change> changes) override {
+    std::lock_guard lock(mutex_);
+    for (const auto& change : changes) {
+      if (change.value)
+        documents_[{std::string(collection), change.key}] = *change.value;
+      else
+        documents_.erase({std::string(collection), change.key});
+    }
+    return {};
+  }
+
   result<std::vector<std::pair<std::string, std::string>>> list_documents(
-      std::string_view collection, std::string_view prefix, std::size_t limit) const override {
+      std::string_view collection, std::string_view prefix, std::size_t limit,
+      std::string_view after) const override {
     std::lock_guard lock(mutex_);
     std::vector<std::pair<std::string, std::string>> found;
-    for (auto at = documents_.lower_bound({std::string(collection), std::string(prefix)});
+    const auto first = std::pair(std::string(collection), std::string(std::max(prefix, after)));
+    for (auto at = first.second == after && !after.empty() ? documents_.upper_bound(first)
+                                                           : documents_.lower_bound(first);
          at != documents_.end() && at->first.first == collection &&
          at->first.second.starts_with(prefix) && found.size() < limit;
          ++at)

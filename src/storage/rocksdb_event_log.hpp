@@ -1,7 +1,7 @@
 // The store: RocksDB with a column family a kind of row; docs/event-log.md is the prose. Every
 // commit is one synced batch. rocksdb_open.cpp opens, rocksdb_write.cpp writes, rocksdb_read.cpp
-// reads. Private to storage. Threads: as the port says; a writing call holds write_mutex_, private
-// functions that write expect it held.
+// reads, rocksdb_keep.cpp is the keeper's thread. Private to storage. Threads: as the port says; a
+// writing call holds write_mutex_, private functions that write expect it held.
 #pragma once
 
 #include <rocksdb/cache.h>
@@ -9,9 +9,11 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -22,6 +24,7 @@
 #include "storage/head_rules.hpp"
 #include "storage/key_codec.hpp"
 #include "storage/rocksdb_testing.hpp"
+#include "storage/store_keeper.hpp"
 
 namespace soma::storage {
 
@@ -83,12 +86,16 @@ class rocksdb_event_log final : public event_log {
       std::string_view collection,
       std::span<const std::pair<std::string, std::string>> documents) override;
   result<void> delete_document(std::string_view collection, std::string_view key) override;
+  result<void> change_documents(std::string_view collection,
+                                std::span<const document_change> changes) override;
   result<std::vector<std::pair<std::string, std::string>>> list_documents(
-      std::string_view collection, std::string_view prefix, std::size_t limit) const override;
+      std::string_view collection, std::string_view prefix, std::size_t limit,
+      std::string_view after) const override;
   result<void> checkpoint(const std::string& folder) const override;
   counters stats() const override;
 
  private:
+  friend class store_rebuild;
   using iterator = std::unique_ptr<rocksdb::Iterator>;
   // Heads as the ops of one batch leave them; empty: removed.
   using head_overlay = std::unordered_map<session_key, std::optional<session_head>>;
@@ -98,6 +105,9 @@ class rocksdb_event_log final : public event_log {
   rocksdb::Options database_options() const;
   rocksdb::ColumnFamilyOptions family_options(family f) const;
   result<void> begin();
+  void tell(const std::string& notice) const {
+    if (options_.on_notice) options_.on_notice(notice);
+  }
   result<void> check_format();
   result<void> begin_epoch();
   result<void> drop_left_over_stages();
@@ -114,8 +124,20 @@ class rocksdb_event_log final : public event_log {
   error fail_for_good(const rocksdb::Status& why);
   std::optional<error> disk_refuses() const;
   result<std::optional<std::string>> get(family f, std::string_view key) const;
+  result<event_page> read_as_of_now(const session_key& key, const read_options& options) const;
   result<session_head> head_as_of(const rocksdb::ReadOptions& how, const session_key& key) const;
   result<std::optional<idempotency_record>> record_of(std::string_view key) const;
+  error failed_read(const session_key& key, const rocksdb::Status& s) const;
+  void tell_damage(const error& what, const session_key* session) const;
+
+  std::shared_ptr<rocksdb::EventListener> make_listener() const;
+  void step_aside(const std::string& family_name, const std::string& why);
+  void note_deleted(const session_key& key);
+  void note_deleted_documents();
+  void reclaim_in(std::chrono::milliseconds delay);
+  bool drop_deleted_tables();  // true: there are more
+  bool flush_all();
+  void reclaim();
 
   store_options options_;
   store_seams seams_;
@@ -135,6 +157,17 @@ class rocksdb_event_log final : public event_log {
   std::int64_t no_record_before_ms_ = 0;  // idempotency records
   bool failed_ = false;                   // for good
   bool disk_full_ = false;                // nothing can be written until leave_full_disk
+
+  mutable std::mutex told_mutex_;
+  mutable std::set<std::string> told_;  // whose damage was told
+
+  // Under write_mutex_: sessions of which events were deleted, and when their space is given back.
+  std::set<session_key> deleted_;
+  std::optional<store_keeper::clock::time_point> reclaim_due_;
+  store_keeper::clock::time_point no_reclaim_before_{};
+  std::atomic<bool> stop_compacting_ = false;  // ends a manual compaction that is under way
+  // Two, since the janitor's jobs are long. They begin last and end first.
+  store_keeper guard_, janitor_;
 
   std::atomic<std::uint64_t> events_{0}, batches_{0}, bytes_{0}, outbox_rows_{0}, sync_us_{0};
 };

@@ -1,7 +1,6 @@
 // Opening the store: options, recovery, format, epoch.
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "storage/patient_fs.hpp"
 #include "storage/rocksdb_event_log.hpp"
 #include "storage/rocksdb_testing.hpp"
 #include "storage/store_files.hpp"
@@ -22,6 +22,7 @@ namespace {
 constexpr std::uint64_t format_version = 1;
 constexpr std::int64_t epoch_origin_s = 1'577'836'800;  // 2020-01-01: epochs fit 32 bits until 2156
 constexpr std::uint64_t epoch_max = UINT32_MAX;  // a clock beyond it is wrong, and not believed
+constexpr std::uint64_t clock_behind_s = 60;
 constexpr int exit_code_fatal = 70;
 
 void exit_at_once(const error& why) {
@@ -36,15 +37,6 @@ std::optional<std::uint64_t> free_bytes_of(const std::string& folder) {
   return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
 }
 
-// Keeps RocksDB from leaving a full disk by itself: leave_full_disk does.
-class full_disk_listener final : public rocksdb::EventListener {
- public:
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
-                            bool* by_itself) override {
-    *by_itself = false;
-  }
-};
-
 // What RocksDB's words for a store that does not open mean.
 error refusal(const rocksdb::Status& opened, const std::string& path) {
   const auto text = opened.ToString();
@@ -56,7 +48,11 @@ error refusal(const rocksdb::Status& opened, const std::string& path) {
     if (auto damage = find_damaged_table(path)) return *damage;
   }
   auto why = error_of(opened);
-  why.detail = "the store in " + path + " cannot be opened: " + text;
+  if (why.code == codes::storage_full)
+    why.detail = "the disk of " + path + " has no room for a start, which writes a little: make " +
+                 "room (" + text + ")";
+  else
+    why.detail = "the store in " + path + " cannot be opened: " + text;
   return why;
 }
 
@@ -70,6 +66,9 @@ rocksdb_event_log::rocksdb_event_log(const store_options& options, const store_s
 }
 
 rocksdb_event_log::~rocksdb_event_log() {
+  stop_compacting_ = true;
+  janitor_.end();
+  guard_.end();
   close_database();
 }
 
@@ -103,13 +102,13 @@ rocksdb::Options rocksdb_event_log::database_options() const {
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   o.paranoid_checks = true;
   o.max_bgerror_resume_count = 0;  // a failed write is never tried again, a full disk left by us
-  o.listeners.push_back(std::make_shared<full_disk_listener>());
+  o.listeners.push_back(make_listener());
   // The only reason to flush, for all families with rows in a WAL at once: were one's tables ahead
   // of the others', cutting a damaged WAL would tear commits apart. Bounds memtables, and what a
   // restart replays. (atomic_flush would say so more plainly, but in 7.8 hangs after a full disk.)
   o.max_total_wal_size = seams_.wal_bytes;
   o.max_background_jobs = 2;
-  o.max_open_files = 512;
+  o.max_open_files = options_.open_files_max;
   o.bytes_per_sync = 1u << 20;
   return o;
 }
@@ -148,6 +147,13 @@ result<void> rocksdb_event_log::open() {
   auto begun = begin();
   if (!begun && begun.error().code == codes::storage_corrupt)
     if (auto damage = find_damaged_table(path)) return *damage;
+  if (!begun) return begun;
+  if (const auto full = disk_refuses())
+    tell(full->detail + ": nothing is taken but deletions until there is room");
+  guard_.begin();
+  janitor_.begin();
+  const std::lock_guard lock(write_mutex_);
+  reclaim_in(seams_.reclaim_after);  // of what was deleted before the last stop
   return begun;
 }
 
@@ -169,9 +175,14 @@ result<void> rocksdb_event_log::check_format() {
   if (*found) {
     const auto version = get_number(**found);
     if (version == format_version) return {};
-    return error(codes::storage_format, "the store has format " + std::to_string(version) +
-                                            ", this program reads format " +
-                                            std::to_string(format_version));
+    const auto by = get(meta, "release");
+    const bool told = by && *by;
+    return error(codes::storage_format,
+                 "the store has format " + std::to_string(version) +
+                     ", this program reads format " + std::to_string(format_version) +
+                     ": it needs " +
+                     (told ? "release " + **by + " or a later one, which has had it open last"
+                           : std::string("a newer release")));
   }
   std::string value;
   put_number(value, format_version, 8);
@@ -189,7 +200,15 @@ result<void> rocksdb_event_log::begin_epoch() {
   const auto now_s = duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
   const auto since = static_cast<std::uint64_t>(std::max<std::int64_t>(1, now_s - epoch_origin_s));
   const auto next = since > epoch_max ? last + 1 : std::max(last + 1, since);
+  // Each opening takes one: a few beyond the clock are openings within a second.
+  if (last > since + clock_behind_s || since > epoch_max)
+    tell("the clock is wrong, or was: the store was opened at a time that " +
+         (since > epoch_max ? std::string("no clock should show")
+                            : "is " + std::to_string(last - since) + " s ahead of it"));
   if (next > epoch_max) return error(codes::storage_format, "the store has no epoch left");
+  if (!options_.release.empty())  // synced with the epoch
+    if (const auto s = db_->Put({}, families_[meta], "release", options_.release); !s.ok())
+      return error_of(s);
   std::string value;
   put_number(value, next, 8);
   const auto s = db_->Put(sync_, families_[meta], "epoch", value);
@@ -207,6 +226,7 @@ result<void> rocksdb_event_log::drop_left_over_stages() {
     const auto prefix = it->key().ToString();
     batch.DeleteRange(families_[events], prefix, after_prefix(prefix));
     batch.Delete(families_[staging], prefix);
+    if (const auto key = parse_session_prefix(prefix)) deleted_.insert(*key);
   }
   if (!it->status().ok()) return error_of(it->status());
   it.reset();
@@ -221,8 +241,9 @@ result<std::unique_ptr<event_log>> open_rocksdb_event_log_on(const store_options
 }
 
 result<std::unique_ptr<event_log>> open_rocksdb_event_log(const store_options& options) {
+  static const auto env = patient_env();  // outlives every store
   store_seams seams;
-  seams.env = rocksdb::Env::Default();
+  seams.env = env.get();
   return open_rocksdb_event_log_on(options, seams);
 }
 

@@ -11,6 +11,8 @@
 namespace soma::storage {
 namespace {
 
+constexpr int reads_again_max = 1;
+
 error damaged(const session_key& key, const std::string& what) {
   return {codes::storage_corrupt, "session " + key.session.value + ": " + what};
 }
@@ -54,7 +56,9 @@ result<std::optional<std::string>> rocksdb_event_log::get(family f, std::string_
 
 result<session_head> rocksdb_event_log::head(const session_key& key) const {
   const std::shared_lock open(open_mutex_);
-  return head_as_of({}, key);
+  auto found = head_as_of({}, key);
+  if (!found && found.error().code == codes::storage_corrupt) tell_damage(found.error(), &key);
+  return found;
 }
 
 result<session_head> rocksdb_event_log::head_as_of(const rocksdb::ReadOptions& how,
@@ -62,15 +66,30 @@ result<session_head> rocksdb_event_log::head_as_of(const rocksdb::ReadOptions& h
   std::string bytes;
   const auto s = db_->Get(how, families_[sessions], session_prefix(key), &bytes);
   if (s.IsNotFound()) return error(codes::session_not_found, "there is no such session");
-  if (!s.ok()) return error_of(s);
+  if (!s.ok()) return failed_read(key, s);
   auto head = decode_head(bytes);
-  if (!head) return error(codes::storage_corrupt, "a session's head cannot be read");
+  if (!head) return damaged(key, "its head cannot be read");
   return std::move(*head);
+}
+
+// A damaged table holds the rows of many: who asks must hear whose these were.
+error rocksdb_event_log::failed_read(const session_key& key, const rocksdb::Status& s) const {
+  return s.IsCorruption() ? damaged(key, s.ToString()) : error_of(s);
 }
 
 result<event_page> rocksdb_event_log::read(const session_key& key,
                                            const read_options& options) const {
   const std::shared_lock open(open_mutex_);
+  auto page = read_as_of_now(key, options);
+  // The tables of what is deleted meanwhile go whatever a reader still looks at.
+  for (int n = 0; n < reads_again_max && !page && page.error().code == codes::storage_corrupt; ++n)
+    page = read_as_of_now(key, options);
+  if (!page && page.error().code == codes::storage_corrupt) tell_damage(page.error(), &key);
+  return page;
+}
+
+result<event_page> rocksdb_event_log::read_as_of_now(const session_key& key,
+                                                     const read_options& options) const {
   // Head and events as of one moment: then the head says which events must be there.
   rocksdb::ManagedSnapshot moment(db_.get());
   rocksdb::ReadOptions how;
@@ -107,7 +126,7 @@ result<event_page> rocksdb_event_log::read(const session_key& key,
     bytes += value->json.size();
     page.events.push_back({{value->epoch, seq}, value->type, readable(value->json)});
   }
-  if (!it->status().ok()) return error_of(it->status());
+  if (!it->status().ok()) return failed_read(key, it->status());
   if (!expected.all_taken()) return expected.missing(key);
   return page;
 }
@@ -197,13 +216,15 @@ result<std::optional<std::string>> rocksdb_event_log::get_document(std::string_v
 }
 
 result<std::vector<std::pair<std::string, std::string>>> rocksdb_event_log::list_documents(
-    std::string_view collection, std::string_view prefix, std::size_t limit) const {
+    std::string_view collection, std::string_view prefix, std::size_t limit,
+    std::string_view after) const {
   const std::shared_lock open(open_mutex_);
   std::vector<std::pair<std::string, std::string>> found;
   const auto from = document_key(collection, prefix);
+  const auto behind = document_key(collection, after) + '\0';
   const iterator it(db_->NewIterator({}, families_[documents]));
-  for (it->Seek(from); it->Valid() && it->key().starts_with(from) && found.size() < limit;
-       it->Next())
+  for (it->Seek(after.empty() ? from : std::max(from, behind));
+       it->Valid() && it->key().starts_with(from) && found.size() < limit; it->Next())
     found.emplace_back(std::string(view(it->key()).substr(collection.size() + 1)),
                        it->value().ToString());
   if (!it->status().ok()) return error_of(it->status());
@@ -215,14 +236,17 @@ result<void> rocksdb_event_log::checkpoint(const std::string& folder) const {
   std::error_code ec;
   if (!std::filesystem::create_directories(folder, ec) && !ec)
     return error(codes::storage_unavailable, "there is a " + folder + " already");
+  if (ec) return error(codes::storage_unavailable, "cannot make " + folder + ": " + ec.message());
   rocksdb::Checkpoint* made = nullptr;
   auto s = rocksdb::Checkpoint::Create(db_.get(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> owned(made);
   // The write-ahead logs are copied: a flush for it would not be one of all families together.
   constexpr std::uint64_t never_flush = UINT64_MAX;
   if (s.ok()) s = owned->CreateCheckpoint(store_folder(folder), never_flush);
-  if (!s.ok()) return error_of(s);
-  if (!sync_folder(folder)) return error(codes::storage_unavailable, "cannot sync " + folder);
+  if (!s.ok() || !sync_folder(folder)) {
+    std::filesystem::remove_all(folder, ec);  // half a copy is none
+    return s.ok() ? error(codes::storage_unavailable, "cannot sync " + folder) : error_of(s);
+  }
   return {};
 }
 

@@ -2,6 +2,7 @@
 // Private to storage and its tests.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -21,6 +22,9 @@ struct store_seams {
   rocksdb::Env* env = nullptr;        // outlives the log
   std::size_t wal_bytes = 32u << 20;  // flushed above it
   std::function<std::optional<std::uint64_t>(const std::string& folder)> free_bytes;
+  // After a deletion, before its space is given back: others may follow it.
+  std::chrono::milliseconds reclaim_after{20'000};
+  int reclaim_rest = 10;  // a round that took a second is followed by so many without
 };
 
 result<std::unique_ptr<event_log>> open_rocksdb_event_log_on(const store_options& options,

@@ -61,7 +61,9 @@ result<void> rocksdb_event_log::leave_full_disk() {
   const auto free_bytes = seams_.free_bytes(options_.data_dir);
   if (free_bytes && *free_bytes < 2 * seams_.wal_bytes)  // recovery writes tables
     return error(codes::storage_full, "the disk is full");
+  stop_compacting_ = true;
   const std::unique_lock alone(open_mutex_);
+  stop_compacting_ = false;
   close_database();
   heads_.clear();
   const auto opened = open_database(false);
@@ -209,6 +211,10 @@ std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const app
   outbox_rows_ += rows;
   bytes_ += batch.GetDataSize();
   if (heads_.size() + now.size() > cached_heads_max) heads_.clear();
+  for (const auto& op : ops) {
+    if (!op.gone.empty()) note_deleted_documents();
+    if (op.remove || op.first_seq) note_deleted(op.key);
+  }
   for (auto& [key, head] : now) {
     if (head)
       heads_[key] = std::move(*head);
@@ -250,7 +256,9 @@ result<void> rocksdb_event_log::discard_staged(const session_key& key) {
   rocksdb::WriteBatch batch;
   batch.DeleteRange(families_[events], prefix, after_prefix(prefix));
   batch.Delete(families_[staging], prefix);
-  return write(batch, {});
+  auto written = write(batch, {});
+  if (written) note_deleted(key);
+  return written;
 }
 
 void rocksdb_event_log::add_record(rocksdb::WriteBatch& batch, const idempotency_record& record) {
@@ -326,7 +334,31 @@ result<void> rocksdb_event_log::delete_document(std::string_view collection, std
   if (const auto ready = ready_to_write(); !ready) return ready;
   rocksdb::WriteBatch batch;
   batch.Delete(families_[documents], document_key(collection, key));
-  return write(batch, sync_);
+  auto written = write(batch, sync_);
+  if (written) note_deleted_documents();
+  return written;
+}
+
+result<void> rocksdb_event_log::change_documents(std::string_view collection,
+                                                 std::span<const document_change> changes) {
+  const std::lock_guard lock(write_mutex_);
+  if (const auto ready = ready_to_write(); !ready) return ready;
+  bool deletes = false, puts = false;
+  rocksdb::WriteBatch batch;
+  for (const auto& change : changes) {
+    const auto key = document_key(collection, change.key);
+    (change.value ? puts : deletes) = true;
+    if (change.value)
+      batch.Put(families_[documents], key, *change.value);
+    else
+      batch.Delete(families_[documents], key);
+  }
+  if (!puts && !deletes) return {};
+  if (!deletes)
+    if (const auto full = disk_refuses()) return *full;
+  auto written = write(batch, sync_);
+  if (written && deletes) note_deleted_documents();
+  return written;
 }
 
 }  // namespace soma::storage

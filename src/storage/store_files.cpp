@@ -122,9 +122,16 @@ std::optional<error> find_damage(const std::string& folder, record_check how) {
 }
 
 std::optional<error> find_damaged_table(const std::string& folder) {
+  auto found = find_damaged_tables(folder, 1);
+  return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
+std::vector<error> find_damaged_tables(const std::string& folder, std::size_t max) {
+  std::vector<error> found;
   std::error_code ec;
   for (const auto& entry : fs::directory_iterator(folder, ec)) {
     if (entry.path().extension() != ".sst") continue;
+    if (found.size() == max) break;
     const auto path = entry.path().string();
     rocksdb::SstFileReader table{rocksdb::Options()};
     auto s = table.Open(path);
@@ -135,9 +142,9 @@ std::optional<error> find_damaged_table(const std::string& folder) {
       }
       s = rows->status();
     }
-    if (!s.ok()) return error(codes::storage_corrupt, path + " is damaged: " + s.ToString());
+    if (!s.ok()) found.emplace_back(codes::storage_corrupt, path + " is damaged: " + s.ToString());
   }
-  return std::nullopt;
+  return found;
 }
 
 }  // namespace soma::storage

@@ -50,5 +50,6 @@ std::string manifest_file(const std::string& folder);
 std::optional<error> find_manifest_damage(const std::string& folder, record_check how);
 std::optional<error> find_damage(const std::string& folder, record_check how);
 std::optional<error> find_damaged_table(const std::string& folder);
+std::vector<error> find_damaged_tables(const std::string& folder, std::size_t max);
 
 }  // namespace soma::storage

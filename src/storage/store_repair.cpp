@@ -13,12 +13,14 @@
 #include "storage/rocksdb_event_log.hpp"
 #include "storage/store_files.hpp"
 #include "storage/store_log.hpp"
+#include "storage/store_rebuild.hpp"
 
 namespace soma::storage {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t tables_named_max = 100;
 constexpr std::size_t batch_header_bytes = 12;  // a sequence number and a count
 
 // What the MANIFEST says of the logs: RocksDB tells it to a filter before it replays any.
@@ -140,8 +142,10 @@ class repair {
       const auto lock = store_lock::take(rocksdb::Env::Default(), data_dir_);
       if (!lock) return lock.error();
       if (auto ok = examine(); !ok) return ok.error();
-      if (report_.files.empty()) return report_;
-      if (auto ok = cut(); !ok) return ok.error();
+      if (!report_.files.empty())
+        if (auto ok = cut(); !ok) return ok.error();
+      if (auto ok = rebuild_around_damage(); !ok) return ok.error();
+      if (report_.files.empty() && report_.tables.empty()) return report_;
     }
     if (auto ok = compare_with_what_is_left(); !ok) return ok.error();
     return report_;
@@ -218,6 +222,14 @@ class repair {
                    std::string("the repair has stopped, begin it again: ") + e.what());
     }
     return {};
+  }
+
+  result<void> rebuild_around_damage() {
+    for (auto& table : find_damaged_tables(store_, tables_named_max))
+      report_.tables.push_back(std::move(table.detail));
+    if (report_.tables.empty()) return {};
+    if (report_.folder.empty()) report_.folder = new_folder(data_dir_);
+    return rebuild_store(data_dir_, report_.folder, report_);
   }
 
   result<void> compare_with_what_is_left() {

@@ -1,7 +1,8 @@
-// Makes a store with a damaged write-ahead log open again, by cutting the log where the damage
-// begins: what was committed before it is kept, what came after it is gone, whole commits each. No
-// byte is destroyed: every file that is cut or taken away is kept whole in a folder of its own.
-// Blocks. Nobody may have the store open.
+// Mends a store. A damaged write-ahead log is cut where the damage begins: what was committed
+// before it is kept, what came after it is gone, whole commits each. With damaged tables the store
+// is written anew of what can be read, and sessions are cut before the first event that cannot
+// (store_rebuild.hpp). No byte is destroyed: every file that is cut or taken away is kept whole in
+// a folder of its own. Blocks. Nobody may have the store open.
 #pragma once
 
 #include <cstdint>
@@ -29,16 +30,19 @@ struct repair_report {
   };
 
   std::vector<log_file>
-      files;           // cut or taken away; empty: nothing was damaged, nothing was changed
-  std::string folder;  // where they are kept whole
+      files;  // cut or taken away; empty: nothing was damaged, nothing was changed
+  std::vector<std::string> tables;     // what is damaged in each; not empty: the store is a new one
+  std::vector<std::string> also_lost;  // with the tables, that is no session's
+  std::string folder;                  // where they are kept whole
   std::uint64_t commits_lost = 0;
   std::vector<lost_session> sessions;
   std::vector<kept_event> last_commit;  // the last events of the last commit before the damage
 };
 
 // Errors: storage.locked; storage.unavailable (there is no store, or the disk refuses);
-// storage.corrupt (the MANIFEST or a table is damaged, or a log of which some rows are in tables
-// already: a backup must be restored). On an error the store is as it was, or its files are in the
+// storage.full (the new store has no room); storage.corrupt (damage to the MANIFEST, to rows that
+// nothing can be without, or to a log of which some rows are in tables already: a backup must be
+// restored). On an error the store is as it was, or its files are in the
 // folder that the error names.
 result<repair_report> repair_store(const std::string& data_dir);
 

@@ -220,7 +220,39 @@ result<work_folders::usage> work_folders::used(const session_key& whose) {
   if (!root) return root.error();
   usage sum;
   if (!add_usage(root->get(), 0, limits_.entries_max, sum)) sum.entries = limits_.entries_max + 1;
+  const auto path = path_of(whose);
+  const std::lock_guard lock(totals_mutex_);
+  if (const auto at = totals_.find(whose.tenant); at != totals_.end())
+    at->second[path.substr(path.rfind('/') + 1)] = sum.bytes;
   return sum;
+}
+
+std::map<std::string, std::uint64_t> work_folders::sizes_of(
+    const std::string& tenant_folder) const {
+  std::map<std::string, std::uint64_t> sizes;
+  std::error_code ec;
+  for (const auto& one : std::filesystem::directory_iterator(tenant_folder, ec)) {
+    const work_handle folder(
+        ::open(one.path().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    usage sum;
+    if (folder.valid()) (void)add_usage(folder.get(), 0, limits_.entries_max, sum);
+    sizes.emplace(one.path().filename().string(), sum.bytes);
+  }
+  return sizes;
+}
+
+result<void> work_folders::tenant_has_room(const session_key& whose, std::uint64_t bytes) {
+  const auto path = path_of(whose);
+  const std::lock_guard lock(totals_mutex_);
+  auto at = totals_.find(whose.tenant);
+  if (at == totals_.end())
+    at = totals_.emplace(whose.tenant, sizes_of(path.substr(0, path.rfind('/')))).first;
+  std::uint64_t total = bytes;
+  for (const auto& [name, size] : at->second) total += size;
+  if (total > limits_.tenant_bytes_max)
+    return error(codes::workdir_full,
+                 "the tenant's work folders would hold more than workdir.tenant_bytes_max");
+  return {};
 }
 
 // ---- writing ----
@@ -233,6 +265,12 @@ result<void> work_folders::fits(const session_key& whose, std::uint64_t bytes,
     return error(codes::workdir_full, "the work folder would be larger than workdir.bytes_max");
   if (sum->entries + entries > limits_.entries_max)
     return error(codes::workdir_full, "the work folder would hold more than workdir.entries_max");
+  if (bytes == 0) return {};
+  if (auto room = tenant_has_room(whose, bytes); !room) return room;
+  // What comes now; the next look at this folder counts it exactly.
+  const auto path = path_of(whose);
+  const std::lock_guard lock(totals_mutex_);
+  totals_[whose.tenant][path.substr(path.rfind('/') + 1)] += bytes;
   return {};
 }
 
@@ -404,6 +442,11 @@ result<void> work_folders::remove_all(const session_key& whose) {
   const std::lock_guard lock(lock_of(whose));
   const auto path = path_of(whose);
   const auto slash = path.rfind('/');
+  {
+    const std::lock_guard totals(totals_mutex_);
+    if (const auto at = totals_.find(whose.tenant); at != totals_.end())
+      at->second.erase(path.substr(slash + 1));
+  }
   const work_handle parent(
       ::open(path.substr(0, slash).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!parent.valid()) return errno == ENOENT ? result<void>() : work_error(errno);

@@ -16,6 +16,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -30,10 +31,11 @@
 namespace soma::tools {
 
 struct work_limits {
-  std::uint64_t bytes_max = 256ull << 20;       // of a folder
-  std::uint64_t entries_max = 10'000;           // files and folders in it
-  std::uint64_t file_bytes_max = 128ull << 20;  // of one file
-  std::uint64_t min_free_bytes = 0;             // of the disk
+  std::uint64_t bytes_max = 256ull << 20;        // of a folder
+  std::uint64_t entries_max = 10'000;            // files and folders in it
+  std::uint64_t file_bytes_max = 128ull << 20;   // of one file
+  std::uint64_t min_free_bytes = 0;              // of the disk
+  std::uint64_t tenant_bytes_max = 16ull << 30;  // of all folders of a tenant
 };
 
 enum class work_kind : std::uint8_t { file, folder, other };
@@ -135,6 +137,10 @@ class work_folders {
     std::uint64_t bytes = 0, entries = 0;
   };
   result<usage> used(const session_key& whose);
+  // Whether all folders of the tenant hold less than they may: workdir.full. Each counts as it was
+  // when it was last looked at or written by this process; the first call walks through all of
+  // them.
+  result<void> tenant_has_room(const session_key& whose, std::uint64_t bytes);
   const work_limits& limits() const { return limits_; }
 
  private:
@@ -144,12 +150,16 @@ class work_folders {
   result<work_handle> parent_of(const session_key& whose, std::string_view path, bool make);
   result<void> settle(const session_key& whose, std::string_view path, work_spool& spool);
   result<void> fits(const session_key& whose, std::uint64_t bytes, std::uint64_t entries);
+  std::map<std::string, std::uint64_t> sizes_of(const std::string& tenant_folder) const;
   result<void> discard(int parent, const std::string& name);
   std::mutex& lock_of(const session_key& whose);
 
   const std::string root_, incoming_;
   const work_limits limits_;
   std::array<std::mutex, 64> locks_;  // a folder's changes come one after another
+  // Bytes of each folder, by tenant and session; a tenant is there once all of its folders are.
+  std::mutex totals_mutex_;
+  std::map<tenant_id, std::map<std::string, std::uint64_t>> totals_;
 };
 
 }  // namespace soma::tools

@@ -226,3 +226,30 @@ TEST_CASE("supervision: many sessions with unfinished work are all taken up at s
   for (int i = 0; i < sessions; ++i)
     world.wait_for_type("s" + std::to_string(i), event_type::message_assistant);
 }
+
+TEST_CASE("supervision: a session whose log is damaged says so by its name, its neighbours go on") {
+  const std::shared_ptr<storage::event_log> log = storage::make_memory_event_log();
+  storage::append_op op;
+  op.key = actor_world::key("bad");
+  op.events.push_back({1, event_type::message_user, "no envelope"});
+  REQUIRE(log->commit(std::span(&op, 1))[0]);
+  actor_world world(log);
+  // The first may be on its way while the log is read: then it is to be sent again.
+  const auto told = [&] {
+    auto refused = world.say("bad", "hello");
+    for (int n = 0;
+         n < 1000 && refused.has_error() && refused.error().code != codes::storage_corrupt; ++n)
+      refused = world.say("bad", "hello");
+    REQUIRE(refused.has_error());
+    return refused.error();
+  };
+  CHECK(told().code == codes::storage_corrupt);
+  CHECK(told().detail.find("session bad") != std::string::npos);
+  actors::restart_request restart;
+  restart.key = world.key("bad");
+  (void)world.ask<actors::command_outcome>(restart);
+  CHECK(told().code == codes::storage_corrupt);
+  REQUIRE(world.say("good", "hello"));
+  finish(*world.models.next(), "fine");
+  world.wait_for_type("good", event_type::llm_complete);
+}

@@ -107,7 +107,8 @@ TEST_CASE("config: refuses a bad variable and a bad flag by name") {
 TEST_CASE("config: a file that is not there stops the start") {
   const auto loaded = load_config({"/nonexistent/soma.toml", {}, {}});
   REQUIRE(loaded.has_error());
-  CHECK(loaded.error().detail == "/nonexistent/soma.toml: cannot be read");
+  CHECK(loaded.error().detail ==
+        "/nonexistent/soma.toml: cannot be read: No such file or directory");
 }
 
 TEST_CASE("config: prints TOML that reads back, without a secret") {
@@ -125,4 +126,22 @@ TEST_CASE("config: prints TOML that reads back, without a secret") {
   REQUIRE(second.has_value());
   CHECK(second->text("llm.system_prompt") == first->text("llm.system_prompt"));
   CHECK(second->list("node.roles") == std::vector<std::string>{"gateway", "memory"});
+}
+
+TEST_CASE("config: a variable that begins as ours do and is none of them is told of") {
+  config_sources from;
+  from.env = {{"SOMA_DATADIR", "/x"},
+              {"GATEWAY_PROT", "1"},
+              {"SOMA_DATA_DIR", "/y"},
+              {"SOMA_QUITE_ANOTHER_ONE", ""},
+              {"HOME", "/root"}};
+  const auto settings = load_config(from);
+  REQUIRE(settings.has_value());
+  const auto& said = settings->warnings();
+  REQUIRE(said.size() == 3);
+  CHECK(said[0].find("GATEWAY_PROT") != std::string::npos);
+  CHECK(said[0].find("did you mean GATEWAY_PORT?") != std::string::npos);
+  CHECK(said[1].find("did you mean SOMA_DATA_DIR?") != std::string::npos);
+  CHECK(said[2].find("SOMA_QUITE_ANOTHER_ONE") != std::string::npos);
+  CHECK(said[2].find("did you mean") == std::string::npos);
 }

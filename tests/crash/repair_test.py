@@ -84,6 +84,55 @@ def mended():
         rehearsal.stop()
 
 
+def damaged_table():
+    """repair: a table of one session that is damaged stops that session alone, until it is mended"""
+    rehearsal = Rehearsal()
+    node = Node(rehearsal.base_url).start()
+    try:
+        large, other = (node.say("Hello")["session_id"] for _ in range(2))
+        for session in (large, other):
+            wait_until(lambda: answered(node, session, 1), what="an answer")
+        for _ in range(20):
+            node.json("POST", f"/v1/sessions/{large}/events",
+                      {"name": "a.b", "data": os.urandom(100_000).hex()}, expect=202)
+        node.kill()
+        node.start()  # which moves what is in the log to tables
+        node.stop()
+        store = os.path.join(node.data_dir, "store")
+        tables = [os.path.join(store, name) for name in os.listdir(store) if name.endswith(".sst")]
+        table = max(tables, key=os.path.getsize)
+        flip_a_bit(table, os.path.getsize(table) // 2)
+        for _ in range(3):
+            node.start()
+
+            def refused():
+                status, _, text = node.request("POST", "/v1/session/message",
+                                               {"message": "Hello?", "session_id": large})
+                return status == 500 and "storage.corrupt" in text and large in text
+
+            wait_until(refused, what="the damage to be told")
+            status, _, text = node.request("GET", f"/v1/sessions/{large}/events?limit=500&after=start")
+            assert status == 500 and "storage.corrupt" in text, (status, text[:300])
+            assert large in node.log_text() and "storage.damaged" in node.log_text()
+            node.say("And you?", other)
+            assert node.stop() == 0
+
+        said = soma("repair", "--data-dir", node.data_dir)
+        assert os.path.basename(table) in said and large in said and other not in said, said
+        folder = next(name for name in os.listdir(node.data_dir) if name.startswith("repair-"))
+        assert os.path.exists(os.path.join(node.data_dir, folder, "store", os.path.basename(table)))
+        node.start()
+        kept = node.events(large)
+        assert 2 < len(kept) and [e["meta"]["event_id"].split(".")[1] for e in kept] == \
+            [str(n + 1) for n in range(len(kept))]
+        node.say("And now?", large)
+        wait_until(lambda: answered(node, large, 2), what="an answer after the repair")
+        wait_until(lambda: answered(node, other, 4), what="answers of the other")
+    finally:
+        node.stop()
+        rehearsal.stop()
+
+
 def left_alone():
     """repair: a whole store is left alone, one in use or missing is refused"""
     rehearsal = Rehearsal()
@@ -136,4 +185,4 @@ def copied():
 
 
 if __name__ == "__main__":
-    sys.exit(run_tests([mended, left_alone, copied]))
+    sys.exit(run_tests([mended, damaged_table, left_alone, copied]))

@@ -7,6 +7,7 @@
 #include "core/codes.hpp"
 #include "core/time.hpp"
 #include "core/uuid.hpp"
+#include "files/attachment_audit.hpp"
 #include "files/attachment_store.hpp"
 #include "storage/attachment_rows.hpp"
 #include "support/result_text.hpp"
@@ -301,4 +302,51 @@ TEST_CASE("attachments: a message names each once, with what it is called") {
   CHECK(named->front() == attachment_ref{a.id, "a.txt", "text/plain", 3});
   CHECK(w.store->name(w.tenant, {a.id, new_uuid()}).error().code == codes::attachment_not_found);
   CHECK(w.store->name(w.other, {a.id}).error().code == codes::attachment_not_found);
+}
+
+TEST_CASE(
+    "attachments: damaged bytes are never given to anybody, and are mended by the same bytes") {
+  world w;
+  const auto a = w.sent("hello world");
+  const auto path = w.store->path_of(a);
+  REQUIRE(w.store->open_bytes(a));
+  SUBCASE("another byte") {
+    std::ofstream(path, std::ios::in | std::ios::out) << "J";
+  }
+  SUBCASE("one more") {
+    std::ofstream(path, std::ios::app) << "!";
+  }
+  SUBCASE("one fewer") {
+    fs::resize_file(path, 10);
+  }
+  SUBCASE("none") {
+    fs::resize_file(path, 0);
+  }
+  SUBCASE("no file") {
+    fs::remove(path);
+  }
+  SUBCASE("before a start") {
+    w.store.reset();
+    std::ofstream(path, std::ios::in | std::ios::out) << "J";
+    w.open();
+  }
+  for (int n = 0; n < 2; ++n) {
+    const auto opened = w.store->open_bytes(a);
+    REQUIRE_FALSE(opened.has_value());
+    CHECK(opened.error().code == codes::storage_corrupt);
+    CHECK(opened.error().detail.find(a.id) != std::string::npos);
+    CHECK(w.store->find(w.tenant, a.id).error().code == codes::storage_corrupt);
+  }
+  const auto all = bytes_of_attachments(*w.log).value();
+  REQUIRE(all.size() == 1);
+  const auto damaged = find_damaged_bytes(w.folder / "attachments", all);
+  REQUIRE(damaged.size() == 1);
+  CHECK(damaged[0].what.named == a.id);
+  CHECK(damaged[0].path == path);
+  // Whoever asks whether they are here is told to send them, and then the old one is whole, too.
+  CHECK_FALSE(w.store->add_known(a.sha256, {w.tenant, "u", "b.txt", {}, {}})->has_value());
+  w.sent("hello world");
+  CHECK(w.store->open_bytes(a));
+  CHECK(w.store->find(w.tenant, a.id));
+  CHECK(find_damaged_bytes(w.folder / "attachments", all).empty());
 }

@@ -1,5 +1,6 @@
 // What the other rows promise, of both logs: idempotency records, staged copies, documents.
 #include "event_log_contract.hpp"
+#include "storage/documents.hpp"
 
 using namespace soma;
 using namespace soma::storage;
@@ -122,12 +123,50 @@ TEST_CASE_TEMPLATE("log: documents are kept by collection and key", store, SOMA_
   REQUIRE(s.log.put_documents("many", documents{{"y", "3"}, {"z", ""}}));
   REQUIRE(s.log.put_documents("many", documents{}));
   CHECK(s.log.list_documents("many", "", 10).value() == rows{{"x", "1"}, {"y", "3"}, {"z", ""}});
+  CHECK(s.log.list_documents("many", "", 10, "x").value() == rows{{"y", "3"}, {"z", ""}});
+  CHECK(s.log.list_documents("many", "", 1, "xx").value() == rows{{"y", "3"}});
+  CHECK(s.log.list_documents("many", "y", 10, "a").value() == rows{{"y", "3"}});
+  CHECK(s.log.list_documents("many", "y", 10, "y")->empty());
+  CHECK(s.log.list_documents("many", "", 10, "z")->empty());
   REQUIRE(s.log.put_document("keys", "a", "3"));
   CHECK(get("keys", "a") == "3");
   REQUIRE(s.log.delete_document("keys", "a"));
   REQUIRE(s.log.delete_document("keys", "a"));
   CHECK(get("keys", "a") == "-");
   CHECK(get("key", "a") == "other");
+}
+
+TEST_CASE_TEMPLATE("log: documents are written and deleted together, and all of them are found",
+                   store, SOMA_EVENT_LOGS) {
+  store s;
+  std::vector<document_change> changes;
+  for (int n = 0; n < 2500; ++n) changes.push_back({"k" + std::to_string(10'000 + n), "v"});
+  REQUIRE(s.log.change_documents("many", changes));
+  REQUIRE(s.log.put_document("many", "l", "of another prefix"));
+  const auto count = [&] {
+    std::size_t rows = 0;
+    std::string last;
+    REQUIRE(each_document(s.log, "many", "k", [&](std::string& key, std::string& value) {
+      CHECK(key > last);
+      CHECK(value == "v");
+      last = std::move(key);
+      ++rows;
+      return result<void>();
+    }));
+    return rows;
+  };
+  CHECK(count() == 2500);
+  changes.resize(1000);
+  for (auto& change : changes) change.value.reset();
+  changes.push_back({"k0", "v"});
+  changes.push_back({"never was", std::nullopt});
+  REQUIRE(s.log.change_documents("many", changes));
+  CHECK(count() == 1501);
+  REQUIRE(s.log.change_documents("many", {}));
+  const auto stopped = each_document(s.log, "many", "k", [](std::string&, std::string&) {
+    return result<void>(error(codes::quota_exceeded, "enough"));
+  });
+  CHECK(stopped.error().code == codes::quota_exceeded);
 }
 
 TEST_CASE_TEMPLATE("log: documents of an append come with its events, or not at all", store,

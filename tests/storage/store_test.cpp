@@ -1,5 +1,10 @@
 // What only the store on disk promises: what another opening finds, its bytes, and what it refuses.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <cerrno>
 #include <ctime>
 #include <fstream>
 #include <thread>
@@ -202,6 +207,15 @@ TEST_CASE("store: a second opening of the folder is refused") {
 TEST_CASE("store: a newer format is refused, and left as it is") {
   store s;
   REQUIRE(commit_one(*s.now, append_of(key_of("a"), 0)));
+  SUBCASE("by its number, with the release that it needs") {
+    s.options.release = "7.8.9";
+    REQUIRE(s.reopen());
+    REQUIRE_FALSE(s.reopen_after([](raw_store& raw) { raw.put("default", "format", number(2)); }));
+    s.options.release = "0.1.0";
+    const auto refused = s.reopen();
+    CHECK(code_of(refused) == codes::storage_format);
+    CHECK(refused.error().detail.find("release 7.8.9") != std::string::npos);
+  }
   SUBCASE("by its number") {
     const auto refused =
         s.reopen_after([](raw_store& raw) { raw.put("default", "format", number(2)); });
@@ -214,6 +228,54 @@ TEST_CASE("store: a newer format is refused, and left as it is") {
     CHECK(code_of(refused) == codes::storage_format);
     CHECK(refused.error().detail.find("of the future") != std::string::npos);
   }
+}
+
+TEST_CASE(
+    "store: a clock that is behind the last opening's is told of, and a disk below its reserve") {
+  store s;
+  std::vector<std::string> told;
+  s.options.on_notice = [&](const std::string& what) { told.push_back(what); };
+  REQUIRE(s.reopen());
+  CHECK(told.empty());
+  const auto ahead = number(static_cast<std::uint64_t>(s.now->epoch()) + 100'000);
+  REQUIRE(s.reopen_after([&](raw_store& raw) { raw.put("default", "epoch", ahead); }));
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].find("clock") != std::string::npos);
+  s.options.min_free_bytes = UINT64_MAX;
+  REQUIRE(s.reopen());
+  REQUIRE(told.size() == 3);  // the clock again
+  CHECK(told[2].find("storage.min_free_bytes") != std::string::npos);
+}
+
+TEST_CASE("store: a process that has no descriptor left goes on with those that were kept back") {
+  store s;
+  s.options.event_bytes_max = 900 * 1024;
+  std::string why;
+  s.options.on_fatal = [&](const error& e) { why = e.detail; };
+  REQUIRE(s.reopen());
+  rlimit usual{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  const rlimit few{256, usual.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  // All that the process may have, but for what is open.
+  std::vector<int> taken;
+  for (int one = ::open("/dev/null", O_RDONLY | O_CLOEXEC); one >= 0;
+       one = ::open("/dev/null", O_RDONLY | O_CLOEXEC))
+    taken.push_back(one);
+  REQUIRE(errno == EMFILE);
+  bool all = true;
+  for (std::uint64_t n = 0; n < 60 && all; ++n) {  // past a write-ahead log, and into tables
+    auto op = append_of(key_of("a"), n);
+    op.events[0].json.assign(800'000, static_cast<char>('a' + n % 26));
+    all = s.now->commit(std::span(&op, 1))[0].has_value();
+  }
+  const auto page = s.now->read(key_of("a"), {.events_max = 100, .bytes_max = 1 << 30});
+  for (const int one : taken) ::close(one);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
+  CHECK(all);
+  CHECK(why.empty());
+  REQUIRE(page);
+  CHECK(page->events.size() == 60);
 }
 
 TEST_CASE("store: a folder that cannot be made is refused") {
@@ -288,6 +350,10 @@ TEST_CASE("store: a full disk takes nothing but what makes room") {
   CHECK(code_of(s.now->stage(key_of("c"), std::vector{event_of(1)})) == codes::storage_full);
   CHECK(s.now->get_document("c", "k").value() == "v");
   CHECK(seqs_of(page_of(*s.now, key_of("a"))) == numbers{1, 2});
+  CHECK(code_of(s.now->change_documents("c", std::vector{document_change{"l", "w"}})) ==
+        codes::storage_full);
+  REQUIRE(s.now->change_documents(
+      "c", std::vector{document_change{"l", "w"}, document_change{"m", std::nullopt}}));
   REQUIRE(s.now->delete_document("c", "k"));
   auto gone = append_of(key_of("a"), 2);
   gone.remove = true;

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "core/codes.hpp"
+#include "core/uuid.hpp"
 #include "support/result_text.hpp"
 #include "support/temp_folder.hpp"
 #include "tools/work_folder.hpp"
@@ -291,4 +292,21 @@ TEST_CASE("work folder: a tree too deep for any path is removed, and what a cras
   fs::create_directories(incoming / "gone-x/a/b");
   w.open({});
   CHECK(fs::is_empty(incoming));
+}
+
+TEST_CASE(
+    "work folder: all of a tenant's together have a bound, those of a deleted session count no "
+    "more") {
+  const work_limits limits{100'000, 50, 50'000, 0, 60'000};
+  world w(limits);
+  const session_key second{w.mine.tenant, session_id(new_uuid())};
+  REQUIRE(w.folders->write(w.mine, "f", std::string(40'000, 'x')));
+  w.open(limits);  // which finds it on the disk
+  CHECK(w.code(w.folders->write(second, "f", std::string(30'000, 'x'))) == codes::workdir_full);
+  REQUIRE(w.folders->write(second, "f", std::string(20'000, 'x')));
+  CHECK(w.code(w.folders->tenant_has_room(second, 1)) == codes::workdir_full);
+  const session_key other{tenant_id("another"), session_id(new_uuid())};
+  REQUIRE(w.folders->write(other, "f", std::string(40'000, 'x')));
+  REQUIRE(w.folders->remove_all(w.mine));
+  REQUIRE(w.folders->write(second, "g", std::string(30'000, 'x')));
 }

@@ -1,0 +1,238 @@
+// The store's keepers: what happens beside its reads and writes. A compaction that meets damage
+// leaves its family as it is; what was deleted gives its space back.
+#include <rocksdb/convenience.h>
+#include <rocksdb/listener.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "storage/rocksdb_event_log.hpp"
+
+namespace soma::storage {
+namespace {
+
+constexpr std::size_t told_max = 1024;
+constexpr std::size_t deleted_max = 4096;    // sessions; beyond, compaction alone frees space
+constexpr std::size_t ranges_at_once = 64;   // while writers wait
+constexpr std::size_t compactions_max = 32;  // of a family in one round
+constexpr auto documents_after = std::chrono::minutes(10);
+constexpr auto flush_looked_at_every = std::chrono::milliseconds(20);
+constexpr auto flush_takes_at_most = std::chrono::minutes(2);
+
+// A compaction only rearranges what is kept, so one that cannot read a table has lost nothing, and
+// what is committed meanwhile is as safe as ever. (One that cannot write is another matter: the
+// same disk takes the commits.)
+bool only_reading_failed(const rocksdb::Status& s) {
+  if (s.IsCorruption()) return true;
+  if (!s.IsIOError() || s.IsNoSpace()) return false;
+  const auto text = s.ToString();
+  return text.find("While pread") != std::string::npos ||
+         text.find("While read") != std::string::npos ||
+         text.find("While open a file for random read") != std::string::npos;
+}
+
+class background_listener final : public rocksdb::EventListener {
+ public:
+  explicit background_listener(
+      std::function<void(const std::string& family, const std::string& why)> step_aside)
+      : step_aside_(std::move(step_aside)) {}
+
+  // Keeps RocksDB from leaving a full disk by itself: leave_full_disk does.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* by_itself) override {
+    *by_itself = false;
+  }
+  // What stays OK here stops no writes.
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* s) override {
+    if (reason == rocksdb::BackgroundErrorReason::kCompaction && only_reading_failed(*s))
+      *s = rocksdb::Status::OK();
+  }
+  // It is tried again every second otherwise.
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& job) override {
+    if (!job.status.ok() && only_reading_failed(job.status))
+      step_aside_(job.cf_name, job.status.ToString());
+  }
+
+ private:
+  const std::function<void(const std::string&, const std::string&)> step_aside_;
+};
+
+struct key_range {
+  std::string from, to;
+};
+
+// Joins neighbours until few are left.
+std::vector<key_range> joined(std::vector<key_range> all) {
+  std::sort(all.begin(), all.end(),
+            [](const key_range& a, const key_range& b) { return a.from < b.from; });
+  const std::size_t each = (all.size() + compactions_max - 1) / compactions_max;
+  std::vector<key_range> few;
+  for (std::size_t n = 0; n < all.size(); ++n) {
+    if (few.empty() || (n % each == 0 && all[n].from > few.back().to))
+      few.push_back(std::move(all[n]));
+    else
+      few.back().to = std::max(few.back().to, all[n].to);
+  }
+  return few;
+}
+
+}  // namespace
+
+std::shared_ptr<rocksdb::EventListener> rocksdb_event_log::make_listener() const {
+  // Only while the database is open, which the log outlives.
+  auto* self = const_cast<rocksdb_event_log*>(this);
+  return std::make_shared<background_listener>(
+      [self](const std::string& family_name, const std::string& why) {
+        self->guard_.ask(store_keeper::clock::now(),
+                         [self, family_name, why] { self->step_aside(family_name, why); });
+      });
+}
+
+void rocksdb_event_log::tell_damage(const error& what, const session_key* session) const {
+  if (!options_.on_damage) return;
+  {
+    const std::lock_guard lock(told_mutex_);
+    if (told_.size() >= told_max) return;
+    if (!told_.insert(session ? session_prefix(*session) : what.detail).second) return;
+  }
+  options_.on_damage(what, session);
+}
+
+void rocksdb_event_log::step_aside(const std::string& family_name, const std::string& why) {
+  {
+    const std::shared_lock open(open_mutex_);
+    if (!db_) return;
+    for (auto* handle : families_)
+      if (handle->GetName() == family_name)
+        (void)db_->SetOptions(handle, {{"disable_auto_compactions", "true"}});
+  }
+  tell_damage(error(codes::storage_corrupt, "a compaction of " + family_name +
+                                                " cannot read what it should: " + why +
+                                                "; there will be none until the next start"),
+              nullptr);
+}
+
+// ---- what was deleted ----
+
+void rocksdb_event_log::note_deleted(const session_key& key) {
+  if (deleted_.size() < deleted_max) deleted_.insert(key);
+  reclaim_in(seams_.reclaim_after);
+}
+
+void rocksdb_event_log::note_deleted_documents() {
+  reclaim_in(std::max<std::chrono::milliseconds>(seams_.reclaim_after, documents_after));
+}
+
+// One round is asked for at a time, the earlier of two.
+void rocksdb_event_log::reclaim_in(std::chrono::milliseconds delay) {
+  const auto due = std::max(store_keeper::clock::now() + delay, no_reclaim_before_);
+  if (reclaim_due_ && *reclaim_due_ <= due) return;
+  reclaim_due_ = due;
+  janitor_.ask(due, [this, due] {
+    {
+      const std::lock_guard lock(write_mutex_);
+      if (reclaim_due_ != due) return;  // an earlier one was asked for since, and has been
+      reclaim_due_.reset();
+    }
+    const auto begun = store_keeper::clock::now();
+    reclaim();
+    const auto ended = store_keeper::clock::now();
+    const std::lock_guard lock(write_mutex_);
+    no_reclaim_before_ = ended + seams_.reclaim_rest * (ended - begun);
+    if (!deleted_.empty()) reclaim_in(seams_.reclaim_after);
+  });
+}
+
+// Tables that hold nothing but the events of such sessions go at once, unread.
+bool rocksdb_event_log::drop_deleted_tables() {
+  const std::lock_guard lock(write_mutex_);  // nobody makes a session of that name meanwhile
+  if (failed_ || disk_full_) return false;
+  std::vector<key_range> ranges;
+  for (; !deleted_.empty() && ranges.size() < ranges_at_once; deleted_.erase(deleted_.begin())) {
+    const auto& key = *deleted_.begin();
+    const auto prefix = session_prefix(key);
+    const auto head = head_as_of({}, key);
+    if (head) {
+      ranges.push_back({prefix, event_key(key, head->first_seq)});
+    } else if (head.error().code == codes::session_not_found) {
+      if (const auto staged = get(staging, prefix); staged && !*staged)
+        ranges.push_back({prefix, after_prefix(prefix)});
+    }
+  }
+  std::vector<rocksdb::Slice> bounds;
+  bounds.reserve(2 * ranges.size());
+  std::vector<rocksdb::RangePtr> all;
+  for (const auto& range : ranges) {
+    bounds.push_back(slice(range.from));
+    bounds.push_back(slice(range.to));
+    all.emplace_back(&bounds[bounds.size() - 2], &bounds[bounds.size() - 1]);
+  }
+  if (!all.empty())
+    (void)rocksdb::DeleteFilesInRanges(db_.get(), families_[events], all.data(), all.size(), false);
+  return !deleted_.empty();
+}
+
+// All families in one moment, as database_options says. Writers wait for the change of memtables
+// only.
+bool rocksdb_event_log::flush_all() {
+  {
+    const std::lock_guard lock(write_mutex_);
+    const auto free_bytes = seams_.free_bytes(options_.data_dir);
+    if (failed_ || disk_full_ || (free_bytes && *free_bytes < 8 * seams_.wal_bytes)) return false;
+    rocksdb::FlushOptions how;
+    how.wait = false;
+    how.allow_write_stall = true;
+    if (const auto s = db_->Flush(how, families_); !s.ok()) return false;
+  }
+  const auto deadline = store_keeper::clock::now() + flush_takes_at_most;
+  while (!stop_compacting_ && store_keeper::clock::now() < deadline) {
+    {
+      const std::shared_lock open(open_mutex_);
+      std::uint64_t left = 0;
+      for (auto* handle : families_) {
+        std::uint64_t count = 0;
+        db_->GetIntProperty(handle, rocksdb::DB::Properties::kNumImmutableMemTable, &count);
+        left += count;
+      }
+      if (left == 0) return true;
+    }
+    std::this_thread::sleep_for(flush_looked_at_every);
+  }
+  return false;
+}
+
+// Compacts what lies under the marks of deletions, down to where nothing lies under them any more.
+// write_mutex_ is never asked for with open_mutex_ held: whoever leaves a full disk does it the
+// other way round.
+void rocksdb_event_log::reclaim() {
+  while (drop_deleted_tables()) {
+  }
+  if (!flush_all()) return;
+  const std::shared_lock open(open_mutex_);
+  if (!db_) return;
+  for (const auto f : {events, sessions, documents}) {
+    rocksdb::TablePropertiesCollection tables;
+    rocksdb::ColumnFamilyMetaData now;
+    if (!db_->GetPropertiesOfAllTables(families_[f], &tables).ok()) continue;
+    db_->GetColumnFamilyMetaData(families_[f], &now);
+    std::vector<key_range> ranges;
+    for (const auto& level : now.levels)
+      for (const auto& file : level.files) {
+        const auto at = tables.find(file.db_path + file.name);
+        if (at != tables.end() && at->second->num_deletions + at->second->num_range_deletions > 0)
+          ranges.push_back({file.smallestkey, file.largestkey});
+      }
+    if (ranges.empty()) continue;
+    rocksdb::CompactRangeOptions how;
+    how.exclusive_manual_compaction = false;
+    how.canceled = &stop_compacting_;
+    for (const auto& range : joined(std::move(ranges))) {
+      if (stop_compacting_) return;
+      const auto from = slice(range.from), to = slice(range.to);
+      (void)db_->CompactRange(how, families_[f], &from, &to);
+    }
+  }
+}
+
+}  // namespace soma::storage

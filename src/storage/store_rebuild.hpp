@@ -1,0 +1,21 @@
+// Makes a store with damaged tables whole: all that can be read of it is copied into a new one,
+// which takes its place in one step; the old one is kept. Blocks; nobody may have the store open.
+// Private to storage.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "storage/store_repair.hpp"
+
+namespace soma::storage {
+
+// Writes what can be read of the store in `data_dir` to `folder`/store and exchanges the two, so
+// that `folder` holds the damaged one. A session whose events cannot all be read is cut before the
+// first that cannot; one of which nothing can be read is gone. Adds those, and other rows that are
+// lost, to `report`. Errors: storage.corrupt (rows are damaged that cannot be done without),
+// storage.full, storage.unavailable; the store is then as it was.
+result<void> rebuild_store(const std::string& data_dir, const std::string& folder,
+                           repair_report& report);
+
+}  // namespace soma::storage
