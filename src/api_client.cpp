@@ -147,8 +147,9 @@ answer http_client::stream(const std::string& path, event_reader& reader) {
   curl_easy_setopt(
       handle, CURLOPT_XFERINFOFUNCTION,
       +[](void* to, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-        static_cast<event_reader*>(to)->between();
-        return 0;
+        auto& reader = *static_cast<event_reader*>(to);
+        reader.between();
+        return reader.done() ? 1 : 0;
       });
   curl_easy_perform(handle);
   what.good();  // of an answer without a body

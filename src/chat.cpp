@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
@@ -61,7 +62,7 @@ class turn_printer final : public event_reader {
         session_(std::move(session)),
         turn_(std::move(turn)) {}
 
-  bool done() const override { return done_; }
+  bool done() const override { return done_ || (final_ && clock::now() > last_chance_); }
   bool failed() const { return failed_; }
 
   void between() override {
@@ -103,14 +104,27 @@ class turn_printer final : public event_reader {
   void on(const body::tool_call& b) {
     if (b.turn_id == turn_) show("\n[tool " + b.tool_id + "]\n");
   }
+  void on(const body::llm_request& b) {
+    if (b.turn_id == turn_) open_call_ = true;
+  }
+  void on(const body::llm_complete& b) {
+    if (b.turn_id != turn_) return;
+    open_call_ = false;
+    if (final_ && !b.error) done_ = true;
+  }
   void on(const body::error& b) {
     if (b.turn_id != turn_) return;
     failed_ = true;
+    if (final_) done_ = true;
     std::fflush(stdout);
     write_to(stderr, "\n" + b.what.code + ": " + b.what.detail + "\n");
   }
   void on(const body::message_assistant& b) {
-    if (b.turn_id == turn_ && b.final) done_ = true;
+    if (b.turn_id != turn_ || !b.final) return;
+    final_ = true;
+    // What became of it follows: the end of the open call, and an error where there is one. Without
+    // an open call nothing has to.
+    last_chance_ = clock::now() + std::chrono::milliseconds(open_call_ ? 10'000 : 300);
   }
   void on(const body::session_close&) { done_ = failed_ = true; }
   template <class Other>
@@ -120,6 +134,9 @@ class turn_printer final : public event_reader {
   away_notice away_;
   std::string session_, turn_, message_;
   std::size_t shown_ = 0;
+  using clock = std::chrono::steady_clock;
+  clock::time_point last_chance_;
+  bool final_ = false, open_call_ = false;
   int tries_ = 0;
   bool done_ = false, stopping_ = false, failed_ = false;
 };
@@ -167,6 +184,7 @@ int chat(const chat_options& options) {
   auto last = turn_end::good;
   take_one_interrupt();
   if (terminal) look_for(client);
+  if (client.given_up()) return 130;
   while (take_one_interrupt(), (terminal ? show("> ") : void()), std::getline(std::cin, line)) {
     if (line.empty()) continue;
     const auto accepted = send(client, session, line);

@@ -4,6 +4,7 @@
 
 #include "core/codes.hpp"
 #include "core/time.hpp"
+#include "files/scan_guard.hpp"
 #include "http/import_spool.hpp"
 #include "http/usage_store.hpp"
 #include "observability/log.hpp"
@@ -13,7 +14,8 @@
 namespace soma {
 namespace {
 
-constexpr unsigned file_threads = 4;  // they wait for the disk, and for a scanner
+// They wait for the disk; at most half of them for a scanner, see scan_guard.
+constexpr unsigned file_threads = 6;
 constexpr auto round_every = std::chrono::seconds(2);
 constexpr std::uint64_t orphans_every = 3 * 3600 / 2;  // rounds: every three hours, and at start
 constexpr std::size_t rows_a_round = 200;
@@ -59,7 +61,7 @@ file_parts::file_parts(storage::event_log& events, std::unique_ptr<files::scanne
       attachments_(std::move(attachments)),
       folders_(std::move(folders)),
       pool_(events, file_threads),
-      services_{*attachments_, *folders_, pool_, uploads_max},
+      services_{*attachments_, *folders_, pool_, http::upload_places(uploads_max)},
       janitor_([this] { clean_up(); }) {}
 
 file_parts::~file_parts() {
@@ -73,7 +75,7 @@ result<std::unique_ptr<file_parts>> file_parts::make(const config& settings,
     files::clamd_options options;
     options.socket = socket;
     options.timeout_ms = static_cast<int>(settings.number("uploads.scan_timeout_ms"));
-    scanner = files::make_clamd_scanner(std::move(options));
+    scanner = files::make_scan_guard(files::make_clamd_scanner(std::move(options)));
   }
   auto attachments =
       files::attachment_store::open(events, store_options_of(settings), scanner.get());

@@ -12,6 +12,7 @@
 #include "llm/picture.hpp"
 #include "mcp_parts.hpp"
 #include "observability/log.hpp"
+#include "security/digest.hpp"
 #include "storage/documents.hpp"
 #include "tools/builtin/calculator.hpp"
 #include "tools/builtin/clock.hpp"
@@ -47,6 +48,9 @@ class stored_catalog final : public tools::catalog_store {
   result<void> put(const row& changed) override {
     return log_.put_document(collection, changed.tenant.value + '\n' + changed.tool_id,
                              changed.change_json);
+  }
+  std::string digest(std::string_view text) const override {
+    return security::hex(security::bytes_of(security::sha256(text)));
   }
 
  private:
@@ -159,7 +163,9 @@ struct tool_parts::parts {
         return error(codes::storage_full, "the disk is nearly full");
       return folder;
     };
-    runner.add("code_execute", tools::make_code_execute({box, workers, egress, place}));
+    auto put = [&folders](const session_key& session, std::string_view path,
+                          std::string_view bytes) { return folders.write(session, path, bytes); };
+    runner.add("code_execute", tools::make_code_execute({box, workers, egress, place, put}));
     runner.add("document_ingest",
                tools::make_document_ingest({reader, workers, from.files.attachments()}));
     runner.add("http_fetch", tools::make_http_fetch({fetchers, &reader, {}}));

@@ -41,6 +41,15 @@ class result_printer final : public event_reader {
   std::optional<body::tool_result> result_;
 };
 
+// A call of a program went well when it ran; the program itself may have failed.
+bool program_failed(const std::string& output_json) {
+  boost::system::error_code ec;
+  const auto output = json::parse(output_json, ec);
+  const auto* object = ec ? nullptr : output.if_object();
+  const auto* code = object ? object->if_contains("exit_code") : nullptr;
+  return code && code->is_number() && *code != json::value(0);
+}
+
 // Whatever else answers at that address gives nothing.
 const json::array* tools_in(const json::value& document) {
   const auto* object = document.if_object();
@@ -95,8 +104,9 @@ int run_tool(const tools_options& options) {
   if (!result) return refuse(client, end);
   if (!result->error) {
     show(result->output_json + "\n");
-    return 0;
+    return program_failed(result->output_json) ? 1 : 0;
   }
+  if (!result->output_json.empty()) show(result->output_json + "\n");
   complain(result->status + ": " + result->error->detail + " (" + result->error->code + ")");
   return 1;
 }

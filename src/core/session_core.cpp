@@ -7,6 +7,7 @@
 #include "core/json_proof.hpp"
 #include "core/json_writer.hpp"
 #include "core/session_step.hpp"
+#include "core/shown_text.hpp"
 #include "core/utf8.hpp"
 
 namespace soma {
@@ -20,10 +21,10 @@ std::string title_from(std::string_view text) {
   if (begin == std::string_view::npos) return {};
   text = text.substr(begin);
   text = text.substr(0, text.find_first_of("\r\n"));
-  if (text.size() <= auto_title_bytes_max) return std::string(text);
+  if (text.size() <= auto_title_bytes_max) return plain_line(text);
   text = text.substr(0, auto_title_bytes_max);
   text = text.substr(0, utf8_complete_prefix(text));
-  return std::string(text) + "…";
+  return plain_line(text) + "…";
 }
 
 error too_large() {
@@ -175,8 +176,8 @@ void session_step::on(const input::deadline& in) {
 result<command_reply> session_step::decide(const input::request& who, const input::open& c) {
   if (s.seq > 0) return error{codes::session_busy, "the session exists already"};
   command_reply reply;
-  reply.event =
-      emit(body::session_open{c.persona_id, c.title, {}, {}}, who.from, who.idempotency_key);
+  reply.event = emit(body::session_open{c.persona_id, plain_line(c.title), {}, {}}, who.from,
+                     who.idempotency_key);
   reply.status = "created";
   return reply;
 }
@@ -188,7 +189,8 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
     return error{codes::session_queue_full, "too many messages wait in this session", 5};
   if (!s.exists())
     emit(body::session_open{c.create->persona_id,
-                            c.create->title.empty() ? title_from(c.text) : c.create->title,
+                            c.create->title.empty() ? title_from(c.text)
+                                                    : plain_line(c.create->title),
                             {},
                             {}},
          who.from);
@@ -342,8 +344,9 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
   if (!s.exists()) return not_found();
   command_reply reply;
   reply.status = "renamed";
-  if (c.title == s.title) return reply;
-  append_state(s.paused, c.title, who.from);
+  const auto title = plain_line(c.title);
+  if (title == s.title) return reply;
+  append_state(s.paused, title, who.from);
   reply.event = out.append.back().meta.id;
   return reply;
 }

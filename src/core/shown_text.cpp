@@ -58,4 +58,15 @@ std::string terminal_text(std::string_view text) {
   return out;
 }
 
+std::string plain_line(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const auto length = std::max<std::size_t>(utf8_sequence_length(text), 1);
+    out += steers(text) ? std::string_view(" ") : text.substr(0, length);
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
 }  // namespace soma

@@ -15,4 +15,7 @@ bool steers(std::string_view text);
 // carriage return before a line feed is left out, bytes that are no UTF-8 are U+FFFD.
 std::string terminal_text(std::string_view text);
 
+// For a title: one line, with a blank where such a character was. UTF-8 as it came.
+std::string plain_line(std::string_view text);
+
 }  // namespace soma

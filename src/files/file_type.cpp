@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "core/shown_text.hpp"
 #include "core/utf8.hpp"
 
 namespace soma::files {
@@ -94,13 +95,9 @@ std::string safe_filename(std::string_view given) {
     const auto length = utf8_sequence_length(given);
     const auto one = given.substr(0, std::max<std::size_t>(length, 1));
     given.remove_prefix(one.size());
-    const auto first = static_cast<unsigned char>(one[0]);
-    if (length == 1 && (first < 0x20 || first == 0x7f)) continue;
-    // C1 controls, and the marks that turn the direction of text: "exe.pdf" shown as "fdp.exe".
-    if (one.starts_with('\xc2') && static_cast<unsigned char>(one[1]) < 0xa0) continue;
-    if (one.starts_with("\xe2\x80") &&
-        ((one[2] >= '\x8b' && one[2] <= '\x8f') || (one[2] >= '\xa8' && one[2] <= '\xae')))
-      continue;
+    // "exe.pdf" that is shown as "fdp.exe", and what has no width.
+    if (steers(one)) continue;
+    if (one.starts_with("\xe2\x80") && one[2] >= '\x8b' && one[2] <= '\x8d') continue;
     if (one.starts_with("\xe2\x81") && one[2] >= '\xa0' && one[2] <= '\xaf') continue;
     name += length == 0 ? std::string_view("_") : one;
   }

@@ -1,11 +1,14 @@
 // What the routes of files stand on, one a process. Thread-safe; outlives the server.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <functional>
+#include <map>
+#include <mutex>
 #include <string_view>
+#include <utility>
 
+#include "core/ids.hpp"
 #include "files/attachment_store.hpp"
 #include "http/reader_pool.hpp"
 #include "http/request_context.hpp"
@@ -13,25 +16,49 @@
 
 namespace soma::http {
 
+// Bodies on their way to the disk. A tenant has its own places and takes no other's; of them one
+// person has a part, so that a slow client keeps only its own user waiting. Thread-safe.
+class upload_places {
+ public:
+  // `tenant_max` of one tenant at once.
+  explicit upload_places(std::size_t tenant_max);
+
+  bool take(const tenant_id& tenant, const user_id& user);
+  void give_back(const tenant_id& tenant, const user_id& user);
+
+ private:
+  const std::size_t tenant_max_, user_max_, all_max_;
+  std::mutex mutex_;
+  std::size_t all_ = 0;
+  std::map<tenant_id, std::size_t> of_tenants_;
+  std::map<std::pair<tenant_id, user_id>, std::size_t> of_users_;
+};
+
 struct file_services {
   files::attachment_store& attachments;
   tools::work_folders& folders;
   reader_pool& pool;  // threads of their own: a scan or a large file must not keep streams waiting
-  std::size_t uploads_max = 32;
-  std::atomic<std::size_t> uploads{0};  // bodies on their way to the disk
+  upload_places uploads{32};
 };
 
 // Holds a place among the bodies on their way; false where all are taken.
 class upload_place {
  public:
-  explicit upload_place(file_services& all)
-      : all_(all), held_(all.uploads.fetch_add(1) < all.uploads_max) {}
-  ~upload_place() { all_.uploads.fetch_sub(1); }
+  upload_place(file_services& all, const request_context& ctx)
+      : all_(all.uploads),
+        tenant_(ctx.identity.tenant),
+        user_(ctx.identity.user),
+        held_(all_.take(tenant_, user_)) {}
+  ~upload_place() {
+    if (held_) all_.give_back(tenant_, user_);
+  }
   upload_place(const upload_place&) = delete;
   explicit operator bool() const { return held_; }
 
  private:
-  file_services& all_;
+  upload_places& all_;
+  const tenant_id tenant_;
+  const user_id user_;
   const bool held_;
 };
 

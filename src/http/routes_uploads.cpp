@@ -133,7 +133,7 @@ asio::awaitable<response> upload(gateway& g, request_context& ctx) {
     co_return problem(error(codes::request_unsupported_media_type,
                             "this route takes multipart/form-data with a boundary"),
                       ctx);
-  const upload_place place(f);
+  const upload_place place(f, ctx);
   if (!place) co_return problem(error(codes::server_busy, "many uploads are under way", 5), ctx);
   files::origin_of_file whose;
   whose.tenant = ctx.identity.tenant;

@@ -208,7 +208,7 @@ asio::awaitable<response> write(gateway& g, request_context& ctx) {
   query_reader q(ctx);
   auto t = co_await target_in(g, ctx, q, path_rule::required);
   if (!t) co_return problem(t.error(), ctx);
-  const upload_place place(f);
+  const upload_place place(f, ctx);
   if (!place) co_return problem(error(codes::server_busy, "many uploads are under way", 5), ctx);
   auto work = std::make_shared<write_work>();
   auto& folders = f.folders;
@@ -292,7 +292,7 @@ asio::awaitable<response> upload(gateway& g, request_context& ctx) {
     co_return problem(error(codes::request_unsupported_media_type,
                             "this route takes multipart/form-data with a boundary"),
                       ctx);
-  const upload_place place(f);
+  const upload_place place(f, ctx);
   if (!place) co_return problem(error(codes::server_busy, "many uploads are under way", 5), ctx);
   auto work = std::make_shared<folder_upload>(f.folders, *t, *boundary);
   std::function<result<void>(std::string_view)> take = [work](std::string_view bytes) {

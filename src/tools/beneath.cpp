@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "core/codes.hpp"
+#include "core/shown_text.hpp"
 #include "core/utf8.hpp"
 #include "tools/work_folder.hpp"
 
@@ -58,6 +59,15 @@ result<std::vector<std::string>> names_of(std::string_view path) {
     if (end == path.size()) return names;
     path.remove_prefix(end + 1);
   }
+}
+
+result<std::vector<std::string>> new_names_of(std::string_view path) {
+  auto names = names_of(path);
+  if (!names) return names;
+  for (auto rest = path; !rest.empty();
+       rest.remove_prefix(std::max<std::size_t>(utf8_sequence_length(rest), 1)))
+    if (steers(rest)) return bad_path("it holds a control character or a mark of direction");
+  return names;
 }
 
 error work_error(int number) {

@@ -16,6 +16,10 @@ int open_beneath(int folder, const char* path, int flags, unsigned mode = 0);
 // The names of a path, checked: workdir.path_invalid.
 result<std::vector<std::string>> names_of(std::string_view path);
 
+// The same for what is to be made: no name in it steers a terminal or turns the direction of text.
+// A program may have made such names; those can be read, moved and removed.
+result<std::vector<std::string>> new_names_of(std::string_view path);
+
 error work_error(int number);  // of errno
 
 }  // namespace soma::tools

@@ -28,11 +28,23 @@ catalog::catalog(std::vector<catalog_entry> defaults, catalog_store& store) : st
   }
 }
 
+// {"of":"<pin>","change":{…}}, or the change alone.
+catalog::kept_change catalog::read_change(std::string row_json) {
+  boost::system::error_code ec;
+  const auto row = boost::json::parse(row_json, ec);
+  const auto* object = ec ? nullptr : row.if_object();
+  const auto* of = object ? object->if_contains("of") : nullptr;
+  const auto* change = object ? object->if_contains("change") : nullptr;
+  if (!of || !change || !of->is_string()) return {std::move(row_json), {}};
+  return {boost::json::serialize(*change), std::string(of->get_string())};
+}
+
 result<void> catalog::load() {
   auto rows = store_.load();
   if (!rows) return rows.error();
   std::lock_guard lock(mutex_);
-  for (auto& row : *rows) changes_[row.tenant][row.tool_id] = std::move(row.change_json);
+  for (auto& row : *rows)
+    changes_[row.tenant][row.tool_id] = read_change(std::move(row.change_json));
   loaded_ = true;
   sets_.clear();
   return {};
@@ -42,12 +54,14 @@ void catalog::add_to(tool_set& set, const tenant_id& tenant, const catalog_entry
   auto now = entry;
   if (const auto own = changes_.find(tenant); own != changes_.end())
     if (const auto at = own->second.find(entry.tool_id); at != own->second.end()) {
-      auto changed = apply_change(entry, at->second);
+      auto changed = apply_change(entry, at->second.json);
       // A stored change that no longer fits its entry: the tool is off until it is set anew.
       if (changed)
         now = std::move(*changed);
       else
         now.enabled = false;
+      // Another tool than the one that was switched on.
+      if (!entry.enabled && !entry.pin.empty() && at->second.pin != entry.pin) now.enabled = false;
     }
   set.entries.insert_or_assign(entry.tool_id, std::move(now));
 }
@@ -93,16 +107,29 @@ result<catalog_entry> catalog::change(const tenant_id& tenant, std::string_view 
   }
   auto changed = apply_change(std::move(fresh), change_json);
   if (!changed) return changed.error();
-  auto stored = store_.put({tenant, std::string(tool_id), std::string(change_json)});
+  kept_change kept{std::string(change_json), changed->pin};
+  auto row = kept.json;
+  if (!kept.pin.empty()) {
+    row.clear();
+    json_writer(row).begin_object().field("of", kept.pin).key("change").raw(kept.json).end_object();
+  }
+  auto stored = store_.put({tenant, std::string(tool_id), std::move(row)});
   if (!stored) return stored.error();
   std::lock_guard lock(mutex_);
-  changes_[tenant][std::string(tool_id)] = change_json;
+  changes_[tenant][std::string(tool_id)] = std::move(kept);
   sets_.erase(tenant);
   return changed;
 }
 
 void catalog::replace(std::string_view prefix, std::vector<catalog_entry> with,
                       const tenant_id& tenant) {
+  for (auto& entry : with) {
+    std::string seen;
+    json_writer w(seen);
+    w.begin_array().string(entry.origin).string(entry.title).string(entry.description);
+    w.raw(entry.inputs_schema_json).end_array();
+    entry.pin = store_.digest(seen);
+  }
   std::lock_guard lock(mutex_);
   auto& all = tenant.value.empty() ? defaults_ : own_[tenant];
   std::erase_if(all, [&](const auto& one) { return one.first.starts_with(prefix); });

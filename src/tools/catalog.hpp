@@ -30,6 +30,8 @@ struct catalog_entry {
   bool enabled = true;
   input_schema inputs;                     // compiled
   std::string offered_inputs_json = "{}";  // as models are told of it; see offered_schema
+  std::string origin;                      // of a server's tool: where the server is
+  std::string pin;  // the catalog's own: what an admin who switches it on sees
 };
 
 // One entry as config/tools/*.json has it. Errors: tool.entry_invalid, naming the member.
@@ -45,11 +47,13 @@ class catalog_store {
  public:
   struct row {
     tenant_id tenant;
-    std::string tool_id, change_json;
+    std::string tool_id, change_json;  // with what it was made for, where that may become another
   };
   virtual ~catalog_store() = default;
   virtual result<std::vector<row>> load() = 0;
   virtual result<void> put(const row& changed) = 0;
+  // A digest that nobody finds a second text for. Pure.
+  virtual std::string digest(std::string_view text) const = 0;
 };
 
 // What one tenant has, at one moment.
@@ -78,12 +82,19 @@ class catalog {
                                std::string_view change_json, std::string_view if_match);
 
   // Entries that come and go with their server, as those of MCP: all whose id begins with `prefix`
-  // are replaced; with a tenant, those that it alone has.
+  // are replaced; with a tenant, those that it alone has. A tool that a tenant switched on is on
+  // for it as long as it is the one it was then: of the same server, with the same title,
+  // description and inputs.
   void replace(std::string_view prefix, std::vector<catalog_entry> entries,
                const tenant_id& tenant = {});
 
  private:
   using entries = std::map<std::string, catalog_entry, std::less<>>;
+  struct kept_change {
+    std::string json;
+    std::string pin;  // empty: of an entry that is the server's own
+  };
+  static kept_change read_change(std::string row_json);
 
   std::shared_ptr<const tool_set> make_set(const tenant_id& tenant) const;
   void add_to(tool_set& set, const tenant_id& tenant, const catalog_entry& entry) const;
@@ -94,7 +105,7 @@ class catalog {
   bool loaded_ = false;
   entries defaults_;
   std::map<tenant_id, entries> own_;  // win over the defaults
-  std::map<tenant_id, std::map<std::string, std::string, std::less<>>> changes_;
+  std::map<tenant_id, std::map<std::string, kept_change, std::less<>>> changes_;
   std::map<tenant_id, std::shared_ptr<const tool_set>> sets_;
 };
 

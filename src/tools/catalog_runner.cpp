@@ -9,6 +9,8 @@
 namespace soma::tools {
 namespace {
 
+constexpr std::size_t keeper_threads = 2;
+
 tool_outcome failed(std::string_view status, std::string_view code, std::string detail) {
   return {std::string(status), {}, failure{std::string(code), std::move(detail), false}};
 }
@@ -39,7 +41,10 @@ class catalog_runner::handle final : public running_tool {
 };
 
 catalog_runner::catalog_runner(runner_parts parts, runner_options options)
-    : parts_(std::move(parts)), options_(options), thread_([this] { run(); }) {}
+    : parts_(std::move(parts)),
+      options_(options),
+      keepers_(keeper_threads, options.keeping_max),
+      thread_([this] { run(); }) {}
 
 catalog_runner::~catalog_runner() {
   {
@@ -145,13 +150,25 @@ void catalog_runner::enqueue(const std::shared_ptr<call>& c) {
     std::lock_guard lock(lanes_mutex_);
     auto& l = lanes_[c->lane];
     now = l.running < c->request.limits.concurrency;
+    // Those that were cancelled are no longer among them.
+    if (!now && l.waiting.size() >= options_.waiting_max)
+      std::erase_if(l.waiting, [](const auto& one) { return one.expired(); });
     full = !now && l.waiting.size() >= options_.waiting_max;
     if (now) ++l.running;
     if (!now && !full) l.waiting.push_back(c);
   }
   if (full)
     return finish(c, failed("error", codes::tool_busy, "too many calls of this tool wait already"));
-  if (now) begin(c);
+  if (now) return begin(c);
+  until(clock::now() + std::chrono::milliseconds(options_.waiting_ms_max), c, true);
+}
+
+void catalog_runner::until(clock::time_point when, const std::shared_ptr<call>& c, bool waits) {
+  {
+    std::lock_guard lock(work_mutex_);
+    deadlines_.emplace(when, deadline{c, waits});
+  }
+  work_.notify_one();
 }
 
 void catalog_runner::begin(const std::shared_ptr<call>& c) {
@@ -164,11 +181,7 @@ void catalog_runner::begin(const std::shared_ptr<call>& c) {
       return;
     }
   }
-  {
-    std::lock_guard lock(work_mutex_);
-    deadlines_.emplace(clock::now() + std::chrono::milliseconds(c->request.limits.timeout_ms), c);
-  }
-  work_.notify_one();
+  until(clock::now() + std::chrono::milliseconds(c->request.limits.timeout_ms), c, false);
   // Weakly: the handle keeps the call, and a tool may keep its sink.
   tool_sink inner;
   inner.on_output = [this, weak = std::weak_ptr(c)](std::string stream, std::string text) {
@@ -235,9 +248,20 @@ void catalog_runner::finish(const std::shared_ptr<call>& c, tool_outcome outcome
       std::move(sink), std::move(running), std::move(outcome));
   post([this, c, rest, large, in_lane] {
     std::get<1>(*rest).reset();
-    if (large) std::get<0>(*rest).on_done(trimmed(*c, std::move(std::get<2>(*rest))));
+    if (large) tell_large(c, std::move(std::get<0>(*rest)), std::move(std::get<2>(*rest)));
     if (in_lane) leave_lane(c->lane);
   });
+}
+
+// By a thread that may wait for the disk; where too many do, the whole is not kept.
+void catalog_runner::tell_large(const std::shared_ptr<call>& c, tool_sink sink,
+                                tool_outcome outcome) {
+  auto shared =
+      std::make_shared<std::pair<tool_sink, tool_outcome>>(std::move(sink), std::move(outcome));
+  const auto tell = [this, c, shared](bool keeping) {
+    shared->first.on_done(trimmed(*c, std::move(shared->second), keeping));
+  };
+  if (!parts_.attachments || !keepers_.post([tell] { tell(true); })) tell(false);
 }
 
 void catalog_runner::cancel(const std::shared_ptr<call>& c) {
@@ -276,13 +300,13 @@ void catalog_runner::leave_lane(const std::string& name) {
 }
 
 // The model is given the beginning; the whole is kept for whoever asks.
-tool_outcome catalog_runner::trimmed(const call& c, tool_outcome outcome) {
+tool_outcome catalog_runner::trimmed(const call& c, tool_outcome outcome, bool keeping) {
   const auto most = c.request.limits.output_bytes;
   std::string text;
   json_writer w(text);
   w.begin_object().field_bool("truncated", true);
   w.field("size_bytes", std::uint64_t{outcome.output_json.size()});
-  if (parts_.attachments)
+  if (keeping)
     if (const auto kept = parts_.attachments->keep(c.who.session, c.what.tool_id + "-output.json",
                                                    "application/json", outcome.output_json))
       w.field("attachment_id", kept->attachment_id);
@@ -325,15 +349,26 @@ void catalog_runner::run() {
       work_.wait_until(lock, until);
       continue;
     }
-    const auto late = first->second.lock();
+    const auto late = first->second.of.lock();
+    const bool waited = first->second.waits;
     deadlines_.erase(first);
     if (!late) continue;
     lock.unlock();
-    finish(late, failed("timeout", codes::tool_timeout,
-                        "the tool took longer than its " +
-                            std::to_string(late->request.limits.timeout_ms) + " ms"));
+    out_of_time(late, waited);
     lock.lock();
   }
+}
+
+void catalog_runner::out_of_time(const std::shared_ptr<call>& c, bool waited) {
+  if (!waited)
+    return finish(c, failed("timeout", codes::tool_timeout,
+                            "the tool took longer than its " +
+                                std::to_string(c->request.limits.timeout_ms) + " ms"));
+  {
+    std::lock_guard lock(c->mutex);
+    if (c->in_lane) return;  // it has had a place since
+  }
+  finish(c, failed("error", codes::tool_busy, "no place for this call became free in time"));
 }
 
 }  // namespace soma::tools

@@ -2,9 +2,9 @@
 // place, runs it within its time, and trims what it says. Every refusal is an outcome that a model
 // can read.
 //
-// Thread-safe; nothing blocks the caller. A thread of its own ends calls whose time is up, lets go
-// of finished ones and keeps large outputs. Lifetime: the parts outlive it, and it outlives the
-// actors; its destructor cancels what runs.
+// Thread-safe; nothing blocks the caller. A thread of its own ends calls whose time is up and lets
+// go of finished ones; large outputs are kept by others, which wait for the disk. Lifetime: the
+// parts outlive it, and it outlives the actors; its destructor cancels what runs.
 #pragma once
 
 #include <condition_variable>
@@ -15,6 +15,7 @@
 
 #include "tools/attachments.hpp"
 #include "tools/catalog.hpp"
+#include "tools/worker_pool.hpp"
 
 namespace soma::tools {
 
@@ -24,7 +25,9 @@ struct verdict {
 };
 
 struct runner_options {
-  std::size_t waiting_max = 512;                 // calls that wait for a place, a tenant and tool
+  std::size_t waiting_max = 512;           // calls that wait for a place, a tenant and tool
+  std::uint32_t waiting_ms_max = 120'000;  // for a place; then it is told that the tool is busy
+  std::size_t keeping_max = 64;            // large outputs on their way to the disk
   std::size_t progress_bytes_max = 256 * 1024;   // of one call's live output; the rest is dropped
   std::size_t progress_piece_bytes = 16 * 1024;  // of one tool.progress
 };
@@ -75,8 +78,11 @@ class catalog_runner final : public tool_runner {
   void finish(const std::shared_ptr<call>& c, tool_outcome outcome);
   void cancel(const std::shared_ptr<call>& c);
   void leave_lane(const std::string& name);
+  void until(clock::time_point when, const std::shared_ptr<call>& c, bool waits);
+  void out_of_time(const std::shared_ptr<call>& c, bool waited);
   void deliver(tool_sink& sink, const call& c, tool_outcome outcome);
-  tool_outcome trimmed(const call& c, tool_outcome outcome);
+  void tell_large(const std::shared_ptr<call>& c, tool_sink sink, tool_outcome outcome);
+  tool_outcome trimmed(const call& c, tool_outcome outcome, bool keeping);
   void post(std::function<void()> job);
   void run();
 
@@ -89,8 +95,13 @@ class catalog_runner final : public tool_runner {
   std::mutex work_mutex_;
   std::condition_variable work_;
   std::deque<std::function<void()>> jobs_;
-  std::multimap<clock::time_point, std::weak_ptr<call>> deadlines_;
+  struct deadline {
+    std::weak_ptr<call> of;
+    bool waits = false;  // for a place, when it was set
+  };
+  std::multimap<clock::time_point, deadline> deadlines_;
   bool stopping_ = false;
+  worker_pool keepers_;
   std::thread thread_;
 };
 

@@ -317,7 +317,7 @@ result<void> work_folders::add(work_spool& spool, std::string_view bytes) {
 
 result<void> work_folders::settle(const session_key& whose, std::string_view path,
                                   work_spool& spool) {
-  auto names = names_of(path);
+  auto names = new_names_of(path);
   if (!names) return names.error();
   auto before = parent_of(whose, path, false);
   const auto replaced = before ? entry_of(before->get(), names->back()) : std::nullopt;
@@ -364,7 +364,7 @@ result<void> work_folders::append(const session_key& whose, std::string_view pat
 }
 
 result<void> work_folders::make_folder(const session_key& whose, std::string_view path) {
-  auto names = names_of(path);
+  auto names = new_names_of(path);
   if (!names) return names.error();
   const std::lock_guard lock(lock_of(whose));
   if (auto room = fits(whose, 0, names->size()); !room) return room;
@@ -376,7 +376,7 @@ result<void> work_folders::make_folder(const session_key& whose, std::string_vie
 
 result<void> work_folders::move(const session_key& whose, std::string_view from,
                                 std::string_view to) {
-  auto source_names = names_of(from), target_names = names_of(to);
+  auto source_names = names_of(from), target_names = new_names_of(to);
   if (!source_names) return source_names.error();
   if (!target_names) return target_names.error();
   const std::lock_guard lock(lock_of(whose));

@@ -31,3 +31,8 @@ TEST_CASE("terminal text: no byte below a blank but tab and line feed ever comes
             (rest[0] == '\xc2' && rest.size() > 1 && static_cast<unsigned char>(rest[1]) < 0xa0));
     }
 }
+
+TEST_CASE("plain lines: a title holds nothing that steers, and keeps all else") {
+  CHECK(plain_line("one\r\ntwo\x1b[2J\u202eexe\xc2\x85.") == "one  two [2J exe .");
+  CHECK(plain_line("Grüße 👩‍👩‍👧") == "Grüße 👩‍👩‍👧");
+}

@@ -408,6 +408,8 @@ def terminal():
     assert run.returncode == 0 and "42" in run.stdout, run
     wrong = soma("run", "calculator", "{}")
     assert wrong.returncode == 1 and "expression" in wrong.stderr, wrong
+    failed = soma("run", "code_execute", '{"language":"bash","code":"echo so far; echo why >&2; exit 3"}')
+    assert failed.returncode == 1 and '"exit_code":3' in failed.stdout and "why" in failed.stdout, failed
 
 
 def main():

@@ -4,6 +4,8 @@ everyone else, and gone with the session."""
 import io
 import json
 import os
+import select
+import socket
 import sys
 import threading
 import urllib.parse
@@ -18,6 +20,7 @@ rehearsal = Rehearsal()
 node = Node(rehearsal.base_url, settings=["workdir.bytes_max=1000000", "workdir.entries_max=100",
                                           "workdir.file_bytes_max=500000"])
 other_key = node.new_key("--tenant", "other", "--role", "admin")
+colleague_key = node.new_key("--tenant", "other", "--user", "colleague", "--role", "admin")
 node.start()
 
 
@@ -161,6 +164,29 @@ def has_quotas():
     assert os.listdir(os.path.join(node.data_dir, "work", ".incoming")) == []
 
 
+def slow_senders():
+    """uploads: one tenant's slow senders take no other tenant's places, nor all of their own"""
+    slow = []
+    for n in range(40):
+        one = socket.create_connection(("127.0.0.1", node.port))
+        one.sendall((f"PUT /v1/workdir/write?path=slow{n} HTTP/1.1\r\nHost: 127.0.0.1:{node.port}\r\n"
+                     f"Authorization: Bearer {other_key}\r\nContent-Length: 1000\r\n\r\nx").encode())
+        slow.append(one)
+    try:
+        # One person has 24 of 32 places: the others are refused.
+        wait_until(lambda: len(select.select(slow, [], [], 0.1)[0]) == 16)
+        for one in select.select(slow, [], [], 0)[0]:
+            assert b" 503 " in one.recv(4096).split(b"\r\n")[0]
+        good(ask("PUT", "write", b"mine", path="fast"))
+        good(ask("POST", "upload", form(("fast2", b"mine")), FORM), 201)
+        assert call(node, "PUT", "/v1/workdir/write?path=own", b"x", key=other_key)[0] == 503
+        assert call(node, "PUT", "/v1/workdir/write?path=own", b"x", key=colleague_key)[0] == 200
+    finally:
+        for one in slow:
+            one.close()
+    wait_until(lambda: call(node, "PUT", "/v1/workdir/write?path=own", b"x", key=other_key)[0] == 200)
+
+
 def answers_conflicts():
     """work folder: what stands in the way is told by its code"""
     mine = session()
@@ -258,7 +284,7 @@ def shared_with_tools():
 def main():
     try:
         return run_tests([comes_and_goes, keeps_apart, lets_nothing_out, has_quotas,
-                          answers_conflicts, goes_with_its_session, shared_with_tools, writes_whole])
+                          slow_senders, answers_conflicts, goes_with_its_session, shared_with_tools, writes_whole])
     finally:
         node.stop()
         rehearsal.stop()

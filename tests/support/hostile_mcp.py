@@ -17,7 +17,7 @@ BAD_TOOLS = [
     {"name": "huge_schema", "inputSchema": {"type": "object", "description": "y" * 100_000}},
     "no object",
 ]
-GOOD_TOOLS = ["fine", "hang", "rubbish", "huge", "endless", "die", "no_content", "wrong_id", "flood",
+GOOD_TOOLS = ["fine", "hang", "rubbish", "huge", "endless", "die", "no_content", "wrong_id", "flood", "chatter",
               "ask_back", "quit_politely", "count"]
 lock = threading.Lock()
 
@@ -50,6 +50,9 @@ def call(request, name):
         with lock:
             while True:
                 sys.stdout.write("e" * 65536)
+    if name == "chatter":
+        while True:
+            sys.stderr.write("e" * 65536)
     if name == "die":
         os._exit(3)
     if name == "no_content":

@@ -29,6 +29,7 @@ class memory_store final : public catalog_store {
     rows.push_back(changed);
     return {};
   }
+  std::string digest(std::string_view text) const override { return "of " + std::string(text); }
   bool broken = false;
   std::vector<row> rows;
 };
@@ -116,12 +117,14 @@ class kept_files final : public attachment_source {
   }
   result<attachment> keep(const session_key&, std::string_view, std::string_view,
                           std::string_view bytes) override {
+    std::lock_guard wait(disk);
     whole = bytes;
     attachment a;
     a.attachment_id = "kept";
     return a;
   }
   std::string whole;
+  std::mutex disk;  // held: it is slow
 };
 
 struct runner_world {
@@ -373,4 +376,97 @@ TEST_CASE(
     CHECK(read.error().code == codes::tool_invalid_inputs);
     CHECK(read.error().detail.find(n) != std::string::npos);
   }
+}
+
+TEST_CASE("catalog: a tool that was switched on is off when it is another one") {
+  const auto listed = [](std::string origin, std::string description) {
+    auto made = parse_entry(R"({"id":"mcp.a.x","enabled":false,"description":")" + description +
+                            R"(","inputs":{"type":"object"}})");
+    REQUIRE(made.has_value());
+    made->origin = std::move(origin);
+    return std::vector{std::move(*made)};
+  };
+  memory_store store;
+  const tenant_id mine("mine");
+  catalog tools({}, store);
+  REQUIRE(tools.load().has_value());
+  const auto is_on = [&](catalog& of) { return of.of(mine)->find("mcp.a.x")->enabled; };
+  tools.replace("mcp.a.", listed("https://one", "reads"), mine);
+  CHECK_FALSE(is_on(tools));
+  REQUIRE(tools.change(mine, "mcp.a.x", R"({"enabled":true,"limits":{"timeout_ms":500}})", ""));
+  CHECK(is_on(tools));
+  tools.replace("mcp.a.", {}, mine);
+  tools.replace("mcp.a.", listed("https://one", "reads"), mine);
+  CHECK(is_on(tools));  // the same, after it was away
+  tools.replace("mcp.a.", listed("https://one", "reads, and sends all of it away"), mine);
+  CHECK_FALSE(is_on(tools));
+  tools.replace("mcp.a.", listed("https://two", "reads"), mine);
+  CHECK_FALSE(is_on(tools));  // another server took the name of one that is gone
+  // So it is after a start.
+  catalog again({}, store);
+  REQUIRE(again.load().has_value());
+  again.replace("mcp.a.", listed("https://two", "reads"), mine);
+  CHECK_FALSE(is_on(again));
+  again.replace("mcp.a.", listed("https://one", "reads"), mine);
+  CHECK(is_on(again));
+  CHECK(again.of(mine)->find("mcp.a.x")->limits.timeout_ms == 500);
+  // One that was switched off stays so, whatever it has become.
+  auto on = listed("https://one", "reads");
+  on[0].enabled = true;
+  again.replace("mcp.a.", on, mine);
+  REQUIRE(again.change(mine, "mcp.a.x", R"({"enabled":false})", ""));
+  on[0].description = "other";
+  again.replace("mcp.a.", std::move(on), mine);
+  CHECK_FALSE(is_on(again));
+}
+
+TEST_CASE("runner: a disk that takes its time makes no time-out late and holds no place") {
+  runner_world w;
+  w.change(R"({"limits":{"timeout_ms":100,"output_bytes":256,"concurrency":1}})");
+  std::unique_lock slow(w.files.disk);
+  heard large, late;
+  const auto first = w.start(large);
+  w.impl->wait_for(0)->sink.on_done(success("\"" + std::string(5000, 'x') + "\""));
+  const auto second = w.start(late);
+  w.impl->wait_for(1);
+  CHECK(late.end().error->code == codes::tool_timeout);
+  slow.unlock();
+  CHECK(large.end().output_json.find("\"attachment_id\":\"kept\"") != std::string::npos);
+}
+
+TEST_CASE(
+    "runner: calls that were cancelled while they waited are not counted among those that do") {
+  runner_options options;
+  options.waiting_max = 2;
+  runner_world w(options);
+  w.change(R"({"limits":{"concurrency":1}})");
+  heard running, waiting, refused, after;
+  const auto one = w.start(running);
+  w.impl->wait_for(0);
+  auto two = w.start(waiting), three = w.start(waiting);
+  const auto four = w.start(refused);
+  CHECK(refused.end().error->code == codes::tool_busy);
+  two.reset();
+  three.reset();
+  const auto five = w.start(after);
+  w.impl->wait_for(0)->sink.on_done(success("1"));
+  w.impl->wait_for(1)->sink.on_done(success("2"));
+  CHECK(after.end().output_json == "2");
+}
+
+TEST_CASE("runner: a call that waits too long for a place is told so, and later ones are served") {
+  runner_options options;
+  options.waiting_ms_max = 50;
+  runner_world w(options);
+  w.change(R"({"limits":{"concurrency":1}})");
+  heard running, waiting, after;
+  const auto one = w.start(running);
+  w.impl->wait_for(0);
+  const auto two = w.start(waiting);
+  CHECK(waiting.end().error->code == codes::tool_busy);
+  w.impl->wait_for(0)->sink.on_done(success("1"));
+  CHECK(running.end().output_json == "1");
+  const auto three = w.start(after);
+  w.impl->wait_for(1)->sink.on_done(success("3"));
+  CHECK(after.end().output_json == "3");
 }

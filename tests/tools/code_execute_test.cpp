@@ -1,6 +1,7 @@
 #include "tools/builtin/code_execute.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include "tools/builtin/work_files.hpp"
 #include "tools/egress/egress_proxy.hpp"
 #include "tools/tool_world.hpp"
+#include "tools/work_folder.hpp"
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
@@ -17,12 +19,31 @@ using namespace soma::testing;
 
 namespace {
 
+// The work folder of the session that calls are made for.
+struct placed_folder {
+  temp_folder root;
+  std::unique_ptr<tools::work_folders> all;
+  fs::path at;
+
+  placed_folder() {
+    tools::work_limits limits;
+    limits.file_bytes_max = 4096;
+    all = std::move(*tools::work_folders::open(root.path().string(), limits));
+    at = all->place(request_of("{}").session).value();
+  }
+  const fs::path& path() const { return at; }
+  std::string operator/(const std::string& name) const { return (at / name).string(); }
+};
+
 struct world {
-  temp_folder folder;
+  placed_folder folder;
   tools::egress_proxy egress;
   std::unique_ptr<tools::tool> tool = tools::make_code_execute(
       {shared_sandbox(), shared_workers(), egress,
-       [this](const session_key&) -> result<std::string> { return folder.path().string(); }});
+       [this](const session_key& whose) { return folder.all->place(whose); },
+       [this](const session_key& whose, std::string_view path, std::string_view bytes) {
+         return folder.all->write(whose, path, bytes);
+       }});
 
   tools::tool_request code(const std::string& language, const std::string& text,
                            json::object more = {}) {
@@ -106,8 +127,8 @@ TEST_CASE_FIXTURE(world, "code_execute: a file's path does not leave the work fo
   fs::create_directory_symlink(outside.path(), folder.path() / "link");
   fs::create_symlink(outside / "made", folder.path() / "dangling");
   REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
-  for (const std::string path : {"../x", "/etc/x", "a/../../x", "link/x", "dangling", "pipe", "",
-                                 ".", "a//b", "a/./b", "a\nb"}) {
+  for (const std::string path :
+       {"../x", "/etc/x", "a/../../x", "link/x", "", ".", "a//b", "a/./b", "a\nb"}) {
     CAPTURE(path);
     json::object more{{"files", json::array{json::object{{"path", path}, {"text", "x"}}}}};
     const auto seen = outcome(*tool, code("bash", "true", more));
@@ -115,7 +136,30 @@ TEST_CASE_FIXTURE(world, "code_execute: a file's path does not leave the work fo
     REQUIRE(seen.error);
     CHECK(seen.error->code == "tool.invalid_inputs");
   }
+  // A link or a pipe that stands there is replaced by the file.
+  for (const std::string path : {"dangling", "pipe"}) {
+    json::object more{{"files", json::array{json::object{{"path", path}, {"text", "x"}}}}};
+    CHECK(text(output(outcome(*tool, code("bash", "cat " + path, more))), "stdout") == "x");
+  }
   CHECK(fs::is_empty(outside.path()));
+}
+
+TEST_CASE_FIXTURE(
+    world, "code_execute: files given with a call keep to the folder's quota, and are whole") {
+  std::ofstream(folder / "a.txt") << "before";
+  const auto reader = folder.all->open_file(request_of("{}").session, "a.txt");
+  REQUIRE(reader.has_value());
+  json::object more{{"files", json::array{json::object{{"path", "a.txt"}, {"text", "after!"}}}}};
+  CHECK(text(output(outcome(*tool, code("bash", "cat a.txt", more))), "stdout") == "after!");
+  char bytes[8] = {};  // whoever reads the one before goes on reading it
+  CHECK(read(reader->handle.get(), bytes, sizeof bytes) == 6);
+  CHECK(std::string(bytes) == "before");
+  json::object large{
+      {"files", json::array{json::object{{"path", "big"}, {"text", std::string(5000, 'x')}}}}};
+  const auto seen = outcome(*tool, code("bash", "true", large));
+  REQUIRE(seen.error);
+  CHECK(seen.error->code == "workdir.full");
+  CHECK_FALSE(fs::exists(folder / "big"));
 }
 
 TEST_CASE_FIXTURE(world, "code_execute: a link that a program leaves is not followed afterwards") {
@@ -163,10 +207,13 @@ TEST_CASE_FIXTURE(world, "code_execute: a dropped handle kills the program and t
 
 TEST_CASE_FIXTURE(world, "code_execute: what it cannot run it says, and a failing folder too") {
   CHECK(outcome(*tool, code("perl", "1")).error->code == "tool.invalid_inputs");
-  const auto broken = tools::make_code_execute(
-      {shared_sandbox(), shared_workers(), egress, [](const session_key&) -> result<std::string> {
-         return error{"storage.unavailable", "no folder"};
-       }});
+  const auto broken = tools::make_code_execute({shared_sandbox(),
+                                                shared_workers(),
+                                                egress,
+                                                [](const session_key&) -> result<std::string> {
+                                                  return error{"storage.unavailable", "no folder"};
+                                                },
+                                                {}});
   CHECK(outcome(*broken, code("bash", "true")).error->detail == "no folder");
   CHECK_FALSE(tool->idempotent({}));
 }

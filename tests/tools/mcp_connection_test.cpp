@@ -325,6 +325,25 @@ TEST_CASE("mcp connection: a cancelled call is told to the server and not answer
   CHECK(http.s.sent.empty());
 }
 
+TEST_CASE(
+    "mcp connection: a program that answers nothing after a call was given up is begun anew") {
+  world w;
+  w.become_ready();
+  for (const bool answers : {true, false}) {
+    w.server.cancel(w.call());
+    w.take("tools/call");
+    w.take("notifications/cancelled");
+    const auto ping = w.take("server/discover");
+    w.server.cancel(w.call());  // one question at a time
+    w.take("tools/call");
+    w.take("notifications/cancelled");
+    CHECK(w.s.sent.empty());
+    if (answers) w.refuse(ping, method_not_found);
+    w.time.pass(limits::ping_timeout);
+    CHECK((w.server.state() == connection_state::ready) == answers);
+  }
+}
+
 TEST_CASE("mcp connection: calls past the limit are refused") {
   world w;
   w.become_ready();

@@ -67,6 +67,26 @@ struct world {
 
 }  // namespace
 
+TEST_CASE("work folder: no name is made that steers a terminal or turns the direction of text") {
+  world w;
+  for (const std::string path : {"a\u202eb",
+                                 "a/\xc2\x9b"
+                                 "b/c",
+                                 "\u2066", "a\u2028b"}) {
+    CAPTURE(path);
+    CHECK(w.code(w.folders->write(w.mine, path, "x")) == codes::workdir_path_invalid);
+    CHECK(w.code(w.folders->append(w.mine, path, "x")) == codes::workdir_path_invalid);
+    CHECK(w.code(w.folders->make_folder(w.mine, path)) == codes::workdir_path_invalid);
+    REQUIRE(w.folders->write(w.mine, "plain", "x"));
+    CHECK(w.code(w.folders->move(w.mine, "plain", path)) == codes::workdir_path_invalid);
+  }
+  // What a program has made can be read, renamed and removed.
+  std::ofstream(w.place() / "x\u202ey") << "made";
+  CHECK(w.text("x\u202ey") == "made");
+  CHECK(w.folders->move(w.mine, "x\u202ey", "z"));
+  CHECK(w.text("z") == "made");
+}
+
 TEST_CASE("work folder: what is written is read, listed, moved and removed") {
   world w;
   REQUIRE(w.folders->write(w.mine, "a/b/c.txt", "hello"));

@@ -83,25 +83,6 @@ result<sandbox_command> command_of(const tool_request& request) {
   return error{codes::tool_invalid_inputs, "the language is python, bash or node"};
 }
 
-// The files given with the call: into the session's folder, or into the one in memory.
-result<void> place_files(const tool_request& request, const std::string& work,
-                         sandbox_command& command) {
-  const auto* files = request.inputs.if_contains("files");
-  if (!files || !files->is_array()) return {};
-  for (const auto& file : files->get_array()) {
-    if (!file.is_object()) continue;
-    const auto path = text_of(file.get_object(), "path");
-    auto text = text_of(file.get_object(), "text");
-    if (!is_work_path(path))
-      return error{codes::tool_invalid_inputs, "a file's path stays in the work folder"};
-    if (work.empty())
-      command.files.push_back({"/work/" + path, std::move(text)});
-    else if (auto written = write_work_file(work, path, text); !written)
-      return written;
-  }
-  return {};
-}
-
 // Of what the profile allows, files take a quarter at most.
 json::array files_of(const execution& e) {
   json::array out;
@@ -170,6 +151,30 @@ class code_execute : public tool {
   }
 
  private:
+  // The files given with the call: into the session's folder, or into the one in memory.
+  result<void> place_files(const execution& e, sandbox_command& command) const {
+    const auto* files = e.request.inputs.if_contains("files");
+    if (!files || !files->is_array()) return {};
+    for (const auto& file : files->get_array()) {
+      if (!file.is_object()) continue;
+      const auto path = text_of(file.get_object(), "path");
+      auto text = text_of(file.get_object(), "text");
+      if (!is_work_path(path))
+        return error{codes::tool_invalid_inputs, "a file's path stays in the work folder"};
+      if (e.work.empty()) {
+        command.files.push_back({"/work/" + path, std::move(text)});
+        continue;
+      }
+      auto written = parts_.write_file(e.request.session, path, text);
+      if (written) continue;
+      const auto& why = written.error();
+      if (why.code == codes::workdir_path_invalid || why.code == codes::workdir_wrong_kind)
+        return error{codes::tool_invalid_inputs, path + ": " + why.detail};
+      return written;
+    }
+    return {};
+  }
+
   void begin(const std::shared_ptr<execution>& e) {
     if (e->call->over()) return;
     auto command = command_of(e->request);
@@ -179,7 +184,7 @@ class code_execute : public tool {
       if (!folder) return e->call->done(failed(folder.error()));
       e->work = *folder;
     }
-    if (auto placed = place_files(e->request, e->work, *command); !placed)
+    if (auto placed = place_files(*e, *command); !placed)
       return e->call->done(failed(placed.error()));
     if (!e->request.egress.empty()) {
       if (auto why = parts_.egress.unavailable(); !why.empty())

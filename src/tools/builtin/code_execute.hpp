@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
@@ -28,6 +29,10 @@ struct code_execute_parts {  // outlive the tool
   egress_proxy& egress;
   // The path of a session's work folder, made where it is not there yet. Called by a worker.
   std::function<result<std::string>(const session_key&)> work_folder;
+  // Puts a file there as everybody does: in turn with others, within the folder's quota, as a
+  // whole. Called by a worker; must be there where `work_folder` is.
+  std::function<result<void>(const session_key&, std::string_view path, std::string_view bytes)>
+      write_file;
 };
 
 std::unique_ptr<tool> make_code_execute(code_execute_parts parts);

@@ -1,13 +1,11 @@
-// Puts files into a work folder that hostile programs change meanwhile, and finds out what they
-// left. Blocks on the disk.
+// Paths of files for a work folder that hostile programs change meanwhile, and what they left
+// there. Blocks on the disk.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "core/error.hpp"
 
 namespace soma::tools {
 
@@ -19,12 +17,6 @@ struct changed_file {
 // Whether it names something below a folder: relative, without empty, "." or ".." parts, control
 // characters or more than 16 folders, at most 512 bytes.
 bool is_work_path(std::string_view path);
-
-// Makes folders as needed and replaces what is there; nothing is written through a link. Error:
-// tool.invalid_inputs for such a path or where a link or a folder stands, storage.full,
-// storage.unavailable.
-result<void> write_work_file(const std::string& folder, const std::string& path,
-                             std::string_view bytes);
 
 // The moment to give to `changed_since`: taken from the clock that file systems use.
 std::int64_t file_clock_ns();

@@ -85,7 +85,8 @@ connection::connection(connection_rules rules, scheduler& time, transport_maker 
       handshake_(time),
       retry_(time),
       relist_(time),
-      relisten_(time) {}
+      relisten_(time),
+      ping_(time) {}
 
 connection::~connection() = default;
 
@@ -104,7 +105,7 @@ void connection::connect() {
   ++attempts_;
   state_ = connection_state::connecting;
   retried_revision_ = announces_ = listing_ = list_again_ = false;
-  probe_id_ = listen_id_ = 0;
+  probe_id_ = listen_id_ = ping_id_ = 0;
   strays_ = 0;
   transport_ = make_();
   const auto current = [this, mine = generation_] { return mine == generation_; };
@@ -135,7 +136,7 @@ void connection::lose(std::string why, std::string last_words) {
   state_ = connection_state::waiting;
   last_error_ = shown(why, limits::detail_bytes_max);
   last_words_ = shown(last_words, limits::stderr_bytes_kept);
-  for (auto* one : {&handshake_, &relist_, &relisten_}) one->stop();
+  for (auto* one : {&handshake_, &relist_, &relisten_, &ping_}) one->stop();
   // Perhaps it is another server by now; or one that ends at whatever is not `initialize`.
   if (!was_ready) was_legacy_ = probe_id_ != 0 && pending_.count(probe_id_) > 0;
   pending_.clear();
@@ -146,16 +147,6 @@ void connection::lose(std::string why, std::string last_words) {
   time_.after(0ms, [old] {});
   end_calls(last_error_);
   tell();
-}
-
-void connection::end_calls(std::string_view why) {
-  auto calls = std::move(calls_);
-  calls_.clear();
-  for (auto& [id, one] : calls)
-    one.what.on_done(failed(codes::tool_interrupted,
-                            "the connection to the tool's server was lost during the call, and "
-                            "nobody knows whether it took effect: " +
-                                std::string(why)));
 }
 
 // ---- to agree on a revision ----
@@ -324,46 +315,6 @@ void connection::listen() {
       {[again](incoming&) { again(); }, [again](const request_failure&) { again(); }});
 }
 
-// ---- calls ----
-
-std::uint64_t connection::call(tool_call_request what) {
-  if (state_ != connection_state::ready) {
-    what.on_done(failed(codes::tool_unavailable,
-                        "the tool's server is not connected: " + last_error_, true));
-    return 0;
-  }
-  if (calls_.size() >= limits::calls_in_flight_max) {
-    what.on_done(failed(codes::tool_busy, "too many calls of the tool's server are running", true));
-    return 0;
-  }
-  const auto known = std::find_if(tools_.tools.begin(), tools_.tools.end(),
-                                  [&](const auto& one) { return one.name == what.tool; });
-  if (known == tools_.tools.end()) {
-    what.on_done(failed(codes::tool_unavailable, "the tool's server has it no longer"));
-    return 0;
-  }
-  const auto id = ++last_id_;
-  auto message =
-      writer_.request(id, "tools/call", {{"name", what.tool}, {"arguments", what.inputs}}, true);
-  if (message.json.size() > limits::message_bytes_max) {
-    what.on_done(failed(codes::tool_invalid_inputs, "the inputs are too long"));
-    return 0;
-  }
-  message.headers = headers_of(known->headers, what.inputs);
-  calls_.emplace(id, running_call{std::move(what), 0});
-  transport_->send(std::move(message));
-  return id;
-}
-
-void connection::cancel(std::uint64_t id) {
-  if (calls_.erase(id) == 0 || !transport_) return;
-  if (!transport_->over_http() || !writer_.modern())
-    transport_->send(
-        writer_.notification("notifications/cancelled",
-                             {{"requestId", id}, {"reason", "nobody waits for it any more"}}));
-  transport_->abandon(id);
-}
-
 // ---- what the server says ----
 
 void connection::stray(std::string_view what) {
@@ -428,18 +379,6 @@ void connection::on_answer(incoming& answer) {
   found.mapped().on_answer(answer);
 }
 
-void connection::on_call_answer(incoming& answer) {
-  auto one = calls_.extract(*answer.id);
-  auto& call = one.mapped();
-  if (answer.what == incoming::kind::failure)
-    return call.what.on_done(failed(
-        codes::tool_failed,
-        "the server refused the call (" + std::to_string(answer.code) + "): " + answer.message));
-  if (!answer.result_is_object && answer.body.empty())
-    return call.what.on_done(failed(codes::tool_failed, "the server's result is no object"));
-  call.what.on_done(outcome_of(answer.body, answer.structured_json));
-}
-
 void connection::on_failed(const request_failure& why) {
   if (auto one = calls_.extract(why.id); !one.empty()) {
     auto said = read_messages(why.body);
@@ -467,26 +406,6 @@ void connection::on_notification(incoming& message) {
   if (message.method == "notifications/progress") return on_progress(message.body);
   if (message.method == "notifications/tools/list_changed") list_soon();
   stray("notifications");
-}
-
-void connection::on_progress(const json::object& params) {
-  const auto* token = params.if_contains("progressToken");
-  boost::system::error_code ec;
-  const auto id = token && token->is_number() ? token->to_number<std::uint64_t>(ec) : 0;
-  const auto found = ec ? calls_.end() : calls_.find(id);
-  if (found == calls_.end()) return stray("progress of nothing");
-  if (++found->second.progress > limits::progress_max) return stray("progress");
-  const auto number = [&](std::string_view name) {
-    const auto* value = params.if_contains(name);
-    return value && value->is_number() ? json::serialize(*value) : std::string();
-  };
-  auto line = number("progress");
-  if (const auto total = number("total"); !total.empty()) line += "/" + total;
-  if (const auto text = shown(text_of(params, "message"), limits::detail_bytes_max); !text.empty())
-    line += (line.empty() ? "" : " ") + text;
-  if (line.empty() || !found->second.what.on_progress) return;
-  auto say = found->second.what.on_progress;
-  say(line + "\n");
 }
 
 }  // namespace soma::tools::mcp

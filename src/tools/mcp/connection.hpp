@@ -97,6 +97,7 @@ class connection {
   void on_progress(const boost::json::object& params);
   void stray(std::string_view what);
   void end_calls(std::string_view why);
+  void check_alive();
   void tell();
 
   const connection_rules rules_;
@@ -109,7 +110,7 @@ class connection {
   std::uint64_t last_id_ = 0, generation_ = 0;
   std::map<std::uint64_t, pending> pending_;
   std::map<std::uint64_t, running_call> calls_;
-  std::uint64_t probe_id_ = 0, listen_id_ = 0;
+  std::uint64_t probe_id_ = 0, listen_id_ = 0, ping_id_ = 0;
   bool retried_revision_ = false, announces_ = false, listing_ = false, list_again_ = false;
   bool was_legacy_ = false;
   tool_list tools_, coming_;
@@ -118,7 +119,7 @@ class connection {
   std::size_t strays_ = 0, message_weight_ = 1;
   int attempts_ = 0;
   scheduler::clock::time_point ready_at_, strays_since_;
-  timer handshake_, retry_, relist_, relisten_;
+  timer handshake_, retry_, relist_, relisten_, ping_;
 };
 
 }  // namespace soma::tools::mcp

@@ -37,7 +37,11 @@ class http_exchange {
   const exchange_request& request() const { return request_; }
   int status() const { return status_; }
   bool is_events() const { return content_type_.starts_with("text/event-stream"); }
-  bool is_json() const { return content_type_.starts_with("application/json"); }
+  // Whatever is none shows when it is read.
+  bool is_json() const {
+    return content_type_.find("json") != std::string::npos || content_type_.empty() ||
+           content_type_.starts_with("text/plain");
+  }
   bool succeeded() const { return status_ >= 200 && status_ < 300; }
   const std::string& session_id() const { return session_id_; }
   std::string take_inbox() { return std::exchange(inbox_, {}); }

@@ -45,12 +45,19 @@ class mender {
     for (const std::string_view word : {"NaN", "-NaN", "Infinity", "-Infinity"})
       if (rest_.starts_with(word)) return put("null", word.size());
     if (rest_.front() == '"') in_text_ = true;
-    take(1);
+    // In a text the next step goes on.
+    const auto rest = rest_.substr(1);
+    take(1 + (in_text_ ? 0 : std::min(rest.find_first_of("\"NI-"), rest.size())));
   }
 
   void text_step() {
     const char c = rest_.front();
     if (c == '\\') return escape_step();
+    std::size_t plain = 0;  // most of any text
+    while (plain < rest_.size() && rest_[plain] >= ' ' && rest_[plain] != '"' &&
+           rest_[plain] != '\\' && rest_[plain] != 0x7f)
+      ++plain;
+    if (plain > 0) return take(plain);
     if (c == '"') in_text_ = false;
     if (static_cast<unsigned char>(c) >= ' ') {
       const auto length = utf8_sequence_length(rest_);
@@ -93,7 +100,14 @@ std::string mended_json(std::string_view text) {
   return mender(text).mend();
 }
 
+bool looks_like_json(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  const auto first = text.find_first_not_of(" \t\r\n");
+  return first != text.npos && (text[first] == '{' || text[first] == '[');
+}
+
 std::optional<std::uint64_t> answered_id(std::string_view text) {
+  if (!looks_like_json(text)) return std::nullopt;
   std::optional<std::uint64_t> id;
   int depth = 0;
   for (std::size_t at = 0; at < text.size();) {

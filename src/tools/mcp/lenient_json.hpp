@@ -9,6 +9,9 @@
 
 namespace soma::tools::mcp {
 
+// Whether it begins as a message does: a line of a log is not worth mending.
+bool looks_like_json(std::string_view text);
+
 // The same text with all that mended: U+FFFD for what is no character, null for what is no number.
 // Whether it is JSON now a parser says.
 std::string mended_json(std::string_view text);

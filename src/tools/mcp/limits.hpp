@@ -48,6 +48,8 @@ inline constexpr std::size_t header_bytes_max = 64 * 1024, session_id_bytes_max 
 // may be silent until it is asked otherwise.
 inline constexpr auto probe_timeout = 8s, handshake_timeout = 20s, list_timeout = 30s;
 inline constexpr auto connect_timeout = 10s;
+// After a call that was given up: one that does its work in one thread may still be at it.
+inline constexpr auto ping_timeout = 30s;
 inline constexpr auto retry_first = 500ms, retry_most = 60'000ms;
 // After this long a connection counts as sound, and the next wait is the first again.
 inline constexpr auto sound_after = 30s;
@@ -58,5 +60,9 @@ inline constexpr auto resume_least = 100ms, resume_default = 1000ms, resume_most
 inline constexpr auto aside_timeout = 10s;  // of a request that has no answer
 inline constexpr int resumes_max = 16;      // of one request, without an event in between
 inline constexpr std::size_t stderr_bytes_kept = 2048;
+// What a program may write there within the window: a chatty log, not an endless loop.
+inline constexpr std::size_t stderr_bytes_a_window = 16u << 20;
+// Between a broken pipe and the end of the program that broke it.
+inline constexpr auto end_after_input = 500ms;
 
 }  // namespace soma::tools::mcp::limits

@@ -107,7 +107,7 @@ result<std::vector<incoming>> read_messages(std::string_view text) {
   boost::system::error_code ec;
   auto value = parse_foreign_json(text, ec, options);
   std::string mended;
-  if (ec) {
+  if (ec && looks_like_json(text)) {
     const auto first = ec;
     mended = mended_json(text);  // longer, by a bounded factor
     ec = {};

@@ -33,6 +33,14 @@ std::string shown_url(const std::string& url) {
   return url.substr(0, url.find('?'));
 }
 
+// What makes it another server: where it is, or what is run.
+std::string origin_of(const server_settings& s) {
+  if (!s.is_command) return s.http.url;
+  auto out = s.command.program;
+  for (const auto& argument : s.command.arguments) out += '\n' + argument;
+  return out;
+}
+
 bool is_token(std::string_view text) {
   return !text.empty() && text.size() <= token_bytes_max &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
@@ -192,6 +200,7 @@ void servers::publish(entry& one, const tool_list& listed) {
     out.outputs_schema_json = tool.outputs_json;
     out.inputs = tool.inputs;
     out.offered_inputs_json = tool.offered_json;
+    out.origin = origin_of(s);
     out.idempotent = s.idempotent.count(tool.name) > 0;
     out.enabled = s.enable.count(tool.name) > 0;
     out.limits.timeout_ms = s.timeout_ms;
@@ -302,8 +311,9 @@ result<void> servers::remove(const tenant_id& tenant, const std::string& name,
   if (!find({}, name) && !find(tenant, name))
     return error(codes::mcp_server_not_found, "there is no such server");
   if (auto may = may_change(tenant, name, if_match); !may) return may;
-  if (auto gone = parts_.store.remove(tenant, name); !gone) return gone;
+  // First the token: whatever fails, what is still there can be removed by asking once more.
   if (auto gone = parts_.store.keep_token(tenant, name, {}); !gone) return gone;
+  if (auto gone = parts_.store.remove(tenant, name); !gone) return gone;
   const auto one = find(tenant, name);
   {
     std::lock_guard hold(mutex_);

@@ -101,12 +101,21 @@ class stdio_transport final : public transport {
         if (!std::exchange(watching_, true)) loop_.watch(input_.get(), [this] { write_more(); });
         return;
       }
-      if (n <= 0) return close_input();  // its end is told by the run
+      if (n <= 0) return input_closed();
       written_ += static_cast<std::size_t>(n);
     }
     unwritten_.clear();
     written_ = 0;
     if (std::exchange(watching_, false)) loop_.unwatch(input_.get());
+  }
+
+  // It has ended, and its run says how in a moment; or it lives on and reads nothing any more.
+  void input_closed() {
+    close_input();
+    loop_.after(limits::end_after_input, [this, weak = std::weak_ptr(channel_)] {
+      if (const auto c = weak.lock(); c && c->owner)
+        close("the server's program closed its standard input");
+    });
   }
 
   void close_input() {
@@ -134,6 +143,14 @@ class stdio_transport final : public transport {
   }
 
   void on_errors(std::string_view bytes) {
+    const auto now = loop_.now();
+    if (now - errors_since_ > limits::stray_window) {
+      errors_since_ = now;
+      error_bytes_ = 0;
+    }
+    error_bytes_ += bytes.size();
+    if (error_bytes_ > limits::stderr_bytes_a_window)
+      return close("the server's program writes too much to standard error");
     errors_ += bytes;
     if (errors_.size() > limits::stderr_bytes_kept)
       errors_.erase(0, errors_.size() - limits::stderr_bytes_kept);
@@ -171,7 +188,8 @@ class stdio_transport final : public transport {
   descriptor input_;
   std::unique_ptr<sandbox_run> run_;
   std::string unwritten_, line_, errors_;
-  std::size_t written_ = 0;
+  std::size_t written_ = 0, error_bytes_ = 0;
+  scheduler::clock::time_point errors_since_;
   bool watching_ = false, closed_ = false;
 };
 
