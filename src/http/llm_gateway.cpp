@@ -61,7 +61,7 @@ class metered_call {
       model_ = how.model;
       base_url_ = how.base_url;
     }
-    if (how.context_window > 0) g_.models().learn_window(base_url_, model_, how.context_window);
+    g_.models().learn_window(base_url_, model_, {how.context_window, true});
     auto used = how.usage;
     // A provider that does not tell is counted by the same estimate as everywhere.
     if (!how.error && used.prompt_tokens + used.completion_tokens == 0) used = estimate();
@@ -177,6 +177,37 @@ llm_gateway::llm_gateway(const llm_gateway_parts& parts)
 void llm_gateway::settle_open_calls() {
   std::lock_guard lock(open_mutex_);
   for (auto* open : open_calls_) open->let_go();
+  questions_.clear();
+}
+
+// The list of models tells it in most servers; what else may tell is asked in a test of the
+// profile, since it is no part of the API that a base URL promises.
+void llm_gateway::ask_for_window(llm::llm_client& client, const llm::call& c) {
+  if (c.purpose != llm::purpose::answer) return;
+  if (!p_.models.ask_for_window(c.target.base_url, c.target.model)) return;
+  llm::call question;
+  question.purpose = llm::purpose::model_list;
+  question.target = c.target;
+  question.waits = c.waits;
+  std::unique_lock lock(open_mutex_);
+  const auto number = ++last_question_;
+  questions_.try_emplace(number);
+  lock.unlock();
+  llm::stream_sink sink;
+  sink.on_raw = [this, base_url = c.target.base_url,
+                 model = c.target.model](std::string_view list) {
+    p_.models.learn_window(base_url, model, llm::window_in_list(list, model));
+  };
+  sink.on_end = [this, number](const llm::stream_end&) {
+    std::unique_lock done(open_mutex_);
+    const auto over = questions_.extract(number);
+    done.unlock();  // before the handle goes
+  };
+  auto handle = client.start(std::move(question), std::move(sink));
+  lock.lock();
+  if (const auto at = questions_.find(number); at != questions_.end())
+    at->second = std::move(handle);
+  lock.unlock();
 }
 
 result<llm::call> llm_gateway::prepare(const tenant_id& tenant, const wanted_model& wanted) const {
@@ -227,6 +258,7 @@ result<std::unique_ptr<llm::stream_handle>> llm_gateway::start(llm::llm_client& 
     return its.has_error();
   });
   if (auto admitted = p_.ledger.admit(who.tenant, now_ms()); !admitted) return admitted.error();
+  ask_for_window(client, c);
   c.tenant = who.tenant.value;
   c.asker = who.session.empty() ? who.user : who.session;
   auto meter = std::make_shared<metered_call>(*this, who, c);

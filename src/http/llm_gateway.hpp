@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -71,10 +72,15 @@ class llm_gateway {
  private:
   friend class metered_call;
 
+  // Asks the provider, once, how large the model's context is.
+  void ask_for_window(llm::llm_client& client, const llm::call& c);
+
   const llm_gateway_parts p_;
   const model_lock lock_;
   std::mutex open_mutex_;
   std::set<metered_call*> open_calls_;
+  std::uint64_t last_question_ = 0;
+  std::map<std::uint64_t, std::unique_ptr<llm::stream_handle>> questions_;  // of windows
 };
 
 }  // namespace soma::http

@@ -57,7 +57,9 @@ result<llm::model_profile> model_registry::from_settings() const {
   if (const auto t = settings_.real("llm.temperature"); t >= 0) p.temperature = t;
   if (const auto n = settings_.number("llm.max_tokens"); n > 0)
     p.max_tokens = static_cast<std::uint32_t>(n);
-  p.context_window = static_cast<std::uint64_t>(settings_.number("llm.context_window"));
+  p.says_window = settings_.number("llm.context_window") > 0;
+  if (p.says_window)
+    p.context_window = static_cast<std::uint64_t>(settings_.number("llm.context_window"));
   return p;
 }
 
@@ -153,8 +155,7 @@ llm::profile model_registry::target_of(const tenant_id& tenant, const llm::model
   const auto own = tenants_.find(tenant);
   const bool from_tenant = own != tenants_.end() && own->second.count(p.name) > 0;
   target.public_only = from_tenant && !private_allowed_;
-  if (const auto told = windows_.find({target.base_url, target.model}); told != windows_.end())
-    target.context_window = std::min(target.context_window, told->second);
+  target.context_window = known_window(p);
   return target;
 }
 
@@ -239,14 +240,38 @@ std::shared_ptr<const actors::model_settings> model_registry::dialogue(
 }
 
 void model_registry::learn_window(const std::string& base_url, const std::string& model,
-                                  std::uint64_t tokens) {
+                                  llm::told_window told) {
+  if (told.tokens == 0) return;
   std::lock_guard lock(mutex_);
-  auto key = std::pair(base_url, model);
-  const auto at = windows_.find(key);
-  if (at != windows_.end() && at->second == tokens) return;
-  if (at == windows_.end() && windows_.size() >= windows_max) windows_.clear();
-  windows_.insert_or_assign(std::move(key), tokens);
+  if (windows_.size() >= windows_max) windows_.clear();
+  auto& known = windows_[std::pair(base_url, model)];
+  if (known.tokens == told.tokens || (known.tokens > 0 && known.served && !told.served)) return;
+  known = told;
   dialogues_.clear();
+}
+
+bool model_registry::ask_for_window(const std::string& base_url, const std::string& model) {
+  // These are known not to tell.
+  const auto provider = llm::detect_provider(base_url);
+  for (const auto* silent : {"openai", "azure", "anthropic", "deepseek"})
+    if (provider == silent) return false;
+  std::lock_guard lock(mutex_);
+  if (windows_.size() >= windows_max) windows_.clear();
+  return windows_.try_emplace(std::pair(base_url, model)).second;
+}
+
+std::uint64_t model_registry::window_of(const llm::model_profile& p) const {
+  std::lock_guard lock(mutex_);
+  return known_window(p);
+}
+
+std::uint64_t model_registry::known_window(const llm::model_profile& p) const {
+  const auto at = windows_.find({p.base_url, p.model});
+  if (at == windows_.end() || at->second.tokens == 0) return p.context_window;
+  const auto& told = at->second;
+  if (!p.says_window && told.served) return told.tokens;
+  // What a model was trained for is the most that it can take, not what a server gives it.
+  return std::min(p.context_window, told.tokens);
 }
 
 std::optional<llm::model_profile> model_registry::configured(std::string_view name) const {

@@ -16,6 +16,7 @@
 #include "actors/node.hpp"
 #include "core/config.hpp"
 #include "llm/model_profile.hpp"
+#include "llm/model_window.hpp"
 
 namespace soma::http {
 
@@ -69,9 +70,13 @@ class model_registry {
   // The model of conversations. Empty target when there is none.
   std::shared_ptr<const actors::model_settings> dialogue(const tenant_id& tenant) const;
 
-  // What a provider said of the context of one of its models: until the next start it is never
-  // asked for more there, whatever a profile says.
-  void learn_window(const std::string& base_url, const std::string& model, std::uint64_t tokens);
+  // What a provider said of the context of one of its models, kept until the next start: a profile
+  // that says nothing has this, and what a server gives is more than no profile's word.
+  void learn_window(const std::string& base_url, const std::string& model, llm::told_window told);
+  // Once for each address and model: whether its provider is to be asked for that.
+  bool ask_for_window(const std::string& base_url, const std::string& model);
+  // Tokens of the context that calls of this profile reckon with.
+  std::uint64_t window_of(const llm::model_profile& p) const;
 
   // What the configuration says of that name, whatever the tenant set.
   std::optional<llm::model_profile> configured(std::string_view name) const;
@@ -91,7 +96,8 @@ class model_registry {
 
   result<llm::model_profile> from_settings() const;
   bool serves(const tenant_id& tenant, std::string_view model) const;
-  profile_map all_of(const tenant_id& tenant) const;  // under mutex_
+  profile_map all_of(const tenant_id& tenant) const;              // under mutex_
+  std::uint64_t known_window(const llm::model_profile& p) const;  // under mutex_
   llm::profile target_of(const tenant_id& tenant, const llm::model_profile& p) const;
   std::optional<listed_profile> find(const tenant_id& tenant, std::string_view name) const;
 
@@ -102,7 +108,8 @@ class model_registry {
   profile_map defaults_;
   std::map<tenant_id, profile_map> tenants_;
   mutable std::map<tenant_id, std::shared_ptr<const actors::model_settings>> dialogues_;
-  std::map<std::pair<std::string, std::string>, std::uint64_t> windows_;  // by address and model
+  // By address and model; of 0 tokens where it was asked for and is not known.
+  std::map<std::pair<std::string, std::string>, llm::told_window> windows_;
 };
 
 }  // namespace soma::http

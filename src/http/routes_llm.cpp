@@ -185,24 +185,46 @@ std::string diagnosis(const failure& why) {
   return why.detail;
 }
 
-// What the provider says it offers; empty where it does not tell.
-asio::awaitable<std::vector<std::string>> model_list(gateway& g, request_context& ctx,
-                                                     llm::call c) {
-  std::vector<std::string> ids;
-  c.purpose = llm::purpose::model_list;
+// A document beside the answers; empty where the provider has none.
+asio::awaitable<std::string> document_of(gateway& g, request_context& ctx, llm::call c,
+                                         llm::purpose what) {
+  c.purpose = what;
   auto stream = model_stream::start(g, ctx, std::move(c), true);
-  if (!stream) co_return ids;
-  const auto got = co_await (*stream)->rest();
-  if (got.end.error) co_return ids;
+  if (!stream) co_return std::string();
+  auto got = co_await (*stream)->rest();
+  if (got.end.error) got.text.clear();
+  co_return std::move(got.text);
+}
+
+// What the provider says it offers; empty where it does not tell.
+std::vector<std::string> models_in(const std::string& document) {
+  std::vector<std::string> ids;
   boost::system::error_code ec;
-  const auto value = json::parse(got.text, ec);
+  const auto value = json::parse(document, ec);
   const auto* object = ec ? nullptr : value.if_object();
   const auto* data = object ? object->if_contains("data") : nullptr;
-  if (!data || !data->is_array()) co_return ids;
+  if (!data || !data->is_array()) return ids;
   for (const auto& entry : data->get_array())
     if (entry.is_object() && ids.size() < listed_models_max)
       if (auto id = text_of(entry.get_object(), "id"); !id.empty()) ids.push_back(std::move(id));
-  co_return ids;
+  return ids;
+}
+
+// Learns how large the model's context is, where its server tells; llama.cpp and Ollama run where
+// people test them, and tell it in documents of their own.
+asio::awaitable<void> learn_window(gateway& g, request_context& ctx, llm::call c,
+                                   const std::string& list) {
+  const auto base_url = c.target.base_url, model = c.target.model;
+  auto told = llm::window_in_list(list, model);
+  if (told.tokens == 0 && c.target.provider == "local") {
+    const auto properties = co_await document_of(g, ctx, c, llm::purpose::properties);
+    told = llm::window_in_props(properties);
+    if (told.tokens == 0) {
+      const auto description = co_await document_of(g, ctx, c, llm::purpose::description);
+      told = llm::window_in_description(description);
+    }
+  }
+  g.llm.models().learn_window(base_url, model, told);
 }
 
 // Whether asking for the list of models is worth another wait.
@@ -248,8 +270,11 @@ asio::awaitable<response> test_profile(gateway& g, request_context& ctx) {
   if (!stream) co_return problem(stream.error(), ctx);
   const auto outcome = co_await try_model(**stream);
   std::vector<std::string> models;
-  if (!outcome.failed || answers_at_all(*outcome.failed))
-    models = co_await model_list(g, ctx, std::move(listing));
+  if (!outcome.failed || answers_at_all(*outcome.failed)) {
+    const auto list = co_await document_of(g, ctx, listing, llm::purpose::model_list);
+    models = models_in(list);
+    co_await learn_window(g, ctx, std::move(listing), list);
+  }
   response answer;
   json_writer w(answer.body);
   w.begin_object().field_bool("ok", !outcome.failed).field("profile", target.name);

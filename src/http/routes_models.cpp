@@ -20,14 +20,17 @@ namespace asio = boost::asio;
 constexpr std::int64_t day_ms = 24ll * 3600 * 1000;
 constexpr int days_max = 92;
 
-std::string profile_json(const listed_profile& listed) {
-  auto text = llm::to_json(listed.profile);
+std::string profile_json(const gateway& g, const listed_profile& listed) {
+  auto shown = listed.profile;
+  shown.context_window = g.llm.models().window_of(shown);
+  shown.says_window = true;
+  auto text = llm::to_json(shown);
   text.pop_back();
   return text + ",\"source\":\"" + (listed.from_configuration ? "configuration" : "tenant") + "\"}";
 }
 
-response profile_answer(const listed_profile& listed, int status = 200) {
-  response answer(status, profile_json(listed));
+response profile_answer(const gateway& g, const listed_profile& listed, int status = 200) {
+  response answer(status, profile_json(g, listed));
   answer.headers.emplace_back("ETag", listed.etag);
   return answer;
 }
@@ -50,7 +53,7 @@ asio::awaitable<response> list_profiles(gateway& g, request_context& ctx) {
   response answer;
   json_writer w(answer.body);
   w.begin_object().key("profiles").begin_array();
-  for (const auto& one : g.llm.models().list(ctx.identity.tenant)) w.raw(profile_json(one));
+  for (const auto& one : g.llm.models().list(ctx.identity.tenant)) w.raw(profile_json(g, one));
   w.end_array().end_object();
   co_return answer;
 }
@@ -58,7 +61,7 @@ asio::awaitable<response> list_profiles(gateway& g, request_context& ctx) {
 asio::awaitable<response> get_profile(gateway& g, request_context& ctx) {
   auto found = g.llm.models().get(ctx.identity.tenant, ctx.path_parameter("name"));
   if (!found) co_return problem(found.error(), ctx);
-  co_return profile_answer(*found);
+  co_return profile_answer(g, *found);
 }
 
 asio::awaitable<result<listed_profile>> store_profile(gateway& g, request_context& ctx,
@@ -91,7 +94,7 @@ asio::awaitable<response> create_profile(gateway& g, request_context& ctx) {
   const std::string as_in_the_body;
   auto stored = co_await store_profile(g, ctx, as_in_the_body, only);
   if (!stored) co_return refused(stored.error(), ctx);
-  auto answer = profile_answer(*stored, 201);
+  auto answer = profile_answer(g, *stored, 201);
   answer.headers.emplace_back("Location", "/v1/model-profiles/" + stored->profile.name);
   if (!gate->key.empty()) {
     storage::idempotency_record record{gate->key, gate->hash, 201, answer.body, now_ms()};
@@ -109,7 +112,7 @@ asio::awaitable<response> put_profile(gateway& g, request_context& ctx) {
   auto stored = co_await store_profile(g, ctx, name, only);
   if (!stored) co_return refused(stored.error(), ctx);
   tell(g, ctx);
-  co_return profile_answer(*stored);
+  co_return profile_answer(g, *stored);
 }
 
 asio::awaitable<response> delete_profile(gateway& g, request_context& ctx) {

@@ -12,12 +12,14 @@ class document_parser final : public answer_parser {
  public:
   using answer_parser::answer_parser;
 
+  bool has_data = true;  // it is none without
+
  private:
   void on_object(const boost::json::object& document) override {
     if (const auto* error = object_member(document, "error"))
       return provider_failed(0, string_member(*error, "message"), string_member(*error, "type"),
                              string_member(*error, "code"));
-    if (!array_member(document, "data"))
+    if (has_data && !array_member(document, "data"))
       return fail({"llm.bad_stream", "the provider's document has no data", true});
     if (const auto* usage = object_member(document, "usage"))
       usage_.prompt_tokens = count_member(*usage, "prompt_tokens");

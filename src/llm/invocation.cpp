@@ -133,7 +133,7 @@ void invocation::attempt() {
 
 // Whether the call may go to its target now; if not, it is told when.
 bool invocation::has_place() {
-  if (asked_.purpose == purpose::model_list) return true;
+  if (asked_.purpose != purpose::answer && asked_.purpose != purpose::embeddings) return true;
   if (place_ && place_at_ == asked_.target.base_url) return true;
   leave_place();
   place_at_ = asked_.target.base_url;

@@ -81,8 +81,9 @@ struct timeouts {
   std::uint32_t connect_ms = 5000, first_token_ms = 60000, idle_ms = 30000, total_ms = 0;
 };
 
-// What is asked of a provider: an answer, or one of the documents beside it.
-enum class purpose : std::uint8_t { answer, embeddings, model_list };
+// What is asked of a provider: an answer, or one of the documents beside it. The last two are of
+// llama.cpp and Ollama, outside their compatible API.
+enum class purpose : std::uint8_t { answer, embeddings, model_list, properties, description };
 
 // What a provider was found to refuse, and so is asked without (llm/wire_form.hpp).
 struct wire_form {

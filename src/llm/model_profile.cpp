@@ -212,6 +212,7 @@ result<model_profile> parse_profile(std::string_view text, std::string_view name
   std::optional<std::uint64_t> window;
   m.number("context_window", window, context_window_min, context_window_max);
   p.context_window = window.value_or(p.context_window);
+  p.says_window = window.has_value();
   m.texts("fallbacks", p.fallbacks, fallbacks_max, name_bytes_max);
   m.flag("enabled", p.enabled);
   m.flag("preferred", p.preferred);
@@ -254,7 +255,8 @@ std::string to_json(const model_profile& p) {
   w.field_if("reasoning_effort", p.reasoning_effort);
   if (!p.extra_json.empty()) w.key("extra").raw(p.extra_json);
   w.end_object().field("resume", p.prefill ? "prefill" : "restart");
-  w.field("context_window", p.context_window).field_bool("images", p.pictures);
+  if (p.says_window) w.field("context_window", p.context_window);
+  w.field_bool("images", p.pictures);
   if (p.prices) {
     w.key("prices").begin_object().key("input").real(p.prices->input);
     w.key("cached_input").real(p.prices->cached_input);

@@ -27,6 +27,7 @@ struct model_profile {
   bool prefill = false;    // resume: prefill in place of restart
   bool pictures = false;   // `images`: a message may have pictures
   std::uint64_t context_window = 32768;
+  bool says_window = false;  // the profile says so; otherwise the provider is asked
   std::optional<token_prices> prices;
   std::vector<std::string> fallbacks;  // names of profiles
   bool enabled = true;
@@ -39,7 +40,8 @@ struct model_profile {
 // normalized. Fails with profile.invalid, its detail beginning with the field: "base_url: …".
 result<model_profile> parse_profile(std::string_view json, std::string_view name);
 
-// Without what is not set; `provider` and `kind` always as they will be used.
+// Without what is not set; `provider` and `kind` always as they will be used. A context window that
+// is not set is left out, too.
 std::string to_json(const model_profile& p);
 
 // The provider that a base URL belongs to, by its host: openai, anthropic, …; else "local" for

@@ -173,7 +173,9 @@ secret_string provider_stream::request_text() const {
   const auto key = asked_.target.api_key.reveal();
   const bool good_key = key.find_first_of("\r\n") == key.npos;
   std::string head(request.method);
-  head += " " + url_.path + request.path + " HTTP/1.1\r\n";
+  std::string_view base = url_.path;
+  if (request.at_root && base.ends_with("/v1")) base.remove_suffix(3);
+  head += " " + std::string(base) + request.path + " HTTP/1.1\r\n";
   head += header_line("Host", url_.host_header);
   head += "User-Agent: soma\r\nContent-Type: application/json\r\n";
   head += "Accept: text/event-stream, application/json\r\nAccept-Encoding: identity\r\n";

@@ -1,5 +1,6 @@
 #include "llm/wire.hpp"
 
+#include "core/json_writer.hpp"
 #include "llm/anthropic_stream.hpp"
 #include "llm/chat_stream.hpp"
 #include "llm/document_parser.hpp"
@@ -22,6 +23,14 @@ provider_request make_request(const call& c) {
   if (c.purpose == purpose::model_list) {
     request.method = "GET";
     request.path = "/models";
+  } else if (c.purpose == purpose::properties) {
+    request.method = "GET";
+    request.path = "/props";
+    request.at_root = true;
+  } else if (c.purpose == purpose::description) {
+    request.path = "/api/show";
+    request.at_root = true;
+    json_writer(request.body).begin_object().field("model", c.target.model).end_object();
   } else if (c.purpose == purpose::embeddings) {
     request.path = "/embeddings";
     request.body = relayed_body(c);
@@ -40,8 +49,11 @@ provider_request make_request(const call& c) {
 
 std::unique_ptr<answer_parser> make_parser(const call& c, answer_parser::on_piece piece,
                                            answer_parser::clean_text clean) {
-  if (c.purpose != purpose::answer)
-    return std::make_unique<document_parser>(std::move(piece), std::move(clean));
+  if (c.purpose != purpose::answer) {
+    auto parser = std::make_unique<document_parser>(std::move(piece), std::move(clean));
+    parser->has_data = c.purpose == purpose::embeddings || c.purpose == purpose::model_list;
+    return parser;
+  }
   switch (c.target.wire) {
     case wire_kind::anthropic:
       return std::make_unique<anthropic_stream>(std::move(piece), std::move(clean));

@@ -15,6 +15,7 @@ namespace soma::llm {
 struct provider_request {
   std::string_view method = "POST";
   std::string path;                 // behind the base URL's own
+  bool at_root = false;             // without the base URL's final /v1
   std::string_view version_header;  // Anthropic's: name and value, empty for others
   std::string_view key_before;      // of the header with the key, up to the key; empty: no key
   std::string body;
