@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 namespace json = boost::json;
 
 constexpr std::size_t listed_models_max = 500;
-constexpr std::uint32_t test_tokens = 64;
+constexpr std::uint32_t test_tokens = 16;
 
 error error_of(const failure& why, const llm::stream_end& how) {
   return {known_code(why.code), why.detail, static_cast<int>((how.retry_after_ms + 999) / 1000)};

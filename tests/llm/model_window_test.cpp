@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
+
 using namespace soma::llm;
 
 TEST_CASE("model window: it is found where each server tells it") {
