@@ -14,8 +14,9 @@
 namespace soma {
 namespace {
 
-// They wait for the disk; at most half of them for a scanner, see scan_guard.
+// They wait for the disk to sync; at most half of them for a scanner, see scan_guard.
 constexpr unsigned file_threads = 6;
+constexpr unsigned read_threads = 2;
 constexpr auto round_every = std::chrono::seconds(2);
 constexpr std::uint64_t orphans_every = 3 * 3600 / 2;  // rounds: every three hours, and at start
 constexpr std::size_t rows_a_round = 200;
@@ -61,7 +62,8 @@ file_parts::file_parts(storage::event_log& events, std::unique_ptr<files::scanne
       attachments_(std::move(attachments)),
       folders_(std::move(folders)),
       pool_(events, file_threads),
-      services_{*attachments_, *folders_, pool_, http::upload_places(uploads_max)},
+      reads_(events, read_threads),
+      services_{*attachments_, *folders_, pool_, reads_, http::upload_places(uploads_max)},
       janitor_([this] { clean_up(); }) {}
 
 file_parts::~file_parts() {
@@ -102,6 +104,7 @@ void file_parts::stop() {
   stopped_.notify_all();
   if (janitor_.joinable()) janitor_.join();
   pool_.stop();
+  reads_.stop();
 }
 
 void file_parts::clean_up() {

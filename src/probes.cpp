@@ -4,6 +4,10 @@
 #include <tuple>
 #include <utility>
 
+#include "http/llm_gateway.hpp"
+#include "http/node_vitals.hpp"
+#include "observability/log.hpp"
+
 namespace soma {
 namespace {
 
@@ -55,11 +59,25 @@ void refresh_metrics(server_metrics& metrics, const http::gateway& g) {
   auto set = [](gauge& to, std::uint64_t n) { to.set(static_cast<std::int64_t>(n)); };
   set(metrics.streams_open, open);
   set(metrics.asks_in_flight, asks);
-  set(metrics.reader_queue_depth, g.pool.waiting());
+  set(metrics.reader_queue_depth,
+      g.lanes.quick.waiting() + g.lanes.pages.waiting() + g.lanes.longer.waiting());
+  set(metrics.writes_waiting, g.lanes.writes.waiting());
   set(metrics.writer_queue_bytes, g.node.queued_bytes.load(std::memory_order_relaxed));
   metrics.stream_frames.raise_to(frames);
   metrics.stream_bytes.raise_to(bytes);
   metrics.reader_fallbacks.raise_to(reads);
+  set(metrics.disk_free_bytes, g.vitals.free_bytes());
+  if (g.vitals.free_inodes() != UINT64_MAX) set(metrics.disk_free_inodes, g.vitals.free_inodes());
+  set(metrics.store_bytes, g.vitals.store_bytes());
+  set(metrics.files_open, g.vitals.files_open());
+  set(metrics.files_max, g.vitals.files_max());
+  set(metrics.resident_bytes, g.vitals.resident_bytes());
+  metrics.store_full.raise_to(g.vitals.full());
+  metrics.store_damaged.raise_to(g.vitals.damaged());
+  metrics.store_unavailable.raise_to(g.vitals.unavailable());
+  metrics.log_lines_dropped.raise_to(log_lines_dropped());
+  metrics.audit_lost.raise_to(g.llm.audit().lost());
+  set(metrics.audit_waiting, g.llm.audit().waiting());
 }
 
 }  // namespace soma

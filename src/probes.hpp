@@ -21,6 +21,7 @@ class metrics_probe final : public http::http_probe, public actors::runtime_prob
   void committed(std::size_t ops, std::size_t events, std::size_t bytes, double seconds) override;
   void session_started() override { metrics_.sessions_active.add(); }
   void session_ended(bool) override { metrics_.sessions_active.add(-1); }
+  void session_quarantined() override { metrics_.sessions_quarantined.add(); }
   void turn_ended(std::string_view finish_reason) override { metrics_.turns(finish_reason).add(); }
   void llm_started() override { metrics_.llm_calls.add(); }
   void llm_failed(std::string_view code) override { metrics_.llm_failures(code).add(); }

@@ -18,6 +18,7 @@
 #include "http/file_routes.hpp"
 #include "http/gateway.hpp"
 #include "http/node_health.hpp"
+#include "http/node_vitals.hpp"
 #include "http/request_authenticator.hpp"
 #include "http/server.hpp"
 #include "http/static_files.hpp"
@@ -40,9 +41,10 @@ namespace soma {
 namespace {
 
 constexpr std::size_t roles_count = 5;
-constexpr unsigned reader_threads = 2;
 // How long settled usage waits for more: one synced write for all of it, between those of sessions.
 constexpr std::chrono::milliseconds usage_gathered_for{50};
+// At the end: a disk that is full does not keep the process.
+constexpr std::chrono::milliseconds audit_waits_at_most{5000};
 
 int refuse(const error& why) {
   complain(why.detail);
@@ -188,23 +190,44 @@ sigset_t block_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGQUIT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   return signals;
 }
 
-// Small chores about once a second, until a signal comes.
-void run_until_signal(const sigset_t& signals, http::gateway& g,
-                      security::browser_sessions& browsers, model_parts& models) {
+// A store that refused a write and is asked for none would stay refusing for all that is known.
+void try_store(http::gateway& g) {
+  g.lanes.writes.post(
+      [log = &g.node.log] { (void)log->put_document("node", "tried", std::to_string(now_ms())); });
+}
+
+// What can be taken up again without a restart: files that were rotated or replaced.
+void take_up_files(model_parts& models) {
+  log(log_level::info, "server.reloading");
+  models.gateway().audit().reopen();
+  models.follow_key_file();
+}
+
+// Small chores about once a second, until one of the signals that end it comes, or until then.
+void do_chores(const sigset_t& signals, http::gateway& g, http::node_vitals& vitals,
+               security::browser_sessions& browsers, model_parts& models,
+               std::optional<std::chrono::steady_clock::time_point> until = std::nullopt) {
   http::health_watch health(g);
   memory_keeper memory;
   const timespec second{1, 0};
-  for (std::uint64_t tick = 1; sigtimedwait(&signals, nullptr, &second) < 0; ++tick) {
+  for (std::uint64_t tick = 1; !until || std::chrono::steady_clock::now() < *until; ++tick) {
+    const auto signal = sigtimedwait(&signals, nullptr, &second);
+    if (signal == SIGHUP) take_up_files(models);
+    if (signal > 0 && signal != SIGHUP) return;
     g.node.feeds.sweep(now_ms());
+    vitals.sample();
+    if (vitals.refusing() && tick % 5 == 0) try_store(g);
     health.look();
     models.follow_key_file();
     memory.look();
-    if (tick % 3600 == 0) (void)browsers.sweep(now_ms());
+    if (tick % 3600 == 0) g.lanes.writes.post([&browsers] { (void)browsers.sweep(now_ms()); });
   }
 }
 
@@ -280,7 +303,9 @@ int serve(const config& settings) {
   if (!files->said.empty()) log(log_level::warn, "server.few_descriptors", {{"what", files->said}});
   auto log_store = storage::open_rocksdb_event_log(store_options_of(settings, *files));
   if (!log_store) return refuse(log_store.error());
-  storage::event_log& events = **log_store;
+  http::node_vitals vitals(settings.text("storage.data_dir"));
+  vitals.sample();
+  storage::observed_event_log events(**log_store, vitals);
   auto server_key = server_key_of(settings.text("storage.data_dir"), events);
   if (!server_key) return refuse(server_key.error());
 
@@ -336,19 +361,21 @@ int serve(const config& settings) {
   (*model_parts)->save_by([&actors](auto job) {
     actors.run_on_writer(std::move(job), usage_gathered_for);
   });
-  http::reader_pool pool(events, reader_threads);
+  http::store_lanes lanes(events);
+  identities.run_later([&lanes](auto job) { lanes.writes.post(std::move(job)); });
   const http::static_files page(ui_folder(settings));
   http::gateway_parts parts{settings,
                             node,
                             actors.tenants(),
-                            pool,
+                            lanes,
                             identities,
                             keys,
                             browsers,
                             sign_in,
                             tickets,
                             (*model_parts)->gateway(),
-                            (*tools)->gateway()};
+                            (*tools)->gateway(),
+                            vitals};
   http::gateway g(parts);
   g.files = &(*file_parts)->services();
   identities.when_gone([&g](const security::gone_identity& gone) { g.end_streams(gone); });
@@ -358,7 +385,7 @@ int serve(const config& settings) {
   };
   http::router routes;
   add_routes(routes, g, page);
-  http::request_authenticator authenticator(identities, pool,
+  http::request_authenticator authenticator(identities, lanes.quick,
                                             settings.secret("auth.internal_token"));
 
   http::server_options options;
@@ -388,8 +415,8 @@ int serve(const config& settings) {
   for (std::size_t i = 0; i < threads; ++i) {
     g.bridges.push_back(std::make_unique<http::actor_bridge>(
         actors.system(), server.context(i), std::max<std::size_t>(1, asks_max / threads)));
-    g.hubs.push_back(std::make_unique<http::stream_hub>(server.context(i), static_cast<unsigned>(i),
-                                                        feeds, pool, sse_options_of(settings)));
+    g.hubs.push_back(std::make_unique<http::stream_hub>(
+        server.context(i), static_cast<unsigned>(i), feeds, lanes.pages, sse_options_of(settings)));
     g.llm_clients.push_back(std::make_unique<http::io_llm_client>(http::io_llm_client{
         server.context(i), llm::make_provider_client_on(server.context(i), client_options)}));
   }
@@ -403,18 +430,26 @@ int serve(const config& settings) {
   announce(settings, server.port(), sign_in, has_keys);
   auto door = open_door(settings, server.port(), sign_in);
 
-  run_until_signal(signals, g, browsers, **model_parts);
+  do_chores(signals, g, vitals, browsers, **model_parts);
   log(log_level::info, "server.stopping");
+  // Balancers learn of it from /readyz before the port is closed; a second signal ends the wait.
+  g.stopping = true;
+  do_chores(
+      signals, g, vitals, browsers, **model_parts,
+      std::chrono::steady_clock::now() + std::chrono::seconds(settings.number("shutdown.drain_s")));
   door.reset();
   g.ready = false;
   server.stop();
   const bool in_time = actors.stop(std::chrono::seconds(settings.number("shutdown.grace_s")));
   (*file_parts)->stop();
-  pool.stop();  // its answers go to the io threads' contexts, which end with the server
+  lanes.stop();  // their answers go to the io threads' contexts, which end with the server
   g.bridges.clear();
   g.hubs.clear();
   g.llm_clients.clear();
   if (auto saved = (*model_parts)->last_save(events); !saved) return refuse(saved.error());
+  if (!(*model_parts)->gateway().audit().flush(audit_waits_at_most))
+    log(log_level::error, "audit.not_flushed",
+        {{"records", (*model_parts)->gateway().audit().waiting()}});
   log(log_level::info, "server.stopped", {{"in_time", in_time}});
   return in_time ? 0 : 1;
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "core/may_block.hpp"
 #include "core/time.hpp"
 
 namespace soma::actors {
@@ -39,16 +40,19 @@ void event_writer_state::commit() {
   if (batch.empty()) return;
   std::vector<storage::append_op> ops;
   ops.reserve(batch.size());
-  std::size_t events = 0;
-  for (auto& one : batch) {
-    events += one.request.op.events.size();
-    ops.push_back(std::move(one.request.op));
-  }
+  for (auto& one : batch) ops.push_back(std::move(one.request.op));
   const auto begin = std::chrono::steady_clock::now();
   auto results = node->log.commit(ops);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   node->queued_bytes.fetch_sub(batch_bytes, std::memory_order_relaxed);
-  node->probe.committed(ops.size(), events, batch_bytes, took.count());
+  std::size_t done = 0, events = 0, bytes = 0;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (!results[i]) continue;
+    ++done;
+    events += ops[i].events.size();
+    bytes += weight(ops[i]);
+  }
+  if (done > 0) node->probe.committed(done, events, bytes, took.count());
   for (std::size_t i = 0; i < ops.size(); ++i) {
     if (results[i]) publish(ops[i]);
     batch[i].answer.deliver(append_outcome(std::move(results[i])));
@@ -59,6 +63,7 @@ void event_writer_state::commit() {
 
 event_writer_actor::behavior_type event_writer(
     event_writer_actor::stateful_pointer<event_writer_state> self, node_services* node) {
+  this_thread_may_block();
   self->state.node = node;
   self->delayed_send(self, housekeeping_every, housekeeping{});
   return {

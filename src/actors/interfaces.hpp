@@ -2,8 +2,8 @@
 // holds is moved, never serialized. The actors know nothing of HTTP.
 //
 // Answers carry a `result` of ours rather than a caf::error, so that a code and a detail survive; a
-// caf::error in an answer means that the actor itself is gone (converted once, in
-// actor_errors.hpp).
+// caf::error in an answer means that the actor itself is gone (http/actor_bridge
+// makes a refusal of it).
 #pragma once
 
 #include <caf/allowed_unsafe_message_type.hpp>

@@ -1,6 +1,7 @@
 #include "actors/log_reader.hpp"
 
 #include "core/codes.hpp"
+#include "core/may_block.hpp"
 #include "observability/log.hpp"
 
 namespace soma::actors {
@@ -48,6 +49,7 @@ result<std::shared_ptr<session_state>> fold_log(const storage::event_log& log,
 }
 
 log_reader_actor::behavior_type log_reader(log_reader_actor::pointer, node_services* node) {
+  this_thread_may_block();
   return {
       [node](const load_request& request) {
         loaded_session loaded;

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "actors/interfaces.hpp"
+#include "core/may_block.hpp"
 #include "core/session_feed.hpp"
 #include "llm/llm_client.hpp"
 #include "storage/event_log.hpp"
@@ -43,14 +44,17 @@ struct actor_limits {
   std::int64_t idempotency_ttl_ms = 24ll * 3600 * 1000;
 };
 
-// Where counts and durations go. Called on the actors' hot paths: must not block.
+// Where counts, durations and what an operator should hear of go. Called on the actors' hot paths:
+// must not block.
 class runtime_probe {
  public:
   virtual ~runtime_probe() = default;
+  // What became durable of one commit, and how long it took; what was refused is not counted.
   virtual void committed(std::size_t /*ops*/, std::size_t /*events*/, std::size_t /*bytes*/,
                          double /*seconds*/) {}
   virtual void session_started() {}
   virtual void session_ended(bool /*failed*/) {}
+  virtual void session_quarantined() {}
   virtual void turn_ended(std::string_view /*finish_reason*/) {}
   virtual void llm_started() {}
   virtual void llm_failed(std::string_view /*code*/) {}
@@ -75,7 +79,9 @@ struct node_services {
   std::atomic<std::size_t> queued_bytes{0};  // handed to the writer, not yet committed
 
   // Set once, before the actors: where models come from, and how a call is made with all that a
-  // gateway adds to it (keys, caps, counts). Neither may block.
+  // gateway adds to it (keys, caps, counts). Both are called by actors, for every input and every
+  // call, so neither waits for the disk or for a lock that is held over it: threads of actors are
+  // marked for that, and core/may_block.hpp ends a debug build that does.
   std::function<std::shared_ptr<const model_settings>(const tenant_id&)> model_of;
   std::function<result<std::unique_ptr<llm::stream_handle>>(const llm_caller&, llm::call,
                                                             llm::stream_sink)>
@@ -109,7 +115,7 @@ struct node_services {
       : log(l), feeds(f), models(m), tools(t), probe(p) {}
 
  private:
-  mutable std::mutex model_mutex_;
+  mutable quick_mutex model_mutex_;
   std::shared_ptr<const model_settings> model_ = std::make_shared<const model_settings>();
 };
 

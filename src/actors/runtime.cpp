@@ -5,19 +5,30 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
+#include <caf/thread_hook.hpp>
 
 #include "actors/event_writer.hpp"
 #include "actors/log_reader.hpp"
 #include "actors/tenant_registry.hpp"
+#include "core/may_block.hpp"
 
 namespace soma::actors {
 namespace {
+
+// Every thread of the system: sessions and tenants wait for nothing. The two actors that stand
+// before the disk have threads of their own, and say so when they begin.
+struct no_waiting final : caf::thread_hook {
+  void init(caf::actor_system&) override {}
+  void thread_started() override { this_thread_must_not_block(); }
+  void thread_terminates() override {}
+};
 
 struct system_config : caf::actor_system_config {
   explicit system_config(unsigned threads) {
     // Sharing has the lower latency here and no idle polling (see docs/decisions).
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", static_cast<std::size_t>(threads));
+    add_thread_hook<no_waiting>();
   }
 };
 

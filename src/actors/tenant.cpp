@@ -326,6 +326,7 @@ void tenant_shell::quarantine(const session_id& session, entry& e) {
   log(log_level::error, "session.quarantined", {{"code", e.failure_code}},
       {{}, {}, session.value, tenant_.value, {}});
   e.now = phase::quarantined;
+  node_->probe.session_quarantined();
   refuse_waiting(e, quarantined());
   answer_restarts(e, quarantined());
   // The session cannot speak for itself any more, so its tenant writes the event.

@@ -159,9 +159,8 @@ std::uint64_t messages_of(const turn_record& turn) {
 std::string instruction_text(std::string_view instruction) {
   if (instruction == "nudge") return "Please go on.";
   if (instruction == "summarize")
-    return "Summarize the conversation so far: what was asked, what was found and decided, and "
-           "what "
-           "is still open.";
+    return "Summarize the conversation so far: what was asked, what was found and decided, "
+           "and what is still open.";
   return {};
 }
 

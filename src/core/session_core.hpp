@@ -2,13 +2,10 @@
 // state through `apply` and says what is to be done. No I/O, no clock, no randomness: ids come from
 // the seed given at activation, time with each input. The same fold serves live running and replay.
 //
-// The shell (actors/session_actor) carries the actions out:
-//   - `now` at once;
-//   - `append` as one atom that names the head before it;
-//   - `then` after that append and all earlier ones are durable, in order. A step without events
-//   has
-//     its `then` done after all earlier appends are durable, too.
-// A failed append ends the incarnation: the next one folds the log and starts from `activated`.
+// The shell (actors/session) carries the actions out: `now` at once; `append` as one atom that
+// names the head before it; `then` after that append and all earlier ones are durable, in order. A
+// step without events has its `then` done after all earlier appends are durable, too. A failed
+// append ends the incarnation: the next one folds the log and starts from `activated`.
 #pragma once
 
 #include <cstdint>

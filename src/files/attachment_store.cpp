@@ -76,7 +76,7 @@ result<std::unique_ptr<attachment_store>> attachment_store::open(storage::event_
       new attachment_store(log, std::move(options), judge, std::move(*content)));
 }
 
-std::mutex& attachment_store::lock_of(std::string_view sha256) {
+disk_mutex& attachment_store::lock_of(std::string_view sha256) {
   return locks_[std::hash<std::string_view>{}(sha256) % locks_.size()];
 }
 

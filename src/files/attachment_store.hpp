@@ -12,7 +12,6 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +20,7 @@
 #include "core/error.hpp"
 #include "core/event.hpp"
 #include "core/ids.hpp"
+#include "core/may_block.hpp"
 #include "files/checked_files.hpp"
 #include "files/content_files.hpp"
 #include "files/scanner.hpp"
@@ -130,7 +130,7 @@ class attachment_store final : public tools::attachment_source {
   result<std::optional<std::int64_t>> deal_with(stored_attachment& a, std::int64_t now_ms,
                                                 bool& scans);
   attachment_state judged(const std::string& path, const stored_attachment& a) const;
-  std::mutex& lock_of(std::string_view sha256);
+  disk_mutex& lock_of(std::string_view sha256);
 
   storage::event_log& log_;
   const store_options options_;
@@ -138,7 +138,7 @@ class attachment_store final : public tools::attachment_source {
   const content_files content_;
   mutable checked_files checked_;
   // Bytes are given a name and a row, or lose both, under the lock of their hash.
-  std::array<std::mutex, 64> locks_;
+  std::array<disk_mutex, 64> locks_;
 };
 
 }  // namespace soma::files

@@ -37,7 +37,10 @@ class upload_places {
 struct file_services {
   files::attachment_store& attachments;
   tools::work_folders& folders;
-  reader_pool& pool;  // threads of their own: a scan or a large file must not keep streams waiting
+  // Threads of their own: a scan or a large file must not keep streams waiting, nor what is being
+  // taken in and synced those who read.
+  reader_pool& pool;
+  reader_pool& reads;
   upload_places uploads{32};
 };
 

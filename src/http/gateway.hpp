@@ -37,6 +37,7 @@ class ticket_office;
 namespace soma::http {
 
 class llm_gateway;
+class node_vitals;
 struct tool_gateway;
 struct file_services;
 
@@ -72,7 +73,7 @@ struct gateway_parts {
   const config& settings;
   actors::node_services& node;
   actors::tenant_registry_actor tenants;
-  reader_pool& pool;
+  store_lanes& lanes;
   security::authenticator& identities;
   security::key_store& keys;
   security::browser_sessions& browsers;
@@ -80,6 +81,7 @@ struct gateway_parts {
   const security::ticket_office& tickets;
   llm_gateway& llm;
   tool_gateway& tools;
+  const node_vitals& vitals;
 };
 
 // sse.streams_per_tenant_max, or what it stands for where it is 0.
@@ -91,7 +93,8 @@ class gateway {
       : settings(parts.settings),
         node(parts.node),
         tenants(parts.tenants),
-        pool(parts.pool),
+        lanes(parts.lanes),
+        pool(parts.lanes.quick),
         identities(parts.identities),
         keys(parts.keys),
         browsers(parts.browsers),
@@ -99,13 +102,15 @@ class gateway {
         tickets(parts.tickets),
         llm(parts.llm),
         tools(parts.tools),
-        idempotency(parts.node.log, parts.pool),
+        vitals(parts.vitals),
+        idempotency(parts.node.log, parts.lanes.quick),
         places(streams_per_tenant_max(parts.settings)) {}
 
   const config& settings;
   actors::node_services& node;
   actors::tenant_registry_actor tenants;
-  reader_pool& pool;
+  store_lanes& lanes;
+  reader_pool& pool;  // the quick lane
   security::authenticator& identities;
   security::key_store& keys;
   security::browser_sessions& browsers;
@@ -113,6 +118,7 @@ class gateway {
   const security::ticket_office& tickets;
   llm_gateway& llm;
   tool_gateway& tools;
+  const node_vitals& vitals;
   idempotency_gate idempotency;
   std::vector<std::unique_ptr<actor_bridge>> bridges;  // one an io thread
   tenant_handles known_tenants;
@@ -126,6 +132,7 @@ class gateway {
   std::atomic<int> event_pages{0};
   stream_places places;
   std::atomic<bool> ready{false};
+  std::atomic<bool> stopping{false};  // still serving, but balancers should look elsewhere
   std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
 
   // Ends the streams of an identity that is gone, within a turn of each io thread. Any thread.

@@ -9,13 +9,13 @@
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/may_block.hpp"
 #include "http/reader_pool.hpp"
 #include "http/request_context.hpp"
 #include "storage/event_log.hpp"
@@ -60,7 +60,7 @@ class idempotency_gate {
 
   const storage::event_log& log_;
   reader_pool& pool_;
-  std::mutex mutex_;
+  quick_mutex mutex_;
   std::map<std::string, std::vector<std::function<void()>>> in_flight_;
 };
 

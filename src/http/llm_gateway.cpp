@@ -6,6 +6,7 @@
 #include "core/context.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
+#include "observability/log.hpp"
 
 namespace soma::http {
 namespace {
@@ -94,17 +95,30 @@ class metered_call {
     g_.p_.ledger.settle(key, count);
     write_audit(count, outcome, finish_reason, attempts, now);
     auto& m = g_.p_.metrics;
+    const std::string provider(llm::provider_label(provider_));
     const auto tokens = [&](const char* kind, std::uint64_t n) {
       m.get_counter("soma_llm_tokens_total", "tokens of model calls",
-                    {{"provider", provider_}, {"kind", kind}})
+                    {{"provider", provider}, {"kind", kind}})
           .add(n);
     };
     tokens("prompt", used.prompt_tokens);
     tokens("completion", used.completion_tokens);
     m.get_counter("soma_llm_invocations_total", "model calls by how they ended",
-                  {{"provider", provider_}, {"outcome", std::string(outcome)}})
+                  {{"provider", provider}, {"outcome", std::string(outcome)}})
         .add();
+    if (failed) log_failure(outcome, attempts);
     if (g_.on_usage) g_.on_usage();
+  }
+
+  void log_failure(std::string_view code, std::uint32_t attempts) const {
+    log_context about;
+    about.request_id = who_.request_id;
+    about.trace_id = who_.trace_id;
+    about.session_id = who_.session;
+    about.tenant_id = who_.tenant.value;
+    log(log_level::warn, "llm.failed",
+        {{"code", code}, {"profile", profile_}, {"provider", provider_}, {"attempts", attempts}},
+        about);
   }
 
   void write_audit(const llm::usage_count& count, std::string_view outcome,

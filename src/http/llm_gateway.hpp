@@ -1,19 +1,18 @@
 // The one way to a model, for sessions and for callers over HTTP: caps are checked, keys added, the
 // call made, and whatever became of it counted and audited.
 //
-// Thread-safe; never blocks, except that an audit record is one write(2) to a file. Lifetime: its
-// parts outlive it, and it outlives the calls it started.
+// Thread-safe; never blocks. Lifetime: its parts outlive it, and it outlives the calls it started.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 
 #include "actors/node.hpp"
 #include "core/config.hpp"
+#include "core/may_block.hpp"
 #include "http/model_registry.hpp"
 #include "llm/call_places.hpp"
 #include "llm/usage_ledger.hpp"
@@ -77,7 +76,7 @@ class llm_gateway {
 
   const llm_gateway_parts p_;
   const model_lock lock_;
-  std::mutex open_mutex_;
+  quick_mutex open_mutex_;
   std::set<metered_call*> open_calls_;
   std::uint64_t last_question_ = 0;
   std::map<std::uint64_t, std::unique_ptr<llm::stream_handle>> questions_;  // of windows

@@ -111,27 +111,39 @@ result<listed_profile> model_registry::get(const tenant_id& tenant, std::string_
   return std::move(*found);
 }
 
-result<listed_profile> model_registry::put(const tenant_id& tenant,
-                                           const llm::model_profile& profile,
-                                           const condition& only) {
-  std::lock_guard lock(mutex_);
-  const auto before = find(tenant, profile.name);
+result<void> model_registry::may_put(const tenant_id& tenant, std::string_view name,
+                                     const condition& only) const {
+  const auto before = find(tenant, name);
   if (only.fresh && before)
     return error(codes::profile_exists, "there is a profile of that name already");
   if (!only.if_match.empty() && (!before || !matches(*before, only.if_match))) return changed();
-  auto& own = tenants_[tenant];
-  if (!own.count(profile.name) && own.size() >= profiles_max)
+  const auto own = tenants_.find(tenant);
+  if (own != tenants_.end() && !own->second.contains(name) && own->second.size() >= profiles_max)
     return error(codes::quota_exceeded, "the tenant has as many profiles as it may", 3600);
+  return {};
+}
+
+result<listed_profile> model_registry::put(const tenant_id& tenant,
+                                           const llm::model_profile& profile,
+                                           const condition& only) {
+  const std::lock_guard one_at_a_time(change_mutex_);
   // One a role is preferred: the others give way in the same write.
   std::vector<llm::model_profile> written{profile};
-  for (const auto& [name, p] : own)
-    if (profile.preferred && p.preferred && p.role == profile.role && name != profile.name) {
-      written.push_back(p);
-      written.back().preferred = false;
-    }
+  {
+    std::lock_guard lock(mutex_);
+    if (auto may = may_put(tenant, profile.name, only); !may) return may.error();
+    if (const auto own = tenants_.find(tenant); own != tenants_.end())
+      for (const auto& [name, p] : own->second)
+        if (profile.preferred && p.preferred && p.role == profile.role && name != profile.name) {
+          written.push_back(p);
+          written.back().preferred = false;
+        }
+  }
   std::vector<std::pair<std::string, std::string>> rows;
   for (const auto& p : written) rows.emplace_back(row_key(tenant, p.name), llm::to_json(p));
   if (auto stored = log_.put_documents(collection, rows); !stored) return stored.error();
+  std::lock_guard lock(mutex_);
+  auto& own = tenants_[tenant];
   for (const auto& p : written) own.insert_or_assign(p.name, p);
   dialogues_.erase(tenant);
   return std::move(*find(tenant, profile.name));
@@ -139,12 +151,16 @@ result<listed_profile> model_registry::put(const tenant_id& tenant,
 
 result<void> model_registry::remove(const tenant_id& tenant, std::string_view name,
                                     const condition& only) {
-  std::lock_guard lock(mutex_);
-  const auto before = find(tenant, name);
-  if (!before || before->from_configuration) return not_found(name);
-  if (!only.if_match.empty() && !matches(*before, only.if_match)) return changed();
+  const std::lock_guard one_at_a_time(change_mutex_);
+  {
+    std::lock_guard lock(mutex_);
+    const auto before = find(tenant, name);
+    if (!before || before->from_configuration) return not_found(name);
+    if (!only.if_match.empty() && !matches(*before, only.if_match)) return changed();
+  }
   auto removed = log_.delete_document(collection, row_key(tenant, name));
   if (!removed) return removed;
+  std::lock_guard lock(mutex_);
   tenants_[tenant].erase(std::string(name));
   dialogues_.erase(tenant);
   return {};
@@ -162,6 +178,11 @@ llm::profile model_registry::target_of(const tenant_id& tenant, const llm::model
 result<resolved_model> model_registry::resolve(const tenant_id& tenant,
                                                const wanted_model& wanted) const {
   std::lock_guard lock(mutex_);
+  return choose(tenant, wanted);
+}
+
+result<resolved_model> model_registry::choose(const tenant_id& tenant,
+                                              const wanted_model& wanted) const {
   const auto all = all_of(tenant);
   if (all.empty()) return error(codes::llm_not_configured, "no model is configured: set a profile");
   const llm::model_profile* found = nullptr;
@@ -203,39 +224,42 @@ result<resolved_model> model_registry::resolve(const tenant_id& tenant,
   return resolved;
 }
 
+// Chosen and kept under one lock: what was chosen before a change must not be kept after it.
 std::shared_ptr<const actors::model_settings> model_registry::dialogue(
     const tenant_id& tenant) const {
-  {
-    std::lock_guard lock(mutex_);
-    if (const auto at = dialogues_.find(tenant); at != dialogues_.end()) return at->second;
-  }
-  auto made = std::make_shared<actors::model_settings>();
-  if (auto resolved = resolve(tenant, {})) {
-    made->profile = std::move(resolved->target);
-    made->fallbacks = std::move(resolved->fallbacks);
-  }
+  std::lock_guard lock(mutex_);
+  if (const auto at = dialogues_.find(tenant); at != dialogues_.end()) return at->second;
+  auto chosen = choose(tenant, {});
+  auto made = std::make_shared<const actors::model_settings>(
+      settings_for(chosen ? std::move(*chosen) : resolved_model()));
+  dialogues_.insert_or_assign(tenant, made);
+  return made;
+}
+
+actors::model_settings model_registry::settings_for(resolved_model resolved) const {
+  actors::model_settings made;
+  made.profile = std::move(resolved.target);
+  made.fallbacks = std::move(resolved.fallbacks);
   const auto ms = [this](std::string_view key) {
     return static_cast<std::uint32_t>(settings_.number(key));
   };
-  made->waits = {ms("llm.connect_timeout_ms"), ms("llm.first_token_timeout_ms"),
-                 ms("llm.idle_timeout_ms"), 0};
-  auto& rules = made->rules;
+  made.waits = {ms("llm.connect_timeout_ms"), ms("llm.first_token_timeout_ms"),
+                ms("llm.idle_timeout_ms"), 0};
+  auto& rules = made.rules;
   rules.max_attempts = ms("turn.max_attempts");
   rules.max_steps = ms("turn.max_steps");
   rules.max_tool_calls = ms("turn.max_tool_calls");
   rules.timeout_s = ms("turn.timeout_s");
   rules.queue_max = ms("session.queue_max");
   rules.event_text_bytes_max = static_cast<std::size_t>(settings_.number("llm.answer_bytes_max"));
-  rules.context_window = made->profile.context_window;
+  rules.context_window = made.profile.context_window;
   rules.system_prompt = settings_.text("llm.system_prompt");
-  rules.profile = made->profile.name;
-  rules.provider = made->profile.provider;
-  rules.model = made->profile.model;
-  rules.prefill = made->profile.prefill;
-  rules.pictures = made->profile.pictures;
+  rules.profile = made.profile.name;
+  rules.provider = made.profile.provider;
+  rules.model = made.profile.model;
+  rules.prefill = made.profile.prefill;
+  rules.pictures = made.profile.pictures;
   rules.idempotent = idempotent;
-  std::lock_guard lock(mutex_);
-  dialogues_.insert_or_assign(tenant, made);
   return made;
 }
 

@@ -1,20 +1,21 @@
 // Which models there are: a tenant's profiles, kept in the store, over those of the configuration.
 // The one place that says where a call goes; nothing here holds a key.
 //
-// Thread-safe. load, put and remove block on the store: at start, or on the reader pool. The rest
-// is memory alone.
+// Thread-safe. load, put and remove block on the store: at start, or on a thread for the store's
+// writes. The rest is memory alone and waits for none of them, so that io threads and actors may
+// ask it: for every input of every session.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/node.hpp"
 #include "core/config.hpp"
+#include "core/may_block.hpp"
 #include "llm/model_profile.hpp"
 #include "llm/model_window.hpp"
 
@@ -95,16 +96,21 @@ class model_registry {
   using profile_map = std::map<std::string, llm::model_profile, std::less<>>;
 
   result<llm::model_profile> from_settings() const;
+  actors::model_settings settings_for(resolved_model resolved) const;
+  // Under mutex_:
   bool serves(const tenant_id& tenant, std::string_view model) const;
-  profile_map all_of(const tenant_id& tenant) const;              // under mutex_
-  std::uint64_t known_window(const llm::model_profile& p) const;  // under mutex_
+  result<resolved_model> choose(const tenant_id& tenant, const wanted_model& wanted) const;
+  result<void> may_put(const tenant_id& tenant, std::string_view name, const condition& only) const;
+  profile_map all_of(const tenant_id& tenant) const;
+  std::uint64_t known_window(const llm::model_profile& p) const;
   llm::profile target_of(const tenant_id& tenant, const llm::model_profile& p) const;
   std::optional<listed_profile> find(const tenant_id& tenant, std::string_view name) const;
 
   const config& settings_;
   storage::event_log& log_;
   bool private_allowed_ = false;
-  mutable std::mutex mutex_;
+  disk_mutex change_mutex_;  // of put and remove as a whole: store and memory in one order
+  mutable quick_mutex mutex_;
   profile_map defaults_;
   std::map<tenant_id, profile_map> tenants_;
   mutable std::map<tenant_id, std::shared_ptr<const actors::model_settings>> dialogues_;

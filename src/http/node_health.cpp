@@ -1,16 +1,17 @@
 #include "http/node_health.hpp"
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
 
 #include "http/llm_gateway.hpp"
+#include "http/node_vitals.hpp"
 #include "http/tenant_stream.hpp"
 #include "http/tool_gateway.hpp"
 #include "tools/mcp/servers.hpp"
 
 namespace soma::http {
 namespace {
+
+constexpr std::uint64_t inodes_min = 1000;
 
 void append(std::string& list, const std::string& name, const std::string& why) {
   list += (list.empty() ? "" : "; ") + name + ": " + why;
@@ -35,13 +36,34 @@ std::string servers_missing(gateway& g, const tenant_id& tenant) {
   return missing;
 }
 
+// The worst comes first.
 health_component storage_of(gateway& g) {
-  struct statvfs disk {};
-  if (::statvfs(g.settings.text("storage.data_dir").c_str(), &disk) != 0)
-    return {"storage", false, "the data folder cannot be looked at"};
-  const auto free_bytes = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  const auto& v = g.vitals;
   const auto least = static_cast<std::uint64_t>(g.settings.number("storage.min_free_bytes"));
-  return {"storage", free_bytes >= least, std::to_string(free_bytes >> 20) + " MiB are free"};
+  const auto free = std::to_string(v.free_bytes() >> 20) + " MiB are free";
+  if (!v.disk_seen()) return {"storage", false, "the data folder cannot be looked at"};
+  if (v.refusing()) return {"storage", false, "the store refused the last write; " + free};
+  if (v.damaged() > 0)
+    return {"storage", false,
+            "the store met damaged bytes (" + std::to_string(v.damaged()) + " times); see the log"};
+  if (v.free_bytes() < least) return {"storage", false, free};
+  if (v.free_inodes() < inodes_min)
+    return {"storage", false, std::to_string(v.free_inodes()) + " inodes are free"};
+  return {"storage", true, free};
+}
+
+// Descriptors are taken by connections, and the store needs some, too.
+health_component files_of(const node_vitals& v) {
+  const bool ok = v.files_max() == 0 || v.files_open() < v.files_max() / 10 * 9;
+  return {"descriptors", ok,
+          std::to_string(v.files_open()) + " of " + std::to_string(v.files_max()) + " are open"};
+}
+
+health_component audit_of(const security::audit_log& audit) {
+  if (audit.failing()) return {"audit", false, "the audit file cannot be written"};
+  if (const auto lost = audit.lost(); lost > 0)
+    return {"audit", false, std::to_string(lost) + " records were lost"};
+  return {"audit", true, ""};
 }
 
 bool degraded(const std::vector<health_component>& all) {
@@ -61,7 +83,9 @@ std::vector<health_component> health_of(gateway& g, const tenant_id& tenant) {
   all.push_back(
       {"event_writer", !writer_busy, std::to_string(backlog) + " bytes wait for the disk"});
   all.push_back(storage_of(g));
-  all.push_back({"outbox", true, "0 rows wait"});
+  all.push_back(files_of(g.vitals));
+  all.push_back(audit_of(g.llm.audit()));
+  all.push_back({"outbox", true, std::to_string(g.node.log.stats().outbox_rows) + " rows wait"});
   // A machine without a sandbox, or a server of others that is away: conversations go on.
   const bool tools_ok = missing.empty(), servers_ok = servers.empty();
   all.push_back({"tools", tools_ok, std::move(missing), false});

@@ -1,8 +1,8 @@
 // What of this node works, as a tenant is told of it: for /v1/health, runtime-config, and as
 // `health.changed` on the streams of tenants while it changes.
 //
-// Thread-safe, but for health_watch, which is of one thread. Looks at the disk's free space; else
-// nothing blocks.
+// Thread-safe, but for health_watch, which is of one thread. Does not block: the disk was looked at
+// before (node_vitals).
 #pragma once
 
 #include <map>

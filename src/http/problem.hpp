@@ -23,8 +23,7 @@ struct problem_member {
 };
 
 // An unknown code becomes server.internal without its detail. The parameter an error is about is
-// named. 429 and 503 carry Retry-After, 429
-// RateLimit too, 401 WWW-Authenticate.
+// named. 429 and 503 carry Retry-After, 429 RateLimit too, 401 WWW-Authenticate.
 response problem(const error& e, std::string_view request_id,
                  const std::vector<problem_member>& members = {});
 

@@ -105,7 +105,7 @@ asio::awaitable<response> list_events(gateway& g, request_context& ctx) {
   auto query = parse_page_query(ctx, *head);
   if (!query) co_return problem(query.error(), ctx);
   auto look = [log = &g.node.log, key, read = query->read] { return log->read(key, read); };
-  auto page = co_await on_reader(g.pool, look);
+  auto page = co_await on_reader(g.lanes.pages, look);
   if (!page) co_return problem(page.error(), ctx);
   // As of after the page: the one before may not know its last events.
   head = co_await g.head(key);
@@ -196,7 +196,7 @@ asio::awaitable<response> stream_tenant(gateway& g, request_context& ctx) {
   auto look = [log = &g.node.log, tenant = ctx.identity.tenant, options] {
     return log->list(tenant, options);
   };
-  auto page = co_await on_reader(g.pool, look);
+  auto page = co_await on_reader(g.lanes.pages, look);
   if (!page) co_return problem(page.error(), ctx);
   stream.snapshot = session_list_snapshot(*page);
   co_return stream_response(g, ctx, std::move(stream));

@@ -37,47 +37,50 @@ std::string identity_json(const tenant_id& tenant, const user_id& user, std::str
 
 // ---- login ----
 
-result<security::identity> identify(gateway& g, const std::string& token, const std::string& key,
-                                    const std::string& peer) {
-  if (!token.empty()) {
-    const auto redeem = [&] { return g.sign_in.redeem(token, now_ms()); };
-    if (auto good = g.identities.attempt(peer, redeem); !good) return good.error();
+struct brought {
+  secret_string token, bearer;  // one of them; the latter as a header has it
+  std::string peer;
+};
+
+result<security::identity> identify(gateway& g, const brought& by) {
+  if (!by.token.empty()) {
+    const auto redeem = [&] { return g.sign_in.redeem(by.token.reveal(), now_ms()); };
+    if (auto good = g.identities.attempt(by.peer, redeem); !good) return good.error();
     security::identity admin;
     admin.tenant = tenant_id("default");
     admin.user = user_id("admin");
     admin.role = security::role::admin;
     return admin;
   }
-  const auto bearer = "Bearer " + key;
   security::credentials given;
-  given.authorization = bearer;
-  given.peer = peer;
+  given.authorization = by.bearer.reveal();
+  given.peer = by.peer;
   return g.identities.authenticate(given);
 }
 
 asio::awaitable<response> login(gateway& g, request_context& ctx) {
   const auto& body = ctx.json.as_object();
-  auto text = [&body](std::string_view name) {
-    const auto* value = body.if_contains(name);
-    return value ? std::string(value->as_string()) : std::string();
+  auto by = std::make_shared<brought>();
+  by->peer = ctx.peer.to_string();
+  if (const auto* token = body.if_contains("token"))
+    by->token = secret_string(std::string(token->as_string()));
+  if (const auto* key = body.if_contains("key")) {
+    std::string bearer = "Bearer ";
+    bearer.reserve(bearer.size() + key->as_string().size());  // no half of it is left behind
+    bearer += std::string_view(key->as_string());
+    by->bearer = secret_string(std::move(bearer));
+  }
+  auto judge = [&g, by = std::shared_ptr<const brought>(std::move(by))] {
+    return identify(g, *by);
   };
-  struct opened {
-    security::identity who;
-    secret_string token;
-  };
-  auto work = [&g, token = text("token"), key = text("key"),
-               peer = ctx.peer.to_string()]() -> result<opened> {
-    auto who = identify(g, token, key, peer);
-    if (!who) return who.error();
-    auto cookie = g.browsers.open(*who, now_ms());
-    if (!cookie) return cookie.error();
-    return opened{*who, std::move(*cookie)};
-  };
-  auto done = co_await on_reader(g.pool, work);
-  if (!done) co_return problem(done.error(), ctx);
-  response answer(200, identity_json(done->who.tenant, done->who.user,
-                                     security::to_string(done->who.role), "cookie"));
-  answer.headers.emplace_back("Set-Cookie", g.browsers.set_cookie(done->token, behind_tls(g)));
+  auto who = co_await on_reader(g.pool, judge);
+  if (!who) co_return problem(who.error(), ctx);
+  auto open = [&g, who = *who] { return g.browsers.open(who, now_ms()); };
+  auto cookie = co_await on_reader(g.lanes.writes, open);
+  if (!cookie) co_return problem(cookie.error(), ctx);
+  response answer(200,
+                  identity_json(who->tenant, who->user, security::to_string(who->role), "cookie"));
+  answer.headers.emplace_back("Set-Cookie", g.browsers.set_cookie(*cookie, behind_tls(g)));
   co_return answer;
 }
 
@@ -85,7 +88,7 @@ asio::awaitable<response> logout(gateway& g, request_context& ctx) {
   const std::string token(g.browsers.token_in(ctx.header("cookie")));
   if (!token.empty()) {
     auto work = [&g, token] { return g.identities.close_session(token); };
-    auto done = co_await on_reader(g.pool, work);
+    auto done = co_await on_reader(g.lanes.writes, work);
     if (!done) co_return problem(done.error(), ctx);
   }
   response answer(204);
@@ -112,7 +115,7 @@ void write_key_members(json_writer& w, const security::api_key& key) {
 
 asio::awaitable<response> list_keys(gateway& g, request_context& ctx) {
   auto work = [&g, tenant = ctx.identity.tenant] { return g.keys.list(tenant); };
-  auto keys = co_await on_reader(g.pool, work);
+  auto keys = co_await on_reader(g.lanes.longer, work);
   if (!keys) co_return problem(keys.error(), ctx);
   response answer;
   json_writer w(answer.body);
@@ -156,7 +159,7 @@ asio::awaitable<response> create_key(gateway& g, request_context& ctx) {
       co_return problem(error(codes::request_invalid, "expires_at must lie in the future"), ctx);
   }
   auto work = [&g, wanted] { return g.keys.create(wanted, now_ms()); };
-  auto made = co_await on_reader(g.pool, work);
+  auto made = co_await on_reader(g.lanes.writes, work);
   if (!made) co_return problem(made.error(), ctx);
   response answer(201);
   json_writer w(answer.body);
@@ -175,7 +178,7 @@ asio::awaitable<response> create_key(gateway& g, request_context& ctx) {
     write_key_members(r, made->key);
     r.end_object();
     auto keep = [&g, record] { return g.node.log.put_idempotency(record); };
-    auto kept = co_await on_reader(g.pool, keep);
+    auto kept = co_await on_reader(g.lanes.writes, keep);
     if (!kept) co_return problem(kept.error(), ctx);
   }
   co_return answer;
@@ -185,7 +188,7 @@ asio::awaitable<response> delete_key(gateway& g, request_context& ctx) {
   auto work = [&g, tenant = ctx.identity.tenant, id = std::string(ctx.path_parameter("id"))] {
     return g.identities.remove_key(tenant, id);
   };
-  auto done = co_await on_reader(g.pool, work);
+  auto done = co_await on_reader(g.lanes.writes, work);
   if (!done) co_return problem(done.error(), ctx);
   co_return response(204);
 }

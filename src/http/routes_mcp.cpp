@@ -3,6 +3,7 @@
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
+#include "core/secret_json.hpp"
 #include "core/time.hpp"
 #include "http/gateway.hpp"
 #include "http/on_reader.hpp"
@@ -61,10 +62,11 @@ asio::awaitable<response> list_servers(gateway& g, request_context& ctx) {
 asio::awaitable<response> put_server(gateway& g, request_context& ctx) {
   const std::string name(ctx.path_parameter("name"));
   auto put = [&servers = g.tools.mcp, tenant = ctx.identity.tenant, name,
-              body = ctx.json.as_object(), if_match = std::string(ctx.header("if-match"))] {
-    return servers.put(tenant, name, body, if_match);
+              body = std::make_shared<const secret_json>(ctx.json),
+              if_match = std::string(ctx.header("if-match"))] {
+    return servers.put(tenant, name, body->reveal().as_object(), if_match);
   };
-  auto stored = co_await on_reader(g.pool, put);
+  auto stored = co_await on_reader(g.lanes.writes, put);
   if (!stored) co_return problem(stored.error(), ctx);
   audit_change(g, ctx, "mcp.server.put", name);
   response answer(200, server_json(*stored));
@@ -78,7 +80,7 @@ asio::awaitable<response> delete_server(gateway& g, request_context& ctx) {
                  if_match = std::string(ctx.header("if-match"))] {
     return servers.remove(tenant, name, if_match);
   };
-  auto removed = co_await on_reader(g.pool, remove);
+  auto removed = co_await on_reader(g.lanes.writes, remove);
   if (!removed) co_return problem(removed.error(), ctx);
   audit_change(g, ctx, "mcp.server.delete", name);
   co_return response(204);

@@ -81,7 +81,7 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
       if (auto no = denied(g.tools, ctx, "attachment.read", id)) co_return std::move(*no);
     auto look = [&store = g.files->attachments, tenant = ctx.identity.tenant,
                  ids = std::move(ids)] { return store.name(tenant, ids); };
-    auto named = co_await on_reader(g.files->pool, look);
+    auto named = co_await on_reader(g.files->reads, look);
     if (!named) co_return problem(named.error(), ctx);
     message.attachments = std::move(*named);
     message.prepare = read_at_once(g, ctx, message.attachments);

@@ -78,7 +78,7 @@ asio::awaitable<result<listed_profile>> store_profile(gateway& g, request_contex
   auto put = [&models, tenant, profile = std::move(*parsed), only] {
     return models.put(tenant, profile, only);
   };
-  co_return co_await on_reader(g.pool, put);
+  co_return co_await on_reader(g.lanes.writes, put);
 }
 
 asio::awaitable<response> create_profile(gateway& g, request_context& ctx) {
@@ -99,7 +99,7 @@ asio::awaitable<response> create_profile(gateway& g, request_context& ctx) {
   if (!gate->key.empty()) {
     storage::idempotency_record record{gate->key, gate->hash, 201, answer.body, now_ms()};
     auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
-    (void)co_await on_reader(g.pool, keep);
+    (void)co_await on_reader(g.lanes.writes, keep);
   }
   tell(g, ctx);
   co_return answer;
@@ -121,7 +121,7 @@ asio::awaitable<response> delete_profile(gateway& g, request_context& ctx) {
   auto remove = [&models = g.llm.models(), tenant = ctx.identity.tenant,
                  name = std::string(ctx.path_parameter("name")),
                  only] { return models.remove(tenant, name, only); };
-  auto removed = co_await on_reader(g.pool, remove);
+  auto removed = co_await on_reader(g.lanes.writes, remove);
   if (!removed) co_return problem(removed.error(), ctx);
   tell(g, ctx);
   co_return response(204);
@@ -197,7 +197,7 @@ asio::awaitable<response> put_credential(gateway& g, request_context& ctx) {
   auto put = [&vault = g.llm.vault(), tenant = ctx.identity.tenant, provider, secret] {
     return vault.put(tenant, provider, *secret, now_ms());
   };
-  auto stored = co_await on_reader(g.pool, put);
+  auto stored = co_await on_reader(g.lanes.writes, put);
   if (!stored) co_return problem(stored.error(), ctx);
   tell(g, ctx);
   co_return response(200, credential_json(*stored));
@@ -210,13 +210,16 @@ asio::awaitable<response> delete_credential(gateway& g, request_context& ctx) {
   auto remove = [&vault = g.llm.vault(), tenant = ctx.identity.tenant, provider] {
     return vault.remove(tenant, provider);
   };
-  auto removed = co_await on_reader(g.pool, remove);
+  auto removed = co_await on_reader(g.lanes.writes, remove);
   if (!removed) co_return problem(removed.error(), ctx);
   tell(g, ctx);
   co_return response(204);
 }
 
 // ---- usage ----
+
+// What one question may read: a lane to the store is held meanwhile.
+constexpr std::size_t usage_rows_max = 200'000;
 
 using usage_rows = std::vector<std::pair<llm::usage_key, llm::usage_count>>;
 
@@ -229,9 +232,14 @@ struct usage_question {
 
 result<usage_rows> read_usage(const storage::event_log& log, const usage_question& q) {
   std::map<llm::usage_key, llm::usage_count> sums;
+  std::size_t read = 0;
   for (auto at = q.from_ms; at <= q.to_ms; at += day_ms) {
-    auto rows = usage_store::rows(log, q.tenant, llm::day_of(at));
+    auto rows = usage_store::rows(log, q.tenant, llm::day_of(at), usage_rows_max + 1 - read);
     if (!rows) return rows.error();
+    if ((read += rows->size()) > usage_rows_max)
+      return error(codes::request_invalid_parameter,
+                   "there is more usage in that range than one answer adds up: ask for fewer days")
+          .about("from");
     for (auto& [key, count] : *rows) {
       if (!q.only_user.empty() && key.user != q.only_user) continue;
       if (!q.users) key.user.clear();
@@ -285,7 +293,7 @@ asio::awaitable<response> get_usage(gateway& g, request_context& ctx) {
   // Who did what is for admins; others see that of themselves.
   if (q.users && ctx.identity.role != role::admin) q.only_user = ctx.identity.user.value;
   auto read = [log = &g.node.log, q] { return read_usage(*log, q); };
-  auto rows = co_await on_reader(g.pool, read);
+  auto rows = co_await on_reader(g.lanes.longer, read);
   if (!rows) co_return problem(rows.error(), ctx);
   response answer;
   const auto waiting = g.llm.places ? g.llm.places->waiting_of(ctx.identity.tenant.value) : 0;

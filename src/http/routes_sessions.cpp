@@ -83,7 +83,9 @@ asio::awaitable<response> list_sessions(gateway& g, request_context& ctx) {
   auto look = [log = &g.node.log, tenant = ctx.identity.tenant, options] {
     return log->list(tenant, options);
   };
-  auto page = co_await on_reader(g.pool, look);
+  // A search may look at many rows to find few.
+  auto& lane = options.query.empty() ? g.lanes.pages : g.lanes.longer;
+  auto page = co_await on_reader(lane, look);
   if (!page) co_return problem(page.error(), ctx);
   response answer;
   json_writer w(answer.body);
@@ -194,7 +196,7 @@ asio::awaitable<response> get_history(gateway& g, request_context& ctx) {
   auto head = co_await g.head(key);
   if (!head) co_return problem(head.error(), ctx);
   auto fold = [log = &g.node.log, key] { return actors::fold_log(*log, key); };
-  auto state = co_await on_reader(g.pool, fold);
+  auto state = co_await on_reader(g.lanes.longer, fold);
   if (!state) co_return problem(state.error(), ctx);
   std::string markdown;
   append_markdown(markdown, **state);

@@ -58,8 +58,8 @@ settings_change change_of(const boost::json::object& body) {
   };
   change.base_url = text("base_url");
   change.model = text("model");
-  if (auto key = text("api_key"); key && *key != mask)
-    change.api_key = secret_string(std::move(*key));
+  if (const auto* key = llm->as_object().if_contains("api_key"); key && key->as_string() != mask)
+    change.api_key = secret_string(std::string(key->as_string()));
   return change;
 }
 
@@ -114,7 +114,7 @@ asio::awaitable<response> update_settings(gateway& g, request_context& ctx) {
     if (auto changed = change_profile(llm.models(), tenant, *change); !changed) return changed;
     return change_key(llm, tenant, *change);
   };
-  auto changed = co_await on_reader(g.pool, work);
+  auto changed = co_await on_reader(g.lanes.writes, work);
   if (!changed) {
     const auto& why = changed.error();
     const bool bad = why.code == codes::profile_invalid || why.code == codes::config_invalid;

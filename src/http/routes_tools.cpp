@@ -96,7 +96,7 @@ asio::awaitable<response> put_tool(gateway& g, request_context& ctx) {
                  body = json::serialize(ctx.json), if_match = std::string(ctx.header("if-match"))] {
     return catalog.change(tenant, id, body, if_match);
   };
-  auto changed = co_await on_reader(g.pool, change);
+  auto changed = co_await on_reader(g.lanes.writes, change);
   if (!changed) co_return problem(changed.error(), ctx);
   audit_change(g, ctx, id);
   publish_tenant_event(g.node.feeds, ctx.identity.tenant, "catalog.changed", "{}");

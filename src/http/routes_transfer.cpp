@@ -206,7 +206,7 @@ asio::awaitable<bool> send_document(gateway& g, std::shared_ptr<export_work> wor
   while (!piece.empty()) {
     if (!co_await out.write(piece)) co_return false;
     auto next = [work] { return work->next(); };
-    auto lines = co_await on_reader(g.pool, next);
+    auto lines = co_await on_reader(g.lanes.pages, next);
     if (!lines)
       co_return false;  // cut off before its last line: the client sees that it is not whole
     piece = std::move(*lines);
@@ -329,7 +329,7 @@ asio::awaitable<result<void>> spool_body(gateway& g, request_context& ctx,
   const auto folder = g.settings.text("storage.data_dir");
   const auto reserve = static_cast<std::uint64_t>(g.settings.number("storage.min_free_bytes"));
   auto open = [work, folder, reserve] { return work->spool.open(folder, reserve); };
-  auto good = co_await on_reader(g.pool, open);
+  auto good = co_await on_reader(g.lanes.longer, open);
   std::string piece;
   for (bool end = !ctx.stream; good && !end;) {
     auto bytes = co_await ctx.stream->read_some();
@@ -338,14 +338,14 @@ asio::awaitable<result<void>> spool_body(gateway& g, request_context& ctx,
     piece += *bytes;
     if (piece.size() < piece_bytes && !end) continue;
     auto check = [work, piece = std::exchange(piece, {})] { return work->check(piece); };
-    good = co_await on_reader(g.pool, check);
+    good = co_await on_reader(g.lanes.longer, check);
   }
   if (!good) co_return good;
   auto finish = [work] {
     auto whole = work->check_end();
     return whole ? work->spool.rewind() : whole;
   };
-  co_return co_await on_reader(g.pool, finish);
+  co_return co_await on_reader(g.lanes.longer, finish);
 }
 
 std::string import_answer(const session_id& session, std::uint64_t events, bool fresh) {
@@ -427,7 +427,8 @@ asio::awaitable<response> import_session(gateway& g, request_context& ctx, impor
       auto keep = [log = &g.node.log, record = record_of(*gate, body)] {
         return log->put_idempotency(record);
       };
-      if (auto kept = co_await on_reader(g.pool, keep); !kept) co_return problem(kept.error(), ctx);
+      if (auto kept = co_await on_reader(g.lanes.writes, keep); !kept)
+        co_return problem(kept.error(), ctx);
     }
     co_return created(to.session, std::move(body), *gate);
   }

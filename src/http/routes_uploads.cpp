@@ -118,7 +118,7 @@ asio::awaitable<response> answer_upload(gateway& g, request_context& ctx,
   if (!gate->key.empty()) {
     storage::idempotency_record record{gate->key, gate->hash, 201, answer.body, now_ms()};
     auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
-    if (auto kept = co_await on_reader(g.pool, keep); !kept) {
+    if (auto kept = co_await on_reader(g.lanes.writes, keep); !kept) {
       f.pool.post(drop);
       co_return problem(kept.error(), ctx);
     }
@@ -205,7 +205,8 @@ asio::awaitable<response> find_known(gateway& g, request_context& ctx) {
   if (!gate->key.empty()) {
     storage::idempotency_record record{gate->key, gate->hash, 200, *found, now_ms()};
     auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
-    if (auto kept = co_await on_reader(g.pool, keep); !kept) co_return problem(kept.error(), ctx);
+    if (auto kept = co_await on_reader(g.lanes.writes, keep); !kept)
+      co_return problem(kept.error(), ctx);
   }
   co_return response(200, std::move(*found));
 }
@@ -233,9 +234,9 @@ asio::awaitable<response> send_attachment(gateway& g, request_context& ctx, tena
   auto look = [&store = g.files->attachments, tenant, id = std::string(ctx.path_parameter("id"))] {
     return open_attachment(store, tenant, id);
   };
-  auto served = co_await on_reader(g.files->pool, look);
+  auto served = co_await on_reader(g.files->reads, look);
   if (!served) co_return problem(served.error(), ctx);
-  co_return file_answer(g.files->pool, ctx, std::move(*served));
+  co_return file_answer(g.files->reads, ctx, std::move(*served));
 }
 
 asio::awaitable<response> get_attachment(gateway& g, request_context& ctx) {

@@ -84,7 +84,7 @@ asio::awaitable<response> list(gateway& g, request_context& ctx) {
     w.end_object();
     return out;
   };
-  auto found = co_await on_reader(g.files->pool, work);
+  auto found = co_await on_reader(g.files->reads, work);
   if (!found) co_return problem(found.error(), ctx);
   co_return response(200, std::move(*found));
 }
@@ -125,7 +125,7 @@ asio::awaitable<response> read(gateway& g, request_context& ctx) {
     w.field_bool("utf8", utf8_valid(piece->bytes)).end_object();
     return out;
   };
-  auto found = co_await on_reader(g.files->pool, work);
+  auto found = co_await on_reader(g.files->reads, work);
   if (!found) co_return problem(found.error(), ctx);
   co_return response(200, std::move(*found));
 }
@@ -184,13 +184,13 @@ asio::awaitable<response> download(gateway& g, request_context& ctx) {
   auto t = co_await target_in(g, ctx, q, path_rule::may_be_empty);
   if (!t) co_return problem(t.error(), ctx);
   auto open = [&folders = g.files->folders, t = *t] { return open_download(folders, t); };
-  auto work = co_await on_reader(g.files->pool, open);
+  auto work = co_await on_reader(g.files->reads, open);
   if (!work) co_return problem(work.error(), ctx);
-  if (work->file) co_return file_answer(g.files->pool, ctx, std::move(*work->file));
+  if (work->file) co_return file_answer(g.files->reads, ctx, std::move(*work->file));
   response answer;
   answer.content_type = "application/zip";
   answer.headers.emplace_back("Content-Disposition", content_disposition(work->name + ".zip"));
-  answer.produce = [&pool = g.files->pool, zip = work->zip](response_stream& out) {
+  answer.produce = [&pool = g.files->reads, zip = work->zip](response_stream& out) {
     return send_zip(pool, zip, out);
   };
   co_return answer;

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "core/codes.hpp"
+#include "core/may_block.hpp"
 #include "http/io_shard.hpp"
 #include "http/problem.hpp"
 #include "http/response_head.hpp"
@@ -192,7 +193,10 @@ struct server::impl {
   void run() {
     for (auto& shard : shards) {
       shard->watch();
-      threads.emplace_back([&s = *shard] { s.context.run(); });
+      threads.emplace_back([&s = *shard] {
+        this_thread_must_not_block();
+        s.context.run();
+      });
     }
     asio::co_spawn(shards[0]->context, accept_loop(), asio::detached);
   }

@@ -51,7 +51,7 @@ session_stager::session_stager(gateway& g, std::size_t io_thread, copy_options o
 asio::awaitable<result<void>> session_stager::copy_all(source next) {
   for (bool end = false; !end;) {
     auto fill = [work = work_, next] { return work->fill(next); };
-    auto filled = co_await on_reader(g_.pool, fill);
+    auto filled = co_await on_reader(g_.lanes.longer, fill);
     if (!filled) co_return filled.error();
     end = *filled;
     auto staged = co_await stage_ready();

@@ -69,15 +69,17 @@ result<void> usage_store::save(storage::event_log& log) {
 }
 
 result<std::vector<std::pair<llm::usage_key, llm::usage_count>>> usage_store::rows(
-    const storage::event_log& log, const tenant_id& tenant, const std::string& day) {
+    const storage::event_log& log, const tenant_id& tenant, const std::string& day,
+    std::size_t rows_max) {
   std::vector<std::pair<llm::usage_key, llm::usage_count>> rows;
   auto read = storage::each_document(
       log, collection, day + '\n' + tenant.value + '\n',
       [&](const std::string& key, const std::string& document) -> result<void> {
+        if (rows.size() >= rows_max) return error(codes::quota_exceeded, "more than was asked for");
         rows.emplace_back(parse_row_key(key), llm::parse_usage_count(document));
         return {};
       });
-  if (!read) return read.error();
+  if (!read && rows.size() < rows_max) return read.error();
   return rows;
 }
 

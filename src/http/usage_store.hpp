@@ -29,9 +29,10 @@ class usage_store {
   // Any thread; one job is on its way at a time.
   void save_soon();
 
-  // The rows of a tenant's day. Blocks.
+  // The rows of a tenant's day, at most so many. Blocks.
   static result<std::vector<std::pair<llm::usage_key, llm::usage_count>>> rows(
-      const storage::event_log& log, const tenant_id& tenant, const std::string& day);
+      const storage::event_log& log, const tenant_id& tenant, const std::string& day,
+      std::size_t rows_max);
 
   // Bounds what is kept of the past: of days before the last `days_by_session` the sessions are
   // added together, and days before the last `days_kept` go. At most rows_max rows at once; returns

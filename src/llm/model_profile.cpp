@@ -280,6 +280,14 @@ std::string_view detect_provider(std::string_view normalized_base_url) {
   return "openai_compatible";
 }
 
+std::string_view provider_label(std::string_view provider) {
+  for (const std::string_view name : {"local", "openai_compatible"})
+    if (provider == name) return name;
+  for (const auto& known : providers)
+    if (provider == known.name) return known.name;
+  return "other";
+}
+
 wire_kind default_wire(std::string_view provider) {
   return provider == "anthropic" ? wire_kind::anthropic : wire_kind::openai_chat;
 }

@@ -47,6 +47,8 @@ std::string to_json(const model_profile& p);
 // The provider that a base URL belongs to, by its host: openai, anthropic, …; else "local" for
 // loopback and private addresses, "openai_compatible" otherwise.
 std::string_view detect_provider(std::string_view normalized_base_url);
+// As a metric's label: tenants name providers as they like, and a label has few values.
+std::string_view provider_label(std::string_view provider);
 wire_kind default_wire(std::string_view provider);
 // Whether a model is known to see; of most others nobody knows.
 bool takes_pictures(std::string_view provider, std::string_view model);

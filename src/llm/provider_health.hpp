@@ -8,10 +8,11 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "core/may_block.hpp"
 
 namespace soma::llm {
 
@@ -49,7 +50,7 @@ class provider_health {
   };
 
   const health_rules rules_;
-  mutable std::mutex mutex_;
+  mutable quick_mutex mutex_;
   std::map<std::string, breaker, std::less<>> breakers_;  // of those that failed last
   double retries_;
 };

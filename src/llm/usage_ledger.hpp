@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "core/error.hpp"
 #include "core/event.hpp"
 #include "core/ids.hpp"
+#include "core/may_block.hpp"
 
 namespace soma::llm {
 
@@ -87,7 +87,7 @@ class usage_ledger {
   account& account_of(const tenant_id& tenant, const std::string& day);
 
   const usage_caps caps_;
-  mutable std::mutex mutex_;
+  mutable quick_mutex mutex_;
   std::map<tenant_id, account> accounts_;
   std::map<usage_key, usage_count> unsaved_;
 };

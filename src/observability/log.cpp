@@ -1,12 +1,17 @@
 #include "observability/log.hpp"
 
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <utility>
 
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
+#include "observability/line_writer.hpp"
 
 namespace soma {
 namespace {
@@ -18,17 +23,63 @@ std::string_view name_of(log_level level) {
   return names[static_cast<std::size_t>(level)];
 }
 
-spdlog::logger& logger() {
+// What waits for a standard error that nobody reads.
+constexpr std::size_t waiting_bytes_max = 1024 * 1024;
+constexpr std::chrono::milliseconds at_exit_at_most{1000};
+// How often one event is told; what is more is counted on its next line.
+constexpr std::uint64_t lines_a_second_max = 10;
+
+std::string dropped_line(std::uint64_t count) {
+  return format_log_line(chosen_format, now_ms(), log_level::warn, "log.dropped",
+                         {{"lines", count}}, {});
+}
+
+line_writer& writer() {
   // Never destroyed: threads may log while the program ends.
-  static spdlog::logger* const made = [] {
-    auto* l = new spdlog::logger("soma", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    l->set_pattern("%v");
-    l->set_level(spdlog::level::trace);
-    l->flush_on(spdlog::level::trace);
-    return l;
+  static line_writer* const made = [] {
+    line_writer::options how;
+    how.sink = [](std::string_view line) {
+      std::size_t written = 0;
+      (void)write_all(STDERR_FILENO, line, written);
+      return true;  // with nobody at the other end there is nobody to tell
+    };
+    how.dropped_line = dropped_line;
+    how.bytes_max = waiting_bytes_max;
+    auto* fresh = new line_writer(std::move(how));
+    std::atexit([] { (void)flush_log(at_exit_at_most); });
+    return fresh;
   }();
   return *made;
 }
+
+// Events are literals, so there are few; each has the second it was last told in.
+class event_limits {
+ public:
+  // False: it was told often enough just now. `held_back`: how many were not told before this one.
+  bool pass(std::string_view event, std::int64_t now_ms, std::uint64_t& held_back) {
+    const std::lock_guard lock(mutex_);
+    auto& one = all_[std::string(event)];
+    if (now_ms / 1000 != one.second) {
+      one.second = now_ms / 1000;
+      one.told = 0;
+    }
+    if (one.told >= lines_a_second_max) {
+      ++one.held_back;
+      return false;
+    }
+    ++one.told;
+    held_back = std::exchange(one.held_back, 0);
+    return true;
+  }
+
+ private:
+  struct standing {
+    std::int64_t second = 0;
+    std::uint64_t told = 0, held_back = 0;
+  };
+  std::mutex mutex_;
+  std::map<std::string, standing> all_;
+};
 
 std::string json_of(const log_field::value_type& value) {
   struct writer {
@@ -90,8 +141,26 @@ std::string format_log_line(log_format format, std::int64_t at_ms, log_level lev
 void log(log_level level, std::string_view event, std::initializer_list<log_field> fields,
          const log_context& context) {
   if (!log_enabled(level)) return;
-  const auto line = format_log_line(chosen_format, now_ms(), level, event, fields, context);
-  logger().log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+  static event_limits* const limits = new event_limits;
+  const auto now = now_ms();
+  std::uint64_t held_back = 0;
+  if (!limits->pass(event, now, held_back)) return;
+  auto line = format_log_line(chosen_format, now, level, event, fields, context);
+  if (held_back > 0 && chosen_format == log_format::json) {
+    line.pop_back();
+    line += fmt::format(",\"held_back\":{}}}", held_back);
+  } else if (held_back > 0) {
+    line += fmt::format(" held_back={}", held_back);
+  }
+  writer().write(std::move(line));
+}
+
+bool flush_log(std::chrono::milliseconds at_most) {
+  return writer().flush(at_most);
+}
+
+std::uint64_t log_lines_dropped() {
+  return writer().dropped();
 }
 
 bool log_limit::pass(std::chrono::steady_clock::time_point now, std::uint64_t& held_back) {

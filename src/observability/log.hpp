@@ -2,8 +2,10 @@
 //
 //   log(log_level::info, "server.started", {{"port", port}, {"tls", false}});
 //
-// Thread-safe; a line below the level costs one relaxed load when the fields are cheap to name. A
-// line is written whole before the call returns, so a slow standard error slows its writer. A
+// Thread-safe; a line below the level costs one relaxed load when the fields are cheap to name.
+// Never waits for who reads standard error: lines are written by a thread of their own, a bounded
+// number waits for it, and the rest is dropped and counted (`log.dropped`). An event is told at
+// most ten times a second; the next line of it says in `held_back` how many were not. A
 // secret_string is no field, by type; message text is given as `redacted{text.size()}`.
 #pragma once
 
@@ -71,6 +73,11 @@ inline bool log_enabled(log_level level) {
 
 void log(log_level level, std::string_view event, std::initializer_list<log_field> fields = {},
          const log_context& context = {});
+
+// Waits until what was logged is written, at most so long; exit() does, a second. False: it is not.
+bool flush_log(std::chrono::milliseconds at_most);
+// For want of a reader, since the start.
+std::uint64_t log_lines_dropped();
 
 // For a warning that may repeat quickly: `pass` is true at most once in `every`, and tells how many
 // were held back since. Thread-safe; static at the place it is used.

@@ -10,6 +10,8 @@
 #include <mutex>
 #include <variant>
 
+#include "core/codes.hpp"
+
 namespace soma {
 namespace {
 
@@ -21,6 +23,15 @@ struct family {
   prometheus::MetricType type{};
   std::map<metric_labels, handle> members;
 };
+
+constexpr std::string_view turn_outcomes[] = {"stop",      "length", "tool_calls", "content_filter",
+                                              "cancelled", "error",  "other"};
+
+counter& storage_failures(metrics_registry& r, std::string_view code) {
+  return r.get_counter("soma_storage_failures_total",
+                       "Calls that the store refused or could not do",
+                       {{"code", std::string(code)}});
+}
 
 void fill(prometheus::ClientMetric& out, const counter& c) {
   out.counter.value = static_cast<double>(c.value());
@@ -115,6 +126,14 @@ server_metrics::server_metrics(metrics_registry& r)
       writer_queue_bytes(r.get_gauge("soma_writer_queue_bytes", "Bytes waiting for the writer")),
       reader_queue_depth(r.get_gauge("soma_reader_queue_depth", "Reads waiting for the log")),
       asks_in_flight(r.get_gauge("soma_asks_in_flight", "Requests waiting for actors")),
+      writes_waiting(r.get_gauge("soma_writes_waiting", "Writes of requests waiting for the disk")),
+      disk_free_bytes(r.get_gauge("soma_disk_free_bytes", "Free on the data folder's disk")),
+      disk_free_inodes(r.get_gauge("soma_disk_free_inodes", "Free on the data folder's disk")),
+      store_bytes(r.get_gauge("soma_store_bytes", "Size of the store's files")),
+      files_open(r.get_gauge("process_open_fds", "Open descriptors")),
+      files_max(r.get_gauge("process_max_fds", "Descriptors that may be open")),
+      resident_bytes(r.get_gauge("process_resident_memory_bytes", "Memory in use")),
+      audit_waiting(r.get_gauge("soma_audit_records_waiting", "Audit records not yet written")),
       connections_refused(r.get_counter("soma_http_connections_refused_total",
                                         "Connections closed for want of room")),
       stream_frames(r.get_counter("soma_stream_frames_total", "Frames sent to streams")),
@@ -125,10 +144,26 @@ server_metrics::server_metrics(metrics_registry& r)
       append_batches(r.get_counter("soma_append_batches_total", "Synced writes")),
       append_bytes(r.get_counter("soma_append_bytes_total", "Bytes of events made durable")),
       llm_calls(r.get_counter("soma_llm_calls_total", "Model calls started")),
+      sessions_quarantined(
+          r.get_counter("soma_sessions_quarantined_total", "Sessions that failed too often")),
+      store_full(storage_failures(r, codes::storage_full)),
+      store_damaged(storage_failures(r, codes::storage_corrupt)),
+      store_unavailable(storage_failures(r, codes::storage_unavailable)),
+      log_lines_dropped(r.get_counter("soma_log_lines_dropped_total", "For want of a reader")),
+      audit_lost(r.get_counter("soma_audit_records_lost_total", "For want of a disk")),
       fsync(r.get_histogram("soma_append_sync_seconds", "Time of one synced write")),
       llm_first_token(
           r.get_histogram("soma_llm_first_token_seconds", "Time to the first piece of an answer")),
-      registry_(r) {}
+      registry_(r) {
+  // What fails is there from the start, so that its first time is an increase.
+  for (const auto code :
+       {codes::llm_unreachable, codes::llm_timeout_first_token, codes::llm_timeout_idle,
+        codes::llm_timeout_total, codes::llm_circuit_open, codes::llm_bad_stream, codes::llm_auth,
+        codes::llm_rate_limited, codes::llm_context_exceeded, codes::llm_bad_request,
+        codes::llm_provider_error})
+    (void)llm_failures(code);
+  for (const auto outcome : turn_outcomes) (void)turns(outcome);
+}
 
 counter& server_metrics::http_requests(std::string_view route, std::string_view method,
                                        int status) {
@@ -148,7 +183,11 @@ counter& server_metrics::llm_failures(std::string_view code) {
                                {{"code", std::string(code)}});
 }
 
+// Providers name reasons as they like.
 counter& server_metrics::turns(std::string_view outcome) {
+  if (std::find(std::begin(turn_outcomes), std::end(turn_outcomes), outcome) ==
+      std::end(turn_outcomes))
+    outcome = "other";
   return registry_.get_counter("soma_turns_total", "Turns ended",
                                {{"outcome", std::string(outcome)}});
 }

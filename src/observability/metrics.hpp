@@ -92,10 +92,14 @@ struct server_metrics {
   explicit server_metrics(metrics_registry& registry);
 
   gauge &connections_open, &streams_open, &sessions_active, &writer_queue_bytes,
-      &reader_queue_depth, &asks_in_flight;
+      &reader_queue_depth, &asks_in_flight, &writes_waiting;
+  gauge &disk_free_bytes, &disk_free_inodes, &store_bytes, &files_open, &files_max, &resident_bytes,
+      &audit_waiting;
   counter &connections_refused, &stream_frames, &stream_bytes, &reader_fallbacks;
   counter &append_events, &append_batches, &append_bytes;
   counter& llm_calls;
+  counter &sessions_quarantined, &store_full, &store_damaged, &store_unavailable;
+  counter &log_lines_dropped, &audit_lost;
   histogram &fsync, &llm_first_token;
 
   // A lookup under a lock: keep the handle where it is hot.

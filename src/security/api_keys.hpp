@@ -1,17 +1,18 @@
-// API keys: `soma_<id>_<secret>`, an id of 8 characters of [a-z0-9] and 32 random bytes as
-// base64url. Kept is a keyed hash of the secret, never the key; its text is shown once, when made.
+// API keys: `soma_<id>_<secret>`, an id of 32 hexadecimal digits (a UUID without its dashes) and 32
+// random bytes as base64url. Kept is a keyed hash of the whole text, never the key; its text is
+// shown once, when made.
 //
 // Thread-safe; every call may block on the store. A store that fails is an error, never a yes.
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/may_block.hpp"
 #include "core/secret.hpp"
 #include "security/document_store.hpp"
 #include "security/identity.hpp"
@@ -72,7 +73,7 @@ class key_store {
   document_store& documents_;
   secret_string key_;
   // Held over read and write of one document, so that a noted use cannot bring back a removed key.
-  std::mutex change_;
+  disk_mutex change_;
 };
 
 }  // namespace soma::security

@@ -1,31 +1,93 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <system_error>
 
 #include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "core/time.hpp"
+#include "observability/line_writer.hpp"
+#include "observability/log.hpp"
 #include "security/audit_log.hpp"
 
 namespace soma::security {
 namespace {
 
-class audit_file final : public audit_log {
- public:
-  explicit audit_file(int file) : file_(file) {}
-  ~audit_file() override { ::close(file_); }
+// Records that wait for a disk that is slow, full or away: some 35,000.
+constexpr std::size_t waiting_bytes_max = 16 * 1024 * 1024;
 
-  // One write a line: with O_APPEND lines of several threads do not mix.
-  void write(std::string_view json) override {
-    const auto line = std::string(json) + '\n';
-    if (::write(file_, line.data(), line.size()) == static_cast<ssize_t>(line.size())) return;
-    std::fprintf(stderr, "soma: an audit record could not be written: %s\n",
-                 std::generic_category().message(errno).c_str());
+std::string why() {
+  return std::generic_category().message(errno);
+}
+
+// The file as the writer's thread has it; shared with that thread.
+struct open_file {
+  open_file(std::string p, int f) : path(std::move(p)), file(f) {}
+  ~open_file() { ::close(file); }
+
+  // A whole line or nothing of it: half of one would take the next one with it.
+  bool append(std::string_view line) {
+    if (reopen.exchange(false)) open_again();
+    struct stat before {};
+    const bool is_file = ::fstat(file, &before) == 0 && S_ISREG(before.st_mode);
+    std::size_t written = 0;
+    if (write_all(file, line, written)) {
+      failing = false;
+      return true;
+    }
+    log(log_level::error, "audit.not_written", {{"reason", why()}});
+    failing = true;
+    if (written > 0 && (!is_file || ::ftruncate(file, before.st_size) != 0)) return true;
+    return false;
   }
 
+  void open_again() {
+    const int fresh = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fresh < 0 || ::dup3(fresh, file, O_CLOEXEC) < 0)
+      log(log_level::error, "audit.not_reopened", {{"reason", why()}});
+    if (fresh >= 0) ::close(fresh);
+  }
+
+  const std::string path;
+  const int file;
+  std::atomic<bool> reopen{false}, failing{false};
+};
+
+std::string lost_line(std::uint64_t count) {
+  std::string line;
+  json_writer w(line);
+  w.begin_object().field("at", format_rfc3339(now_ms())).field("action", "audit.lost");
+  w.field("records", count).end_object();
+  return line;
+}
+
+class audit_file final : public audit_log {
+ public:
+  explicit audit_file(std::shared_ptr<open_file> file)
+      : file_(std::move(file)), lines_(options_for(file_)) {}
+  ~audit_file() override { (void)flush(std::chrono::seconds(1)); }
+
+  void write(std::string_view json) override { (void)lines_.write(std::string(json)); }
+  bool flush(std::chrono::milliseconds at_most) override { return lines_.flush(at_most); }
+  void reopen() override { file_->reopen = true; }
+  bool failing() const override { return file_->failing; }
+  std::uint64_t lost() const override { return lines_.dropped(); }
+  std::size_t waiting() const override { return lines_.waiting(); }
+
  private:
-  const int file_;
+  static line_writer::options options_for(std::shared_ptr<open_file> file) {
+    line_writer::options how;
+    how.sink = [file = std::move(file)](std::string_view line) { return file->append(line); };
+    how.dropped_line = lost_line;
+    how.bytes_max = waiting_bytes_max;
+    return how;
+  }
+
+  const std::shared_ptr<open_file> file_;
+  line_writer lines_;
 };
 
 }  // namespace
@@ -33,9 +95,10 @@ class audit_file final : public audit_log {
 result<std::unique_ptr<audit_log>> open_audit_file(const std::string& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (file < 0)
-    return error(codes::storage_unavailable, "the audit file " + path + " cannot be opened: " +
-                                                 std::generic_category().message(errno));
-  return std::unique_ptr<audit_log>(std::make_unique<audit_file>(file));
+    return error(codes::storage_unavailable,
+                 "the audit file " + path + " cannot be opened: " + why());
+  return std::unique_ptr<audit_log>(
+      std::make_unique<audit_file>(std::make_shared<open_file>(path, file)));
 }
 
 }  // namespace soma::security

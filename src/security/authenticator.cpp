@@ -154,8 +154,10 @@ result<authenticator::known> authenticator::judge(const proof& p, const credenti
   }
   const auto key = keys_.verify(p.text, now_ms);
   if (!key) return key.error();
-  // A use that cannot be noted does not lock anybody out: it proves nothing.
-  (void)keys_.touch(*key, now_ms);
+  // A use that cannot be noted does not lock anybody out: it proves nothing. It is a write, and who
+  // asks does not wait for the disk.
+  if (now_ms - key->last_used_at_ms >= key_store::last_used_step_ms)
+    later_([&keys = keys_, used = *key, now_ms] { (void)keys.touch(used, now_ms); });
   identity who{key->tenant, key->user, key->id, key->role, via::api_key, {}};
   who.expires_at_ms = key->expires_at_ms;
   return kept(std::move(who));

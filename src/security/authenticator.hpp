@@ -12,13 +12,13 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "core/error.hpp"
+#include "core/may_block.hpp"
 #include "core/secret.hpp"
 #include "security/api_keys.hpp"
 #include "security/browser_sessions.hpp"
@@ -50,7 +50,11 @@ class authenticator {
   authenticator(key_store& keys, browser_sessions& sessions, const ticket_office& tickets,
                 const secret_string& admin_key, std::function<std::int64_t()> clock);
 
+  // Reads the store, and never waits for a write of it.
   result<identity> authenticate(const credentials& given);
+  // Runs what may wait for the disk, such as noting that a key was used; may drop it. Set once,
+  // before the first question; without it such work runs at once.
+  void run_later(std::function<void(std::function<void()>)> run) { later_ = std::move(run); }
   // The answer where it is known without the store; nothing otherwise.
   std::optional<result<identity>> cached(const credentials& given);
 
@@ -102,8 +106,9 @@ class authenticator {
   std::function<void(const gone_identity&)> told_;
   std::atomic<bool> admin_seen_{false};
   std::function<std::int64_t()> clock_;
+  std::function<void(std::function<void()>)> later_ = [](auto job) { job(); };
 
-  std::mutex mutex_;
+  quick_mutex mutex_;
   // What was good lately; past its time it is judged anew. By hash of the proof: it holds no
   // secret.
   std::unordered_map<std::string, known> cache_;

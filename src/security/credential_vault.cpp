@@ -69,50 +69,73 @@ std::optional<credential_vault::row> credential_vault::parse(std::string_view do
 }
 
 credential_vault::credential_vault(document_store& store, std::vector<secret_string> keys)
-    : store_(store), keys_(std::move(keys)) {}
+    : store_(store), keys_(std::make_shared<const key_list>(std::move(keys))) {}
 credential_vault::~credential_vault() = default;
 
 result<void> credential_vault::load() {
+  const std::lock_guard one_at_a_time(change_mutex_);
   auto stored = store_.list(collection);
   if (!stored) return stored.error();
-  std::lock_guard lock(mutex_);
   for (const auto& [key, document] : *stored) {
     auto r = parse(document);
     if (!r) return error(codes::storage_corrupt, "a stored credential cannot be read");
-    rows_.insert_or_assign(key, std::move(*r));
+    auto kept = std::make_shared<const row>(std::move(*r));
+    std::lock_guard lock(mutex_);
+    rows_.insert_or_assign(key, std::move(kept));
   }
   return {};
 }
 
-result<void> credential_vault::store(const std::string& key, const row& r) {
-  auto stored = store_.put(collection, key, r.to_json());
-  if (stored) rows_.insert_or_assign(key, r);
-  return stored;
+std::shared_ptr<const credential_vault::row> credential_vault::find(const std::string& key) const {
+  std::lock_guard lock(mutex_);
+  const auto at = rows_.find(key);
+  return at == rows_.end() ? nullptr : at->second;
+}
+
+std::map<std::string, std::shared_ptr<const credential_vault::row>> credential_vault::rows() const {
+  std::lock_guard lock(mutex_);
+  return rows_;
+}
+
+std::shared_ptr<const credential_vault::key_list> credential_vault::keys() const {
+  std::lock_guard lock(mutex_);
+  return keys_;
+}
+
+result<void> credential_vault::store(const std::string& key, row r) {
+  if (auto stored = store_.put(collection, key, r.to_json()); !stored) return stored;
+  auto kept = std::make_shared<const row>(std::move(r));
+  std::lock_guard lock(mutex_);
+  rows_.insert_or_assign(key, std::move(kept));
+  return {};
 }
 
 result<credential_view> credential_vault::put(const tenant_id& tenant, std::string_view provider,
                                               const secret_string& secret, std::int64_t now_ms) {
-  std::lock_guard lock(mutex_);
-  if (keys_.empty()) return no_key();
+  const std::lock_guard one_at_a_time(change_mutex_);
+  const auto with = keys();
+  if (with->empty()) return no_key();
   const auto key = row_key(tenant, provider);
-  const auto old = rows_.find(key);
+  const auto old = find(key);
   const auto place = bound_to(tenant, provider);
   const secret_string data_key(random_bytes(data_key_bytes));
   row r;
-  r.key_id = key_id(keys_.front());
-  r.data_key = seal(keys_.front(), place + "\ndata key", data_key.reveal());
+  r.key_id = key_id(with->front());
+  r.data_key = seal(with->front(), place + "\ndata key", data_key.reveal());
   r.secret = seal(data_key, place, secret.reveal());
   r.view.provider = provider;
   r.view.fingerprint =
       hex(bytes_of(hmac_sha256(data_key.reveal(), secret.reveal()))).substr(0, fingerprint_chars);
-  r.view.created_at_ms = old == rows_.end() ? now_ms : old->second.view.created_at_ms;
+  r.view.created_at_ms = old ? old->view.created_at_ms : now_ms;
   r.view.updated_at_ms = now_ms;
-  if (auto stored = store(key, r); !stored) return stored.error();
-  return r.view;
+  auto view = r.view;
+  if (auto stored = store(key, std::move(r)); !stored) return stored.error();
+  return view;
 }
 
-result<secret_string> credential_vault::open_data_key(const row& r, std::string_view place) const {
-  for (const auto& key : keys_) {
+result<secret_string> credential_vault::open_data_key(const key_list& keys, const row& r,
+                                                      std::string_view place) {
+  for (const auto& key : keys) {
     if (key_id(key) != r.key_id) continue;
     return unseal(key, std::string(place) + "\ndata key", r.data_key);
   }
@@ -122,73 +145,77 @@ result<secret_string> credential_vault::open_data_key(const row& r, std::string_
 
 result<std::optional<secret_string>> credential_vault::open(const tenant_id& tenant,
                                                             std::string_view provider) const {
-  std::lock_guard lock(mutex_);
-  const auto found = rows_.find(row_key(tenant, provider));
-  if (found == rows_.end()) return std::optional<secret_string>();
-  if (keys_.empty()) return no_key();
+  const auto found = find(row_key(tenant, provider));
+  if (!found) return std::optional<secret_string>();
+  const auto with = keys();
+  if (with->empty()) return no_key();
   const auto place = bound_to(tenant, provider);
-  auto data_key = open_data_key(found->second, place);
+  auto data_key = open_data_key(*with, *found, place);
   if (!data_key) return data_key.error();
-  auto secret = unseal(*data_key, place, found->second.secret);
+  auto secret = unseal(*data_key, place, found->secret);
   if (!secret) return secret.error();
   return std::optional(std::move(*secret));
 }
 
 std::optional<credential_view> credential_vault::view(const tenant_id& tenant,
                                                       std::string_view provider) const {
-  std::lock_guard lock(mutex_);
-  const auto found = rows_.find(row_key(tenant, provider));
-  return found == rows_.end() ? std::nullopt : std::optional(found->second.view);
+  const auto found = find(row_key(tenant, provider));
+  return found ? std::optional(found->view) : std::nullopt;
 }
 
 std::vector<credential_view> credential_vault::list(const tenant_id& tenant) const {
-  std::lock_guard lock(mutex_);
   std::vector<credential_view> views;
   const auto prefix = row_key(tenant, "");
+  std::lock_guard lock(mutex_);
   for (auto at = rows_.lower_bound(prefix); at != rows_.end() && at->first.starts_with(prefix);
        ++at)
-    views.push_back(at->second.view);
+    views.push_back(at->second->view);
   return views;
 }
 
 result<void> credential_vault::remove(const tenant_id& tenant, std::string_view provider) {
-  std::lock_guard lock(mutex_);
+  const std::lock_guard one_at_a_time(change_mutex_);
   const auto key = row_key(tenant, provider);
-  auto removed = store_.remove(collection, key);
-  if (removed) rows_.erase(key);
-  return removed;
+  if (auto removed = store_.remove(collection, key); !removed) return removed;
+  std::lock_guard lock(mutex_);
+  rows_.erase(key);
+  return {};
 }
 
 result<credential_vault::rotation> credential_vault::rotate(std::vector<secret_string> keys) {
-  std::lock_guard lock(mutex_);
+  const std::lock_guard one_at_a_time(change_mutex_);
   if (keys.empty()) return no_key();
-  keys_ = std::move(keys);
+  const auto with = std::make_shared<const key_list>(std::move(keys));
+  {
+    std::lock_guard lock(mutex_);
+    keys_ = with;
+  }
   rotation done;
-  const auto newest = key_id(keys_.front());
-  for (auto& [key, r] : rows_) {
-    if (r.key_id == newest) {
+  const auto newest = key_id(with->front());
+  for (const auto& [key, r] : rows()) {
+    if (r->key_id == newest) {
       ++done.kept;
       continue;
     }
     const auto place = "credential\n" + key;
-    auto data_key = open_data_key(r, place);
+    auto data_key = open_data_key(*with, *r, place);
     if (!data_key) {
       ++done.lost;
       continue;
     }
-    auto changed = r;
+    auto changed = *r;
     changed.key_id = newest;
-    changed.data_key = seal(keys_.front(), place + "\ndata key", data_key->reveal());
-    if (auto stored = store(key, changed); !stored) return stored.error();
+    changed.data_key = seal(with->front(), place + "\ndata key", data_key->reveal());
+    if (auto stored = store(key, std::move(changed)); !stored) return stored.error();
     ++done.sealed_anew;
   }
   return done;
 }
 
 std::size_t credential_vault::unreadable() const {
-  std::lock_guard lock(mutex_);
+  const auto with = keys();
   std::size_t count = 0;
-  for (const auto& [key, r] : rows_) count += !open_data_key(r, "credential\n" + key);
+  for (const auto& [key, r] : rows()) count += !open_data_key(*with, *r, "credential\n" + key);
   return count;
 }
 

@@ -4,13 +4,14 @@
 // alone.
 //
 // Keys: the first of the list seals, all of it opens. With an empty list nothing is stored.
-// Rows are held in memory as they are stored, sealed, so opening one is computing alone; what
-// writes blocks on the store. Thread-safe.
+// Rows are held in memory as they are stored, sealed, so opening one is computing alone and waits
+// for no writer, on any thread. load, put, remove and rotate block on the store, one after another.
+// Thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <map>
-#include <mutex>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
+#include "core/may_block.hpp"
 #include "core/secret.hpp"
 #include "security/document_store.hpp"
 
@@ -61,13 +63,20 @@ class credential_vault {
  private:
   struct row;
   static std::optional<row> parse(std::string_view document);
-  result<secret_string> open_data_key(const row& r, std::string_view bound_to) const;
-  result<void> store(const std::string& key, const row& r);
+  using key_list = std::vector<secret_string>;
+  static result<secret_string> open_data_key(const key_list& keys, const row& r,
+                                             std::string_view bound_to);
+  result<void> store(const std::string& key, row r);  // under change_mutex_
+  std::map<std::string, std::shared_ptr<const row>> rows() const;
+  std::shared_ptr<const row> find(const std::string& key) const;
+  std::shared_ptr<const key_list> keys() const;
 
   document_store& store_;
-  mutable std::mutex mutex_;
-  std::vector<secret_string> keys_;
-  std::map<std::string, row> rows_;
+  disk_mutex change_mutex_;  // of a change as a whole: store and memory in one order
+  // Over what follows. Rows and keys are replaced, not changed, so that they are opened without it.
+  mutable quick_mutex mutex_;
+  std::shared_ptr<const key_list> keys_;
+  std::map<std::string, std::shared_ptr<const row>> rows_;
 };
 
 }  // namespace soma::security

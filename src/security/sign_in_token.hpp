@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <string_view>
 
+#include "core/may_block.hpp"
 #include "security/digest.hpp"
 
 namespace soma::security {
@@ -21,7 +21,7 @@ class sign_in_token {
   bool redeem(std::string_view token, std::int64_t now_ms);
 
  private:
-  std::mutex mutex_;
+  quick_mutex mutex_;
   digest hash_{};
   std::int64_t expires_at_ms_ = 0;
 };

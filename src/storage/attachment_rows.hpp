@@ -5,9 +5,8 @@
 //   of   tenant session id  the session names it   } written in the atom of the event
 //   by   tenant id session  it is named by         } that names it
 //   sha  sha256 tenant id   whose bytes these are
-//   gone tenant session     the session was deleted, and its uses and files still are to be:
-//   written
-//                           in the atom that deletes it
+//   gone tenant session     deleted, and its uses and files still are to be; written in the
+//                           atom that deletes the session
 //   due  when tenant id     when it is looked at next: 16 digits of milliseconds, so oldest first
 //
 // Pure.

@@ -4,12 +4,13 @@
 //
 // Threads: `commit`, `stage` and `discard_staged` belong to one thread at a time (the event
 // writer); all other calls are thread-safe. Those that write block on fsync, those that read may
-// read the disk: never call either on an io thread. A returned page is a copy; no iterator or lock
-// outlives a call. Errors: a failed write or fsync is fatal for the store: it calls the handler
-// given at open (the process exits), and every later writing call fails with storage.unavailable. A
-// full disk is not: the writing call fails with storage.full, and later ones succeed once there is
-// space. What is damaged on the disk is refused with storage.corrupt, by open or by the call that
-// comes upon it; all else goes on.
+// read the disk: never call either on an io thread or in an actor's worker (core/may_block.hpp ends
+// a debug build that does). A returned page is a copy; no iterator or lock outlives a call. Errors:
+// a failed write or fsync is fatal for the store: it calls the handler given at open (the process
+// exits), and every later writing call fails with storage.unavailable. A full disk is not: the
+// writing call fails with storage.full, and later ones succeed once there is space. What is damaged
+// on the disk is refused with storage.corrupt, by open or by the call that comes upon it; all else
+// goes on.
 #pragma once
 
 #include <cstdint>
@@ -137,10 +138,12 @@ struct session_list_options {
   std::string cursor{};  // opaque, from next_cursor; another: request.invalid_parameter
   std::string query{};   // case-insensitive part of the title
   std::size_t limit = 50;
+  std::size_t looked_at_max =
+      5000;  // a page ends after that many rows, with a cursor, however few fit
 };
 struct session_list_page {
   std::vector<session_row> sessions;  // newest updated_at_ms first, ties by id
-  std::string next_cursor;            // empty: no more
+  std::string next_cursor;  // empty: no more; a page may be short, or empty, and not the last
 };
 
 class event_log {

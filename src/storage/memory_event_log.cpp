@@ -4,6 +4,7 @@
 #include <mutex>
 #include <set>
 
+#include "core/may_block.hpp"
 #include "storage/head_rules.hpp"
 
 namespace soma::storage {
@@ -69,23 +70,27 @@ class memory_event_log final : public event_log {
     std::lock_guard lock(mutex_);
     std::vector<session_row> rows;
     for (const auto& [key, s] : sessions_)
-      if (key.tenant == tenant && title_contains(s.head.info.title, options.query))
-        rows.push_back({key.session, s.head});
+      if (key.tenant == tenant) rows.push_back({key.session, s.head});
     std::sort(rows.begin(), rows.end(), [](const session_row& a, const session_row& b) {
       return order(a.head.info.updated_at_ms, a.session) <
              order(b.head.info.updated_at_ms, b.session);
     });
     session_list_page page;
     if (options.limit == 0) return page;
+    std::size_t looked_at = 0;
+    session_row last;
     for (auto& row : rows) {
       if (place && order(row.head.info.updated_at_ms, row.session) <=
                        order(place->updated_at_ms, place->session))
         continue;
-      if (page.sessions.size() == options.limit) {
-        page.next_cursor = list_cursor(page.sessions.back());
+      const bool fits = title_contains(row.head.info.title, options.query);
+      if (looked_at == options.looked_at_max || (fits && page.sessions.size() == options.limit)) {
+        page.next_cursor = list_cursor(last);
         break;
       }
-      page.sessions.push_back(std::move(row));
+      ++looked_at;
+      last = std::move(row);
+      if (fits) page.sessions.push_back(last);
     }
     return page;
   }
@@ -253,7 +258,9 @@ class memory_event_log final : public event_log {
 
   const std::uint32_t epoch_;
   const std::size_t event_bytes_max_;
-  mutable std::mutex mutex_;
+  // As the store does: a thread that may not wait for the disk finds that out in tests of this,
+  // too.
+  mutable disk_mutex mutex_;
   std::map<session_key, session> sessions_;
   std::map<session_key, std::map<std::uint64_t, stored_event>> staged_;
   std::map<std::string, idempotency_record> idempotency_;

@@ -11,16 +11,15 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "core/may_block.hpp"
 #include "storage/head_rules.hpp"
 #include "storage/key_codec.hpp"
 #include "storage/rocksdb_testing.hpp"
@@ -147,11 +146,11 @@ class rocksdb_event_log final : public event_log {
   std::uint32_t epoch_ = 0;
 
   // Reading calls share it; leave_full_disk, which opens the database anew, has it alone.
-  mutable std::shared_mutex open_mutex_;
+  mutable shared_disk_mutex open_mutex_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
 
-  std::mutex write_mutex_;  // held through every writing call; taken before open_mutex_
+  disk_mutex write_mutex_;  // held through every writing call; taken before open_mutex_
   std::unordered_map<session_key, session_head> heads_;  // what the store holds, of some sessions
   std::uint64_t next_outbox_ = 0;
   std::int64_t no_record_before_ms_ = 0;  // idempotency records

@@ -1,4 +1,5 @@
 // Opening the store: options, recovery, format, epoch.
+#include <poll.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
@@ -26,8 +27,11 @@ constexpr std::uint64_t clock_behind_s = 60;
 constexpr int exit_code_fatal = 70;
 
 void exit_at_once(const error& why) {
-  std::fprintf(stderr, "soma: the store failed and nothing more is acknowledged: %s\n",
-               why.detail.c_str());
+  // Whoever does not read standard error must not keep a process that has to end.
+  pollfd unread{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&unread, 1, 1000) == 1 && (unread.revents & POLLOUT))
+    ::dprintf(STDERR_FILENO, "soma: the store failed and nothing more is acknowledged: %.1000s\n",
+              why.detail.c_str());
   _exit(exit_code_fatal);
 }
 

@@ -150,6 +150,8 @@ result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
   rocksdb::ReadOptions how;
   how.snapshot = moment.snapshot();
   how.iterate_upper_bound = &upper_bound;
+  std::size_t looked_at = 0;
+  session_row last;
   const iterator it(db_->NewIterator(how, families_[recency]));
   for (it->Seek(from); it->Valid(); it->Next()) {
     const session_id session(std::string(view(it->key()).substr(prefix.size() + 8)));
@@ -157,12 +159,14 @@ result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
     if (!found && found.error().code == codes::session_not_found)
       return damaged({tenant, session}, "listed, but its head is missing");
     if (!found) return found.error();
-    if (!title_contains(found->info.title, options.query)) continue;
-    if (page.sessions.size() == options.limit) {
-      page.next_cursor = list_cursor(page.sessions.back());
+    const bool fits = title_contains(found->info.title, options.query);
+    if (looked_at == options.looked_at_max || (fits && page.sessions.size() == options.limit)) {
+      page.next_cursor = list_cursor(last);
       break;
     }
-    page.sessions.push_back({session, std::move(*found)});
+    ++looked_at;
+    last = {session, std::move(*found)};
+    if (fits) page.sessions.push_back(last);
   }
   if (!it->status().ok()) return error_of(it->status());
   return page;

@@ -7,7 +7,6 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
+#include "core/may_block.hpp"
 #include "tools/input_schema.hpp"
 #include "tools/tool.hpp"
 
@@ -100,8 +100,8 @@ class catalog {
   void add_to(tool_set& set, const tenant_id& tenant, const catalog_entry& entry) const;
 
   catalog_store& store_;
-  std::mutex change_mutex_;  // of `change` as a whole: store and memory in one order
-  std::mutex mutex_;
+  disk_mutex change_mutex_;  // of `change` as a whole: store and memory in one order
+  quick_mutex mutex_;
   bool loaded_ = false;
   entries defaults_;
   std::map<tenant_id, entries> own_;  // win over the defaults

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/may_block.hpp"
 #include "tools/attachments.hpp"
 #include "tools/catalog.hpp"
 #include "tools/worker_pool.hpp"
@@ -88,9 +89,9 @@ class catalog_runner final : public tool_runner {
 
   const runner_parts parts_;
   const runner_options options_;
-  mutable std::mutex tools_mutex_;
+  mutable quick_mutex tools_mutex_;
   std::map<std::pair<tenant_id, std::string>, std::shared_ptr<tool>> tools_;  // no tenant: of all
-  mutable std::mutex lanes_mutex_;
+  mutable quick_mutex lanes_mutex_;
   std::map<std::string, lane> lanes_;
   std::mutex work_mutex_;
   std::condition_variable work_;

@@ -120,7 +120,7 @@ result<std::unique_ptr<work_folders>> work_folders::open(const std::string& root
   return made;
 }
 
-std::mutex& work_folders::lock_of(const session_key& whose) {
+disk_mutex& work_folders::lock_of(const session_key& whose) {
   return locks_[std::hash<session_key>{}(whose) % locks_.size()];
 }
 

@@ -18,7 +18,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +26,7 @@
 #include "core/error.hpp"
 #include "core/ids.hpp"
 #include "core/json_writer.hpp"
+#include "core/may_block.hpp"
 
 namespace soma::tools {
 
@@ -152,13 +152,13 @@ class work_folders {
   result<void> fits(const session_key& whose, std::uint64_t bytes, std::uint64_t entries);
   std::map<std::string, std::uint64_t> sizes_of(const std::string& tenant_folder) const;
   result<void> discard(int parent, const std::string& name);
-  std::mutex& lock_of(const session_key& whose);
+  disk_mutex& lock_of(const session_key& whose);
 
   const std::string root_, incoming_;
   const work_limits limits_;
-  std::array<std::mutex, 64> locks_;  // a folder's changes come one after another
+  std::array<disk_mutex, 64> locks_;  // a folder's changes come one after another
   // Bytes of each folder, by tenant and session; a tenant is there once all of its folders are.
-  std::mutex totals_mutex_;
+  disk_mutex totals_mutex_;
   std::map<tenant_id, std::map<std::string, std::uint64_t>> totals_;
 };
 

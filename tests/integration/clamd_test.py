@@ -66,7 +66,7 @@ def holds_back():
     assert (status, json.loads(text)["code"]) == (403, "attachment.quarantined")
     again = node.json("POST", "/v1/uploads/known", {"files": [{"sha256": bad["sha256"]}]}, expect=200)
     assert again["files"][0]["status"] == "quarantined", "known bytes are scanned again"
-    assert "Soma.Test.Mark" in node.log_text()
+    wait_until(lambda: "Soma.Test.Mark" in node.log_text(), what="the line")
     assert call(node, "DELETE", bad["url"])[0] == 204
 
 
@@ -80,7 +80,7 @@ def waits_for_it():
     assert made["status"] == "pending", made
     for answer in (call(node, "GET", made["url"]),):
         assert code(answer) == (409, "attachment.pending")
-    assert "attachment.not_scanned" in node.log_text()
+    wait_until(lambda: "attachment.not_scanned" in node.log_text(), what="the line")
     status, _, text = node.request("POST", "/v1/session/message", {
         "message": "x", "attachments": [{"id": made["id"]}]})
     assert (status, json.loads(text)["code"]) == (409, "attachment.pending")

@@ -62,7 +62,7 @@ def loopback_only():
     # 127.0.0.2 is this machine too, and not what loopback-only binds.
     with Started(admin_key="", settings=everywhere) as node:
         assert not listens_at(node, "127.0.0.2")
-        assert "server.loopback_only" in node.log_text()
+        wait_until(lambda: "server.loopback_only" in node.log_text(), what="the line")
         assert whoami(node, key=None) == 401
         stored = node
     with Started(settings=everywhere) as node:

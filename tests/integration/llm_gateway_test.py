@@ -43,6 +43,9 @@ def invoke(node, profile=None, expect=200, key=ADMIN_KEY, stream=False, **more):
 
 
 def audit(node):
+    if node.process.poll() is None:  # records are written by a thread of their own
+        wait_until(lambda: "\nsoma_audit_records_waiting 0\n" in node.request("GET", "/metrics")[2],
+                   what="the audit records")
     with open(os.path.join(node.data_dir, "audit.ndjson")) as file:
         return [json.loads(line) for line in file]
 
@@ -285,7 +288,7 @@ def model_lock():
             records = [r for r in audit(mine) if r["action"] == "model_lock.violation"]
             assert len(records) == (0 if lock == "off" else 4), (lock, records)
             assert all(r["refused"] == (lock == "enforce") for r in records), records
-            assert mine.log_text().count("model_lock.violation") == 4, mine.log_text()
+            wait_until(lambda: mine.log_text().count("model_lock.violation") == 4, what="the lines")
             assert invoke(mine, overrides={"model": "ok"})[0].get(header) is None
         finally:
             mine.stop()
@@ -394,7 +397,7 @@ def wrong_key():
             mine.env["GATEWAY_ENC_KEY"] = keys
             mine.start()
         restart(KEY_B)
-        assert "secrets.unreadable" in mine.log_text()
+        wait_until(lambda: "secrets.unreadable" in mine.log_text(), what="the line")
         before = len(up.requests)
         assert invoke(mine, expect=409)[1]["code"] == "secret.key_wrong"
         assert len(up.requests) == before

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <future>
+#include <thread>
+
 #include "security/memory_documents.hpp"
 #include "security/sealed_text.hpp"
 #include "support/result_text.hpp"
@@ -146,6 +149,67 @@ TEST_CASE_FIXTURE(world, "vault: what the store does not take does not count") {
   // A rotation that cannot be stored keeps what opens the rows.
   CHECK(!v.rotate({key_of('b'), key_of('a')}));
   CHECK(opened(v, ours, "openai") == "old");
+}
+
+namespace {
+
+// Writes stand still inside until they are let go, as in an fsync.
+struct held_documents final : document_store {
+  result<std::optional<std::string>> get(std::string_view c, std::string_view k) override {
+    return inner.get(c, k);
+  }
+  result<void> put(std::string_view c, std::string_view k, std::string_view d) override {
+    wait();
+    return inner.put(c, k, d);
+  }
+  result<void> remove(std::string_view c, std::string_view k) override {
+    wait();
+    return inner.remove(c, k);
+  }
+  result<std::vector<std::pair<std::string, std::string>>> list(std::string_view c) override {
+    return inner.list(c);
+  }
+  void wait() {
+    if (!holding) return;
+    inside.set_value();
+    go.get_future().wait();
+    inside = {};
+    go = {};
+  }
+
+  memory_documents inner;
+  std::atomic<bool> holding{false};
+  std::promise<void> inside, go;
+};
+
+}  // namespace
+
+TEST_CASE("vault: a change that waits for the disk keeps nobody waiting who opens a secret") {
+  held_documents disk;
+  credential_vault v(disk, {key_of('a')});
+  const auto opened = [&] {
+    const auto secret = v.open(ours, "openai");
+    return secret && *secret ? std::string((*secret)->reveal()) : "none";
+  };
+  REQUIRE(v.put(ours, "openai", secret_string("old"), 10));
+  // What runs while the disk stands still would not come back if it waited.
+  const auto meanwhile = [&](auto change) {
+    disk.holding = true;
+    std::thread writer(change);
+    disk.inside.get_future().wait();
+    CHECK(opened() == "old");
+    CHECK(v.view(ours, "openai"));
+    CHECK(v.list(ours).size() == 1);
+    CHECK(v.unreadable() == 0);
+    disk.holding = false;
+    disk.go.set_value();
+    writer.join();
+  };
+  meanwhile([&] { CHECK(v.put(theirs, "openai", secret_string("other"), 20)); });
+  meanwhile([&] { CHECK(v.rotate({key_of('b'), key_of('a')})); });
+  CHECK(opened() == "old");
+  meanwhile([&] { CHECK(v.remove(ours, "openai")); });
+  CHECK(opened() == "none");
 }
 
 TEST_CASE("sealed text: keys are 32 bytes, as hex or base64 of either alphabet") {

@@ -61,6 +61,25 @@ TEST_CASE_TEMPLATE("log: pages of a list join, whatever their size", store, SOMA
   CHECK(s.log.list(t, {.limit = 0})->sessions.empty());
 }
 
+TEST_CASE_TEMPLATE("log: a search looks at so many rows a page and goes on from there", store,
+                   SOMA_EVENT_LOGS) {
+  store s;
+  for (int n = 0; n < 20; ++n)
+    touch(s, key_of(std::string(1, static_cast<char>('a' + n))),
+          info_of(n == 9 || n == 19 ? "wanted" : "other", 100 - n));
+  session_list_options options{.query = "wanted", .looked_at_max = 5};
+  names found;
+  int pages = 0;
+  do {
+    const auto page = s.log.list(t, options).value();
+    for (const auto& name : sessions_of(page)) found.push_back(name);
+    options.cursor = page.next_cursor;
+    REQUIRE(++pages <= 4);
+  } while (!options.cursor.empty());
+  CHECK(found == names{"j", "t"});
+  CHECK(pages == 4);  // twenty rows, five at a time
+}
+
 TEST_CASE_TEMPLATE("log: rows that move or go while a list is paged hinder nobody", store,
                    SOMA_EVENT_LOGS) {
   store s;

@@ -12,6 +12,14 @@ from node_under_test import ADMIN_KEY
 SCHEMAS = os.path.join(os.path.dirname(__file__), "..", "..", "schemas")
 JSON_TYPES = ("application/json", "application/problem+json")
 METHODS = ("get", "put", "post", "patch", "delete")
+# Every header that an answer of this server may have. One that is not here is a slip, or bytes that
+# were never meant to leave.
+HEADERS = frozenset("""accept-ranges allow cache-control connection content-disposition content-encoding
+    content-length content-range content-security-policy content-type cross-origin-opener-policy
+    cross-origin-resource-policy date etag idempotency-replayed location ratelimit
+    referrer-policy retry-after set-cookie transfer-encoding vary www-authenticate
+    x-accel-buffering x-content-type-options x-frame-options x-gateway-model-lock-warning
+    x-request-id""".split())
 
 
 def load(name):
@@ -37,6 +45,15 @@ def judge_event(event):
 
 EVENT_TYPES = {rule["if"]["properties"]["type"]["const"]
                for rule in load("event.schema.json")["allOf"]}
+
+
+def judge_headers(headers, about):
+    """That each is known, and its value printable ASCII: what is not was never meant to be sent."""
+    for name, value in headers.items():
+        if name.lower() not in HEADERS:
+            raise AssertionError(f"{about}: nobody knows the header {name}: {value!r}")
+        if any(not " " <= c <= "~" for c in value):
+            raise AssertionError(f"{about}: header {name} has bytes that no header has: {value!r}")
 
 
 class Answer:
@@ -88,6 +105,7 @@ class Contract:
         path = self.path_of(operation, **values) + query
         got, fields, text = self.node.request(verb, path, body, headers, key, source)
         about = f"{operation}: {verb} {path} {str(body)[:200]} → {got}"
+        judge_headers(fields, about)
         if got != status:
             raise AssertionError(f"{about}, expected {status}: {text[:400]}")
         answer = Answer(got, {name.lower(): value for name, value in fields.items()}, text)

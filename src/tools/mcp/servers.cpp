@@ -54,7 +54,7 @@ struct servers::entry {
   std::shared_ptr<server_link> link;
   std::string prefix;                // of its ids in the catalog
   std::vector<std::string> offered;  // ids in the runner; of the loop's thread
-  mutable std::mutex mutex;          // of what follows
+  mutable quick_mutex mutex;         // of what follows
   server_view view;
 };
 
@@ -270,15 +270,16 @@ result<void> servers::may_change(const tenant_id& tenant, const std::string& nam
 result<server_view> servers::put(const tenant_id& tenant, const std::string& name,
                                  const json::object& body, std::string_view if_match) {
   const std::lock_guard one_at_a_time(change_mutex_);
-  auto plain = body;
-  const auto token = text_of(plain, "token");
-  plain.erase("token");
+  json::object plain;
+  for (const auto& member : body)
+    if (member.key() != "token") plain.insert(member);
+  const secret_string token(text_of(body, "token"));
   auto settings = parse_server(name, plain, true);
   if (!settings) return settings.error();
   if (settings->is_command && !options_.allow_commands)
     return error(codes::mcp_server_invalid,
                  "command: programs are named in the configuration alone (mcp.allow_commands)");
-  if (body.contains("token") && (!is_token(token) || settings->is_command))
+  if (body.contains("token") && (!is_token(token.reveal()) || settings->is_command))
     return error(codes::mcp_server_invalid,
                  "token: must be one line of visible ASCII, for a server with a url");
   if (auto may = may_change(tenant, name, if_match); !may) return may.error();
@@ -291,7 +292,7 @@ result<server_view> servers::put(const tenant_id& tenant, const std::string& nam
         "a tenant may add " + std::to_string(limits::tenant_servers_max) + " servers at most");
   if (settings->is_command && programs() >= limits::programs_max)
     return error(codes::quota_exceeded, "as many programs run as may");
-  settings->http.token = secret_string(token);
+  settings->http.token = token;
   settings->http.allow_private = options_.allow_private;
   const auto text = json::serialize(plain);
   // First the token: a row without it would be asked without it.

@@ -9,11 +9,11 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "core/ids.hpp"
+#include "core/may_block.hpp"
 #include "tools/catalog_runner.hpp"
 #include "tools/mcp/mcp_tool.hpp"
 #include "tools/mcp/server_settings.hpp"
@@ -100,8 +100,8 @@ class servers {
   const servers_parts parts_;
   const servers_options options_;
   std::function<void(const std::optional<tenant_id>&)> on_change_;
-  std::mutex change_mutex_;  // of put and remove as a whole
-  mutable std::mutex mutex_;
+  disk_mutex change_mutex_;  // of put and remove as a whole
+  mutable quick_mutex mutex_;
   std::map<key, std::shared_ptr<entry>> entries_;
   loop loop_;
 };

@@ -1,0 +1,118 @@
+#include "observability/line_writer.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace soma {
+
+bool write_all(int descriptor, std::string_view bytes, std::size_t& written) {
+  for (written = 0; written < bytes.size();) {
+    const auto n = ::write(descriptor, bytes.data() + written, bytes.size() - written);
+    if (n >= 0) {
+      written += static_cast<std::size_t>(n);
+    } else if (errno == EAGAIN) {
+      pollfd one{descriptor, POLLOUT, 0};
+      (void)::poll(&one, 1, -1);
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
+}
+
+struct line_writer::state {
+  explicit state(options h) : how(std::move(h)) {}
+
+  const options how;
+  std::atomic<std::uint64_t> dropped{0};
+  std::mutex mutex;  // of what follows; never held over a write
+  std::condition_variable changed;
+  std::deque<std::string> lines;
+  std::size_t bytes = 0;
+  std::uint64_t untold = 0;  // dropped, and not yet said
+  bool writing = false, stopping = false;
+
+  bool idle() const { return lines.empty() && untold == 0 && !writing; }
+
+  void run() {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      changed.wait(lock, [&] { return stopping || !lines.empty() || untold > 0; });
+      if (stopping) return;
+      std::string next;
+      if (lines.empty()) {
+        next = how.dropped_line(std::exchange(untold, 0)) + '\n';
+      } else {
+        next = std::move(lines.front());
+        lines.pop_front();
+        bytes -= next.size();
+      }
+      writing = true;
+      lock.unlock();
+      bool written = how.sink(next);
+      lock.lock();
+      while (!written && !stopping) {
+        changed.wait_for(lock, how.tried_again_after, [&] { return stopping; });
+        lock.unlock();
+        written = how.sink(next);
+        lock.lock();
+      }
+      writing = false;
+      changed.notify_all();
+    }
+  }
+};
+
+line_writer::line_writer(options how) : state_(std::make_shared<state>(std::move(how))) {
+  // Signals are for other threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  std::thread([s = state_] { s->run(); }).detach();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+line_writer::~line_writer() {
+  const std::lock_guard lock(state_->mutex);
+  state_->stopping = true;
+  state_->changed.notify_all();
+}
+
+bool line_writer::write(std::string line) {
+  line += '\n';
+  const std::lock_guard lock(state_->mutex);
+  if (state_->bytes + line.size() > state_->how.bytes_max) {
+    ++state_->untold;
+    state_->dropped.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+  state_->bytes += line.size();
+  state_->lines.push_back(std::move(line));
+  state_->changed.notify_all();
+  return true;
+}
+
+bool line_writer::flush(std::chrono::milliseconds at_most) {
+  std::unique_lock lock(state_->mutex);
+  return state_->changed.wait_for(lock, at_most, [&] { return state_->idle(); });
+}
+
+std::size_t line_writer::waiting() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->lines.size() + (state_->writing ? 1 : 0);
+}
+
+std::uint64_t line_writer::dropped() const {
+  return state_->dropped.load(std::memory_order_relaxed);
+}
+
+}  // namespace soma

@@ -1,0 +1,116 @@
+// An event log that tells an observer of every call that failed for the store's sake (full,
+// damaged, unavailable), whoever made it, and of every write that succeeded. All else is the inner
+// log's.
+//
+// Threads: as the port says; the observer is called on the calling thread and must not block nor
+// call the log. Lifetime: inner and observer outlive it.
+#pragma once
+
+#include "storage/event_log.hpp"
+
+namespace soma::storage {
+
+class store_observer {
+ public:
+  virtual ~store_observer() = default;
+  // `why.code` begins with "storage.".
+  virtual void on_store_failed(const error& why) = 0;
+  virtual void on_store_wrote() = 0;
+};
+
+class observed_event_log final : public event_log {
+ public:
+  observed_event_log(event_log& inner, store_observer& observer)
+      : inner_(inner), observer_(observer) {}
+
+  std::uint32_t epoch() const override { return inner_.epoch(); }
+  std::vector<result<std::uint64_t>> commit(std::span<const append_op> ops) override {
+    auto results = inner_.commit(ops);
+    bool wrote = false;
+    for (const auto& one : results)
+      if (one)
+        wrote = true;
+      else
+        look(one.error());
+    if (wrote) observer_.on_store_wrote();
+    return results;
+  }
+  result<session_head> head(const session_key& key) const override {
+    return read_by(inner_.head(key));
+  }
+  result<event_page> read(const session_key& key, const read_options& options) const override {
+    return read_by(inner_.read(key, options));
+  }
+  result<session_list_page> list(const tenant_id& tenant,
+                                 const session_list_options& options) const override {
+    return read_by(inner_.list(tenant, options));
+  }
+  result<std::vector<session_key>> busy_sessions() const override {
+    return read_by(inner_.busy_sessions());
+  }
+  result<std::vector<tenant_id>> tenants() const override { return read_by(inner_.tenants()); }
+  result<std::optional<idempotency_record>> find_idempotency(std::string_view key) const override {
+    return read_by(inner_.find_idempotency(key));
+  }
+  result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) override {
+    return read_by(inner_.expire_idempotency(before_ms, rows_max));
+  }
+  result<void> put_idempotency(const idempotency_record& record) override {
+    return written_by(inner_.put_idempotency(record));
+  }
+  result<void> stage(const session_key& key, std::span<const encoded_event> events) override {
+    return written_by(inner_.stage(key, events));
+  }
+  result<void> discard_staged(const session_key& key) override {
+    return read_by(inner_.discard_staged(key));
+  }
+  result<std::optional<std::string>> get_document(std::string_view collection,
+                                                  std::string_view key) const override {
+    return read_by(inner_.get_document(collection, key));
+  }
+  result<void> put_document(std::string_view collection, std::string_view key,
+                            std::string_view value) override {
+    return written_by(inner_.put_document(collection, key, value));
+  }
+  result<void> put_documents(
+      std::string_view collection,
+      std::span<const std::pair<std::string, std::string>> documents) override {
+    return written_by(inner_.put_documents(collection, documents));
+  }
+  result<void> delete_document(std::string_view collection, std::string_view key) override {
+    return read_by(inner_.delete_document(collection, key));
+  }
+  result<void> change_documents(std::string_view collection,
+                                std::span<const document_change> changes) override {
+    return read_by(inner_.change_documents(collection, changes));
+  }
+  result<std::vector<std::pair<std::string, std::string>>> list_documents(
+      std::string_view collection, std::string_view prefix, std::size_t limit,
+      std::string_view after = {}) const override {
+    return read_by(inner_.list_documents(collection, prefix, limit, after));
+  }
+  result<void> checkpoint(const std::string& folder) const override {
+    return read_by(inner_.checkpoint(folder));
+  }
+  counters stats() const override { return inner_.stats(); }
+
+ private:
+  void look(const error& why) const {
+    if (std::string_view(why.code).starts_with("storage.")) observer_.on_store_failed(why);
+  }
+  template <class Result>
+  Result read_by(Result answer) const {
+    if (!answer) look(answer.error());
+    return answer;
+  }
+  template <class Result>
+  Result written_by(Result answer) const {
+    if (answer) observer_.on_store_wrote();
+    return read_by(std::move(answer));
+  }
+
+  event_log& inner_;
+  store_observer& observer_;
+};
+
+}  // namespace soma::storage

@@ -1,0 +1,139 @@
+"""A disk that stands still: nobody notices but who must know that something is durable. The disk is
+held by a library that is loaded into the server (tests/support/held_disk.c); nothing is timed: what
+is asked while it is held has to be answered before it is let go."""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from forms import upload
+from held_disk import HeldDisk, Waiting
+from node_under_test import ADMIN_KEY, Rehearsal, run_tests, wait_until
+from stream_client import Stream
+
+rehearsal = None
+
+
+def quiet(node, session):
+    wait_until(lambda: any(e["type"] == "message.assistant" and e["payload"]["final"]
+                           for e in node.events(session)), what="the answer")
+
+
+def while_the_disk_syncs():
+    """while an fsync stands still, reads, streams, model calls, sign-ins and health do not notice"""
+    disk = HeldDisk(rehearsal.base_url)
+    node = disk.node
+    session = node.say("[[rehearsal words=20]]")["session_id"]
+    quiet(node, session)
+    fresh = node.json("POST", "/v1/keys", {"name": "fresh", "role": "user"}, expect=201)["key"]
+    attachment = upload(node, ("a.txt", b"attached", "text/plain"))[0]["attachment_id"]
+    last = node.events(session)[-1]["meta"]["event_id"]
+    live = Stream(node, f"/v1/session/{session}/events?after={last}")
+    assert live.status == 200
+    # A model's answer that is under way when the disk stops.
+    call = Waiting(node, "POST", "/v1/llm/invoke", {"messages": [
+        {"role": "user", "content": "[[rehearsal words=60 delay_ms=30]]"}]})
+
+    disk.hold()
+    writes = [Waiting(node, "PUT", "/v1/model-profiles/late",
+                      {"model": "rehearsal", "base_url": rehearsal.base_url, "role": "extra"}),
+              Waiting(node, "PUT", "/v1/llm/credentials/openai", {"secret": "sk-0123456789"}),
+              Waiting(node, "PUT", "/v1/settings", {"llm": {"model": "another"}}),
+              Waiting(node, "PUT", "/v1/tool-catalog/echo", {"enabled": True}),
+              Waiting(node, "POST", "/v1/keys", {"name": "late", "role": "user"}),
+              Waiting(node, "POST", "/v1/auth/login", {"key": fresh})]
+    messages = [Waiting(node, "POST", "/v1/session/message", {"message": f"message {n}"})
+                for n in range(40)]
+    wait_until(lambda: disk.held() >= 1, what="an fsync that stands still")
+
+    def answered(path, status=200, key=ADMIN_KEY):
+        got, _, text = node.request("GET", path, key=key)
+        assert got == status, f"{path}: {got} {text[:300]}"
+        return text
+
+    for path in ("/healthz", "/readyz", "/ui/index.html", "/v1/openapi.json"):
+        answered(path, key=None)
+    for path in ("/v1/health", "/metrics", "/v1/auth/whoami", "/v1/sessions", "/v1/sessions?q=none",
+                 f"/v1/sessions/{session}", f"/v1/sessions/{session}/events?limit=500",
+                 f"/v1/sessions/{session}/history", f"/v1/sessions/{session}/context-window",
+                 "/v1/model-profiles", "/v1/llm/credentials", "/v1/settings", "/v1/runtime-config",
+                 "/v1/usage", "/v1/tools", "/v1/tool-catalog", "/v1/keys", "/v1/models",
+                 f"/v1/attachments/{attachment}"):
+        answered(path)
+    # A key that was not seen before is judged by the store, and its use is noted there.
+    answered("/v1/auth/whoami", key=fresh)
+    replay = Stream(node, f"/v1/session/{session}/events?after=start")
+    replay.until(lambda _, data: data.get("meta", {}).get("event_id") == last)
+    replay.close()
+    assert call.ended(200)["content"]
+    again = Waiting(node, "POST", "/v1/llm/invoke",
+                    {"messages": [{"role": "user", "content": "another call"}]})
+    assert again.ended(200)
+    assert node.request("POST", "/v1/llm/invoke", {"messages": [
+        {"role": "user", "content": "by the default profile"}]}, key=fresh)[0] == 200
+    # All of that while the disk stood still: what must be durable has not been answered.
+    assert os.path.exists(disk.flag)
+    for one in writes + messages:
+        assert one.status is None, f"{one.name} was answered before it was durable: {one.status}"
+
+    disk.let_go()
+    for one, status in zip(writes, (200, 200, 200, 200, 201, 200)):
+        one.ended(status)
+    for one in messages:
+        one.ended(202)
+    node.say("and on", session=session)
+    live.until(lambda event, _: event == "message.user")
+    live.close()
+    disk.end()
+
+
+def stopped_while_the_disk_syncs():
+    """what waits for the disk when the server is told to end is durable when it has ended"""
+    disk = HeldDisk(rehearsal.base_url, settings=["shutdown.grace_s=30"])
+    node = disk.node
+    disk.hold()
+    message = Waiting(node, "POST", "/v1/session/message", {"message": "the last one"})
+    wait_until(lambda: disk.held() >= 1, what="an fsync that stands still")
+    node.process.terminate()
+    disk.let_go()
+    assert node.process.wait(60) == 0, node.log_text()[-2000:]
+    session = message.ended(202)["session_id"]
+    node.start()
+    assert any(e["type"] == "message.user" for e in node.events(session))
+    disk.end()
+
+
+def while_searches_read():
+    """while long reads stand still on every thread they have, a sign-in and single rows go through"""
+    disk = HeldDisk(rehearsal.base_url)
+    node = disk.node
+    session = node.say("a session")["session_id"]
+    quiet(node, session)
+    fresh = node.json("POST", "/v1/keys", {"name": "fresh", "role": "user"}, expect=201)["key"]
+    assert node.stop() == 0
+    node.start()  # what was written lies in tables now, and none of it in memory
+    disk.hold_reads()
+    searches = [Waiting(node, "GET", f"/v1/sessions?q=none{n}") for n in range(6)]
+    wait_until(lambda: disk.reads_held() == 2, what="two reads that stand still")
+    assert node.request("GET", "/v1/auth/whoami", key=fresh)[0] == 200
+    status, headers, _ = node.request("POST", "/v1/auth/login", {"key": fresh}, key=None)
+    assert status == 200, status
+    assert node.request("GET", f"/v1/sessions/{session}")[0] == 200
+    assert node.request("GET", "/v1/sessions")[0] == 200
+    assert node.events(session)
+    assert node.say("a message")["session_id"]
+    assert os.path.exists(disk.flag + ".reads")
+    disk.let_go()
+    for one in searches:
+        one.ended(200)
+    disk.end()
+
+
+if __name__ == "__main__":
+    rehearsal = Rehearsal()
+    try:
+        status = run_tests([while_the_disk_syncs, stopped_while_the_disk_syncs, while_searches_read])
+    finally:
+        rehearsal.stop()
+    sys.exit(status)
