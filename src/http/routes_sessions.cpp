@@ -78,6 +78,7 @@ asio::awaitable<response> list_sessions(gateway& g, request_context& ctx) {
         options.limit > list_limit_max)
       co_return problem(bad_parameter("limit"), ctx);
   }
+  if (cursor && cursor->empty()) co_return problem(bad_parameter("cursor"), ctx);
   if (cursor) options.cursor = *cursor;
   if (q) options.query = *q;
   auto look = [log = &g.node.log, tenant = ctx.identity.tenant, options] {

@@ -121,7 +121,7 @@ def case_list_sessions(w):
     assert w.ask("list_sessions", 200, query="?limit=1").json["sessions"][0]["session_id"] == untitled
     assert w.ask("list_sessions", 200, key=w.other_key).json["sessions"] == []
     for query, parameter in (("?limit=0", "limit"), ("?limit=201", "limit"), ("?limit=x", "limit"),
-                             ("?limit=1&limit=2", "limit"), ("?cursor=%22", "cursor"),
+                             ("?limit=1&limit=2", "limit"), ("?cursor=%22", "cursor"), ("?cursor=", "cursor"),
                              ("?unknown=1", "unknown"), ("?q=%ff", "q"),
                              ("?q=" + "x" * 201, "q")):
         bad = w.ask("list_sessions", 400, query=query, code="request.invalid_parameter")
