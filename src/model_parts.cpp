@@ -24,6 +24,13 @@ std::string audit_path(const config& settings) {
   return file.empty() ? settings.text("storage.data_dir") + "/audit.ndjson" : file;
 }
 
+security::audit_bounds audit_bounds_of(const config& settings) {
+  const auto size = [&](const char* key) {
+    return static_cast<std::uint64_t>(settings.number(key));
+  };
+  return {size("audit.bytes_max"), size("audit.files_max"), size("storage.min_free_bytes")};
+}
+
 // A file is replaced as a whole, so another one has another inode or time.
 std::string version_of(const std::string& path) {
   struct stat info {};
@@ -83,7 +90,7 @@ result<std::unique_ptr<model_parts>> model_parts::make(const config& settings,
                                                        metrics_registry& metrics) {
   auto keys = encryption_keys(settings);
   if (!keys) return keys.error();
-  auto audit = security::open_audit_file(audit_path(settings));
+  auto audit = security::open_audit_file(audit_path(settings), audit_bounds_of(settings));
   if (!audit) return audit.error();
   const bool rotates = keys->size() > 1;
   auto copy = *keys;

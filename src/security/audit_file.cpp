@@ -25,7 +25,7 @@ std::string why() {
 
 // The file as the writer's thread has it; shared with that thread.
 struct open_file {
-  open_file(std::string p, int f) : path(std::move(p)), file(f) {}
+  open_file(std::string p, int f, const audit_bounds& b) : path(std::move(p)), file(f), bounds(b) {}
   ~open_file() { ::close(file); }
 
   // A whole line or nothing of it: half of one would take the next one with it.
@@ -33,6 +33,9 @@ struct open_file {
     if (reopen.exchange(false)) open_again();
     struct stat before {};
     const bool is_file = ::fstat(file, &before) == 0 && S_ISREG(before.st_mode);
+    if (is_file && !makes_room(static_cast<std::uint64_t>(before.st_size), line.size()))
+      return false;
+    if (is_file) (void)::fstat(file, &before);
     std::size_t written = 0;
     if (write_all(file, line, written)) {
       failing = false;
@@ -41,6 +44,20 @@ struct open_file {
     log(log_level::error, "audit.not_written", {{"reason", why()}});
     failing = true;
     if (written > 0 && (!is_file || ::ftruncate(file, before.st_size) != 0)) return true;
+    return false;
+  }
+
+  // Rotates what is full. False: the disk is below its reserve, and the line waits.
+  bool makes_room(std::uint64_t there, std::uint64_t coming) {
+    if (bounds.bytes_max > 0 && there > 0 && there + coming > bounds.bytes_max) {
+      if (!rotate_audit(path, bounds.files_max))
+        log(log_level::error, "audit.not_rotated", {{"reason", why()}});
+      open_again();
+    }
+    if (audit_has_room(file, coming, bounds.min_free_bytes)) return true;
+    if (!failing.exchange(true))
+      log(log_level::error, "audit.not_written",
+          {{"reason", "the disk has less than storage.min_free_bytes left"}});
     return false;
   }
 
@@ -53,6 +70,7 @@ struct open_file {
 
   const std::string path;
   const int file;
+  const audit_bounds bounds;
   std::atomic<bool> reopen{false}, failing{false};
 };
 
@@ -92,13 +110,14 @@ class audit_file final : public audit_log {
 
 }  // namespace
 
-result<std::unique_ptr<audit_log>> open_audit_file(const std::string& path) {
+result<std::unique_ptr<audit_log>> open_audit_file(const std::string& path,
+                                                   const audit_bounds& bounds) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (file < 0)
     return error(codes::storage_unavailable,
                  "the audit file " + path + " cannot be opened: " + why());
   return std::unique_ptr<audit_log>(
-      std::make_unique<audit_file>(std::make_shared<open_file>(path, file)));
+      std::make_unique<audit_file>(std::make_shared<open_file>(path, file, bounds)));
 }
 
 }  // namespace soma::security

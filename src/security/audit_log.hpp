@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "core/error.hpp"
+#include "security/audit_rotation.hpp"
 
 namespace soma::security {
 
@@ -32,7 +33,9 @@ class audit_log {
   virtual std::size_t waiting() const = 0;  // records that are not written yet
 };
 
-// Appends to a file that is made with mode 0600. Errors: storage.unavailable.
-result<std::unique_ptr<audit_log>> open_audit_file(const std::string& path);
+// Appends to a file that is made with mode 0600, within the bounds (audit_rotation.hpp). Errors:
+// storage.unavailable.
+result<std::unique_ptr<audit_log>> open_audit_file(const std::string& path,
+                                                   const audit_bounds& bounds = {});
 
 }  // namespace soma::security
