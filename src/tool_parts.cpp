@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 
 #include "core/codes.hpp"
 #include "core/time.hpp"
@@ -64,6 +65,7 @@ class stored_notes final : public tools::memory_notes {
 
   result<std::string> save(const session_key& session, std::string_view text) override {
     const auto prefix = session.tenant.value + '\n';
+    const std::lock_guard one_at_a_time(saving_);  // or two could both be the last that fits
     auto there = log_.list_documents(notes, prefix, notes_max);
     if (!there) return there.error();
     if (there->size() >= notes_max)
@@ -92,6 +94,7 @@ class stored_notes final : public tools::memory_notes {
   static constexpr std::string_view notes = "memory";
   static constexpr std::size_t notes_max = 2000;
   storage::event_log& log_;
+  std::mutex saving_;
 };
 
 // The entries built in. One that cannot be read is a fault of the build.

@@ -33,6 +33,7 @@ cleared_session clear_session(const session_command& command, const storage::ses
   };
   out.reply.event = emit(body::session_close{remove ? "deleted" : "reset"}, {});
   out.reply.status = remove ? "deleted" : "reset";
+  out.reply.session_id = command.key.session.value;
   out.reply.title = head.info.title;
   out.reply.persona_id = head.info.persona_id;
   out.reply.created_at_ms = head.info.created_at_ms;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "core/codes.hpp"
 #include "core/may_block.hpp"
 #include "core/time.hpp"
 
@@ -11,12 +12,31 @@ namespace {
 constexpr auto housekeeping_every = std::chrono::minutes(10);
 constexpr std::size_t expired_at_once = 500;  // bounds what a commit waits for
 
-}  // namespace
-
+// Bytes an append weighs in the writer's queue.
 std::size_t weight(const storage::append_op& op) {
   std::size_t bytes = 256;
   for (const auto& e : op.events) bytes += e.json.size();
   return bytes;
+}
+
+// What was thrown out of the middle of a commit may be on the disk or not: nothing is acknowledged
+// any more. Whoever waits is told, should the process live on.
+std::vector<result<std::uint64_t>> commit_all(node_services& node,
+                                              const std::vector<storage::append_op>& ops) {
+  try {
+    return node.log.commit(ops);
+  } catch (const std::exception&) {
+    node.root_died("event_writer");
+    return std::vector<result<std::uint64_t>>(
+        ops.size(), result<std::uint64_t>(error(codes::storage_unavailable, "the commit failed")));
+  }
+}
+
+}  // namespace
+
+append_request append_of(node_services& node, storage::append_op op) {
+  auto queued = std::make_shared<const queued_bytes>(node.queued_bytes, weight(op));
+  return {std::move(op), std::move(queued)};
 }
 
 void event_writer_state::publish(const storage::append_op& op) {
@@ -42,17 +62,17 @@ void event_writer_state::commit() {
   ops.reserve(batch.size());
   for (auto& one : batch) ops.push_back(std::move(one.request.op));
   const auto begin = std::chrono::steady_clock::now();
-  auto results = node->log.commit(ops);
+  auto results = commit_all(*node, ops);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  node->queued_bytes.fetch_sub(batch_bytes, std::memory_order_relaxed);
-  std::size_t done = 0, events = 0, bytes = 0;
+  std::size_t good = 0, events = 0, bytes = 0;
   for (std::size_t i = 0; i < ops.size(); ++i) {
+    batch[i].request.queued.reset();
     if (!results[i]) continue;
-    ++done;
+    ++good;
     events += ops[i].events.size();
     bytes += weight(ops[i]);
   }
-  if (done > 0) node->probe.committed(done, events, bytes, took.count());
+  if (good > 0) node->probe.committed(good, events, bytes, took.count());
   for (std::size_t i = 0; i < ops.size(); ++i) {
     if (results[i]) publish(ops[i]);
     batch[i].answer.deliver(append_outcome(std::move(results[i])));
@@ -83,7 +103,11 @@ event_writer_actor::behavior_type event_writer(
       [self](storage_job& job) {
         // What was asked before must be in the log before.
         self->state.commit();
-        return storage_outcome(job.run(self->state.node->log));
+        try {
+          return storage_outcome(job.run(self->state.node->log));
+        } catch (const std::exception& e) {
+          return storage_outcome(result<void>(error(codes::internal, e.what())));
+        }
       },
       [self](const flush_batch&) {
         self->state.flush_queued = false;

@@ -30,7 +30,7 @@ struct event_writer_state {
 event_writer_actor::behavior_type event_writer(
     event_writer_actor::stateful_pointer<event_writer_state> self, node_services* node);
 
-// Bytes an append weighs in the writer's queue.
-std::size_t weight(const storage::append_op& op);
+// The request of an append, counted in the writer's queue.
+append_request append_of(node_services& node, storage::append_op op);
 
 }  // namespace soma::actors

@@ -2,10 +2,11 @@
 // holds is moved, never serialized. The actors know nothing of HTTP.
 //
 // Answers carry a `result` of ours rather than a caf::error, so that a code and a detail survive; a
-// caf::error in an answer means that the actor itself is gone (http/actor_bridge
-// makes a refusal of it).
+// caf::error in an answer means that the actor itself is gone (converted where it is asked: by its
+// tenant, or by http/actor_bridge).
 #pragma once
 
+#include <atomic>
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
@@ -24,9 +25,27 @@ namespace soma::actors {
 
 // ---- event_writer ----
 
+// Bytes that wait for the disk, counted as long as this lives: until the append is committed, or
+// the request is dropped on its way.
+class queued_bytes {
+ public:
+  queued_bytes(std::atomic<std::size_t>& count, std::size_t bytes) : count_(count), bytes_(bytes) {
+    count_.fetch_add(bytes_, std::memory_order_relaxed);
+  }
+  ~queued_bytes() { count_.fetch_sub(bytes_, std::memory_order_relaxed); }
+  queued_bytes(const queued_bytes&) = delete;
+  queued_bytes& operator=(const queued_bytes&) = delete;
+
+ private:
+  std::atomic<std::size_t>& count_;
+  const std::size_t bytes_;
+};
+
 // One append; the answer comes after the fsync, the readers' feed has been published before it.
+// Made by append_of (event_writer.hpp).
 struct append_request {
   storage::append_op op;
+  std::shared_ptr<const queued_bytes> queued;
 };
 // The outcomes are not to be made from an error by accident: result<append_outcome> must stay
 // unambiguous.
@@ -116,11 +135,11 @@ struct tool_said {  // tool_call → session
 struct tool_ended {
   input::tool_done done;
 };
-struct turn_deadline {  // the session to itself; only the newest serial counts
+struct turn_deadline {  // tenant → session; only the newest serial counts
   std::string turn_id;
   std::uint64_t serial = 0;
 };
-struct idle_check {};
+struct idle_check {};       // tenant → session, every session.idle_s
 struct may_leave {};        // tenant → session: nothing more was routed to you
 struct end_incarnation {};  // tenant → session: shutdown or restart
 
@@ -144,19 +163,30 @@ struct session_failed {  // session → tenant, before it ends by an error
   session_id session;
   std::string code, detail;
 };
-struct restart_due {  // the tenant to itself
+struct turn_begun {  // session → tenant, which keeps the time: one timer for all of its sessions
+  session_id session;
+  turn_deadline due;
+  std::uint32_t after_s = 0;
+};
+struct turn_over {  // session → tenant: its deadline is no more
+  session_id session;
+};
+struct timers_due {};  // the tenant to itself
+struct restart_due {   // the tenant to itself
   session_id session;
 };
 struct shut_down {};
 struct all_ended {};
 
-using tenant_actor = caf::typed_actor<caf::replies_to<session_command>::with<command_outcome>,
-                                      caf::replies_to<activate_request>::with<activated>,
-                                      caf::replies_to<context_request>::with<context_outcome>,
-                                      caf::replies_to<restart_request>::with<command_outcome>,
-                                      caf::reacts_to<wants_to_leave>, caf::reacts_to<stays>,
-                                      caf::reacts_to<session_failed>, caf::reacts_to<restart_due>,
-                                      caf::replies_to<shut_down>::with<all_ended>>;
+using tenant_actor =
+    caf::typed_actor<caf::replies_to<session_command>::with<command_outcome>,
+                     caf::replies_to<activate_request>::with<activated>,
+                     caf::replies_to<context_request>::with<context_outcome>,
+                     caf::replies_to<restart_request>::with<command_outcome>,
+                     caf::reacts_to<wants_to_leave>, caf::reacts_to<stays>,
+                     caf::reacts_to<session_failed>, caf::reacts_to<restart_due>,
+                     caf::reacts_to<turn_begun>, caf::reacts_to<turn_over>,
+                     caf::reacts_to<timers_due>, caf::replies_to<shut_down>::with<all_ended>>;
 
 // ---- tenant_registry ----
 
@@ -237,6 +267,9 @@ SOMA_LOCAL_MESSAGE(wants_to_leave)
 SOMA_LOCAL_MESSAGE(stays)
 SOMA_LOCAL_MESSAGE(session_failed)
 SOMA_LOCAL_MESSAGE(restart_due)
+SOMA_LOCAL_MESSAGE(turn_begun)
+SOMA_LOCAL_MESSAGE(turn_over)
+SOMA_LOCAL_MESSAGE(timers_due)
 SOMA_LOCAL_MESSAGE(shut_down)
 SOMA_LOCAL_MESSAGE(all_ended)
 SOMA_LOCAL_MESSAGE(tenant_request)

@@ -53,11 +53,15 @@ log_reader_actor::behavior_type log_reader(log_reader_actor::pointer, node_servi
   return {
       [node](const load_request& request) {
         loaded_session loaded;
-        auto state = fold_log(node->log, request.key);
-        if (state)
-          loaded.state = std::move(*state);
-        else
-          loaded.failed = state.error();
+        try {
+          auto state = fold_log(node->log, request.key);
+          if (state)
+            loaded.state = std::move(*state);
+          else
+            loaded.failed = state.error();
+        } catch (const std::exception& e) {  // this session's failure, not every session's
+          loaded.failed = error(codes::internal, e.what());
+        }
         return loaded;
       },
   };

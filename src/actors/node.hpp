@@ -33,7 +33,8 @@ struct llm_caller {
 
 struct actor_limits {
   std::uint32_t session_idle_s = 300;
-  std::uint32_t restart_max = 3;  // failures a minute before quarantine
+  std::uint32_t restart_max = 3;         // failures a minute before quarantine
+  std::uint32_t back_off_ms_max = 5000;  // between two incarnations of a session that fails
   std::uint32_t recovery_concurrency = 16;
   std::uint32_t held_commands_max = 64;  // a session between two incarnations
   std::uint32_t delta_flush_ms = 15;
@@ -73,6 +74,12 @@ struct node_services {
       on_session_changed;
   // Tests only: called with every input a session takes; may throw.
   std::function<void(const session_key&, const session_input&)> before_step;
+
+  // Called when an actor that all others stand on ended by an error: nothing is answered any more.
+  // Default: a line of the log, and the process ends as after a failed store.
+  std::function<void(std::string_view name)> on_root_died;
+  std::atomic<bool> root_alive{true};
+  void root_died(std::string_view name);
 
   event_writer_actor writer;
   log_reader_actor reader;

@@ -1,5 +1,7 @@
 #include "actors/runtime.hpp"
 
+#include <unistd.h>
+
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
@@ -11,6 +13,7 @@
 #include "actors/log_reader.hpp"
 #include "actors/tenant_registry.hpp"
 #include "core/may_block.hpp"
+#include "observability/log.hpp"
 
 namespace soma::actors {
 namespace {
@@ -59,7 +62,37 @@ caf::behavior recovery(caf::stateful_actor<recovery_state>* self, tenant_registr
   return {};
 }
 
+// Watches those whose end leaves everyone without an answer. A hidden actor: it lives as long as
+// the system, which does not wait for it.
+struct watch_state {
+  std::vector<std::pair<caf::actor_addr, std::string_view>> watched;
+};
+
+caf::behavior watch(caf::stateful_actor<watch_state>* self, node_services* node,
+                    tenant_registry_actor tenants) {
+  const auto add = [&](const auto& actor, std::string_view name) {
+    self->monitor(actor);
+    self->state.watched.emplace_back(actor.address(), name);
+  };
+  add(node->writer, "event_writer");
+  add(node->reader, "log_reader");
+  add(tenants, "tenant_registry");
+  self->set_down_handler([self, node](caf::scheduled_actor*, caf::down_msg& down) {
+    if (down.reason == caf::exit_reason::user_shutdown) return;  // by `stop`
+    for (const auto& [address, name] : self->state.watched)
+      if (address == down.source) node->root_died(name);
+  });
+  return {[](const flush_batch&) {}};  // an actor without a behaviour ends
+}
+
 }  // namespace
+
+void node_services::root_died(std::string_view name) {
+  root_alive = false;
+  if (on_root_died) return on_root_died(name);
+  soma::log(log_level::error, "actor.died", {{"actor", name}});
+  _exit(storage::exit_code_fatal);
+}
 
 struct runtime::impl {
   impl(node_services& n, const runtime_options& options)
@@ -67,6 +100,7 @@ struct runtime::impl {
   node_services& node;
   system_config config;
   caf::actor_system system;
+  caf::actor watcher;
 };
 
 runtime::runtime(node_services& node, const runtime_options& options)
@@ -75,6 +109,7 @@ runtime::runtime(node_services& node, const runtime_options& options)
   node.writer = system.spawn<caf::detached>(event_writer, &node);
   node.reader = system.spawn<caf::detached>(log_reader, &node);
   tenants_ = system.spawn(tenant_registry, &node);
+  impl_->watcher = system.spawn<caf::hidden>(watch, &node, tenants_);
 }
 
 runtime::~runtime() {
@@ -117,6 +152,8 @@ bool runtime::stop(std::chrono::milliseconds grace) {
     self->request(impl_->node.writer, grace, std::move(last))
         .receive([](const storage_outcome&) {}, [&](const caf::error&) { in_time = false; });
   }
+  caf::anon_send_exit(impl_->watcher, caf::exit_reason::user_shutdown);
+  impl_->watcher = nullptr;
   caf::anon_send_exit(tenants_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(impl_->node.writer, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(impl_->node.reader, caf::exit_reason::user_shutdown);

@@ -46,7 +46,6 @@ void session_shell::start(pointer self, node_services* node, tenant_actor tenant
              [this](caf::error&) {
                fail({codes::internal, "the log reader is gone"});
              });
-  self->delayed_send(self, std::chrono::seconds(node->limits.session_idle_s), idle_check{});
 }
 
 void session_shell::on_loaded(loaded_session& loaded) {
@@ -72,6 +71,10 @@ void session_shell::feed(const session_input& in) {
   auto actions = step(core_, model_->rules, now_ms(), in);
   carry_out(actions.now);
   hand_over(std::move(actions));
+  if (turn_is_timed_ && !core_.turn) {
+    turn_is_timed_ = false;
+    self_->send(tenant_, turn_over{key_.session});
+  }
 }
 
 storage::append_op session_shell::make_op(session_actions& actions) {
@@ -101,8 +104,8 @@ storage::append_op session_shell::make_op(session_actions& actions) {
     if (!reply || !reply->what) continue;
     const auto at = asked_.find(reply->token);
     if (at == asked_.end() || at->second.idempotency_key.empty()) continue;
-    op.idempotency.push_back(
-        {at->second.idempotency_key, at->second.request_hash, 0, encode(*reply->what), now_ms()});
+    op.idempotency.push_back({at->second.idempotency_key, at->second.request_hash, 0,
+                              encode(*reply->what), now_ms(), node_->limits.idempotency_ttl_ms});
   }
   return op;
 }
@@ -135,8 +138,7 @@ void session_shell::hand_over(session_actions actions) {
     return;
   }
   in_flight_.push_back(std::move(step));
-  node_->queued_bytes.fetch_add(weight(op), std::memory_order_relaxed);
-  self_->request(node_->writer, caf::infinite, append_request{std::move(op)})
+  self_->request(node_->writer, caf::infinite, append_of(*node_, std::move(op)))
       .then([this](const append_outcome& outcome) { on_appended(outcome); },
             [this](caf::error&) {
               fail({codes::storage_unavailable, "the event writer is gone"});
@@ -155,13 +157,20 @@ void session_shell::on_appended(const append_outcome& outcome) {
   for (auto& waiting : activations_) waiting.deliver(activated{core_.busy()});
   activations_.clear();
   maybe_end();
+  if (core_.closed) on_idle_check();  // nothing to stay for
 }
 
 // What was appended optimistically is not there: this incarnation's state is not the log's.
 void session_shell::fail(const error& why) {
   if (failed_) return;
   failed_ = true;
-  for (auto& [token, waiting] : asked_) waiting.answer.deliver(refused(why));
+  for (auto& [token, waiting] : asked_) {
+    // Of a key that is taken only its own command has an answer; the others were not carried out.
+    const bool other =
+        why.code == codes::idempotency_exists && waiting.idempotency_key != why.parameter;
+    waiting.answer.deliver(
+        refused(other ? error(codes::server_busy, "the session is starting again", 1) : why));
+  }
   asked_.clear();
   end_children();
   self_->send(tenant_, session_failed{key_.session, std::string(why.code), why.detail});
@@ -224,20 +233,30 @@ void session_shell::carry_out(action::cancel_tool& a) {
 }
 
 void session_shell::carry_out(action::arm_deadline& a) {
-  self_->delayed_send(self_, std::chrono::seconds(a.after_s),
-                      turn_deadline{a.turn_id, ++deadline_serial_});
+  // A short turn may be over before its beginning is durable.
+  if (!core_.turn || core_.turn->turn_id != a.turn_id) return;
+  turn_is_timed_ = true;
+  turn_begun begun;
+  begun.session = key_.session;
+  begun.due = {a.turn_id, ++deadline_serial_};
+  begun.after_s = a.after_s;
+  self_->send(tenant_, std::move(begun));
 }
 
 // ---- messages ----
 
-bool session_shell::twin_of_recent(const std::string& idempotency_key) {
+std::optional<error> session_shell::twin_of_recent(const std::string& idempotency_key) {
   const auto old = std::chrono::steady_clock::now() - recent_keys_kept;
   while (!recent_keys_.empty() && recent_keys_.front().first < old) recent_keys_.pop_front();
-  if (idempotency_key.empty()) return false;
-  return std::any_of(asked_.begin(), asked_.end(),
-                     [&](const auto& a) { return a.second.idempotency_key == idempotency_key; }) ||
-         std::any_of(recent_keys_.begin(), recent_keys_.end(),
-                     [&](const auto& kept) { return kept.second == idempotency_key; });
+  if (idempotency_key.empty()) return std::nullopt;
+  if (std::any_of(asked_.begin(), asked_.end(),
+                  [&](const auto& a) { return a.second.idempotency_key == idempotency_key; }))
+    return error(codes::server_busy, "the first of these requests is under way", 1);
+  if (std::any_of(recent_keys_.begin(), recent_keys_.end(),
+                  [&](const auto& kept) { return kept.second == idempotency_key; }))
+    return error(codes::idempotency_exists, "this request was carried out a moment ago")
+        .about(idempotency_key);
+  return std::nullopt;
 }
 
 caf::typed_response_promise<command_outcome> session_shell::on_command(session_command& command) {
@@ -249,14 +268,14 @@ caf::typed_response_promise<command_outcome> session_shell::on_command(session_c
   } else if (node_->queued_bytes.load(std::memory_order_relaxed) >
              node_->limits.writer_queue_bytes) {
     answer.deliver(refused({codes::server_busy, "too much waits for the disk", 1}));
-  } else if (twin_of_recent(command.idempotency_key)) {
-    answer.deliver(refused({codes::server_busy, "the first of these requests is under way", 1}));
+  } else if (const auto twin = twin_of_recent(command.idempotency_key)) {
+    answer.deliver(refused(*twin));
   } else {
     command.what.who.token = next_token_++;
     asked_[command.what.who.token] = {answer, std::move(command.idempotency_key),
                                       std::move(command.request_hash)};
     feed(command.what);
-    if (core_.closed || !core_.exists()) on_idle_check();  // nothing to stay for
+    if (!core_.exists()) on_idle_check();  // as when what was asked for is not there
   }
   return answer;
 }
@@ -294,8 +313,6 @@ void session_shell::on_idle_check() {
     return;
   }
   active_since_check_ = false;
-  if (!gone)
-    self_->delayed_send(self_, std::chrono::seconds(node_->limits.session_idle_s), idle_check{});
 }
 
 void session_shell::on_may_leave() {
@@ -307,7 +324,6 @@ void session_shell::on_may_leave() {
   }
   self_->send(tenant_, stays{key_.session});
   active_since_check_ = false;
-  self_->delayed_send(self_, std::chrono::seconds(node_->limits.session_idle_s), idle_check{});
 }
 
 void session_shell::on_end_incarnation() {

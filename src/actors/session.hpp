@@ -49,9 +49,10 @@ class session_shell {
     bool durable = false;          // had no append of its own
   };
 
-  // Whether a command with this key waits, or was carried out a moment ago. Its twin looked for the
-  // record before it was durable (the gateway gave the first up as too slow), and must look again.
-  bool twin_of_recent(const std::string& idempotency_key);
+  // Why a command with this key is not taken: its twin waits, or was carried out a moment ago. The
+  // gateway looked for the record before it was durable, and must look again. An optimization: what
+  // passes here is judged by the log, which puts a key only if it is absent.
+  std::optional<error> twin_of_recent(const std::string& idempotency_key);
   void on_loaded(loaded_session& loaded);
   void hand_over(session_actions actions);
   void note_turn_ends(const std::vector<event>& appended);
@@ -86,6 +87,7 @@ class session_shell {
   std::string stream_invocation_;
   std::unordered_map<std::string, tool_call_actor> tools_;
   bool active_since_check_ = false, loaded_ = false, ending_ = false, failed_ = false;
+  bool turn_is_timed_ = false;
 };
 
 session_actor::behavior_type session(session_shell::pointer self, node_services* node,

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::int64_t failure_window_ms = 60'000;
 constexpr int clearing_tries_max = 3;
-constexpr std::chrono::milliseconds back_off_first{100}, back_off_max{5000};
+constexpr std::chrono::milliseconds shortest_timer{10};
+constexpr std::chrono::milliseconds back_off_first{100};
 
 error quarantined() {
   return {codes::session_quarantined,
@@ -38,9 +39,11 @@ void refuse(caf::typed_response_promise<activated>& answer, const error&) {
   answer.deliver(activated{});
 }
 
-// A full disk is no fault of the session: it is begun again without counting towards quarantine.
+// A full disk is no fault of the session, nor is a key that another command was quicker with: it is
+// begun again without counting towards quarantine, and as soon as anyone asks for it.
 bool blames_session(const std::string& code) {
-  return code != codes::storage_full && code != codes::storage_unavailable;
+  return code != codes::storage_full && code != codes::storage_unavailable &&
+         code != codes::idempotency_exists;
 }
 
 }  // namespace
@@ -50,9 +53,20 @@ void tenant_shell::start(pointer self, node_services* node, tenant_id tenant) {
   node_ = node;
   tenant_ = std::move(tenant);
   self->set_down_handler([this](caf::scheduled_actor*, caf::down_msg& down) { on_down(down); });
+  self->set_exception_handler([node](caf::scheduled_actor*, std::exception_ptr&) -> caf::error {
+    node->root_died("tenant");
+    return caf::sec::runtime_error;
+  });
+}
+
+// Between two incarnations for no fault of its own: waiting would tell nobody anything new.
+bool tenant_shell::begins_at_once(const entry& e) {
+  return e.now == phase::failed && !blames_session(e.failure_code);
 }
 
 tenant_shell::entry& tenant_shell::begin_incarnation(const session_id& session, entry& e) {
+  disarm(session, e, timer::deadline);
+  arm(session, e, timer::idle, std::chrono::seconds(node_->limits.session_idle_s));
   e.actor = self_->spawn<caf::monitored>(actors::session, node_, tenant_actor(self_),
                                          session_key{tenant_, session});
   e.now = phase::running;
@@ -60,6 +74,63 @@ tenant_shell::entry& tenant_shell::begin_incarnation(const session_id& session, 
   e.unreadable.reset();
   by_address_[e.actor.address()] = session;
   return e;
+}
+
+void tenant_shell::forget(std::unordered_map<session_id, entry>::iterator at) {
+  disarm(at->first, at->second, timer::idle);
+  disarm(at->first, at->second, timer::deadline);
+  sessions_.erase(at);
+}
+
+// ---- time: one message of the tenant to itself for all of its sessions. A message to a session
+// would keep its memory until it came, long after the session had ended. ----
+
+void tenant_shell::arm(const session_id& session, entry& e, timer which,
+                       std::chrono::milliseconds after) {
+  disarm(session, e, which);
+  const auto due = clock::now() + std::max(after, shortest_timer);
+  e.due[static_cast<std::size_t>(which)] = due;
+  timers_.insert({due, session, which});
+  wake_at(due);
+}
+
+void tenant_shell::disarm(const session_id& session, entry& e, timer which) {
+  auto& due = e.due[static_cast<std::size_t>(which)];
+  if (due) timers_.erase({*due, session, which});
+  due.reset();
+}
+
+void tenant_shell::wake_at(clock::time_point due) {
+  if (wakes_at_ && *wakes_at_ <= due) return;
+  wakes_at_ = due;
+  self_->delayed_send(self_, due - clock::now(), timers_due{});
+}
+
+void tenant_shell::on_timers_due() {
+  wakes_at_.reset();
+  const auto now = clock::now();
+  while (!timers_.empty() && std::get<0>(*timers_.begin()) <= now) {
+    const auto [due, session, which] = *timers_.begin();
+    entry& e = sessions_.at(session);
+    disarm(session, e, which);
+    if (e.actor && which == timer::deadline) self_->send(e.actor, e.deadline);
+    if (!e.actor || which == timer::deadline) continue;
+    self_->send(e.actor, idle_check{});
+    arm(session, e, timer::idle, std::chrono::seconds(node_->limits.session_idle_s));
+  }
+  if (!timers_.empty()) wake_at(std::get<0>(*timers_.begin()));
+}
+
+void tenant_shell::on_turn_begun(const turn_begun& begun) {
+  const auto at = sessions_.find(begun.session);
+  if (at == sessions_.end() || !at->second.actor) return;
+  at->second.deadline = begun.due;
+  arm(begun.session, at->second, timer::deadline, std::chrono::seconds(begun.after_s));
+}
+
+void tenant_shell::on_turn_over(const session_id& session) {
+  if (const auto at = sessions_.find(session); at != sessions_.end())
+    disarm(session, at->second, timer::deadline);
 }
 
 template <class Answer, class Request>
@@ -72,7 +143,7 @@ caf::typed_response_promise<Answer> tenant_shell::route(Request& request) {
   const session_id session = request.key.session;
   auto [at, fresh] = sessions_.try_emplace(session);
   entry& e = at->second;
-  if (fresh) begin_incarnation(session, e);
+  if (fresh || begins_at_once(e)) begin_incarnation(session, e);
   if (e.now == phase::running) {
     answer.delegate(e.actor, std::move(request));
   } else if (e.now == phase::quarantined) {
@@ -106,7 +177,7 @@ caf::typed_response_promise<command_outcome> tenant_shell::on_command(session_co
   const session_id session = what->command.key.session;
   auto [at, fresh] = sessions_.try_emplace(session);
   entry& e = at->second;
-  if (fresh) begin_incarnation(session, e);
+  if (fresh || begins_at_once(e)) begin_incarnation(session, e);
   if (e.now == phase::running) {
     ask_or_clear(e, what);
   } else if (e.now == phase::quarantined) {
@@ -125,7 +196,8 @@ void tenant_shell::hold(entry& e, const std::shared_ptr<clearing>& what) {
                          ask_or_clear(sessions_.at(what->command.key.session), what);
                        },
                        [this, what](const error& why) {
-                         if (why.code != codes::session_quarantined)
+                         if (why.code != codes::session_quarantined &&
+                             why.code != codes::storage_corrupt)
                            return refuse(what->answer, why);
                          clear(sessions_.at(what->command.key.session), what);
                        }});
@@ -176,9 +248,8 @@ void tenant_shell::look_and_clear(const std::shared_ptr<clearing>& what) {
 
 void tenant_shell::append_clearing(const std::shared_ptr<clearing>& what) {
   auto cleared = clear_session(what->command, *what->head, node_->log.epoch(), now_ms());
-  append_request append{std::move(cleared.op)};
-  node_->queued_bytes.fetch_add(weight(append.op), std::memory_order_relaxed);
-  self_->request(node_->writer, caf::infinite, std::move(append))
+  for (auto& record : cleared.op.idempotency) record.ttl_ms = node_->limits.idempotency_ttl_ms;
+  self_->request(node_->writer, caf::infinite, append_of(*node_, std::move(cleared.op)))
       .then(
           [this, what, reply = std::move(cleared.reply)](const append_outcome& appended) {
             if (appended.head) return end_clearing(what, reply);
@@ -202,11 +273,11 @@ void tenant_shell::end_clearing(const std::shared_ptr<clearing>& what, result<co
   entry& e = at->second;
   if (shutting_down_) {
     refuse_waiting(e, {codes::server_shutting_down, "the server is stopping", 2});
-    sessions_.erase(at);
+    forget(at);
     if (sessions_.empty()) ended_.deliver(all_ended{});
   } else if (!done) {
     e.now = phase::quarantined;
-    refuse_waiting(e, quarantined());
+    refuse_waiting(e, refusal(e));
   } else {
     e.failures_ms.clear();
     begin_incarnation(session, e);
@@ -279,9 +350,11 @@ void tenant_shell::on_down(const caf::down_msg& down) {
   if (at == sessions_.end() || at->second.actor.address() != down.source) return;
   entry& e = at->second;
   e.actor = nullptr;
+  disarm(session, e, timer::idle);
+  disarm(session, e, timer::deadline);
   if (e.now == phase::clearing) return;  // goes on when that is done
   if (shutting_down_) {
-    sessions_.erase(at);
+    forget(at);
     if (sessions_.empty()) ended_.deliver(all_ended{});
   } else if (down.reason) {
     after_failure(session, e);
@@ -290,7 +363,7 @@ void tenant_shell::on_down(const caf::down_msg& down) {
     deliver_waiting(e);
     answer_restarts(e, restarted());
   } else {
-    sessions_.erase(at);
+    forget(at);
   }
 }
 
@@ -303,8 +376,11 @@ void tenant_shell::after_failure(const session_id& session, entry& e) {
     e.failures_ms.pop_front();
   if (e.failures_ms.size() >= node_->limits.restart_max) return quarantine(session, e);
   e.now = phase::failed;
+  const std::chrono::milliseconds back_off_max(node_->limits.back_off_ms_max);
   const auto doublings = std::min<std::size_t>(e.failures_ms.size(), 8);
-  const auto delay = blames_session(e.failure_code)
+  // By itself, for unfinished work; who asks for it does not wait as long when it is not to blame.
+  const auto delay = e.failure_code == codes::idempotency_exists ? back_off_first
+                     : blames_session(e.failure_code)
                          ? std::min(back_off_max, back_off_first * (1 << doublings))
                          : back_off_max;
   self_->delayed_send(self_, delay, restart_due{session});
@@ -327,8 +403,8 @@ void tenant_shell::quarantine(const session_id& session, entry& e) {
       {{}, {}, session.value, tenant_.value, {}});
   e.now = phase::quarantined;
   node_->probe.session_quarantined();
-  refuse_waiting(e, quarantined());
-  answer_restarts(e, quarantined());
+  refuse_waiting(e, refusal(e));
+  answer_restarts(e, refusal(e));
   // The session cannot speak for itself any more, so its tenant writes the event.
   const session_key key{tenant_, session};
   auto head = std::make_shared<std::uint64_t>(0);
@@ -349,12 +425,11 @@ void tenant_shell::quarantine(const session_id& session, entry& e) {
             e.meta.created_at_ms = now_ms();
             e.body = body::error{
                 {std::string(codes::session_quarantined), quarantined().detail, false}, {}, {}};
-            append_request append;
-            append.op.key = key;
-            append.op.expected_seq = *head;
-            append.op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
-            node_->queued_bytes.fetch_add(weight(append.op), std::memory_order_relaxed);
-            self_->request(node_->writer, caf::infinite, std::move(append))
+            storage::append_op op;
+            op.key = key;
+            op.expected_seq = *head;
+            op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
+            self_->request(node_->writer, caf::infinite, append_of(*node_, std::move(op)))
                 .then([](const append_outcome&) {}, [](caf::error&) {});
           },
           [](caf::error&) {});
@@ -369,7 +444,7 @@ caf::typed_response_promise<all_ended> tenant_shell::on_shut_down() {
     if (at->second.actor || at->second.now == phase::clearing) {
       ++at;
     } else {
-      at = sessions_.erase(at);
+      forget(at++);
     }
   }
   auto answer = ended_;
@@ -389,6 +464,9 @@ tenant_actor::behavior_type tenant(tenant_shell::pointer self, node_services* no
       [&shell](const stays& m) { shell.on_stays(m.session); },
       [&shell](const session_failed& m) { shell.on_failed(m); },
       [&shell](const restart_due& m) { shell.on_restart_due(m.session); },
+      [&shell](const turn_begun& m) { shell.on_turn_begun(m); },
+      [&shell](const turn_over& m) { shell.on_turn_over(m.session); },
+      [&shell](const timers_due&) { shell.on_timers_due(); },
       [&shell](const shut_down&) { return shell.on_shut_down(); },
   };
 }

@@ -5,13 +5,17 @@
 // incarnation.
 #pragma once
 
+#include <array>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -38,9 +42,14 @@ class tenant_shell {
   void on_failed(const session_failed& m);
   void on_restart_due(const session_id& session);
   void on_down(const caf::down_msg& down);
+  void on_turn_begun(const turn_begun& begun);
+  void on_turn_over(const session_id& session);
+  void on_timers_due();
   caf::typed_response_promise<all_ended> on_shut_down();
 
  private:
+  using clock = std::chrono::steady_clock;
+  enum class timer : std::uint8_t { idle, deadline };
   enum class phase { running, leaving, failed, quarantined, clearing };
   struct held {  // waits for the next incarnation
     std::function<void(const session_actor&)> deliver;
@@ -52,7 +61,9 @@ class tenant_shell {
     std::vector<held> waiting;
     std::deque<std::int64_t> failures_ms;
     std::string failure_code;
-    std::optional<error> unreadable;  // quarantined, since its log is damaged
+    std::optional<error> unreadable;                      // quarantined, since its log is damaged
+    std::array<std::optional<clock::time_point>, 2> due;  // by timer
+    turn_deadline deadline;
     std::vector<caf::typed_response_promise<command_outcome>> restarts;  // that wait for it
   };
 
@@ -71,6 +82,11 @@ class tenant_shell {
   void look_and_clear(const std::shared_ptr<clearing>& what);
   void append_clearing(const std::shared_ptr<clearing>& what);
   void end_clearing(const std::shared_ptr<clearing>& what, result<command_reply> how);
+  static bool begins_at_once(const entry& e);
+  void forget(std::unordered_map<session_id, entry>::iterator at);
+  void arm(const session_id& session, entry& e, timer which, std::chrono::milliseconds after);
+  void disarm(const session_id& session, entry& e, timer which);
+  void wake_at(clock::time_point due);
   entry& begin_incarnation(const session_id& session, entry& e);
   void after_failure(const session_id& session, entry& e);
   void quarantine(const session_id& session, entry& e);
@@ -84,6 +100,8 @@ class tenant_shell {
   tenant_id tenant_;
   std::unordered_map<session_id, entry> sessions_;
   std::unordered_map<caf::actor_addr, session_id> by_address_;
+  std::set<std::tuple<clock::time_point, session_id, timer>> timers_;
+  std::optional<clock::time_point> wakes_at_;  // the next timers_due under way
   caf::typed_response_promise<all_ended> ended_;
   bool shutting_down_ = false;
 };

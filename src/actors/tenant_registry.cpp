@@ -9,7 +9,9 @@ tenant_registry_actor::behavior_type tenant_registry(
   return {
       [self, node](const tenant_request& request) {
         auto& found = self->state.tenants[request.tenant];
-        if (!found) found = self->spawn(tenant, node, request.tenant);
+        // Linked: a tenant's timer keeps it alive, so it has to be told of the end. One that fails
+        // takes the registry, and with it the server, along: none of its sessions can be reached.
+        if (!found) found = self->spawn<caf::linked>(tenant, node, request.tenant);
         return tenant_found{found};
       },
       [self](const shut_down&) {

@@ -29,6 +29,7 @@ inline constexpr std::string_view server_busy = "server.busy";
 inline constexpr std::string_view server_shutting_down = "server.shutting_down";
 inline constexpr std::string_view internal = "server.internal";
 inline constexpr std::string_view import_invalid = "import.invalid";
+inline constexpr std::string_view idempotency_exists = "idempotency.exists";
 inline constexpr std::string_view idempotency_mismatch = "idempotency.mismatch";
 inline constexpr std::string_view config_invalid = "config.invalid";
 inline constexpr std::string_view turn_timeout = "turn.timeout";

@@ -11,6 +11,7 @@ std::string encode(const command_reply& reply) {
   std::string out;
   json_writer w(out);
   w.begin_object().field("event_id", to_string(reply.event));
+  w.field_if("session_id", reply.session_id);
   w.field("message_id", reply.message_id).field_if("tool_call_id", reply.tool_call_id);
   w.field("title", reply.title);
   w.field("persona_id", reply.persona_id);
@@ -32,6 +33,7 @@ result<command_reply> decode_command_reply(std::string_view json) {
   const auto id = parse_event_id(text("event_id"));
   if (!id) return corrupt;
   reply.event = *id;
+  reply.session_id = text("session_id");
   reply.message_id = text("message_id");
   reply.tool_call_id = text("tool_call_id");
   reply.title = text("title");

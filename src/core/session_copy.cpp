@@ -5,6 +5,7 @@
 
 #include "core/codes.hpp"
 #include "core/feedback.hpp"
+#include "core/shown_text.hpp"
 
 namespace soma {
 namespace {
@@ -17,6 +18,7 @@ struct renamer {
   }
 
   void operator()(body::session_open& b) const {
+    b.title = plain_line(b.title);
     if (options.forked_from_session.empty()) return;
     b.forked_from_session = options.forked_from_session;
     b.forked_from_event = options.forked_from_event;
@@ -69,7 +71,7 @@ struct renamer {
     id(b.tool_call_id);
     id(b.turn_id);
   }
-  void operator()(body::session_state&) const {}
+  void operator()(body::session_state& b) const { b.title = plain_line(b.title); }
   void operator()(body::app_event& b) const {
     if (b.name == feedback_event) b.data_json = feedback_of_copy(b.data_json, options.rename);
   }
@@ -104,6 +106,7 @@ event session_copy::add(event source) {
     source.meta.trace_id = options_.opened_by.trace_id;
     if (options_.opened_at_ms > 0) source.meta.created_at_ms = options_.opened_at_ms;
   }
+  if (options_.all_by_opener) source.meta.user_id = options_.opened_by.user_id;
   std::visit(renamer{options_}, source.body);
   apply(state_, source);
   keep_only_open_work(source);

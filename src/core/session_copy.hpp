@@ -29,6 +29,8 @@ struct copy_options {
   std::string forked_from_session, forked_from_event;
   // Who makes the copy and so owns it, and when. Time 0: the copy is as old as its source.
   origin opened_by;
+  // Of an import: every event is said to be of who makes the copy, whatever the source says.
+  bool all_by_opener = false;
   std::int64_t opened_at_ms = 0;
 };
 

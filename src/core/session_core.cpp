@@ -6,6 +6,7 @@
 #include "core/codes.hpp"
 #include "core/json_proof.hpp"
 #include "core/json_writer.hpp"
+#include "core/payload_rules.hpp"
 #include "core/session_step.hpp"
 #include "core/shown_text.hpp"
 #include "core/utf8.hpp"
@@ -29,6 +30,11 @@ std::string title_from(std::string_view text) {
 
 error too_large() {
   return {codes::event_too_large, "the text is larger than one event may be"};
+}
+
+std::optional<error> bad_opening(const input::open& c) {
+  if (auto bad = bad_title(c.title)) return bad;
+  return bad_persona(c.persona_id);
 }
 
 error not_found() {
@@ -81,6 +87,7 @@ void session_step::on(const input::activated& in) {
 void session_step::on(const input::commanded& in) {
   auto answer = std::visit([&](const auto& command) { return decide(in.who, command); }, in.what);
   if (answer) {
+    answer->session_id = s.key.session.value;
     answer->title = s.title;
     answer->persona_id = s.persona_id;
     answer->created_at_ms = s.created_at_ms;
@@ -92,8 +99,7 @@ void session_step::on(const input::commanded& in) {
 
 void session_step::on(const input::llm_piece& in) {
   if (!s.call || s.call->request.invocation_id != in.invocation_id) return;
-  add_piece(in.text, in.thinking);
-  if (s.call->escaped_bytes <= rules.event_text_bytes_max) return;
+  if (add_piece(in.text, in.thinking)) return;
   out.now.push_back(action::cancel_llm{in.invocation_id});
   input::llm_done cut;
   cut.finish_reason = "length";
@@ -102,8 +108,10 @@ void session_step::on(const input::llm_piece& in) {
 
 void session_step::on(const input::llm_done& in) {
   if (!s.call || s.call->request.invocation_id != in.invocation_id) return;
-  add_piece(in.last_text, in.last_thinking);
-  finish_call(in);
+  if (add_piece(in.last_text, in.last_thinking)) return finish_call(in);
+  auto cut = in;
+  cut.finish_reason = "length";
+  finish_call(cut);
 }
 
 void session_step::on(const input::llm_failed& in) {
@@ -175,6 +183,7 @@ void session_step::on(const input::deadline& in) {
 
 result<command_reply> session_step::decide(const input::request& who, const input::open& c) {
   if (s.seq > 0) return error{codes::session_busy, "the session exists already"};
+  if (const auto bad = bad_opening(c)) return *bad;
   command_reply reply;
   reply.event = emit(body::session_open{c.persona_id, plain_line(c.title), {}, {}}, who.from,
                      who.idempotency_key);
@@ -185,6 +194,8 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
 result<command_reply> session_step::decide(const input::request& who, const input::message& c) {
   if (s.closed || (!s.exists() && !c.create)) return not_found();
   if (json_escaped_size(c.text) > rules.event_text_bytes_max) return too_large();
+  if (!s.exists())
+    if (const auto bad = bad_opening(*c.create)) return *bad;
   if (s.queue.size() >= rules.queue_max)
     return error{codes::session_queue_full, "too many messages wait in this session", 5};
   if (!s.exists())
@@ -235,6 +246,7 @@ result<command_reply> session_step::decide(const input::request& who,
 result<command_reply> session_step::decide(const input::request& who, const input::app_event& c) {
   if (!s.exists()) return not_found();
   if (c.data_json.size() > rules.event_text_bytes_max) return too_large();
+  if (const auto bad = bad_event_name(c.name)) return *bad;
   if (!is_raw_json(c.data_json))
     return error{codes::request_invalid, "the data is not JSON that an event can hold"};
   command_reply reply;
@@ -346,6 +358,7 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
   reply.status = "renamed";
   const auto title = plain_line(c.title);
   if (title == s.title) return reply;
+  if (const auto bad = bad_title(title)) return *bad;
   append_state(s.paused, title, who.from);
   reply.event = out.append.back().meta.id;
   return reply;

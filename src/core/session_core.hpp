@@ -145,7 +145,8 @@ using session_input =
 
 // The answer to a command: enough for every route to build its response, also on a replay.
 struct command_reply {
-  event_id event;  // the event that made it true; 0.0 where none was needed
+  event_id event;          // the event that made it true; 0.0 where none was needed
+  std::string session_id;  // which may have been made for it
   std::string message_id;
   std::string tool_call_id{};
   std::string title, persona_id;

@@ -9,6 +9,9 @@
 
 namespace soma {
 
+// What a log takes as one event (storage/event_log.hpp), less the members around texts.
+inline constexpr std::size_t event_room_bytes = 900 * 1024 - 8 * 1024;
+
 struct session_step {
   session_state& s;
   const session_rules& rules;
@@ -51,7 +54,8 @@ struct session_step {
   void advance(std::uint32_t delay_ms = 0, const std::optional<failure>& last_failure = {});
   void ask(const question& q);
   void ask_again(const question& q);  // the unanswered message, next attempt
-  void add_piece(std::string_view text, bool thinking);
+  // False: the answer is as long as it may be, and what is past that was left out.
+  bool add_piece(std::string_view text, bool thinking);
   void finish_call(const input::llm_done& in);
   bool can_be_smaller();
   // Ends the running turn for good: what runs is cancelled, the text so far is kept.

@@ -147,12 +147,21 @@ void session_step::ask_again(const question& q) {
                                        q.step < rules.max_steps, q.delay_ms, from});
 }
 
-void session_step::add_piece(std::string_view text, bool thinking) {
-  if (text.empty()) return;
+bool session_step::add_piece(std::string_view text, bool thinking) {
+  bool whole = true;
+  if (!thinking) {
+    const auto room =
+        rules.event_text_bytes_max - std::min(rules.event_text_bytes_max, s.call->escaped_bytes);
+    const auto fitting = json_escaped_size(text) <= room ? text : json_fitting(text, room);
+    whole = fitting.size() == text.size();
+    text = fitting;
+  }
+  if (text.empty()) return whole;
   const auto offset = thinking ? s.call->thinking_bytes : s.call->next_offset;
   emit(body::llm_delta{s.call->request.message_id, s.call->request.turn_id, offset,
                        std::string(text), thinking},
        turn_origin(s.call->request.turn_id));
+  return whole;
 }
 
 void session_step::append_answer(std::string_view text, std::vector<tool_invocation> calls,
@@ -183,16 +192,19 @@ void session_step::finish_call(const input::llm_done& in) {
   auto calls = in.tool_calls;
   for (auto& call : calls) call.inputs_json = readable_inputs(std::move(call.inputs_json));
   // What cannot be read back is not kept: the provider is then sent none.
-  const auto state = is_raw_json(in.provider_state_json) ? in.provider_state_json : std::string();
+  auto state = is_raw_json(in.provider_state_json) ? in.provider_state_json : std::string();
   std::optional<failure> refused;
-  // As one event they have to fit beside the text.
-  std::size_t input_bytes = state.size();
+  // As one event they have to fit beside the text; the provider's state goes before the calls.
+  const auto room = event_room_bytes - std::min(event_room_bytes, s.call->escaped_bytes);
+  std::size_t input_bytes = 0;
   for (const auto& call : calls)
     input_bytes += call.inputs_json.size() + json_escaped_size(call.tool_id) +
                    json_escaped_size(call.provider_call_id) + call_frame_bytes;
-  if (!calls.empty() && (s.call->request.step >= rules.max_steps ||
-                         s.turn->tool_calls + calls.size() > rules.max_tool_calls ||
-                         input_bytes > rules.event_text_bytes_max / 2)) {
+  if (input_bytes + state.size() > room) state.clear();
+  if (!calls.empty() &&
+      (s.call->request.step >= rules.max_steps ||
+       s.turn->tool_calls + calls.size() > rules.max_tool_calls ||
+       input_bytes + state.size() > rules.event_text_bytes_max / 2 || input_bytes > room)) {
     refused =
         failure{std::string(codes::turn_limit), "the turn asked for too many tool calls", true};
     calls.clear();

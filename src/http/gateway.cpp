@@ -63,7 +63,7 @@ void mark_replayed(response& answer, const idempotency_gate::entry& gate) {
 asio::awaitable<result<command_reply>> gateway::command(request_context& ctx,
                                                         const session_id& session,
                                                         input::command what,
-                                                        const idempotency_gate::entry* gate) {
+                                                        idempotency_gate::entry* gate) {
   if (gate && gate->replay) co_return decode_command_reply(gate->replay->response_json);
   if (!is_uuid(session.value))
     co_return error(codes::session_not_found, "there is no such session");
@@ -79,6 +79,13 @@ asio::awaitable<result<command_reply>> gateway::command(request_context& ctx,
   }
   auto answer = co_await ask_tenant<actors::command_outcome>(ctx, std::move(command));
   if (!answer) co_return answer.error();
+  if (gate && !answer->reply && answer->reply.error().code == codes::idempotency_exists) {
+    auto looked = co_await idempotency.look(*gate);
+    if (!looked) co_return looked.error();
+    if (!gate->replay)  // it has expired since
+      co_return error(codes::server_busy, "the request was carried out a while ago", 1);
+    co_return decode_command_reply(gate->replay->response_json);
+  }
   co_return std::move(answer->reply);
 }
 

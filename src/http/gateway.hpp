@@ -103,7 +103,7 @@ class gateway {
         llm(parts.llm),
         tools(parts.tools),
         vitals(parts.vitals),
-        idempotency(parts.node.log, parts.lanes.quick),
+        idempotency(parts.node.log, parts.lanes.quick, parts.node.limits.idempotency_ttl_ms),
         places(streams_per_tenant_max(parts.settings)) {}
 
   const config& settings;
@@ -158,11 +158,12 @@ class gateway {
     co_return answer;
   }
 
-  // Sends a command to a session. `gate` carries the idempotency record to be kept with it.
+  // Sends a command to a session. `gate` carries the idempotency record to be kept with it; where
+  // another was quicker with the key, its answer is taken, and `gate` has the replay.
   boost::asio::awaitable<result<command_reply>> command(request_context& ctx,
                                                         const session_id& session,
                                                         input::command what,
-                                                        const idempotency_gate::entry* gate = {});
+                                                        idempotency_gate::entry* gate = {});
 
   // The head, read on the pool. Errors: session.not_found, also for what cannot be an id.
   boost::asio::awaitable<result<storage::session_head>> head(const session_key& key);

@@ -1,6 +1,8 @@
 #include "http/idempotency.hpp"
 
 #include "core/codes.hpp"
+#include "core/json_member.hpp"
+#include "core/time.hpp"
 #include "http/on_reader.hpp"
 #include "security/digest.hpp"
 
@@ -17,11 +19,19 @@ bool printable(std::string_view key) {
   return true;
 }
 
+// White space, escapes and the order of members make no other request.
+std::string hash_of(std::string_view body) {
+  const auto canonical = canonical_json(body);
+  const std::string_view hashed = canonical.empty() ? body : std::string_view(canonical);
+  return security::hex(security::bytes_of(security::sha256(hashed)));
+}
+
 }  // namespace
 
 asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request_context& ctx,
                                                                          std::string key,
-                                                                         std::string request_hash) {
+                                                                         std::string request_hash,
+                                                                         std::string operation) {
   entry in;
   // A key that is sent is one, so an empty one is none that could be kept.
   const bool empty_header =
@@ -31,11 +41,11 @@ asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request
     co_return error(codes::request_invalid_parameter,
                     "an idempotency key is 1 to 255 printable ASCII characters")
         .about("Idempotency-Key");
+  const bool own = operation.empty();
   in.key = ctx.identity.tenant.value + '\n' + ctx.identity.user.value + '\n' +
-           std::string(ctx.operation_id) + '\n' + std::string(ctx.path_parameter("id")) + '\n' +
-           key;
-  in.hash = request_hash.empty() ? security::hex(security::bytes_of(security::sha256(ctx.body)))
-                                 : std::move(request_hash);
+           (own ? std::string(ctx.operation_id) : operation) + '\n' +
+           (own ? std::string(ctx.path_parameter("id")) : std::string()) + '\n' + key;
+  in.hash = request_hash.empty() ? hash_of(ctx.body) : std::move(request_hash);
   for (;;) {
     auto home = co_await asio::this_coro::executor;
     bool mine = false;
@@ -52,17 +62,28 @@ asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request
     if (mine) break;
   }
   in.held.emplace(this, in.key);
-  auto look = [log = &log_, key = in.key] { return log->find_idempotency(key); };
-  auto found = co_await on_reader(pool_, look);
-  if (!found) co_return found.error();
-  if (*found) {
-    if ((*found)->request_hash != in.hash)
-      co_return error(codes::idempotency_mismatch,
-                      "this idempotency key was used with another request");
-    in.replay = std::move(**found);
-    in.held.reset();
-  }
+  auto looked = co_await look(in);
+  if (!looked) co_return looked.error();
+  if (in.replay) in.held.reset();
   co_return in;
+}
+
+asio::awaitable<result<void>> idempotency_gate::look(entry& in) {
+  auto find = [log = &log_, key = in.key] { return log->find_idempotency(key); };
+  auto found = co_await on_reader(pool_, find);
+  if (!found) co_return found.error();
+  // One that is too old is as good as gone, whether it has been tidied away or not.
+  if (!*found || (*found)->created_at_ms <= now_ms() - ttl_ms_) co_return result<void>();
+  if ((*found)->request_hash != in.hash)
+    co_return error(codes::idempotency_mismatch,
+                    "this idempotency key was used with another request");
+  in.replay = std::move(**found);
+  co_return result<void>();
+}
+
+storage::idempotency_record idempotency_gate::record_of(const entry& in, int status,
+                                                        std::string body) const {
+  return {in.key, in.hash, status, std::move(body), now_ms(), ttl_ms_};
 }
 
 // True: the caller is the first. False: `resume` is called when the one before has left.

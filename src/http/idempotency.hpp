@@ -3,7 +3,8 @@
 //
 // Thread-safe; each `enter` runs on its caller's io thread. A pass belongs to one request and lets
 // the next twin in when it is destroyed. The record itself is written by whoever does the work, in
-// the same atom as the work.
+// the same atom as the work, and judged there: the log puts a key only if it is absent. The gate
+// only makes twins wait; nothing depends on it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -47,12 +48,22 @@ class idempotency_gate {
     std::optional<pass> held;  // to be kept until the work is durable
   };
 
-  idempotency_gate(const storage::event_log& log, reader_pool& pool) : log_(log), pool_(pool) {}
+  idempotency_gate(const storage::event_log& log, reader_pool& pool, std::int64_t ttl_ms)
+      : log_(log), pool_(pool), ttl_ms_(ttl_ms) {}
 
   // `key`: the caller's, "" for none. `request_hash`: what another request with that key differs
-  // in; empty is that of the whole body. Errors: request.invalid_parameter, idempotency.mismatch.
+  // in; empty is that of the body, in whatever spelling. `operation`: of one that has several
+  // routes, whose hash then covers the path; empty is the route's own. Errors:
+  // request.invalid_parameter, idempotency.mismatch.
   boost::asio::awaitable<result<entry>> enter(request_context& ctx, std::string key,
-                                              std::string request_hash = {});
+                                              std::string request_hash = {},
+                                              std::string operation = {});
+
+  // Looks for the answer that is kept by now: after idempotency.exists. Errors as above.
+  boost::asio::awaitable<result<void>> look(entry& in);
+
+  // The record of an answer, to be kept with the work.
+  storage::idempotency_record record_of(const entry& in, int status, std::string body) const;
 
  private:
   bool occupy(const std::string& scoped, std::function<void()>& resume);
@@ -60,6 +71,7 @@ class idempotency_gate {
 
   const storage::event_log& log_;
   reader_pool& pool_;
+  const std::int64_t ttl_ms_;
   quick_mutex mutex_;
   std::map<std::string, std::vector<std::function<void()>>> in_flight_;
 };

@@ -60,6 +60,7 @@ constexpr row table[] = {
     {codes::tool_unavailable, 409},
     {codes::llm_not_configured, 409},
     {codes::attachment_pending, 409},
+    {codes::idempotency_exists, 409},
     {codes::workdir_exists, 409},
     {codes::workdir_wrong_kind, 409},
     {codes::attachment_expired, 410},

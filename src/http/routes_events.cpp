@@ -23,6 +23,7 @@ constexpr std::size_t page_limit_default = 100, page_limit_max = 500;
 constexpr std::size_t page_bytes_max = 8u << 20;
 constexpr int pages_max = 32;  // in memory at once, until their readers have them
 constexpr std::size_t tenant_snapshot_sessions = 100;
+constexpr std::size_t tenant_snapshot_bytes = 128 * 1024;
 
 error bad_parameter(std::string_view name) {
   return error(codes::request_invalid_parameter,
@@ -193,6 +194,7 @@ asio::awaitable<response> stream_tenant(gateway& g, request_context& ctx) {
   stream.start.cursor = stream.feed->marks().head_seq;
   storage::session_list_options options;
   options.limit = tenant_snapshot_sessions;
+  options.bytes_max = tenant_snapshot_bytes;  // each reader has its own until it has read it
   auto look = [log = &g.node.log, tenant = ctx.identity.tenant, options] {
     return log->list(tenant, options);
   };

@@ -168,15 +168,12 @@ asio::awaitable<response> create_key(gateway& g, request_context& ctx) {
   w.end_object();
   if (!gate->key.empty()) {
     // What is kept must not hold the key: a replay answers without it.
-    storage::idempotency_record record;
-    record.key = gate->key;
-    record.request_hash = gate->hash;
-    record.status = 201;
-    record.created_at_ms = now_ms();
-    json_writer r(record.response_json);
+    std::string kept_answer;
+    json_writer r(kept_answer);
     r.begin_object();
     write_key_members(r, made->key);
     r.end_object();
+    auto record = g.idempotency.record_of(*gate, 201, std::move(kept_answer));
     auto keep = [&g, record] { return g.node.log.put_idempotency(record); };
     auto kept = co_await on_reader(g.lanes.writes, keep);
     if (!kept) co_return problem(kept.error(), ctx);

@@ -12,6 +12,7 @@
 #include "http/on_reader.hpp"
 #include "http/problem.hpp"
 #include "http/tool_gateway.hpp"
+#include "security/digest.hpp"
 
 namespace soma::http {
 namespace {
@@ -30,11 +31,11 @@ std::vector<std::string> attachments_of(const json::object& body) {
   return ids;
 }
 
-std::string message_answer(const session_id& session, const command_reply& reply) {
+std::string message_answer(const command_reply& reply) {
   std::string out;
   json_writer w(out);
   w.begin_object().field("envelope_id", derived_uuid({"envelope", reply.message_id}));
-  w.field("session_id", session.value).field("message_id", reply.message_id);
+  w.field("session_id", reply.session_id).field("message_id", reply.message_id);
   w.field("event_id", to_string(reply.event)).field("status", "queued").end_object();
   return out;
 }
@@ -57,6 +58,18 @@ std::vector<input::tool_request> read_at_once(gateway& g, const request_context&
   return calls;
 }
 
+// Of what is asked, whichever route and spelling it came by.
+std::string request_hash(const session_id& session, const json::object& body,
+                         std::string_view text) {
+  std::string typed;
+  json_writer w(typed);
+  w.begin_object().field("session", session.value).field("text", text);
+  w.field("persona_id", text_of(body, "persona_id")).key("attachments").begin_array();
+  for (const auto& id : attachments_of(body)) w.string(id);
+  w.end_array().end_object();
+  return security::hex(security::bytes_of(security::sha256(typed)));
+}
+
 asio::awaitable<response> send_message(gateway& g, request_context& ctx, session_id session) {
   const auto& body = ctx.json.as_object();
   const auto named = text_of(body, "session_id");
@@ -66,15 +79,14 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
   input::message message;
   message.text = text_of(body, body.contains("message") ? "message" : "content");
   if (auto no = denied(g.tools, ctx, "conversation.send", session.value)) co_return std::move(*no);
-  const bool makes_session = session.empty();
-  if (makes_session) {
-    // Derived, so that the same request sent to a server that lost the answer makes no second one.
-    session = session_id(key.empty() ? new_uuid()
-                                     : derived_uuid({"session", ctx.identity.tenant.value,
-                                                     ctx.identity.user.value, key}));
+  auto hash = key.empty() ? std::string() : request_hash(session, body, message.text);
+  if (session.empty()) {
+    // Never one that was there before. The same request sent twice makes no second one: its key is
+    // kept with the session's first events or not at all, and the kept answer names the session.
+    session = session_id(new_uuid());
     message.create = input::open{text_of(body, "persona_id"), {}};
   }
-  auto gate = co_await g.idempotency.enter(ctx, key);
+  auto gate = co_await g.idempotency.enter(ctx, key, std::move(hash), "send_message");
   if (!gate) co_return problem(gate.error(), ctx);
   if (auto ids = attachments_of(body); !ids.empty() && !gate->replay) {
     for (const auto& id : ids)
@@ -89,7 +101,7 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
   input::command what = std::move(message);
   auto reply = co_await g.command(ctx, session, std::move(what), &*gate);
   if (!reply) co_return problem(reply.error(), ctx);
-  response answer(202, message_answer(session, *reply));
+  response answer(202, message_answer(*reply));
   mark_replayed(answer, *gate);
   co_return answer;
 }

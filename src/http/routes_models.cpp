@@ -97,7 +97,7 @@ asio::awaitable<response> create_profile(gateway& g, request_context& ctx) {
   auto answer = profile_answer(g, *stored, 201);
   answer.headers.emplace_back("Location", "/v1/model-profiles/" + stored->profile.name);
   if (!gate->key.empty()) {
-    storage::idempotency_record record{gate->key, gate->hash, 201, answer.body, now_ms()};
+    auto record = g.idempotency.record_of(*gate, 201, answer.body);
     auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
     (void)co_await on_reader(g.lanes.writes, keep);
   }

@@ -32,7 +32,7 @@ asio::awaitable<response> get_liveness(gateway&, request_context&) {
 asio::awaitable<response> get_readiness(gateway& g, request_context& ctx) {
   if (g.stopping.load())
     co_return problem(error(codes::server_shutting_down, "the server is about to stop", 1), ctx);
-  if (!g.ready.load())
+  if (!g.ready.load() || !g.node.root_alive.load())
     co_return problem(error(codes::server_starting, "the server is not ready", 1), ctx);
   co_return response(200, R"({"status":"ready"})");
 }

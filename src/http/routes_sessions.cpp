@@ -45,13 +45,12 @@ asio::awaitable<response> create_session(gateway& g, request_context& ctx) {
   const auto key = idempotency_key_of(ctx);
   auto gate = co_await g.idempotency.enter(ctx, key);
   if (!gate) co_return problem(gate.error(), ctx);
-  const session_id session(key.empty() ? new_uuid()
-                                       : derived_uuid({"create", ctx.identity.tenant.value,
-                                                       ctx.identity.user.value, key}));
+  const session_id fresh(new_uuid());  // the kept answer of a twin names another
   input::command open =
       input::open{text_member(ctx.json, "persona_id"), text_member(ctx.json, "title")};
-  auto reply = co_await g.command(ctx, session, std::move(open), &*gate);
+  auto reply = co_await g.command(ctx, fresh, std::move(open), &*gate);
   if (!reply) co_return problem(reply.error(), ctx);
+  const session_id session(reply->session_id);
   storage::session_info info;
   info.title = reply->title;
   info.persona_id = reply->persona_id;

@@ -43,8 +43,27 @@ response created(const session_id& session, std::string body, const idempotency_
   return answer;
 }
 
-storage::idempotency_record record_of(const idempotency_gate::entry& gate, std::string body) {
-  return {gate.key, gate.hash, 201, std::move(body), now_ms()};
+session_id session_in(std::string_view answer) {
+  return session_id(
+      std::string(boost::json::parse({answer.data(), answer.size()}).at("session_id").as_string()));
+}
+
+response replayed(const idempotency_gate::entry& gate) {
+  const auto& answer = gate.replay->response_json;
+  return created(session_in(answer), answer, gate);
+}
+
+// A copy that was staged and not published: what is staged goes, and where another request was
+// quicker with the key, its answer is given.
+asio::awaitable<response> not_published(gateway& g, request_context& ctx, session_stager& stager,
+                                        idempotency_gate::entry& gate, error why) {
+  co_await stager.discard();
+  if (why.code == codes::idempotency_exists) {
+    auto looked = co_await g.idempotency.look(gate);
+    if (!looked) co_return problem(looked.error(), ctx);
+    if (gate.replay) co_return replayed(gate);
+  }
+  co_return problem(why, ctx);
 }
 
 // Reads a session's log from its first event to `last_seq`, a piece at a time.
@@ -92,9 +111,8 @@ asio::awaitable<response> fork_session(gateway& g, request_context& ctx) {
   if (!last) co_return problem(error(codes::event_id_malformed, "not an event id"), ctx);
   auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx));
   if (!gate) co_return problem(gate.error(), ctx);
-  const session_key to{
-      from.tenant, session_id(gate->key.empty() ? new_uuid() : derived_uuid({"fork", gate->key}))};
-  if (gate->replay) co_return created(to.session, gate->replay->response_json, *gate);
+  if (gate->replay) co_return replayed(*gate);
+  const session_key to{from.tenant, session_id(new_uuid())};
   auto head = co_await g.head(from);
   if (!head) co_return problem(head.error(), ctx);
   if (!holds(*head, *last))
@@ -124,11 +142,9 @@ asio::awaitable<response> fork_session(gateway& g, request_context& ctx) {
   auto info = stager.info();
   info.updated_at_ms = info.created_at_ms;
   auto body = session_json(to.session, info, stager.last_id());
-  if (done) done = co_await stager.publish(info, record_of(*gate, body));
-  if (!done) {
-    co_await stager.discard();
-    co_return problem(done.error(), ctx);
-  }
+  auto record = g.idempotency.record_of(*gate, 201, body);
+  if (done) done = co_await stager.publish(info, std::move(record));
+  if (!done) co_return co_await not_published(g, ctx, stager, *gate, done.error());
   co_return created(to.session, std::move(body), *gate);
 }
 
@@ -356,11 +372,6 @@ std::string import_answer(const session_id& session, std::uint64_t events, bool 
   return out;
 }
 
-session_id imported_before(std::string_view answer) {
-  return session_id(
-      std::string(boost::json::parse({answer.data(), answer.size()}).at("session_id").as_string()));
-}
-
 struct found_place {
   session_key key;
   bool there = false;
@@ -408,10 +419,7 @@ asio::awaitable<response> import_session(gateway& g, request_context& ctx, impor
   const auto& hash = work->document.hash();
   auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx), hash);
   if (!gate) co_return problem(gate.error(), ctx);
-  if (gate->replay) {
-    auto kept = imported_before(gate->replay->response_json);
-    co_return created(kept, gate->replay->response_json, *gate);
-  }
+  if (gate->replay) co_return replayed(*gate);
   import_pass pass(all, {ctx.identity.tenant, session_id(hash)});
   if (!pass.held())
     co_return problem(error(codes::server_busy, "this document is being taken in already", 1), ctx);
@@ -424,9 +432,8 @@ asio::awaitable<response> import_session(gateway& g, request_context& ctx, impor
   if (found->there) {
     auto body = import_answer(to.session, work->document.events(), false);
     if (!gate->key.empty()) {
-      auto keep = [log = &g.node.log, record = record_of(*gate, body)] {
-        return log->put_idempotency(record);
-      };
+      auto record = g.idempotency.record_of(*gate, 201, body);
+      auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
       if (auto kept = co_await on_reader(g.lanes.writes, keep); !kept)
         co_return problem(kept.error(), ctx);
     }
@@ -438,17 +445,16 @@ asio::awaitable<response> import_session(gateway& g, request_context& ctx, impor
   options.epoch = g.node.log.epoch();
   options.rename = renamer(to.session);
   options.opened_by = origin_of(ctx);
+  options.all_by_opener = true;
   session_stager stager(g, ctx.io_thread, std::move(options));
   session_stager::source next = [work](const session_stager::taker& take) {
     return work->copy_some(take);
   };
   auto done = co_await stager.copy_all(std::move(next));
   auto body = import_answer(to.session, work->document.events(), true);
-  if (done) done = co_await stager.publish(stager.info(), record_of(*gate, body));
-  if (!done) {
-    co_await stager.discard();
-    co_return problem(done.error(), ctx);
-  }
+  auto record = g.idempotency.record_of(*gate, 201, body);
+  if (done) done = co_await stager.publish(stager.info(), std::move(record));
+  if (!done) co_return co_await not_published(g, ctx, stager, *gate, done.error());
   // An actor that was asked for this session before it was there must fold it anew.
   actors::restart_request again;
   again.key = to;

@@ -116,7 +116,7 @@ asio::awaitable<response> answer_upload(gateway& g, request_context& ctx,
   json_writer w(answer.body);
   write_all(w, made);
   if (!gate->key.empty()) {
-    storage::idempotency_record record{gate->key, gate->hash, 201, answer.body, now_ms()};
+    auto record = g.idempotency.record_of(*gate, 201, answer.body);
     auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
     if (auto kept = co_await on_reader(g.lanes.writes, keep); !kept) {
       f.pool.post(drop);
@@ -203,7 +203,7 @@ asio::awaitable<response> find_known(gateway& g, request_context& ctx) {
   auto found = co_await on_reader(f.pool, work);
   if (!found) co_return problem(found.error(), ctx);
   if (!gate->key.empty()) {
-    storage::idempotency_record record{gate->key, gate->hash, 200, *found, now_ms()};
+    auto record = g.idempotency.record_of(*gate, 200, *found);
     auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
     if (auto kept = co_await on_reader(g.lanes.writes, keep); !kept)
       co_return problem(kept.error(), ctx);

@@ -6,6 +6,7 @@
 #include "core/codes.hpp"
 #include "core/json_bounds.hpp"
 #include "core/json_writer.hpp"
+#include "core/payload_rules.hpp"
 #include "core/time.hpp"
 #include "core/uuid.hpp"
 
@@ -255,7 +256,7 @@ result<event> document_reader::take_event(std::string_view line) {
   if (auto good = check_envelope(*parsed); !good) return good.error();
   auto e = decode(line);
   if (!e) return invalid(e.error().detail);
-  if (e->meta.created_at_ms < 0) return invalid("meta has no valid created_at");
+  if (const auto bad = bad_event(*e, now_ms())) return invalid(bad->detail);
   if (events_ == 0) session_ = e->meta.key.session.value;
   if (e->meta.key.session.value != session_) return invalid("the event is of another session");
   if (e->meta.id.seq <= last_seq_) return invalid("the event is out of order");

@@ -88,8 +88,7 @@ event_id session_stager::last_id() const {
 
 asio::awaitable<result<void>> session_stager::publish(storage::session_info info,
                                                       storage::idempotency_record record) {
-  actors::append_request append;
-  auto& op = append.op;
+  storage::append_op op;
   op.key = to_;
   op.expected_seq = work_->copy.state().seq;
   op.info = std::move(info);
@@ -97,7 +96,7 @@ asio::awaitable<result<void>> session_stager::publish(storage::session_info info
   op.publish_staged = true;
   op.documents = std::move(work_->uses);
   if (!record.key.empty()) op.idempotency.push_back(std::move(record));
-  g_.node.queued_bytes.fetch_add(actors::weight(op), std::memory_order_relaxed);
+  auto append = actors::append_of(g_.node, std::move(op));
   auto outcome = co_await bridge_.ask<actors::append_outcome>(g_.node.writer, std::move(append));
   if (!outcome) co_return outcome.error();
   if (!outcome->head) co_return outcome->head.error();

@@ -62,6 +62,8 @@ struct session_head {
   event_id last_id() const { return {epoch_of(seq), seq}; }
 };
 
+inline constexpr std::int64_t idempotency_ttl_ms = 24ll * 3600 * 1000;  // unless configured
+
 // The first answer to a request with an Idempotency-Key. `key` is the caller's scope and key
 // (tenant, caller, route, key) as one string.
 struct idempotency_record {
@@ -70,6 +72,8 @@ struct idempotency_record {
   int status = 0;
   std::string response_json;
   std::int64_t created_at_ms = 0;
+  // How old one of the same key must be for this one to take its place; not kept with it.
+  std::int64_t ttl_ms = idempotency_ttl_ms;
 };
 
 struct outbox_row {
@@ -101,7 +105,7 @@ struct append_op {
   std::optional<std::uint64_t> compact_seq;
   std::optional<std::uint64_t> first_seq;  // reset: everything below is deleted in the same atom
   bool remove = false;                     // after the events nothing of the session is kept
-  std::vector<idempotency_record> idempotency;
+  std::vector<idempotency_record> idempotency;  // put if absent: else the whole op is refused
   std::vector<outbox_row> outbox;
   std::vector<documents_gone> gone;  // before `documents` come
   std::vector<document_row> documents;
@@ -140,6 +144,8 @@ struct session_list_options {
   std::size_t limit = 50;
   std::size_t looked_at_max =
       5000;  // a page ends after that many rows, with a cursor, however few fit
+  std::size_t bytes_max =
+      1024 * 1024;  // of titles and the like; stops after the row that passes it
 };
 struct session_list_page {
   std::vector<session_row> sessions;  // newest updated_at_ms first, ties by id
@@ -156,8 +162,10 @@ class event_log {
 
   // Writes all ops whose expected_seq holds in one synced batch; results come in the ops' order.
   // An op that fails (session.head_mismatch, event.too_large, storage.full) leaves nothing behind
-  // and does not hinder the others. Two ops of one session in one call chain. Success: new head
-  // seq.
+  // and does not hinder the others. Two ops of one session in one call chain. An op with a record
+  // whose key is there, of an earlier op of this call or before, and not older than its ttl_ms by
+  // the new record's own time, fails with idempotency.exists about that key, whatever else is said
+  // against it. Success: new head seq.
   virtual std::vector<result<std::uint64_t>> commit(std::span<const append_op> ops) = 0;
 
   virtual result<session_head> head(const session_key& key) const = 0;  // session.not_found
@@ -170,9 +178,11 @@ class event_log {
   virtual result<std::optional<idempotency_record>> find_idempotency(
       std::string_view key) const = 0;
   // Deletes records created before the given time, the oldest first and at most rows_max; returns
-  // how many. Not synced by itself.
+  // how many rows were looked at, which is rows_max as long as there are more. Not synced by
+  // itself.
   virtual result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) = 0;
-  // A record of an answer that appends nothing to a session (settings, keys).
+  // A record of an answer that appends nothing to a session (settings, keys). Fails with
+  // idempotency.exists as an op does.
   virtual result<void> put_idempotency(const idempotency_record& record) = 0;
 
   // Writes events of a session that does not exist yet, dense from 1, invisible until an append_op
@@ -212,6 +222,7 @@ class event_log {
   virtual counters stats() const = 0;
 };
 
+inline constexpr int exit_code_fatal = 70;  // of a process that can acknowledge nothing any more
 using fatal_handler = std::function<void(const error&)>;  // must not call the log
 
 // Damage that was come upon: once for each session (and for each table that compaction steps

@@ -55,6 +55,12 @@ result<session_head> next_head(const session_head* before, std::optional<std::ui
   return head;
 }
 
+std::optional<error> taken_by(const idempotency_record& kept, const idempotency_record& fresh) {
+  if (kept.created_at_ms <= fresh.created_at_ms - fresh.ttl_ms) return std::nullopt;
+  return error(codes::idempotency_exists, "a request with this key was carried out before")
+      .about(fresh.key);
+}
+
 bool shows(const read_options& options, const session_head& head, event_type type,
            std::uint64_t seq) {
   if (options.types != 0 && !(options.types & (1u << static_cast<unsigned>(type)))) return false;
@@ -64,6 +70,11 @@ bool shows(const read_options& options, const session_head& head, event_type typ
 
 std::string readable(std::string_view json) {
   return json.find("Infinity") == json.npos ? std::string(json) : without_infinities(json);
+}
+
+std::size_t list_bytes(const session_row& row) {
+  const auto& info = row.head.info;
+  return 256 + info.title.size() + info.persona_id.size() + info.user_id.size();
 }
 
 std::string list_cursor(const session_row& last) {

@@ -15,6 +15,9 @@ result<session_head> next_head(const session_head* before, std::optional<std::ui
                                const append_op& op, std::uint32_t epoch,
                                std::size_t event_bytes_max);
 
+// Why `fresh` is refused by the record of its key that is kept, if it is.
+std::optional<error> taken_by(const idempotency_record& kept, const idempotency_record& fresh);
+
 // Whether `read` shows an event of this type and seq.
 bool shows(const read_options& options, const session_head& head, event_type type,
            std::uint64_t seq);
@@ -28,6 +31,9 @@ struct list_place {
   std::int64_t updated_at_ms = 0;
   session_id session;
 };
+// What a row of a list weighs.
+std::size_t list_bytes(const session_row& row);
+
 std::string list_cursor(const session_row& last);
 std::optional<list_place> parse_list_cursor(std::string_view cursor);
 error bad_cursor();

@@ -79,18 +79,22 @@ class memory_event_log final : public event_log {
     if (options.limit == 0) return page;
     std::size_t looked_at = 0;
     session_row last;
+    std::size_t bytes = 0;
     for (auto& row : rows) {
       if (place && order(row.head.info.updated_at_ms, row.session) <=
                        order(place->updated_at_ms, place->session))
         continue;
       const bool fits = title_contains(row.head.info.title, options.query);
-      if (looked_at == options.looked_at_max || (fits && page.sessions.size() == options.limit)) {
+      if (looked_at == options.looked_at_max ||
+          (fits && (page.sessions.size() == options.limit || bytes >= options.bytes_max))) {
         page.next_cursor = list_cursor(last);
         break;
       }
       ++looked_at;
       last = std::move(row);
-      if (fits) page.sessions.push_back(last);
+      if (!fits) continue;
+      bytes += list_bytes(last);
+      page.sessions.push_back(last);
     }
     return page;
   }
@@ -119,18 +123,20 @@ class memory_event_log final : public event_log {
 
   result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) override {
     std::lock_guard lock(mutex_);
-    std::vector<std::pair<std::int64_t, std::string>> old;
-    for (const auto& [key, record] : idempotency_)
-      if (record.created_at_ms < before_ms) old.emplace_back(record.created_at_ms, key);
-    std::sort(old.begin(), old.end());
-    if (old.size() > rows_max) old.resize(rows_max);
-    for (const auto& row : old) idempotency_.erase(row.second);
-    return old.size();
+    std::size_t rows = 0;
+    for (auto at = ages_.begin(); at != ages_.end() && at->first < before_ms && rows < rows_max;
+         at = ages_.erase(at), ++rows)
+      // One that was written anew has a younger row as well.
+      if (const auto record = idempotency_.find(at->second);
+          record != idempotency_.end() && record->second.created_at_ms == at->first)
+        idempotency_.erase(record);
+    return rows;
   }
 
   result<void> put_idempotency(const idempotency_record& record) override {
     std::lock_guard lock(mutex_);
-    idempotency_[record.key] = record;
+    if (auto taken = taken_by_kept({&record, 1})) return *taken;
+    keep(record);
     return {};
   }
 
@@ -227,15 +233,28 @@ class memory_event_log final : public event_log {
   }
   static error not_found() { return {codes::session_not_found, "there is no such session"}; }
 
+  void keep(const idempotency_record& record) {
+    idempotency_[record.key] = record;
+    ages_.insert({record.created_at_ms, record.key});
+  }
+
+  std::optional<error> taken_by_kept(std::span<const idempotency_record> records) const {
+    for (const auto& record : records)
+      if (const auto at = idempotency_.find(record.key); at != idempotency_.end())
+        if (auto taken = taken_by(at->second, record)) return taken;
+    return std::nullopt;
+  }
+
   result<std::uint64_t> append(const append_op& op) {
     const auto at = sessions_.find(op.key);
     const session_head* before = at == sessions_.end() ? nullptr : &at->second.head;
     const auto staged = staged_.find(op.key);
     const auto staged_seq =
         staged == staged_.end() ? std::nullopt : std::optional(staged->second.rbegin()->first);
+    if (auto taken = taken_by_kept(op.idempotency)) return *taken;
     auto head = next_head(before, staged_seq, op, epoch_, event_bytes_max_);
     if (!head) return head.error();
-    for (const auto& record : op.idempotency) idempotency_[record.key] = record;
+    for (const auto& record : op.idempotency) keep(record);
     for (const auto& d : op.gone)
       std::erase_if(documents_, [&](const auto& one) {
         return one.first.first == d.collection && one.first.second.starts_with(d.prefix);
@@ -264,6 +283,7 @@ class memory_event_log final : public event_log {
   std::map<session_key, session> sessions_;
   std::map<session_key, std::map<std::uint64_t, stored_event>> staged_;
   std::map<std::string, idempotency_record> idempotency_;
+  std::set<std::pair<std::int64_t, std::string>> ages_;  // of records, also those written anew
   std::map<std::pair<std::string, std::string>, std::string> documents_;
   counters counters_;
 };

@@ -98,6 +98,11 @@ class rocksdb_event_log final : public event_log {
   using iterator = std::unique_ptr<rocksdb::Iterator>;
   // Heads as the ops of one batch leave them; empty: removed.
   using head_overlay = std::unordered_map<session_key, std::optional<session_head>>;
+  // What the ops of one batch have put so far.
+  struct batch_state {
+    head_overlay heads;
+    std::unordered_map<std::string, idempotency_record> records;
+  };
 
   rocksdb::Status open_database(bool read_only);
   void close_database();
@@ -112,7 +117,10 @@ class rocksdb_event_log final : public event_log {
   result<void> drop_left_over_stages();
 
   result<std::optional<session_head>> head_before(const session_key& key, const head_overlay& now);
-  result<session_head> add(rocksdb::WriteBatch& batch, const append_op& op, head_overlay& now);
+  result<session_head> add(rocksdb::WriteBatch& batch, const append_op& op, batch_state& state);
+  // Why a record may not be put, if so: idempotency.exists, or the store's own failure.
+  std::optional<error> refuses_records(std::span<const idempotency_record> records,
+                                       const batch_state& state) const;
   void add_index_rows(rocksdb::WriteBatch& batch, const append_op& op, const session_head* before,
                       const session_head& after);
   void add_removal(rocksdb::WriteBatch& batch, const append_op& op, const session_head* before);

@@ -24,7 +24,6 @@ constexpr std::uint64_t format_version = 1;
 constexpr std::int64_t epoch_origin_s = 1'577'836'800;  // 2020-01-01: epochs fit 32 bits until 2156
 constexpr std::uint64_t epoch_max = UINT32_MAX;  // a clock beyond it is wrong, and not believed
 constexpr std::uint64_t clock_behind_s = 60;
-constexpr int exit_code_fatal = 70;
 
 void exit_at_once(const error& why) {
   // Whoever does not read standard error must not keep a process that has to end.

@@ -153,6 +153,7 @@ result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
   std::size_t looked_at = 0;
   session_row last;
   const iterator it(db_->NewIterator(how, families_[recency]));
+  std::size_t bytes = 0;
   for (it->Seek(from); it->Valid(); it->Next()) {
     const session_id session(std::string(view(it->key()).substr(prefix.size() + 8)));
     auto found = head_as_of(how, {tenant, session});
@@ -160,13 +161,16 @@ result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
       return damaged({tenant, session}, "listed, but its head is missing");
     if (!found) return found.error();
     const bool fits = title_contains(found->info.title, options.query);
-    if (looked_at == options.looked_at_max || (fits && page.sessions.size() == options.limit)) {
+    if (looked_at == options.looked_at_max ||
+        (fits && (page.sessions.size() == options.limit || bytes >= options.bytes_max))) {
       page.next_cursor = list_cursor(last);
       break;
     }
     ++looked_at;
     last = {session, std::move(*found)};
-    if (fits) page.sessions.push_back(last);
+    if (!fits) continue;
+    bytes += list_bytes(last);
+    page.sessions.push_back(last);
   }
   if (!it->status().ok()) return error_of(it->status());
   return page;

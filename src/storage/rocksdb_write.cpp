@@ -125,8 +125,25 @@ void rocksdb_event_log::add_index_rows(rocksdb::WriteBatch& batch, const append_
   if (!after.info.busy && was_busy) batch.Delete(families_[busy], prefix);
 }
 
+std::optional<error> rocksdb_event_log::refuses_records(std::span<const idempotency_record> records,
+                                                        const batch_state& state) const {
+  for (const auto& record : records) {
+    if (const auto at = state.records.find(record.key); at != state.records.end()) {
+      if (auto taken = taken_by(at->second, record)) return taken;
+      continue;
+    }
+    const auto kept = record_of(record.key);
+    if (!kept) return kept.error();
+    if (!*kept) continue;
+    if (auto taken = taken_by(**kept, record)) return taken;
+  }
+  return std::nullopt;
+}
+
 result<session_head> rocksdb_event_log::add(rocksdb::WriteBatch& batch, const append_op& op,
-                                            head_overlay& now) {
+                                            batch_state& state) {
+  if (auto refused = refuses_records(op.idempotency, state)) return *refused;
+  auto& now = state.heads;
   auto found = head_before(op.key, now);
   if (!found) return found.error();
   const session_head* before = *found ? &**found : nullptr;
@@ -143,7 +160,10 @@ result<session_head> rocksdb_event_log::add(rocksdb::WriteBatch& batch, const ap
   const auto prefix = session_prefix(op.key);
   for (const auto& e : op.events)
     batch.Put(families_[events], event_key(op.key, e.seq), event_value(e.type, epoch_, e.json));
-  for (const auto& record : op.idempotency) add_record(batch, record);
+  for (const auto& record : op.idempotency) {
+    add_record(batch, record);
+    state.records[record.key] = record;
+  }
   for (const auto& d : op.gone) {
     const auto prefix = document_key(d.collection, d.prefix);
     batch.DeleteRange(families_[documents], prefix, after_prefix(prefix));
@@ -178,7 +198,7 @@ std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const app
   }
   const auto full = disk_refuses();
   rocksdb::WriteBatch batch;
-  head_overlay now;
+  batch_state state;
   std::uint64_t added = 0, rows = 0;
   for (const auto& op : ops) {
     if (full && !may_use_reserve(op)) {
@@ -186,7 +206,7 @@ std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const app
       continue;
     }
     // A refused op must leave nothing in the batch: checks come before the first Put of `add`.
-    auto head = add(batch, op, now);
+    auto head = add(batch, op, state);
     if (!head) {
       results.push_back(head.error());
       continue;
@@ -210,12 +230,12 @@ std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const app
   events_ += added;
   outbox_rows_ += rows;
   bytes_ += batch.GetDataSize();
-  if (heads_.size() + now.size() > cached_heads_max) heads_.clear();
+  if (heads_.size() + state.heads.size() > cached_heads_max) heads_.clear();
   for (const auto& op : ops) {
     if (!op.gone.empty()) note_deleted_documents();
     if (op.remove || op.first_seq) note_deleted(op.key);
   }
-  for (auto& [key, head] : now) {
+  for (auto& [key, head] : state.heads) {
     if (head)
       heads_[key] = std::move(*head);
     else
@@ -273,7 +293,7 @@ result<std::size_t> rocksdb_event_log::expire_idempotency(std::int64_t before_ms
   const std::lock_guard lock(write_mutex_);
   if (const auto ready = ready_to_write(); !ready) return ready.error();
   auto reached_ms = std::max(before_ms, no_record_before_ms_);
-  std::size_t rows = 0, count = 0;
+  std::size_t rows = 0;
   rocksdb::WriteBatch batch;
   const auto upper = age_key(before_ms, {});
   const rocksdb::Slice upper_bound(upper);
@@ -283,30 +303,31 @@ result<std::size_t> rocksdb_event_log::expire_idempotency(std::int64_t before_ms
   for (it->Seek(age_key(no_record_before_ms_, {})); it->Valid(); it->Next()) {
     const auto row = parse_age_key(view(it->key()));
     if (!row) return error(codes::storage_corrupt, "the age of a record cannot be read");
-    if (rows++ == rows_max) {
+    if (rows == rows_max) {
       reached_ms = row->created_at_ms;
       break;
     }
+    ++rows;
     batch.Delete(families_[idempotency_age], it->key());
     const auto record = record_of(row->record_key);
     if (!record) return record.error();
     // One that was written anew has a younger row as well.
     if (!*record || (*record)->created_at_ms != row->created_at_ms) continue;
     batch.Delete(families_[idempotency], slice(row->record_key));
-    ++count;
   }
   if (!it->status().ok()) return error_of(it->status());
   it.reset();
   if (batch.Count() > 0)
     if (auto ok = write(batch, {}); !ok) return ok.error();
   no_record_before_ms_ = reached_ms;
-  return count;
+  return rows;
 }
 
 result<void> rocksdb_event_log::put_idempotency(const idempotency_record& record) {
   const std::lock_guard lock(write_mutex_);
   if (const auto ready = ready_to_write(); !ready) return ready;
   if (const auto full = disk_refuses()) return *full;
+  if (auto refused = refuses_records({&record, 1}, {})) return *refused;
   rocksdb::WriteBatch batch;
   add_record(batch, record);
   return write(batch, sync_);

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <caf/actor_system.hpp>
+#include <caf/detail/simple_actor_clock.hpp>
 #include <caf/scoped_actor.hpp>
 #include <chrono>
 #include <condition_variable>
@@ -98,13 +99,23 @@ class no_tools final : public tools::tool_runner {
   bool idempotent(std::string_view, std::string_view) const override { return false; }
 };
 
+class counting_probe final : public actors::runtime_probe {
+ public:
+  void session_started() override { ++started; }
+  void session_ended(bool) override { ++ended; }
+  void committed(std::size_t, std::size_t events, std::size_t, double) override {
+    events_committed += events;
+  }
+  std::atomic<std::size_t> started{0}, ended{0}, events_committed{0};
+};
+
 class actor_world {
  public:
   explicit actor_world(std::shared_ptr<storage::event_log> log = {},
                        std::function<void(actors::node_services&)> adjust = {})
       : log_(log ? std::move(log) : std::shared_ptr(storage::make_memory_event_log())),
         feeds_(1, feed_limits{}),
-        node_(*log_, feeds_, models, tools_, probe_) {
+        node_(*log_, feeds_, models, tools_, probe) {
     feeds_.wakers().set_waker(0, [this] {
       std::lock_guard lock(mutex_);
       changed_.notify_all();
@@ -121,7 +132,8 @@ class actor_world {
   // Ends the runtime; the log stays for the next world.
   void stop() {
     if (!runtime_) return;
-    CHECK(runtime_->stop(std::chrono::seconds(20)));
+    const bool in_time = runtime_->stop(std::chrono::seconds(20));
+    CHECK((in_time || broken));
     runtime_.reset();
   }
 
@@ -207,14 +219,32 @@ class actor_world {
     });
   }
 
+  // Waits until it is so.
+  template <class Predicate>
+  static bool becomes(Predicate good) {
+    for (int i = 0; i < 20'000 && !good(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return good();
+  }
+
+  // Messages that wait for their time, each of which keeps its receiver's memory.
+  std::size_t delayed_messages() {
+    auto& clock = dynamic_cast<caf::detail::simple_actor_clock&>(runtime_->system().clock());
+    return clock.schedule().size();
+  }
+
+  actors::node_services& node() { return node_; }
+  actors::runtime& runtime() { return *runtime_; }
+
   scripted_models models;
+  counting_probe probe;
+  bool broken = false;  // it cannot stop as it should
   std::shared_ptr<storage::event_log> log() const { return log_; }
 
  private:
   std::shared_ptr<storage::event_log> log_;
   feed_registry feeds_;
   no_tools tools_;
-  actors::runtime_probe probe_;
   actors::node_services node_;
   std::mutex mutex_;
   std::condition_variable changed_;

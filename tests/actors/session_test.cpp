@@ -38,7 +38,7 @@ TEST_CASE("session: the twin of a command just carried out is sent back, never c
     return world.ask<actors::command_outcome>(std::move(command)).reply;
   };
   REQUIRE(send("k1"));
-  CHECK(send("k1").error().code == codes::server_busy);
+  CHECK(send("k1").error().code == codes::idempotency_exists);
   REQUIRE(send("k2"));
   REQUIRE(send(""));
   REQUIRE(send(""));
@@ -142,11 +142,90 @@ TEST_CASE("session: an idle one leaves, and comes back when it is spoken to") {
   REQUIRE(world.say("a", "hello"));
   finish(*world.models.next(), "hi");
   world.wait_for_type("a", event_type::message_assistant);
-  for (int i = 0; i < 20; ++i) {
+  for (std::size_t i = 1; i <= 20; ++i) {
+    REQUIRE(actor_world::becomes([&] { return world.probe.ended == i; }));
     REQUIRE(world.say("a", "again"));
     finish(*world.models.next(), "yes");
+    world.wait_for_type("a", event_type::message_assistant, i + 1);
+    CHECK(world.probe.started == i + 1);
   }
-  world.wait_for_type("a", event_type::message_assistant, 21);
+}
+
+TEST_CASE("session: one that works does not leave, however long it is idle") {
+  actor_world world({}, [](actors::node_services& node) { node.limits.session_idle_s = 0; });
+  REQUIRE(world.say("a", "hello"));
+  const auto call = world.models.next();
+  REQUIRE(world.say("b", "hello"));
+  finish(*world.models.next(), "hi");
+  REQUIRE(actor_world::becomes([&] { return world.probe.ended == 1; }));
+  finish(*call, "at last");
+  world.wait_for_type("a", event_type::llm_complete);
+  CHECK(world.probe.started == 2);
+}
+
+TEST_CASE("session: turns and ended sessions leave no message behind that waits for its time") {
+  actor_world world;
+  const auto once = [&](const std::string& session) {
+    REQUIRE(world.say(session, "hello"));
+    finish(*world.models.next(), "hi");
+    world.wait_for_type(session, event_type::llm_complete);
+    REQUIRE(world.command(session, input::remove{}));
+  };
+  once("first");
+  for (int i = 0; i < 50; ++i) once("s" + std::to_string(i));
+  REQUIRE(actor_world::becomes([&] { return world.probe.ended == 51; }));
+  // The writer's housekeeping, and the tenant's one timer; an earlier one may not have come yet.
+  CHECK(world.delayed_messages() <= 4);
+}
+
+TEST_CASE("session: a turn that takes too long is ended, also after a shorter one before it") {
+  actor_world world({}, [](actors::node_services& node) {
+    actors::model_settings settings;
+    settings.rules.timeout_s = 1;
+    node.set_model(settings);
+  });
+  REQUIRE(world.say("a", "hello"));
+  finish(*world.models.next(), "hi");
+  world.wait_for_type("a", event_type::llm_complete);
+  REQUIRE(world.say("a", "and now"));
+  const auto call = world.models.next();
+  const auto all = world.wait_for_type("a", event_type::error);
+  CHECK(last_of<body::error>(all).what.code == codes::turn_timeout);
+  CHECK(is_cancelled(*call));
+}
+
+TEST_CASE("session: a key that the log has is never used twice, though nobody knew of it before") {
+  actor_world world;
+  const auto send = [&](const std::string& session, const std::string& key) {
+    actors::session_command command;
+    command.key = actor_world::key(session);
+    command.what.what = input::message{"once", {}, input::open{}};
+    command.idempotency_key = key;
+    command.request_hash = "hash";
+    return world.ask<actors::command_outcome>(std::move(command)).reply;
+  };
+  const auto users = [&](const std::string& session) {
+    std::size_t n = 0;
+    for (const auto& e : world.events(session)) n += e.type() == event_type::message_user;
+    return n;
+  };
+  REQUIRE(send("a", "k"));
+  // The gateway looked before that was durable; the incarnation that remembered it is gone.
+  actors::restart_request restart;
+  restart.key = world.key("a");
+  REQUIRE(world.ask<actors::command_outcome>(restart).reply);
+  const auto twin = send("a", "k");
+  CHECK(twin.error().code == codes::idempotency_exists);
+  CHECK(twin.error().parameter == "k");
+  // Nor in another session, as when the first try made one.
+  CHECK(send("b", "k").error().code == codes::idempotency_exists);
+  CHECK(world.log()->head(world.key("b")).error().code == codes::session_not_found);
+  CHECK(users("a") == 1);
+  // It is no failure of the session, which goes on.
+  for (int i = 0; i < 5; ++i) CHECK(send("b", "k").error().code == codes::idempotency_exists);
+  REQUIRE(send("a", "another"));
+  CHECK(users("a") == 2);
+  CHECK(send("b", "a third"));
 }
 
 TEST_CASE("session: deleting it ends it and its log") {

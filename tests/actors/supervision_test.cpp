@@ -253,3 +253,177 @@ TEST_CASE("supervision: a session whose log is damaged says so by its name, its 
   finish(*world.models.next(), "fine");
   world.wait_for_type("good", event_type::llm_complete);
 }
+
+namespace {
+
+// A log whose disk is full, or that fails in another way, when the test says so.
+class troubled_log final : public storage::event_log {
+ public:
+  std::uint32_t epoch() const override { return real_->epoch(); }
+  std::vector<result<std::uint64_t>> commit(std::span<const storage::append_op> ops) override {
+    if (throws) throw std::bad_alloc();
+    if (full)
+      return std::vector<result<std::uint64_t>>(
+          ops.size(), result<std::uint64_t>(error(codes::storage_full, "full")));
+    return real_->commit(ops);
+  }
+  result<storage::session_head> head(const session_key& k) const override { return real_->head(k); }
+  result<storage::event_page> read(const session_key& k,
+                                   const storage::read_options& o) const override {
+    return real_->read(k, o);
+  }
+  result<storage::session_list_page> list(const tenant_id& t,
+                                          const storage::session_list_options& o) const override {
+    return real_->list(t, o);
+  }
+  result<std::vector<session_key>> busy_sessions() const override { return real_->busy_sessions(); }
+  result<std::vector<tenant_id>> tenants() const override { return real_->tenants(); }
+  result<std::optional<storage::idempotency_record>> find_idempotency(
+      std::string_view key) const override {
+    return real_->find_idempotency(key);
+  }
+  result<std::size_t> expire_idempotency(std::int64_t before, std::size_t rows) override {
+    return real_->expire_idempotency(before, rows);
+  }
+  result<void> put_idempotency(const storage::idempotency_record& r) override {
+    return real_->put_idempotency(r);
+  }
+  result<void> stage(const session_key& k,
+                     std::span<const storage::encoded_event> events) override {
+    return real_->stage(k, events);
+  }
+  result<void> discard_staged(const session_key& k) override { return real_->discard_staged(k); }
+  result<std::optional<std::string>> get_document(std::string_view c,
+                                                  std::string_view k) const override {
+    return real_->get_document(c, k);
+  }
+  result<void> put_document(std::string_view c, std::string_view k, std::string_view v) override {
+    return real_->put_document(c, k, v);
+  }
+  result<void> put_documents(std::string_view c,
+                             std::span<const std::pair<std::string, std::string>> all) override {
+    return real_->put_documents(c, all);
+  }
+  result<void> delete_document(std::string_view c, std::string_view k) override {
+    return real_->delete_document(c, k);
+  }
+  result<void> change_documents(std::string_view c,
+                                std::span<const storage::document_change> all) override {
+    return real_->change_documents(c, all);
+  }
+  result<std::vector<std::pair<std::string, std::string>>> list_documents(
+      std::string_view c, std::string_view prefix, std::size_t limit,
+      std::string_view after) const override {
+    return real_->list_documents(c, prefix, limit, after);
+  }
+  result<void> checkpoint(const std::string& folder) const override {
+    return real_->checkpoint(folder);
+  }
+  counters stats() const override { return real_->stats(); }
+
+  std::atomic<bool> full{false}, throws{false};
+
+ private:
+  std::unique_ptr<storage::event_log> real_ = storage::make_memory_event_log();
+};
+
+}  // namespace
+
+TEST_CASE(
+    "supervision: on a full disk every command is answered at once, and so once there is room") {
+  const auto log = std::make_shared<troubled_log>();
+  actor_world world(log, [](actors::node_services& node) {
+    node.limits.back_off_ms_max = 3'600'000;  // whoever waits for it waits in vain
+  });
+  REQUIRE(world.say("a", "first"));
+  finish(*world.models.next(), "fine");
+  world.wait_for_type("a", event_type::llm_complete);
+  const auto counted = world.probe.events_committed.load();
+  log->full = true;
+  // Either it is told so, or it was on its way to an incarnation that ended meanwhile.
+  for (int i = 0; i < 20; ++i) {
+    const auto refused = world.say("a", "more");
+    REQUIRE(!refused);
+    CHECK((refused.error().code == codes::storage_full ||
+           refused.error().code == codes::server_busy));
+  }
+  CHECK(world.probe.events_committed == counted);  // what was refused is not counted
+  log->full = false;
+  CHECK(actor_world::becomes([&] { return bool(world.say("a", "again")); }));
+  CHECK(world.node().queued_bytes == 0);
+}
+
+TEST_CASE("supervision: the end of an actor that all others stand on is the end of the server") {
+  const auto log = std::make_shared<troubled_log>();
+  std::mutex mutex;
+  std::vector<std::string> died;
+  actor_world world(log, [&](actors::node_services& node) {
+    node.on_root_died = [&](std::string_view name) {
+      std::lock_guard lock(mutex);
+      died.emplace_back(name);
+    };
+  });
+  REQUIRE(world.say("a", "first"));
+  CHECK(world.node().root_alive);
+  std::string who;
+  SUBCASE("when a commit throws, which is told to whoever waits") {
+    log->throws = true;
+    who = "event_writer";
+    const auto refused = world.say("a", "second");
+    REQUIRE(!refused);
+    CHECK(refused.error().code == codes::storage_unavailable);
+  }
+  SUBCASE("when the reader ends by an error") {
+    who = "log_reader";
+    caf::anon_send_exit(world.node().reader, caf::exit_reason::kill);
+  }
+  SUBCASE("when the writer ends by an error") {
+    who = "event_writer";
+    caf::anon_send_exit(world.node().writer, caf::exit_reason::kill);
+  }
+  CHECK(actor_world::becomes([&] {
+    std::lock_guard lock(mutex);
+    return !died.empty();
+  }));
+  CHECK_FALSE(world.node().root_alive);
+  world.broken = true;
+  std::lock_guard lock(mutex);
+  CHECK(died.front() == who);
+}
+
+TEST_CASE("supervision: a job that throws on the writer's thread fails alone") {
+  actor_world world;
+  std::atomic<bool> ran{false};
+  world.runtime().run_on_writer(
+      [&](storage::event_log&) -> result<void> {
+        ran = true;
+        throw std::runtime_error("made to fail");
+      },
+      std::chrono::milliseconds(0));
+  CHECK(actor_world::becomes([&] { return ran.load(); }));
+  CHECK(world.say("a", "hello"));
+  CHECK(world.node().root_alive);
+}
+
+TEST_CASE("supervision: a restart asked for while the server stops begins nothing") {
+  actor_world world;
+  REQUIRE(world.say("a", "hello"));
+  const auto call = world.models.next();
+  caf::scoped_actor self(world.runtime().system());
+  actors::tenant_actor tenant;
+  self->request(world.runtime().tenants(), caf::infinite,
+                actors::tenant_request{world.key("a").tenant})
+      .receive([&](const actors::tenant_found& found) { tenant = found.tenant; },
+               [](const caf::error& e) { FAIL(caf::to_string(e)); });
+  self->request(tenant, caf::infinite, actors::shut_down{})
+      .receive([](const actors::all_ended&) {}, [](const caf::error&) {});
+  actors::restart_request restart;
+  restart.key = world.key("b");
+  self->request(tenant, caf::infinite, std::move(restart))
+      .receive(
+          [](const actors::command_outcome& outcome) {
+            CHECK(outcome.reply.error().code == codes::server_shutting_down);
+          },
+          [](const caf::error& e) { FAIL(caf::to_string(e)); });
+  CHECK(world.probe.started == 1);
+}

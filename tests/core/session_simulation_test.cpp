@@ -79,6 +79,18 @@ TEST_CASE("simulation: catches a resumed answer whose offsets forget the cut pre
   CHECK(first_broken(bug, 1, 2000, why) != 0);
 }
 
+TEST_CASE("simulation: catches a store that puts a key which is there already") {
+  bool caught = false;
+  for (std::uint64_t seed = 1; seed <= 200 && !caught; ++seed) {
+    try {
+      session_world(seed, &step, {.overwrites_keys = true}).run(150);
+    } catch (const violation&) {
+      caught = true;
+    }
+  }
+  CHECK(caught);
+}
+
 TEST_CASE("simulation: catches a recovery that forgets the interrupted model call") {
   const step_function bug = [](session_state& s, const session_rules& r, std::int64_t now,
                                const session_input& in) {
@@ -117,4 +129,60 @@ TEST_CASE("simulation: catches an event that cannot be read back") {
   };
   std::string why;
   CHECK(first_broken(bug, 1, 200, why) != 0);
+}
+
+namespace {
+
+// A turn as far as its open model call, whose id it gives.
+std::string begin_turn(session_state& s, const session_rules& rules) {
+  s = session_state{};
+  s.key = {tenant_id("t"), session_id("s")};
+  step(s, rules, 1, input::activated{1, {1, 2}});
+  input::commanded say;
+  say.what = input::message{"hello", {}, input::open{}, {}};
+  step(s, rules, 1, say);
+  return s.call->request.invocation_id;
+}
+
+std::size_t largest(const session_actions& actions) {
+  std::size_t bytes = 0;
+  for (const auto& e : actions.append) bytes = std::max(bytes, encode(e).size());
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "session core: whatever a model says is events that a log takes, at the largest setting") {
+  constexpr std::size_t log_takes = 900 * 1024, largest_setting = 786'432;
+  session_rules rules;
+  rules.event_text_bytes_max = largest_setting;
+  session_state s;
+  std::size_t bytes = 0;
+  // Every byte becomes six as JSON; the last piece passes the bound by most of itself.
+  const std::string piece(64 * 1024, '\x01');
+  const auto speak = [&](const std::string& invocation, std::size_t pieces) {
+    for (std::size_t n = 0; n < pieces && s.call; ++n)
+      bytes = std::max(bytes, largest(step(s, rules, 1, input::llm_piece{invocation, piece})));
+  };
+  const auto done_with = [&](std::size_t inputs, std::size_t state, std::string last = {}) {
+    input::llm_done done;
+    done.invocation_id = begin_turn(s, rules);
+    speak(done.invocation_id, 1);
+    done.last_text = std::move(last);
+    done.finish_reason = "stop";
+    if (inputs > 0)
+      done.tool_calls.push_back({{}, "p", "echo", '"' + std::string(inputs, 'x') + '"'});
+    if (state > 0) done.provider_state_json = '"' + std::string(state, 'x') + '"';
+    bytes = std::max(bytes, largest(step(s, rules, 1, done)));
+  };
+  speak(begin_turn(s, rules), 10);
+  CHECK_FALSE(s.call);  // ended with its length
+  done_with(390'000, 0);
+  done_with(0, 256 * 1024);
+  done_with(200'000, 190'000);
+  done_with(0, 256 * 1024, std::string(64 * 1024, '\x02'));
+  done_with(390'000, 0, std::string(64 * 1024, '\x02'));
+  CHECK(bytes > 600'000);
+  CHECK(bytes <= log_takes);
 }

@@ -28,8 +28,8 @@ std::string summary(const session_state& s) {
 
 }  // namespace
 
-session_world::session_world(std::uint64_t seed, step_function core)
-    : random_(seed), core_(std::move(core)), invariants_(3) {
+session_world::session_world(std::uint64_t seed, step_function core, faults planted)
+    : random_(seed), core_(std::move(core)), faults_(planted), invariants_(3) {
   rules_.max_attempts = 3;
   rules_.max_steps = 4;
   rules_.max_tool_calls = 5;
@@ -106,7 +106,12 @@ void session_world::execute(const session_action& a) {
   }
 }
 
-void session_world::make_durable(const append& a) {
+// False: refused, as the log puts a key only if it is absent.
+bool session_world::make_durable(const append& a) {
+  for (const auto& e : a.events)
+    if (!e.meta.idempotency_key.empty() && !kept_keys_.insert(e.meta.idempotency_key).second &&
+        !faults_.overwrites_keys)
+      return false;
   for (const auto& e : a.events) {
     log_.push_back(encode(e));
     const auto back = decode(log_.back());
@@ -114,13 +119,19 @@ void session_world::make_durable(const append& a) {
       throw violation("an event does not read back: " + log_.back());
     invariants_.see(*back);
   }
+  return true;
 }
 
 void session_world::sync_some() {
   for (auto n = 1 + pick(pending_.size()); n > 0 && !pending_.empty(); --n) {
     const append first = std::move(pending_.front());
     pending_.pop_front();
-    make_durable(first);
+    if (!make_durable(first)) {
+      // What followed was decided on a state that the log does not have. Whoever sent the key is
+      // answered with what is kept; the others send again.
+      for (const auto& e : first.events) unacknowledged_.erase(e.meta.idempotency_key);
+      return begin_again();
+    }
     for (const auto& a : first.then) execute(a);
   }
   if (pending_.empty()) check_fold();
@@ -143,10 +154,12 @@ void session_world::check_fold() const {
 void session_world::crash() {
   ++crashes_;
   // What was handed to storage may have reached the disk, in order, without anyone having heard.
-  for (auto n = pick(pending_.size() + 1); n > 0; --n) {
-    make_durable(pending_.front());
+  for (auto n = pick(pending_.size() + 1); n > 0 && make_durable(pending_.front()); --n)
     pending_.pop_front();
-  }
+  begin_again();
+}
+
+void session_world::begin_again() {
   pending_.clear();
   calls_.clear();
   tools_.clear();
@@ -157,12 +170,14 @@ void session_world::crash() {
 
 void session_world::send_message() {
   // A caller that got no answer sends the same again; storage's record answers it if it was kept.
+  // At times that look comes before the first try is durable, and the command after.
   std::string key;
   if (!unacknowledged_.empty() && chance(60)) {
     key = *unacknowledged_.begin();
+    const bool looked_early = !calm_ && chance(20);
     for (const auto& [token, waiting] : awaiting_)
-      if (waiting == key) return;  // a twin in flight waits for the first
-    if (invariants_.users_by_key().count(key)) {
+      if (waiting == key && !looked_early) return;  // a twin in flight waits for the first
+    if (invariants_.users_by_key().count(key) && !looked_early) {
       unacknowledged_.erase(key);
       return;
     }

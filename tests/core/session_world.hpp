@@ -21,7 +21,12 @@ using step_function = std::function<session_actions(session_state&, const sessio
 
 class session_world {
  public:
-  session_world(std::uint64_t seed, step_function core);
+  // What the store may do wrong: a key that is there is put again.
+  struct faults {
+    bool overwrites_keys = false;
+  };
+  session_world(std::uint64_t seed, step_function core) : session_world(seed, core, faults{}) {}
+  session_world(std::uint64_t seed, step_function core, faults planted);
 
   // Runs `actions` random actions, then lets everything come to rest. Throws `violation`.
   void run(int actions);
@@ -43,7 +48,8 @@ class session_world {
   void feed(const session_input& in);
   void execute(const session_action& a);
   void sync_some();
-  void make_durable(const append& a);
+  bool make_durable(const append& a);
+  void begin_again();
   void activate();
   void crash();
   void act();
@@ -62,7 +68,9 @@ class session_world {
   std::mt19937_64 random_;
   step_function core_;
   session_rules rules_;
-  bool calm_ = false;  // no more failures: everything must come to rest
+  const faults faults_;
+  std::set<std::string> kept_keys_;  // idempotency records, in the order of the log
+  bool calm_ = false;                // no more failures: everything must come to rest
 
   std::vector<std::string> log_;  // durable, encoded as on disk
   session_invariants invariants_;

@@ -2,18 +2,28 @@
 
 #include <doctest/doctest.h>
 
-#include <set>
+#include <array>
+#include <string>
 
 using namespace soma;
 
-TEST_CASE("uuid: is version 4, variant 10, and does not repeat") {
-  std::set<std::string> seen;
-  for (int i = 0; i < 1000; ++i) {
-    const auto id = new_uuid();
+TEST_CASE("uuid: is version 4, variant 10, and every other bit is as often set as not") {
+  constexpr int rounds = 2000;
+  std::array<int, 128> set{};
+  for (int i = 0; i < rounds; ++i) {
+    auto id = new_uuid();
     CHECK(is_uuid(id));
     CHECK(id[14] == '4');
     CHECK(std::string("89ab").find(id[19]) != std::string::npos);
-    CHECK(seen.insert(id).second);
+    std::erase(id, '-');
+    for (std::size_t bit = 0; bit < 128; ++bit)
+      set[bit] += std::stoi(id.substr(bit / 4, 1), nullptr, 16) >> (3 - bit % 4) & 1;
+  }
+  for (std::size_t bit = 0; bit < 128; ++bit) {
+    CAPTURE(bit);
+    const bool fixed = (bit >= 48 && bit < 52) || bit == 64 || bit == 65;
+    // Nine standard deviations to either side.
+    if (!fixed) CHECK((set[bit] > rounds * 4 / 10 && set[bit] < rounds * 6 / 10));
   }
   CHECK(format_uuid(0x0123456789abcdef, 0xfedcba9876543210) ==
         "01234567-89ab-4def-bedc-ba9876543210");

@@ -169,8 +169,49 @@ def twins():
             assert len(w.users(answers[0][2]["session_id"])) == 1
 
 
-def derived_session():
-    """the session a message makes follows from tenant, caller and key"""
+def one_operation_two_doors():
+    """a message is the same request by either route and in any spelling; with another session it is not"""
+    session, key = w.session(), str(uuid.uuid4())
+    headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+
+    def send(path, text):
+        status, fields, answer = w.node.request("POST", path, text.encode(), headers)
+        return status, fields.get("Idempotency-Replayed") == "true", json.loads(answer)
+
+    status, replayed, first = send("/v1/session/message", json.dumps(
+        {"session_id": session, "message": QUICK}))
+    assert (status, replayed) == (202, False), first
+    for path, text in (
+            (f"/v1/session/{session}/message", json.dumps({"role": "user", "content": QUICK})),
+            (f"/v1/session/{session}/message", json.dumps({"message": QUICK}, indent=3)),
+            ("/v1/session/message", '{ "mess\\u0061ge": %s,\n "session_id" : "%s"}'
+             % (json.dumps(QUICK), session))):
+        assert send(path, text) == (202, True, first), text
+    assert len(w.users(session)) == 1
+    assert send(f"/v1/session/{w.session()}/message", json.dumps({"message": QUICK}))[0] == 422
+    # Other routes hash what the body says, too, and numbers to the letter.
+    path, headers["Idempotency-Key"] = f"/v1/sessions/{session}/events", str(uuid.uuid4())
+    made = send(path, '{"name":"a","data":{"b":1.0,"a":[1,2]}}')
+    assert made[0] == 202
+    assert send(path, ' {"data": {"a": [1, 2], "b": 1.0}, "name": "a"} ') == (202, True, made[2])
+    assert send(path, '{"name":"a","data":{"b":1.00,"a":[1,2]}}')[0] == 422
+
+
+def never_given_twice():
+    """a session that was made under a key and deleted is not made again: its ids were given"""
+    key = str(uuid.uuid4())
+    first = w.post("/v1/session/message", {"message": QUICK}, key, expect=202)[2]
+    assert w.node.request("DELETE", f"/v1/sessions/{first['session_id']}")[0] == 204
+    _, replayed, again = w.post("/v1/session/message", {"message": QUICK}, key, expect=202)
+    assert replayed and again == first
+    assert w.node.request("GET", f"/v1/sessions/{first['session_id']}")[0] == 404
+    key = str(uuid.uuid4())
+    made = w.post("/v1/sessions", {}, key, expect=201)[2]
+    assert w.post("/v1/sessions", {}, key, expect=201)[1:] == (True, made)
+
+
+def made_session():
+    """the session a message makes is one a tenant, caller and key"""
     key = str(uuid.uuid4())
     ids = [w.post("/v1/session/message", {"message": QUICK}, key, caller, expect=202)[2]["session_id"]
            for caller in (ADMIN_KEY, ADMIN_KEY, w.somebody, w.elsewhere)]
@@ -207,7 +248,8 @@ def main():
     w = World()
     try:
         return run_tests([five_times, killed_before_the_answer, key_in_the_body, another_body,
-                          survives_for_all, scope, twins, derived_session, only_successes])
+                          survives_for_all, scope, twins, one_operation_two_doors,
+                          never_given_twice, made_session, only_successes])
     finally:
         w.stop()
 

@@ -1,6 +1,7 @@
 """Fork, export and import over HTTP: a copy appears whole or not at all, has ids of its own, says
 the same, and runs nothing."""
 
+import hashlib
 import json
 import os
 import random
@@ -213,6 +214,51 @@ def long_documents():
     assert [e["payload"]["data"]["n"] for e in copy if e["type"] == "app.event"] == list(range(120))
 
 
+def forged(document, change):
+    """the document with its events changed, and a hash that fits"""
+    lines = document.splitlines()
+    body = [lines[0]] + [json.dumps(change(json.loads(line)), separators=(",", ":"))
+                         for line in lines[1:-1]]
+    text = "".join(line + "\n" for line in body)
+    end = {"end": True, "events": len(body) - 1,
+           "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return text + json.dumps(end) + "\n"
+
+
+def bounds_of_an_import():
+    """import: what no other way in takes is not taken from a document either; its events are its importer's"""
+    session = conversation(1)
+    node.json("POST", f"/v1/sessions/{session}/events", {"name": "order", "data": 1}, expect=202)
+    document = export(session)
+
+    def of(kind, **members):
+        def change(event):
+            if event["type"] == kind:
+                event["payload"].update(members)
+            return event
+        return change
+
+    def meta(**members):
+        def change(event):
+            event["meta"].update(members)
+            return event
+        return change
+
+    for change in (of("session.open", title="t" * 201), of("session.open", title="t" * 880_000),
+                   of("session.open", persona_id="a b"), of("app.event", name="A B"),
+                   of("app.event", name="soma.own"), of("app.event", name="soma.feedback"),
+                   of("llm.complete", finish_reason="whatever"), of("llm.request", step=0),
+                   of("llm.request", model="m" * 300), meta(created_at="9999-01-01T00:00:00.000Z"),
+                   meta(user_id="u" * 129), meta(trace_id="t" * 65)):
+        status, _, answer = import_(forged(document, change))
+        assert status == 422 and json.loads(answer)["code"] == "import.invalid", answer[:300]
+    status, _, answer = import_(forged(document, meta(user_id="somebody-else")))
+    assert status == 201, answer
+    copy = node.events(json.loads(answer)["session_id"])
+    mine = node.events(session)[0]["meta"]["user_id"]
+    assert {e["meta"].get("user_id") for e in copy} == {mine}, copy
+
+
 BIG = ['{"wei":100000000000000000000}', "[1e400,-1E+999]", "18446744073709551616",
        '{"a":[1.10,-9223372036854775809]}']
 
@@ -286,7 +332,7 @@ def lost(document):
 def main():
     try:
         return run_tests([forks_a_whole_past, forks_in_the_middle, refuses_forks, forks_once,
-                          round_trip, imports_what_was_deleted, refuses_documents, numbers_of_any_size,
+                          round_trip, imports_what_was_deleted, refuses_documents, bounds_of_an_import, numbers_of_any_size,
                           inputs_of_any_size, long_documents])
     finally:
         node.stop()

@@ -221,3 +221,64 @@ TEST_CASE_TEMPLATE("log: a commit of nothing does nothing", store, SOMA_EVENT_LO
   CHECK(s.log.commit({}).empty());
   CHECK(s.log.stats().events == 0);
 }
+
+TEST_CASE_TEMPLATE("log: a key that is there refuses the whole append, whoever sends it", store,
+                   SOMA_EVENT_LOGS) {
+  store s;
+  const auto with_key = [](const session_key& key, std::uint64_t after, std::int64_t at_ms,
+                           std::string hash) {
+    auto op = append_of(key, after);
+    op.info = info_of("title", at_ms, true);
+    op.idempotency.push_back({"key", std::move(hash), 202, "{}", at_ms});
+    op.documents.push_back({"c", "d", "v"});
+    op.outbox.push_back({"kafka", "row"});
+    return op;
+  };
+  SUBCASE("after it was committed") {
+    REQUIRE(commit_one(s.log, with_key(key_of("a"), 0, 1000, "first")));
+    auto twin = with_key(key_of("a"), 1, 2000, "second");
+    twin.idempotency.insert(twin.idempotency.begin(), {"other", "h", 202, "{}", 2000});
+    const auto refused = commit_one(s.log, twin);
+    CHECK(code_of(refused) == codes::idempotency_exists);
+    CHECK(refused.error().parameter == "key");
+    CHECK_FALSE(s.log.find_idempotency("other")->has_value());
+  }
+  SUBCASE("in the same batch, also for another session") {
+    const std::vector<append_op> batch = {with_key(key_of("a"), 0, 1000, "first"),
+                                          with_key(key_of("b"), 0, 1001, "second"),
+                                          append_of(key_of("a"), 1)};
+    const auto results = s.log.commit(batch);
+    CHECK(results[0].value() == 1);
+    CHECK(code_of(results[1]) == codes::idempotency_exists);
+    CHECK(results[2].value() == 2);
+    CHECK(code_of(s.log.head(key_of("b"))) == codes::session_not_found);
+    CHECK(s.log.busy_sessions()->size() == 1);
+  }
+  SUBCASE("also where the head would refuse it") {
+    REQUIRE(commit_one(s.log, with_key(key_of("a"), 0, 1000, "first")));
+    CHECK(code_of(commit_one(s.log, with_key(key_of("a"), 0, 1000, "first"))) ==
+          codes::idempotency_exists);
+  }
+  CHECK(s.log.find_idempotency("key").value()->request_hash == "first");
+  CHECK(s.log.stats().outbox_rows == 1);
+}
+
+TEST_CASE_TEMPLATE("log: a refused append keeps no key, and an expired key gives way", store,
+                   SOMA_EVENT_LOGS) {
+  store s;
+  auto stale = append_of(key_of("a"), 7);
+  stale.idempotency.push_back({"key", "stale", 202, "{}", 1000});
+  auto good = append_of(key_of("a"), 0);
+  good.idempotency.push_back({"key", "good", 202, "{}", 1000});
+  const std::vector<append_op> batch = {stale, good};
+  const auto results = s.log.commit(batch);
+  CHECK(code_of(results[0]) == codes::session_head_mismatch);
+  CHECK(results[1].value() == 1);
+  const auto later = [](std::int64_t at_ms) {
+    return idempotency_record{"key", "later", 202, "{}", at_ms, 500};
+  };
+  CHECK(code_of(s.log.put_idempotency(later(1499))) == codes::idempotency_exists);
+  CHECK(s.log.find_idempotency("key").value()->request_hash == "good");
+  CHECK(s.log.put_idempotency(later(1500)));
+  CHECK(s.log.find_idempotency("key").value()->request_hash == "later");
+}

@@ -167,3 +167,26 @@ TEST_CASE_TEMPLATE("log: a tenant is one as long as it has a session", store, SO
   }
   CHECK(*s.log.tenants() == std::vector<tenant_id>{tenant_id("a"), t, tenant_id("t\xff")});
 }
+
+TEST_CASE_TEMPLATE("log: a page of the list is bounded in bytes, and goes on behind its cursor",
+                   store, SOMA_EVENT_LOGS) {
+  store s;
+  for (int n = 0; n < 5; ++n) {
+    auto op = append_of(key_of("s" + std::to_string(n)), 0);
+    op.info = info_of(std::string(10'000, 'x'), 100 - n);
+    REQUIRE(commit_one(s.log, op));
+  }
+  session_list_options options;
+  options.bytes_max = 15'000;
+  names seen;
+  std::vector<std::size_t> sizes;
+  do {
+    const auto page = s.log.list(tenant_id("t"), options);
+    REQUIRE(page);
+    for (const auto& name : sessions_of(*page)) seen.push_back(name);
+    sizes.push_back(page->sessions.size());
+    options.cursor = page->next_cursor;
+  } while (!options.cursor.empty());
+  CHECK(seen == names{"s0", "s1", "s2", "s3", "s4"});
+  CHECK(sizes == std::vector<std::size_t>{2, 2, 1});
+}

@@ -23,8 +23,8 @@ TEST_CASE_TEMPLATE("log: idempotency records expire by age, so many a call", sto
   CHECK(s.log.expire_idempotency(109, 2).value() == 2);  // the oldest first
   CHECK(left() == "56789");
   // One that was written anew is as young as its last writing.
-  REQUIRE(s.log.put_idempotency({"key5", "h2", 200, "{}", 500}));
-  CHECK(s.log.expire_idempotency(200, 100).value() == 4);
+  REQUIRE(s.log.put_idempotency({"key5", "h2", 200, "{}", 500, 100}));
+  CHECK(s.log.expire_idempotency(200, 100).value() == 5);  // its older row among them
   CHECK(left() == "5");
   CHECK((*s.log.find_idempotency("key5"))->request_hash == "h2");
   CHECK(s.log.expire_idempotency(501, 100).value() == 1);

@@ -125,9 +125,11 @@ session_info storm::next_info() {
 }
 
 idempotency_record storm::next_record() {
-  return {record_key(pick(records)), "hash" + std::to_string(pick(9)),
-          200 + static_cast<int>(pick(5)), "{\"r\":" + std::to_string(random_()) + "}",
-          static_cast<std::int64_t>(pick(1000))};
+  idempotency_record record{
+      record_key(pick(records)), "hash" + std::to_string(pick(9)), 200 + static_cast<int>(pick(5)),
+      "{\"r\":" + std::to_string(random_()) + "}", static_cast<std::int64_t>(pick(1000))};
+  if (chance(60)) record.ttl_ms = static_cast<std::int64_t>(pick(400));
+  return record;
 }
 
 append_op storm::next_op(const session_key& key, std::uint64_t seq, bool staged) {
