@@ -26,7 +26,8 @@ struct usage_world {
   }
   std::size_t rows() const { return log->list_documents("usage", "", 100'000)->size(); }
   auto day(int days_ago) const {
-    return usage_store::rows(*log, tenant_id("t"), llm::day_of(today - days_ago * day_ms)).value();
+    return usage_store::rows(*log, tenant_id("t"), llm::day_of(today - days_ago * day_ms), 100'000)
+        .value();
   }
 };
 
