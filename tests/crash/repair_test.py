@@ -113,7 +113,8 @@ def damaged_table():
             wait_until(refused, what="the damage to be told")
             status, _, text = node.request("GET", f"/v1/sessions/{large}/events?limit=500&after=start")
             assert status == 500 and "storage.corrupt" in text, (status, text[:300])
-            assert large in node.log_text() and "storage.damaged" in node.log_text()
+            wait_until(lambda: large in node.log_text() and "storage.damaged" in node.log_text(),
+                       what="a line that names the session")
             node.say("And you?", other)
             assert node.stop() == 0
 

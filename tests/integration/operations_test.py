@@ -115,7 +115,8 @@ def full_store():
     assert status == 507, f"{status} {text}"
     assert component(node, "storage")["status"] == "degraded", component(node, "storage")
     assert node.json("GET", "/v1/health")["status"] == "degraded"
-    assert metric(node, row) >= 1 and '"storage.full"' in node.log_text()
+    assert metric(node, row) >= 1
+    wait_until(lambda: '"storage.full"' in node.log_text(), what="a line of the log")
     # What was refused was not made durable.
     assert metric(node, "soma_append_events_total") == events
     disk.let_go()
@@ -136,7 +137,7 @@ def full_audit():
     for _ in range(5):
         assert invoke(node) == 200
     wait_until(lambda: component(node, "audit")["status"] == "degraded", what="health")
-    assert '"audit.not_written"' in node.log_text()
+    wait_until(lambda: '"audit.not_written"' in node.log_text(), what="a line of the log")
     disk.let_go()
     wait_until(lambda: metric(node, "soma_audit_records_waiting") == 0, what="the records")
     with open(audit) as file:

@@ -44,7 +44,7 @@ def idle_connections():
     node = LimitedNode(NO_PROVIDER).start()
     idle = []
     try:
-        assert "server.few_descriptors" in node.log_text(), "nothing says that there is less room"
+        wait_until(lambda: "server.few_descriptors" in node.log_text(), what="a line of the room")
         session = node.say("Hello")["session_id"]
         client = node.connect()
         headers = {"Authorization": f"Bearer {ADMIN_KEY}", "Content-Type": "application/json"}
@@ -139,7 +139,7 @@ def damaged_attachment():
         for headers in ({}, {"Range": "bytes=6-10"}):
             status, _, text = node.request("GET", f"/v1/attachments/{sent['id']}", headers=headers)
             assert status == 500 and "storage.corrupt" in text, (status, text)
-        assert "attachment.damaged" in node.log_text()
+        wait_until(lambda: "attachment.damaged" in node.log_text(), what="a line that names it")
         node.stop()
         target = os.path.join(copies, "one")
         status, _, said = soma("backup", "--data-dir", node.data_dir, target)

@@ -208,6 +208,9 @@ class Upstream:
             client.close()
 
     def answer(self, client, path, headers, body):
+        if path not in ROUTES and path != "/v1/state":  # what a profile is asked about, such as its window
+            client.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            return
         with self.lock:
             self.requests.append((path, headers, body))
         model = body.get("model", "")
