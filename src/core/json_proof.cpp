@@ -19,7 +19,7 @@ struct number_handler {
 
   std::optional<number_bound> bound{};
   std::string number{};
-  std::optional<std::string> past{};
+  std::string past{};  // empty: none is
 
   bool on_number_part(sv part, ec_t&) {
     if (bound) number.append(part.data(), part.size());
@@ -30,7 +30,7 @@ struct number_handler {
     number.append(part.data(), part.size());
     // An integer of more than 64 bits comes as a double.
     const bool integer = number.find_first_of(".eE") == std::string::npos;
-    if (!past && (std::isinf(value) || (integer && *bound == number_bound::exact)))
+    if (past.empty() && (std::isinf(value) || (integer && *bound == number_bound::exact)))
       past = number.substr(0, 40);
     number.clear();
     return true;
@@ -79,7 +79,10 @@ bool is_json(std::string_view text, std::size_t depth_max) {
 }
 
 std::optional<std::string> number_past(std::string_view json, number_bound bound) {
-  return walk(json, json_depth_max, bound).parser.handler().past;
+  walk all(json, json_depth_max, bound);
+  auto& past = all.parser.handler().past;
+  if (past.empty()) return std::nullopt;
+  return std::move(past);
 }
 
 std::string without_infinities(std::string_view text) {

@@ -26,6 +26,18 @@ bool is_request_id(std::string_view id) {
              std::string_view::npos;
 }
 
+bool lets_in(auth_rule rule, role is) {
+  switch (rule) {
+    case auth_rule::none:
+    case auth_rule::optional: return true;
+    case auth_rule::user: return is != role::anonymous;
+    case auth_rule::admin: return is == role::admin;
+    case auth_rule::internal: return is == role::internal;
+    case auth_rule::operation: return is == role::admin || is == role::internal;
+  }
+  return false;
+}
+
 }  // namespace
 
 connection::connection(io_shard& shard, asio::ip::tcp::socket socket, connection_slot slot)
@@ -228,12 +240,8 @@ asio::awaitable<std::optional<error>> connection::authenticate(const route& r) {
     co_return who.error();
   }
   ctx_.identity = std::move(*who);
-  const auto is = ctx_.identity.role;
-  const bool allowed =
-      r.auth == auth_rule::optional || (r.auth == auth_rule::internal ? is == role::internal
-                                        : r.auth == auth_rule::admin  ? is == role::admin
-                                                                      : is != role::anonymous);
-  if (!allowed) co_return error(codes::auth_forbidden, "The caller's role does not allow this");
+  if (!lets_in(r.auth, ctx_.identity.role))
+    co_return error(codes::auth_forbidden, "The caller's role does not allow this");
   co_return std::nullopt;
 }
 

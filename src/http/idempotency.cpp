@@ -68,17 +68,17 @@ asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request
   co_return in;
 }
 
-asio::awaitable<result<void>> idempotency_gate::look(entry& in) {
+asio::awaitable<result<bool>> idempotency_gate::look(entry& in) {
   auto find = [log = &log_, key = in.key] { return log->find_idempotency(key); };
   auto found = co_await on_reader(pool_, find);
   if (!found) co_return found.error();
   // One that is too old is as good as gone, whether it has been tidied away or not.
-  if (!*found || (*found)->created_at_ms <= now_ms() - ttl_ms_) co_return result<void>();
+  if (!*found || (*found)->created_at_ms <= now_ms() - ttl_ms_) co_return false;
   if ((*found)->request_hash != in.hash)
     co_return error(codes::idempotency_mismatch,
                     "this idempotency key was used with another request");
   in.replay = std::move(**found);
-  co_return result<void>();
+  co_return true;
 }
 
 storage::idempotency_record idempotency_gate::record_of(const entry& in, int status,

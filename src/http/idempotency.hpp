@@ -59,8 +59,9 @@ class idempotency_gate {
                                               std::string request_hash = {},
                                               std::string operation = {});
 
-  // Looks for the answer that is kept by now: after idempotency.exists. Errors as above.
-  boost::asio::awaitable<result<void>> look(entry& in);
+  // Looks for the answer that is kept by now, after idempotency.exists: true where `in.replay` is
+  // it. Errors as above.
+  boost::asio::awaitable<result<bool>> look(entry& in);
 
   // The record of an answer, to be kept with the work.
   storage::idempotency_record record_of(const entry& in, int status, std::string body) const;

@@ -69,7 +69,9 @@ result<identity> internal_identity(const request_context& ctx, const secret_stri
 
 boost::asio::awaitable<result<identity>> request_authenticator::authenticate(
     const request_context& ctx, auth_rule rule) {
-  if (rule == auth_rule::internal) co_return internal_identity(ctx, internal_token_);
+  if (rule == auth_rule::internal ||
+      (rule == auth_rule::operation && !ctx.header("x-internal-token").empty()))
+    co_return internal_identity(ctx, internal_token_);
   const auto given = proof_of(ctx);
   auto known = identities_.cached(given.view());
   if (!known) {

@@ -17,8 +17,9 @@
 
 namespace soma::http {
 
-// Who may call a route. `optional` asks the authenticator but takes an anonymous caller too.
-enum class auth_rule : std::uint8_t { none, optional, user, admin, internal };
+// Who may call a route. `optional` asks the authenticator but takes an anonymous caller too;
+// `operation` is for what looks at the whole node: an admin, or the internal token.
+enum class auth_rule : std::uint8_t { none, optional, user, admin, internal, operation };
 
 enum class body_mode : std::uint8_t {
   none,      // a body is refused

@@ -73,7 +73,7 @@ void add_operation_routes(router& routes, gateway& g) {
   add("/healthz", "get_liveness", get_liveness, auth_rule::none);
   add("/readyz", "get_readiness", get_readiness, auth_rule::none);
   if (g.settings.flag("metrics.enabled"))
-    add("/metrics", "get_metrics", get_metrics, auth_rule::user);
+    add("/metrics", "get_metrics", get_metrics, auth_rule::operation);
   add("/v1/openapi.json", "get_openapi", get_openapi, auth_rule::none);
 }
 

@@ -262,8 +262,7 @@ TEST_CASE(
     {"type":"text","text":"like"},{"type":"image","source":{"type":"url","url":"https://x/y.png"}},
     {"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0="},
      "title":"a.pdf"}])"));
-  CHECK(messages.at(1).at("content") ==
-        value_of(R"([{"type":"text","text":"no\n\nnever"}])"));
+  CHECK(messages.at(1).at("content") == value_of(R"([{"type":"text","text":"no\n\nnever"}])"));
 }
 
 TEST_CASE("model ask: parameters reach fallbacks, and those of another wire are left out") {

@@ -1179,8 +1179,11 @@ def case_get_readiness(w):
 
 
 def case_get_metrics(w):
-    w.refusals("get_metrics")
+    w.refusals("get_metrics", admin=True)
     assert "soma_http_requests_total{" in w.ask("get_metrics", 200).text
+    sealed = w.sealed.ask
+    sealed("get_metrics", 200, headers={"X-Internal-Token": "token"}, key=None)
+    sealed("get_metrics", 401, headers={"X-Internal-Token": "another"}, key=None, code="auth.invalid")
 
 
 def case_get_openapi(w):

@@ -41,7 +41,7 @@ export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose:
         </button>
       </header>
       <TabList tabs={tabs} shown={shown} onShow={show} />
-      <div class="settings-panel" role="tabpanel" id={`settings-${shown}`} tabIndex={-1}
+      <div class="settings-panel" role="tabpanel" id={`settings-${shown}`} tabIndex={0}
         aria-labelledby={`settings-tab-${shown}`}>
         {shown === 'models' && <ModelsTab first={wish.profile} guard={guard} />}
         {shown === 'tools' && <ToolsTab guard={guard} />}
