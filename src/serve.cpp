@@ -375,7 +375,8 @@ int serve(const config& settings) {
                             tickets,
                             (*model_parts)->gateway(),
                             (*tools)->gateway(),
-                            vitals};
+                            vitals,
+                            files->connections_max};
   http::gateway g(parts);
   g.files = &(*file_parts)->services();
   identities.when_gone([&g](const security::gone_identity& gone) { g.end_streams(gone); });

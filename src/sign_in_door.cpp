@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <thread>
@@ -76,7 +77,11 @@ class door final : public sign_in_door {
       if (both[1].revents != 0) return;
       if (both[0].revents == 0) continue;
       const descriptor peer(accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (!peer || !is_ours(peer.get())) continue;
+      if (!peer) {  // out of descriptors: who waits stays ready
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        continue;
+      }
+      if (!is_ours(peer.get())) continue;
       const auto line = make_link_() + "\n";
       (void)!send(peer.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     }

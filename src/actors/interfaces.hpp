@@ -10,6 +10,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
+#include <chrono>
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -171,8 +172,10 @@ struct turn_begun {  // session → tenant, which keeps the time: one timer for 
 struct turn_over {  // session → tenant: its deadline is no more
   session_id session;
 };
-struct timers_due {};  // the tenant to itself
-struct restart_due {   // the tenant to itself
+struct timers_due {  // the tenant to itself, when the first of its timers is due
+  std::chrono::steady_clock::time_point due;
+};
+struct restart_due {  // the tenant to itself
   session_id session;
 };
 struct shut_down {};

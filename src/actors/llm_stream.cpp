@@ -5,6 +5,7 @@
 
 #include "core/utf8.hpp"
 #include "core/uuid.hpp"
+#include "observability/log.hpp"
 #include "tools/provider_name.hpp"
 
 namespace soma::actors {
@@ -26,14 +27,20 @@ std::string traceparent(std::string_view trace_id) {
   return "00-" + std::string(trace_id) + "-" + span + "-01";
 }
 
-// Where the descriptions alone would fill half of the model's context, it gets none: a small model
-// that cannot hold them could answer nothing at all.
+constexpr std::uint64_t small_context_max = 8192;  // tokens
+
+// A small model whose context the descriptions alone would half fill gets none: it could answer
+// nothing at all. A larger one is given what is switched on.
 void offer_tools(llm::call& call, const std::vector<tools::offered_tool>& offered,
                  std::uint64_t context_window) {
   std::uint64_t tokens = 0;
   for (const auto& tool : offered)
     tokens += estimate_tokens(tool.description) + estimate_tokens(tool.inputs_schema_json);
-  if (tokens > context_window / 2) return;
+  if (context_window <= small_context_max && tokens > context_window / 2) {
+    log(log_level::warn, "tools.not_offered",
+        {{"tools", offered.size()}, {"tokens", tokens}, {"context_window", context_window}});
+    return;
+  }
   for (const auto& tool : offered)
     call.tools.push_back(
         {tools::provider_name(tool.tool_id), tool.description, tool.inputs_schema_json});

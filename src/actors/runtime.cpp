@@ -91,6 +91,7 @@ void node_services::root_died(std::string_view name) {
   root_alive = false;
   if (on_root_died) return on_root_died(name);
   soma::log(log_level::error, "actor.died", {{"actor", name}});
+  flush_log(std::chrono::seconds(1));
   _exit(storage::exit_code_fatal);
 }
 

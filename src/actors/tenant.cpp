@@ -103,11 +103,11 @@ void tenant_shell::disarm(const session_id& session, entry& e, timer which) {
 void tenant_shell::wake_at(clock::time_point due) {
   if (wakes_at_ && *wakes_at_ <= due) return;
   wakes_at_ = due;
-  self_->delayed_send(self_, due - clock::now(), timers_due{});
+  self_->delayed_send(self_, due - clock::now(), timers_due{due});
 }
 
-void tenant_shell::on_timers_due() {
-  wakes_at_.reset();
+void tenant_shell::on_timers_due(clock::time_point at) {
+  if (wakes_at_ != at) return;  // an earlier one was asked for since, or it is behind us
   const auto now = clock::now();
   while (!timers_.empty() && std::get<0>(*timers_.begin()) <= now) {
     const auto [due, session, which] = *timers_.begin();
@@ -118,6 +118,7 @@ void tenant_shell::on_timers_due() {
     self_->send(e.actor, idle_check{});
     arm(session, e, timer::idle, std::chrono::seconds(node_->limits.session_idle_s));
   }
+  wakes_at_.reset();
   if (!timers_.empty()) wake_at(std::get<0>(*timers_.begin()));
 }
 
@@ -143,7 +144,11 @@ caf::typed_response_promise<Answer> tenant_shell::route(Request& request) {
   const session_id session = request.key.session;
   auto [at, fresh] = sessions_.try_emplace(session);
   entry& e = at->second;
-  if (fresh || begins_at_once(e)) begin_incarnation(session, e);
+  if (fresh || begins_at_once(e)) {
+    begin_incarnation(session, e);
+    deliver_waiting(e);
+    answer_restarts(e, restarted());
+  }
   if (e.now == phase::running) {
     answer.delegate(e.actor, std::move(request));
   } else if (e.now == phase::quarantined) {
@@ -177,7 +182,11 @@ caf::typed_response_promise<command_outcome> tenant_shell::on_command(session_co
   const session_id session = what->command.key.session;
   auto [at, fresh] = sessions_.try_emplace(session);
   entry& e = at->second;
-  if (fresh || begins_at_once(e)) begin_incarnation(session, e);
+  if (fresh || begins_at_once(e)) {
+    begin_incarnation(session, e);
+    deliver_waiting(e);
+    answer_restarts(e, restarted());
+  }
   if (e.now == phase::running) {
     ask_or_clear(e, what);
   } else if (e.now == phase::quarantined) {
@@ -466,7 +475,7 @@ tenant_actor::behavior_type tenant(tenant_shell::pointer self, node_services* no
       [&shell](const restart_due& m) { shell.on_restart_due(m.session); },
       [&shell](const turn_begun& m) { shell.on_turn_begun(m); },
       [&shell](const turn_over& m) { shell.on_turn_over(m.session); },
-      [&shell](const timers_due&) { shell.on_timers_due(); },
+      [&shell](const timers_due& m) { shell.on_timers_due(m.due); },
       [&shell](const shut_down&) { return shell.on_shut_down(); },
   };
 }

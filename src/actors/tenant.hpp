@@ -44,7 +44,7 @@ class tenant_shell {
   void on_down(const caf::down_msg& down);
   void on_turn_begun(const turn_begun& begun);
   void on_turn_over(const session_id& session);
-  void on_timers_due();
+  void on_timers_due(std::chrono::steady_clock::time_point at);
   caf::typed_response_promise<all_ended> on_shut_down();
 
  private:

@@ -12,10 +12,9 @@ namespace soma::http {
 
 namespace asio = boost::asio;
 
-std::size_t streams_per_tenant_max(const config& settings) {
+std::size_t streams_per_tenant_max(const config& settings, std::size_t connections_max) {
   const auto wanted = settings.number("sse.streams_per_tenant_max");
-  const auto all = settings.number("http.connections_max");
-  return static_cast<std::size_t>(wanted > 0 ? wanted : (all * 3 + 3) / 4);
+  return wanted > 0 ? static_cast<std::size_t>(wanted) : (connections_max * 3 + 3) / 4;
 }
 
 void gateway::end_streams(const security::gone_identity& gone) {

@@ -82,10 +82,12 @@ struct gateway_parts {
   llm_gateway& llm;
   tool_gateway& tools;
   const node_vitals& vitals;
+  std::size_t connections_max;  // that the server takes
 };
 
-// sse.streams_per_tenant_max, or what it stands for where it is 0.
-std::size_t streams_per_tenant_max(const config& settings);
+// sse.streams_per_tenant_max, or what it stands for where it is 0: a share of the connections that
+// the server takes.
+std::size_t streams_per_tenant_max(const config& settings, std::size_t connections_max);
 
 class gateway {
  public:
@@ -104,7 +106,7 @@ class gateway {
         tools(parts.tools),
         vitals(parts.vitals),
         idempotency(parts.node.log, parts.lanes.quick, parts.node.limits.idempotency_ttl_ms),
-        places(streams_per_tenant_max(parts.settings)) {}
+        places(streams_per_tenant_max(parts.settings, parts.connections_max)) {}
 
   const config& settings;
   actors::node_services& node;

@@ -45,6 +45,11 @@ asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request
   in.key = ctx.identity.tenant.value + '\n' + ctx.identity.user.value + '\n' +
            (own ? std::string(ctx.operation_id) : operation) + '\n' +
            (own ? std::string(ctx.path_parameter("id")) : std::string()) + '\n' + key;
+  in.old_hash = security::hex(security::bytes_of(security::sha256(ctx.body)));
+  if (!own)
+    in.old_key = ctx.identity.tenant.value + '\n' + ctx.identity.user.value + '\n' +
+                 std::string(ctx.operation_id) + '\n' + std::string(ctx.path_parameter("id")) +
+                 '\n' + key;
   in.hash = request_hash.empty() ? hash_of(ctx.body) : std::move(request_hash);
   for (;;) {
     auto home = co_await asio::this_coro::executor;
@@ -69,12 +74,15 @@ asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request
 }
 
 asio::awaitable<result<bool>> idempotency_gate::look(entry& in) {
-  auto find = [log = &log_, key = in.key] { return log->find_idempotency(key); };
+  auto find = [log = &log_, key = in.key, old = in.old_key] {
+    auto found = log->find_idempotency(key);
+    return found && !*found && !old.empty() ? log->find_idempotency(old) : std::move(found);
+  };
   auto found = co_await on_reader(pool_, find);
   if (!found) co_return found.error();
   // One that is too old is as good as gone, whether it has been tidied away or not.
   if (!*found || (*found)->created_at_ms <= now_ms() - ttl_ms_) co_return false;
-  if ((*found)->request_hash != in.hash)
+  if ((*found)->request_hash != in.hash && (*found)->request_hash != in.old_hash)
     co_return error(codes::idempotency_mismatch,
                     "this idempotency key was used with another request");
   in.replay = std::move(**found);

@@ -44,6 +44,8 @@ class idempotency_gate {
   struct entry {
     std::string key;   // scope and key as the store keeps them; empty: the request has none
     std::string hash;  // of the request
+    // How the version before named and hashed it: its records count for their day, too.
+    std::string old_key{}, old_hash{};
     std::optional<storage::idempotency_record> replay;
     std::optional<pass> held;  // to be kept until the work is durable
   };

@@ -189,9 +189,10 @@ llm_gateway::llm_gateway(const llm_gateway_parts& parts)
     : p_(parts), lock_(lock_of(parts.settings)) {}
 
 void llm_gateway::settle_open_calls() {
+  decltype(questions_) over;  // end without the lock: their ends take it
   std::lock_guard lock(open_mutex_);
   for (auto* open : open_calls_) open->let_go();
-  questions_.clear();
+  over.swap(questions_);
 }
 
 // The list of models tells it in most servers; what else may tell is asked in a test of the

@@ -80,6 +80,11 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
   message.text = text_of(body, body.contains("message") ? "message" : "content");
   if (auto no = denied(g.tools, ctx, "conversation.send", session.value)) co_return std::move(*no);
   auto hash = key.empty() ? std::string() : request_hash(session, body, message.text);
+  // The one that an answer means which the version before kept, without naming it.
+  const auto before =
+      !session.empty()
+          ? session.value
+          : derived_uuid({"session", ctx.identity.tenant.value, ctx.identity.user.value, key});
   if (session.empty()) {
     // Never one that was there before. The same request sent twice makes no second one: its key is
     // kept with the session's first events or not at all, and the kept answer names the session.
@@ -101,6 +106,7 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
   input::command what = std::move(message);
   auto reply = co_await g.command(ctx, session, std::move(what), &*gate);
   if (!reply) co_return problem(reply.error(), ctx);
+  if (reply->session_id.empty()) reply->session_id = before;
   response answer(202, message_answer(*reply));
   mark_replayed(answer, *gate);
   co_return answer;

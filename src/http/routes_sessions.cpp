@@ -50,7 +50,10 @@ asio::awaitable<response> create_session(gateway& g, request_context& ctx) {
       input::open{text_member(ctx.json, "persona_id"), text_member(ctx.json, "title")};
   auto reply = co_await g.command(ctx, fresh, std::move(open), &*gate);
   if (!reply) co_return problem(reply.error(), ctx);
-  const session_id session(reply->session_id);
+  const session_id session(
+      !reply->session_id.empty()
+          ? reply->session_id  // an answer of the version before names none
+          : derived_uuid({"create", ctx.identity.tenant.value, ctx.identity.user.value, key}));
   storage::session_info info;
   info.title = reply->title;
   info.persona_id = reply->persona_id;

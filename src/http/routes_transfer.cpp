@@ -426,7 +426,7 @@ asio::awaitable<response> import_session(gateway& g, request_context& ctx, impor
   auto place_of = [log = &g.node.log, tenant = ctx.identity.tenant, hash] {
     return import_place(*log, tenant, hash);
   };
-  auto found = co_await on_reader(g.pool, place_of);
+  auto found = co_await on_reader(g.lanes.writes, place_of);
   if (!found) co_return problem(found.error(), ctx);
   const session_key to = found->key;
   if (found->there) {

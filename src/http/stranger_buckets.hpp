@@ -58,6 +58,8 @@ class stranger_buckets {
   }
   // Of IPv6 the network: a client has 2^64 addresses in it.
   static key key_of(const boost::asio::ip::address& peer) {
+    if (peer.is_v6() && peer.to_v6().is_v4_mapped())
+      return key_of(boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, peer.to_v6()));
     key k{};
     if (peer.is_v4()) {
       const auto bytes = peer.to_v4().to_bytes();

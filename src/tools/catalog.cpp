@@ -61,7 +61,9 @@ void catalog::add_to(tool_set& set, const tenant_id& tenant, const catalog_entry
       else
         now.enabled = false;
       // Another tool than the one that was switched on.
-      if (!entry.enabled && !entry.pin.empty() && at->second.pin != entry.pin) now.enabled = false;
+      if (!entry.enabled && !at->second.pin.empty() && !entry.pin.empty() &&
+          at->second.pin != entry.pin)
+        now.enabled = false;
     }
   set.entries.insert_or_assign(entry.tool_id, std::move(now));
 }

@@ -243,10 +243,16 @@ std::map<std::string, std::uint64_t> work_folders::sizes_of(
 
 result<void> work_folders::tenant_has_room(const session_key& whose, std::uint64_t bytes) {
   const auto path = path_of(whose);
+  bool known = false;
+  {
+    const std::lock_guard lock(totals_mutex_);
+    known = totals_.contains(whose.tenant);
+  }
+  // Without the lock: it is everybody's, and this walks all folders of the tenant.
+  auto sizes =
+      known ? std::map<std::string, std::uint64_t>() : sizes_of(path.substr(0, path.rfind('/')));
   const std::lock_guard lock(totals_mutex_);
-  auto at = totals_.find(whose.tenant);
-  if (at == totals_.end())
-    at = totals_.emplace(whose.tenant, sizes_of(path.substr(0, path.rfind('/')))).first;
+  const auto at = totals_.try_emplace(whose.tenant, std::move(sizes)).first;
   std::uint64_t total = bytes;
   for (const auto& [name, size] : at->second) total += size;
   if (total > limits_.tenant_bytes_max)
@@ -435,7 +441,9 @@ result<void> work_folders::remove(const session_key& whose, std::string_view pat
   auto parent = parent_of(whose, path, false);
   if (!parent) return parent.error();
   if (!entry_of(parent->get(), names->back())) return work_error(ENOENT);
-  return discard(parent->get(), names->back());
+  auto gone = discard(parent->get(), names->back());
+  if (gone) (void)used(whose);  // the tenant's total goes down with it
+  return gone;
 }
 
 result<void> work_folders::remove_all(const session_key& whose) {

@@ -47,6 +47,15 @@ export function nameWhatIsOld(name: string, wasSignedIn: boolean): void {
     if (wasSignedIn && kept(`${old}@${name}`) === null) keep(`${old}@${name}`, value);
     keep(old, null);
   }
+  try {
+    const waiting = sessionStorage.getItem('soma.outbox');
+    sessionStorage.removeItem('soma.outbox');
+    if (!wasSignedIn || waiting === null) return;
+    // As of a tab that is closed: whoever looks next takes them up.
+    (JSON.parse(waiting) as { key: string }[]).forEach((entry, at) =>
+      keep(`soma.outbox@${name}#${entry.key}`,
+        JSON.stringify({ ...entry, person: name, tab: 'before', writtenAt: at, unkept: false })));
+  } catch { /* nothing that can be read */ }
 }
 
 /** A sign-in begins, and nobody can say as whom a request would go. Answers how to take it back. */
