@@ -144,7 +144,9 @@ class rocksdb_event_log final : public event_log {
   void reclaim_in(std::chrono::milliseconds delay);
   bool drop_deleted_tables();  // true: there are more
   bool flush_all();
-  void reclaim();
+  enum class reclaimed { all, some, none };  // none: there was no room for it
+  reclaimed reclaim();
+  bool any_deletions() const;  // that are still marks over what they delete
 
   store_options options_;
   store_seams seams_;
@@ -170,6 +172,7 @@ class rocksdb_event_log final : public event_log {
 
   // Under write_mutex_: sessions of which events were deleted, and when their space is given back.
   std::set<session_key> deleted_;
+  unsigned rounds_ = 0;  // of reclaiming, in a row, that left some
   std::optional<store_keeper::clock::time_point> reclaim_due_;
   store_keeper::clock::time_point no_reclaim_before_{};
   std::atomic<bool> stop_compacting_ = false;  // ends a manual compaction that is under way

@@ -16,6 +16,7 @@ constexpr std::size_t told_max = 1024;
 constexpr std::size_t deleted_max = 4096;    // sessions; beyond, compaction alone frees space
 constexpr std::size_t ranges_at_once = 64;   // while writers wait
 constexpr std::size_t compactions_max = 32;  // of a family in one round
+constexpr unsigned rounds_max = 20;          // in a row that leave some
 constexpr auto documents_after = std::chrono::minutes(10);
 constexpr auto flush_looked_at_every = std::chrono::milliseconds(20);
 constexpr auto flush_takes_at_most = std::chrono::minutes(2);
@@ -136,11 +137,16 @@ void rocksdb_event_log::reclaim_in(std::chrono::milliseconds delay) {
       reclaim_due_.reset();
     }
     const auto begun = store_keeper::clock::now();
-    reclaim();
+    const auto how_far = reclaim();
     const auto ended = store_keeper::clock::now();
     const std::lock_guard lock(write_mutex_);
     no_reclaim_before_ = ended + seams_.reclaim_rest * (ended - begun);
-    if (!deleted_.empty()) reclaim_in(seams_.reclaim_after);
+    // Looked at again: where there was no room to write tables in, and where another compaction or
+    // a reader's moment held on to some; that only so often, since damage may hold on for ever.
+    rounds_ = how_far == reclaimed::some ? rounds_ + 1 : 0;
+    if (how_far == reclaimed::none || !deleted_.empty() ||
+        (how_far == reclaimed::some && rounds_ < rounds_max))
+      reclaim_in(seams_.reclaim_after);
   });
 }
 
@@ -179,7 +185,7 @@ bool rocksdb_event_log::flush_all() {
   {
     const std::lock_guard lock(write_mutex_);
     const auto free_bytes = seams_.free_bytes(options_.data_dir);
-    if (failed_ || disk_full_ || (free_bytes && *free_bytes < 8 * seams_.wal_bytes)) return false;
+    if (failed_ || disk_full_ || (free_bytes && *free_bytes < 2 * seams_.wal_bytes)) return false;
     rocksdb::FlushOptions how;
     how.wait = false;
     how.allow_write_stall = true;
@@ -205,12 +211,19 @@ bool rocksdb_event_log::flush_all() {
 // Compacts what lies under the marks of deletions, down to where nothing lies under them any more.
 // write_mutex_ is never asked for with open_mutex_ held: whoever leaves a full disk does it the
 // other way round.
-void rocksdb_event_log::reclaim() {
+bool rocksdb_event_log::any_deletions() const {
+  rocksdb::TablePropertiesCollection tables;
+  if (!db_->GetPropertiesOfAllTables(families_[events], &tables).ok()) return false;
+  return std::any_of(tables.begin(), tables.end(),
+                     [](const auto& table) { return table.second->num_range_deletions > 0; });
+}
+
+rocksdb_event_log::reclaimed rocksdb_event_log::reclaim() {
   while (drop_deleted_tables()) {
   }
-  if (!flush_all()) return;
+  if (!flush_all()) return reclaimed::none;
   const std::shared_lock open(open_mutex_);
-  if (!db_) return;
+  if (!db_) return reclaimed::all;
   for (const auto f : {events, sessions, documents}) {
     rocksdb::TablePropertiesCollection tables;
     rocksdb::ColumnFamilyMetaData now;
@@ -228,11 +241,12 @@ void rocksdb_event_log::reclaim() {
     how.exclusive_manual_compaction = false;
     how.canceled = &stop_compacting_;
     for (const auto& range : joined(std::move(ranges))) {
-      if (stop_compacting_) return;
+      if (stop_compacting_) return reclaimed::all;
       const auto from = slice(range.from), to = slice(range.to);
       (void)db_->CompactRange(how, families_[f], &from, &to);
     }
   }
+  return any_deletions() ? reclaimed::some : reclaimed::all;
 }
 
 }  // namespace soma::storage

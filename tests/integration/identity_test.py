@@ -189,7 +189,9 @@ def config_checked():
         args = [os.path.join(BIN, "soma"), "config", "check"]
         for one in settings:
             args += ["--set", one]
-        run = subprocess.run(args, env={**os.environ, **env}, capture_output=True, text=True,
+        # That one says where the programs are, and would be named as none of the configuration's.
+        variables = {name: value for name, value in os.environ.items() if name != "SOMA_BIN_DIR"}
+        run = subprocess.run(args, env={**variables, **env}, capture_output=True, text=True,
                              timeout=60)
         return run.returncode, run.stdout + run.stderr
     assert check() == (0, "the configuration is good\n")

@@ -359,6 +359,8 @@ def in_memory(mine, text):
             if not rights.startswith("rw"):
                 continue
             begin, end = (int(part, 16) for part in place.split("-"))
+            if end - begin > 1 << 32:  # what a sanitizer reserves
+                continue
             try:
                 memory.seek(begin)
                 if text.encode() in memory.read(end - begin):
