@@ -45,9 +45,9 @@ std::string as_chunk(std::string_view document) {
   boost::system::error_code ec;
   auto value = parse_foreign_json(document, ec);
   auto* object = ec ? nullptr : value.if_object();
+  if (object) (*object)["object"] = "chat.completion.chunk";  // before anything in it is pointed at
   auto* choices = object ? object->if_contains("choices") : nullptr;
   if (!choices || !choices->is_array()) return std::string(document);
-  (*object)["object"] = "chat.completion.chunk";
   for (auto& choice : choices->get_array()) {
     auto* one = choice.if_object();
     auto* message = one ? one->if_contains("message") : nullptr;

@@ -136,7 +136,8 @@ class rewriter {
     const auto exclusive = [&](const char* flag, const char* bound) {
       const auto* f = from.if_contains(flag);
       if (!f || !f->is_bool() || !f->get_bool() || !to.contains(bound)) return;
-      to[flag] = to.at(bound);
+      json::value at = to.at(bound);  // a new member moves the others
+      to[flag] = std::move(at);
       to.erase(bound);
     };
     exclusive("exclusiveMinimum", "minimum");

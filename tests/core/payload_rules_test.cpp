@@ -29,10 +29,11 @@ TEST_CASE("payload rules: titles are counted in characters, names follow their p
   CHECK(bad_title(umlauts + "x"));
   for (const auto* name : {"a", "order.made-2", "soma.feedback"}) CHECK_FALSE(bad_event_name(name));
   CHECK_FALSE(bad_event_name(std::string(64, 'a')));
-  for (const std::string name : {"", "A", "1a", "a b", "aB", "a/b", std::string(65, 'a').c_str()}) {
+  for (const auto* name : {"", "A", "1a", "a b", "aB", "a/b"}) {
     CAPTURE(name);
     CHECK(bad_event_name(name));
   }
+  CHECK(bad_event_name(std::string(65, 'a')));
   CHECK_FALSE(bad_persona(""));
   CHECK_FALSE(bad_persona("Anna_1.2-x"));
   CHECK(bad_persona("_x"));
