@@ -16,7 +16,7 @@ constexpr std::size_t told_max = 1024;
 constexpr std::size_t deleted_max = 4096;    // sessions; beyond, compaction alone frees space
 constexpr std::size_t ranges_at_once = 64;   // while writers wait
 constexpr std::size_t compactions_max = 32;  // of a family in one round
-constexpr unsigned rounds_max = 20;          // in a row that leave some
+constexpr unsigned rounds_max = 4;           // in a row that leave some
 constexpr auto documents_after = std::chrono::minutes(10);
 constexpr auto flush_looked_at_every = std::chrono::milliseconds(20);
 constexpr auto flush_takes_at_most = std::chrono::minutes(2);
@@ -142,7 +142,8 @@ void rocksdb_event_log::reclaim_in(std::chrono::milliseconds delay) {
     const std::lock_guard lock(write_mutex_);
     no_reclaim_before_ = ended + seams_.reclaim_rest * (ended - begun);
     // Looked at again: where there was no room to write tables in, and where another compaction or
-    // a reader's moment held on to some; that only so often, since damage may hold on for ever.
+    // a reader's moment held on to some; that only so often, since a mark that lies over nothing
+    // any more may stay where it is.
     rounds_ = how_far == reclaimed::some ? rounds_ + 1 : 0;
     if (how_far == reclaimed::none || !deleted_.empty() ||
         (how_far == reclaimed::some && rounds_ < rounds_max))
@@ -246,6 +247,9 @@ rocksdb_event_log::reclaimed rocksdb_event_log::reclaim() {
       (void)db_->CompactRange(how, families_[f], &from, &to);
     }
   }
+  // Looks for files that are of no use any more: a log of writes that was being synced when its
+  // tables were written stays until somebody does.
+  if (db_->DisableFileDeletions().ok()) (void)db_->EnableFileDeletions(false);
   return any_deletions() ? reclaimed::some : reclaimed::all;
 }
 
