@@ -10,7 +10,7 @@ async function bundled() {
     build: {
       write: false,
       lib: {
-        entry: fileURLToPath(new URL('../src/markdown/sanitize.ts', import.meta.url)),
+        entry: fileURLToPath(new URL('../src/ui/markdown/sanitize.ts', import.meta.url)),
         formats: ['iife'], name: 'tested',
       },
     },

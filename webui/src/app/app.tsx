@@ -1,0 +1,61 @@
+import { useEffect, useState } from 'preact/hooks';
+import { account, unreachable } from '../kernel/account';
+import { Chat } from '../features/chat/chat';
+import { ConnectionChip } from '../ui/connection_chip';
+import { Mark } from '../ui/icon';
+import { ModalDoor } from './modal_door';
+import { SettingsDoor } from './settings_door';
+import { Sidebar } from './sidebar';
+import { SignIn, SignInAgain } from '../features/account/sign_in';
+import { Toasts } from '../ui/toast_list';
+
+export function App() {
+  if (account.value === 'unknown') return <Opening />;
+  if (account.value === 'signed_out') return <SignIn />;
+  return (
+    <>
+      <Shell />
+      {account.value === 'lapsed' && <SignInAgain />}
+    </>
+  );
+}
+
+function Opening() {
+  return (
+    <main class="opening" aria-busy="true">
+      <Mark />
+      {unreachable.value && <ConnectionChip state={{ is: 'reconnecting', at: 0 }} />}
+    </main>
+  );
+}
+
+/** On a narrow screen the sidebar is a drawer over the chat. */
+function Shell() {
+  const [menuOpen, setMenuOpen] = useState(false);
+  useEffect(() => {
+    if (!menuOpen) return;
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') setMenuOpen(false);
+    };
+    const wide = matchMedia('(min-width: 820px)');
+    const onWide = () => setMenuOpen(false);
+    document.querySelector<HTMLElement>('.new-chat')?.focus();
+    window.addEventListener('keydown', onKey);
+    wide.addEventListener('change', onWide);
+    return () => {
+      window.removeEventListener('keydown', onKey);
+      wide.removeEventListener('change', onWide);
+      document.querySelector<HTMLElement>('.menu-button')?.focus();
+    };
+  }, [menuOpen]);
+  return (
+    <div class="shell" data-menu={menuOpen ? 'open' : 'closed'}>
+      <Sidebar onPick={() => setMenuOpen(false)} />
+      <div class="scrim" onClick={() => setMenuOpen(false)} />
+      <Chat onMenu={() => setMenuOpen(!menuOpen)} menuOpen={menuOpen} />
+      <SettingsDoor />
+      <ModalDoor />
+      <Toasts />
+    </div>
+  );
+}

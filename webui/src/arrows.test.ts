@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+
+/**
+ * What may know of what: a folder imports from those that stand before it, and from itself. The
+ * features stand in the order in which one may use another.
+ */
+const folders = [
+  'kernel/texts', 'kernel/api', 'kernel/streams', 'kernel/session', 'kernel', 'ui',
+  ...[
+    'account', 'appearance', 'about', 'keys', 'models', 'speech', 'files', 'tools', 'sessions', 'chat', 'log',
+  ].map((name) => `features/${name}`),
+  'app',
+];
+
+const src = new URL('.', import.meta.url).pathname;
+const sources = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((file) => /\.tsx?$/.test(file) && file.includes('/'));
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  /** Gone when the program runs. */
+  readonly isType: boolean;
+}
+
+const imports: readonly Import[] = sources.flatMap((from) => {
+  const text = readFileSync(path.join(src, from), 'utf8');
+  const found = text.matchAll(/(import type\s[^;]*?\bfrom|\bfrom|\bimport|\bimport\(|new URL\()\s*'(\.[^']*)'/g);
+  return [...found].flatMap(([, how = '', name = '']) => {
+    const base = path.join(path.dirname(from), name);
+    const to = sources.find((file) => [base, `${base}.ts`, `${base}.tsx`].includes(file));
+    return to === undefined ? [] : [{ from, to, isType: how.startsWith('import type') }];
+  });
+});
+
+const isTest = (file: string) => file.endsWith('.test.ts') || file.startsWith('testing/');
+
+/** The folder of the list that a file lies in, the innermost. */
+function folderOf(file: string): string {
+  const fitting = folders.filter((folder) => file.startsWith(`${folder}/`));
+  return fitting.reduce((a, b) => (b.length > a.length ? b : a), '');
+}
+
+test('arrows: every source lies in a folder that has its place', () => {
+  const lost = sources.filter((file) => !isTest(file) && folderOf(file) === '');
+  expect(lost).toEqual([]);
+});
+
+test('arrows: no folder imports from one that stands above it', () => {
+  const wrong = imports
+    .filter(({ from, to }) => !isTest(from) && folders.indexOf(folderOf(to)) > folders.indexOf(folderOf(from)))
+    .map(({ from, to }) => `${from} -> ${to}`);
+  expect(wrong).toEqual([]);
+});
+
+test('arrows: no file needs itself in a circle', () => {
+  const needs = new Map<string, string[]>();
+  for (const { from, to, isType } of imports) {
+    if (!isType && !isTest(from)) needs.set(from, [...(needs.get(from) ?? []), to]);
+  }
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const follow = (file: string, way: readonly string[]) => {
+    if (way.includes(file)) return void circles.push([...way.slice(way.indexOf(file)), file].join(' -> '));
+    if (done.has(file)) return;
+    for (const next of needs.get(file) ?? []) follow(next, [...way, file]);
+    done.add(file);
+  };
+  for (const file of needs.keys()) follow(file, []);
+  expect(circles).toEqual([]);
+});

@@ -1,0 +1,54 @@
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { signIn, signInProblem } from '../../kernel/account';
+import { t } from '../../kernel/texts/texts';
+import { Mark } from '../../ui/icon';
+
+export function SignIn({ again = false }: { again?: boolean }) {
+  const [key, setKey] = useState('');
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (key.trim() === '') return;
+    setBusy(true);
+    await signIn(key.trim());
+    setBusy(false);
+  };
+  return (
+    <main class="sign-in">
+      <form onSubmit={submit}>
+        <Mark />
+        <h1>{t.signIn.title}</h1>
+        <p>{again ? t.signIn.again : t.signIn.text}</p>
+        <input type="text" autocomplete="username" value={t.signIn.key} readOnly hidden />
+        <label for="key">{t.signIn.key}</label>
+        <input id="key" type="password" autocomplete="current-password" spellcheck={false} value={key}
+          onInput={(event) => setKey(event.currentTarget.value)} aria-describedby="sign-in-problem"
+          aria-invalid={signInProblem.value !== ''} />
+        <p id="sign-in-problem" class="problem" role="alert">{signInProblem.value}</p>
+        <button type="submit" class="primary" disabled={busy || key.trim() === ''}>
+          {busy ? t.signIn.busy : t.signIn.button}
+        </button>
+      </form>
+    </main>
+  );
+}
+
+/** Over all that is open, so that it is still there once its reader is back. */
+export function SignInAgain() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const open = () => {
+    if (dialog.current && !dialog.current.open) dialog.current.showModal();
+  };
+  useLayoutEffect(open, []);
+  return (
+    <dialog ref={dialog} class="sign-in-over" aria-label={t.signIn.title} onClose={open}
+      onCancel={(event) => event.preventDefault()}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        event.preventDefault();
+        event.stopPropagation();
+      }}>
+      <SignIn again />
+    </dialog>
+  );
+}

@@ -1,0 +1,91 @@
+import { useEffect, useState } from 'preact/hooks';
+import { attachmentsMax } from '../files/attach';
+import type { SessionStore } from '../../kernel/session/session_store';
+import { activeTurn, type SessionState } from '../../kernel/session/state';
+import { openModal } from '../../kernel/modals';
+import { titleOf } from '../sessions/session_list';
+import { degradedWords, link } from '../sessions/tenant';
+import { t } from '../../kernel/texts/texts';
+import { ConfirmDialog } from '../../ui/confirm_dialog';
+import { ConnectionChip } from '../../ui/connection_chip';
+import { Icon } from '../../ui/icon';
+import { Menu, type MenuItem } from '../../ui/menu';
+import { reset, steer } from './steer';
+
+interface Props {
+  store: SessionStore | null;
+  state: SessionState;
+  onMenu: () => void;
+  menuOpen: boolean;
+}
+
+export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
+  const [asking, setAsking] = useState(false);
+  const title = store ? titleOf(store.id) || state.title || firstWords(state) : t.newChat;
+  const isThere = store !== null && !store.gone.value;
+  useEffect(() => {
+    document.title = store && title ? `${title} · SomaAgent01` : 'SomaAgent01';
+  }, [title, store]);
+  return (
+    <header class="chat-head">
+      <button type="button" class="quiet menu-button" onClick={onMenu} aria-label={t.list.show}
+        aria-expanded={menuOpen} aria-controls="sidebar">
+        <Icon name="menu" />
+      </button>
+      <h1 title={title} dir="auto">{title || t.untitled}</h1>
+      <ConnectionChip state={isThere ? store.connection.value : link.value} degraded={degradedWords.value}
+        onResume={() => store?.resume()} />
+      {isThere && state.turns.length > 0 && (
+        <button type="button" class="quiet"
+          title={state.paused ? t.chat.resume : t.chat.pauseHint}
+          aria-label={state.paused ? t.chat.resumeSession : t.chat.pauseSession}
+          onClick={() => steer(store, state.paused ? 'resume' : 'pause')}>
+          <Icon name={state.paused ? 'play' : 'pause'} />
+        </button>
+      )}
+      {isThere ? (
+        <Menu label={t.menu.chat} items={itemsFor(store, state, () => setAsking(true))} />
+      ) : (
+        <Menu label={t.menu.chat} items={[importItem(null)]} />
+      )}
+      {asking && store && (
+        <ConfirmDialog question={t.reset.question} yes={t.reset.yes} no={t.reset.no}
+          onNo={() => setAsking(false)}
+          onYes={() => { setAsking(false); reset(store); }}>
+          {t.reset.text}
+        </ConfirmDialog>
+      )}
+    </header>
+  );
+}
+
+function itemsFor(store: SessionStore, state: SessionState, onReset: () => void): MenuItem[] {
+  const sessionId = store.id;
+  const stands = activeTurn(state) === undefined;
+  return [
+    { label: t.menu.history, icon: 'book', run: () => openModal({ kind: 'history', sessionId }) },
+    { label: t.menu.context, icon: 'layers', run: () => openModal({ kind: 'context', sessionId }) },
+    { label: t.menu.travel, icon: 'clock', run: () => openModal({ kind: 'travel', sessionId }) },
+    { label: t.menu.tool, icon: 'tool', run: () => openModal({ kind: 'tool', sessionId, toolId: '' }) },
+    ...(attachmentsMax() > 0
+      ? [
+        { label: t.menu.attachments, icon: 'clip' as const, run: () => openModal({ kind: 'attachments', sessionId }) },
+        { label: t.menu.files, icon: 'folder' as const, run: () => openModal({ kind: 'files', sessionId }) },
+      ] : []),
+    importItem(sessionId),
+    ...(stands && !state.paused ? [
+      { label: t.menu.nudge, icon: 'play' as const, hint: t.menu.nudgeHint, run: () => steer(store, 'nudge') },
+      { label: t.menu.summarize, icon: 'book' as const, run: () => steer(store, 'summarize') },
+    ] : []),
+    { label: t.menu.restart, icon: 'retry', hint: t.menu.restartHint, run: () => steer(store, 'restart') },
+    { label: t.menu.reset, icon: 'trash', danger: true, run: onReset },
+  ];
+}
+
+function importItem(sessionId: string | null): MenuItem {
+  return { label: t.menu.move, icon: 'swap', run: () => openModal({ kind: 'move', sessionId }) };
+}
+
+function firstWords(state: SessionState): string {
+  return state.turns[0]?.user?.text.split('\n')[0]?.slice(0, 80) ?? '';
+}

@@ -1,0 +1,95 @@
+import type { SessionStore } from '../../kernel/session/session_store';
+import { t } from '../../kernel/texts/texts';
+import { runtimeConfig } from '../../kernel/account';
+import { exportMarkdown, exportNdjson } from '../sessions/exports';
+import { openModal } from '../../kernel/modals';
+import { select } from '../../kernel/route';
+import { rename } from '../sessions/session_list';
+import { openSettings, settingsTabs } from '../../kernel/settings';
+import { attempt, say } from '../../kernel/toasts';
+import { toolNames } from '../tools/tool_names';
+
+/** What a message that begins with `/` can ask the page to do. */
+export interface Command {
+  readonly name: string;
+  readonly hint: string;
+  /** What may follow the name; empty where nothing does. */
+  readonly choices: () => readonly string[];
+  readonly takesWords?: boolean;
+  readonly needsChat?: boolean;
+  readonly run: (store: SessionStore | null, words: string) => void;
+}
+
+export const commands: readonly Command[] = [
+  {
+    name: 'export', hint: t.commands.export, needsChat: true, choices: () => ['markdown', 'ndjson'],
+    run: (store, words) => store && void attempt(() =>
+      words.startsWith('m') ? exportMarkdown(store.id) : exportNdjson(store.id)),
+  },
+  {
+    name: 'model', hint: t.commands.model, choices: () => runtimeConfig.value.profiles ?? [],
+    run: (_, words) => {
+      if (!settingsTabs.value.some((tab) => tab.id === 'models')) say(t.commands.modelNotYours);
+      else openSettings({ tab: 'models', ...(words === '' ? {} : { profile: words }) });
+    },
+  },
+  {
+    name: 'tool', hint: t.commands.tool, needsChat: true, choices: () => toolNames.value,
+    run: (store, words) => store && openModal({ kind: 'tool', sessionId: store.id, toolId: words }),
+  },
+  {
+    name: 'rename', hint: t.commands.rename, needsChat: true, takesWords: true, choices: () => [],
+    run: (store, words) => {
+      if (store && words !== '') void attempt(() => rename(store.id, words.slice(0, 200)));
+    },
+  },
+  {
+    name: 'history', hint: t.commands.history, needsChat: true, choices: () => [],
+    run: (store) => store && openModal({ kind: 'history', sessionId: store.id }),
+  },
+  {
+    name: 'context', hint: t.commands.context, needsChat: true, choices: () => [],
+    run: (store) => store && openModal({ kind: 'context', sessionId: store.id }),
+  },
+  {
+    name: 'travel', hint: t.commands.travel, needsChat: true, choices: () => [],
+    run: (store) => store && openModal({ kind: 'travel', sessionId: store.id }),
+  },
+  { name: 'new', hint: t.commands.new, choices: () => [], run: () => select(null) },
+  { name: 'settings', hint: t.commands.settings, choices: () => [], run: () => openSettings() },
+];
+
+/** A line of the completion: what the text becomes when it is taken. */
+export interface Completion {
+  readonly text: string;
+  readonly hint: string;
+  /** Taking it is enough to run it. */
+  readonly isWhole: boolean;
+}
+
+export function completionsOf(text: string, hasChat: boolean): readonly Completion[] {
+  const match = /^\/(\w*)(?:\s+(\S*))?$/.exec(text);
+  if (!match) return [];
+  const [, name = '', words] = match;
+  const there = commands.filter((command) => hasChat || !command.needsChat);
+  if (words === undefined) {
+    return there.filter((command) => command.name.startsWith(name)).map((command) => ({
+      text: `/${command.name}`,
+      hint: command.hint,
+      isWhole: command.choices().length === 0 && !command.takesWords,
+    }));
+  }
+  const command = there.find((other) => other.name === name);
+  return (command?.choices() ?? [])
+    .filter((choice) => choice.startsWith(words))
+    .map((choice) => ({ text: `/${name} ${choice}`, hint: '', isWhole: true }));
+}
+
+/** The command that a text is, and what follows its name; null where it is a message. */
+export function commandOf(text: string, hasChat: boolean): [Command, string] | null {
+  const match = /^\/(\w+)(?:\s+([\s\S]*))?$/.exec(text);
+  const command = commands.find(
+    (other) => other.name === match?.[1] && (hasChat || !other.needsChat),
+  );
+  return command ? [command, (match?.[2] ?? '').trim()] : null;
+}

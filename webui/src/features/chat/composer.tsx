@@ -1,0 +1,196 @@
+import type { RefObject } from 'preact';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { attach, attachmentsMax, takeAttachments, uploadsOf } from '../files/attach';
+import type { SessionStore } from '../../kernel/session/session_store';
+import type { AttachmentRef } from '../../kernel/session/state';
+import { runtimeConfig } from '../../kernel/account';
+import { commandOf, completionsOf, type Completion } from './commands';
+import { draftOf, onDraft, setDraft, unkeptDrafts } from '../../kernel/drafts';
+import { wantToolNames } from '../tools/tool_names';
+import { t } from '../../kernel/texts/texts';
+import { CompletionList, completionId } from './completion_list';
+import { Icon, StopIcon } from '../../ui/icon';
+import { isTouch } from '../../ui/pointer';
+import { UploadList } from '../files/upload_list';
+import { useDictation, type Dictating } from '../speech/use_dictation';
+
+interface Props {
+  /** The chat the text belongs to; each keeps its own draft. */
+  chat: string;
+  store: SessionStore | null;
+  busy: boolean;
+  disabled: boolean;
+  onSend: (text: string, files: readonly AttachmentRef[]) => void;
+  onStop: (() => void) | null;
+}
+
+const heightMaxPx = 240;
+
+export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props) {
+  const area = useRef<HTMLTextAreaElement>(null);
+  const [text, setText] = useState(draftOf(chat));
+  const [picked, setPicked] = useState(0);
+  const [dismissed, setDismissed] = useState('');
+  const offered = text === dismissed ? [] : completionsOf(text, store !== null);
+  const at = Math.min(picked, offered.length - 1);
+  const files = uploadsOf(chat);
+  const dictation = useDictation(area, chat, (value) => change(value));
+  const mayAttach = attachmentsMax() > 0;
+  const canSend = text.trim() !== '' && !disabled && files.every((file) => file.phase === 'done');
+  const over = text.length - (runtimeConfig.value.limits?.message_chars_max ?? Infinity);
+
+  useLayoutEffect(() => {
+    setText(draftOf(chat));
+    if (!isTouch()) area.current?.focus();
+    return onDraft((changed) => {
+      if (changed === chat) setText(draftOf(chat));
+    });
+  }, [chat]);
+
+  useLayoutEffect(() => {
+    const box = area.current;
+    if (!box) return;
+    box.style.height = 'auto';
+    box.style.height = `${Math.min(box.scrollHeight, heightMaxPx)}px`;
+  }, [text]);
+
+  const change = (value: string) => {
+    if (value.startsWith('/t')) wantToolNames();
+    setDraft(chat, value);
+    setText(value);
+    setPicked(0);
+  };
+
+  const send = (value = text) => {
+    const words = value.trim();
+    const command = commandOf(words, store !== null);
+    if (command) {
+      change('');
+      return command[0].run(store, command[1]);
+    }
+    if (words === '' || !canSend || over > 0) return;
+    dictation.end();
+    // It is in the outbox before it is out of the draft.
+    onSend(words, takeAttachments(chat).map((made) => ({
+      id: made.id, filename: made.filename, contentType: made.content_type, sizeBytes: made.size_bytes,
+    })));
+    change('');
+  };
+
+  const take = (completion: Completion) => {
+    if (completion.isWhole) send(completion.text);
+    else change(`${completion.text} `);
+    area.current?.focus();
+  };
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    // While an input method composes, Enter belongs to it; Safari says so only by the key code.
+    if (event.isComposing || event.keyCode === 229) return;
+    const completion = offered[at];
+    if (completion) {
+      const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (by !== undefined) {
+        event.preventDefault();
+        return setPicked((at + by + offered.length) % offered.length);
+      }
+      if (event.key === 'Escape') {
+        event.preventDefault();
+        event.stopPropagation();
+        return setDismissed(text);
+      }
+      if (event.key === 'Tab' && !event.shiftKey) {
+        event.preventDefault();
+        return change(completion.isWhole ? completion.text : `${completion.text} `);
+      }
+    }
+    if (event.key !== 'Enter' || event.shiftKey) return;
+    // A keyboard on the screen has no other way to a new line.
+    const isAsked = event.ctrlKey || event.metaKey;
+    if (isTouch() && !isAsked && !completion) return;
+    event.preventDefault();
+    if (completion && completion.text !== text.trim()) take(completion);
+    else send();
+  };
+
+  return (
+    <form class="composer" onSubmit={(event) => { event.preventDefault(); send(); }}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || event.defaultPrevented || !dictation.listening) return;
+        event.preventDefault();
+        event.stopPropagation();
+        dictation.stop();
+      }}>
+      <UploadList uploads={files} />
+      {offered.length > 0 && <CompletionList offered={offered} at={at} onTake={take} />}
+      {mayAttach && <AttachButton onFiles={(chosen) => attach(chat, chosen)} />}
+      {/* Not beside Stop: what goes there when Stop goes would get its second click. */}
+      {dictation.offered && <DictateButton dictation={dictation} />}
+      <textarea ref={area} rows={1} value={text} dir="auto" aria-label={t.composer.message}
+        enterkeyhint={isTouch() ? 'enter' : 'send'}
+        placeholder={busy ? t.composer.queueHere : t.composer.writeHere}
+        aria-autocomplete="list" aria-controls={offered.length > 0 ? 'completions' : undefined}
+        aria-invalid={over > 0} aria-describedby="too-long"
+        aria-activedescendant={offered.length > 0 ? completionId(at) : undefined}
+        onInput={(event) => { change(event.currentTarget.value); dictation.typed(); }} onKeyDown={onKeyDown}
+        onPaste={(event) => {
+          const pasted = [...(event.clipboardData?.files ?? [])];
+          if (!mayAttach || pasted.length === 0) return;
+          event.preventDefault();
+          attach(chat, pasted);
+        }} />
+      {onStop && <StopButton onStop={onStop} area={area} />}
+      <button type="submit" class="round send" disabled={!canSend || over > 0}
+        aria-label={busy ? t.composer.queueIt : t.send} title={busy ? t.composer.queue : t.send}>
+        <Icon name="send" />
+      </button>
+      <p class="listening" role="status">{dictation.listening && t.dictation.listening}</p>
+      <p id="too-long" class="too-long" role="status">
+        {over > 0 ? t.composer.tooLong(over) : text !== '' && unkeptDrafts.value.has(chat) && t.composer.unkept}
+      </p>
+    </form>
+  );
+}
+
+/** Takes the focus along when it goes with the answer: it would fall to the page. */
+function StopButton({ onStop, area }: { onStop: () => void; area: RefObject<HTMLTextAreaElement> }) {
+  const button = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    const own = button.current;
+    return () => {
+      if (document.activeElement === own && !isTouch()) area.current?.focus();
+    };
+  }, []);
+  return (
+    <button ref={button} type="button" class="round stop" onClick={onStop} aria-label={t.stop} title={t.stop}>
+      <StopIcon />
+    </button>
+  );
+}
+
+function DictateButton({ dictation }: { dictation: Dictating }) {
+  const { listening } = dictation;
+  const label = listening ? t.dictation.stop : t.dictation.start;
+  return (
+    <button type="button" class="round quiet dictate" aria-pressed={listening} aria-label={label}
+      title={label} onClick={() => (listening ? dictation.stop() : dictation.start())}>
+      <Icon name="mic" />
+    </button>
+  );
+}
+
+function AttachButton({ onFiles }: { onFiles: (files: readonly File[]) => void }) {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <input ref={input} type="file" multiple hidden aria-label={t.files.choose}
+        onChange={(event) => {
+          onFiles([...(event.currentTarget.files ?? [])]);
+          event.currentTarget.value = '';
+        }} />
+      <button type="button" class="round quiet" onClick={() => input.current?.click()}
+        aria-label={t.files.attach} title={t.files.attach}>
+        <Icon name="clip" />
+      </button>
+    </>
+  );
+}

@@ -1,0 +1,43 @@
+import { runtimeConfig } from '../../kernel/account';
+import { outdated } from '../../kernel/page_version';
+import { openSettings, settingsTabs } from '../../kernel/settings';
+import { degradedWords } from '../sessions/tenant';
+import { t } from '../../kernel/texts/texts';
+
+export function ServerBanners() {
+  const { flags } = runtimeConfig.value;
+  return (
+    <>
+      {outdated.value && (
+        <div class="banner" role="status">
+          <strong>{t.update.there}</strong><span>{t.update.kept}</span>
+          <button type="button" class="link" onClick={() => location.reload()}>{t.update.reload}</button>
+        </div>
+      )}
+      {flags?.rehearsal === true && (
+        <div class="banner" role="note">
+          <strong>{t.banner.rehearsal}</strong>
+          <span>{t.banner.scripted}</span>
+          <SetUp />
+        </div>
+      )}
+      {degradedWords.value.length > 0 && (
+        <div class="banner warn" role="status">
+          <strong>{t.banner.notUp}</strong><span>{degradedWords.value.join(', ')}</span>
+          {flags?.model_configured === false && <SetUp />}
+        </div>
+      )}
+    </>
+  );
+}
+
+/** The way from no model to one, for those who may go it. */
+function SetUp() {
+  if (!settingsTabs.value.some((tab) => tab.id === 'models')) return null;
+  return (
+    <button type="button" class="link" aria-haspopup="dialog"
+      onClick={() => openSettings({ tab: 'models', profile: 'default' })}>
+      {t.banner.setUp}
+    </button>
+  );
+}

@@ -1,0 +1,108 @@
+import { useEffect } from 'preact/hooks';
+import { forkAt } from './fork';
+import { isOver, type Answer, type Turn } from '../../kernel/session/state';
+import { openModal } from '../../kernel/modals';
+import { canSpeak, speak, speaking, startSpeaking, stopSpeaking } from '../speech/speech';
+import { attempt, say } from '../../kernel/toasts';
+import { t } from '../../kernel/texts/texts';
+import { CopyButton } from '../../ui/copy_button';
+import { FeedbackButtons } from './feedback';
+import { Icon } from '../../ui/icon';
+import { Menu, type MenuItem } from '../../ui/menu';
+import type { TurnActions } from './turn_view';
+
+interface Props {
+  turn: Turn;
+  actions: TurnActions;
+  isLast: boolean;
+  canRetry: boolean;
+  onEdit: () => void;
+}
+
+export function TurnFoot({ turn, actions, isLast, canRetry, onEdit }: Props) {
+  const words = wordsOf(turn);
+  const rated = turn.items.findLast((item): item is Answer => item.kind === 'answer' && item.text.text !== '');
+  const failedSilently =
+    turn.status === 'failed' && !turn.items.some((item) => item.kind === 'failure');
+  return (
+    <div class="turn-foot">
+      {turn.status === 'stopped' && <span class="note">{t.chat.stopped}</span>}
+      {failedSilently && <span class="note"><Icon name="alert" />{t.chat.failed}</span>}
+      {words !== '' && <CopyButton label={t.copy} text={() => words} />}
+      {canRetry && isLast && (
+        <button type="button" class="quiet small" onClick={() => actions.onRetry(turn, true)}>
+          <Icon name="retry" /><span>{t.retry}</span>
+        </button>
+      )}
+      <button type="button" class="quiet small" onClick={onEdit} title={t.turn.editHint}>
+        <Icon name="pencil" /><span>{t.turn.edit}</span>
+      </button>
+      {words !== '' && canSpeak && <ReadAloud turn={turn} words={words} />}
+      {rated && <FeedbackButtons sessionId={actions.sessionId} answer={rated} />}
+      <Menu label={t.turn.more} items={moreFor(turn, actions, isLast)} small />
+      <When turn={turn} model={rated?.model ?? ''} />
+    </div>
+  );
+}
+
+/** The hour it was asked, and the day if it was another one; all of it, and the model, on hovering. */
+function When({ turn, model }: { turn: Turn; model: string }) {
+  const at = new Date(turn.user?.createdAt ?? '');
+  if (Number.isNaN(at.getTime())) return null;
+  const today = at.toDateString() === new Date().toDateString();
+  return (
+    <time class="note turn-when" dateTime={at.toISOString()} title={[at.toLocaleString(), model].filter(Boolean).join(' · ')}>
+      {today ? at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+        : at.toLocaleDateString([], { day: 'numeric', month: 'short', year: 'numeric' })}
+    </time>
+  );
+}
+
+function moreFor(turn: Turn, actions: TurnActions, isLast: boolean): MenuItem[] {
+  const { sessionId } = actions;
+  const { id: turnId, beforeId, lastId } = turn;
+  return [
+    {
+      label: t.turn.fork, icon: 'branch',
+      run: () => void attempt(async () => {
+        await forkAt(sessionId, lastId);
+        say(t.did.forked);
+      }),
+    },
+    ...(isLast ? [] : [{
+      label: t.turn.retryFork, icon: 'retry' as const, run: () => actions.onRetry(turn, false),
+    }]),
+    {
+      label: t.turn.events, icon: 'code',
+      run: () => openModal({ kind: 'events', sessionId, span: { turnId, beforeId, lastId } }),
+    },
+  ];
+}
+
+function ReadAloud({ turn, words }: { turn: Turn; words: string }) {
+  const isOn = speaking.value === turn.id;
+  useEffect(() => {
+    if (isOn) speak(turn.id, words, isOver(turn));
+  }, [isOn, words]);
+  return (
+    <button type="button" class="quiet small" aria-pressed={isOn}
+      onClick={() => (isOn ? stopSpeaking() : startSpeaking(turn.id))}>
+      <Icon name={isOn ? 'pause' : 'speaker'} />
+      <span>{isOn ? t.turn.quiet : t.turn.aloud}</span>
+    </button>
+  );
+}
+
+/** Reads an answer that is being written; its foot goes on when it is whole. */
+export function SpeakAlong({ turn }: { turn: Turn }) {
+  const words = wordsOf(turn);
+  useEffect(() => startSpeaking(turn.id), [turn.id]);
+  useEffect(() => speak(turn.id, words, false), [words]);
+  return null;
+}
+
+/** All that was said in the turn. */
+export function wordsOf(turn: Turn): string {
+  const texts = turn.items.map((item) => (item.kind === 'answer' ? item.text.text : ''));
+  return texts.filter((text) => text !== '').join('\n\n');
+}

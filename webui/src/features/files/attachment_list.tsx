@@ -1,0 +1,41 @@
+import { attachmentUrl } from './attachment_url';
+import { sizeText } from './size';
+import type { AttachmentRef } from '../../kernel/session/state';
+import { t } from '../../kernel/texts/texts';
+import { Icon } from '../../ui/icon';
+
+/** The files of a message: pictures are shown, all can be opened. */
+export function AttachmentList({ files }: { files: readonly AttachmentRef[] }) {
+  if (files.length === 0) return null;
+  return (
+    <ul class="attachments" aria-label={t.files.attached}>
+      {files.map((file) => <li key={file.id}><AttachmentView file={file} /></li>)}
+    </ul>
+  );
+}
+
+/** What a browser draws and cannot be a program. */
+const picture = /^image\/(?:png|jpeg|gif|webp|avif)$/;
+
+export function isPicture(contentType: string): boolean {
+  return picture.test(contentType);
+}
+
+function AttachmentView({ file }: { file: AttachmentRef }) {
+  const href = attachmentUrl(file.id);
+  const name = file.filename || t.files.aFile;
+  if (isPicture(file.contentType)) {
+    return (
+      <a href={href} target="_blank" rel="noopener" class="attached-picture" title={name}>
+        <img src={href} alt={name} loading="lazy" decoding="async" />
+      </a>
+    );
+  }
+  return (
+    <a href={href} target="_blank" rel="noopener" class="attached" download={file.filename || true}>
+      <Icon name="file" /><span dir="auto">{name}</span>
+      {file.sizeBytes > 0 && <small>{sizeText(file.sizeBytes)}</small>}
+    </a>
+  );
+}
+

@@ -1,0 +1,39 @@
+import { detach, retryUpload, type Upload } from './attach';
+import { sizeText } from './size';
+import { t } from '../../kernel/texts/texts';
+import { Icon } from '../../ui/icon';
+
+/** The files that go with the next message, and how far each is. */
+export function UploadList({ uploads }: { uploads: readonly Upload[] }) {
+  if (uploads.length === 0) return null;
+  return (
+    <ul class="uploads" aria-label={t.files.toSend}>
+      {uploads.map((upload) => <UploadView key={upload.key} upload={upload} />)}
+    </ul>
+  );
+}
+
+function UploadView({ upload }: { upload: Upload }) {
+  const { key, name, size, sent, phase, problem, preview } = upload;
+  const isOpen = phase === 'waiting' || phase === 'sending';
+  const remove = isOpen ? t.files.cancel(name) : t.files.remove(name);
+  return (
+    <li class="upload" data-phase={phase}>
+      {preview ? <img src={preview} alt="" /> : <Icon name={phase === 'failed' ? 'alert' : 'file'} />}
+      <span class="upload-text">
+        <strong dir="auto">{name}</strong>
+        {isOpen ? (
+          <progress max={Math.max(size, 1)} value={sent} aria-label={t.files.progress(name)} />
+        ) : (
+          <span role={phase === 'failed' ? 'alert' : undefined}>{problem || sizeText(size)}</span>
+        )}
+      </span>
+      {phase === 'failed' && (
+        <button type="button" class="quiet small" onClick={() => retryUpload(key)}
+          aria-label={t.files.retry(name)} title={t.tryAgain}><Icon name="retry" /></button>
+      )}
+      <button type="button" class="quiet small" onClick={() => detach(key)} aria-label={remove}
+        title={remove}><Icon name="close" /></button>
+    </li>
+  );
+}

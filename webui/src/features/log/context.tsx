@@ -1,0 +1,88 @@
+import { request } from '../../kernel/api/http';
+import type { Modal } from '../../kernel/modals';
+import { t } from '../../kernel/texts/texts';
+import { Problem } from '../../ui/problem';
+import { Dialog, Loading } from '../../ui/dialog';
+import { useRead } from '../../ui/use_read';
+
+interface Part {
+  kind: string;
+  role: 'system' | 'user' | 'assistant' | 'tool';
+  text: string;
+  tokens: number;
+}
+
+interface ContextWindow {
+  parts: Part[];
+  tokens: number;
+  context_window: number;
+}
+
+interface Props {
+  what: Extract<Modal, { kind: 'context' }>;
+  onClose: () => void;
+}
+
+/** Exactly what the model would be sent, and how full that makes it. */
+export function ContextModal({ what, onClose }: Props) {
+  const path = `sessions/${encodeURIComponent(what.sessionId)}/context-window`;
+  const [read, again] = useRead(() => request<ContextWindow>(path));
+  return (
+    <Dialog title={t.menu.context} onClose={onClose}>
+      {read.is === 'reading' && <Loading />}
+      {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
+      {read.is === 'read' && <Window window={read.value} />}
+    </Dialog>
+  );
+}
+
+function Window({ window: { parts, tokens, context_window: room } }: { window: ContextWindow }) {
+  return (
+    <>
+      <p class="settings-hint">{t.context.about(tokens, room)}</p>
+      <svg class="token-bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
+        <Bars parts={parts} of={Math.max(tokens, 1)} />
+      </svg>
+      {room > 0 && <meter class="token-room" max={room} value={tokens} high={room * 0.8}
+        aria-label={t.context.full} />}
+      <ul class="token-key">
+        {roles.map((role) => {
+          const sum = sumOf(parts.filter((part) => part.role === role));
+          return sum > 0 && (
+            <li key={role}><i data-role={role} />{t.context.role[role]}: {t.context.tokens(sum)}</li>
+          );
+        })}
+      </ul>
+      {parts.map((part, i) => (
+        <details key={i} class="card part" data-role={part.role}>
+          <summary>
+            <strong>{t.context.role[part.role]}</strong>
+            <span class="tool-gist" dir="auto">{part.text.replace(/\s+/g, ' ').slice(0, 120)}</span>
+            <span class="tool-status">{t.context.tokens(part.tokens)}</span>
+          </summary>
+          <pre tabIndex={0} dir="auto" aria-label={t.context.role[part.role]}>{part.text}</pre>
+        </details>
+      ))}
+    </>
+  );
+}
+
+const roles = ['system', 'user', 'assistant', 'tool'] as const;
+
+function Bars({ parts, of }: { parts: readonly Part[]; of: number }) {
+  let x = 0;
+  return (
+    <>
+      {parts.map((part, i) => {
+        const width = (1000 * part.tokens) / of;
+        const bar = <rect key={i} data-role={part.role} x={x} y="0" width={width} height="10" />;
+        x += width;
+        return bar;
+      })}
+    </>
+  );
+}
+
+function sumOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, part) => sum + part.tokens, 0);
+}

@@ -1,0 +1,31 @@
+import { readHistory } from '../sessions/exports';
+import type { Modal } from '../../kernel/modals';
+import { t } from '../../kernel/texts/texts';
+import { CopyButton } from '../../ui/copy_button';
+import { Markdown } from '../../ui/markdown/markdown';
+import { Problem } from '../../ui/problem';
+import { Dialog, Loading } from '../../ui/dialog';
+import { useRead } from '../../ui/use_read';
+
+interface Props {
+  what: Extract<Modal, { kind: 'history' }>;
+  onClose: () => void;
+}
+
+export function HistoryModal({ what, onClose }: Props) {
+  const [read, again] = useRead(() => readHistory(what.sessionId));
+  const { history, tokens } = read.is === 'read' ? read.value : { history: '', tokens: 0 };
+  return (
+    <Dialog title={t.menu.history} onClose={onClose}
+      actions={history !== '' && <CopyButton label={t.copy} text={() => history} />}>
+      {read.is === 'reading' && <Loading />}
+      {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
+      {read.is === 'read' && (
+        <>
+          <p class="settings-hint">{t.history.about(tokens)}</p>
+          {history === '' ? <p>{t.history.empty}</p> : <Markdown text={history} growing={false} />}
+        </>
+      )}
+    </Dialog>
+  );
+}

@@ -1,0 +1,117 @@
+import { useRef, useState } from 'preact/hooks';
+import { Problem as ServerProblem, sentence } from '../../kernel/api/http';
+import { credentials, providers, removeKey, storeKey } from './model_store';
+import { keyLine } from './words';
+import { tm } from './texts';
+import { t } from '../../kernel/texts/texts';
+import { ConfirmDialog } from '../../ui/confirm_dialog';
+import { Icon } from '../../ui/icon';
+import { SecretInput } from './secret_input';
+
+/** One key a provider, whatever number of profiles use it. */
+export function Keys() {
+  return (
+    <section aria-labelledby="keys-title">
+      <h3 id="keys-title">{tm.keys.title}</h3>
+      <p class="settings-hint">{tm.keys.hint}</p>
+      <ul class="keys">
+        {providers.value.map((provider) => <KeyRow key={provider} provider={provider} />)}
+      </ul>
+    </section>
+  );
+}
+
+type Asking = 'nothing' | 'key' | 'removal';
+
+function KeyRow({ provider }: { provider: string }) {
+  const [asking, setAsking] = useState<Asking>('nothing');
+  const [problem, setProblem] = useState('');
+  const [busy, setBusy] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  const opener = useRef<HTMLButtonElement>(null);
+  const key = credentials.value.find((each) => each.provider === provider);
+
+  const done = () => {
+    setAsking('nothing');
+    setProblem('');
+    requestAnimationFrame(() => opener.current?.focus());
+  };
+
+  const run = async (work: () => Promise<void>) => {
+    setBusy(true);
+    try {
+      await work();
+      done();
+    } catch (error) {
+      setProblem(keyProblem(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  const store = (event: Event) => {
+    event.preventDefault();
+    const secret = input.current?.value.trim() ?? '';
+    if (secret === '' || busy) return;
+    void run(() => storeKey(provider, secret));
+  };
+
+  return (
+    <li class="key" data-provider={provider}>
+      <div class="key-text">
+        <strong>{provider}</strong>
+        <span>{key ? keyLine(key) : tm.keys.none}</span>
+      </div>
+      {asking !== 'key' && (
+        <div class="key-actions">
+          <button ref={opener} type="button" class="small" onClick={() => setAsking('key')}
+            aria-label={key ? tm.keys.replaceOf(provider) : tm.keys.addOf(provider)}>
+            {key ? tm.keys.replace : tm.keys.add}
+          </button>
+          {key && (
+            <button type="button" class="small" onClick={() => setAsking('removal')}
+              aria-label={tm.keys.removeOf(provider)}>
+              {tm.keys.remove}
+            </button>
+          )}
+        </div>
+      )}
+      {asking === 'key' && (
+        <form class="key-form" onSubmit={store} autocomplete="off"
+          onKeyDown={(event) => {
+            if (event.key !== 'Escape') return;
+            event.preventDefault();
+            event.stopPropagation();
+            done();
+          }}>
+          <SecretInput input={input} label={tm.keys.keyOf(provider)} autofocus
+            describedBy={problem ? `key-problem-${provider}` : undefined} />
+          <button type="submit" class="small primary" disabled={busy}>
+            {busy ? tm.keys.storing : tm.keys.store}
+          </button>
+          <button type="button" class="small" onClick={done}>{t.cancel}</button>
+        </form>
+      )}
+      {problem && (
+        <p class="field-problem" role="alert" id={`key-problem-${provider}`}>
+          <Icon name="alert" />{problem}
+        </p>
+      )}
+      {asking === 'removal' && (
+        <ConfirmDialog question={tm.keys.removeQuestion} yes={tm.keys.remove} no={tm.keys.keep}
+          onNo={() => setAsking('nothing')} onYes={() => { setAsking('nothing'); void run(() => removeKey(provider)); }}>
+          {tm.keys.removeText(provider)}
+        </ConfirmDialog>
+      )}
+    </li>
+  );
+}
+
+export function keyProblem(error: unknown): string {
+  const code = error instanceof ServerProblem ? error.code : '';
+  if (code === 'secret.key_missing') {
+    return tm.keys.cannotStore;
+  }
+  if (code === 'request.invalid') return tm.keys.bad;
+  return sentence(error);
+}

@@ -1,0 +1,130 @@
+import { effect } from '@preact/signals';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { sentence } from '../../kernel/api/http';
+import {
+  forgetModels, profiles, readModels, readProblem, readProfile, usage, type TaggedProfile,
+} from './model_store';
+import { chatProfile } from './profile_form';
+import { usageLine } from './words';
+import { settingsVersion } from '../../kernel/settings';
+import '../../styles/models.css';
+import { tm } from './texts';
+import { Icon } from '../../ui/icon';
+import { Keys } from './keys';
+import { Problem } from '../../ui/problem';
+import { ProfileCard } from './profile_card';
+import { ProfileEditor } from './profile_editor';
+import type { LeaveGuard } from '../../ui/leave_guard';
+
+/** What the form is about: a profile that is there, or a new one and the name it begins with. */
+type Editing = TaggedProfile | { readonly profile: null; readonly name: string };
+
+/** `first` names a profile to open at once; where there is none of that name, a new one. */
+export function ModelsTab({ first, guard }: { first: string | undefined; guard: LeaveGuard }) {
+  const [editing, setEditing] = useState<Editing | null>(null);
+  const [problem, setProblem] = useState('');
+  const wanted = useRef(first);
+  const cameFrom = useRef<string | null>(null);
+
+  useEffect(() => {
+    const stop = effect(() => {
+      void settingsVersion.value;
+      void readModels();
+    });
+    return () => {
+      stop();
+      forgetModels();
+    };
+  }, []);
+
+  const edit = async (name: string) => {
+    cameFrom.current = name;
+    setProblem('');
+    try {
+      setEditing(await readProfile(name));
+    } catch (error) {
+      setProblem(sentence(error));
+    }
+  };
+
+  const add = (name = '') => {
+    cameFrom.current = '';
+    setEditing({ profile: null, name });
+  };
+
+  const all = profiles.value;
+  useEffect(() => {
+    const name = wanted.current;
+    if (all === null || name === undefined) return;
+    wanted.current = undefined;
+    if (all.some((profile) => profile.name === name)) void edit(name);
+    else add(name);
+  }, [all]);
+
+  // Back in the list, the keyboard is where it was.
+  useEffect(() => {
+    if (editing !== null || cameFrom.current === null) return;
+    const from = document.querySelector<HTMLElement>(`[data-edit="${cameFrom.current}"]`);
+    (from ?? document.querySelector<HTMLElement>('[data-edit=""]'))?.focus();
+    cameFrom.current = null;
+  }, [editing]);
+
+  if (all === null || wanted.current !== undefined) {
+    return <Problem text={readProblem.value} onRetry={readModels}><Loading /></Problem>;
+  }
+  if (editing !== null) {
+    return (
+      <ProfileEditor opened={editing.profile ? (editing as TaggedProfile) : null}
+        name={editing.profile ? editing.profile.name : (editing as { name: string }).name}
+        guard={guard} onDone={() => setEditing(null)} />
+    );
+  }
+  const chats = chatProfile(all);
+  return (
+    <>
+      <Problem text={problem || readProblem.value} onRetry={problem ? null : readModels} />
+      {usage.value && <Usage />}
+      <section aria-labelledby="profiles-title">
+        <div class="settings-row">
+          <h3 id="profiles-title">{tm.list.title}</h3>
+          <button type="button" class="small" data-edit="" onClick={() => add()}>
+            <Icon name="plus" /><span>{tm.list.add}</span>
+          </button>
+        </div>
+        {all.length === 0 ? (
+          <p class="settings-hint">{tm.list.none}</p>
+        ) : (
+          <ul class="profiles">
+            {all.map((profile) => (
+              <ProfileCard key={profile.name} profile={profile} answersChats={profile === chats}
+                onEdit={() => edit(profile.name)} />
+            ))}
+          </ul>
+        )}
+        {all.length > 0 && !chats && (
+          <p class="settings-hint">{tm.list.noneAnswers}</p>
+        )}
+      </section>
+      <Keys />
+    </>
+  );
+}
+
+function Usage() {
+  const report = usage.value;
+  if (!report) return null;
+  const { text, isNearCap } = usageLine(report);
+  return (
+    <p class={isNearCap ? 'usage near' : 'usage'}>
+      {isNearCap && <Icon name="alert" />}{text}
+    </p>
+  );
+}
+
+function Loading() {
+  return (
+    <div class="skeleton settings-loading" role="status" aria-label={tm.list.reading}>
+      <i /><i /><i />
+    </div>
+  );
+}

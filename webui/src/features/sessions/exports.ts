@@ -1,0 +1,57 @@
+import { fetchOk, request } from '../../kernel/api/http';
+import { newKey } from '../../kernel/api/new_key';
+import { titleOf } from './session_list';
+
+export interface History {
+  history: string;
+  tokens: number;
+  last_event_id: string;
+}
+
+export interface Imported {
+  session_id: string;
+  events: number;
+  created: boolean;
+}
+
+/** The session as a document that this or another server takes in again. */
+export async function exportNdjson(id: string): Promise<void> {
+  const answer = await fetchOk('sessions/export', {
+    method: 'POST', headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ session_id: id }),
+  });
+  offer(await answer.blob(), `${fileNameOf(id)}.ndjson`);
+}
+
+/** The conversation to be read elsewhere; nothing takes it in again. */
+export async function exportMarkdown(id: string): Promise<void> {
+  const { history } = await readHistory(id);
+  offer(new Blob([history], { type: 'text/markdown' }), `${fileNameOf(id)}.md`);
+}
+
+export function readHistory(id: string): Promise<History> {
+  return request<History>(`sessions/${encodeURIComponent(id)}/history`);
+}
+
+export async function importNdjson(file: Blob): Promise<Imported> {
+  const answer = await fetchOk('sessions/import', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/x-ndjson', 'Idempotency-Key': newKey() },
+    body: file,
+  });
+  return (await answer.json()) as Imported;
+}
+
+function fileNameOf(id: string): string {
+  const title = titleOf(id).replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '').slice(0, 60);
+  return title || id;
+}
+
+function offer(file: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  // The browser takes the file in a later task.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,69 @@
+import { useRef, useState } from 'preact/hooks';
+import { sentence } from '../../kernel/api/http';
+import { exportMarkdown, exportNdjson, importNdjson } from './exports';
+import type { Modal } from '../../kernel/modals';
+import { select } from '../../kernel/route';
+import { say } from '../../kernel/toasts';
+import { t } from '../../kernel/texts/texts';
+import { Icon } from '../../ui/icon';
+import { Problem } from '../../ui/problem';
+import { Dialog } from '../../ui/dialog';
+
+interface Props {
+  what: Extract<Modal, { kind: 'move' }>;
+  onClose: () => void;
+}
+
+/** Takes chats out as files, and in again. */
+export function MoveModal({ what: { sessionId }, onClose }: Props) {
+  const file = useRef<HTMLInputElement>(null);
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState('');
+
+  const run = async (work: () => Promise<void>) => {
+    setBusy(true);
+    setProblem('');
+    try {
+      await work();
+    } catch (error) {
+      setProblem(sentence(error));
+    }
+    setBusy(false);
+  };
+
+  const take = (chosen: File | undefined) => chosen && run(async () => {
+    const made = await importNdjson(chosen);
+    say(made.created ? t.move.imported(made.events) : t.move.importedBefore);
+    select(made.session_id);
+    onClose();
+  });
+
+  return (
+    <Dialog title={t.menu.move} onClose={onClose}>
+      <Problem text={problem} />
+      {sessionId !== null && (
+        <section>
+          <h3>{t.move.out}</h3>
+          <p class="settings-hint">{t.move.outHint}</p>
+          <div class="row-of-buttons">
+            <button type="button" disabled={busy} onClick={() => run(() => exportNdjson(sessionId))}>
+              <Icon name="download" /><span>{t.move.ndjson}</span>
+            </button>
+            <button type="button" disabled={busy} onClick={() => run(() => exportMarkdown(sessionId))}>
+              <Icon name="download" /><span>{t.move.markdown}</span>
+            </button>
+          </div>
+        </section>
+      )}
+      <section>
+        <h3>{t.move.in}</h3>
+        <p class="settings-hint">{t.move.inHint}</p>
+        <input ref={file} type="file" accept=".ndjson,application/x-ndjson" hidden
+          aria-label={t.move.choose} onChange={(event) => void take(event.currentTarget.files?.[0])} />
+        <button type="button" disabled={busy} onClick={() => file.current?.click()}>
+          <Icon name="upload" /><span>{busy ? t.move.busy : t.move.choose}</span>
+        </button>
+      </section>
+    </Dialog>
+  );
+}

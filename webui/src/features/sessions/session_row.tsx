@@ -1,0 +1,76 @@
+import { memo } from 'preact/compat';
+import { useRef, useState } from 'preact/hooks';
+import type { SessionInfo } from '../../kernel/api/types';
+import { hrefOf, selected } from '../../kernel/route';
+import { rename } from './session_list';
+import { attempt } from '../../kernel/toasts';
+import { isUnread } from './unread';
+import { t } from '../../kernel/texts/texts';
+import { Icon } from '../../ui/icon';
+
+interface RowProps {
+  session: SessionInfo;
+  onPick: (id: string) => void;
+  onRename: (id: string) => void;
+  onDelete: (session: SessionInfo) => void;
+}
+
+export const SessionRow = memo(({ session, onPick, onRename, onDelete }: RowProps) => {
+  const isCurrent = selected.value === session.session_id;
+  const isNew = !isCurrent && isUnread(session);
+  const name = nameOf(session);
+  return (
+    <div class="row" data-current={isCurrent} data-unread={isNew}>
+      <a href={hrefOf(session.session_id)} aria-current={isCurrent ? 'page' : undefined}
+        title={name} dir="auto"
+        onClick={(event) => {
+          if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+          event.preventDefault();
+          onPick(session.session_id);
+        }}>
+        {name}
+        {session.busy && <i class="mark-busy" role="img" aria-label={t.list.busy} />}
+        {isNew && <i class="mark-unread" role="img" aria-label={t.list.unread} />}
+      </a>
+      <button type="button" class="quiet" onClick={() => onRename(session.session_id)}
+        title={t.rename} aria-label={t.list.renameThe(name)}>
+        <Icon name="pencil" />
+      </button>
+      <button type="button" class="quiet" onClick={() => onDelete(session)} title={t.delete}
+        aria-label={t.list.deleteThe(name)}>
+        <Icon name="trash" />
+      </button>
+    </div>
+  );
+});
+
+export function RenameField({ session, onDone }: { session: SessionInfo; onDone: () => void }) {
+  const [title, setTitle] = useState(session.title);
+  const done = useRef(false);
+  // Leaving the field saves as Enter does, and either makes it go away, which is leaving it again.
+  const finish = (save: boolean) => {
+    if (done.current) return;
+    done.current = true;
+    const words = title.trim();
+    if (save && words !== '' && words !== session.title) {
+      void attempt(() => rename(session.session_id, words));
+    }
+    onDone();
+  };
+  return (
+    <form class="row renaming" onSubmit={(event) => { event.preventDefault(); finish(true); }}>
+      <input value={title} dir="auto" aria-label={t.list.nameOfChat} maxLength={200}
+        ref={(input) => { if (input && document.activeElement !== input) input.select(); }}
+        onInput={(event) => setTitle(event.currentTarget.value)} onBlur={() => finish(true)}
+        onKeyDown={(event) => {
+          if (event.key !== 'Escape') return;
+          event.stopPropagation();
+          finish(false);
+        }} />
+    </form>
+  );
+}
+
+export function nameOf(session: SessionInfo): string {
+  return session.title || t.untitled;
+}

@@ -1,0 +1,88 @@
+import { useMemo, useState } from 'preact/hooks';
+import { request, sentence } from '../../kernel/api/http';
+import { newKey } from '../../kernel/api/new_key';
+import type { Modal } from '../../kernel/modals';
+import { fieldsFor, inputsOf } from './inputs';
+import type { ToolOffer } from './types';
+import { t } from '../../kernel/texts/texts';
+import { Icon } from '../../ui/icon';
+import { Problem } from '../../ui/problem';
+import { Dialog, Loading } from '../../ui/dialog';
+import { SchemaForm } from './schema_form';
+import { useRead } from '../../ui/use_read';
+
+interface Props {
+  what: Extract<Modal, { kind: 'tool' }>;
+  onClose: () => void;
+}
+
+/** Runs a tool by hand; what it says and does is shown in the chat. */
+export function ToolModal({ what, onClose }: Props) {
+  const [read, again] = useRead(() => request<{ tools: ToolOffer[] }>('tools'));
+  const [chosen, setChosen] = useState(what.toolId);
+  const tools = read.is === 'read' ? read.value.tools : [];
+  const tool = tools.find(({ id }) => id === chosen) ?? tools[0];
+  return (
+    <Dialog title={t.menu.tool} onClose={onClose}>
+      {read.is === 'reading' && <Loading />}
+      {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
+      {read.is === 'read' && tools.length === 0 && <p class="settings-hint">{t.tools.none}</p>}
+      {tool && (
+        <>
+          <label for="tool-choice" class="unseen">{t.tools.which}</label>
+          <select id="tool-choice" class="tool-choice" value={tool.id}
+            onChange={(event) => setChosen(event.currentTarget.value)}>
+            {tools.map(({ id, title }) => <option key={id} value={id}>{title || id}</option>)}
+          </select>
+          <p class="settings-hint">{tool.description}</p>
+          <RunForm key={tool.id} tool={tool} sessionId={what.sessionId} onDone={onClose} />
+        </>
+      )}
+    </Dialog>
+  );
+}
+
+interface FormProps {
+  tool: ToolOffer;
+  sessionId: string;
+  onDone: () => void;
+}
+
+function RunForm({ tool, sessionId, onDone }: FormProps) {
+  const fields = useMemo(() => fieldsFor(tool.inputs), [tool]);
+  const [texts, setTexts] = useState<Record<string, string>>({});
+  const [wrong, setWrong] = useState('');
+  const [problem, setProblem] = useState('');
+  const [busy, setBusy] = useState(false);
+  const run = async (event: Event) => {
+    event.preventDefault();
+    const result = inputsOf(fields, texts);
+    if ('field' in result) return setWrong(result.field);
+    setWrong('');
+    setProblem('');
+    setBusy(true);
+    try {
+      await request('tool/request', {
+        method: 'POST', idempotencyKey: newKey(),
+        body: { session_id: sessionId, tool_id: tool.id, inputs: result.inputs },
+      });
+      onDone();
+    } catch (error) {
+      setProblem(sentence(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <form class="schema-form" onSubmit={run}>
+      <Problem text={problem} />
+      <SchemaForm fields={fields} texts={texts} wrong={wrong}
+        onChange={(name, text) => setTexts({ ...texts, [name]: text })} />
+      {fields.length === 0 && <p class="settings-hint">{t.tools.noInputs}</p>}
+      <div class="dialog-foot">
+        <button type="submit" class="primary" disabled={busy}>
+          <Icon name="play" /><span>{busy ? t.tools.asking : t.tools.run}</span>
+        </button>
+      </div>
+    </form>
+  );
+}

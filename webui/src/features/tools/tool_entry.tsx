@@ -1,0 +1,81 @@
+import { useState } from 'preact/hooks';
+import { sentence } from '../../kernel/api/http';
+import { nameOf } from './groups';
+import { changeTool, type CatalogTag, type ToolChange } from './change';
+import type { ToolEntry, ToolLimits } from './types';
+import { t } from '../../kernel/texts/texts';
+import { Problem } from '../../ui/problem';
+
+/** What most people would want to change; the rest stays as the server has it. */
+const shown = ['timeout_ms', 'cpu_s', 'memory_bytes', 'output_bytes', 'concurrency'] as const;
+
+interface EntryProps {
+  tool: ToolEntry;
+  tag: CatalogTag;
+  onSaved: () => Promise<void>;
+}
+
+export function ToolEntryView({ tool, tag, onSaved }: EntryProps) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState('');
+  /** What the switch shows until the server said so, too. */
+  const [wish, setWish] = useState<boolean | null>(null);
+  const save = async (change: ToolChange) => {
+    setBusy(true);
+    setProblem('');
+    try {
+      await changeTool(tool, change, tag);
+    } catch (error) {
+      setProblem(sentence(error));
+    }
+    // Also after a refusal: somebody else may have been here first.
+    await onSaved();
+    setBusy(false);
+    setWish(null);
+  };
+  const name = nameOf(tool);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget as HTMLFormElement);
+    const limits: ToolLimits = { ...tool.limits };
+    for (const name of shown) limits[name] = Number(form.get(name));
+    const hosts = String(form.get('egress') ?? '').split(/[\s,]+/).filter((host) => host !== '');
+    void save({ limits, egress: hosts });
+  };
+  return (
+    <li class="card profile" data-tool={tool.id} data-enabled={tool.enabled}>
+      <div class="profile-head">
+        <h4>{name}</h4>
+        <span class="tag">{t.tools.executor[tool.executor]}</span>
+        <label class="switch">
+          <input type="checkbox" checked={wish ?? tool.enabled} disabled={busy}
+            onChange={(event) => {
+              const enabled = event.currentTarget.checked;
+              setWish(enabled);
+              void save({ enabled });
+            }} />
+          <span>{t.tools.enabled}</span><span class="unseen">: {name}</span>
+        </label>
+      </div>
+      <p class="settings-hint">{tool.description}</p>
+      {tool.unavailable && <p class="field-problem">{t.tools.unavailable(tool.unavailable)}</p>}
+      <Problem text={problem} />
+      <details>
+        <summary>{t.tools.limits}</summary>
+        <form class="limits" onSubmit={submit}>
+          {shown.map((name) => (
+            <label key={name}>
+              <span>{t.tools.limit[name]}</span>
+              <input type="number" name={name} min={0} defaultValue={String(tool.limits[name] ?? 0)} />
+            </label>
+          ))}
+          <label class="whole">
+            <span>{t.tools.egress}</span>
+            <textarea name="egress" rows={2} spellcheck={false} defaultValue={tool.egress.join('\n')} />
+          </label>
+          <button type="submit" class="small" disabled={busy}>{t.save}</button>
+        </form>
+      </details>
+    </li>
+  );
+}

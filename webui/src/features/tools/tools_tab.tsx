@@ -1,0 +1,133 @@
+import { effect } from '@preact/signals';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { requestTagged, sentence } from '../../kernel/api/http';
+import { catalogVersion } from '../../kernel/settings';
+import { changeTool, type CatalogTag } from './change';
+import { groupsOf, serverOf, type Shown, type ToolGroup } from './groups';
+import type { ToolEntry } from './types';
+import { t } from '../../kernel/texts/texts';
+import { ConfirmDialog } from '../../ui/confirm_dialog';
+import { useUnsaved, type LeaveGuard } from '../../ui/leave_guard';
+import { Loading } from '../../ui/dialog';
+import { Problem } from '../../ui/problem';
+import { ToolEntryView } from './tool_entry';
+
+const choices: readonly Shown[] = ['all', 'on', 'off'];
+
+/** The catalog: which tools there are, whether they may be used, and what a call may take. */
+export function ToolsTab({ guard }: { guard: LeaveGuard }) {
+  const [tools, setTools] = useState<ToolEntry[] | null>(null);
+  const [problem, setProblem] = useState('');
+  const [shown, setShown] = useState<Shown>('all');
+  const [words, setWords] = useState('');
+  const [leaving, setLeaving] = useState<{ go: () => void } | null>(null);
+  const tag = useRef('');
+  useUnsaved(hasChanges);
+  useLayoutEffect(() => {
+    guard.current = (_, go) => {
+      if (!hasChanges()) return false;
+      setLeaving({ go });
+      return true;
+    };
+    return () => (guard.current = null);
+  }, []);
+  const read = async () => {
+    try {
+      const { body, etag } = await requestTagged<{ tools: ToolEntry[] }>('tool-catalog');
+      tag.current = etag;
+      setTools(body.tools);
+      setProblem('');
+    } catch (error) {
+      setProblem(sentence(error));
+    }
+  };
+  useEffect(() => effect(() => {
+    void catalogVersion.value;
+    void read();
+  }), []);
+  if (tools === null) return <Problem text={problem} onRetry={read}><Loading /></Problem>;
+  const count = (which: Shown) => groupsOf(tools, which, '').reduce((sum, group) => sum + group.tools.length, 0);
+  const groups = groupsOf(tools, shown, words);
+  const hasServers = tools.some((tool) => serverOf(tool) !== '');
+  return (
+    <>
+      <h3>{t.tools.title}</h3>
+      <p class="settings-hint">{tools.length === 0 ? t.tools.none : t.tools.hint}</p>
+      <Problem text={problem} onRetry={read} />
+      {tools.length > 0 && (
+        <div class="tool-filter">
+          <input type="search" value={words} aria-label={t.tools.find} placeholder={t.tools.find}
+            onInput={(event) => setWords(event.currentTarget.value)} />
+          <fieldset class="segments">
+            <legend class="unseen">{t.tools.show}</legend>
+            {choices.map((which) => (
+              <label key={which}>
+                <input type="radio" name="tools-shown" checked={which === shown} onChange={() => setShown(which)} />
+                <span>{t.tools.shown[which]} <small>{count(which)}</small></span>
+              </label>
+            ))}
+          </fieldset>
+        </div>
+      )}
+      {groups.length === 0 && tools.length > 0 && <p role="status">{t.tools.noneFound}</p>}
+      {groups.map((group) => (
+        <section key={group.server} class="tool-group" aria-label={t.tools.groupOf(group.server)}>
+          {hasServers && <GroupHead group={group} tag={tag} onSaved={read} onProblem={setProblem} />}
+          <ul class="profiles">
+            {group.tools.map((tool) => <ToolEntryView key={tool.id} tool={tool} tag={tag} onSaved={read} />)}
+          </ul>
+        </section>
+      ))}
+      {leaving && (
+        <ConfirmDialog question={t.unsaved.question} yes={t.unsaved.discard} no={t.unsaved.keep}
+          onNo={() => setLeaving(null)} onYes={leaving.go}>
+          {t.unsaved.text}
+        </ConfirmDialog>
+      )}
+    </>
+  );
+}
+
+/** Whether a form of limits holds what is not saved: its fields are the browser's. */
+function hasChanges(): boolean {
+  const fields = document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>('form.limits :is(input, textarea)');
+  return [...fields].some((field) => field.value !== field.defaultValue);
+}
+
+interface HeadProps {
+  group: ToolGroup;
+  tag: CatalogTag;
+  onSaved: () => Promise<void>;
+  onProblem: (text: string) => void;
+}
+
+/** An MCP server's tools can be switched together: some bring dozens. */
+function GroupHead({ group: { server, tools }, tag, onSaved, onProblem }: HeadProps) {
+  const [busy, setBusy] = useState(false);
+  const on = tools.filter((tool) => tool.enabled).length;
+  const enabled = on < tools.length;
+  const switchAll = async () => {
+    setBusy(true);
+    let problem = '';
+    try {
+      for (const tool of tools) if (tool.enabled !== enabled) await changeTool(tool, { enabled }, tag);
+    } catch (error) {
+      problem = sentence(error);
+    }
+    await onSaved();
+    if (problem !== '') onProblem(problem);
+    setBusy(false);
+  };
+  return (
+    <header class="tool-group-head">
+      <h4>{t.tools.groupOf(server)}</h4>
+      {server !== '' && <span class="tag">{t.tools.executor.mcp}</span>}
+      <small>{t.tools.onOf(on, tools.length)}</small>
+      {server !== '' && (
+        <button type="button" class="small" disabled={busy} onClick={() => void switchAll()}>
+          {enabled ? t.tools.allOn : t.tools.allOff}<span class="unseen">: {server}</span>
+        </button>
+      )}
+    </header>
+  );
+}

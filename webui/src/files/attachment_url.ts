@@ -1,5 +1,0 @@
-import { apiUrl } from '../api/http';
-
-export function attachmentUrl(id: string): string {
-  return apiUrl(`attachments/${encodeURIComponent(id)}`);
-}
