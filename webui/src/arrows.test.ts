@@ -71,3 +71,17 @@ test('arrows: no file needs itself in a circle', () => {
   for (const file of needs.keys()) follow(file, []);
   expect(circles).toEqual([]);
 });
+
+/** Of the browser or of the address, whoever is signed in; all else belongs to a workspace. */
+const pageState = [
+  'kernel/account.ts', 'kernel/api/http.ts', 'kernel/page_version.ts', 'kernel/person.ts', 'kernel/route.ts',
+  'kernel/unsaved.ts', 'kernel/workspace.ts', 'features/appearance/theme.ts', 'features/speech/speech_settings.ts',
+  'kernel/modals.ts', 'kernel/settings.ts',
+];
+
+test('owners: no module holds what belongs to a person', () => {
+  const changing = /^(?:export )?(?:let |const \w+(?:: [^=]+)? = (?:(?:signal|computed)[<(]|new (?:Map|Set|WeakMap)\b.*\(\);))/m;
+  const found = sources.filter((file) => !isTest(file) && !pageState.includes(file))
+    .filter((file) => changing.test(readFileSync(path.join(src, file), 'utf8')));
+  expect(found).toEqual([]);
+});

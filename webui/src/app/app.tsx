@@ -1,22 +1,26 @@
-import { useEffect, useState } from 'preact/hooks';
-import { account, unreachable } from '../kernel/account';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { account, unreachable, workspace } from '../kernel/account';
+import { CurrentChat } from '../features/chat/current';
 import { Chat } from '../features/chat/chat';
 import { ConnectionChip } from '../ui/connection_chip';
 import { Mark } from '../ui/icon';
 import { ModalDoor } from './modal_door';
 import { SettingsDoor } from './settings_door';
 import { Sidebar } from './sidebar';
+import { TextHome } from '../ui/markdown/markdown';
+import { usePart, WorkspaceContext } from '../ui/use_part';
 import { SignIn, SignInAgain } from '../features/account/sign_in';
-import { Toasts } from '../ui/toast_list';
+import { ToastList } from '../ui/toast_list';
 
 export function App() {
+  const own = workspace.value;
   if (account.value === 'unknown') return <Opening />;
-  if (account.value === 'signed_out') return <SignIn />;
+  if (own === null) return <SignIn />;
   return (
-    <>
+    <WorkspaceContext.Provider key={own.id} value={own}>
       <Shell />
-      {account.value === 'lapsed' && <SignInAgain />}
-    </>
+      {!own.isLive.value && <SignInAgain />}
+    </WorkspaceContext.Provider>
   );
 }
 
@@ -31,6 +35,8 @@ function Opening() {
 
 /** On a narrow screen the sidebar is a drawer over the chat. */
 function Shell() {
+  const shown = usePart(CurrentChat).store.value?.id ?? null;
+  const home = useMemo(() => ({ sessionId: shown }), [shown]);
   const [menuOpen, setMenuOpen] = useState(false);
   useEffect(() => {
     if (!menuOpen) return;
@@ -49,13 +55,15 @@ function Shell() {
     };
   }, [menuOpen]);
   return (
-    <div class="shell" data-menu={menuOpen ? 'open' : 'closed'}>
-      <Sidebar onPick={() => setMenuOpen(false)} />
-      <div class="scrim" onClick={() => setMenuOpen(false)} />
-      <Chat onMenu={() => setMenuOpen(!menuOpen)} menuOpen={menuOpen} />
-      <SettingsDoor />
-      <ModalDoor />
-      <Toasts />
-    </div>
+    <TextHome.Provider value={home}>
+      <div class="shell" data-menu={menuOpen ? 'open' : 'closed'}>
+        <Sidebar onPick={() => setMenuOpen(false)} />
+        <div class="scrim" onClick={() => setMenuOpen(false)} />
+        <Chat onMenu={() => setMenuOpen(!menuOpen)} menuOpen={menuOpen} />
+        <SettingsDoor />
+        <ModalDoor />
+        <ToastList />
+      </div>
+    </TextHome.Provider>
   );
 }

@@ -1,19 +1,20 @@
-import { effect } from '@preact/signals';
+import { effect, untracked } from '@preact/signals';
 import { render } from 'preact';
-import { uploads } from '../features/files/attach';
-import { hasUnkept, sendRefusedAgain, startOutbox } from '../kernel/outbox';
-import { account, readRuntimeConfig, start, startAccount } from '../kernel/account';
-import { isSignedIn, startStreams } from '../features/chat/current';
-import { startDeletes } from '../features/sessions/delete_session';
-import { startDrafts, unkeptDrafts } from '../kernel/drafts';
-import { startVersion } from '../kernel/page_version';
-import { select, selected, startRouting, takeSignInToken } from '../kernel/route';
-import { startSpeechSettings } from '../features/speech/speech_settings';
 import { startAppearance } from '../features/appearance/theme';
-import { startUnread } from '../features/sessions/unread';
-import { guardUnsaved, startGuard } from '../kernel/unsaved';
+import { CurrentChat } from '../features/chat/current';
+import { Uploads } from '../features/files/attach';
+import { Deletes } from '../features/sessions/delete_session';
+import { startSpeechSettings } from '../features/speech/speech_settings';
+import { start, startAccount, workspace } from '../kernel/account';
+import { startVersion } from '../kernel/page_version';
+import { startRouting, takeSignInToken } from '../kernel/route';
+import { startGuard } from '../kernel/unsaved';
+import type { PartClass } from '../kernel/workspace';
 import '../styles/index.css';
 import { App } from './app';
+
+/** What is at work for a person before anything asks for it; it brings what it needs. */
+const atOnce: readonly PartClass<object>[] = [CurrentChat, Deletes, Uploads];
 
 startAppearance();
 startSpeechSettings();
@@ -25,20 +26,11 @@ window.addEventListener('hashchange', () => {
 });
 startAccount();
 startRouting();
-startUnread();
-startDrafts();
-startDeletes();
-startStreams();
-startOutbox((_, sessionId) => {
-  if (selected.value === null) select(sessionId);
-});
 startVersion();
-startGuard(() => isSignedIn.peek() || account.peek() === 'lapsed');
-guardUnsaved(() => hasUnkept() || unkeptDrafts.peek().size > 0 || uploads.peek().length > 0);
+startGuard(() => workspace.peek() !== null);
 effect(() => {
-  if (!isSignedIn.value) return;
-  void readRuntimeConfig();
-  sendRefusedAgain();
+  const own = workspace.value;
+  if (own) untracked(() => atOnce.forEach((Class) => own.of(Class)));
 });
 void start(token);
 

@@ -2,13 +2,15 @@ import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { modal, type Modal } from '../kernel/modals';
 import { bring } from '../kernel/page_version';
-import { attempt } from '../kernel/toasts';
+import { Toasts } from '../kernel/toasts';
+import { usePart } from '../ui/use_part';
 
 type Shown = ComponentType<{ what: Modal; onClose: () => void }>;
 
 /** Brings a dialog's code when it is first asked for: nobody needs it to read a chat. */
 export function ModalDoor() {
   const [loaded, setLoaded] = useState<{ kind: Modal['kind']; Shown: Shown } | null>(null);
+  const { attempt } = usePart(Toasts);
   const what = modal.value;
   const close = () => (modal.value = null);
   useEffect(() => {

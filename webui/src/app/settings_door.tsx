@@ -1,7 +1,8 @@
 import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { bring } from '../kernel/page_version';
-import { attempt } from '../kernel/toasts';
+import { Toasts } from '../kernel/toasts';
+import { usePart } from '../ui/use_part';
 import { settingsWish, type SettingsWish } from '../kernel/settings';
 
 type Dialog = ComponentType<{ wish: SettingsWish; onClose: () => void }>;
@@ -9,6 +10,7 @@ type Dialog = ComponentType<{ wish: SettingsWish; onClose: () => void }>;
 /** Brings the settings when they are first asked for: nobody needs them to read a chat. */
 export function SettingsDoor() {
   const [loaded, setLoaded] = useState<{ Dialog: Dialog } | null>(null);
+  const { attempt } = usePart(Toasts);
   const wish = settingsWish.value;
   const close = () => (settingsWish.value = null);
   useEffect(() => {

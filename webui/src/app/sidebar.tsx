@@ -1,15 +1,13 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { request } from '../kernel/api/http';
 import type { Identity } from '../kernel/api/types';
-import { clearUploads } from '../features/files/attach';
-import { clearOutbox } from '../kernel/outbox';
-import { account, runtimeConfig, signOut } from '../kernel/account';
-import { finishDeletes } from '../features/sessions/delete_session';
-import { clearDrafts } from '../kernel/drafts';
+import { signOut } from '../kernel/account';
+import { ServerConfig } from '../kernel/server_config';
 import { select, selected } from '../kernel/route';
-import { search, searchWords } from '../features/sessions/session_search';
+import { SessionSearch } from '../features/sessions/session_search';
 import { openSettings } from '../kernel/settings';
-import { attempt } from '../kernel/toasts';
+import { Toasts } from '../kernel/toasts';
+import { usePart, useWorkspace } from '../ui/use_part';
 import { t } from '../kernel/texts/texts';
 import { ConfirmDialog } from '../ui/confirm_dialog';
 import { Icon, Mark } from '../ui/icon';
@@ -35,6 +33,7 @@ export function Sidebar({ onPick }: { onPick: () => void }) {
 }
 
 function Search() {
+  const search = usePart(SessionSearch);
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -51,17 +50,17 @@ function Search() {
   return (
     <div class="search" role="search">
       <Icon name="search" />
-      <input ref={input} type="search" dir="auto" value={searchWords.value} placeholder={t.list.search}
+      <input ref={input} type="search" dir="auto" value={search.words.value} placeholder={t.list.search}
         aria-label={t.list.search} title={t.list.searchKeys} maxLength={200} autocomplete="off"
-        onInput={(event) => search(event.currentTarget.value)}
+        onInput={(event) => search.search(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === 'ArrowDown') {
             event.preventDefault();
             document.querySelector<HTMLElement>('.chats .row a')?.focus();
           }
-          if (event.key !== 'Escape' || searchWords.value === '') return;
+          if (event.key !== 'Escape' || search.words.value === '') return;
           event.stopPropagation();
-          search('');
+          search.search('');
         }} />
     </div>
   );
@@ -69,17 +68,20 @@ function Search() {
 
 function Foot() {
   const [asking, setAsking] = useState(false);
-  const who = account.value;
-  if (typeof who !== 'object') return null;
+  const { attempt } = usePart(Toasts);
+  const config = usePart(ServerConfig);
+  const workspace = useWorkspace();
+  const who = workspace.identity.value;
+  if (!workspace.isLive.value) return null;
   const askFirst = async () => {
-    if (await hasKey(who)) return leave();
+    if (await hasKey(who, config)) return signOut();
     setAsking(true);
   };
   return (
     <div class="side-foot">
       {asking && (
         <ConfirmDialog question={t.signOutAsked.question} yes={t.signOut} no={t.cancel}
-          onNo={() => setAsking(false)} onYes={() => { setAsking(false); void attempt(leave); }}>
+          onNo={() => setAsking(false)} onYes={() => { setAsking(false); void attempt(signOut); }}>
           {t.signOutAsked.text}
         </ConfirmDialog>
       )}
@@ -97,19 +99,8 @@ function Foot() {
 }
 
 /** Whether there is a key to sign in with again; who cannot ask is here by one. */
-async function hasKey(who: Identity): Promise<boolean> {
-  if (who.role !== 'admin' || runtimeConfig.peek().flags?.admin_key !== false) return true;
+async function hasKey(who: Identity, config: ServerConfig): Promise<boolean> {
+  if (who.role !== 'admin' || config.now.flags?.admin_key !== false) return true;
   const { keys } = await request<{ keys: readonly unknown[] }>('keys');
   return keys.length > 0;
-}
-
-/** What was written here is not for whoever signs in next. */
-async function leave(): Promise<void> {
-  await finishDeletes();
-  await signOut();
-  clearOutbox();
-  clearDrafts();
-  clearUploads();
-  search('');
-  select(null);
 }

@@ -4,16 +4,15 @@ import { changeElsewhere, fakePage } from '../testing/fake_page';
 const identity = (user_id: string) => ({ tenant_id: 't', user_id, role: 'user' });
 let page: ReturnType<typeof fakePage>;
 let account: typeof import('./account');
-let person: typeof import('./person').person;
-let reload: ReturnType<typeof vi.fn>;
+let isSignedInAs: typeof import('./person').isSignedInAs;
+let route: typeof import('./route');
 let cookie: string | null;
 
 beforeEach(async () => {
   vi.useFakeTimers();
   page = fakePage();
-  reload = vi.fn();
   cookie = null;
-  vi.stubGlobal('location', { pathname: '/ui/', search: '', hash: '#s=a-chat-of-a', reload });
+  vi.stubGlobal('location', { pathname: '/ui/', search: '', hash: '#s=a-chat-of-a' });
   vi.stubGlobal('history', { replaceState: vi.fn() });
   vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
     if (url.endsWith('auth/login')) cookie = JSON.parse(init.body as string).key as string;
@@ -26,7 +25,8 @@ beforeEach(async () => {
   });
   vi.resetModules();
   account = await import('./account');
-  ({ person } = await import('./person'));
+  ({ isSignedInAs } = await import('./person'));
+  route = await import('./route');
   account.startAccount();
 });
 
@@ -35,28 +35,38 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test('account: a page that was one person’s begins anew for the next', async () => {
+test('account: who signs in after another finds nothing of theirs', async () => {
   await account.signIn('a');
   expect(account.account.value).toEqual(identity('a'));
+  const ofA = account.workspace.value;
+  route.select('a-chat-of-a');
   account.lapse(); // as after a 401
   expect(account.account.value).toBe('lapsed');
+  expect(account.workspace.value).toBe(ofA);
+  expect(ofA?.isLive.value).toBe(false);
   await account.signIn('b');
-  expect(reload).toHaveBeenCalledTimes(1);
-  expect(person.value).toBe('t/a');
-  expect(typeof account.account.value).toBe('string');
+  expect(account.workspace.value?.person).toBe('t/b');
+  expect(ofA?.ended.aborted).toBe(true);
+  expect(route.selected.value).toBe(null);
+  expect(account.account.value).toEqual(identity('b'));
 });
 
 test('account: the same person goes on where they were', async () => {
   await account.signIn('a');
+  const before = account.workspace.value;
   account.lapse();
   await account.signIn('a');
-  expect(reload).not.toHaveBeenCalled();
+  expect(account.workspace.value).toBe(before);
+  expect(before?.isLive.value).toBe(true);
   expect(account.account.value).toEqual(identity('a'));
 });
 
 test('account: who signed out is signed out, whatever is answered after that', async () => {
   await account.signIn('a');
+  const own = account.workspace.value;
   await account.signOut();
+  expect(own?.ended.aborted).toBe(true);
+  expect(account.workspace.value).toBe(null);
   account.lapse();
   expect(account.account.value).toBe('signed_out');
 });
@@ -69,5 +79,25 @@ test('account: what another tab does with the cookie is this tab’s, too', asyn
   cookie = 'b';
   changeElsewhere(page, 'soma.person', 't/b');
   await vi.advanceTimersByTimeAsync(0);
-  expect(reload).toHaveBeenCalledTimes(1);
+  expect(account.workspace.value?.person).toBe('t/b');
+});
+
+test('account: a page that was reloaded in the middle of a sign-in asks again who is signed in', async () => {
+  cookie = 'a';
+  changeElsewhere(page, 'soma.person', `?${Date.now()}`);
+  await account.start(null);
+  expect(account.workspace.value?.person).toBe('t/a');
+  expect(isSignedInAs('t/a')).toBe(false); // the sign-in may still change it
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect(isSignedInAs('t/a')).toBe(true);
+});
+
+test('account: it begins anew where that sign-in was somebody else’s', async () => {
+  cookie = 'a';
+  changeElsewhere(page, 'soma.person', `?${Date.now()}`);
+  await account.start(null);
+  cookie = 'b';
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect(account.workspace.value?.person).toBe('t/b');
+  expect(isSignedInAs('t/a')).toBe(false);
 });

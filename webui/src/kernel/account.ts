@@ -1,12 +1,13 @@
-import { signal } from '@preact/signals';
+import { batch, signal } from '@preact/signals';
 import { onSignedOut, Problem, request, sentence } from './api/http';
 import { backoff, pause } from './api/backoff';
-import type { Identity, RuntimeConfig } from './api/types';
-import { endStreams } from './streams/channel';
+import type { Identity } from './api/types';
 import { t } from './texts/texts';
 import {
-  beginEntering, nameOfPerson, nameWhatIsOld, onOtherTab, person, tellSignedIn, tellSignedOut,
+  beginEntering, nameOfPerson, nameWhatIsOld, onLeftInTheMiddle, onOtherTab, tellSignedIn, tellSignedOut,
 } from './person';
+import { leaveAddress, select } from './route';
+import { Workspace } from './workspace';
 
 /**
  * Who is using the page. `unknown` until the server was asked; `lapsed` where somebody was signed in
@@ -15,23 +16,45 @@ import {
 export type Account = 'unknown' | 'signed_out' | 'lapsed' | Identity;
 
 export const account = signal<Account>('unknown');
-export const runtimeConfig = signal<RuntimeConfig>({});
+/** All that the page holds for who is signed in, or was until their session ended. */
+export const workspace = signal<Workspace | null>(null);
 /** Why the last try to sign in did not work. */
 export const signInProblem = signal('');
 /** Nothing was heard from the server since the page was opened. */
 export const unreachable = signal(false);
 
+/** Whose page this was last. */
+let lastPerson: string | null = null;
+
 onSignedOut(lapse);
 
 export function lapse(): void {
-  if (account.peek() !== 'signed_out') account.value = person.peek() === null ? 'signed_out' : 'lapsed';
+  if (account.peek() === 'signed_out') return;
+  const own = workspace.peek();
+  batch(() => {
+    account.value = own === null ? 'signed_out' : 'lapsed';
+    if (own) own.isLive.value = false;
+  });
+}
+
+/** They are signed out for good: nothing of theirs stays in the page's memory. */
+export function endAccount(): void {
+  const own = workspace.peek();
+  batch(() => {
+    account.value = 'signed_out';
+    workspace.value = null;
+  });
+  own?.dispose();
 }
 
 /** The cookie is one for all tabs: what one of them does with it, the others must know. */
 export function startAccount(): void {
   onOtherTab((name) => {
-    if (name === null) account.value = 'signed_out';
-    else if (name !== person.peek() || typeof account.peek() === 'string') void start(null);
+    if (name === null) endAccount();
+    else if (name !== workspace.peek()?.person || typeof account.peek() === 'string') void start(null);
+  });
+  onLeftInTheMiddle(() => {
+    if (workspace.peek() !== null) void start(null);
   });
 }
 
@@ -67,19 +90,15 @@ export async function signIn(key: string): Promise<void> {
   }
 }
 
+/** What was written here is not for whoever signs in next. */
 export async function signOut(): Promise<void> {
+  const own = workspace.peek();
+  await own?.finish();
   await request('auth/logout', { method: 'POST' });
   tellSignedOut();
-  endStreams();
-  account.value = 'signed_out';
-}
-
-export async function readRuntimeConfig(): Promise<void> {
-  try {
-    runtimeConfig.value = await request<RuntimeConfig>('runtime-config');
-  } catch {
-    // What is known stays; the tenant's stream brings the next reason to ask.
-  }
+  own?.forget();
+  endAccount();
+  select(null);
 }
 
 async function login(credential: { token: string } | { key: string }): Promise<void> {
@@ -96,15 +115,22 @@ async function login(credential: { token: string } | { key: string }): Promise<v
 function enter(identity: Identity, asked: boolean): void {
   const name = nameOfPerson(identity);
   tellSignedIn(name, asked);
-  if (person.peek() !== null && person.peek() !== name) return beginAnew();
+  const own = workspace.peek();
+  if (own?.person === name) {
+    batch(() => {
+      own.identity.value = identity;
+      own.isLive.value = true;
+      account.value = identity;
+    });
+    return;
+  }
+  // Nothing that this page holds is for whoever signed in now: not a chat, a file, or a word.
+  if (lastPerson !== null && lastPerson !== name) leaveAddress();
+  lastPerson = name;
   nameWhatIsOld(name, asked);
-  person.value = name;
-  account.value = identity;
-}
-
-/** Nothing that this page holds is for whoever signed in now: not a chat, a file, or a word. */
-function beginAnew(): void {
-  account.value = 'unknown';
-  history.replaceState(null, '', location.pathname + location.search);
-  location.reload();
+  batch(() => {
+    workspace.value = new Workspace(identity);
+    account.value = identity;
+  });
+  own?.dispose();
 }

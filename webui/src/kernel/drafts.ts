@@ -1,6 +1,7 @@
-import { effect, signal, untracked } from '@preact/signals';
-import { keep as keepInBrowser, kept } from './kept';
-import { mine, person } from './person';
+import { signal } from '@preact/signals';
+import { keep, kept } from './kept';
+import { guardUnsaved } from './unsaved';
+import type { Workspace } from './workspace';
 
 /**
  * What was written and not sent, a text for each chat. Kept in the browser for the person who wrote
@@ -12,82 +13,87 @@ const keptMax = 100;
 const charsMax = 1_500_000;
 const writeAfterMs = 300;
 
-const drafts = new Map<string, string>();
-const listeners = new Set<(chat: string) => void>();
-let timer: ReturnType<typeof setTimeout> | undefined;
+export class Drafts {
+  /** The chats whose drafts the browser has no room for: they live as long as this page. */
+  readonly unkept = signal<ReadonlySet<string>>(new Set());
+  private readonly texts = new Map<string, string>();
+  private readonly listeners = new Set<(chat: string) => void>();
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
-/** The chats whose drafts the browser has no room for: they live as long as this page. */
-export const unkeptDrafts = signal<ReadonlySet<string>>(new Set());
+  constructor(private readonly workspace: Workspace) {
+    const { ended: signal } = workspace;
+    for (const [chat, text] of this.read()) this.put(chat, text);
+    window.addEventListener('pagehide', () => this.write(), { signal });
+    window.addEventListener('storage', (event) => {
+      if (event.key !== this.name && event.key !== null) return;
+      const theirs = this.read();
+      for (const chat of new Set([...this.texts.keys(), ...theirs.keys()])) {
+        const text = theirs.get(chat) ?? '';
+        if (text === this.of(chat)) continue;
+        this.put(chat, text);
+        for (const listener of this.listeners) listener(chat);
+      }
+    }, { signal });
+    workspace.onEnd(guardUnsaved(() => this.unkept.peek().size > 0));
+  }
 
-export function startDrafts(): void {
-  effect(() => {
-    if (person.value !== null) untracked(begin);
-  });
-  window.addEventListener('pagehide', write);
-  window.addEventListener('storage', (event) => {
-    if (person.peek() === null || (event.key !== mine(stored) && event.key !== null)) return;
-    const theirs = read();
-    for (const chat of new Set([...drafts.keys(), ...theirs.keys()])) {
-      const text = theirs.get(chat) ?? '';
-      if (text === draftOf(chat)) continue;
-      keep(chat, text);
-      for (const listener of listeners) listener(chat);
+  of(chat: string): string {
+    return this.texts.get(chat) ?? '';
+  }
+
+  set(chat: string, text: string): void {
+    // A view that is going away may still tell what was in it.
+    if (this.workspace.ended.aborted) return;
+    this.put(chat, text);
+    clearTimeout(this.timer);
+    // What was sent must not come back in another tab.
+    if (text === '') this.write();
+    else this.timer = setTimeout(() => this.write(), writeAfterMs);
+  }
+
+  /** Told of a draft that another tab changed. Answers what ends it. */
+  onChange(listener: (chat: string) => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  forget(): void {
+    this.texts.clear();
+    this.write();
+  }
+
+  dispose(): void {
+    // The last letters; where nothing waits to be written, another tab may have written since.
+    if (this.timer !== undefined) this.write();
+  }
+
+  private get name(): string {
+    return this.workspace.nameOf(stored);
+  }
+
+  private put(chat: string, text: string): void {
+    this.texts.delete(chat);
+    if (text !== '') this.texts.set(chat, text);
+  }
+
+  private write(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    let room = charsMax;
+    const newestFirst = [...this.texts].slice(-keptMax).reverse();
+    const fitting = newestFirst.filter(([, text]) => text.length <= room && ((room -= text.length), true));
+    const isKept = keep(this.name, fitting.length === 0 ? null : JSON.stringify(fitting.reverse()));
+    const safe = new Set(isKept ? fitting.map(([chat]) => chat) : []);
+    const unkept = [...this.texts.keys()].filter((chat) => !safe.has(chat));
+    if (unkept.length > 0 || this.unkept.peek().size > 0) this.unkept.value = new Set(unkept);
+  }
+
+  private read(): Map<string, string> {
+    try {
+      const found: unknown = JSON.parse(kept(this.name) ?? '[]');
+      return new Map(Array.isArray(found) ? (found as [string, string][]) : []);
+    } catch {
+      return new Map();
     }
-  });
-}
-
-export function draftOf(chat: string): string {
-  return drafts.get(chat) ?? '';
-}
-
-export function setDraft(chat: string, text: string): void {
-  keep(chat, text);
-  clearTimeout(timer);
-  // What was sent must not come back in another tab.
-  if (text === '') write();
-  else timer = setTimeout(write, writeAfterMs);
-}
-
-/** Told of a draft that another tab changed. Answers what ends it. */
-export function onDraft(listener: (chat: string) => void): () => void {
-  listeners.add(listener);
-  return () => void listeners.delete(listener);
-}
-
-export function clearDrafts(): void {
-  drafts.clear();
-  write();
-}
-
-function begin(): void {
-  // What was typed before it was known who types stays what was typed.
-  for (const [chat, text] of [...read(), ...drafts]) keep(chat, text);
-  for (const chat of drafts.keys()) for (const listener of listeners) listener(chat);
-}
-
-function keep(chat: string, text: string): void {
-  drafts.delete(chat);
-  if (text !== '') drafts.set(chat, text);
-}
-
-function write(): void {
-  clearTimeout(timer);
-  timer = undefined;
-  if (person.peek() === null) return;
-  let room = charsMax;
-  const newestFirst = [...drafts].slice(-keptMax).reverse();
-  const fitting = newestFirst.filter(([, text]) => text.length <= room && ((room -= text.length), true));
-  const isKept = keepInBrowser(mine(stored), fitting.length === 0 ? null : JSON.stringify(fitting.reverse()));
-  const safe = new Set(isKept ? fitting.map(([chat]) => chat) : []);
-  const unkept = [...drafts.keys()].filter((chat) => !safe.has(chat));
-  if (unkept.length > 0 || unkeptDrafts.peek().size > 0) unkeptDrafts.value = new Set(unkept);
-}
-
-function read(): Map<string, string> {
-  try {
-    const found: unknown = JSON.parse(kept(mine(stored)) ?? '[]');
-    return new Map(Array.isArray(found) ? (found as [string, string][]) : []);
-  } catch {
-    return new Map();
   }
 }

@@ -1,10 +1,13 @@
-import { effect, signal, untracked } from '@preact/signals';
+import { signal, untracked } from '@preact/signals';
 import { backoff, pause } from './api/backoff';
 import { NoAnswer, Problem, request, sentence } from './api/http';
 import { newKey } from './api/new_key';
 import type { MessageAccepted } from './api/types';
 import { keep, kept, keptNames } from './kept';
-import { isSignedInAs, mine, onOtherTab, person } from './person';
+import { isSignedInAs, onKnown, onOtherTab } from './person';
+import { select, selected } from './route';
+import { guardUnsaved } from './unsaved';
+import type { Workspace } from './workspace';
 import type { AttachmentRef } from './session/state';
 
 /**
@@ -57,186 +60,198 @@ function breakAfter(error: unknown, failures: number): number {
 }
 
 const stored = 'soma.outbox';
-const tab = newKey();
-const nameOf = (key: string) => `${mine(stored)}#${key}`;
 
-export const outbox = signal<readonly Outgoing[]>([]);
+export class Outbox {
+  readonly entries = signal<readonly Outgoing[]>([]);
+  private readonly tab = newKey();
+  private readonly awaited = new Set<string>();
+  private readonly delivering = new Set<string>();
+  private lastWrittenAt = 0;
 
-type MadeSession = (entry: Outgoing, sessionId: string) => void;
-let onSessionMade: MadeSession = () => {};
-let lastWrittenAt = 0;
-
-/** Takes up what earlier lives of the page had not brought to an end, once it is known whose. */
-export function startOutbox(sessionMade: MadeSession): void {
-  onSessionMade = sessionMade;
-  holdLock(tab);
-  effect(() => {
-    if (person.value !== null) untracked(takeUp);
-  });
-  window.addEventListener('storage', ({ key, newValue }) => {
-    if (person.peek() === null || !key?.startsWith(nameOf(''))) return;
-    const entry = parse(newValue);
-    if (entry) takeOver(entry.tab);
-    // Another tab brought it to an end, or its writer signed out there.
-    else put(outbox.peek().filter((o) => nameOf(o.key) !== key || o.phase === 'accepted'));
-  });
-  // Signed in again in another tab: what waited for that goes out.
-  onOtherTab(deliverAll);
-}
-
-/** Never throws: a message that cannot be kept is sent all the same. */
-export function send(
-  sessionId: string | null, text: string, attachments: readonly AttachmentRef[] = [],
-): void {
-  lastWrittenAt = Math.max(Date.now(), lastWrittenAt + 1);
-  const entry: Outgoing = {
-    key: newKey(), sessionId, text, attachments, phase: 'sending', problem: '', requestId: '', status: 0,
-    person: person.peek() ?? '', tab, writtenAt: lastWrittenAt, unkept: false,
-  };
-  put([...outbox.value, entry]);
-  void deliver(entry.key);
-}
-
-export function sendAgain(key: string): void {
-  change(key, { phase: 'sending', problem: '', requestId: '', status: 0 });
-  void deliver(key);
-}
-
-export function discard(key: string): void {
-  put(outbox.peek().filter((entry) => entry.key !== key));
-}
-
-/** Everything that stopped at a refused identity goes out again after its writer signed in. */
-export function sendRefusedAgain(): void {
-  for (const entry of outbox.peek()) {
-    if (entry.status === 401 && isSignedInAs(entry.person)) sendAgain(entry.key);
+  /** Takes up what earlier lives of the page had not brought to an end. */
+  constructor(private readonly workspace: Workspace) {
+    const { ended: signal } = workspace;
+    this.holdLock();
+    window.addEventListener('storage', ({ key, newValue }) => {
+      if (!key?.startsWith(this.nameOf(''))) return;
+      const entry = parse(newValue);
+      if (entry) this.takeOver(entry.tab);
+      // Another tab brought it to an end, or its writer signed out there.
+      else this.put(this.entries.peek().filter((o) => this.nameOf(o.key) !== key || o.phase === 'accepted'));
+    }, { signal });
+    // Signed in again in another tab: what waited for that goes out.
+    onOtherTab(() => this.deliverAll(), signal);
+    // What was written while somebody was signing in, here or in a tab that is gone.
+    onKnown(() => this.deliverAll(), signal);
+    workspace.onEnd(guardUnsaved(() => this.hasUnkept()));
+    this.takeUp();
+    workspace.effect(() => {
+      if (workspace.isLive.value) untracked(() => this.sendRefusedAgain());
+    });
   }
-  deliverAll();
-}
 
-/** Whether closing this page would lose a message. */
-export function hasUnkept(): boolean {
-  return outbox.peek().some((entry) => entry.unkept && entry.phase !== 'accepted');
-}
+  /** Never throws: a message that cannot be kept is sent all the same. */
+  send(sessionId: string | null, text: string, attachments: readonly AttachmentRef[] = []): void {
+    this.lastWrittenAt = Math.max(Date.now(), this.lastWrittenAt + 1);
+    const entry: Outgoing = {
+      key: newKey(), sessionId, text, attachments, phase: 'sending', problem: '', requestId: '', status: 0,
+      person: this.workspace.person, tab: this.tab, writtenAt: this.lastWrittenAt, unkept: false,
+    };
+    this.put([...this.entries.value, entry]);
+    void this.deliver(entry.key);
+  }
 
-/** Of this person, and of other tabs, too. */
-export function clearOutbox(): void {
-  for (const name of keptNames(nameOf(''))) keep(name, null);
-  put([]);
-}
+  sendAgain(key: string): void {
+    this.change(key, { phase: 'sending', problem: '', requestId: '', status: 0 });
+    void this.deliver(key);
+  }
 
-function takeUp(): void {
-  const tabs = new Set(keptNames(nameOf('')).map((name) => parse(kept(name))?.tab));
-  for (const other of tabs) if (other !== undefined) takeOver(other);
-  deliverAll();
-}
+  discard(key: string): void {
+    this.put(this.entries.peek().filter((entry) => entry.key !== key));
+  }
 
-const awaited = new Set<string>();
+  /** Everything that stopped at a refused identity goes out again after its writer signed in. */
+  sendRefusedAgain(): void {
+    for (const entry of this.entries.peek()) {
+      if (entry.status === 401 && isSignedInAs(entry.person)) this.sendAgain(entry.key);
+    }
+    this.deliverAll();
+  }
 
-/** Sends what another tab had to send, as soon as that tab is gone. */
-function takeOver(other: string): void {
-  if (other === tab || awaited.has(other)) return;
-  awaited.add(other);
-  const adopt = () => {
-    awaited.delete(other);
-    const known = new Set(outbox.peek().map(({ key }) => key));
-    const found = keptNames(nameOf('')).flatMap((name) => parse(kept(name)) ?? []);
-    const orphans = found.filter((entry) => entry.tab === other && !known.has(entry.key));
-    if (orphans.length === 0) return;
-    const all = [...outbox.peek(), ...orphans.map((entry) => ({ ...entry, tab }))];
-    put(all.sort((a, b) => a.writtenAt - b.writtenAt));
-    sendRefusedAgain();
-  };
-  // Without locks two tabs may send the same: its key makes that harmless.
-  if (!navigator.locks) return adopt();
-  void navigator.locks.request(lockOf(other), adopt).catch(adopt);
-}
+  /** Whether closing this page would lose a message. */
+  hasUnkept(): boolean {
+    return this.entries.peek().some((entry) => entry.unkept && entry.phase !== 'accepted');
+  }
 
-/** Held for as long as this page lives. */
-function holdLock(ofTab: string): void {
-  void navigator.locks?.request(lockOf(ofTab), () => new Promise(() => {})).catch(() => {});
+  /** Of this person, and of other tabs, too. */
+  forget(): void {
+    for (const name of keptNames(this.nameOf(''))) keep(name, null);
+    this.put([]);
+  }
+
+  private takeUp(): void {
+    const tabs = new Set(keptNames(this.nameOf('')).map((name) => parse(kept(name))?.tab));
+    for (const other of tabs) if (other !== undefined) this.takeOver(other);
+    this.deliverAll();
+  }
+
+  /** Sends what another tab had to send, as soon as that tab is gone. */
+  private takeOver(other: string): void {
+    if (other === this.tab || this.awaited.has(other)) return;
+    this.awaited.add(other);
+    const adopt = () => {
+      this.awaited.delete(other);
+      if (this.workspace.ended.aborted) return;
+      const known = new Set(this.entries.peek().map(({ key }) => key));
+      const found = keptNames(this.nameOf('')).flatMap((name) => parse(kept(name)) ?? []);
+      const orphans = found.filter((entry) => entry.tab === other && !known.has(entry.key));
+      if (orphans.length === 0) return;
+      const all = [...this.entries.peek(), ...orphans.map((entry) => ({ ...entry, tab: this.tab }))];
+      this.put(all.sort((a, b) => a.writtenAt - b.writtenAt));
+      this.sendRefusedAgain();
+    };
+    // Without locks two tabs may send the same: its key makes that harmless.
+    if (!navigator.locks) return adopt();
+    void navigator.locks.request(lockOf(other), adopt).catch(adopt);
+  }
+
+  /** Held for as long as the workspace lives: whoever gets it after that sends what is left. */
+  private holdLock(): void {
+    const { ended } = this.workspace;
+    const over = new Promise<void>((done) => ended.addEventListener('abort', () => done(), { once: true }));
+    void navigator.locks?.request(lockOf(this.tab), () => over).catch(() => {});
+  }
+
+  private nameOf(key: string): string {
+    return `${this.workspace.nameOf(stored)}#${key}`;
+  }
+
+  private deliverAll(): void {
+    for (const entry of this.entries.peek()) if (this.isNext(entry.key)) void this.deliver(entry.key);
+  }
+
+  private async deliver(key: string): Promise<void> {
+    if (this.delivering.has(key)) return;
+    this.delivering.add(key);
+    try {
+      for (let failures = 0; this.isNext(key); failures++) {
+        try {
+          await this.sendOnce(key);
+        } catch (error) {
+          if (isPassing(error)) {
+            this.change(key, { phase: 'waiting' });
+            await pause(breakAfter(error, failures));
+          } else {
+            const { requestId, status } =
+              error instanceof Problem ? error : { requestId: '', status: 0 };
+            this.change(key, { phase: 'refused', problem: sentence(error), requestId, status });
+          }
+        }
+      }
+    } finally {
+      this.delivering.delete(key);
+      const next = this.entries.value.find((entry) => this.isNext(entry.key) && !this.delivering.has(entry.key));
+      if (next) void this.deliver(next.key);
+    }
+  }
+
+  private async sendOnce(key: string): Promise<void> {
+    const entry = this.entries.value.find((other) => other.key === key);
+    if (!entry) return;
+    const accepted = await request<MessageAccepted>('session/message', {
+      method: 'POST',
+      idempotencyKey: key,
+      body: {
+        ...(entry.sessionId === null ? {} : { session_id: entry.sessionId }),
+        message: entry.text,
+        ...(entry.attachments?.length ? { attachments: entry.attachments.map(({ id }) => ({ id })) } : {}),
+      },
+    });
+    this.change(key, { phase: 'accepted', sessionId: accepted.session_id });
+    // The chat that was new is shown, unless the reader went elsewhere meanwhile.
+    const isAwaited = entry.sessionId === null && selected.peek() === null && !this.workspace.ended.aborted;
+    if (isAwaited) select(accepted.session_id);
+  }
+
+  /**
+   * Whether it is this message's turn: its writer is signed in, and none of its chat that was
+   * written before is on its way.
+   */
+  private isNext(key: string): boolean {
+    if (this.workspace.ended.aborted) return false;
+    const entry = this.entries.value.find((other) => other.key === key);
+    if (!entry || isAtRest(entry) || !this.isMine(entry) || !isSignedInAs(entry.person)) return false;
+    const first = this.entries.value.find((o) => o.sessionId === entry.sessionId && !isAtRest(o));
+    return first === entry;
+  }
+
+  private isMine(entry: Outgoing): boolean {
+    return entry.person === this.workspace.person;
+  }
+
+  private change(key: string, by: Partial<Outgoing>): void {
+    this.put(this.entries.peek().map((entry) => (entry.key === key ? { ...entry, ...by } : entry)));
+  }
+
+  /** What changed is kept, what is accepted or gone is not. */
+  private put(entries: readonly Outgoing[]): void {
+    const before = this.entries.peek();
+    const left = new Set(entries.map(({ key }) => key));
+    for (const entry of before) if (!left.has(entry.key)) keep(this.nameOf(entry.key), null);
+    this.entries.value = entries.map((entry) => {
+      if (before.includes(entry)) return entry;
+      const isKept = keep(this.nameOf(entry.key), entry.phase === 'accepted' ? null : JSON.stringify(entry));
+      return entry.unkept === !isKept ? entry : { ...entry, unkept: !isKept };
+    });
+  }
 }
 
 function lockOf(ofTab: string): string {
   return `soma.tab.${ofTab}`;
 }
 
-const delivering = new Set<string>();
-
-function deliverAll(): void {
-  for (const entry of outbox.peek()) if (isNext(entry.key)) void deliver(entry.key);
-}
-
-async function deliver(key: string): Promise<void> {
-  if (delivering.has(key)) return;
-  delivering.add(key);
-  try {
-    for (let failures = 0; isNext(key); failures++) {
-      try {
-        await sendOnce(key);
-      } catch (error) {
-        if (isPassing(error)) {
-          change(key, { phase: 'waiting' });
-          await pause(breakAfter(error, failures));
-        } else {
-          const { requestId, status } =
-            error instanceof Problem ? error : { requestId: '', status: 0 };
-          change(key, { phase: 'refused', problem: sentence(error), requestId, status });
-        }
-      }
-    }
-  } finally {
-    delivering.delete(key);
-    const next = outbox.value.find((entry) => isNext(entry.key) && !delivering.has(entry.key));
-    if (next) void deliver(next.key);
-  }
-}
-
-async function sendOnce(key: string): Promise<void> {
-  const entry = outbox.value.find((other) => other.key === key);
-  if (!entry) return;
-  const accepted = await request<MessageAccepted>('session/message', {
-    method: 'POST',
-    idempotencyKey: key,
-    body: {
-      ...(entry.sessionId === null ? {} : { session_id: entry.sessionId }),
-      message: entry.text,
-      ...(entry.attachments?.length ? { attachments: entry.attachments.map(({ id }) => ({ id })) } : {}),
-    },
-  });
-  change(key, { phase: 'accepted', sessionId: accepted.session_id });
-  if (entry.sessionId === null) onSessionMade(entry, accepted.session_id);
-}
-
-/**
- * Whether it is this message's turn: its writer is signed in, and none of its chat that was
- * written before is on its way.
- */
-function isNext(key: string): boolean {
-  const entry = outbox.value.find((other) => other.key === key);
-  if (!entry || isAtRest(entry) || !isSignedInAs(entry.person)) return false;
-  const first = outbox.value.find((o) => o.sessionId === entry.sessionId && !isAtRest(o));
-  return first === entry;
-}
-
 function isAtRest(entry: Outgoing): boolean {
   return entry.phase === 'accepted' || entry.phase === 'refused';
-}
-
-function change(key: string, by: Partial<Outgoing>): void {
-  put(outbox.peek().map((entry) => (entry.key === key ? { ...entry, ...by } : entry)));
-}
-
-/** What changed is kept, what is accepted or gone is not. */
-function put(entries: readonly Outgoing[]): void {
-  const before = outbox.peek();
-  const left = new Set(entries.map(({ key }) => key));
-  for (const entry of before) if (!left.has(entry.key)) keep(nameOf(entry.key), null);
-  outbox.value = entries.map((entry) => {
-    if (before.includes(entry)) return entry;
-    const isKept = keep(nameOf(entry.key), entry.phase === 'accepted' ? null : JSON.stringify(entry));
-    return entry.unkept === !isKept ? entry : { ...entry, unkept: !isKept };
-  });
 }
 
 function parse(value: string | null): Outgoing | null {

@@ -23,7 +23,6 @@ test('person: names do not run into one another', () => {
 });
 
 test('person: nothing goes out while somebody may be signing in, in any tab', () => {
-  box.person.value = 't/a';
   box.tellSignedIn('t/a', true);
   expect(box.isSignedInAs('t/a')).toBe(true);
   const takeBack = box.beginEntering();
@@ -37,11 +36,40 @@ test('person: nothing goes out while somebody may be signing in, in any tab', ()
 });
 
 test('person: a sign-in that was left in the middle holds up nobody for good', () => {
-  box.person.value = 't/a';
   box.beginEntering();
   vi.advanceTimersByTime(120_000);
   box.tellSignedIn('t/a', true);
   expect(box.isSignedInAs('t/a')).toBe(true);
+});
+
+test('person: what a sign-in held up is told of when it is over, or its tab is gone', () => {
+  const heard: string[] = [];
+  box.onKnown(() => heard.push('known'), new AbortController().signal);
+  box.onLeftInTheMiddle(() => heard.push('left'));
+  box.beginEntering()();
+  box.tellSignedIn('t/a', false);
+  expect(heard).toEqual(['known', 'known']);
+  vi.advanceTimersByTime(120_000);
+  expect(heard).toHaveLength(2);
+  changeElsewhere(page, 'soma.person', `?${Date.now()}`);
+  vi.advanceTimersByTime(59_000);
+  expect(heard).toHaveLength(2);
+  vi.advanceTimersByTime(2_000);
+  expect(heard).toEqual(['known', 'known', 'left']);
+});
+
+test('person: a refused sign-in does not take back what was told since it began', () => {
+  box.tellSignedIn('t/a', false);
+  const takeBack = box.beginEntering();
+  changeElsewhere(page, 'soma.person', 't/b');
+  takeBack();
+  expect(page.store.get('soma.person')).toBe('t/b');
+});
+
+test('person: a sign-in of another time, by a clock that was set, holds up nobody', () => {
+  page.store.set('soma.person', `?${Date.now() + 3_600_000}`);
+  box.tellSignedIn('t/a', true);
+  expect(page.store.get('soma.person')).toBe('t/a');
 });
 
 test('person: another tab’s signing in and out is told of', () => {

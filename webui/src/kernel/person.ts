@@ -1,13 +1,5 @@
-import { signal } from '@preact/signals';
 import type { Identity } from './api/types';
 import { keep, kept } from './kept';
-
-/**
- * Whose page this is; null until it is known. What a page holds in memory belongs to one person:
- * for another it begins anew, so this never changes from one to another. What the browser keeps
- * for a person stands under names of their own.
- */
-export const person = signal<string | null>(null);
 
 /**
  * Who is signed in in this browser, as all its tabs know it: the cookie is one for all of them.
@@ -23,14 +15,8 @@ export function nameOfPerson({ tenant_id, user_id }: Identity): string {
   return `${encodeURIComponent(tenant_id)}/${encodeURIComponent(user_id)}`;
 }
 
-/** Under which name the browser keeps something for the person whose page this is. */
-export function mine(name: string): string {
-  return `${name}@${person.peek()}`;
-}
-
-/** Whether what this person wrote may go out now: it would go as whoever is signed in. */
+/** Whether what a person wrote may go out now: it would go as whoever is signed in. */
 export function isSignedInAs(name: string): boolean {
-  if (person.peek() !== name) return false;
   const signedIn = kept(stored);
   // Nothing is kept in this browser, so no other tab can have told.
   return signedIn === null || signedIn === name;
@@ -58,18 +44,27 @@ export function nameWhatIsOld(name: string, wasSignedIn: boolean): void {
   } catch { /* nothing that can be read */ }
 }
 
-/** A sign-in begins, and nobody can say as whom a request would go. Answers how to take it back. */
+/**
+ * A sign-in begins, and nobody can say as whom a request would go. Answers how to take it back,
+ * unless it was told since then who is signed in.
+ */
 export function beginEntering(): () => void {
   const before = kept(stored);
-  keep(stored, entering + Date.now());
-  return () => void keep(stored, before);
+  const begun = entering + Date.now();
+  keep(stored, begun);
+  awaitEnd();
+  return () => {
+    if (kept(stored) !== begun) return;
+    keep(stored, before);
+    tellKnown();
+  };
 }
 
 /** The server said who is signed in: of itself, or (`asked`) because this page asked it. */
 export function tellSignedIn(name: string, asked: boolean): void {
-  const now = kept(stored) ?? '';
-  const isEntering = now.startsWith(entering) && Date.now() - Number(now.slice(1)) < enteringMaxMs;
-  if (!(asked && isEntering)) keep(stored, name);
+  if (asked && entersForMs() > 0) return;
+  keep(stored, name);
+  tellKnown();
 }
 
 export function tellSignedOut(): void {
@@ -77,9 +72,56 @@ export function tellSignedOut(): void {
 }
 
 /** Told when another tab signed somebody in (their name) or out (null). */
-export function onOtherTab(listener: (name: string | null) => void): void {
+export function onOtherTab(listener: (name: string | null) => void, until?: AbortSignal): void {
   window.addEventListener('storage', ({ key, newValue }) => {
     if (key !== stored || newValue === null || newValue.startsWith(entering)) return;
     listener(newValue === nobody ? null : newValue);
+  }, until ? { signal: until } : {});
+}
+
+/** Told when a sign-in of this tab is over, or one that was left in the middle no longer counts. */
+export function onKnown(listener: () => void, until: AbortSignal): void {
+  known.add(listener);
+  until.addEventListener('abort', () => known.delete(listener), { once: true });
+}
+
+/**
+ * Told when a sign-in, of any tab, was left in the middle: by a reload, or with its tab. Nobody
+ * will say how it ended, so the server must be asked.
+ */
+export function onLeftInTheMiddle(listener: () => void): void {
+  leftInTheMiddle = listener;
+  window.addEventListener('storage', ({ key }) => {
+    if (key === stored) awaitEnd();
   });
+  awaitEnd();
+}
+
+const known = new Set<() => void>();
+let leftInTheMiddle = () => {};
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+function tellKnown(): void {
+  for (const listener of known) listener();
+}
+
+function awaitEnd(): void {
+  clearTimeout(timer);
+  if (!isEntering()) return;
+  timer = setTimeout(() => {
+    if (entersForMs() > 0) awaitEnd();
+    else if (isEntering()) leftInTheMiddle();
+  }, entersForMs());
+}
+
+function isEntering(): boolean {
+  return (kept(stored) ?? '').startsWith(entering);
+}
+
+/** How much longer a sign-in that has begun is waited for; 0 where none has. */
+function entersForMs(): number {
+  if (!isEntering()) return 0;
+  // Far on either side of now: a clock that was set makes nobody wait.
+  const left = enteringMaxMs - Math.abs(Date.now() - Number(kept(stored)?.slice(1)));
+  return Math.max(0, left || 0);
 }

@@ -1,24 +1,22 @@
 import { effect, signal } from '@preact/signals';
-import { keep, kept } from './kept';
-import { mine, person } from './person';
 
 /**
  * Which session is shown: null is a new chat. Kept in the URL's hash (`#s=<id>`), so that a link
- * and the back button work, and in the browser for the next
- * visit of the same person.
+ * and the back button work.
  */
-const stored = 'soma.session';
-
 export const selected = signal<string | null>(fromHash());
-
-/** What nobody asked for in this visit, so that nobody need be told when it is gone. */
-export const remembered = signal<string | null>(null);
 
 export function hrefOf(sessionId: string | null): string {
   return sessionId === null ? '#new' : `#s=${encodeURIComponent(sessionId)}`;
 }
 
 export function select(sessionId: string | null): void {
+  selected.value = sessionId;
+}
+
+/** As `select`, without a step to go back to. */
+export function show(sessionId: string): void {
+  history.replaceState(null, '', hrefOf(sessionId));
   selected.value = sessionId;
 }
 
@@ -33,24 +31,17 @@ function fromHash(): string | null {
   return new URLSearchParams(location.hash.slice(1)).get('s');
 }
 
+/** The chat that is shown is nothing to whoever signs in next. */
+export function leaveAddress(): void {
+  history.replaceState(null, '', location.pathname + location.search);
+  selected.value = null;
+}
+
 export function startRouting(): void {
-  window.addEventListener('hashchange', () => (selected.value = fromHash()));
   if (selected.value !== null) history.replaceState(null, '', hrefOf(selected.value));
-  let isBegun = location.hash !== '';
+  window.addEventListener('hashchange', () => (selected.value = fromHash()));
   effect(() => {
     const id = selected.value;
-    if (person.value !== null && !isBegun) {
-      isBegun = true;
-      const last = id ?? kept(mine(stored));
-      if (last !== id) {
-        remembered.value = last;
-        // The first page of this visit, not one more to go back to.
-        history.replaceState(null, '', hrefOf(last));
-        selected.value = last;
-        return;
-      }
-    }
-    if (person.value !== null) keep(mine(stored), id);
     if (fromHash() !== id) history.pushState(null, '', hrefOf(id));
   });
 }

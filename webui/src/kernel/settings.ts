@@ -14,12 +14,6 @@ export interface SettingsWish {
   readonly profile?: string;
 }
 
-/** Goes up whenever the server tells that settings changed, or may have without its telling. */
-export const settingsVersion = signal(0);
-
-/** Goes up whenever the tools changed. */
-export const catalogVersion = signal(0);
-
 export const settingsWish = signal<SettingsWish | null>(null);
 
 /** The tabs this reader may use. */

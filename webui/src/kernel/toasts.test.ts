@@ -1,13 +1,16 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { fakePage } from '../testing/fake_page';
 
-let box: typeof import('./toasts');
+let box: import('./toasts').Toasts;
+let workspace: import('./workspace').Workspace;
 
 beforeEach(async () => {
   vi.useFakeTimers();
   fakePage();
   vi.resetModules();
-  box = await import('./toasts');
+  const [{ Toasts }, { Workspace }] = await Promise.all([import('./toasts'), import('./workspace')]);
+  workspace = new Workspace({ tenant_id: 't', user_id: 'a', role: 'user' });
+  box = workspace.of(Toasts);
 });
 
 afterEach(() => {
@@ -15,7 +18,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-const texts = () => box.toasts.value.map(({ text, count }) => `${text} ${count}`);
+const texts = () => box.shown.value.map(({ text, count }) => `${text} ${count}`);
 
 test('toasts: the same is counted, not said twice', () => {
   box.say('saved');
@@ -70,6 +73,15 @@ test('toasts: what waits for the end is done once, and not after its action', ()
   box.dismiss(box.say('deleted', options));
   expect(gone).toHaveBeenCalledTimes(2);
   box.say('deleted', options);
-  box.clearToasts();
+  box.clear();
   expect(gone).toHaveBeenCalledTimes(2);
+});
+
+test('toasts: what was promised to one reader is not done once their session ended', () => {
+  const gone = vi.fn();
+  box.say('deleted', { onGone: gone, staysMs: 8_000 });
+  workspace.isLive.value = false;
+  vi.advanceTimersByTime(60_000);
+  expect(gone).not.toHaveBeenCalled();
+  expect(texts()).toEqual([]);
 });

@@ -11,6 +11,8 @@ export function fakePage(): { store: Map<string, string>; window: EventTarget } 
   }));
   vi.stubGlobal('crypto', webcrypto); // Node 18 has none by itself
   vi.stubGlobal('navigator', { onLine: true });
+  vi.stubGlobal('location', { pathname: '/ui/', search: '', hash: '' });
+  vi.stubGlobal('history', { replaceState: () => {}, pushState: () => {} });
   vi.stubGlobal('localStorage', storageIn(store));
   for (const name of ['addEventListener', 'removeEventListener'] as const) {
     vi.stubGlobal(name, window[name].bind(window));

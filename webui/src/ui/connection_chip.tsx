@@ -1,5 +1,4 @@
 import { useEffect, useState } from 'preact/hooks';
-import { reconnectNow } from '../kernel/streams/channel';
 import type { LinkState } from '../kernel/streams/link_state';
 import { t } from '../kernel/texts/texts';
 
@@ -7,10 +6,12 @@ interface Props {
   state: LinkState;
   /** What is not up, in words, while the connection to it is. */
   degraded?: readonly string[];
+  /** Tries at once; without it there is nothing to try. */
+  onNow?: () => void;
   onResume?: () => void;
 }
 
-export function ConnectionChip({ state, degraded = [], onResume }: Props) {
+export function ConnectionChip({ state, degraded = [], onNow, onResume }: Props) {
   const isDegraded = state.is === 'connected' && degraded.length > 0;
   const look = isDegraded ? 'degraded' : state.is;
   const words = isDegraded ? t.connection.degraded(degraded.join(', ')) : t.connection[state.is];
@@ -21,7 +22,7 @@ export function ConnectionChip({ state, degraded = [], onResume }: Props) {
       <span role="status">{words}</span>
       {state.is === 'reconnecting' && <Countdown at={state.at} />}
       {state.is === 'reconnecting' && (
-        <button type="button" class="link" onClick={reconnectNow}>{t.connection.now}</button>
+        <button type="button" class="link" onClick={onNow}>{t.connection.now}</button>
       )}
       {state.is === 'parked' && onResume && (
         <button type="button" class="link" onClick={onResume}>{t.connection.resume}</button>

@@ -1,5 +1,6 @@
 import { request } from '../../kernel/api/http';
-import { runtimeConfig } from '../../kernel/account';
+import { ServerConfig } from '../../kernel/server_config';
+import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
@@ -26,6 +27,7 @@ export function AboutTab() {
 }
 
 function Facts({ health }: { health: Health }) {
+  const config = usePart(ServerConfig);
   const components = Object.entries(health.components ?? {});
   return (
     <>
@@ -34,7 +36,7 @@ function Facts({ health }: { health: Health }) {
         <dt>{t.about.page}</dt><dd>{__PAGE_VERSION__}</dd>
         <dt>{t.about.up}</dt><dd>{t.about.uptime(health.uptime_s)}</dd>
         <dt>{t.about.status}</dt><dd>{t.about.states[health.status]}</dd>
-        <dt>{t.about.profiles}</dt><dd>{(runtimeConfig.value.profiles ?? []).join(', ') || '–'}</dd>
+        <dt>{t.about.profiles}</dt><dd>{(config.now.profiles ?? []).join(', ') || '–'}</dd>
       </dl>
       {components.length > 0 && (
         <section aria-labelledby="components-title">

@@ -1,9 +1,12 @@
 import { useCallback, useRef, useState } from 'preact/hooks';
-import { outbox, send } from '../../kernel/outbox';
+import { Outbox, type Outgoing } from '../../kernel/outbox';
 import type { SessionStore } from '../../kernel/session/session_store';
 import { activeTurn, emptySession, type SessionState } from '../../kernel/session/state';
-import { current } from './current';
+import { CurrentChat } from './current';
 import { select } from '../../kernel/route';
+import { usePart } from '../../ui/use_part';
+import { Uploads } from '../files/attach';
+import { Toasts } from '../../kernel/toasts';
 import { t } from '../../kernel/texts/texts';
 import { ChatHeader } from './chat_header';
 import { Composer } from './composer';
@@ -16,11 +19,14 @@ import { Transcript } from './transcript';
 import { Turns, turnsAtOnce } from './turns';
 
 export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boolean }) {
-  const store = current.value;
+  const store = usePart(CurrentChat).store.value;
+  const outbox = usePart(Outbox);
+  const uploads = usePart(Uploads);
+  const toasts = usePart(Toasts);
   const state = store?.state.value ?? emptySession;
   const id = store?.id ?? null;
   const gone = store?.gone.value ?? false;
-  const outgoing = outgoingOf(id, state);
+  const outgoing = outgoingOf(outbox.entries.value, id, state);
   const active = activeTurn(state);
   const busy = active !== undefined;
   const [sent, setSent] = useState(0);
@@ -32,7 +38,7 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
   }, [store]);
 
   return (
-    <main class="chat" inert={menuOpen} {...(gone ? {} : dropZone(id ?? 'new', dropping, setDropping))}>
+    <main class="chat" inert={menuOpen} {...(gone ? {} : dropZone(uploads, id ?? 'new', dropping, setDropping))}>
       {dropping && <div class="drop-here" aria-hidden="true">{t.files.drop}</div>}
       <ChatHeader store={store} state={state} onMenu={onMenu} menuOpen={menuOpen} />
       <ServerBanners />
@@ -52,8 +58,8 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
             {store && state.paused && <Paused store={store} state={state} />}
             <Composer chat={id ?? 'new'} store={store} busy={busy}
               disabled={id === null && outgoing.some((entry) => entry.phase !== 'refused')}
-              onSend={(text, files) => { send(id, text, files); setSent(sent + 1); }}
-              onStop={store && active?.status === 'running' ? () => steer(store, 'stop') : null} />
+              onSend={(text, files) => { outbox.send(id, text, files); setSent(sent + 1); }}
+              onStop={store && active?.status === 'running' ? () => steer(toasts, store, 'stop') : null} />
             <p class="fine">{t.composer.keys}</p>
           </div>
         </>
@@ -63,12 +69,13 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
 }
 
 function Paused({ store, state }: { store: SessionStore; state: SessionState }) {
+  const toasts = usePart(Toasts);
   const waiting = state.turns.filter((turn) => turn.status === 'queued').length;
   return (
     <div class="notice" role="status">
       <Icon name="pause" />
       <p><strong>{t.chat.paused}</strong>{waiting > 0 && ` ${t.chat.waiting(waiting)}`}</p>
-      <button type="button" class="small" onClick={() => steer(store, 'resume')}>
+      <button type="button" class="small" onClick={() => steer(toasts, store, 'resume')}>
         <Icon name="play" /><span>{t.chat.resume}</span>
       </button>
     </div>
@@ -107,7 +114,7 @@ function Skeleton() {
 }
 
 /** What was sent from here and is not yet in the log. */
-function outgoingOf(id: string | null, state: SessionState) {
+function outgoingOf(entries: readonly Outgoing[], id: string | null, state: SessionState) {
   const seen = new Set(state.turns.map((turn) => turn.user?.idempotencyKey));
-  return outbox.value.filter((entry) => entry.sessionId === id && !seen.has(entry.key));
+  return entries.filter((entry) => entry.sessionId === id && !seen.has(entry.key));
 }

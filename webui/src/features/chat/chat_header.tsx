@@ -1,10 +1,15 @@
 import { useEffect, useState } from 'preact/hooks';
-import { attachmentsMax } from '../files/attach';
+import { Uploads } from '../files/attach';
 import type { SessionStore } from '../../kernel/session/session_store';
 import { activeTurn, type SessionState } from '../../kernel/session/state';
 import { openModal } from '../../kernel/modals';
-import { titleOf } from '../sessions/session_list';
-import { degradedWords, link } from '../sessions/tenant';
+import { SessionList } from '../sessions/session_list';
+import { ServerConfig } from '../../kernel/server_config';
+import { Streams } from '../../kernel/streams/streams';
+import { Tenant } from '../../kernel/tenant';
+import { Toasts } from '../../kernel/toasts';
+import { useWorkspace } from '../../ui/use_part';
+import type { Workspace } from '../../kernel/workspace';
 import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { ConnectionChip } from '../../ui/connection_chip';
@@ -21,7 +26,9 @@ interface Props {
 
 export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
   const [asking, setAsking] = useState(false);
-  const title = store ? titleOf(store.id) || state.title || firstWords(state) : t.newChat;
+  const workspace = useWorkspace();
+  const toasts = workspace.of(Toasts);
+  const title = store ? workspace.of(SessionList).titleOf(store.id) || state.title || firstWords(state) : t.newChat;
   const isThere = store !== null && !store.gone.value;
   useEffect(() => {
     document.title = store && title ? `${title} · SomaAgent01` : 'SomaAgent01';
@@ -33,25 +40,25 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
         <Icon name="menu" />
       </button>
       <h1 title={title} dir="auto">{title || t.untitled}</h1>
-      <ConnectionChip state={isThere ? store.connection.value : link.value} degraded={degradedWords.value}
+      <ConnectionChip onNow={workspace.of(Streams).reconnectNow} state={isThere ? store.connection.value : workspace.of(Tenant).link.value} degraded={workspace.of(ServerConfig).degraded.value}
         onResume={() => store?.resume()} />
       {isThere && state.turns.length > 0 && (
         <button type="button" class="quiet"
           title={state.paused ? t.chat.resume : t.chat.pauseHint}
           aria-label={state.paused ? t.chat.resumeSession : t.chat.pauseSession}
-          onClick={() => steer(store, state.paused ? 'resume' : 'pause')}>
+          onClick={() => steer(toasts, store, state.paused ? 'resume' : 'pause')}>
           <Icon name={state.paused ? 'play' : 'pause'} />
         </button>
       )}
       {isThere ? (
-        <Menu label={t.menu.chat} items={itemsFor(store, state, () => setAsking(true))} />
+        <Menu label={t.menu.chat} items={itemsFor(workspace, store, state, () => setAsking(true))} />
       ) : (
         <Menu label={t.menu.chat} items={[importItem(null)]} />
       )}
       {asking && store && (
         <ConfirmDialog question={t.reset.question} yes={t.reset.yes} no={t.reset.no}
           onNo={() => setAsking(false)}
-          onYes={() => { setAsking(false); reset(store); }}>
+          onYes={() => { setAsking(false); reset(toasts, store); }}>
           {t.reset.text}
         </ConfirmDialog>
       )}
@@ -59,25 +66,26 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
   );
 }
 
-function itemsFor(store: SessionStore, state: SessionState, onReset: () => void): MenuItem[] {
+function itemsFor(workspace: Workspace, store: SessionStore, state: SessionState, onReset: () => void): MenuItem[] {
   const sessionId = store.id;
+  const toasts = workspace.of(Toasts);
   const stands = activeTurn(state) === undefined;
   return [
     { label: t.menu.history, icon: 'book', run: () => openModal({ kind: 'history', sessionId }) },
     { label: t.menu.context, icon: 'layers', run: () => openModal({ kind: 'context', sessionId }) },
     { label: t.menu.travel, icon: 'clock', run: () => openModal({ kind: 'travel', sessionId }) },
     { label: t.menu.tool, icon: 'tool', run: () => openModal({ kind: 'tool', sessionId, toolId: '' }) },
-    ...(attachmentsMax() > 0
+    ...(workspace.of(Uploads).max > 0
       ? [
         { label: t.menu.attachments, icon: 'clip' as const, run: () => openModal({ kind: 'attachments', sessionId }) },
         { label: t.menu.files, icon: 'folder' as const, run: () => openModal({ kind: 'files', sessionId }) },
       ] : []),
     importItem(sessionId),
     ...(stands && !state.paused ? [
-      { label: t.menu.nudge, icon: 'play' as const, hint: t.menu.nudgeHint, run: () => steer(store, 'nudge') },
-      { label: t.menu.summarize, icon: 'book' as const, run: () => steer(store, 'summarize') },
+      { label: t.menu.nudge, icon: 'play' as const, hint: t.menu.nudgeHint, run: () => steer(toasts, store, 'nudge') },
+      { label: t.menu.summarize, icon: 'book' as const, run: () => steer(toasts, store, 'summarize') },
     ] : []),
-    { label: t.menu.restart, icon: 'retry', hint: t.menu.restartHint, run: () => steer(store, 'restart') },
+    { label: t.menu.restart, icon: 'retry', hint: t.menu.restartHint, run: () => steer(toasts, store, 'restart') },
     { label: t.menu.reset, icon: 'trash', danger: true, run: onReset },
   ];
 }

@@ -1,12 +1,13 @@
 import type { RefObject } from 'preact';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { attach, attachmentsMax, takeAttachments, uploadsOf } from '../files/attach';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { Uploads } from '../files/attach';
 import type { SessionStore } from '../../kernel/session/session_store';
 import type { AttachmentRef } from '../../kernel/session/state';
-import { runtimeConfig } from '../../kernel/account';
+import { ServerConfig } from '../../kernel/server_config';
 import { commandOf, completionsOf, type Completion } from './commands';
-import { draftOf, onDraft, setDraft, unkeptDrafts } from '../../kernel/drafts';
-import { wantToolNames } from '../tools/tool_names';
+import { Drafts } from '../../kernel/drafts';
+import { ToolOffers } from '../tools/tool_offers';
+import { usePart, useWorkspace } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { CompletionList, completionId } from './completion_list';
 import { Icon, StopIcon } from '../../ui/icon';
@@ -27,23 +28,28 @@ interface Props {
 const heightMaxPx = 240;
 
 export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props) {
+  const workspace = useWorkspace();
+  const drafts = usePart(Drafts);
+  const uploads = usePart(Uploads);
+  const tools = usePart(ToolOffers);
+  const limits = usePart(ServerConfig).now.limits;
   const area = useRef<HTMLTextAreaElement>(null);
-  const [text, setText] = useState(draftOf(chat));
+  const [text, setText] = useState(drafts.of(chat));
   const [picked, setPicked] = useState(0);
   const [dismissed, setDismissed] = useState('');
-  const offered = text === dismissed ? [] : completionsOf(text, store !== null);
+  const offered = text === dismissed ? [] : completionsOf(workspace, text, store !== null);
   const at = Math.min(picked, offered.length - 1);
-  const files = uploadsOf(chat);
+  const files = uploads.of(chat);
   const dictation = useDictation(area, chat, (value) => change(value));
-  const mayAttach = attachmentsMax() > 0;
+  const mayAttach = uploads.max > 0;
   const canSend = text.trim() !== '' && !disabled && files.every((file) => file.phase === 'done');
-  const over = text.length - (runtimeConfig.value.limits?.message_chars_max ?? Infinity);
+  const over = text.length - (limits?.message_chars_max ?? Infinity);
 
   useLayoutEffect(() => {
-    setText(draftOf(chat));
+    setText(drafts.of(chat));
     if (!isTouch()) area.current?.focus();
-    return onDraft((changed) => {
-      if (changed === chat) setText(draftOf(chat));
+    return drafts.onChange((changed) => {
+      if (changed === chat) setText(drafts.of(chat));
     });
   }, [chat]);
 
@@ -54,9 +60,12 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
     box.style.height = `${Math.min(box.scrollHeight, heightMaxPx)}px`;
   }, [text]);
 
+  // Read when they are first begun to be asked for.
+  const asksForTools = text.startsWith('/t');
+  useEffect(() => (asksForTools ? tools.watch() : undefined), [asksForTools, tools]);
+
   const change = (value: string) => {
-    if (value.startsWith('/t')) wantToolNames();
-    setDraft(chat, value);
+    drafts.set(chat, value);
     setText(value);
     setPicked(0);
   };
@@ -66,12 +75,12 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
     const command = commandOf(words, store !== null);
     if (command) {
       change('');
-      return command[0].run(store, command[1]);
+      return command[0].run(workspace, store, command[1]);
     }
     if (words === '' || !canSend || over > 0) return;
     dictation.end();
     // It is in the outbox before it is out of the draft.
-    onSend(words, takeAttachments(chat).map((made) => ({
+    onSend(words, uploads.take(chat).map((made) => ({
       id: made.id, filename: made.filename, contentType: made.content_type, sizeBytes: made.size_bytes,
     })));
     change('');
@@ -122,7 +131,7 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
       }}>
       <UploadList uploads={files} />
       {offered.length > 0 && <CompletionList offered={offered} at={at} onTake={take} />}
-      {mayAttach && <AttachButton onFiles={(chosen) => attach(chat, chosen)} />}
+      {mayAttach && <AttachButton onFiles={(chosen) => uploads.attach(chat, chosen)} />}
       {/* Not beside Stop: what goes there when Stop goes would get its second click. */}
       {dictation.offered && <DictateButton dictation={dictation} />}
       <textarea ref={area} rows={1} value={text} dir="auto" aria-label={t.composer.message}
@@ -136,7 +145,7 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
           const pasted = [...(event.clipboardData?.files ?? [])];
           if (!mayAttach || pasted.length === 0) return;
           event.preventDefault();
-          attach(chat, pasted);
+          uploads.attach(chat, pasted);
         }} />
       {onStop && <StopButton onStop={onStop} area={area} />}
       <button type="submit" class="round send" disabled={!canSend || over > 0}
@@ -145,7 +154,7 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
       </button>
       <p class="listening" role="status">{dictation.listening && t.dictation.listening}</p>
       <p id="too-long" class="too-long" role="status">
-        {over > 0 ? t.composer.tooLong(over) : text !== '' && unkeptDrafts.value.has(chat) && t.composer.unkept}
+        {over > 0 ? t.composer.tooLong(over) : text !== '' && drafts.unkept.value.has(chat) && t.composer.unkept}
       </p>
     </form>
   );

@@ -1,72 +1,90 @@
-import { computed, effect, signal, untracked } from '@preact/signals';
-import { pictureHome } from '../../ui/markdown/pictures';
-import { outbox, discard } from '../../kernel/outbox';
+import { signal, untracked } from '@preact/signals';
+import { keep, kept } from '../../kernel/kept';
+import { Outbox } from '../../kernel/outbox';
+import { select, selected, show } from '../../kernel/route';
 import { seqOf } from '../../kernel/session/fold';
-import { activeTurn } from '../../kernel/session/state';
 import { SessionStore } from '../../kernel/session/session_store';
-import { account } from '../../kernel/account';
-import { remembered, select, selected } from '../../kernel/route';
-import { infoOf } from '../sessions/session_list';
-import { follow, unfollow } from '../sessions/tenant';
-import { markSeen } from '../sessions/unread';
+import { activeTurn } from '../../kernel/session/state';
+import { Streams } from '../../kernel/streams/streams';
+import type { Workspace } from '../../kernel/workspace';
+import { SessionList } from '../sessions/session_list';
+import { Unread } from '../sessions/unread';
 
-/** The session that is shown; null is a new chat. */
-export const current = signal<SessionStore | null>(null);
+const stored = 'soma.session';
 
-export const isSignedIn = computed(() => typeof account.value === 'object');
+/** The chat that is shown, and its stream with it; which one it was is kept for the next visit. */
+export class CurrentChat {
+  /** Null is a new chat. */
+  readonly store = signal<SessionStore | null>(null);
+  /** What nobody asked for in this visit, so that nobody need be told when it is gone. */
+  private remembered: string | null = null;
 
-/** Keeps exactly the streams open that the page needs: the tenant's, and the shown session's. */
-export function startStreams(): void {
-  effect(() => {
-    if (isSignedIn.value) follow();
-    else unfollow();
-  });
+  constructor(private readonly workspace: Workspace) {
+    this.remember();
+    this.follow();
+    workspace.effect(() => {
+      const store = this.store.value;
+      if (store?.id === this.remembered && store?.gone.value && store.isEmpty) select(null);
+    });
+    workspace.effect(this.see);
+    document.addEventListener('visibilitychange', this.see, { signal: workspace.ended });
+    workspace.effect(() => this.forgetSeen());
+  }
 
-  let open: SessionStore | null = null;
-  let wasLapsed = false;
-  effect(() => {
-    // It stays as it is under the sign-in, with what is being written in it.
-    if (account.value === 'lapsed') {
-      wasLapsed = true;
-      return;
+  dispose(): void {
+    this.store.peek()?.close();
+    this.store.value = null;
+  }
+
+  private remember(): void {
+    const name = this.workspace.nameOf(stored);
+    if (location.hash === '' && selected.peek() === null) {
+      this.remembered = kept(name);
+      if (this.remembered !== null) show(this.remembered);
     }
-    const isBack = wasLapsed;
-    wasLapsed = false;
-    const id = isSignedIn.value ? selected.value : null;
-    if (open?.id === id) {
-      if (isBack) untracked(() => open?.reopen());
-      return;
-    }
-    open?.close();
-    pictureHome.sessionId = id;
-    open = id === null ? null : new SessionStore(id);
-    current.value = open;
-  });
+    this.workspace.effect(() => void keep(name, selected.value));
+  }
 
-  effect(() => {
-    const store = current.value;
-    if (store?.id === remembered.value && store.gone.value && store.isEmpty) select(null);
-  });
+  /** It stays as it is under the sign-in, with what is being written in it. */
+  private follow(): void {
+    let wasLapsed = false;
+    this.workspace.effect(() => {
+      if (!this.workspace.isLive.value) {
+        wasLapsed = true;
+        return;
+      }
+      const isBack = wasLapsed;
+      wasLapsed = false;
+      const id = selected.value;
+      const open = this.store.peek();
+      if (open?.id === id) {
+        if (isBack) untracked(() => open?.reopen());
+        return;
+      }
+      open?.close();
+      this.store.value = id === null ? null : new SessionStore(id, this.workspace.of(Streams));
+    });
+  }
 
-  // What is on the screen is read; what the list says of it later is known, too.
-  const see = () => {
-    const store = current.value;
+  /** What is on the screen is read; what the list says of it later is known, too. */
+  private readonly see = (): void => {
+    const store = this.store.value;
     if (!store || document.visibilityState !== 'visible') return;
     const { value: state } = store.state;
     // While an answer is written, every frame would be one more to keep.
     if (state.headSeq === 0 || activeTurn(state) !== undefined) return;
-    markSeen(store.id, Math.max(state.headSeq, seqOf(infoOf(store.id)?.last_event_id)));
+    const info = this.workspace.of(SessionList).infoOf(store.id);
+    this.workspace.of(Unread).mark(store.id, Math.max(state.headSeq, seqOf(info?.last_event_id)));
   };
-  effect(see);
-  document.addEventListener('visibilitychange', see);
 
-  // A message that was accepted is shown from the outbox until its event came.
-  effect(() => {
-    const turns = current.value?.state.value.turns ?? [];
+  /** A message that was accepted is shown from the outbox until its event came. */
+  private forgetSeen(): void {
+    const outbox = this.workspace.of(Outbox);
+    const turns = this.store.value?.state.value.turns ?? [];
     const seen = new Set(turns.map((turn) => turn.user?.idempotencyKey));
-    for (const entry of outbox.value) {
+    for (const entry of outbox.entries.value) {
       const elsewhere = entry.sessionId !== selected.value;
-      if (entry.phase === 'accepted' && (elsewhere || seen.has(entry.key))) discard(entry.key);
+      if (entry.phase === 'accepted' && (elsewhere || seen.has(entry.key))) outbox.discard(entry.key);
     }
-  });
+  }
 }

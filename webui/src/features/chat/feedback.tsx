@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { commentCharsMax, feedbackTags, giveFeedback } from './give_feedback';
 import type { Answer, Feedback, Rating } from '../../kernel/session/state';
-import { account } from '../../kernel/account';
-import { attempt, say } from '../../kernel/toasts';
+import { Toasts } from '../../kernel/toasts';
+import { usePart, useWorkspace } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
 
@@ -15,7 +15,8 @@ const ratings: readonly Rating[] = ['helpful', 'not_helpful'];
 
 /** Whether an answer was helpful: told at once by one press, and in more words by those who like. */
 export function FeedbackButtons({ sessionId, answer }: Props) {
-  const who = typeof account.value === 'object' ? account.value.user_id : '';
+  const { attempt, say } = usePart(Toasts);
+  const who = useWorkspace().identity.value.user_id;
   const said = answer.feedback[who];
   /** What the buttons show until the event is here. */
   const [wish, setWish] = useState<Rating | null>(null);

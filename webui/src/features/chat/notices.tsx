@@ -1,11 +1,12 @@
-import { runtimeConfig } from '../../kernel/account';
+import { ServerConfig } from '../../kernel/server_config';
+import { usePart } from '../../ui/use_part';
 import { outdated } from '../../kernel/page_version';
 import { openSettings, settingsTabs } from '../../kernel/settings';
-import { degradedWords } from '../sessions/tenant';
 import { t } from '../../kernel/texts/texts';
 
 export function ServerBanners() {
-  const { flags } = runtimeConfig.value;
+  const config = usePart(ServerConfig);
+  const { flags } = config.now;
   return (
     <>
       {outdated.value && (
@@ -21,9 +22,9 @@ export function ServerBanners() {
           <SetUp />
         </div>
       )}
-      {degradedWords.value.length > 0 && (
+      {config.degraded.value.length > 0 && (
         <div class="banner warn" role="status">
-          <strong>{t.banner.notUp}</strong><span>{degradedWords.value.join(', ')}</span>
+          <strong>{t.banner.notUp}</strong><span>{config.degraded.value.join(', ')}</span>
           {flags?.model_configured === false && <SetUp />}
         </div>
       )}

@@ -1,10 +1,12 @@
-import { discard, sendAgain, type Outgoing } from '../../kernel/outbox';
+import { Outbox, type Outgoing } from '../../kernel/outbox';
+import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { CopyButton } from '../../ui/copy_button';
 import { Icon } from '../../ui/icon';
 import { UserBubble } from './user_bubble';
 
 export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boolean }) {
+  const outbox = usePart(Outbox);
   return (
     <article class="turn" data-outgoing={entry.phase}>
       <UserBubble text={entry.text} files={entry.attachments ?? []} note={told(entry, queued)}
@@ -15,10 +17,10 @@ export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boole
           <div>
             <p><strong>{t.outgoing.notSent}</strong> {entry.problem}</p>
             <p class="failure-foot">
-              <button type="button" class="quiet small" onClick={() => sendAgain(entry.key)}>
+              <button type="button" class="quiet small" onClick={() => outbox.sendAgain(entry.key)}>
                 <Icon name="retry" /><span>{t.tryAgain}</span>
               </button>
-              <button type="button" class="quiet small" onClick={() => discard(entry.key)}>
+              <button type="button" class="quiet small" onClick={() => outbox.discard(entry.key)}>
                 <Icon name="trash" /><span>{t.discard}</span>
               </button>
               {entry.requestId && (

@@ -2,8 +2,10 @@ import { useEffect } from 'preact/hooks';
 import { forkAt } from './fork';
 import { isOver, type Answer, type Turn } from '../../kernel/session/state';
 import { openModal } from '../../kernel/modals';
-import { canSpeak, speak, speaking, startSpeaking, stopSpeaking } from '../speech/speech';
-import { attempt, say } from '../../kernel/toasts';
+import { canSpeak, Speech } from '../speech/speech';
+import { Toasts } from '../../kernel/toasts';
+import { usePart, useWorkspace } from '../../ui/use_part';
+import type { Workspace } from '../../kernel/workspace';
 import { t } from '../../kernel/texts/texts';
 import { CopyButton } from '../../ui/copy_button';
 import { FeedbackButtons } from './feedback';
@@ -20,6 +22,7 @@ interface Props {
 }
 
 export function TurnFoot({ turn, actions, isLast, canRetry, onEdit }: Props) {
+  const workspace = useWorkspace();
   const words = wordsOf(turn);
   const rated = turn.items.findLast((item): item is Answer => item.kind === 'answer' && item.text.text !== '');
   const failedSilently =
@@ -39,7 +42,7 @@ export function TurnFoot({ turn, actions, isLast, canRetry, onEdit }: Props) {
       </button>
       {words !== '' && canSpeak && <ReadAloud turn={turn} words={words} />}
       {rated && <FeedbackButtons sessionId={actions.sessionId} answer={rated} />}
-      <Menu label={t.turn.more} items={moreFor(turn, actions, isLast)} small />
+      <Menu label={t.turn.more} items={moreFor(workspace, turn, actions, isLast)} small />
       <When turn={turn} model={rated?.model ?? ''} />
     </div>
   );
@@ -58,14 +61,15 @@ function When({ turn, model }: { turn: Turn; model: string }) {
   );
 }
 
-function moreFor(turn: Turn, actions: TurnActions, isLast: boolean): MenuItem[] {
+function moreFor(workspace: Workspace, turn: Turn, actions: TurnActions, isLast: boolean): MenuItem[] {
   const { sessionId } = actions;
+  const { attempt, say } = workspace.of(Toasts);
   const { id: turnId, beforeId, lastId } = turn;
   return [
     {
       label: t.turn.fork, icon: 'branch',
       run: () => void attempt(async () => {
-        await forkAt(sessionId, lastId);
+        await forkAt(workspace, sessionId, lastId);
         say(t.did.forked);
       }),
     },
@@ -80,13 +84,14 @@ function moreFor(turn: Turn, actions: TurnActions, isLast: boolean): MenuItem[] 
 }
 
 function ReadAloud({ turn, words }: { turn: Turn; words: string }) {
-  const isOn = speaking.value === turn.id;
+  const speech = usePart(Speech);
+  const isOn = speech.speaking.value === turn.id;
   useEffect(() => {
-    if (isOn) speak(turn.id, words, isOver(turn));
+    if (isOn) speech.speak(turn.id, words, isOver(turn));
   }, [isOn, words]);
   return (
     <button type="button" class="quiet small" aria-pressed={isOn}
-      onClick={() => (isOn ? stopSpeaking() : startSpeaking(turn.id))}>
+      onClick={() => (isOn ? speech.stop() : speech.start(turn.id))}>
       <Icon name={isOn ? 'pause' : 'speaker'} />
       <span>{isOn ? t.turn.quiet : t.turn.aloud}</span>
     </button>
@@ -95,9 +100,10 @@ function ReadAloud({ turn, words }: { turn: Turn; words: string }) {
 
 /** Reads an answer that is being written; its foot goes on when it is whole. */
 export function SpeakAlong({ turn }: { turn: Turn }) {
+  const speech = usePart(Speech);
   const words = wordsOf(turn);
-  useEffect(() => startSpeaking(turn.id), [turn.id]);
-  useEffect(() => speak(turn.id, words, false), [words]);
+  useEffect(() => speech.start(turn.id), [turn.id]);
+  useEffect(() => speech.speak(turn.id, words, false), [words]);
   return null;
 }
 

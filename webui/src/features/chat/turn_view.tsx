@@ -5,7 +5,8 @@ import { readThoughts } from '../../kernel/session/thoughts';
 import { isOver, type Answer, type AttachmentRef, type Failure, type Item, type Turn } from '../../kernel/session/state';
 import { canSpeak } from '../speech/speech';
 import { speechSettings } from '../speech/speech_settings';
-import { attempt } from '../../kernel/toasts';
+import { Toasts } from '../../kernel/toasts';
+import { useWorkspace } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { CopyButton } from '../../ui/copy_button';
 import { EditMessage } from './edit_message';
@@ -38,6 +39,7 @@ interface Props {
 
 export const TurnView = memo((props: Props) => {
   const { turn, actions, waiting, working } = props;
+  const workspace = useWorkspace();
   const [editing, setEditing] = useState(false);
   const onStop = actions?.onStopCall ?? null;
   return (
@@ -46,7 +48,7 @@ export const TurnView = memo((props: Props) => {
         <EditMessage text={turn.user.text} onCancel={() => setEditing(false)}
           onSend={(text) => {
             setEditing(false);
-            void attempt(() => sendInFork(actions.sessionId, turn, text));
+            void workspace.of(Toasts).attempt(() => sendInFork(workspace, actions.sessionId, turn, text));
           }} />
       ) : turn.user && (
         <UserBubble text={turn.user.text} files={turn.user.attachments} note={waiting ? t.chat.queued : ''}

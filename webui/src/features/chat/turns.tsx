@@ -3,7 +3,8 @@ import { sendInFork } from './fork';
 import { canRetry } from '../../kernel/session/fold';
 import type { SessionStore } from '../../kernel/session/session_store';
 import { activeTurn, type SessionState, type Turn } from '../../kernel/session/state';
-import { attempt } from '../../kernel/toasts';
+import { Toasts } from '../../kernel/toasts';
+import { useWorkspace } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { steer, stopCall } from './steer';
 import { TurnView, type TurnActions } from './turn_view';
@@ -19,6 +20,8 @@ interface Props {
 
 /** The newest turns; a long past is drawn, and read, only when it is asked for. */
 export function Turns({ store, state, undrawn }: Props) {
+  const workspace = useWorkspace();
+  const toasts = workspace.of(Toasts);
   const [room, setRoom] = useState(turnsAtOnce);
   const hasOlder = store.hasOlder.value;
   const turns = hasOlder ? withoutHalf(state.turns) : state.turns;
@@ -34,16 +37,16 @@ export function Turns({ store, state, undrawn }: Props) {
   const actions = useMemo<TurnActions>(() => ({
     sessionId: store.id,
     onRetry: (turn, isLast) => {
-      if (isLast) steer(store, 'retry');
-      else void attempt(() => sendInFork(store.id, turn, turn.user?.text ?? ''));
+      if (isLast) steer(toasts, store, 'retry');
+      else void toasts.attempt(() => sendInFork(workspace, store.id, turn, turn.user?.text ?? ''));
     },
-    onStopCall: (id) => stopCall(store, id),
-  }), [store]);
+    onStopCall: (id) => stopCall(toasts, store, id),
+  }), [workspace, store]);
   const drawn = turns.length - first;
   const more = useCallback((event: Event) => {
     const box = (event.currentTarget as Element).closest('.scroller');
     const below = box ? box.scrollHeight - box.scrollTop : 0;
-    void attempt(async () => {
+    void toasts.attempt(async () => {
       if (first < turnsAtOnce && hasOlder) await store.readOlder();
       setRoom(drawn + turnsAtOnce);
       // After the frame that draws them.

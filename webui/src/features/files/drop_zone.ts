@@ -1,9 +1,9 @@
-import { attach, attachmentsMax } from './attach';
+import type { Uploads } from './attach';
 
 /** What an element needs to take files that are dropped on it, for the next message of `chat`. */
-export function dropZone(chat: string, isOver: boolean, setOver: (over: boolean) => void) {
+export function dropZone(uploads: Uploads, chat: string, isOver: boolean, setOver: (over: boolean) => void) {
   const hasFiles = (event: DragEvent) =>
-    attachmentsMax() > 0 && (event.dataTransfer?.types.includes('Files') ?? false);
+    uploads.max > 0 && (event.dataTransfer?.types.includes('Files') ?? false);
   return {
     onDragOver: (event: DragEvent) => {
       if (!hasFiles(event)) return;
@@ -18,7 +18,7 @@ export function dropZone(chat: string, isOver: boolean, setOver: (over: boolean)
       if (!hasFiles(event)) return;
       event.preventDefault();
       setOver(false);
-      attach(chat, event.dataTransfer?.files ?? []);
+      uploads.attach(chat, event.dataTransfer?.files ?? []);
     },
   };
 }

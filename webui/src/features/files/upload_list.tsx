@@ -1,5 +1,6 @@
-import { detach, retryUpload, type Upload } from './attach';
+import { Uploads, type Upload } from './attach';
 import { sizeText } from './size';
+import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
 
@@ -14,6 +15,7 @@ export function UploadList({ uploads }: { uploads: readonly Upload[] }) {
 }
 
 function UploadView({ upload }: { upload: Upload }) {
+  const all = usePart(Uploads);
   const { key, name, size, sent, phase, problem, preview } = upload;
   const isOpen = phase === 'waiting' || phase === 'sending';
   const remove = isOpen ? t.files.cancel(name) : t.files.remove(name);
@@ -29,10 +31,10 @@ function UploadView({ upload }: { upload: Upload }) {
         )}
       </span>
       {phase === 'failed' && (
-        <button type="button" class="quiet small" onClick={() => retryUpload(key)}
+        <button type="button" class="quiet small" onClick={() => all.retry(key)}
           aria-label={t.files.retry(name)} title={t.tryAgain}><Icon name="retry" /></button>
       )}
-      <button type="button" class="quiet small" onClick={() => detach(key)} aria-label={remove}
+      <button type="button" class="quiet small" onClick={() => all.detach(key)} aria-label={remove}
         title={remove}><Icon name="close" /></button>
     </li>
   );

@@ -4,7 +4,8 @@ import type { Envelope, EventPage } from '../../kernel/api/types';
 import { forkAt } from '../chat/fork';
 import { Timeline } from '../../kernel/session/timeline';
 import type { Modal } from '../../kernel/modals';
-import { attempt, say } from '../../kernel/toasts';
+import { Toasts } from '../../kernel/toasts';
+import { useWorkspace } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
@@ -41,6 +42,8 @@ interface TravelProps {
 }
 
 function Travel({ sessionId, timeline, onClose }: TravelProps) {
+  const workspace = useWorkspace();
+  const { attempt, say } = workspace.of(Toasts);
   const { events } = timeline;
   const [count, setCount] = useState(events.length);
   const state = useMemo(() => timeline.at(count), [timeline, count]);
@@ -49,7 +52,7 @@ function Travel({ sessionId, timeline, onClose }: TravelProps) {
   const words = event ? t.travel.at(count, events.length, event.type, when(event)) : t.travel.nothing;
   const fork = () => void attempt(async () => {
     if (id === undefined) return;
-    await forkAt(sessionId, id);
+    await forkAt(workspace, sessionId, id);
     say(t.did.forked);
     onClose();
   });

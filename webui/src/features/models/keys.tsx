@@ -1,8 +1,9 @@
 import { useRef, useState } from 'preact/hooks';
 import { Problem as ServerProblem, sentence } from '../../kernel/api/http';
-import { credentials, providers, removeKey, storeKey } from './model_store';
+import { Models } from './model_store';
 import { keyLine } from './words';
 import { tm } from './texts';
+import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { Icon } from '../../ui/icon';
@@ -10,6 +11,7 @@ import { SecretInput } from './secret_input';
 
 /** One key a provider, whatever number of profiles use it. */
 export function Keys() {
+  const { providers } = usePart(Models);
   return (
     <section aria-labelledby="keys-title">
       <h3 id="keys-title">{tm.keys.title}</h3>
@@ -24,12 +26,13 @@ export function Keys() {
 type Asking = 'nothing' | 'key' | 'removal';
 
 function KeyRow({ provider }: { provider: string }) {
+  const models = usePart(Models);
   const [asking, setAsking] = useState<Asking>('nothing');
   const [problem, setProblem] = useState('');
   const [busy, setBusy] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const opener = useRef<HTMLButtonElement>(null);
-  const key = credentials.value.find((each) => each.provider === provider);
+  const key = models.credentials.value.find((each) => each.provider === provider);
 
   const done = () => {
     setAsking('nothing');
@@ -53,7 +56,7 @@ function KeyRow({ provider }: { provider: string }) {
     event.preventDefault();
     const secret = input.current?.value.trim() ?? '';
     if (secret === '' || busy) return;
-    void run(() => storeKey(provider, secret));
+    void run(() => models.storeKey(provider, secret));
   };
 
   return (
@@ -99,7 +102,7 @@ function KeyRow({ provider }: { provider: string }) {
       )}
       {asking === 'removal' && (
         <ConfirmDialog question={tm.keys.removeQuestion} yes={tm.keys.remove} no={tm.keys.keep}
-          onNo={() => setAsking('nothing')} onYes={() => { setAsking('nothing'); void run(() => removeKey(provider)); }}>
+          onNo={() => setAsking('nothing')} onYes={() => { setAsking('nothing'); void run(() => models.removeKey(provider)); }}>
           {tm.keys.removeText(provider)}
         </ConfirmDialog>
       )}

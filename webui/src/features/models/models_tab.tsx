@@ -1,12 +1,9 @@
-import { effect } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { sentence } from '../../kernel/api/http';
-import {
-  forgetModels, profiles, readModels, readProblem, readProfile, usage, type TaggedProfile,
-} from './model_store';
+import { Models, type TaggedProfile } from './model_store';
+import { usePart, useResource } from '../../ui/use_part';
 import { chatProfile } from './profile_form';
 import { usageLine } from './words';
-import { settingsVersion } from '../../kernel/settings';
 import '../../styles/models.css';
 import { tm } from './texts';
 import { Icon } from '../../ui/icon';
@@ -21,27 +18,19 @@ type Editing = TaggedProfile | { readonly profile: null; readonly name: string }
 
 /** `first` names a profile to open at once; where there is none of that name, a new one. */
 export function ModelsTab({ first, guard }: { first: string | undefined; guard: LeaveGuard }) {
+  const models = useResource(Models);
   const [editing, setEditing] = useState<Editing | null>(null);
   const [problem, setProblem] = useState('');
   const wanted = useRef(first);
   const cameFrom = useRef<string | null>(null);
 
-  useEffect(() => {
-    const stop = effect(() => {
-      void settingsVersion.value;
-      void readModels();
-    });
-    return () => {
-      stop();
-      forgetModels();
-    };
-  }, []);
+  useEffect(() => () => models.close(), [models]);
 
   const edit = async (name: string) => {
     cameFrom.current = name;
     setProblem('');
     try {
-      setEditing(await readProfile(name));
+      setEditing(await models.readProfile(name));
     } catch (error) {
       setProblem(sentence(error));
     }
@@ -52,7 +41,7 @@ export function ModelsTab({ first, guard }: { first: string | undefined; guard: 
     setEditing({ profile: null, name });
   };
 
-  const all = profiles.value;
+  const all = models.profiles.value;
   useEffect(() => {
     const name = wanted.current;
     if (all === null || name === undefined) return;
@@ -70,7 +59,7 @@ export function ModelsTab({ first, guard }: { first: string | undefined; guard: 
   }, [editing]);
 
   if (all === null || wanted.current !== undefined) {
-    return <Problem text={readProblem.value} onRetry={readModels}><Loading /></Problem>;
+    return <Problem text={models.problem.value} onRetry={() => models.read()}><Loading /></Problem>;
   }
   if (editing !== null) {
     return (
@@ -82,8 +71,8 @@ export function ModelsTab({ first, guard }: { first: string | undefined; guard: 
   const chats = chatProfile(all);
   return (
     <>
-      <Problem text={problem || readProblem.value} onRetry={problem ? null : readModels} />
-      {usage.value && <Usage />}
+      <Problem text={problem || models.problem.value} onRetry={problem ? null : () => models.read()} />
+      <Usage />
       <section aria-labelledby="profiles-title">
         <div class="settings-row">
           <h3 id="profiles-title">{tm.list.title}</h3>
@@ -111,7 +100,7 @@ export function ModelsTab({ first, guard }: { first: string | undefined; guard: 
 }
 
 function Usage() {
-  const report = usage.value;
+  const report = usePart(Models).usage.value;
   if (!report) return null;
   const { text, isNearCap } = usageLine(report);
   return (

@@ -1,9 +1,10 @@
 import { useState } from 'preact/hooks';
 import { sentence } from '../../kernel/api/http';
 import type { ModelProfile } from '../../kernel/api/types';
-import { answerChatsWith, removeProfile, tests } from './model_store';
+import { Models } from './model_store';
 import { mayAnswerChats } from './profile_form';
 import { tm } from './texts';
+import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { Icon } from '../../ui/icon';
@@ -17,13 +18,14 @@ interface Props {
 }
 
 export function ProfileCard({ profile, answersChats, onEdit }: Props) {
+  const models = usePart(Models);
   const [deleting, setDeleting] = useState(false);
   const [problem, setProblem] = useState('');
   const { name } = profile;
   const remove = async () => {
     setDeleting(false);
     try {
-      await removeProfile(name);
+      await models.removeProfile(name);
       document.querySelector<HTMLElement>('[data-edit=""]')?.focus();
     } catch (error) {
       setProblem(sentence(error));
@@ -41,7 +43,7 @@ export function ProfileCard({ profile, answersChats, onEdit }: Props) {
                 // The list says which it is, once the server took it.
                 event.currentTarget.checked = answersChats;
                 setProblem('');
-                answerChatsWith(name).catch((error: unknown) => setProblem(sentence(error)));
+                models.answerChatsWith(name).catch((error: unknown) => setProblem(sentence(error)));
               }} />
             <span>{tm.list.answersChats}</span>
           </label>
@@ -69,7 +71,7 @@ export function ProfileCard({ profile, answersChats, onEdit }: Props) {
           </button>
         )}
       </div>
-      <TestResult state={tests.value.get(name)} profile={name} />
+      <TestResult state={models.tests.value.get(name)} profile={name} />
       <Problem text={problem} />
       {deleting && (
         <ConfirmDialog question={tm.list.deleteQuestion} yes={t.delete} no={tm.list.keep}

@@ -1,9 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Problem as ServerProblem, sentence } from '../../kernel/api/http';
-import {
-  credentials, profiles, readProfile, storeKey, takeBackProfile, testProfile, tests, writeProfile,
-  type TaggedProfile,
-} from './model_store';
+import { Models, type TaggedProfile } from './model_store';
+import { usePart } from '../../ui/use_part';
 import {
   bodyOf, emptyForm, formOf, otherAddresses, refusalOf, validate, withAddress, type Field, type FieldErrors,
   type ProfileForm,
@@ -39,6 +37,7 @@ const kinds = [
 ] as const;
 
 export function ProfileEditor({ opened, name, guard, onDone }: Props) {
+  const models = usePart(Models);
   const [base, setBase] = useState(opened);
   const [form, setForm] = useState<ProfileForm>(
     () => (opened ? formOf(opened.profile) : { ...emptyForm, name }));
@@ -99,7 +98,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
     const moved = choice.fills.base_url !== form.base_url;
     // A name that an earlier choice gave is that choice's, not the reader's.
     const isOwnName = form.name !== '' && form.name !== givenName.current;
-    const name = base || isOwnName ? form.name : nameFor(choice);
+    const name = base || isOwnName ? form.name : nameFor(choice, models);
     givenName.current = name;
     change({
       ...form, name, resume: 'restart', context_window: '',
@@ -121,7 +120,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
   const refuse = async (error: unknown) => {
     if (error instanceof ServerProblem && error.code === 'profile.changed') {
       try {
-        setTheirs(await readProfile(form.name));
+        setTheirs(await models.readProfile(form.name));
       } catch (gone) {
         const isGone = gone instanceof ServerProblem && gone.status === 404;
         if (isGone) setBase(null);
@@ -140,7 +139,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
     let saved: TaggedProfile;
     try {
       const body = bodyOf(form, over?.profile ?? null);
-      saved = await writeProfile(form.name, body, over?.etag ?? null);
+      saved = await models.writeProfile(form.name, body, over?.etag ?? null);
     } catch (error) {
       await refuse(error);
       return false;
@@ -148,14 +147,14 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
     const key = secret.current?.value.trim() ?? '';
     if (key !== '') {
       try {
-        await storeKey(saved.profile.provider, key);
+        await models.storeKey(saved.profile.provider, key);
       } catch (error) {
         setSecretProblem(keyProblem(error));
         secret.current?.focus();
         // Without its key it would answer chats no more: nothing is saved then.
         try {
-          await takeBackProfile(over, saved);
-          setBase(over && (await readProfile(form.name)));
+          await models.takeBackProfile(over, saved);
+          setBase(over && (await models.readProfile(form.name)));
         } catch {
           setBase(saved);
           setGeneral(tm.editor.halfSaved);
@@ -179,8 +178,8 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
     show(found);
     if (Object.keys(found).length > 0) return;
     const hasKey = (secret.current?.value.trim() ?? '') !== '' ||
-      credentials.peek().some((each) => each.provider === form.provider);
-    const others = hasKey && !mayShare ? otherAddresses(form, profiles.peek() ?? [], over?.profile ?? null) : [];
+      models.credentials.peek().some((each) => each.provider === form.provider);
+    const others = hasKey && !mayShare ? otherAddresses(form, models.profiles.peek() ?? [], over?.profile ?? null) : [];
     if (others.length > 0) {
       return setSharing({ with: others, go: () => { setSharing(null); void save(over, thenTest, true); } });
     }
@@ -188,7 +187,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
     const stored = await store(over);
     setBusy(false);
     if (!stored) return;
-    if (thenTest) await testProfile(form.name);
+    if (thenTest) await models.testProfile(form.name);
     else onDone();
   };
 
@@ -201,7 +200,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
     heading.current?.focus();
   };
 
-  const test = tests.value.get(form.name);
+  const test = models.tests.value.get(form.name);
   // What came of it stands at the form's end, where nobody may be looking.
   const opening = useRef(true);
   useEffect(() => {
@@ -212,8 +211,8 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
   const parts: FormParts = { form, errors, onChange };
   const testing = test?.phase === 'running';
   const offers = test?.phase === 'done' ? test.test.models ?? [] : [];
-  const key = credentials.value.find((each) => each.provider === form.provider);
-  const names = (profiles.value ?? []).map((each) => each.name).filter((n) => n !== form.name);
+  const key = models.credentials.value.find((each) => each.provider === form.provider);
+  const names = (models.profiles.value ?? []).map((each) => each.name).filter((n) => n !== form.name);
 
   return (
     <form class="editor" autocomplete="off" noValidate
@@ -316,8 +315,8 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
 }
 
 /** The first profile of all is the one that answers chats; the others are told apart. */
-function nameFor(choice: QuickStart): string {
-  const taken = new Set((profiles.value ?? []).map((profile) => profile.name));
+function nameFor(choice: QuickStart, models: Models): string {
+  const taken = new Set((models.profiles.value ?? []).map((profile) => profile.name));
   if (!taken.has('default')) return 'default';
   const name = choice.name.toLowerCase();
   for (let i = 2; ; i++) {

@@ -1,8 +1,7 @@
 import { useState } from 'preact/hooks';
 import { sentence } from '../../kernel/api/http';
-import {
-  answerChatsWith, credentials, profiles, testProfile, tests, type TestState,
-} from './model_store';
+import { Models, type TestState } from './model_store';
+import { usePart } from '../../ui/use_part';
 import { chatProfile, mayAnswerChats } from './profile_form';
 import { testLine } from './words';
 import { tm } from './texts';
@@ -10,10 +9,11 @@ import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
 
 export function TestButton({ name }: { name: string }) {
-  const running = tests.value.get(name)?.phase === 'running';
+  const models = usePart(Models);
+  const running = models.tests.value.get(name)?.phase === 'running';
   return (
     <button type="button" class="small" aria-label={tm.test.testThe(name)} aria-disabled={running}
-      onClick={() => running || void testProfile(name)}>
+      onClick={() => running || void models.testProfile(name)}>
       {running ? <Spinner /> : <Icon name="pulse" />}
       <span>{running ? tm.test.testing : tm.test.test}</span>
     </button>
@@ -34,14 +34,15 @@ interface Props {
 
 /** What was tested and works is what most people want to use. */
 function UseForChats({ name }: { name: string }) {
+  const models = usePart(Models);
   const [problem, setProblem] = useState('');
-  const all = profiles.value ?? [];
+  const all = models.profiles.value ?? [];
   const mine = all.find((profile) => profile.name === name);
   if (!mine || !mayAnswerChats(mine)) return null;
   if (chatProfile(all) === mine) return <p>{tm.test.answersChats}</p>;
   const use = () => {
     setProblem('');
-    answerChatsWith(name).catch((error: unknown) => setProblem(sentence(error)));
+    models.answerChatsWith(name).catch((error: unknown) => setProblem(sentence(error)));
   };
   return (
     <>
@@ -56,6 +57,7 @@ function UseForChats({ name }: { name: string }) {
 const shownAtMost = 24;
 
 export function TestResult({ state, profile, onPick }: Props) {
+  const models = usePart(Models);
   if (state?.phase !== 'done') return <div role="status" />;
   const { test } = state;
   const offered = test.models ?? [];
@@ -64,7 +66,7 @@ export function TestResult({ state, profile, onPick }: Props) {
       <Icon name={test.ok ? 'check' : 'alert'} />
       <div>
         <p>{testLine(test)}</p>
-        {test.code === 'llm.auth' && test.provider && !credentials.value.some((key) => key.provider === test.provider) && (
+        {test.code === 'llm.auth' && test.provider && !models.credentials.value.some((key) => key.provider === test.provider) && (
           <p>{tm.test.noKey(test.provider)}</p>
         )}
         {test.ok && <UseForChats name={profile} />}

@@ -1,68 +1,77 @@
-import { effect } from '@preact/signals';
 import type { SessionInfo } from '../../kernel/api/types';
-import { t } from '../../kernel/texts/texts';
-import { account } from '../../kernel/account';
-import { setDraft } from '../../kernel/drafts';
+import { Drafts } from '../../kernel/drafts';
 import { select, selected } from '../../kernel/route';
-import { remove, setLeaving } from './session_list';
-import { attempt, clearToasts, dismiss, say } from '../../kernel/toasts';
+import { t } from '../../kernel/texts/texts';
+import { Toasts } from '../../kernel/toasts';
+import type { Workspace } from '../../kernel/workspace';
+import { SessionList } from './session_list';
 
 const undoMs = 8_000;
-let pageEnds = false;
-/** What can still be undone: the toasts that say so. */
-const pending = new Set<number>();
-const running = new Set<Promise<unknown>>();
 
-/** Takes a session off the list at once; what is deleted on the server is gone for good, so that waits. */
-export function deleteWithUndo(session: SessionInfo): void {
-  const id = session.session_id;
-  const wasShown = selected.peek() === id;
-  setLeaving(id, true);
-  if (wasShown) select(null);
-  const toast = say(t.list.deleted(session.title || t.untitled), {
-    staysMs: undoMs,
-    action: {
-      label: t.undo,
-      run: () => {
-        pending.delete(toast);
-        setLeaving(id, false);
-        if (wasShown) select(id);
+/** Deletes sessions, and lets the reader think better of it: the API's DELETE is final. */
+export class Deletes {
+  private pageEnds = false;
+  /** What can still be undone: the toasts that say so. */
+  private readonly pending = new Set<number>();
+  private readonly running = new Set<Promise<unknown>>();
+
+  constructor(private readonly workspace: Workspace) {
+    const { ended: signal } = workspace;
+    // A page that is left does not keep what the reader asked to be deleted.
+    window.addEventListener('pagehide', () => {
+      this.pageEnds = true;
+      void this.finish();
+    }, { signal });
+    window.addEventListener('pageshow', () => (this.pageEnds = false), { signal });
+    // What one reader asked for is not asked for as the next.
+    workspace.effect(() => {
+      if (!workspace.isLive.value) this.pending.clear();
+    });
+  }
+
+  /** Takes a session off the list at once; what is deleted on the server is gone for good, so that waits. */
+  readonly deleteWithUndo = (session: SessionInfo): void => {
+    const list = this.workspace.of(SessionList);
+    const id = session.session_id;
+    const wasShown = selected.peek() === id;
+    list.setLeaving(id, true);
+    if (wasShown) select(null);
+    const toast = this.workspace.of(Toasts).say(t.list.deleted(session.title || t.untitled), {
+      staysMs: undoMs,
+      action: {
+        label: t.undo,
+        run: () => {
+          this.pending.delete(toast);
+          list.setLeaving(id, false);
+          if (wasShown) select(id);
+        },
       },
-    },
-    onGone: () => {
-      pending.delete(toast);
-      const work = attempt(async () => {
-        try {
-          await remove(id, pageEnds);
-          setDraft(id, '');
-        } catch (error) {
-          setLeaving(id, false);
-          throw error;
-        }
-      }).finally(() => running.delete(work));
-      running.add(work);
-    },
-  });
-  pending.add(toast);
-}
+      onGone: () => {
+        this.pending.delete(toast);
+        const work = this.deleteNow(id).finally(() => this.running.delete(work));
+        this.running.add(work);
+      },
+    });
+    this.pending.add(toast);
+  };
 
-/** Nothing is undone any more: what the reader asked to be deleted is deleted now. */
-export async function finishDeletes(): Promise<void> {
-  for (const toast of [...pending]) dismiss(toast);
-  await Promise.all(running);
-}
+  /** Nothing is undone any more: what the reader asked to be deleted is deleted now. */
+  async finish(): Promise<void> {
+    const toasts = this.workspace.of(Toasts);
+    for (const toast of [...this.pending]) toasts.dismiss(toast);
+    await Promise.all(this.running);
+  }
 
-/** A page that is left does not keep what the reader asked to be deleted. */
-export function startDeletes(): void {
-  window.addEventListener('pagehide', () => {
-    pageEnds = true;
-    void finishDeletes();
-  });
-  window.addEventListener('pageshow', () => (pageEnds = false));
-  // What one reader asked for is not asked for as the next.
-  effect(() => {
-    if (account.value !== 'signed_out' && account.value !== 'lapsed') return;
-    pending.clear();
-    clearToasts();
-  });
+  private deleteNow(id: string): Promise<unknown> {
+    const list = this.workspace.of(SessionList);
+    return this.workspace.of(Toasts).attempt(async () => {
+      try {
+        await list.remove(id, this.pageEnds);
+        this.workspace.of(Drafts).set(id, '');
+      } catch (error) {
+        list.setLeaving(id, false);
+        throw error;
+      }
+    });
+  }
 }

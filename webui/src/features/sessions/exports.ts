@@ -1,6 +1,5 @@
 import { fetchOk, request } from '../../kernel/api/http';
 import { newKey } from '../../kernel/api/new_key';
-import { titleOf } from './session_list';
 
 export interface History {
   history: string;
@@ -15,18 +14,18 @@ export interface Imported {
 }
 
 /** The session as a document that this or another server takes in again. */
-export async function exportNdjson(id: string): Promise<void> {
+export async function exportNdjson(id: string, title: string): Promise<void> {
   const answer = await fetchOk('sessions/export', {
     method: 'POST', headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ session_id: id }),
   });
-  offer(await answer.blob(), `${fileNameOf(id)}.ndjson`);
+  offer(await answer.blob(), `${fileNameOf(id, title)}.ndjson`);
 }
 
 /** The conversation to be read elsewhere; nothing takes it in again. */
-export async function exportMarkdown(id: string): Promise<void> {
+export async function exportMarkdown(id: string, title: string): Promise<void> {
   const { history } = await readHistory(id);
-  offer(new Blob([history], { type: 'text/markdown' }), `${fileNameOf(id)}.md`);
+  offer(new Blob([history], { type: 'text/markdown' }), `${fileNameOf(id, title)}.md`);
 }
 
 export function readHistory(id: string): Promise<History> {
@@ -42,9 +41,9 @@ export async function importNdjson(file: Blob): Promise<Imported> {
   return (await answer.json()) as Imported;
 }
 
-function fileNameOf(id: string): string {
-  const title = titleOf(id).replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '').slice(0, 60);
-  return title || id;
+function fileNameOf(id: string, title: string): string {
+  const words = title.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '').slice(0, 60);
+  return words || id;
 }
 
 function offer(file: Blob, name: string): void {

@@ -3,7 +3,9 @@ import { sentence } from '../../kernel/api/http';
 import { exportMarkdown, exportNdjson, importNdjson } from './exports';
 import type { Modal } from '../../kernel/modals';
 import { select } from '../../kernel/route';
-import { say } from '../../kernel/toasts';
+import { Toasts } from '../../kernel/toasts';
+import { usePart } from '../../ui/use_part';
+import { SessionList } from './session_list';
 import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
@@ -16,6 +18,8 @@ interface Props {
 
 /** Takes chats out as files, and in again. */
 export function MoveModal({ what: { sessionId }, onClose }: Props) {
+  const { say } = usePart(Toasts);
+  const list = usePart(SessionList);
   const file = useRef<HTMLInputElement>(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
@@ -46,10 +50,10 @@ export function MoveModal({ what: { sessionId }, onClose }: Props) {
           <h3>{t.move.out}</h3>
           <p class="settings-hint">{t.move.outHint}</p>
           <div class="row-of-buttons">
-            <button type="button" disabled={busy} onClick={() => run(() => exportNdjson(sessionId))}>
+            <button type="button" disabled={busy} onClick={() => run(() => exportNdjson(sessionId, list.titleOf(sessionId)))}>
               <Icon name="download" /><span>{t.move.ndjson}</span>
             </button>
-            <button type="button" disabled={busy} onClick={() => run(() => exportMarkdown(sessionId))}>
+            <button type="button" disabled={busy} onClick={() => run(() => exportMarkdown(sessionId, list.titleOf(sessionId)))}>
               <Icon name="download" /><span>{t.move.markdown}</span>
             </button>
           </div>

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { SessionInfo, SessionPage } from '../../kernel/api/types';
-import { fakePage } from '../../testing/fake_page';
+import { FakeEventSource, fakePage } from '../../testing/fake_page';
 
-let list: typeof import('./session_list');
+let list: import('./session_list').SessionList;
 let asked: { url: string; answer: (page: SessionPage) => void }[];
 
 /** The nth newest of many. */
@@ -17,18 +17,20 @@ const next = () => {
   if (!request) throw new Error('nothing was asked for');
   return request;
 };
-const shown = () => list.sessions.value.map((s) => s.session_id);
+const shown = () => list.all.value.map((s) => s.session_id);
 
 beforeEach(async () => {
   vi.useFakeTimers();
   fakePage();
+  vi.stubGlobal('EventSource', FakeEventSource);
   asked = [];
   vi.stubGlobal('fetch', (url: string) => new Promise((done) => asked.push({
     url, answer: (page) => done(Response.json(page)),
   })));
   vi.resetModules();
-  list = await import('./session_list');
-  list.takeList({ sessions: rows(0, 100) });
+  const [{ SessionList }, { Workspace }] = await Promise.all([import('./session_list'), import('../../kernel/workspace')]);
+  list = new Workspace({ tenant_id: 't', user_id: 'a', role: 'user' }).of(SessionList);
+  list.take({ sessions: rows(0, 100) });
   next().answer({ sessions: rows(0, 100), next_cursor: 'c1' });
   await settle();
 });
@@ -46,44 +48,44 @@ async function readMore(from: number, to: number, cursor: string | null) {
 
 test('session list: connecting again does not cut it to the newest hundred', async () => {
   await readMore(100, 200, 'c2');
-  list.takeList({ sessions: rows(0, 100).filter((s) => s.session_id !== 's7') });
-  expect(list.sessions.value).toHaveLength(199); // s7 was deleted meanwhile
+  list.take({ sessions: rows(0, 100).filter((s) => s.session_id !== 's7') });
+  expect(list.all.value).toHaveLength(199); // s7 was deleted meanwhile
   next().answer({ sessions: rows(0, 101).filter((s) => s.session_id !== 's7'), next_cursor: 'c1' });
   await settle();
-  expect(list.sessions.value).toHaveLength(199);
+  expect(list.all.value).toHaveLength(199);
 });
 
 test('session list: a page under way when it is read anew leaves out none', async () => {
   await readMore(100, 200, 'c2');
   const reading = list.readMore();
   const third = next();
-  list.takeList({ sessions: rows(0, 100) });
+  list.take({ sessions: rows(0, 100) });
   next().answer({ sessions: rows(0, 100), next_cursor: 'c1' });
   await settle();
   third.answer({ sessions: rows(200, 300), next_cursor: 'c3' });
   await reading;
   expect(list.nextCursor.value).toBe('c1');
-  expect(list.sessions.value).toHaveLength(300);
+  expect(list.all.value).toHaveLength(300);
 });
 
 test('session list: an older page tells what of it is gone', async () => {
   await readMore(100, 200, 'c2');
-  list.takeList({ sessions: rows(0, 100) });
+  list.take({ sessions: rows(0, 100) });
   next().answer({ sessions: rows(0, 100), next_cursor: 'c1' });
   await settle();
   const reading = list.readMore();
   next().answer({ sessions: rows(100, 201).filter((s) => s.session_id !== 's150'), next_cursor: null });
   await reading;
   expect(shown()).not.toContain('s150');
-  expect(list.sessions.value).toHaveLength(200);
+  expect(list.all.value).toHaveLength(200);
 });
 
 test('session list: an answer that was overtaken by the stream changes nothing back', async () => {
-  const reading = list.readList();
+  const reading = list.read();
   const late = next();
-  list.takeList({ session: row(3, { title: 'renamed', last_event_id: '1.9' }) });
-  list.takeList({ session: row(-1, { session_id: 'new' }) });
-  list.takeList({ deleted: true, session_id: 's4' });
+  list.take({ session: row(3, { title: 'renamed', last_event_id: '1.9' }) });
+  list.take({ session: row(-1, { session_id: 'new' }) });
+  list.take({ deleted: true, session_id: 's4' });
   late.answer({ sessions: rows(0, 100), next_cursor: 'c1' });
   await reading;
   expect(list.titleOf('s3')).toBe('renamed');
@@ -92,8 +94,8 @@ test('session list: an answer that was overtaken by the stream changes nothing b
 });
 
 test('session list: a later life of the server is newer, whatever it counts', async () => {
-  list.takeList({ session: row(3, { title: 'old life', last_event_id: '1.900' }) });
-  const reading = list.readList();
+  list.take({ session: row(3, { title: 'old life', last_event_id: '1.900' }) });
+  const reading = list.read();
   next().answer({ sessions: [row(3, { title: 'new life', last_event_id: '2.1' })], next_cursor: 'c1' });
   await reading;
   expect(list.titleOf('s3')).toBe('new life');

@@ -2,9 +2,10 @@ import { memo } from 'preact/compat';
 import { useRef, useState } from 'preact/hooks';
 import type { SessionInfo } from '../../kernel/api/types';
 import { hrefOf, selected } from '../../kernel/route';
-import { rename } from './session_list';
-import { attempt } from '../../kernel/toasts';
-import { isUnread } from './unread';
+import { SessionList } from './session_list';
+import { Toasts } from '../../kernel/toasts';
+import { Unread } from './unread';
+import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
 
@@ -17,7 +18,8 @@ interface RowProps {
 
 export const SessionRow = memo(({ session, onPick, onRename, onDelete }: RowProps) => {
   const isCurrent = selected.value === session.session_id;
-  const isNew = !isCurrent && isUnread(session);
+  const isUnread = usePart(Unread).has(session);
+  const isNew = !isCurrent && isUnread;
   const name = nameOf(session);
   return (
     <div class="row" data-current={isCurrent} data-unread={isNew}>
@@ -45,6 +47,8 @@ export const SessionRow = memo(({ session, onPick, onRename, onDelete }: RowProp
 });
 
 export function RenameField({ session, onDone }: { session: SessionInfo; onDone: () => void }) {
+  const { attempt } = usePart(Toasts);
+  const list = usePart(SessionList);
   const [title, setTitle] = useState(session.title);
   const done = useRef(false);
   // Leaving the field saves as Enter does, and either makes it go away, which is leaving it again.
@@ -53,7 +57,7 @@ export function RenameField({ session, onDone }: { session: SessionInfo; onDone:
     done.current = true;
     const words = title.trim();
     if (save && words !== '' && words !== session.title) {
-      void attempt(() => rename(session.session_id, words));
+      void attempt(() => list.rename(session.session_id, words));
     }
     onDone();
   };

@@ -1,8 +1,9 @@
 import { useCallback, useMemo, useRef, useState } from 'preact/hooks';
-import { deleteWithUndo } from './delete_session';
+import { Deletes } from './delete_session';
 import { selected } from '../../kernel/route';
-import * as list from './session_list';
-import { searching, searchWords, shownSessions } from './session_search';
+import { SessionList } from './session_list';
+import { SessionSearch } from './session_search';
+import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { linesOf, type ListLine } from './session_groups';
 import { RenameField, SessionRow } from './session_row';
@@ -13,10 +14,13 @@ const rowPx = 38;
 const headingPx = 36;
 
 export function SessionRows({ onPick }: { onPick: (id: string) => void }) {
+  const list = usePart(SessionList);
+  const search = usePart(SessionSearch);
+  const { deleteWithUndo } = usePart(Deletes);
   const [renaming, setRenaming] = useState<string | null>(null);
   const scroller = useRef<HTMLElement>(null);
-  const shown = shownSessions.value;
-  const isSearch = searchWords.value.trim() !== '';
+  const shown = search.shown.value;
+  const isSearch = search.words.value.trim() !== '';
   const lines = useMemo(() => linesOf(shown, Date.now()), [shown]);
   const picked = useRef(onPick);
   picked.current = onPick;
@@ -34,7 +38,8 @@ export function SessionRows({ onPick }: { onPick: (id: string) => void }) {
             <h2>{line.name}</h2>
           </li>
         ) : (
-          <li key={line.session.session_id} aria-setsize={setSize(shown.length)}
+          // -1: how many there are is not known yet.
+          <li key={line.session.session_id} aria-setsize={list.nextCursor.value === null ? shown.length : -1}
             aria-posinset={line.at + 1}>
             {renaming === line.session.session_id ? (
               <RenameField session={line.session} onDone={() => setRenaming(null)} />
@@ -45,9 +50,9 @@ export function SessionRows({ onPick }: { onPick: (id: string) => void }) {
           </li>
         )}
       </VirtualList>
-      {list.loaded.value && shown.length === 0 && (
+      {list.isLoaded.value && shown.length === 0 && (
         <p class="no-chats" role="status">
-          {!isSearch ? t.list.none : searching.value ? t.list.searching : t.list.noneFound}
+          {!isSearch ? t.list.none : search.isAsking.value ? t.list.searching : t.list.noneFound}
         </p>
       )}
     </nav>
@@ -56,8 +61,6 @@ export function SessionRows({ onPick }: { onPick: (id: string) => void }) {
 
 const heightOf = (line: ListLine) => (line.kind === 'heading' ? headingPx : rowPx);
 const keyOf = (line: ListLine) => (line.kind === 'session' ? line.session.session_id : line.name);
-/** -1: how many there are is not known yet. */
-const setSize = (known: number) => (list.nextCursor.value === null ? known : -1);
 
 /** Up and down go from chat to chat. */
 function step(event: KeyboardEvent): void {

@@ -1,48 +1,60 @@
 import { computed, signal } from '@preact/signals';
 import { request } from '../../kernel/api/http';
 import type { SessionInfo, SessionPage } from '../../kernel/api/types';
-import { addSessions, isLeaving, newestFirst, nextCursor, sessions } from './session_list';
-
-/** What the reader looks for among the titles; empty shows all. */
-export const searchWords = signal('');
-/** The server is being asked for what this page has not read yet. */
-export const searching = signal(false);
+import type { Workspace } from '../../kernel/workspace';
+import { newestFirst, SessionList } from './session_list';
 
 const askAfterMs = 200;
 const resultsMax = 200;
 
-let timer: ReturnType<typeof setTimeout> | undefined;
-let asked: AbortController | null = null;
+/** Finds sessions by their titles. */
+export class SessionSearch {
+  /** What the reader looks for; empty shows all. */
+  readonly words = signal('');
+  /** The server is being asked for what this page has not read yet. */
+  readonly isAsking = signal(false);
+  readonly shown = computed<readonly SessionInfo[]>(() => {
+    const words = this.words.value.trim().toLowerCase();
+    if (words === '') return this.list.all.value;
+    return newestFirst(this.list.all.value.filter(
+      (s) => s.title.toLowerCase().includes(words) && !this.list.isLeaving(s.session_id),
+    ));
+  });
+  private readonly list: SessionList;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private asked: AbortController | null = null;
 
-export const shownSessions = computed<readonly SessionInfo[]>(() => {
-  const words = searchWords.value.trim().toLowerCase();
-  if (words === '') return sessions.value;
-  return newestFirst(sessions.value.filter(
-    (s) => s.title.toLowerCase().includes(words) && !isLeaving(s.session_id),
-  ));
-});
+  constructor(workspace: Workspace) {
+    this.list = workspace.of(SessionList);
+  }
 
-/** Finds at once among what is known, and a moment later among all there is. */
-export function search(words: string): void {
-  searchWords.value = words;
-  clearTimeout(timer);
-  asked?.abort();
-  asked = null;
-  const wanted = words.trim();
-  searching.value = wanted !== '' && nextCursor.peek() !== null;
-  if (searching.value) timer = setTimeout(() => void ask(wanted), askAfterMs);
-}
+  dispose(): void {
+    clearTimeout(this.timer);
+    this.asked?.abort();
+  }
 
-async function ask(words: string): Promise<void> {
-  const mine = new AbortController();
-  asked = mine;
-  try {
-    const query = new URLSearchParams({ limit: String(resultsMax), q: words });
-    const page = await request<SessionPage>(`sessions?${query}`, { signal: mine.signal });
-    if (asked === mine) addSessions(page.sessions);
-  } catch {
-    // What is known is shown; the next letter asks again.
-  } finally {
-    if (asked === mine) searching.value = false;
+  /** Finds at once among what is known, and a moment later among all there is. */
+  search(words: string): void {
+    this.words.value = words;
+    clearTimeout(this.timer);
+    this.asked?.abort();
+    this.asked = null;
+    const wanted = words.trim();
+    this.isAsking.value = wanted !== '' && this.list.nextCursor.peek() !== null;
+    if (this.isAsking.value) this.timer = setTimeout(() => void this.ask(wanted), askAfterMs);
+  }
+
+  private async ask(words: string): Promise<void> {
+    const mine = new AbortController();
+    this.asked = mine;
+    try {
+      const query = new URLSearchParams({ limit: String(resultsMax), q: words });
+      const page = await request<SessionPage>(`sessions?${query}`, { signal: mine.signal });
+      if (this.asked === mine) this.list.add(page.sessions);
+    } catch {
+      // What is known is shown; the next letter asks again.
+    } finally {
+      if (this.asked === mine) this.isAsking.value = false;
+    }
   }
 }

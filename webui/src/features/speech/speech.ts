@@ -1,61 +1,67 @@
 import { signal } from '@preact/signals';
 import { speechSettings } from './speech_settings';
 
-/** Which answer is being read aloud: the id of its turn. */
-export const speaking = signal<string | null>(null);
-
 export const canSpeak = typeof speechSynthesis !== 'undefined' && typeof SpeechSynthesisUtterance !== 'undefined';
 
-/** How much of the text was handed to the browser. */
-let spoken = 0;
-let pending = 0;
-let ended = false;
+/** Reads answers aloud, one at a time. */
+export class Speech {
+  /** Which answer is being read: the id of its turn. */
+  readonly speaking = signal<string | null>(null);
+  /** How much of the text was handed to the browser. */
+  private spoken = 0;
+  private pending = 0;
+  private ended = false;
 
-export function startSpeaking(turnId: string): void {
-  stopSpeaking();
-  speaking.value = turnId;
-  spoken = 0;
-  ended = false;
-}
-
-export function stopSpeaking(): void {
-  if (!canSpeak) return;
-  speaking.value = null;
-  pending = 0;
-  speechSynthesis.cancel();
-}
-
-/** Goes on with a text that may still grow: whole sentences only, until `isOver`. */
-export function speak(turnId: string, text: string, isOver: boolean): void {
-  if (speaking.peek() !== turnId) return;
-  ended = isOver;
-  const rest = text.slice(spoken);
-  const upTo = isOver ? rest.length : endOfSentences(rest);
-  if (upTo > 0) {
-    spoken += upTo;
-    say(turnId, asSpoken(rest.slice(0, upTo)));
+  dispose(): void {
+    if (this.speaking.peek() !== null) this.stop();
   }
-  finishIfDone(turnId);
-}
 
-function say(turnId: string, words: string): void {
-  if (words === '') return;
-  const utterance = new SpeechSynthesisUtterance(words);
-  const { voice, rate } = speechSettings.peek();
-  utterance.rate = rate;
-  const own = voiceFor(speechSynthesis.getVoices?.() ?? [], voice);
-  if (own) utterance.voice = own;
-  pending++;
-  utterance.onend = utterance.onerror = () => {
-    if (speaking.peek() !== turnId) return;
-    pending--;
-    finishIfDone(turnId);
-  };
-  speechSynthesis.speak(utterance);
-}
+  start(turnId: string): void {
+    this.stop();
+    this.speaking.value = turnId;
+    this.spoken = 0;
+    this.ended = false;
+  }
 
-function finishIfDone(turnId: string): void {
-  if (ended && pending === 0 && speaking.peek() === turnId) speaking.value = null;
+  stop(): void {
+    if (!canSpeak) return;
+    this.speaking.value = null;
+    this.pending = 0;
+    speechSynthesis.cancel();
+  }
+
+  /** Goes on with a text that may still grow: whole sentences only, until `isOver`. */
+  speak(turnId: string, text: string, isOver: boolean): void {
+    if (this.speaking.peek() !== turnId) return;
+    this.ended = isOver;
+    const rest = text.slice(this.spoken);
+    const upTo = isOver ? rest.length : endOfSentences(rest);
+    if (upTo > 0) {
+      this.spoken += upTo;
+      this.say(turnId, asSpoken(rest.slice(0, upTo)));
+    }
+    this.finishIfDone(turnId);
+  }
+
+  private say(turnId: string, words: string): void {
+    if (words === '') return;
+    const utterance = new SpeechSynthesisUtterance(words);
+    const { voice, rate } = speechSettings.peek();
+    utterance.rate = rate;
+    const own = voiceFor(speechSynthesis.getVoices?.() ?? [], voice);
+    if (own) utterance.voice = own;
+    this.pending++;
+    utterance.onend = utterance.onerror = () => {
+      if (this.speaking.peek() !== turnId) return;
+      this.pending--;
+      this.finishIfDone(turnId);
+    };
+    speechSynthesis.speak(utterance);
+  }
+
+  private finishIfDone(turnId: string): void {
+    if (this.ended && this.pending === 0 && this.speaking.peek() === turnId) this.speaking.value = null;
+  }
 }
 
 /**

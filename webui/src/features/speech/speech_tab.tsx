@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { recognizerClass } from './dictation';
-import { canSpeak, startSpeaking, speak, voiceFor } from './speech';
+import { canSpeak, Speech, voiceFor } from './speech';
 import { setSpeech, speechSettings } from './speech_settings';
+import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
 import { Choice } from '../../ui/choice';
@@ -56,6 +57,7 @@ export function SpeechTab() {
 }
 
 function VoiceField() {
+  const speech = usePart(Speech);
   const [voices, setVoices] = useState(() => speechSynthesis.getVoices?.() ?? []);
   useEffect(() => {
     const read = () => setVoices(speechSynthesis.getVoices());
@@ -77,8 +79,8 @@ function VoiceField() {
           ))}
         </select>
         <button type="button" onClick={() => {
-          startSpeaking('sample');
-          speak('sample', words.sample, true);
+          speech.start('sample');
+          speech.speak('sample', words.sample, true);
         }}>
           <Icon name="speaker" /><span>{words.tryIt}</span>
         </button>

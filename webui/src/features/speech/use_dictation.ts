@@ -2,7 +2,8 @@ import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Dictation, dictationLanguage, recognizer, recognizerClass, type Place } from './dictation';
 import { openSettings } from '../../kernel/settings';
-import { attempt, say } from '../../kernel/toasts';
+import { Toasts } from '../../kernel/toasts';
+import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 
 export interface Dictating {
@@ -22,6 +23,7 @@ export interface Dictating {
 export function useDictation(
   area: RefObject<HTMLTextAreaElement>, chat: string, onText: (text: string) => void,
 ): Dictating {
+  const { attempt, say } = usePart(Toasts);
   const running = useRef<Dictation | null>(null);
   const tell = useRef(onText);
   tell.current = onText;

@@ -1,8 +1,9 @@
 import { useState } from 'preact/hooks';
 import { sentence } from '../../kernel/api/http';
 import { nameOf } from './groups';
-import { changeTool, type CatalogTag, type ToolChange } from './change';
+import { ToolCatalog, type ToolChange } from './tool_catalog';
 import type { ToolEntry, ToolLimits } from './types';
+import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { Problem } from '../../ui/problem';
 
@@ -11,11 +12,10 @@ const shown = ['timeout_ms', 'cpu_s', 'memory_bytes', 'output_bytes', 'concurren
 
 interface EntryProps {
   tool: ToolEntry;
-  tag: CatalogTag;
-  onSaved: () => Promise<void>;
 }
 
-export function ToolEntryView({ tool, tag, onSaved }: EntryProps) {
+export function ToolEntryView({ tool }: EntryProps) {
+  const catalog = usePart(ToolCatalog);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
   /** What the switch shows until the server said so, too. */
@@ -24,12 +24,12 @@ export function ToolEntryView({ tool, tag, onSaved }: EntryProps) {
     setBusy(true);
     setProblem('');
     try {
-      await changeTool(tool, change, tag);
+      await catalog.change(tool, change);
     } catch (error) {
       setProblem(sentence(error));
     }
     // Also after a refusal: somebody else may have been here first.
-    await onSaved();
+    await catalog.read();
     setBusy(false);
     setWish(null);
   };

@@ -1,10 +1,8 @@
-import { effect } from '@preact/signals';
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { requestTagged, sentence } from '../../kernel/api/http';
-import { catalogVersion } from '../../kernel/settings';
-import { changeTool, type CatalogTag } from './change';
+import { useLayoutEffect, useState } from 'preact/hooks';
+import { sentence } from '../../kernel/api/http';
+import { ToolCatalog } from './tool_catalog';
+import { usePart, useResource } from '../../ui/use_part';
 import { groupsOf, serverOf, type Shown, type ToolGroup } from './groups';
-import type { ToolEntry } from './types';
 import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { useUnsaved, type LeaveGuard } from '../../ui/leave_guard';
@@ -16,12 +14,13 @@ const choices: readonly Shown[] = ['all', 'on', 'off'];
 
 /** The catalog: which tools there are, whether they may be used, and what a call may take. */
 export function ToolsTab({ guard }: { guard: LeaveGuard }) {
-  const [tools, setTools] = useState<ToolEntry[] | null>(null);
-  const [problem, setProblem] = useState('');
+  const catalog = useResource(ToolCatalog);
+  const tools = catalog.value.value?.tools ?? null;
+  const [switching, setSwitching] = useState('');
+  const problem = catalog.problem.value || switching;
   const [shown, setShown] = useState<Shown>('all');
   const [words, setWords] = useState('');
   const [leaving, setLeaving] = useState<{ go: () => void } | null>(null);
-  const tag = useRef('');
   useUnsaved(hasChanges);
   useLayoutEffect(() => {
     guard.current = (_, go) => {
@@ -31,20 +30,10 @@ export function ToolsTab({ guard }: { guard: LeaveGuard }) {
     };
     return () => (guard.current = null);
   }, []);
-  const read = async () => {
-    try {
-      const { body, etag } = await requestTagged<{ tools: ToolEntry[] }>('tool-catalog');
-      tag.current = etag;
-      setTools(body.tools);
-      setProblem('');
-    } catch (error) {
-      setProblem(sentence(error));
-    }
+  const read = () => {
+    setSwitching('');
+    return catalog.read();
   };
-  useEffect(() => effect(() => {
-    void catalogVersion.value;
-    void read();
-  }), []);
   if (tools === null) return <Problem text={problem} onRetry={read}><Loading /></Problem>;
   const count = (which: Shown) => groupsOf(tools, which, '').reduce((sum, group) => sum + group.tools.length, 0);
   const groups = groupsOf(tools, shown, words);
@@ -72,9 +61,9 @@ export function ToolsTab({ guard }: { guard: LeaveGuard }) {
       {groups.length === 0 && tools.length > 0 && <p role="status">{t.tools.noneFound}</p>}
       {groups.map((group) => (
         <section key={group.server} class="tool-group" aria-label={t.tools.groupOf(group.server)}>
-          {hasServers && <GroupHead group={group} tag={tag} onSaved={read} onProblem={setProblem} />}
+          {hasServers && <GroupHead group={group} onProblem={setSwitching} />}
           <ul class="profiles">
-            {group.tools.map((tool) => <ToolEntryView key={tool.id} tool={tool} tag={tag} onSaved={read} />)}
+            {group.tools.map((tool) => <ToolEntryView key={tool.id} tool={tool} />)}
           </ul>
         </section>
       ))}
@@ -96,13 +85,12 @@ function hasChanges(): boolean {
 
 interface HeadProps {
   group: ToolGroup;
-  tag: CatalogTag;
-  onSaved: () => Promise<void>;
   onProblem: (text: string) => void;
 }
 
 /** An MCP server's tools can be switched together: some bring dozens. */
-function GroupHead({ group: { server, tools }, tag, onSaved, onProblem }: HeadProps) {
+function GroupHead({ group: { server, tools }, onProblem }: HeadProps) {
+  const catalog = usePart(ToolCatalog);
   const [busy, setBusy] = useState(false);
   const on = tools.filter((tool) => tool.enabled).length;
   const enabled = on < tools.length;
@@ -110,12 +98,12 @@ function GroupHead({ group: { server, tools }, tag, onSaved, onProblem }: HeadPr
     setBusy(true);
     let problem = '';
     try {
-      for (const tool of tools) if (tool.enabled !== enabled) await changeTool(tool, { enabled }, tag);
+      for (const tool of tools) if (tool.enabled !== enabled) await catalog.change(tool, { enabled });
     } catch (error) {
       problem = sentence(error);
     }
-    await onSaved();
-    if (problem !== '') onProblem(problem);
+    await catalog.read();
+    onProblem(problem);
     setBusy(false);
   };
   return (

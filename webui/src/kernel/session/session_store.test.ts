@@ -4,7 +4,7 @@ import { FakeEventSource, fakePage } from '../../testing/fake_page';
 
 type Page = { events: Envelope[]; next_cursor: string | null };
 
-let Store: typeof import('./session_store').SessionStore;
+let newStore: () => import('./session_store').SessionStore;
 /** Answered in turn; a request without an answer waits. */
 let asked: { url: string; answer: (page: Page) => void; fail: (status: number, code: string) => void }[];
 let frames: (() => void)[];
@@ -37,7 +37,9 @@ beforeEach(async () => {
     })),
   })));
   vi.resetModules();
-  ({ SessionStore: Store } = await import('./session_store'));
+  const [{ SessionStore }, { Streams }] = await Promise.all([import('./session_store'), import('../streams/streams')]);
+  const streams = new Streams({ ended: new AbortController().signal });
+  newStore = () => new SessionStore('s', streams);
 });
 
 afterEach(() => {
@@ -46,7 +48,7 @@ afterEach(() => {
 });
 
 async function opened(events: Envelope[]) {
-  const store = new Store('s');
+  const store = newStore();
   await settle();
   next().answer({ events, next_cursor: null });
   await settle();
@@ -102,7 +104,7 @@ test('session store: what comes while it catches up is put behind it, in order',
 });
 
 test('session store: a chat that will never be answered for is told, not waited for', async () => {
-  const store = new Store('s');
+  const store = newStore();
   await settle();
   next().fail(403, 'auth.forbidden');
   await settle();

@@ -4,7 +4,7 @@ import { backoff, pause } from '../api/backoff';
 import {
   sessionEventTypes, type ActionResult, type Envelope, type EventPage, type SessionAction,
 } from '../api/types';
-import { Channel } from '../streams/channel';
+import type { Channel, Streams } from '../streams/streams';
 import { connecting, offline, type LinkState } from '../streams/link_state';
 import { epochOf, seqOf } from './fold';
 import { SessionLog } from './session_log';
@@ -42,7 +42,7 @@ export class SessionStore {
   private frame: number | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(readonly id: string) {
+  constructor(readonly id: string, private readonly streams: Streams) {
     void this.open();
   }
 
@@ -90,7 +90,7 @@ export class SessionStore {
     this.isFresh = true;
     this.hasOlder.value = log.older !== null;
     this.show();
-    this.channel = new Channel({
+    this.channel = this.streams.open({
       key: this.id,
       url: apiUrl(`${this.path('session')}/events?compact=true`),
       types: sessionEventTypes,

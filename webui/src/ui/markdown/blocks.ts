@@ -2,7 +2,7 @@ import { Marked, Renderer, type Token, type Tokens, type TokensList } from 'mark
 import { apiUrl } from '../../kernel/api/http';
 import { emphasis } from './emphasis';
 import { mathExtensions } from './math';
-import { fileSource, pictureSource } from './pictures';
+import { fileSource, nowhere, pictureSource, type PictureHome } from './pictures';
 import { sanitize } from './sanitize';
 
 /** A top-level piece of a text: code is shown by a component, all else is HTML, sanitized. */
@@ -15,9 +15,9 @@ const marked = new Marked({
   breaks: false,
   renderer: {
     html: ({ text }) => plainTags(escapeHtml(text)),
-    image: ({ href, text, title }) => picture(href, text || title || '') || link(href, text || title || href),
+    image: (token) => picture(token as Placed, token.text || token.title || '') || link(token.href, token.text || token.title || token.href),
     link(token) {
-      const source = fileSource(token.href);
+      const { source = '' } = token as Placed;
       return Renderer.prototype.link.call(this, source === '' ? token : { ...token, href: apiUrl(source) });
     },
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
@@ -25,6 +25,11 @@ const marked = new Marked({
   extensions: [...mathExtensions],
   tokenizer: emphasis,
 });
+
+/** A picture or a link, and where on this server it leads: '' for what leads elsewhere. */
+interface Placed {
+  readonly source?: string;
+}
 
 /** Blocks that a later piece may still join: an open list, a table, a heading to be underlined. */
 const openBlocks = 2;
@@ -41,6 +46,8 @@ export class GrowingMarkdown {
   private settledLength = 0;
   private settled: readonly Block[] = [];
 
+  constructor(private readonly home: PictureHome = nowhere) {}
+
   render(raw: string): readonly Block[] {
     const text = plainLines(raw);
     if (!text.startsWith(this.seen)) {
@@ -55,7 +62,7 @@ export class GrowingMarkdown {
   /** The text will not grow any more. Only references, which may stand anywhere, need all of it again. */
   finish(raw: string): readonly Block[] {
     const text = plainLines(raw);
-    return text.startsWith(this.seen) && !hasReferences.test(text) ? this.render(raw) : renderWhole(raw);
+    return text.startsWith(this.seen) && !hasReferences.test(text) ? this.render(raw) : renderWhole(raw, this.home);
   }
 
   private readTail(text: string): readonly Block[] {
@@ -63,17 +70,17 @@ export class GrowingMarkdown {
     const open = indexOfOpen(tokens);
     const done = tokens.slice(0, open);
     if (done.length > 0) {
-      this.settled = [...this.settled, ...toBlocks(done, tokens)];
+      this.settled = [...this.settled, ...toBlocks(done, tokens, this.home)];
       for (const token of done) this.settledLength += token.raw.length;
     }
-    return toBlocks(tokens.slice(open), tokens);
+    return toBlocks(tokens.slice(open), tokens, this.home);
   }
 }
 
 /** The whole of a text that will not change: link references may stand anywhere in it. */
-export function renderWhole(text: string): readonly Block[] {
+export function renderWhole(text: string, home: PictureHome = nowhere): readonly Block[] {
   const tokens = marked.lexer(plainLines(text));
-  return toBlocks(tokens, tokens);
+  return toBlocks(tokens, tokens, home);
 }
 
 /** The lexer would do this itself, and its tokens would then be shorter than what they stand for. */
@@ -90,7 +97,7 @@ function indexOfOpen(tokens: readonly Token[]): number {
   return 0;
 }
 
-function toBlocks(tokens: readonly Token[], all: TokensList): Block[] {
+function toBlocks(tokens: readonly Token[], all: TokensList, home: PictureHome): Block[] {
   const blocks: Block[] = [];
   for (const token of tokens) {
     if (token.type === 'space' || token.type === 'def') continue;
@@ -99,6 +106,10 @@ function toBlocks(tokens: readonly Token[], all: TokensList): Block[] {
       blocks.push({ kind: 'code', language: (lang ?? '').split(/\s/)[0] ?? '', code: text });
       continue;
     }
+    marked.walkTokens([token], (part) => {
+      if (part.type === 'image') Object.assign(part, { source: pictureSource((part as Tokens.Image).href, home) });
+      if (part.type === 'link') Object.assign(part, { source: fileSource((part as Tokens.Link).href, home) });
+    });
     const html = marked.parser(Object.assign([token], { links: all.links }));
     blocks.push({ kind: 'html', html: sanitize(html) });
   }
@@ -113,8 +124,7 @@ function plainTags(escaped: string): string {
 }
 
 /** '' for one that is not to be loaded. */
-function picture(href: string, text: string): string {
-  const source = pictureSource(href);
+function picture({ source = '' }: Placed, text: string): string {
   if (source === '') return '';
   const url = escapeHtml(apiUrl(source));
   return `<a href="${url}"><img src="${url}" alt="${escapeHtml(text)}"></a>`;

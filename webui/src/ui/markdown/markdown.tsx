@@ -1,20 +1,26 @@
 import { memo } from 'preact/compat';
-import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { createContext } from 'preact';
+import { useContext, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { GrowingMarkdown, renderWhole, type Block } from './blocks';
+import { nowhere, type PictureHome } from './pictures';
 import { drawMath } from './math';
 import { CodeBlock } from './code_block';
 
 /** Blocks drawn together: what did not change costs a comparison each, and no more. */
 const groupSize = 32;
 
+/** The session that texts are of: their pictures and files are looked for in its work folder. */
+export const TextHome = createContext<PictureHome>(nowhere);
+
 /** A text as sanitized Markdown, cheap to show again and again while it grows. */
 export const Markdown = memo(({ text, growing }: { text: string; growing: boolean }) => {
+  const home = useContext(TextHome);
   const parser = useRef<GrowingMarkdown | null>(null);
   const blocks = useMemo(() => {
-    if (growing) parser.current ??= new GrowingMarkdown();
-    if (!parser.current) return renderWhole(text);
+    if (growing) parser.current ??= new GrowingMarkdown(home);
+    if (!parser.current) return renderWhole(text, home);
     return growing ? parser.current.render(text) : parser.current.finish(text);
-  }, [text, growing]);
+  }, [text, growing, home]);
   const groups: (readonly Block[])[] = [];
   for (let i = 0; i < blocks.length; i += groupSize) groups.push(blocks.slice(i, i + groupSize));
   return (

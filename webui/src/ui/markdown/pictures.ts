@@ -4,21 +4,25 @@ const download = /^(?:\.{0,2}\/)*v1\/workdir\/download\?/i;
 /** What a browser draws and cannot be a program. */
 const drawn = /\.(?:png|jpe?g|gif|webp|avif)$/i;
 
-/** Whose work folder a picture without an address is looked for in: the session's that is shown. */
-export const pictureHome: { sessionId: string | null } = { sessionId: null };
+/** Whose work folder a picture without an address is looked for in: that of the session a text is of. */
+export interface PictureHome {
+  readonly sessionId: string | null;
+}
+
+export const nowhere: PictureHome = { sessionId: null };
 
 /**
  * Where a picture of a text is, below `/v1/`: an attachment, or a file of a work folder, which may be
  * named by its path alone. '' for all others: a picture from elsewhere could carry something out.
  */
-export function pictureSource(href: string, home = pictureHome): string {
+export function pictureSource(href: string, home: PictureHome): string {
   const file = workFile(href, home);
   if (file !== null) return drawn.test(file.get('path') ?? '') ? `workdir/download?${file}` : '';
   return attachmentSource(href);
 }
 
 /** Where a file that a text links to is, in the same way; '' for what leads elsewhere. */
-export function fileSource(href: string, home = pictureHome): string {
+export function fileSource(href: string, home: PictureHome): string {
   const file = workFile(href, home);
   return file === null ? attachmentSource(href) : `workdir/download?${file}`;
 }
@@ -31,7 +35,7 @@ function attachmentSource(href: string): string {
 /** The path as programs see it, who have their folder under this name. */
 const asSeenInside = /^(?:(?:file|sandbox):(?:\/\/)?)?\/work\//i;
 
-function workFile(href: string, { sessionId }: { readonly sessionId: string | null }): URLSearchParams | null {
+function workFile(href: string, { sessionId }: PictureHome): URLSearchParams | null {
   if (download.test(href)) {
     const query = new URLSearchParams(href.slice(href.indexOf('?')));
     return named(query.get('path') ?? '', query.get('session_id'));

@@ -25,32 +25,30 @@ export class Channel {
   /** Whether the hub counts this page in. */
   private isIn = false;
 
-  constructor(readonly options: ChannelOptions) {
-    channels.add(this);
-    connection.begin();
+  constructor(private readonly streams: Streams, readonly options: ChannelOptions) {
     this.join();
   }
 
   close(): void {
-    channels.delete(this);
+    this.streams.drop(this);
     this.leave();
   }
 
   join(): void {
     this.isIn = true;
     const { key, url, types } = this.options;
-    connection.send({ ask: 'join', channel: key, url, types, after: this.options.after() });
+    this.streams.send({ ask: 'join', channel: key, url, types, after: this.options.after() });
   }
 
   leave(): void {
-    if (this.isIn) connection.send({ ask: 'leave', channel: this.options.key });
+    if (this.isIn) this.streams.send({ ask: 'leave', channel: this.options.key });
     this.isIn = false;
   }
 
   /** The reader looks here: back in, or still in and in use. */
   touch(): void {
     if (!this.isIn) this.join();
-    else connection.send({ ask: 'touch', channel: this.options.key });
+    else this.streams.send({ ask: 'touch', channel: this.options.key });
   }
 
   take(message: Exclude<FromHub, { tells: 'forgotten' }>): void {
@@ -63,63 +61,86 @@ export class Channel {
         return this.options.onState(navigator.onLine ? message.state : offline);
       case 'refused':
         this.isIn = false;
-        channels.delete(this);
+        this.streams.drop(this);
         this.options.onRefused(message.status, message.code);
     }
   }
 }
 
-const channels = new Set<Channel>();
-
-/** Asks every stream to try now. */
-export function reconnectNow(): void {
-  connection.send({ ask: 'reopen' });
-}
-
-/** Whoever signs in next must not read on in streams of whoever signed out. */
-export function endStreams(): void {
-  connection.send({ ask: 'signed_out' });
-}
-
 type Send = (message: ToHub) => void;
 
-/** This page's line to the hub. */
-class HubConnection {
+/** A workspace's line to the hub, and its places in the hub's streams. */
+export class Streams {
+  private readonly channels = new Set<Channel>();
   private toHub: Send | null = null;
   private hidden: ReturnType<typeof setTimeout> | undefined;
+  private closePort = (): void => {};
 
-  begin(): void {
-    if (this.toHub) return;
-    this.toHub = this.throughWorker() ?? this.withinPage();
-    setInterval(() => this.send({ ask: 'alive' }), aliveMs);
-    window.addEventListener('pagehide', () => {
-      for (const channel of channels) channel.leave();
-      this.send({ ask: 'bye' });
-    });
-    window.addEventListener('pageshow', this.comeBack);
-    window.addEventListener('focus', this.comeBack);
-    window.addEventListener('online', () => {
-      this.comeBack();
-      this.send({ ask: 'reopen' });
-    });
-    window.addEventListener('offline', () => {
-      for (const { options } of channels) options.onState(offline);
-    });
-    document.addEventListener('visibilitychange', () => {
-      clearTimeout(this.hidden);
-      if (document.visibilityState === 'visible') return this.comeBack();
-      this.hidden = setTimeout(() => {
-        for (const channel of channels) channel.leave();
-      }, hiddenKeepMs);
-    });
+  constructor(private readonly workspace: { readonly ended: AbortSignal }) {}
+
+  open(options: ChannelOptions): Channel {
+    this.begin();
+    const channel = new Channel(this, options);
+    this.channels.add(channel);
+    return channel;
+  }
+
+  drop(channel: Channel): void {
+    this.channels.delete(channel);
   }
 
   send(message: ToHub): void {
     this.toHub?.(message);
   }
 
+  /** Asks every stream to try now. */
+  readonly reconnectNow = (): void => this.send({ ask: 'reopen' });
+
+  /** Whoever signs in next must not read on in streams of whoever signed out. */
+  forget(): void {
+    this.send({ ask: 'signed_out' });
+  }
+
+  dispose(): void {
+    clearTimeout(this.hidden);
+    for (const channel of [...this.channels]) channel.close();
+    this.send({ ask: 'bye' });
+    this.closePort();
+    this.toHub = null;
+  }
+
+  private begin(): void {
+    if (this.toHub || this.workspace.ended.aborted) return;
+    this.toHub = this.throughWorker() ?? this.withinPage();
+    const { ended: signal } = this.workspace;
+    const alive = setInterval(() => this.send({ ask: 'alive' }), aliveMs);
+    signal.addEventListener('abort', () => clearInterval(alive), { once: true });
+    window.addEventListener('pagehide', () => {
+      this.leaveAll();
+      this.send({ ask: 'bye' });
+    }, { signal });
+    window.addEventListener('pageshow', this.comeBack, { signal });
+    window.addEventListener('focus', this.comeBack, { signal });
+    window.addEventListener('online', () => {
+      this.comeBack();
+      this.send({ ask: 'reopen' });
+    }, { signal });
+    window.addEventListener('offline', () => {
+      for (const { options } of this.channels) options.onState(offline);
+    }, { signal });
+    document.addEventListener('visibilitychange', () => {
+      clearTimeout(this.hidden);
+      if (document.visibilityState === 'visible') return this.comeBack();
+      this.hidden = setTimeout(() => this.leaveAll(), hiddenKeepMs);
+    }, { signal });
+  }
+
+  private leaveAll(): void {
+    for (const channel of this.channels) channel.leave();
+  }
+
   private readonly comeBack = (): void => {
-    for (const channel of channels) channel.touch();
+    for (const channel of this.channels) channel.touch();
   };
 
   private throughWorker(): Send | null {
@@ -129,10 +150,12 @@ class HubConnection {
         type: 'module', name: 'soma-streams',
       });
       worker.port.onmessage = ({ data }: MessageEvent<FromHub>) => this.take(data);
+      this.closePort = () => worker.port.close();
       // Its script is gone, as after an update of the server: this page sees to itself.
       worker.onerror = () => {
+        if (this.workspace.ended.aborted) return;
         this.toHub = this.withinPage();
-        for (const channel of channels) channel.join();
+        for (const channel of this.channels) channel.join();
       };
       return (message) => worker.port.postMessage(message);
     } catch {
@@ -148,13 +171,11 @@ class HubConnection {
 
   private take(message: FromHub): void {
     if (message.tells === 'forgotten') {
-      for (const channel of channels) channel.join();
+      for (const channel of this.channels) channel.join();
       return;
     }
-    for (const channel of channels) {
+    for (const channel of this.channels) {
       if (channel.options.key === message.channel) channel.take(message);
     }
   }
 }
-
-const connection = new HubConnection();
