@@ -48,5 +48,6 @@ export default defineConfig({
   server: {
     proxy: { '/v1': { target: process.env.SOMA_BASE_URL ?? 'http://localhost:21016' } },
   },
-  test: { include: ['src/**/*.test.ts'] },
+  // A machine that has much else to do is slow, not wrong.
+  test: { include: ['src/**/*.test.ts'], testTimeout: 60_000 },
 });
