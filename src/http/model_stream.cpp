@@ -15,6 +15,10 @@ namespace {
 // Of one answer, waiting for its reader; past it the provider is not read.
 constexpr std::size_t held_bytes_max = 256 * 1024;
 
+failure identity_gone() {
+  return {std::string(codes::auth_invalid), "the key or sign-in that asked is gone", false};
+}
+
 }  // namespace
 
 result<std::shared_ptr<model_stream>> model_stream::start(gateway& g, request_context& ctx,
@@ -41,17 +45,22 @@ result<std::shared_ptr<model_stream>> model_stream::start(gateway& g, request_co
                                {},
                                ctx.request_id,
                                std::string(ctx.trace_id())};
+  stream->tie_ = g.hubs[ctx.io_thread]->ties().tie(stream_owner::of(ctx.identity), [weak] {
+    const auto self = weak.lock();
+    if (!self || self->over_) return;
+    self->items_.clear();
+    self->held_bytes_ = 0;
+    self->give_up(identity_gone());
+  });
+  if (!stream->tie_) return error(codes::auth_invalid, identity_gone().detail);
   auto started = g.llm.start(*client.calls, who, std::move(c), std::move(sink));
   if (!started) return started.error();
   stream->call_ = std::move(*started);
   if (ctx.peer_watch)
     ctx.peer_watch->when_gone([weak] {
       const auto self = weak.lock();
-      if (!self || self->over_) return;
-      self->call_.reset();
-      llm::stream_end gone;
-      gone.error = failure{std::string(codes::llm_interrupted), "the caller is gone", false};
-      self->finish(std::move(gone));
+      if (self && !self->over_)
+        self->give_up({std::string(codes::llm_interrupted), "the caller is gone", false});
     });
   return stream;
 }
@@ -71,6 +80,13 @@ void model_stream::finish(llm::stream_end how) {
   over_ = true;
   items_.push_back({{}, false, std::move(how)});
   wake_.cancel();
+}
+
+void model_stream::give_up(failure why) {
+  call_.reset();
+  llm::stream_end gone;
+  gone.error = std::move(why);
+  finish(std::move(gone));
 }
 
 asio::awaitable<model_stream::item> model_stream::next() {

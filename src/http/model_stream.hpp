@@ -1,6 +1,7 @@
 // A model call as a coroutine of an io thread takes it: piece by piece, with the provider read no
 // faster than the pieces are taken. All of it on one io thread, whose own client makes the call.
-// Destroying it cancels the call at once; so does the caller's going away.
+// Destroying it cancels the call at once; so does the caller's going away, and the end of the
+// identity that asked: what is not taken yet is then dropped, and the end says auth.invalid.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -23,7 +24,7 @@ class model_stream : public std::enable_shared_from_this<model_stream> {
     std::optional<llm::stream_end> end;  // the last item, without text
   };
 
-  // Errors: those of llm_gateway::start.
+  // Errors: those of llm_gateway::start, auth.invalid.
   static result<std::shared_ptr<model_stream>> start(gateway& g, request_context& ctx, llm::call c,
                                                      bool raw);
   explicit model_stream(boost::asio::io_context& io) : wake_(io) {}
@@ -45,11 +46,13 @@ class model_stream : public std::enable_shared_from_this<model_stream> {
  private:
   void take(std::string text, bool thinking);
   void finish(llm::stream_end how);
+  void give_up(failure why);
 
   std::unique_ptr<llm::stream_handle> call_;
   std::deque<item> items_;
   std::size_t held_bytes_ = 0, whole_bytes_max_ = llm::limits::document_bytes_max;
   bool paused_ = false, over_ = false;
+  std::shared_ptr<void> tie_;  // to the identity
   boost::asio::steady_timer wake_;
 };
 

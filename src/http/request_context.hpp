@@ -35,7 +35,7 @@ struct identity {
   http::role role = http::role::anonymous;
   bool is_cookie = false;
   std::int64_t expires_at_ms = 0;  // 0: no end
-  std::string cookie_hash;         // of a browser's session; empty otherwise
+  std::string cookie_hash;         // a browser's session; empty otherwise
 };
 
 struct header_field {

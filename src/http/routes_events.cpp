@@ -212,6 +212,7 @@ asio::awaitable<response> create_ticket(gateway& g, request_context& ctx) {
   claims.key = key;
   claims.user = ctx.identity.user;
   claims.key_id = ctx.identity.key_id;
+  claims.cookie_hash = ctx.identity.cookie_hash;
   claims.expires_at_ms = now_ms() + g.settings.number("sse.ticket_ttl_s") * 1000;
   const auto ticket = g.tickets.issue(claims);
   response answer(201);

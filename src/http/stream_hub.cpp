@@ -15,10 +15,6 @@
 namespace soma::http {
 namespace {
 
-// Longer than a request is on its way from its authentication to its stream.
-constexpr std::uint64_t gone_kept_ms = 60'000;
-constexpr std::size_t gone_max = 4096;
-
 constexpr int unsent_bytes_max = 128 * 1024;  // in the kernel, of one stream
 
 // A heartbeat an hour late is no heartbeat: small writes go at once, a peer that acknowledges
@@ -57,8 +53,7 @@ stream_hub::~stream_hub() {
 
 void stream_hub::open(boost::asio::ip::tcp::socket socket, const stream_request& request,
                       connection_slot slot) {
-  for (const auto& gone : gone_)
-    if (request.owner.goes_with(gone.who)) return;  // the socket closes
+  if (ties_.is_gone(request.owner)) return;  // the socket closes
   prepare(socket, options_.stall_ms);
   hub_feed& entry = join(request);
   auto stream =
@@ -171,8 +166,7 @@ void stream_hub::tick() {
   const auto wall_ms = soma::now_ms();
   for (auto& [feed, entry] : feeds_)
     for (const auto& stream : entry.streams) stream->tick(now_ms_, wall_ms);
-  while (!gone_.empty() && (ticks_ - gone_.front().tick) * tick_ms_ > gone_kept_ms)
-    gone_.pop_front();
+  ties_.tick(ticks_ * tick_ms_, wall_ms);
   if (thread_ == 0) registry_.sweep(soma::now_ms());
 }
 
@@ -181,8 +175,7 @@ void stream_hub::end_with(const stream_owner& gone) {
 }
 
 void stream_hub::cut_streams_of(const stream_owner& gone) {
-  if (gone_.size() == gone_max) gone_.pop_front();
-  gone_.push_back({gone, ticks_});
+  ties_.cut(gone, ticks_ * tick_ms_);
   for (auto& [feed, entry] : feeds_)
     for (const auto& stream : entry.streams)
       if (!stream->closed() && stream->owner().goes_with(gone)) stream->close();

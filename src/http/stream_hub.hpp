@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/session_feed.hpp"
+#include "http/identity_ties.hpp"
 #include "http/reader_pool.hpp"
 #include "http/sse_stream.hpp"
 
@@ -79,6 +80,8 @@ class stream_hub {
   // Cuts the streams that were opened with an identity that is gone, and those that are about to
   // be: their request was let in before. Their clients come again, and are told 401. Any thread.
   void end_with(const stream_owner& gone);
+  // For what else ends with its identity, on this thread.
+  identity_ties& ties() { return ties_; }
 
   // Streams send what is durable and end; `done` is called when none is left. What then still hangs
   // is for close_all().
@@ -138,11 +141,7 @@ class stream_hub {
   std::size_t reads_ = 0;
   std::deque<waiting_read> waiting_reads_;
   std::size_t held_bytes_ = 0;
-  struct gone_owner {
-    stream_owner who;
-    std::uint64_t tick;
-  };
-  std::deque<gone_owner> gone_;  // of the last minute
+  identity_ties ties_;
   bool draining_ = false;
   std::function<void()> drained_;
 };

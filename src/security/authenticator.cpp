@@ -68,11 +68,8 @@ std::optional<result<identity>> authenticator::judge_without_store(const proof& 
                                                                    std::int64_t now_ms) {
   if (p.kind == via::ticket) {
     auto who = tickets_.redeem(p.text, given.session, now_ms);
-    if (!who || who->key_id.empty()) return who;
-    const std::lock_guard lock(mutex_);
-    const auto it = cache_.find(hash(p.kind, p.text));
-    if (it == cache_.end() || now_ms >= it->second.until_ms) return std::nullopt;
-    return who;
+    // What it goes with is known to the store alone.
+    if (!who || (who->key_id.empty() && who->cookie_hash.empty())) return who;
   }
   if (p.kind == via::api_key && !admin_hash_.empty() &&
       constant_time_equal(admin_hash_, hash(via::admin_key, p.text))) {
@@ -131,19 +128,24 @@ result<authenticator::known> authenticator::judge(const proof& p, const credenti
   if (p.kind == via::ticket) {
     auto who = tickets_.redeem(p.text, given.session, now_ms);
     if (!who) return who.error();
-    // It goes with the key it was asked for with.
-    const auto key = keys_.find(who->key_id, now_ms);
-    if (!key && key.error().code == codes::auth_invalid)
-      return error(codes::ticket_invalid, "the ticket's key is gone");
-    if (!key) return key.error();
-    who->expires_at_ms = sooner(who->expires_at_ms, key->expires_at_ms);
+    // It goes with the key it was asked for with, and with the browser's session.
+    const auto goes_with = [&who, &sooner](const auto& found) -> std::optional<error> {
+      if (!found && found.error().code == codes::auth_invalid)
+        return error(codes::ticket_invalid, "what the ticket was asked for with is gone");
+      if (!found) return found.error();
+      who->expires_at_ms = sooner(who->expires_at_ms, found->expires_at_ms);
+      return std::nullopt;
+    };
+    if (!who->key_id.empty())
+      if (auto bad = goes_with(keys_.find(who->key_id, now_ms))) return *bad;
+    if (!who->cookie_hash.empty())
+      if (auto bad = goes_with(sessions_.find_id(who->cookie_hash, now_ms))) return *bad;
     return kept(std::move(*who));
   }
   if (p.kind == via::cookie) {
     auto session = sessions_.find(p.text, now_ms);
     if (!session) return session.error();
     session->who.expires_at_ms = session->expires_at_ms;
-    session->who.cookie_hash = hash(via::cookie, p.text);
     // A browser that signed in with a key goes with it.
     if (!session->who.key_id.empty()) {
       const auto key = keys_.find(session->who.key_id, now_ms);
@@ -226,8 +228,8 @@ result<void> authenticator::remove_key(const tenant_id& tenant, std::string_view
 
 result<void> authenticator::close_session(std::string_view token) {
   auto done = sessions_.close(token);
-  const auto gone = hash(via::cookie, token);
-  forget([&](const std::string& key, const known&) { return key == gone; });
+  const auto gone = sessions_.id_of(token);
+  forget([&](const std::string&, const known& k) { return k.who.cookie_hash == gone; });
   if (told_) told_({{}, gone});
   return done;
 }

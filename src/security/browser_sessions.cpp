@@ -86,11 +86,16 @@ result<secret_string> browser_sessions::open(const identity& who, std::int64_t n
 
 result<browser_session> browser_sessions::find(std::string_view token, std::int64_t now_ms) const {
   if (token.size() != token_chars) return invalid();
-  const auto document = documents_.get(collection, id_of(token));
+  return find_id(id_of(token), now_ms);
+}
+
+result<browser_session> browser_sessions::find_id(std::string_view id, std::int64_t now_ms) const {
+  const auto document = documents_.get(collection, id);
   if (!document) return document.error();
   if (!*document) return invalid();
   auto s = parse(**document);
   if (s && now_ms >= s->expires_at_ms) return invalid();
+  if (s) s->who.cookie_hash = id;
   return s;
 }
 

@@ -31,6 +31,9 @@ class browser_sessions {
   result<secret_string> open(const identity& who, std::int64_t now_ms);
   // auth.invalid when the token is of no session, or of one that is over.
   result<browser_session> find(std::string_view token, std::int64_t now_ms) const;
+  // The same by its id, a keyed hash of the token, which is no proof of anything.
+  result<browser_session> find_id(std::string_view id, std::int64_t now_ms) const;
+  std::string id_of(std::string_view token) const;
   result<void> close(std::string_view token);
   // Deletes those that are over; called now and then.
   result<std::size_t> sweep(std::int64_t now_ms);
@@ -46,8 +49,6 @@ class browser_sessions {
   std::string_view token_in(std::string_view cookie_header) const;
 
  private:
-  std::string id_of(std::string_view token) const;
-
   document_store& documents_;
   secret_string key_;
   std::string cookie_name_;

@@ -24,7 +24,7 @@ struct identity {
   security::via via = via::api_key;
   session_id only_session;  // ticket: reads this session and nothing else; empty otherwise
   // What ends with the identity, a stream say, knows it by these: until when it holds (0: no end),
-  // and a hash of the browser's cookie, empty where there is none.
+  // and a hash of the browser's cookie, which is its session's id; empty where there is none.
   std::int64_t expires_at_ms = 0;
   std::string cookie_hash{};
 };

@@ -177,6 +177,57 @@ def streams_end_with_their_identity():
         stream.close()
 
 
+SAYS_FOR_LONG = "[[rehearsal words=5000 delay_ms=20]]"
+
+
+def model_streams_end_with_their_identity():
+    """a model's stream, and an answer that is waited for, end when their key is removed; the caller is
+    told why, and the provider is left"""
+    made = new_key()
+    key = {"Authorization": f"Bearer {made['key']}", "Content-Type": "application/json"}
+    messages = {"model": "default", "messages": [{"role": "user", "content": SAYS_FOR_LONG}]}
+    invoke = {"messages": [{"role": "user", "content": SAYS_FOR_LONG}]}
+    asked = {}
+    for name, path, body in (
+            ("chat", "/v1/chat/completions", {**messages, "stream": True}),
+            ("responses", "/v1/responses", {"model": "default", "input": SAYS_FOR_LONG, "stream": True}),
+            ("completions", "/v1/completions",
+             {"model": "default", "prompt": SAYS_FOR_LONG, "stream": True}),
+            ("invoke", "/v1/llm/invoke/stream", invoke),
+            ("whole", "/v1/llm/invoke", invoke)):
+        asked[name] = node.connect()
+        asked[name].request("POST", path, json.dumps(body), key)
+    answers = {name: c.getresponse() for name, c in asked.items() if name != "whole"}
+    for name, answer in answers.items():
+        assert answer.status == 200, (name, answer.read())
+        assert answer.readline(), name
+    assert node.request("DELETE", f"/v1/keys/{made['key_id']}")[0] == 204
+    for name, answer in answers.items():
+        rest = answer.read().decode()  # to its end
+        said = "invalid_api_key" if name != "invoke" else "auth.invalid"
+        assert said in rest.split("\n\n")[-2], (name, rest[-300:])
+    whole = asked["whole"].getresponse()
+    assert whole.status == 401, whole.read()
+    for connection in asked.values():
+        connection.close()
+
+
+def tickets_end_with_their_browser():
+    """a ticket that a browser asked for is worth nothing once it has signed out"""
+    status, fields, _ = node.request("POST", "/v1/auth/login", {"key": ADMIN_KEY}, key=None)
+    assert status == 200
+    cookie = {"Cookie": fields["Set-Cookie"].split(";")[0]}
+    session = new_session()
+    text = node.request("POST", f"/v1/sessions/{session}/ticket", headers=cookie, key=None)[2]
+    ticket = json.loads(text)["url"]
+    with Stream(node, ticket, key=None) as stream:
+        assert stream.status == 200
+        stream.next()
+        assert node.request("POST", "/v1/auth/logout", headers=cookie, key=None)[0] == 204
+        until_cut(stream)
+    assert Stream(node, ticket, key=None).status == 401
+
+
 def expiry_ends_streams():
     """a stream opened with a ticket ends with it"""
     session = new_session()

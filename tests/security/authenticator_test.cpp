@@ -194,6 +194,34 @@ TEST_CASE("authenticator: a ticket goes with the key it was asked for with") {
         codes::ticket_invalid);
 }
 
+TEST_CASE(
+    "authenticator: a ticket goes with the browser that asked for it, also before this start") {
+  world w;
+  const auto admin = w.bearer("open-sesame").value();  // a sign-in without a key
+  const auto token = w.sessions.open(admin, w.now).value();
+  const std::string cookie = "soma_session=" + std::string(token.reveal());
+  const auto browser = w.door.authenticate({{}, cookie, {}, {}, "p"}).value();
+  ticket_claims claims{{admin.tenant, session_id{"s"}}, admin.user, 5'000'000};
+  claims.cookie_hash = browser.cookie_hash;
+  const auto ticket = w.tickets.issue(claims);
+  const auto who = w.door.authenticate({{}, {}, ticket, session_id{"s"}, "p"});
+  REQUIRE(who.has_value());
+  CHECK(who->expires_at_ms == browser.expires_at_ms);  // before its own time
+  const auto known = w.door.cached({{}, {}, ticket, session_id{"s"}, "p"});
+  REQUIRE(known.has_value());
+  CHECK(known->value().expires_at_ms == browser.expires_at_ms);
+  std::vector<gone_identity> gone;
+  w.door.when_gone([&gone](const gone_identity& one) { gone.push_back(one); });
+  authenticator other(w.keys, w.sessions, w.tickets, secret_string("open-sesame"),
+                      [&w] { return w.now.load(); });
+  CHECK(w.door.close_session(token.reveal()).has_value());
+  REQUIRE(gone.size() == 1);
+  CHECK(gone[0].is(who->key_id, who->cookie_hash));
+  for (auto* door : {&w.door, &other})
+    CHECK(door->authenticate({{}, {}, ticket, session_id{"s"}, "p"}).error().code ==
+          codes::ticket_invalid);
+}
+
 TEST_CASE("authenticator: it tells what is gone, and an identity says when it ends") {
   world w;
   std::vector<gone_identity> gone;
