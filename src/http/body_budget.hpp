@@ -50,9 +50,18 @@ class body_budget : public std::enable_shared_from_this<body_budget> {
   // or the tenant's half of it does not allow that; an empty tenant is nobody in particular.
   bool grow(share& held, std::string_view tenant, std::size_t bytes);
 
+  // The same for an answer, whose size its request did not say: one that is larger than the
+  // tenant's half has its turn where the tenant holds nothing else and something is left.
+  bool grow_for_answer(share& held, std::string_view tenant, std::size_t bytes);
+  // Counts what is there already and cannot be refused, past the bound too.
+  void count(share& held, std::string_view tenant, std::size_t bytes);
+
   std::size_t bytes_held() const;
 
  private:
+  std::size_t theirs(std::string_view tenant) const;
+  void take(share& held, std::string_view tenant, std::size_t bytes);
+
   const std::size_t bytes_max_;
   mutable std::mutex mutex_;
   std::size_t held_ = 0;

@@ -166,8 +166,7 @@ std::uint64_t connection::bytes_max_of(const route& r) const {
 
 struct connection::body_guard {
   connection& of;
-  const bool secret;
-  ~body_guard() { of.release_body(secret); }
+  ~body_guard() { of.release_body(); }
 };
 
 asio::awaitable<bool> connection::dispatch() {
@@ -212,7 +211,8 @@ asio::awaitable<bool> connection::dispatch() {
       !shard_.strangers.take(ctx_.peer))
     co_return co_await refuse(stranger_buckets::refusal());
   body_bytes_max_ = bytes_max_of(r);
-  const body_guard guard{*this, r.body_is_secret};
+  body_is_secret_ = r.body_is_secret;
+  const body_guard guard{*this};
   if (auto bad = co_await take_body(r)) co_return co_await refuse(*bad);
   if (!r.body_schema.empty() && !(r.body_optional && ctx_.body.empty())) {
     auto bad = co_await check_body(r);

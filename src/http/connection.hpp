@@ -59,7 +59,7 @@ class connection final : public body_reader, public response_stream, public peer
   // Parses what is there, after reading more when nothing is. Appends what it decodes.
   asio::awaitable<std::optional<error>> read_body_into(
       std::string& out, clock::time_point deadline = clock::time_point::max());
-  void release_body(bool secret);
+  void release_body();
   std::uint64_t bytes_max_of(const route& r) const;
   struct body_guard;
 
@@ -72,6 +72,7 @@ class connection final : public body_reader, public response_stream, public peer
   asio::awaitable<bool> decline(const error& e, const std::vector<problem_member>& members = {});
   asio::awaitable<bool> decline(std::string_view code, const char* detail);
   asio::awaitable<bool> finish(response answer);
+  void count_answer(response& answer);
   void hand_over(response& answer, head_options& options);
   asio::awaitable<bool> stream(response& answer, head_options& options);
   void record(int status);
@@ -91,7 +92,8 @@ class connection final : public body_reader, public response_stream, public peer
   request_context ctx_;
   std::optional<request_parser> parser_;
   std::string body_, piece_, out_;
-  body_budget::share share_;  // of the memory for bodies, that body_ takes
+  body_budget::share share_;  // of the memory for bodies, that body_ takes, or else its answer
+  bool body_is_secret_ = false;
   std::uint64_t body_bytes_max_ = 0;
   clock::duration stream_waited_{};
   std::uint64_t streamed_bytes_ = 0;

@@ -84,7 +84,22 @@ asio::awaitable<bool> connection::decline(std::string_view code, const char* det
   return decline(error(code, detail));
 }
 
+// An answer that waits for its reader takes memory as a body does. One that was made from nothing
+// but what is stored is refused where there is none, and can be asked for again; what was done is
+// told all the same, and counts. Answers that many share are no one's.
+void connection::count_answer(response& answer) {
+  const auto bytes = answer.body.size();
+  if (head_only_ || bytes <= limits::http_body_uncounted_bytes) return;
+  const auto& tenant = ctx_.identity.tenant.value;
+  if (ctx_.verb != verb::get) return shard_.bodies->count(share_, tenant, bytes);
+  if (shard_.bodies->grow_for_answer(share_, tenant, bytes)) return;
+  const error busy(codes::server_busy, "The memory for bodies is taken by answers not yet read", 1);
+  answer = problem(busy, ctx_);
+}
+
 asio::awaitable<bool> connection::finish(response answer) {
+  // The request's body is not held while a slow client reads.
+  release_body();
   // Whoever is nobody and at fault again and again is told to wait, before more is done for it.
   if (ctx_.identity.role == role::anonymous && is_fault_of_client(answer.status) &&
       !shard_.strangers.take(ctx_.peer)) {
@@ -114,6 +129,7 @@ asio::awaitable<bool> connection::finish(response answer) {
     record(answer.status);
     co_return whole;
   }
+  count_answer(answer);
   auto body = answer.bytes();
   if (answer.status != 204 && answer.status != 304 && !(endless && head_only_))
     options.content_length = body.size();
@@ -121,8 +137,10 @@ asio::awaitable<bool> connection::finish(response answer) {
   append_head(out_, answer, options);
   if (head_only_) body = {};
   const bool sent = co_await send(out_, body);
+  share_.release();
   record(answer.status);
-  co_return sent&& keep;
+  if (!sent) co_return false;
+  co_return keep;
 }
 
 void connection::hand_over(response& answer, head_options& options) {

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "core/codes.hpp"
-#include "core/secret.hpp"
+#include "core/secret_json.hpp"
 #include "http/ascii.hpp"
 #include "http/connection.hpp"
 
@@ -24,14 +24,6 @@ bool is_encoded(const request_context& ctx) {
     return iequals(field.name, "Content-Encoding") && !field.value.empty() &&
            !iequals(field.value, "identity");
   });
-}
-
-void wipe_strings(boost::json::value& value) {  // as deep as a parser goes
-  if (auto* text = value.if_string()) wipe(text->data(), text->size());
-  if (auto* object = value.if_object())
-    for (auto& member : *object) wipe_strings(member.value());
-  if (auto* array = value.if_array())
-    for (auto& element : *array) wipe_strings(element);
 }
 
 error too_many_bodies() {
@@ -116,12 +108,12 @@ asio::awaitable<std::optional<body_schemas::refusal>> connection::check_body(con
 }
 
 // All of it that was read: into the buffer, out of it, and the strings parsed from it. A large
-// one's memory is given back: connections that are idle hold none.
-void connection::release_body(bool secret) {
-  if (secret) {
+// one's memory is given back: connections that are idle hold none, nor those that send an answer.
+void connection::release_body() {
+  if (std::exchange(body_is_secret_, false)) {
     wipe(body_.data(), body_.size());
     if (at_ > head_size_) wipe(buffer_.get() + head_size_, at_ - head_size_);
-    wipe_strings(ctx_.json);
+    wipe(ctx_.json);
   }
   ctx_.body = {};
   ctx_.json = nullptr;

@@ -24,7 +24,7 @@
 #include "http/reader_pool.hpp"
 #include "http/router.hpp"
 #include "http/stream_hub.hpp"
-#include "http/stream_places.hpp"
+#include "http/tenant_places.hpp"
 
 namespace soma::security {
 class authenticator;
@@ -128,11 +128,10 @@ class gateway {
   std::vector<std::unique_ptr<io_llm_client>> llm_clients;  // one an io thread
   file_services* files = nullptr;                           // set before the routes are added
   std::function<std::string()> render_metrics;              // Prometheus text
-  // Whole histories in memory, until their readers have them: each can be large.
-  std::atomic<int> histories{0};
-  // Pages of raw events likewise.
-  std::atomic<int> event_pages{0};
-  stream_places places;
+  // Whole histories that are being made, each can be large, and pages of raw events likewise. What
+  // is made and waits for its reader counts among the bodies of the server (body_budget.hpp).
+  tenant_places histories{4, 8}, event_pages{16, 32};
+  tenant_places places;  // of streams
   std::atomic<bool> ready{false};
   std::atomic<bool> stopping{false};  // still serving, but balancers should look elsewhere
   std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();

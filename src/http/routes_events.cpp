@@ -21,7 +21,6 @@ namespace asio = boost::asio;
 
 constexpr std::size_t page_limit_default = 100, page_limit_max = 500;
 constexpr std::size_t page_bytes_max = 8u << 20;
-constexpr int pages_max = 32;  // in memory at once, until their readers have them
 constexpr std::size_t tenant_snapshot_sessions = 100;
 constexpr std::size_t tenant_snapshot_bytes = 128 * 1024;
 
@@ -88,17 +87,8 @@ result<page_query> parse_page_query(request_context& ctx, const storage::session
   return page;
 }
 
-// A place among the pages that may be in memory at once, given back with the last holder.
-std::shared_ptr<void> page_place(gateway& g) {
-  if (g.event_pages.fetch_add(1) >= pages_max) {
-    g.event_pages.fetch_sub(1);
-    return nullptr;
-  }
-  return std::shared_ptr<void>(&g.event_pages, [&g](void*) { g.event_pages.fetch_sub(1); });
-}
-
 asio::awaitable<response> list_events(gateway& g, request_context& ctx) {
-  const auto place = page_place(g);
+  const auto place = g.event_pages.enter(ctx.identity.tenant);
   if (!place) co_return problem(error(codes::server_busy, "many pages are being read", 1), ctx);
   const auto key = g.key_of(ctx);
   auto head = co_await g.head(key);
@@ -112,13 +102,8 @@ asio::awaitable<response> list_events(gateway& g, request_context& ctx) {
   head = co_await g.head(key);
   if (!head) co_return problem(head.error(), ctx);
   if (query->backwards) std::reverse(page->events.begin(), page->events.end());
-  struct kept_page {
-    std::string body;
-    std::shared_ptr<void> place;
-  };
-  auto kept = std::make_shared<kept_page>();
-  kept->place = place;
-  json_writer w(kept->body);
+  response answer;
+  json_writer w(answer.body);
   w.begin_object().field("session_id", key.session.value).key("events").begin_array();
   for (const auto& e : page->events) w.raw(e.json);
   w.end_array().key("next_cursor");
@@ -127,8 +112,6 @@ asio::awaitable<response> list_events(gateway& g, request_context& ctx) {
   else
     w.string(to_string(event_id{head->epoch_of(page->scanned_seq), page->scanned_seq}));
   w.end_object();
-  response answer;
-  answer.shared_body = std::shared_ptr<const std::string>(kept, &kept->body);
   co_return answer;
 }
 

@@ -20,7 +20,6 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
-constexpr int histories_max = 8;
 constexpr std::size_t list_limit_default = 50, list_limit_max = 200, search_characters_max = 200;
 
 // The bytes that begin one; the text is UTF-8.
@@ -183,17 +182,8 @@ void append_markdown(std::string& out, const session_state& state) {
   for (const auto& turn : state.queue) turn_text(turn);
 }
 
-// A place among the histories that may be in memory at once, given back with the last holder.
-std::shared_ptr<void> history_place(gateway& g) {
-  if (g.histories.fetch_add(1) >= histories_max) {
-    g.histories.fetch_sub(1);
-    return nullptr;
-  }
-  return std::shared_ptr<void>(&g.histories, [&g](void*) { g.histories.fetch_sub(1); });
-}
-
 asio::awaitable<response> get_history(gateway& g, request_context& ctx) {
-  const auto place = history_place(g);
+  const auto place = g.histories.enter(ctx.identity.tenant);
   if (!place) co_return problem(error(codes::server_busy, "many histories are being read", 1), ctx);
   const auto key = g.key_of(ctx);
   auto head = co_await g.head(key);
@@ -203,18 +193,11 @@ asio::awaitable<response> get_history(gateway& g, request_context& ctx) {
   if (!state) co_return problem(state.error(), ctx);
   std::string markdown;
   append_markdown(markdown, **state);
-  struct kept_history {
-    std::string body;
-    std::shared_ptr<void> place;
-  };
-  auto kept = std::make_shared<kept_history>();
-  kept->place = place;
-  json_writer w(kept->body);
+  response answer;
+  json_writer w(answer.body);
   w.begin_object().field("history", markdown).field("tokens", estimate_tokens(markdown));
   w.field("last_event_id", to_string(event_id{(*state)->epoch, (*state)->seq}));
   w.end_object();
-  response answer;
-  answer.shared_body = std::shared_ptr<const std::string>(kept, &kept->body);
   co_return answer;
 }
 

@@ -9,6 +9,7 @@
 #include "http/body_budget.hpp"
 #include "http/net_world.hpp"
 #include "http/stranger_buckets.hpp"
+#include "http/tenant_places.hpp"
 #include "http/trusted_proxies.hpp"
 
 using namespace soma;
@@ -105,6 +106,56 @@ TEST_CASE("body: all that are read at once have one bound, and one tenant half o
   CHECK(budget->bytes_held() == 10);
   b.release();
   CHECK(budget->bytes_held() == 0);
+}
+
+TEST_CASE("body: an answer has its turn, however large, and others keep their half") {
+  const auto budget = std::make_shared<body_budget>(100);
+  body_budget::share a, b, c, d;
+  CHECK(budget->grow_for_answer(a, "one", 60));  // nothing else of its tenant is held
+  CHECK_FALSE(budget->grow_for_answer(b, "one", 1));
+  CHECK(budget->grow_for_answer(b, "two", 40));
+  CHECK_FALSE(budget->grow_for_answer(c, "three", 1));
+  budget->count(c, "three", 30);  // was made already
+  CHECK(budget->bytes_held() == 130);
+  a.release();
+  CHECK_FALSE(budget->grow(d, "three", 30));
+  CHECK(budget->grow_for_answer(d, "three", 20));
+  for (auto* held : {&b, &c, &d}) held->release();
+  CHECK(budget->bytes_held() == 0);
+}
+
+TEST_CASE(
+    "body: an answer that nobody reads counts, and one too many is refused until it is read") {
+  net_limits limits;
+  limits.bodies_bytes_max = 64u << 20;  // of /large there is one for each tenant
+  const auto server = start_test_server(with(limits));
+  const auto until = [&](int status) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (status_of_text(ask(server->port(), get("/large"))) != status)
+      if (std::chrono::steady_clock::now() > deadline) return false;
+    return true;
+  };
+  {
+    raw_client lazy(server->port());
+    REQUIRE(lazy.send(get("/large")));
+    CHECK(until(503));
+    CHECK(status_of_text(ask(server->port(), get("/ping"))) == 200);
+  }
+  CHECK(until(200));
+}
+
+TEST_CASE("places: a tenant has its share of them, and all together no more than there are") {
+  tenant_places places(2, 3);
+  auto a = places.enter(tenant_id("one")), b = places.enter(tenant_id("one"));
+  CHECK(a);
+  CHECK(b);
+  CHECK_FALSE(places.enter(tenant_id("one")));
+  const auto c = places.enter(tenant_id("two"));
+  CHECK(c);
+  CHECK_FALSE(places.enter(tenant_id("two")));
+  a.reset();
+  CHECK(places.enter(tenant_id("two")));
+  CHECK(places.enter(tenant_id("one")));
 }
 
 TEST_CASE("strangers: an address has its ration, of IPv6 a network, and it grows again") {

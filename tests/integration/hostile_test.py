@@ -105,6 +105,37 @@ def large_bodies_have_a_budget():
                what="the budget")
 
 
+def filled_session(key):
+    """one whose page of events has some 3 MB"""
+    session = new_session(key)
+    for n in range(60):
+        event = {"name": "n", "data": "x" * 50_000}
+        assert node.request("POST", f"/v1/sessions/{session}/events", event, key=key)[0] == 202
+    return f"/v1/sessions/{session}/events?limit=500"
+
+
+def unread_pages():
+    """a tenant that asks for pages and reads none keeps only itself waiting, and no longer than that"""
+    mine, theirs = filled_session(ADMIN_KEY), filled_session(elsewhere)
+    clients = []
+    try:
+        for _ in range(40):
+            client = socket.socket()
+            clients.append(client)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", node.port))
+            client.sendall(f"GET {mine} HTTP/1.1\r\nHost: 127.0.0.1:{node.port}\r\n"
+                           f"Authorization: Bearer {ADMIN_KEY}\r\n\r\n".encode())
+        wait_until(lambda: node.request("GET", mine)[0] == 503, what="a tenant's bound")
+        for _ in range(5):
+            status, _, text = node.request("GET", theirs, key=elsewhere)
+            assert status == 200, (status, text[:200])
+    finally:
+        for client in clients:
+            client.close()
+    wait_until(lambda: node.request("GET", mine)[0] == 200, what="room for a page")
+
+
 def no_descriptors():
     """a server that is out of descriptors says so to new clients, and goes on for the others"""
     session = new_session()
@@ -292,8 +323,10 @@ def main():
     elsewhere = node.new_key("--tenant", "elsewhere")
     node.start()
     try:
-        return run_tests([refused_bodies, login_is_small, wide_objects, large_bodies_have_a_budget,
-                          no_descriptors, streams_end_with_their_identity, expiry_ends_streams,
+        return run_tests([refused_bodies, login_is_small, wide_objects, large_bodies_have_a_budget, unread_pages,
+                          no_descriptors, streams_end_with_their_identity,
+                          model_streams_end_with_their_identity, tickets_end_with_their_browser,
+                          expiry_ends_streams,
                           streams_of_a_tenant, good_keys_get_in, etags])
     finally:
         node.stop()
