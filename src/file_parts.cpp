@@ -17,6 +17,9 @@ namespace {
 // They wait for the disk to sync; at most half of them for a scanner, see scan_guard.
 constexpr unsigned file_threads = 6;
 constexpr unsigned read_threads = 2;
+// What is read whole for its hash: two at once, and past so many that wait server.busy.
+constexpr unsigned hash_threads = 2;
+constexpr std::size_t hashes_waiting_max = 256;
 constexpr auto round_every = std::chrono::seconds(2);
 constexpr std::uint64_t orphans_every = 3 * 3600 / 2;  // rounds: every three hours, and at start
 constexpr std::size_t rows_a_round = 200;
@@ -63,7 +66,8 @@ file_parts::file_parts(storage::event_log& events, std::unique_ptr<files::scanne
       folders_(std::move(folders)),
       pool_(events, file_threads),
       reads_(events, read_threads),
-      services_{*attachments_, *folders_, pool_, reads_, http::upload_places(uploads_max)},
+      hashes_(events, hash_threads, hashes_waiting_max),
+      services_{*attachments_, *folders_, pool_, reads_, hashes_, http::upload_places(uploads_max)},
       janitor_([this] { clean_up(); }) {}
 
 file_parts::~file_parts() {
@@ -105,6 +109,7 @@ void file_parts::stop() {
   if (janitor_.joinable()) janitor_.join();
   pool_.stop();
   reads_.stop();
+  hashes_.stop();
 }
 
 void file_parts::clean_up() {

@@ -50,7 +50,7 @@ class file_parts {
   std::unique_ptr<files::scanner> scanner_;
   std::unique_ptr<files::attachment_store> attachments_;
   std::unique_ptr<tools::work_folders> folders_;
-  http::reader_pool pool_, reads_;
+  http::reader_pool pool_, reads_, hashes_;
   tools::work_pool tool_threads_;
   http::file_services services_;
   std::mutex mutex_;

@@ -246,8 +246,8 @@ result<stored_attachment> attachment_store::look(const tenant_id& tenant,
   return std::move(**found);
 }
 
-result<file_handle> attachment_store::open_bytes(const stored_attachment& a) const {
-  auto opened = checked_.open(path_of(a), a.sha256, a.size_bytes);
+result<file_handle> attachment_store::open_bytes(const stored_attachment& a, bool may_read) const {
+  auto opened = checked_.open(path_of(a), a.sha256, a.size_bytes, may_read);
   if (opened) return opened;
   // Deleted between the look and the opening; or the disk lost what it was given.
   if (auto again = look(a.tenant, a.id); !again) return again.error();

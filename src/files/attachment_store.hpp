@@ -88,8 +88,9 @@ class attachment_store final : public tools::attachment_source {
   result<bool> has(const tenant_id& tenant, std::string_view id) const;
   std::string path_of(const stored_attachment& a) const { return content_.path_of(a.sha256); }
   // Its bytes, which were found to be the ones that came (checked_files.hpp). Errors:
-  // storage.corrupt, and logged as attachment.damaged; as look, where it is gone meanwhile.
-  result<file_handle> open_bytes(const stored_attachment& a) const;
+  // storage.corrupt, and logged as attachment.damaged; as look, where it is gone meanwhile. Without
+  // `may_read` the handle is empty where all of them would have to be read first.
+  result<file_handle> open_bytes(const stored_attachment& a, bool may_read = true) const;
   // As a message names them; the first that cannot be named is the error.
   result<std::vector<attachment_ref>> name(const tenant_id& tenant,
                                            const std::vector<std::string>& ids) const;

@@ -54,7 +54,7 @@ int file_handle::release() {
 }
 
 result<file_handle> checked_files::open(const std::string& path, std::string_view sha256,
-                                        std::uint64_t size_bytes) {
+                                        std::uint64_t size_bytes, bool may_read) {
   file_handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (file.get() < 0) return unreadable(errno);
   struct stat now {};
@@ -74,6 +74,7 @@ result<file_handle> checked_files::open(const std::string& path, std::string_vie
     return at->second.good;
   };
   auto good = known();
+  if (!good && !may_read) return file_handle();
   if (!good) {
     const std::lock_guard alone(looking_[std::hash<std::string>{}(name) % looking_.size()]);
     good = known();

@@ -22,7 +22,7 @@ namespace soma::files {
 // An open file; closed with its last holder.
 class file_handle {
  public:
-  explicit file_handle(int fd = -1) : fd_(fd) {}
+  explicit file_handle(int fd = -1) : fd_(fd) {}  // below 0: none
   file_handle(file_handle&& other) noexcept : fd_(other.release()) {}
   file_handle& operator=(file_handle&&) = delete;
   ~file_handle();
@@ -35,10 +35,11 @@ class file_handle {
 
 class checked_files {
  public:
-  // Opens a file that has so many bytes and that hash. Errors: storage.corrupt (it is not there, or
-  // is not what it should be), storage.unavailable.
+  // Opens a file that has so many bytes and that hash. Without `may_read` a file that would have to
+  // be read whole for that is not opened: the handle is empty. Errors: storage.corrupt (it is not
+  // there, or is not what it should be), storage.unavailable.
   result<file_handle> open(const std::string& path, std::string_view sha256,
-                           std::uint64_t size_bytes);
+                           std::uint64_t size_bytes, bool may_read = true);
 
  private:
   struct known_file {

@@ -38,9 +38,10 @@ struct file_services {
   files::attachment_store& attachments;
   tools::work_folders& folders;
   // Threads of their own: a scan or a large file must not keep streams waiting, nor what is being
-  // taken in and synced those who read.
+  // taken in and synced those who read, nor what is read whole for its hash those who read a piece.
   reader_pool& pool;
   reader_pool& reads;
+  reader_pool& hashes;
   upload_places uploads{32};
 };
 

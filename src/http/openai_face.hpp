@@ -15,7 +15,7 @@
 
 namespace soma::http {
 
-// A larger body is read on a thread of the pool: parsing takes some milliseconds a megabyte.
+// A larger body is read on the longer lane: parsing takes some milliseconds a megabyte.
 inline constexpr std::size_t openai_inline_bytes_max = 256 * 1024;
 
 // Errors: request.unsupported_media_type, request.malformed_json, request.invalid.
@@ -40,12 +40,14 @@ struct openai_asked {
 };
 result<openai_asked> read_openai_asked(const boost::json::object& body, std::string_view id_prefix);
 
-// Runs `work` here, or on a thread of the pool where a body of that size would hold this one up.
+// Runs `work`, which gives a result, here, or on the longer lane where a body of that size would
+// hold this thread up: not among the single rows that every request waits for.
 template <class Work>
 boost::asio::awaitable<std::invoke_result_t<Work&>> for_size(gateway& g, std::size_t bytes,
                                                              Work work) {
+  static_assert(std::is_constructible_v<std::invoke_result_t<Work&>, error>);  // the lane is full
   if (bytes <= openai_inline_bytes_max) co_return work();
-  co_return co_await on_reader(g.pool, std::move(work));
+  co_return co_await on_reader(g.lanes.longer, std::move(work));
 }
 
 // A failure of a call, as the face tells it: what a provider refused with 404 is a model that it

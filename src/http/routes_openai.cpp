@@ -165,8 +165,10 @@ asio::awaitable<response> embeddings(gateway& g, request_context& ctx) {
   call.purpose = llm::purpose::embeddings;
   body->erase("model");
   body->erase("base_url");
-  auto write = [body = std::move(*body)] { return json::serialize(body); };
-  call.raw_body = co_await for_size(g, ctx.body.size(), std::move(write));
+  auto write = [body = std::move(*body)] { return result<std::string>(json::serialize(body)); };
+  auto written = co_await for_size(g, ctx.body.size(), std::move(write));
+  if (!written) co_return problem(written.error(), ctx);
+  call.raw_body = std::move(*written);
   auto stream = model_stream::start(g, ctx, std::move(call), true);
   if (!stream) co_return problem(stream.error(), ctx);
   auto got = co_await (*stream)->rest();

@@ -213,14 +213,15 @@ asio::awaitable<response> find_known(gateway& g, request_context& ctx) {
 
 // ---- reading ----
 
+// Without a file where its bytes are to be read whole first, for their hash.
 result<served_file> open_attachment(files::attachment_store& store, const tenant_id& tenant,
-                                    std::string_view id) {
+                                    std::string_view id, bool may_read) {
   auto a = store.look(tenant, id);
   if (!a) return a.error();
-  auto bytes = store.open_bytes(*a);
+  auto bytes = store.open_bytes(*a, may_read);
   if (!bytes) return bytes.error();
   served_file served;
-  served.file = std::make_shared<open_file>(bytes->release());
+  if (bytes->get() >= 0) served.file = std::make_shared<open_file>(bytes->release());
   served.size_bytes = a->size_bytes;
   served.etag = '"' + a->sha256 + '"';
   served.content_type = std::move(a->content_type);
@@ -231,10 +232,16 @@ result<served_file> open_attachment(files::attachment_store& store, const tenant
 asio::awaitable<response> send_attachment(gateway& g, request_context& ctx, tenant_id tenant) {
   if (auto no = denied(g.tools, ctx, "attachment.read", ctx.path_parameter("id")))
     co_return std::move(*no);
-  auto look = [&store = g.files->attachments, tenant, id = std::string(ctx.path_parameter("id"))] {
-    return open_attachment(store, tenant, id);
+  const auto look = [&store = g.files->attachments, tenant,
+                     id = std::string(ctx.path_parameter("id"))](bool may_read) {
+    return [&store, tenant, id, may_read] { return open_attachment(store, tenant, id, may_read); };
   };
-  auto served = co_await on_reader(g.files->reads, look);
+  auto known = look(false);
+  auto served = co_await on_reader(g.files->reads, known);
+  if (served && !served->file) {
+    auto whole = look(true);
+    served = co_await on_reader(g.files->hashes, whole);
+  }
   if (!served) co_return problem(served.error(), ctx);
   co_return file_answer(g.files->reads, ctx, std::move(*served));
 }

@@ -12,7 +12,7 @@ std::optional<call_places::entered> call_places::enter(claim wanted) {
   const bool now = running_ < limits_.a_node &&
                    (at == providers_.end() ||
                     (at->second.running < limits_.a_provider && at->second.turns.empty()));
-  if (!now && waiting_ >= limits_.waiting_max) return std::nullopt;
+  if (!now && !may_wait(wanted)) return std::nullopt;
   const auto mine = ++last_;
   if (now) {
     ++providers_[wanted.provider].running;
@@ -69,6 +69,22 @@ bool call_places::room_at(const provider_queue& provider) const {
   return running_ < limits_.a_node && provider.running < limits_.a_provider;
 }
 
+bool call_places::may_wait(const claim& wanted) const {
+  const auto at = waiting_bytes_of_.find(wanted.tenant);
+  const auto theirs = at == waiting_bytes_of_.end() ? 0 : at->second;
+  return waiting_ < limits_.waiting_max &&
+         waiting_bytes_ + wanted.bytes <= limits_.waiting_bytes_max &&
+         theirs + wanted.bytes <= limits_.waiting_bytes_max / 2;
+}
+
+void call_places::no_longer_waits(const claim& one) {
+  --waiting_;
+  if (one.bytes == 0) return;
+  waiting_bytes_ -= one.bytes;
+  const auto at = waiting_bytes_of_.find(one.tenant);
+  if ((at->second -= one.bytes) == 0) waiting_bytes_of_.erase(at);
+}
+
 void call_places::queue(ticket which, const claim& wanted) {
   auto& provider = providers_[wanted.provider];
   auto [tenant, new_tenant] = provider.waiting.try_emplace(wanted.tenant);
@@ -77,6 +93,9 @@ void call_places::queue(ticket which, const claim& wanted) {
   if (new_one) tenant->second.turns.push_back(wanted.who);
   who->second.push_back(which);
   ++waiting_;
+  if (wanted.bytes == 0) return;
+  waiting_bytes_ += wanted.bytes;
+  waiting_bytes_of_[wanted.tenant] += wanted.bytes;
 }
 
 void call_places::unqueue(ticket which, const claim& wanted) {
@@ -85,7 +104,7 @@ void call_places::unqueue(ticket which, const claim& wanted) {
   auto& all = tenant->second;
   const auto who = all.waiting.find(wanted.who);
   std::erase(who->second, which);
-  --waiting_;
+  no_longer_waits(wanted);
   if (!who->second.empty()) return;
   all.waiting.erase(who);
   std::erase(all.turns, wanted.who);
@@ -105,7 +124,7 @@ call_places::ticket call_places::next_of(provider_queue& provider) {
   const auto who = all.waiting.find(who_name);
   const auto next = who->second.front();
   who->second.pop_front();
-  --waiting_;
+  no_longer_waits(entries_.at(next).what);
   if (who->second.empty())
     all.waiting.erase(who);
   else

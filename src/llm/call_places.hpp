@@ -23,7 +23,9 @@ struct place_counts {
 
 struct place_limits {
   std::size_t a_node = 1024, a_provider = 256;
-  std::size_t waiting_max = 100'000;  // a waiting call is its messages in memory
+  std::size_t waiting_max = 100'000;
+  // A waiting call is its messages in memory: of all, and of one tenant half of that.
+  std::size_t waiting_bytes_max = 256u << 20;
   // Told under a lock whenever the counts change; must not block or call back.
   std::function<void(place_counts)> on_change{};
 };
@@ -41,6 +43,7 @@ class call_places {
     // Called once the place is there, where it had to be waited for: on the thread that gave one
     // back, perhaps before `enter` has returned on its own.
     std::function<void()> go;
+    std::size_t bytes = 0;  // that it keeps in memory while it waits
   };
   struct entered {
     ticket which = 0;
@@ -71,6 +74,8 @@ class call_places {
   };
 
   bool room_at(const provider_queue& provider) const;
+  bool may_wait(const claim& wanted) const;
+  void no_longer_waits(const claim& one);
   void queue(ticket which, const claim& wanted);
   void unqueue(ticket which, const claim& wanted);
   ticket next_of(provider_queue& provider);
@@ -80,7 +85,8 @@ class call_places {
   const place_limits limits_;
   mutable std::mutex mutex_;
   ticket last_ = 0;
-  std::size_t running_ = 0, waiting_ = 0;
+  std::size_t running_ = 0, waiting_ = 0, waiting_bytes_ = 0;
+  std::map<std::string, std::size_t> waiting_bytes_of_;  // tenants that have some
   std::unordered_map<ticket, entry> entries_;
   std::map<std::string, provider_queue> providers_;  // that have calls
   std::string served_;                               // the provider that was last given a place

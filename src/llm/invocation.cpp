@@ -27,6 +27,18 @@ std::uint32_t back_off_ms(std::uint32_t retry) {
   return full / 2 + static_cast<std::uint32_t>(random_u64() % (full / 2 + 1));
 }
 
+// What a call keeps in memory, about; pictures are their sessions', and shared.
+std::size_t bytes_of(const call& c) {
+  std::size_t bytes = c.raw_body.size() + c.members_json.size() + c.prefix.size();
+  for (const auto& m : c.messages) {
+    bytes += sizeof m + m.text.size() + m.content_json.size() + m.provider_state_json.size();
+    for (const auto& one : m.tool_calls) bytes += sizeof one + one.inputs_json.size();
+  }
+  for (const auto& tool : c.tools)
+    bytes += sizeof tool + tool.description.size() + tool.inputs_schema_json.size();
+  return bytes;
+}
+
 bool blames_provider(const failure& why) {
   return why.code == codes::llm_unreachable || why.code == codes::llm_timeout_first_token ||
          why.code == codes::llm_timeout_idle || why.code == codes::llm_provider_error ||
@@ -141,6 +153,7 @@ bool invocation::has_place() {
   wanted.provider = place_at_;
   wanted.tenant = asked_.tenant;
   wanted.who = asked_.asker;
+  wanted.bytes = bytes_of(asked_);
   wanted.go = [weak = weak_from_this(), io = core_.io.get_executor()] {
     asio::post(io, [weak] {
       const auto self = weak.lock();

@@ -304,6 +304,16 @@ TEST_CASE("attachments: a message names each once, with what it is called") {
   CHECK(w.store->name(w.other, {a.id}).error().code == codes::attachment_not_found);
 }
 
+TEST_CASE("attachments: whether bytes must be read whole first is told without reading them") {
+  world w;
+  const auto a = w.sent("hello world");
+  w.store.reset();
+  w.open();  // what was found before is forgotten
+  CHECK(w.store->open_bytes(a, false).value().get() < 0);
+  CHECK(w.store->open_bytes(a).value().get() >= 0);
+  CHECK(w.store->open_bytes(a, false).value().get() >= 0);
+}
+
 TEST_CASE(
     "attachments: damaged bytes are never given to anybody, and are mended by the same bytes") {
   world w;

@@ -10,13 +10,16 @@ using soma::llm::call_places;
 namespace {
 
 struct line {
-  explicit line(std::size_t a_provider, std::size_t a_node = 100, std::size_t waiting_max = 100)
-      : places({a_node, a_provider, waiting_max, {}}) {}
+  explicit line(std::size_t a_provider, std::size_t a_node = 100, std::size_t waiting_max = 100,
+                std::size_t waiting_bytes_max = 1000)
+      : places({a_node, a_provider, waiting_max, waiting_bytes_max, {}}) {}
 
   // Its ticket; `called` gets the name when its place has come later.
   call_places::ticket enter(const std::string& name, const std::string& tenant,
-                            const std::string& who, const std::string& provider = "p") {
-    const auto in = places.enter({provider, tenant, who, [this, name] { called += name + ' '; }});
+                            const std::string& who, const std::string& provider = "p",
+                            std::size_t bytes = 0) {
+    const auto in =
+        places.enter({provider, tenant, who, [this, name] { called += name + ' '; }, bytes});
     if (!in) return 0;
     if (in->now) called += name + "! ";
     return in->which;
@@ -100,4 +103,21 @@ TEST_CASE("call places: a node's bound is shared by providers by turns; past the
   l.places.leave(a);
   l.places.leave(l.called == "p1 " ? p1 : q1);
   CHECK((l.called == "p1 q1 " || l.called == "q1 p1 "));
+}
+
+TEST_CASE("call places: those that wait have a bound in bytes, and one tenant half of it") {
+  line l(1, 100, 100, 100);
+  const auto a = l.enter("a", "t", "s", "p", 1000);  // does not wait
+  const auto b = l.enter("b", "t", "s", "p", 50);
+  CHECK(b != 0);
+  CHECK(l.enter("c", "t", "s", "p", 1) == 0);
+  CHECK(l.enter("d", "u", "s", "p", 40) != 0);
+  CHECK(l.enter("e", "v", "s", "p", 11) == 0);
+  const auto f = l.enter("f", "v", "s", "p", 10);
+  CHECK(f != 0);
+  l.places.leave(f);  // did not want to wait any more
+  l.places.leave(a);  // so `b` goes, and no longer waits
+  CHECK(l.called == "a! b ");
+  CHECK(l.enter("g", "t", "s", "p", 50) != 0);
+  CHECK(l.enter("h", "v", "s", "p", 10) != 0);
 }

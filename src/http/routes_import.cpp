@@ -1,0 +1,246 @@
+// Import: a document becomes a session, whole or not at all. See
+// docs/decisions/0060-a-copied-session-is-staged-and-at-rest.md.
+#include <atomic>
+#include <mutex>
+#include <set>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "core/limits.hpp"
+#include "core/time.hpp"
+#include "core/uuid.hpp"
+#include "http/ascii.hpp"
+#include "http/document_attachments.hpp"
+#include "http/file_services.hpp"
+#include "http/import_spool.hpp"
+#include "http/on_reader.hpp"
+#include "http/problem.hpp"
+#include "http/session_document.hpp"
+#include "http/transfer.hpp"
+
+namespace soma::http {
+namespace {
+
+namespace asio = boost::asio;
+
+// Which documents are being taken in: two of the same would mix their pieces, and each costs disk.
+class imports_under_way {
+ public:
+  static constexpr int max = 8;
+
+  bool begin() {
+    if (count_.fetch_add(1) < max) return true;
+    count_.fetch_sub(1);
+    return false;
+  }
+  void end() { count_.fetch_sub(1); }
+
+  bool enter(const session_key& key) {
+    std::lock_guard lock(mutex_);
+    return keys_.insert(key).second;
+  }
+  void leave(const session_key& key) {
+    std::lock_guard lock(mutex_);
+    keys_.erase(key);
+  }
+
+ private:
+  std::atomic<int> count_{0};
+  std::mutex mutex_;
+  std::set<session_key> keys_;
+};
+
+class import_pass {
+ public:
+  import_pass(imports_under_way& all, session_key key)
+      : all_(all), key_(std::move(key)), held_(all.enter(key_)) {}
+  ~import_pass() {
+    if (held_) all_.leave(key_);
+  }
+  import_pass(const import_pass&) = delete;
+  bool held() const { return held_; }
+
+ private:
+  imports_under_way& all_;
+  const session_key key_;
+  const bool held_;
+};
+
+struct import_work {
+  explicit import_work(attachment_restorer to) : attachments(std::move(to)) {}
+
+  attachment_restorer attachments;
+  import_spool spool;
+  document_reader document;
+  line_cutter checked{document_line_bytes_max}, copied{document_line_bytes_max};
+  std::uint64_t line = 0;  // of the second reading
+
+  result<void> check(std::string_view bytes) {
+    if (auto kept = spool.append(bytes); !kept) return kept;
+    return checked.feed(bytes, [this](std::string_view text) { return check_line(text); });
+  }
+  result<void> check_end() {
+    auto last = checked.end([this](std::string_view text) { return check_line(text); });
+    return last ? document.finish() : last;
+  }
+  result<void> check_line(std::string_view text) {
+    auto taken = document.take(text);
+    return taken ? result<void>() : result<void>(taken.error());
+  }
+
+  // The second reading: what lies between the header and the last line is events.
+  result<bool> copy_some(const session_stager::taker& take) {
+    auto bytes = spool.read_some();
+    if (!bytes) return bytes.error();
+    auto copy_line = [&](std::string_view text) -> result<void> {
+      if (++line == 1) return {};
+      if (line > document.events() + 1)
+        return is_attachment_line(text) ? attachments.take(text) : attachments.finish();
+      auto e = decode(text);
+      if (!e) return e.error();
+      take(std::move(*e));
+      return {};
+    };
+    auto fed = bytes->empty() ? copied.end(copy_line) : copied.feed(*bytes, copy_line);
+    if (!fed) return fed.error();
+    return bytes->empty();
+  }
+};
+
+// Spools the body and checks each of its lines. The error's line is `work.document.line()`.
+asio::awaitable<result<void>> spool_body(gateway& g, request_context& ctx,
+                                         std::shared_ptr<import_work> work) {
+  const auto folder = g.settings.text("storage.data_dir");
+  const auto reserve = static_cast<std::uint64_t>(g.settings.number("storage.min_free_bytes"));
+  auto open = [work, folder, reserve] { return work->spool.open(folder, reserve); };
+  auto good = co_await on_reader(g.lanes.longer, open);
+  std::string piece;
+  for (bool end = !ctx.stream; good && !end;) {
+    auto bytes = co_await ctx.stream->read_some();
+    if (!bytes) co_return bytes.error();
+    end = bytes->empty();
+    piece += *bytes;
+    if (piece.size() < transfer_piece_bytes && !end) continue;
+    auto check = [work, piece = std::exchange(piece, {})] { return work->check(piece); };
+    good = co_await on_reader(g.lanes.longer, check);
+  }
+  if (!good) co_return good;
+  auto finish = [work] {
+    auto whole = work->check_end();
+    return whole ? work->spool.rewind() : whole;
+  };
+  co_return co_await on_reader(g.lanes.longer, finish);
+}
+
+std::string import_answer(const session_id& session, std::uint64_t events, bool fresh) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("session_id", session.value).field("events", events);
+  w.field_bool("created", fresh).end_object();
+  return out;
+}
+
+struct found_place {
+  session_key key;
+  bool there = false;
+};
+
+// Which session a document becomes: always the same one, unless that was deleted. Its ids then must
+// not be given again, so the next import is another session.
+result<found_place> import_place(storage::event_log& log, const tenant_id& tenant,
+                                 const std::string& hash) {
+  const auto row = tenant.value + '\n' + hash;
+  auto known = log.get_document(imports_collection, row);
+  if (!known) return known.error();
+  found_place place{{tenant, session_id(*known ? **known : std::string())}, false};
+  if (*known) {
+    auto head = log.head(place.key);
+    place.there = head.has_value();
+    if (!head && head.error().code != codes::session_not_found) return head.error();
+  }
+  if (place.there) return place;
+  place.key.session = session_id(new_uuid());
+  if (auto kept = log.put_document(imports_collection, row, place.key.session.value); !kept)
+    return kept.error();
+  return place;
+}
+
+response refused_document(const error& why, const import_work& work, request_context& ctx) {
+  if (why.code != codes::import_invalid && why.code != codes::event_too_large)
+    return problem(why, ctx);
+  return problem(why, ctx, {{"line", std::to_string(work.document.line())}});
+}
+
+asio::awaitable<response> import_session(gateway& g, request_context& ctx, imports_under_way& all) {
+  const auto type = ctx.header("Content-Type");
+  if (!iequals(trim(type.substr(0, type.find(';'))), document_type))
+    co_return problem(
+        error(codes::request_unsupported_media_type, "this route takes application/x-ndjson"), ctx);
+  if (!all.begin())
+    co_return problem(error(codes::server_busy, "many documents are being taken in", 5), ctx);
+  const std::shared_ptr<imports_under_way> place(&all, [](imports_under_way* a) { a->end(); });
+  attachment_restorer restorer(g.files->attachments, ctx.identity.tenant, ctx.identity.user.value);
+  auto work = std::make_shared<import_work>(std::move(restorer));
+  auto whole = co_await spool_body(g, ctx, work);
+  if (!whole) co_return refused_document(whole.error(), *work, ctx);
+
+  const auto& hash = work->document.hash();
+  auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx), hash);
+  if (!gate) co_return problem(gate.error(), ctx);
+  if (gate->replay) co_return session_replayed(*gate);
+  import_pass pass(all, {ctx.identity.tenant, session_id(hash)});
+  if (!pass.held())
+    co_return problem(error(codes::server_busy, "this document is being taken in already", 1), ctx);
+  auto place_of = [log = &g.node.log, tenant = ctx.identity.tenant, hash] {
+    return import_place(*log, tenant, hash);
+  };
+  auto found = co_await on_reader(g.lanes.writes, place_of);
+  if (!found) co_return problem(found.error(), ctx);
+  const session_key to = found->key;
+  if (found->there) {
+    auto body = import_answer(to.session, work->document.events(), false);
+    if (!gate->key.empty()) {
+      auto record = g.idempotency.record_of(*gate, 201, body);
+      auto keep = [log = &g.node.log, record] { return log->put_idempotency(record); };
+      if (auto kept = co_await on_reader(g.lanes.writes, keep); !kept)
+        co_return problem(kept.error(), ctx);
+    }
+    co_return session_created(to.session, std::move(body), *gate);
+  }
+
+  copy_options options;
+  options.to = to;
+  options.epoch = g.node.log.epoch();
+  options.rename = renamer(to.session);
+  options.opened_by = origin_of(ctx);
+  options.all_by_opener = true;
+  session_stager stager(g, ctx.io_thread, std::move(options));
+  session_stager::source next = [work](const session_stager::taker& take) {
+    return work->copy_some(take);
+  };
+  auto done = co_await stager.copy_all(std::move(next));
+  auto body = import_answer(to.session, work->document.events(), true);
+  auto record = g.idempotency.record_of(*gate, 201, body);
+  if (done) done = co_await stager.publish(stager.info(), std::move(record));
+  if (!done) co_return co_await not_published(g, ctx, stager, *gate, done.error());
+  // An actor that was asked for this session before it was there must fold it anew.
+  actors::restart_request again;
+  again.key = to;
+  again.from = origin_of(ctx);
+  (void)co_await g.ask_tenant<actors::command_outcome>(ctx, std::move(again));
+  co_return session_created(to.session, std::move(body), *gate);
+}
+
+}  // namespace
+
+void add_import_route(router& routes, gateway& g) {
+  auto all = std::make_shared<imports_under_way>();
+  routes.add({.verb = verb::post,
+              .pattern = "/v1/sessions/import",
+              .operation_id = "import_session",
+              .handler = [&g, all](request_context& ctx) { return import_session(g, ctx, *all); },
+              .body = body_mode::streamed,
+              .body_bytes_max = limits::http_import_bytes_max});
+}
+
+}  // namespace soma::http
