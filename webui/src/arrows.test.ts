@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
  * features stand in the order in which one may use another.
  */
 const folders = [
-  'kernel/texts', 'kernel/api', 'kernel/streams', 'kernel/session', 'kernel', 'ui',
+  'kernel/texts', 'kernel/api', 'kernel/streams', 'kernel/session', 'kernel', 'ui', 'markdown',
   ...[
     'account', 'appearance', 'about', 'keys', 'models', 'speech', 'files', 'tools', 'sessions', 'chat', 'log',
   ].map((name) => `features/${name}`),
