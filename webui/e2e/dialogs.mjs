@@ -137,8 +137,8 @@ export const dialogTests = [
       await until('the other is dark', async () => (await ground(other)) === dark);
       await page.reload();
       assert.equal(await ground(page), dark);
-      await page.getByRole('button', { name: 'Settings', exact: true }).click();
-      await page.getByRole('tab', { name: 'Appearance' }).click();
+      // What was open has an address, and is open again.
+      await page.getByRole('tab', { name: 'Appearance', selected: true }).waitFor();
       await page.getByRole('radio', { name: 'As the system' }).check();
       await until('it is light', async () => (await ground(page)) === light);
       assert.deepEqual(reader.complaints, []);

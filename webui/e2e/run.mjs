@@ -16,6 +16,7 @@ import { modelLooksTests } from './model_looks.mjs';
 import { modelTests } from './models.mjs';
 import { networkTests } from './network.mjs';
 import { peopleTests } from './people.mjs';
+import { placeTests } from './places.mjs';
 import { restartTests } from './restart.mjs';
 import { sanitizerTests } from './sanitizer.mjs';
 import { Server } from './server.mjs';
@@ -29,7 +30,7 @@ import { viewTests } from './views.mjs';
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...peopleTests, ...listTests, ...actionTests, ...dialogTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...sanitizerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...signInTests, ...peopleTests, ...listTests, ...actionTests, ...dialogTests, ...placeTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...sanitizerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
   ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 

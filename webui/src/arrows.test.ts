@@ -76,7 +76,6 @@ test('arrows: no file needs itself in a circle', () => {
 const pageState = [
   'kernel/account.ts', 'kernel/api/http.ts', 'kernel/page_version.ts', 'kernel/person.ts', 'kernel/route.ts',
   'kernel/unsaved.ts', 'kernel/workspace.ts', 'features/appearance/theme.ts', 'features/speech/speech_settings.ts',
-  'kernel/modals.ts', 'kernel/settings.ts',
 ];
 
 test('owners: no module holds what belongs to a person', () => {

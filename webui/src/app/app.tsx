@@ -4,12 +4,13 @@ import { CurrentChat } from '../features/chat/current';
 import { Chat } from '../features/chat/chat';
 import { ConnectionChip } from '../ui/connection_chip';
 import { Mark } from '../ui/icon';
-import { ModalDoor } from './modal_door';
-import { SettingsDoor } from './settings_door';
+import { PlaceView } from './place_view';
+import { offer } from './places';
 import { Sidebar } from './sidebar';
 import { TextHome } from '../ui/markdown/markdown';
 import { usePart, WorkspaceContext } from '../ui/use_part';
 import { SignIn, SignInAgain } from '../features/account/sign_in';
+import { OfferContext } from '../ui/place';
 import { ToastList } from '../ui/toast_list';
 
 export function App() {
@@ -18,7 +19,9 @@ export function App() {
   if (own === null) return <SignIn />;
   return (
     <WorkspaceContext.Provider key={own.id} value={own}>
-      <Shell />
+      <OfferContext.Provider value={offer}>
+        <Shell />
+      </OfferContext.Provider>
       {!own.isLive.value && <SignInAgain />}
     </WorkspaceContext.Provider>
   );
@@ -60,8 +63,7 @@ function Shell() {
         <Sidebar onPick={() => setMenuOpen(false)} />
         <div class="scrim" onClick={() => setMenuOpen(false)} />
         <Chat onMenu={() => setMenuOpen(!menuOpen)} menuOpen={menuOpen} />
-        <SettingsDoor />
-        <ModalDoor />
+        <PlaceView />
         <ToastList />
       </div>
     </TextHome.Provider>

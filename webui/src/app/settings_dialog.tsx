@@ -1,27 +1,33 @@
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { settingsTabs, type SettingsTab, type SettingsWish } from '../kernel/settings';
-import '../styles/settings.css';
+import type { ComponentChildren } from 'preact';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../kernel/texts/texts';
+import '../styles/settings.css';
 import { Icon } from '../ui/icon';
 import type { LeaveGuard } from '../ui/leave_guard';
-import { AboutTab } from '../features/about/about_tab';
-import { ApiKeysTab } from '../features/keys/api_keys_tab';
-import { AppearanceTab } from '../features/appearance/appearance_tab';
-import { ModelsTab } from '../features/models/models_tab';
-import { SpeechTab } from '../features/speech/speech_tab';
-import { ToolsTab } from '../features/tools/tools_tab';
+import type { Place } from '../ui/place';
 
-export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose: () => void }) {
+interface Props {
+  panes: readonly Place[];
+  shown: string;
+  guard: LeaveGuard;
+  onShow: (id: string) => void;
+  onClose: () => void;
+  children: ComponentChildren;
+}
+
+export function SettingsDialog({ panes, shown, guard, onShow, onClose, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const guard: LeaveGuard = useRef(null);
-  const [shown, setShown] = useState(wish.tab);
-  const tabs = settingsTabs.value;
-  useLayoutEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => {
+    const own = dialog.current;
+    own?.showModal();
+    // By a step back it goes without having been closed.
+    return () => own?.close();
+  }, []);
 
   const leave = (how: 'escape' | 'close' | 'aside', go = () => dialog.current?.close()) => {
     if (!guard.current?.(how, go)) go();
   };
-  const show = (id: string) => id !== shown && leave('aside', () => setShown(id));
+  const show = (id: string) => id !== shown && leave('aside', () => onShow(id));
 
   return (
     <dialog ref={dialog} class="settings" onClose={onClose} aria-labelledby="settings-title"
@@ -40,44 +46,39 @@ export function SettingsDialog({ wish, onClose }: { wish: SettingsWish; onClose:
           <Icon name="close" />
         </button>
       </header>
-      <TabList tabs={tabs} shown={shown} onShow={show} />
+      <TabList panes={panes} shown={shown} onShow={show} />
       <div class="settings-panel" role="tabpanel" id={`settings-${shown}`} tabIndex={0}
         aria-labelledby={`settings-tab-${shown}`}>
-        {shown === 'models' && <ModelsTab first={wish.profile} guard={guard} />}
-        {shown === 'tools' && <ToolsTab guard={guard} />}
-        {shown === 'keys' && <ApiKeysTab />}
-        {shown === 'appearance' && <AppearanceTab />}
-        {shown === 'speech' && <SpeechTab />}
-        {shown === 'about' && <AboutTab />}
+        {children}
       </div>
     </dialog>
   );
 }
 
 interface TabListProps {
-  tabs: readonly SettingsTab[];
+  panes: readonly Place[];
   shown: string;
   onShow: (id: string) => void;
 }
 
-function TabList({ tabs, shown, onShow }: TabListProps) {
+function TabList({ panes, shown, onShow }: TabListProps) {
   const step = (event: KeyboardEvent) => {
     const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     if (by === undefined) return;
     event.preventDefault();
-    const at = tabs.findIndex((tab) => tab.id === shown);
-    const next = tabs[(at + by + tabs.length) % tabs.length];
+    const at = panes.findIndex((pane) => pane.id === shown);
+    const next = panes[(at + by + panes.length) % panes.length];
     if (!next) return;
     onShow(next.id);
     document.getElementById(`settings-tab-${next.id}`)?.focus();
   };
   return (
     <div class="settings-tabs" role="tablist" aria-label={t.settings.title} onKeyDown={step}>
-      {tabs.map((tab) => (
-        <button key={tab.id} type="button" role="tab" id={`settings-tab-${tab.id}`} class="quiet"
-          aria-selected={tab.id === shown} aria-controls={`settings-${tab.id}`}
-          tabIndex={tab.id === shown ? 0 : -1} onClick={() => onShow(tab.id)}>
-          {tab.name}
+      {panes.map((pane) => (
+        <button key={pane.id} type="button" role="tab" id={`settings-tab-${pane.id}`} class="quiet"
+          aria-selected={pane.id === shown} aria-controls={`settings-${pane.id}`}
+          tabIndex={pane.id === shown ? 0 : -1} onClick={() => onShow(pane.id)}>
+          {pane.title()}
         </button>
       ))}
     </div>

@@ -5,7 +5,7 @@ import { signOut } from '../kernel/account';
 import { ServerConfig } from '../kernel/server_config';
 import { select, selected } from '../kernel/route';
 import { SessionSearch } from '../features/sessions/session_search';
-import { openSettings } from '../kernel/settings';
+import { openSettings } from './places';
 import { Toasts } from '../kernel/toasts';
 import { usePart, useWorkspace } from '../ui/use_part';
 import { t } from '../kernel/texts/texts';
@@ -86,7 +86,7 @@ function Foot() {
         </ConfirmDialog>
       )}
       <span class="who" title={t.whoIn(who.user_id, who.tenant_id)}>{who.user_id}</span>
-      <button type="button" class="quiet" onClick={() => openSettings()} aria-label={t.settings.title}
+      <button type="button" class="quiet" onClick={() => openSettings(workspace)} aria-label={t.settings.title}
         title={t.settings.title} aria-haspopup="dialog">
         <Icon name="sliders" />
       </button>

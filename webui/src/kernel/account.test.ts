@@ -13,7 +13,6 @@ beforeEach(async () => {
   page = fakePage();
   cookie = null;
   vi.stubGlobal('location', { pathname: '/ui/', search: '', hash: '#s=a-chat-of-a' });
-  vi.stubGlobal('history', { replaceState: vi.fn() });
   vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
     if (url.endsWith('auth/login')) cookie = JSON.parse(init.body as string).key as string;
     if (url.endsWith('auth/logout')) {

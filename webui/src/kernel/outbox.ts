@@ -5,7 +5,7 @@ import { newKey } from './api/new_key';
 import type { MessageAccepted } from './api/types';
 import { keep, kept, keptNames } from './kept';
 import { isSignedInAs, onKnown, onOtherTab } from './person';
-import { select, selected } from './route';
+import { become, selected } from './route';
 import { guardUnsaved } from './unsaved';
 import type { Workspace } from './workspace';
 import type { AttachmentRef } from './session/state';
@@ -210,7 +210,7 @@ export class Outbox {
     this.change(key, { phase: 'accepted', sessionId: accepted.session_id });
     // The chat that was new is shown, unless the reader went elsewhere meanwhile.
     const isAwaited = entry.sessionId === null && selected.peek() === null && !this.workspace.ended.aborted;
-    if (isAwaited) select(accepted.session_id);
+    if (isAwaited) become(accepted.session_id);
   }
 
   /**

@@ -1,47 +1,150 @@
-import { effect, signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 
 /**
- * Which session is shown: null is a new chat. Kept in the URL's hash (`#s=<id>`), so that a link
- * and the back button work.
+ * Where the page is, as it stands behind the `#`: `#s=<id>` a chat, `#new` a new one, and behind it
+ * `&open=<place>` what is open over the chat, with what that is about.
  */
-export const selected = signal<string | null>(fromHash());
-
-export function hrefOf(sessionId: string | null): string {
-  return sessionId === null ? '#new' : `#s=${encodeURIComponent(sessionId)}`;
+export interface Address {
+  /** Null is a new chat. */
+  readonly chat: string | null;
+  /** Null where nothing is open. */
+  readonly place: string | null;
+  readonly params: Params;
 }
 
-export function select(sessionId: string | null): void {
-  selected.value = sessionId;
+export type Params = Readonly<Record<string, string>>;
+
+/** What a place cannot call what it is about. */
+export const ownParams: ReadonlySet<string> = new Set(['s', 'new', 'open', 'signin']);
+
+export const address = signal<Address>(parse(location.hash));
+
+/** The chat that is shown. */
+export const selected = computed(() => address.value.chat);
+
+export function parse(hash: string): Address {
+  const all = new URLSearchParams(hash.slice(1));
+  const place = all.get('open');
+  const params = [...all].filter(([name]) => place !== null && !ownParams.has(name));
+  return { chat: all.get('s'), place, params: Object.fromEntries(params) };
+}
+
+export function hrefOf(chat: string | null, place: string | null = null, params: Params = {}): string {
+  const start = chat === null ? 'new' : `s=${encodeURIComponent(chat)}`;
+  const rest = place === null ? '' : `&${new URLSearchParams({ open: place, ...params })}`;
+  return `#${start}${rest}`;
+}
+
+/** Shows a chat, and nothing over it. */
+export function select(chat: string | null): void {
+  const here = address.peek();
+  // What is open is left, and nothing to come back to.
+  go({ chat, place: null, params: {} }, here.place === null ? 'push' : 'replace');
+}
+
+/** The chat that is shown is this one from now on; what is open over it stays. */
+export function become(chat: string): void {
+  const here = address.peek();
+  go({ ...here, chat }, here.place === null ? 'push' : 'replace');
 }
 
 /** As `select`, without a step to go back to. */
-export function show(sessionId: string): void {
-  history.replaceState(null, '', hrefOf(sessionId));
-  selected.value = sessionId;
+export function show(chat: string): void {
+  go({ chat, place: null, params: {} }, 'replace');
+}
+
+/** Opens a place over the chat, or in place of the one that is open. */
+export function open(place: string, params: Params = {}): void {
+  const here = address.peek();
+  go({ chat: here.chat, place, params }, here.place === null ? 'over' : 'replace');
+}
+
+/** Closes the place of that name, if it is still the one that is open. */
+export function close(place: string): void {
+  const here = address.peek();
+  if (here.place !== place) return;
+  address.value = { chat: here.chat, place: null, params: {} };
+  if (!isOver(history.state)) return write('replace');
+  // It was opened here, so the step before is the chat without it.
+  isGoingBack = true;
+  history.back();
+}
+
+type Hold = (go: () => void) => boolean;
+
+/** Asked before a step back or forth leaves what is open: true says that `go` may be done later. */
+let hold: Hold = () => false;
+/** A step back that this page asked for is under way. */
+let isGoingBack = false;
+
+export function holdAddress(by: Hold): () => void {
+  hold = by;
+  return () => {
+    if (hold === by) hold = () => false;
+  };
 }
 
 /** Takes the one-time token out of `#signin=<token>`, and out of the address bar. */
 export function takeSignInToken(): string | null {
   const token = new URLSearchParams(location.hash.slice(1)).get('signin');
-  if (token !== null) history.replaceState(null, '', location.pathname + location.search);
+  if (token === null) return null;
+  const { chat, place, params } = address.peek();
+  const isBare = chat === null && place === null;
+  history.replaceState(null, '', isBare ? location.pathname + location.search : hrefOf(chat, place, params));
   return token;
-}
-
-function fromHash(): string | null {
-  return new URLSearchParams(location.hash.slice(1)).get('s');
 }
 
 /** The chat that is shown is nothing to whoever signs in next. */
 export function leaveAddress(): void {
   history.replaceState(null, '', location.pathname + location.search);
-  selected.value = null;
+  address.value = parse('');
 }
 
 export function startRouting(): void {
-  if (selected.value !== null) history.replaceState(null, '', hrefOf(selected.value));
-  window.addEventListener('hashchange', () => (selected.value = fromHash()));
-  effect(() => {
-    const id = selected.value;
-    if (fromHash() !== id) history.pushState(null, '', hrefOf(id));
+  if (selected.peek() !== null) write('replace');
+  window.addEventListener('popstate', () => {
+    if (!isGoingBack) return arrive();
+    isGoingBack = false;
+    // Somewhere else was gone to meanwhile.
+    if (!isHere(parse(location.hash))) write('push');
   });
+  window.addEventListener('hashchange', arrive);
+}
+
+function arrive(): void {
+  if (isGoingBack || location.hash.startsWith('#signin=')) return;
+  const next = parse(location.hash);
+  const here = address.peek();
+  if (isHere(next)) return;
+  const leaves = here.place !== null && (next.place !== here.place || next.chat !== here.chat);
+  if (leaves && hold(() => close(here.place ?? ''))) return write('over');
+  address.value = next;
+}
+
+function go(next: Address, how: How): void {
+  if (isHere(next)) return;
+  address.value = next;
+  write(how);
+}
+
+/** `over`: a step that was made by opening something, and can be gone back to close it. */
+type How = 'push' | 'replace' | 'over';
+
+function write(how: How): void {
+  if (isGoingBack) return;
+  if (how === 'replace') history.replaceState(address.peek().place === null ? null : history.state, '', hrefHere());
+  else history.pushState(how === 'over' ? { over: true } : null, '', hrefHere());
+}
+
+function hrefHere(): string {
+  const { chat, place, params } = address.peek();
+  return hrefOf(chat, place, params);
+}
+
+function isHere({ chat, place, params }: Address): boolean {
+  return hrefOf(chat, place, params) === hrefHere();
+}
+
+function isOver(state: unknown): boolean {
+  return typeof state === 'object' && state !== null && 'over' in state;
 }

@@ -19,7 +19,12 @@ interface Props {
 export function Dialog({ title, onClose, wide = false, actions, guard, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useLayoutEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => {
+    const own = dialog.current;
+    own?.showModal();
+    // By a step back it goes without having been closed.
+    return () => own?.close();
+  }, []);
   const close = () => dialog.current?.close();
   const leave = (how: 'escape' | 'close') => {
     if (!guard?.current?.(how, close)) close();

@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
-import { Uploads } from '../files/attach';
 import type { SessionStore } from '../../kernel/session/session_store';
 import { activeTurn, type SessionState } from '../../kernel/session/state';
-import { openModal } from '../../kernel/modals';
+import { open } from '../../kernel/route';
+import { isFor, useOffer, type Place } from '../../ui/place';
 import { SessionList } from '../sessions/session_list';
 import { ServerConfig } from '../../kernel/server_config';
 import { Streams } from '../../kernel/streams/streams';
@@ -28,6 +28,7 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
   const [asking, setAsking] = useState(false);
   const workspace = useWorkspace();
   const toasts = workspace.of(Toasts);
+  const places = useOffer().places.filter((place) => isFor(place, workspace.identity.value.role));
   const title = store ? workspace.of(SessionList).titleOf(store.id) || state.title || firstWords(state) : t.newChat;
   const isThere = store !== null && !store.gone.value;
   useEffect(() => {
@@ -51,9 +52,9 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
         </button>
       )}
       {isThere ? (
-        <Menu label={t.menu.chat} items={itemsFor(workspace, store, state, () => setAsking(true))} />
+        <Menu label={t.menu.chat} items={itemsFor(places, workspace, store, state, () => setAsking(true))} />
       ) : (
-        <Menu label={t.menu.chat} items={[importItem(null)]} />
+        <Menu label={t.menu.chat} items={placesFor(places, workspace, null)} />
       )}
       {asking && store && (
         <ConfirmDialog question={t.reset.question} yes={t.reset.yes} no={t.reset.no}
@@ -66,21 +67,12 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
   );
 }
 
-function itemsFor(workspace: Workspace, store: SessionStore, state: SessionState, onReset: () => void): MenuItem[] {
+function itemsFor(places: readonly Place[], workspace: Workspace, store: SessionStore, state: SessionState, onReset: () => void): MenuItem[] {
   const sessionId = store.id;
   const toasts = workspace.of(Toasts);
   const stands = activeTurn(state) === undefined;
   return [
-    { label: t.menu.history, icon: 'book', run: () => openModal({ kind: 'history', sessionId }) },
-    { label: t.menu.context, icon: 'layers', run: () => openModal({ kind: 'context', sessionId }) },
-    { label: t.menu.travel, icon: 'clock', run: () => openModal({ kind: 'travel', sessionId }) },
-    { label: t.menu.tool, icon: 'tool', run: () => openModal({ kind: 'tool', sessionId, toolId: '' }) },
-    ...(workspace.of(Uploads).max > 0
-      ? [
-        { label: t.menu.attachments, icon: 'clip' as const, run: () => openModal({ kind: 'attachments', sessionId }) },
-        { label: t.menu.files, icon: 'folder' as const, run: () => openModal({ kind: 'files', sessionId }) },
-      ] : []),
-    importItem(sessionId),
+    ...placesFor(places, workspace, sessionId),
     ...(stands && !state.paused ? [
       { label: t.menu.nudge, icon: 'play' as const, hint: t.menu.nudgeHint, run: () => steer(toasts, store, 'nudge') },
       { label: t.menu.summarize, icon: 'book' as const, run: () => steer(toasts, store, 'summarize') },
@@ -90,8 +82,14 @@ function itemsFor(workspace: Workspace, store: SessionStore, state: SessionState
   ];
 }
 
-function importItem(sessionId: string | null): MenuItem {
-  return { label: t.menu.move, icon: 'swap', run: () => openModal({ kind: 'move', sessionId }) };
+function placesFor(places: readonly Place[], workspace: Workspace, sessionId: string | null): MenuItem[] {
+  const hasChat = sessionId !== null;
+  return places
+    .flatMap(({ id, needs, title, chatMenu }) => {
+      const isThere = chatMenu && (hasChat || needs !== 'chat') && (chatMenu.isOffered?.(workspace, hasChat) ?? true);
+      return isThere ? [{ at: chatMenu.at, label: title(), icon: chatMenu.icon, run: () => open(id) }] : [];
+    })
+    .sort((a, b) => a.at - b.at);
 }
 
 function firstWords(state: SessionState): string {

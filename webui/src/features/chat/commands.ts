@@ -1,69 +1,33 @@
-import type { SessionStore } from '../../kernel/session/session_store';
-import { t } from '../../kernel/texts/texts';
-import { ServerConfig } from '../../kernel/server_config';
-import type { Workspace } from '../../kernel/workspace';
-import { exportMarkdown, exportNdjson } from '../sessions/exports';
-import { openModal } from '../../kernel/modals';
-import { select } from '../../kernel/route';
-import { SessionList } from '../sessions/session_list';
-import { openSettings, settingsTabs } from '../../kernel/settings';
+import { open } from '../../kernel/route';
 import { Toasts } from '../../kernel/toasts';
-import { ToolOffers } from '../tools/tool_offers';
+import type { Workspace } from '../../kernel/workspace';
+import { isFor, type Command, type Offer } from '../../ui/place';
 
-/** What a message that begins with `/` can ask the page to do. */
-export interface Command {
-  readonly name: string;
-  readonly hint: string;
-  /** What may follow the name; empty where nothing does. */
-  readonly choices: (workspace: Workspace) => readonly string[];
-  readonly takesWords?: boolean;
-  readonly needsChat?: boolean;
-  readonly run: (workspace: Workspace, store: SessionStore | null, words: string) => void;
+/** What a message that begins with `/` can ask the page to do, for this reader and this chat. */
+export interface Runnable extends Command {
+  readonly run: (words: string) => void;
 }
 
-export const commands: readonly Command[] = [
-  {
-    name: 'export', hint: t.commands.export, needsChat: true, choices: () => ['markdown', 'ndjson'],
-    run: (workspace, store, words) => {
-      if (!store) return;
-      const { id } = store;
-      const take = words.startsWith('m') ? exportMarkdown : exportNdjson;
-      void workspace.of(Toasts).attempt(() => take(id, workspace.of(SessionList).titleOf(id)));
-    },
-  },
-  {
-    name: 'model', hint: t.commands.model, choices: (workspace) => workspace.of(ServerConfig).now.profiles ?? [],
-    run: (workspace, _, words) => {
-      if (!settingsTabs.value.some((tab) => tab.id === 'models')) workspace.of(Toasts).say(t.commands.modelNotYours);
-      else openSettings({ tab: 'models', ...(words === '' ? {} : { profile: words }) });
-    },
-  },
-  {
-    name: 'tool', hint: t.commands.tool, needsChat: true, choices: (workspace) => workspace.of(ToolOffers).names.value,
-    run: (_, store, words) => store && openModal({ kind: 'tool', sessionId: store.id, toolId: words }),
-  },
-  {
-    name: 'rename', hint: t.commands.rename, needsChat: true, takesWords: true, choices: () => [],
-    run: (workspace, store, words) => {
-      if (!store || words === '') return;
-      void workspace.of(Toasts).attempt(() => workspace.of(SessionList).rename(store.id, words.slice(0, 200)));
-    },
-  },
-  {
-    name: 'history', hint: t.commands.history, needsChat: true, choices: () => [],
-    run: (_, store) => store && openModal({ kind: 'history', sessionId: store.id }),
-  },
-  {
-    name: 'context', hint: t.commands.context, needsChat: true, choices: () => [],
-    run: (_, store) => store && openModal({ kind: 'context', sessionId: store.id }),
-  },
-  {
-    name: 'travel', hint: t.commands.travel, needsChat: true, choices: () => [],
-    run: (_, store) => store && openModal({ kind: 'travel', sessionId: store.id }),
-  },
-  { name: 'new', hint: t.commands.new, choices: () => [], run: () => select(null) },
-  { name: 'settings', hint: t.commands.settings, choices: () => [], run: () => openSettings() },
-];
+/** `sessionId`: of the chat that is shown; null is a new one. */
+export function commandsOf({ places, actions }: Offer, workspace: Workspace, sessionId: string | null): readonly Runnable[] {
+  const found: Runnable[] = [];
+  for (const place of places) {
+    const { command } = place;
+    if (!command || (place.needs === 'chat' && sessionId === null)) continue;
+    const isMine = isFor(place, workspace.identity.value.role);
+    if (!isMine && !command.refused) continue;
+    const run = (words: string) => {
+      if (isMine) open(place.id, command.params?.(words));
+      else workspace.of(Toasts).say(command.refused?.() ?? '');
+    };
+    found.push({ ...command, run });
+  }
+  for (const action of actions) {
+    if (action.needs !== 'chat') found.push({ ...action, run: () => action.run(workspace) });
+    else if (sessionId !== null) found.push({ ...action, run: (words) => action.run(workspace, sessionId, words) });
+  }
+  return found.sort((a, b) => a.at - b.at);
+}
 
 /** A line of the completion: what the text becomes when it is taken. */
 export interface Completion {
@@ -73,29 +37,27 @@ export interface Completion {
   readonly isWhole: boolean;
 }
 
-export function completionsOf(workspace: Workspace, text: string, hasChat: boolean): readonly Completion[] {
+export function completionsOf(commands: readonly Runnable[], workspace: Workspace, text: string): readonly Completion[] {
   const match = /^\/(\w*)(?:\s+(\S*))?$/.exec(text);
   if (!match) return [];
   const [, name = '', words] = match;
-  const there = commands.filter((command) => hasChat || !command.needsChat);
+  const choices = (command: Command) => command.choices?.(workspace) ?? [];
   if (words === undefined) {
-    return there.filter((command) => command.name.startsWith(name)).map((command) => ({
+    return commands.filter((command) => command.name.startsWith(name)).map((command) => ({
       text: `/${command.name}`,
-      hint: command.hint,
-      isWhole: command.choices(workspace).length === 0 && !command.takesWords,
+      hint: command.hint(),
+      isWhole: choices(command).length === 0 && !command.takesWords,
     }));
   }
-  const command = there.find((other) => other.name === name);
-  return (command?.choices(workspace) ?? [])
+  const command = commands.find((other) => other.name === name);
+  return (command ? choices(command) : [])
     .filter((choice) => choice.startsWith(words))
     .map((choice) => ({ text: `/${name} ${choice}`, hint: '', isWhole: true }));
 }
 
 /** The command that a text is, and what follows its name; null where it is a message. */
-export function commandOf(text: string, hasChat: boolean): [Command, string] | null {
+export function commandOf(commands: readonly Runnable[], text: string): [Runnable, string] | null {
   const match = /^\/(\w+)(?:\s+([\s\S]*))?$/.exec(text);
-  const command = commands.find(
-    (other) => other.name === match?.[1] && (hasChat || !other.needsChat),
-  );
+  const command = commands.find((other) => other.name === match?.[1]);
   return command ? [command, (match?.[2] ?? '').trim()] : null;
 }

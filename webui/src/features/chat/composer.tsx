@@ -4,9 +4,10 @@ import { Uploads } from '../files/attach';
 import type { SessionStore } from '../../kernel/session/session_store';
 import type { AttachmentRef } from '../../kernel/session/state';
 import { ServerConfig } from '../../kernel/server_config';
-import { commandOf, completionsOf, type Completion } from './commands';
+import { commandOf, commandsOf, completionsOf, type Completion } from './commands';
 import { Drafts } from '../../kernel/drafts';
 import { ToolOffers } from '../tools/tool_offers';
+import { useOffer } from '../../ui/place';
 import { usePart, useWorkspace } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { CompletionList, completionId } from './completion_list';
@@ -37,7 +38,8 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
   const [text, setText] = useState(drafts.of(chat));
   const [picked, setPicked] = useState(0);
   const [dismissed, setDismissed] = useState('');
-  const offered = text === dismissed ? [] : completionsOf(workspace, text, store !== null);
+  const commands = commandsOf(useOffer(), workspace, store?.id ?? null);
+  const offered = text === dismissed ? [] : completionsOf(commands, workspace, text);
   const at = Math.min(picked, offered.length - 1);
   const files = uploads.of(chat);
   const dictation = useDictation(area, chat, (value) => change(value));
@@ -72,10 +74,10 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
 
   const send = (value = text) => {
     const words = value.trim();
-    const command = commandOf(words, store !== null);
+    const command = commandOf(commands, words);
     if (command) {
       change('');
-      return command[0].run(workspace, store, command[1]);
+      return command[0].run(command[1]);
     }
     if (words === '' || !canSend || over > 0) return;
     dictation.end();

@@ -1,7 +1,8 @@
 import { ServerConfig } from '../../kernel/server_config';
-import { usePart } from '../../ui/use_part';
+import { usePart, useWorkspace } from '../../ui/use_part';
 import { outdated } from '../../kernel/page_version';
-import { openSettings, settingsTabs } from '../../kernel/settings';
+import { open } from '../../kernel/route';
+import { isFor, useOffer } from '../../ui/place';
 import { t } from '../../kernel/texts/texts';
 
 export function ServerBanners() {
@@ -34,10 +35,12 @@ export function ServerBanners() {
 
 /** The way from no model to one, for those who may go it. */
 function SetUp() {
-  if (!settingsTabs.value.some((tab) => tab.id === 'models')) return null;
+  const { places } = useOffer();
+  const { role } = useWorkspace().identity.value;
+  if (!places.some((place) => place.id === 'models' && isFor(place, role))) return null;
   return (
     <button type="button" class="link" aria-haspopup="dialog"
-      onClick={() => openSettings({ tab: 'models', profile: 'default' })}>
+      onClick={() => open('models', { profile: 'default' })}>
       {t.banner.setUp}
     </button>
   );

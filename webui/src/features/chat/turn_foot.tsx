@@ -1,7 +1,8 @@
 import { useEffect } from 'preact/hooks';
 import { forkAt } from './fork';
 import { isOver, type Answer, type Turn } from '../../kernel/session/state';
-import { openModal } from '../../kernel/modals';
+import { open } from '../../kernel/route';
+import { useOffer, type Place } from '../../ui/place';
 import { canSpeak, Speech } from '../speech/speech';
 import { Toasts } from '../../kernel/toasts';
 import { usePart, useWorkspace } from '../../ui/use_part';
@@ -23,6 +24,7 @@ interface Props {
 
 export function TurnFoot({ turn, actions, isLast, canRetry, onEdit }: Props) {
   const workspace = useWorkspace();
+  const { places } = useOffer();
   const words = wordsOf(turn);
   const rated = turn.items.findLast((item): item is Answer => item.kind === 'answer' && item.text.text !== '');
   const failedSilently =
@@ -42,7 +44,7 @@ export function TurnFoot({ turn, actions, isLast, canRetry, onEdit }: Props) {
       </button>
       {words !== '' && canSpeak && <ReadAloud turn={turn} words={words} />}
       {rated && <FeedbackButtons sessionId={actions.sessionId} answer={rated} />}
-      <Menu label={t.turn.more} items={moreFor(workspace, turn, actions, isLast)} small />
+      <Menu label={t.turn.more} items={moreFor(workspace, places, turn, actions, isLast)} small />
       <When turn={turn} model={rated?.model ?? ''} />
     </div>
   );
@@ -61,25 +63,22 @@ function When({ turn, model }: { turn: Turn; model: string }) {
   );
 }
 
-function moreFor(workspace: Workspace, turn: Turn, actions: TurnActions, isLast: boolean): MenuItem[] {
+function moreFor(workspace: Workspace, places: readonly Place[], turn: Turn, actions: TurnActions, isLast: boolean): MenuItem[] {
   const { sessionId } = actions;
   const { attempt, say } = workspace.of(Toasts);
-  const { id: turnId, beforeId, lastId } = turn;
   return [
     {
       label: t.turn.fork, icon: 'branch',
       run: () => void attempt(async () => {
-        await forkAt(workspace, sessionId, lastId);
+        await forkAt(workspace, sessionId, turn.lastId);
         say(t.did.forked);
       }),
     },
     ...(isLast ? [] : [{
       label: t.turn.retryFork, icon: 'retry' as const, run: () => actions.onRetry(turn, false),
     }]),
-    {
-      label: t.turn.events, icon: 'code',
-      run: () => openModal({ kind: 'events', sessionId, span: { turnId, beforeId, lastId } }),
-    },
+    ...places.flatMap(({ id, title, turnMenu }) => (turnMenu
+      ? [{ label: title(), icon: turnMenu.icon, run: () => open(id, turnMenu.params(turn)) }] : [])),
   ];
 }
 

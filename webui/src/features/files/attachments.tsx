@@ -6,7 +6,7 @@ import {
   type FileFacts, type NamedFile,
 } from './session_files';
 import { sizeText } from './size';
-import type { Modal } from '../../kernel/modals';
+import type { PlaceProps } from '../../ui/place';
 import { t } from '../../kernel/texts/texts';
 import { isPicture } from './attachment_list';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
@@ -15,16 +15,11 @@ import { Problem } from '../../ui/problem';
 import { Dialog, Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
 
-interface Props {
-  what: Extract<Modal, { kind: 'attachments' }>;
-  onClose: () => void;
-}
-
 /** How many files are asked about at once: a browser has six connections to a host. */
 const atOnce = 3;
 
 /** Every file that a chat names: what people attached, and what tools left. */
-export function AttachmentsModal({ what: { sessionId }, onClose }: Props) {
+export function AttachmentsModal({ sessionId, onClose }: PlaceProps<string>) {
   const [read, again] = useRead(() => filesOfSession(sessionId));
   const files = read.is === 'read' ? read.value : [];
   const [facts, refresh] = useFacts(files);

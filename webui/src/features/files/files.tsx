@@ -3,7 +3,7 @@ import { sentence } from '../../kernel/api/http';
 import { sizeText } from './size';
 import { sendFiles } from './upload';
 import { joined, WorkFolder, type WorkEntry, type WorkList } from './workdir';
-import type { Modal } from '../../kernel/modals';
+import type { PlaceProps } from '../../ui/place';
 import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { Icon } from '../../ui/icon';
@@ -13,16 +13,10 @@ import { Dialog, Loading } from '../../ui/dialog';
 import { FileEditor } from './file_editor';
 import { NameForm } from '../../ui/name_form';
 
-interface Props {
-  what: Extract<Modal, { kind: 'files' }>;
-  onClose: () => void;
-}
-
 /** The work folder that tools see: a session's own, or the one that all share. */
-export function FilesModal({ what: { sessionId }, onClose }: Props) {
+export function FilesModal({ sessionId, guard, onClose }: PlaceProps) {
   const [isShared, setShared] = useState(sessionId === null);
   const folder = useMemo(() => new WorkFolder(isShared ? null : sessionId), [isShared, sessionId]);
-  const guard: LeaveGuard = useRef(null);
   const show = (shared: boolean) => {
     const go = () => setShared(shared);
     if (!guard.current?.('aside', go)) go();

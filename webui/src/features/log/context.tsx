@@ -1,5 +1,5 @@
 import { request } from '../../kernel/api/http';
-import type { Modal } from '../../kernel/modals';
+import type { PlaceProps } from '../../ui/place';
 import { t } from '../../kernel/texts/texts';
 import { Problem } from '../../ui/problem';
 import { Dialog, Loading } from '../../ui/dialog';
@@ -18,14 +18,9 @@ interface ContextWindow {
   context_window: number;
 }
 
-interface Props {
-  what: Extract<Modal, { kind: 'context' }>;
-  onClose: () => void;
-}
-
 /** Exactly what the model would be sent, and how full that makes it. */
-export function ContextModal({ what, onClose }: Props) {
-  const path = `sessions/${encodeURIComponent(what.sessionId)}/context-window`;
+export function ContextModal({ sessionId, onClose }: PlaceProps<string>) {
+  const path = `sessions/${encodeURIComponent(sessionId)}/context-window`;
   const [read, again] = useRead(() => request<ContextWindow>(path));
   return (
     <Dialog title={t.menu.context} onClose={onClose}>

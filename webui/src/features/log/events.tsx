@@ -2,7 +2,8 @@ import { request } from '../../kernel/api/http';
 import type { Envelope, EventPage } from '../../kernel/api/types';
 import { foldAll, seqOf } from '../../kernel/session/fold';
 import { emptySession } from '../../kernel/session/state';
-import type { EventSpan, Modal } from '../../kernel/modals';
+import type { Params } from '../../kernel/route';
+import type { PlaceProps } from '../../ui/place';
 import { t } from '../../kernel/texts/texts';
 import { CopyButton } from '../../ui/copy_button';
 import { Icon } from '../../ui/icon';
@@ -10,16 +11,22 @@ import { Problem } from '../../ui/problem';
 import { Dialog, Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
 
-interface Props {
-  what: Extract<Modal, { kind: 'events' }>;
-  onClose: () => void;
+/** The events of one turn: those that name it, in this stretch of the log. */
+interface EventSpan {
+  readonly turnId: string;
+  readonly beforeId: string | null;
+  readonly lastId: string;
+}
+
+function spanOf({ turn = '', before, last = '' }: Params): EventSpan {
+  return { turnId: turn, beforeId: before ?? null, lastId: last };
 }
 
 const pagesMax = 20;
 
 /** One turn as the log has it. */
-export function EventsModal({ what, onClose }: Props) {
-  const [read, again] = useRead(() => readEvents(what.sessionId, what.span));
+export function EventsModal({ sessionId, params, onClose }: PlaceProps<string>) {
+  const [read, again] = useRead(() => readEvents(sessionId, spanOf(params)));
   const events = read.is === 'read' ? read.value : [];
   const thoughts = thoughtsIn(events);
   const asText = () => events.map((event) => JSON.stringify(event)).join('\n');

@@ -1,5 +1,5 @@
 import { readHistory } from '../sessions/exports';
-import type { Modal } from '../../kernel/modals';
+import type { PlaceProps } from '../../ui/place';
 import { t } from '../../kernel/texts/texts';
 import { CopyButton } from '../../ui/copy_button';
 import { Markdown } from '../../ui/markdown/markdown';
@@ -7,13 +7,8 @@ import { Problem } from '../../ui/problem';
 import { Dialog, Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
 
-interface Props {
-  what: Extract<Modal, { kind: 'history' }>;
-  onClose: () => void;
-}
-
-export function HistoryModal({ what, onClose }: Props) {
-  const [read, again] = useRead(() => readHistory(what.sessionId));
+export function HistoryModal({ sessionId, onClose }: PlaceProps<string>) {
+  const [read, again] = useRead(() => readHistory(sessionId));
   const { history, tokens } = read.is === 'read' ? read.value : { history: '', tokens: 0 };
   return (
     <Dialog title={t.menu.history} onClose={onClose}

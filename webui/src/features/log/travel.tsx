@@ -3,7 +3,7 @@ import { request } from '../../kernel/api/http';
 import type { Envelope, EventPage } from '../../kernel/api/types';
 import { forkAt } from '../chat/fork';
 import { Timeline } from '../../kernel/session/timeline';
-import type { Modal } from '../../kernel/modals';
+import type { PlaceProps } from '../../ui/place';
 import { Toasts } from '../../kernel/toasts';
 import { useWorkspace } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
@@ -13,15 +13,10 @@ import { TurnView } from '../chat/turn_view';
 import { Dialog, Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
 
-interface Props {
-  what: Extract<Modal, { kind: 'travel' }>;
-  onClose: () => void;
-}
-
 const turnsShown = 12;
 
 /** The session as it was at any of its events, and a way to go on from there. */
-export function TravelModal({ what: { sessionId }, onClose }: Props) {
+export function TravelModal({ sessionId, onClose }: PlaceProps<string>) {
   const [got, setGot] = useState(0);
   const [read, again] = useRead(async () => new Timeline(await readAll(sessionId, setGot)));
   return (
@@ -29,7 +24,7 @@ export function TravelModal({ what: { sessionId }, onClose }: Props) {
       {read.is === 'reading' && <><p class="settings-hint">{t.travel.got(got)}</p><Loading /></>}
       {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
       {read.is === 'read' && (
-        <Travel sessionId={sessionId} timeline={read.value} onClose={onClose} />
+        <Travel sessionId={sessionId} timeline={read.value} />
       )}
     </Dialog>
   );
@@ -38,10 +33,9 @@ export function TravelModal({ what: { sessionId }, onClose }: Props) {
 interface TravelProps {
   sessionId: string;
   timeline: Timeline;
-  onClose: () => void;
 }
 
-function Travel({ sessionId, timeline, onClose }: TravelProps) {
+function Travel({ sessionId, timeline }: TravelProps) {
   const workspace = useWorkspace();
   const { attempt, say } = workspace.of(Toasts);
   const { events } = timeline;
@@ -54,7 +48,6 @@ function Travel({ sessionId, timeline, onClose }: TravelProps) {
     if (id === undefined) return;
     await forkAt(workspace, sessionId, id);
     say(t.did.forked);
-    onClose();
   });
   return (
     <>

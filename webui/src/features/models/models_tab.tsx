@@ -11,17 +11,17 @@ import { Keys } from './keys';
 import { Problem } from '../../ui/problem';
 import { ProfileCard } from './profile_card';
 import { ProfileEditor } from './profile_editor';
-import type { LeaveGuard } from '../../ui/leave_guard';
+import type { PlaceProps } from '../../ui/place';
 
 /** What the form is about: a profile that is there, or a new one and the name it begins with. */
 type Editing = TaggedProfile | { readonly profile: null; readonly name: string };
 
-/** `first` names a profile to open at once; where there is none of that name, a new one. */
-export function ModelsTab({ first, guard }: { first: string | undefined; guard: LeaveGuard }) {
+/** `profile` names a profile to open at once; where there is none of that name, a new one. */
+export function ModelsTab({ params, guard }: PlaceProps) {
   const models = useResource(Models);
   const [editing, setEditing] = useState<Editing | null>(null);
   const [problem, setProblem] = useState('');
-  const wanted = useRef(first);
+  const wanted = useRef(params.profile);
   const cameFrom = useRef<string | null>(null);
 
   useEffect(() => () => models.close(), [models]);

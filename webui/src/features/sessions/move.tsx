@@ -1,7 +1,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { sentence } from '../../kernel/api/http';
 import { exportMarkdown, exportNdjson, importNdjson } from './exports';
-import type { Modal } from '../../kernel/modals';
+import type { PlaceProps } from '../../ui/place';
 import { select } from '../../kernel/route';
 import { Toasts } from '../../kernel/toasts';
 import { usePart } from '../../ui/use_part';
@@ -11,13 +11,8 @@ import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
 import { Dialog } from '../../ui/dialog';
 
-interface Props {
-  what: Extract<Modal, { kind: 'move' }>;
-  onClose: () => void;
-}
-
 /** Takes chats out as files, and in again. */
-export function MoveModal({ what: { sessionId }, onClose }: Props) {
+export function MoveModal({ sessionId, onClose }: PlaceProps) {
   const { say } = usePart(Toasts);
   const list = usePart(SessionList);
   const file = useRef<HTMLInputElement>(null);
@@ -39,7 +34,6 @@ export function MoveModal({ what: { sessionId }, onClose }: Props) {
     const made = await importNdjson(chosen);
     say(made.created ? t.move.imported(made.events) : t.move.importedBefore);
     select(made.session_id);
-    onClose();
   });
 
   return (

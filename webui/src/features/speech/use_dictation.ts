@@ -1,7 +1,7 @@
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Dictation, dictationLanguage, recognizer, recognizerClass, type Place } from './dictation';
-import { openSettings } from '../../kernel/settings';
+import { open } from '../../kernel/route';
 import { Toasts } from '../../kernel/toasts';
 import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
@@ -39,7 +39,7 @@ export function useDictation(
     const by = await recognizer();
     const box = area.current;
     if (!box || running.current) return;
-    if (!by) return openSettings({ tab: 'speech' });
+    if (!by) return open('speech');
     const mine = new Dictation(by, placeIn(box), (text, caret) => {
       tell.current(text);
       requestAnimationFrame(() => area.current?.setSelectionRange(caret, caret));

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { request, sentence } from '../../kernel/api/http';
 import { newKey } from '../../kernel/api/new_key';
-import type { Modal } from '../../kernel/modals';
+import type { PlaceProps } from '../../ui/place';
 import { fieldsFor, inputsOf } from './inputs';
 import type { ToolOffer } from './types';
 import { t } from '../../kernel/texts/texts';
@@ -11,15 +11,10 @@ import { Dialog, Loading } from '../../ui/dialog';
 import { SchemaForm } from './schema_form';
 import { useRead } from '../../ui/use_read';
 
-interface Props {
-  what: Extract<Modal, { kind: 'tool' }>;
-  onClose: () => void;
-}
-
 /** Runs a tool by hand; what it says and does is shown in the chat. */
-export function ToolModal({ what, onClose }: Props) {
+export function ToolModal({ sessionId, params, onClose }: PlaceProps<string>) {
   const [read, again] = useRead(() => request<{ tools: ToolOffer[] }>('tools'));
-  const [chosen, setChosen] = useState(what.toolId);
+  const [chosen, setChosen] = useState(params.tool ?? '');
   const tools = read.is === 'read' ? read.value.tools : [];
   const tool = tools.find(({ id }) => id === chosen) ?? tools[0];
   return (
@@ -35,7 +30,7 @@ export function ToolModal({ what, onClose }: Props) {
             {tools.map(({ id, title }) => <option key={id} value={id}>{title || id}</option>)}
           </select>
           <p class="settings-hint">{tool.description}</p>
-          <RunForm key={tool.id} tool={tool} sessionId={what.sessionId} onDone={onClose} />
+          <RunForm key={tool.id} tool={tool} sessionId={sessionId} onDone={onClose} />
         </>
       )}
     </Dialog>

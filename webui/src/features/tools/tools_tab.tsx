@@ -5,7 +5,8 @@ import { usePart, useResource } from '../../ui/use_part';
 import { groupsOf, serverOf, type Shown, type ToolGroup } from './groups';
 import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
-import { useUnsaved, type LeaveGuard } from '../../ui/leave_guard';
+import type { PlaceProps } from '../../ui/place';
+import { useUnsaved } from '../../ui/leave_guard';
 import { Loading } from '../../ui/dialog';
 import { Problem } from '../../ui/problem';
 import { ToolEntryView } from './tool_entry';
@@ -13,7 +14,7 @@ import { ToolEntryView } from './tool_entry';
 const choices: readonly Shown[] = ['all', 'on', 'off'];
 
 /** The catalog: which tools there are, whether they may be used, and what a call may take. */
-export function ToolsTab({ guard }: { guard: LeaveGuard }) {
+export function ToolsTab({ guard }: PlaceProps) {
   const catalog = useResource(ToolCatalog);
   const tools = catalog.value.value?.tools ?? null;
   const [switching, setSwitching] = useState('');
