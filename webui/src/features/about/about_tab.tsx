@@ -1,17 +1,11 @@
 import { request } from '../../kernel/api/http';
+import type { Health } from '../../kernel/api/types';
 import { ServerConfig } from '../../kernel/server_config';
 import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
 import { Problem } from '../../ui/problem';
-
-interface Health {
-  status: 'ok' | 'degraded';
-  version: string;
-  uptime_s: number;
-  components?: Record<string, { status: 'ok' | 'degraded' | 'down'; detail?: string }>;
-}
 
 export function AboutTab() {
   const [read, again] = useRead(() => request<Health>('health'));

@@ -2,7 +2,8 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { sentence } from '../../kernel/api/http';
 import { sizeText } from './size';
 import { sendFiles } from './upload';
-import { joined, WorkFolder, type WorkEntry, type WorkList } from './workdir';
+import { joined, WorkFolder } from './workdir';
+import type { WorkEntry, WorkList } from '../../kernel/api/types';
 import type { PlaceProps } from '../../ui/place';
 import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';

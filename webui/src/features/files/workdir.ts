@@ -1,26 +1,5 @@
 import { apiUrl, fetchOk, request } from '../../kernel/api/http';
-
-export interface WorkEntry {
-  name: string;
-  kind: 'file' | 'folder' | 'other';
-  size_bytes?: number;
-  modified_at: string;
-}
-
-export interface WorkList {
-  path: string;
-  entries: WorkEntry[];
-  complete: boolean;
-  used_bytes: number;
-  bytes_max: number;
-}
-
-export interface WorkText {
-  text: string;
-  size_bytes: number;
-  more: boolean;
-  utf8: boolean;
-}
+import type { WorkList, WorkText } from '../../kernel/api/types';
 
 /** A session's work folder, or with null the one that the tenant's sessions share. */
 export class WorkFolder {

@@ -1,5 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
 import { request, sentence } from '../../kernel/api/http';
+import type { Key, KeyCreated } from '../../kernel/api/types';
 import { newKey } from '../../kernel/api/new_key';
 import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
@@ -9,21 +10,11 @@ import { Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
 import { Problem } from '../../ui/problem';
 
-interface ApiKey {
-  key_id: string;
-  name: string;
-  role: 'admin' | 'user';
-  prefix: string;
-  created_at: string;
-  expires_at?: string;
-  last_used_at?: string;
-}
-
 /** The keys that programs and people sign in with. A new one is shown once, here. */
 export function ApiKeysTab() {
-  const [read, again] = useRead(() => request<{ keys: ApiKey[] }>('keys'));
+  const [read, again] = useRead(() => request<{ keys: Key[] }>('keys'));
   const [made, setMade] = useState<{ name: string; key: string } | null>(null);
-  const [revoking, setRevoking] = useState<ApiKey | null>(null);
+  const [revoking, setRevoking] = useState<Key | null>(null);
   const [problem, setProblem] = useState('');
 
   const run = async (work: () => Promise<void>) => {
@@ -52,7 +43,7 @@ export function ApiKeysTab() {
       )}
       <NewKey onMake={(name, role) => run(async () => {
         const body = { name, role };
-        const answer = await request<ApiKey & { key?: string }>('keys', {
+        const answer = await request<KeyCreated>('keys', {
           method: 'POST', body, idempotencyKey: newKey(),
         });
         setMade({ name, key: answer.key ?? '' });

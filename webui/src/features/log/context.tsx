@@ -1,22 +1,12 @@
 import { request } from '../../kernel/api/http';
+import type { ContextWindow } from '../../kernel/api/types';
 import type { PlaceProps } from '../../ui/place';
 import { t } from '../../kernel/texts/texts';
 import { Problem } from '../../ui/problem';
 import { Dialog, Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
 
-interface Part {
-  kind: string;
-  role: 'system' | 'user' | 'assistant' | 'tool';
-  text: string;
-  tokens: number;
-}
-
-interface ContextWindow {
-  parts: Part[];
-  tokens: number;
-  context_window: number;
-}
+type Part = ContextWindow['parts'][number];
 
 /** Exactly what the model would be sent, and how full that makes it. */
 export function ContextModal({ sessionId, onClose }: PlaceProps<string>) {

@@ -1,17 +1,6 @@
 import { fetchOk, request } from '../../kernel/api/http';
+import type { History, Imported } from '../../kernel/api/types';
 import { newKey } from '../../kernel/api/new_key';
-
-export interface History {
-  history: string;
-  tokens: number;
-  last_event_id: string;
-}
-
-export interface Imported {
-  session_id: string;
-  events: number;
-  created: boolean;
-}
 
 /** The session as a document that this or another server takes in again. */
 export async function exportNdjson(id: string, title: string): Promise<void> {

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { groupsOf, nameOf, serverOf } from './groups';
-import type { ToolEntry } from './types';
+import type { ToolEntry } from '../../kernel/api/types';
 
 const tool = (id: string, executor: ToolEntry['executor'], more: Partial<ToolEntry> = {}): ToolEntry => ({
-  id, executor, title: '', description: '', inputs: {}, enabled: true, limits: {}, egress: [], ...more,
+  id, executor, title: '', description: '', inputs: {}, outputs: {}, idempotent: false, enabled: true, limits: {},
+  egress: [], ...more,
 });
 const all = [
   tool('mcp.zoo.feed', 'mcp', { enabled: false }), tool('calculator', 'builtin', { title: 'Calculator' }),

@@ -1,4 +1,4 @@
-import type { ToolEntry } from './types';
+import type { ToolEntry } from '../../kernel/api/types';
 
 /** Tools that come from one place: this server itself, '', or an MCP server by its name. */
 export interface ToolGroup {

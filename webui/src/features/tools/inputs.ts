@@ -1,4 +1,4 @@
-import type { Schema } from './types';
+import type { Schema } from './schema';
 
 /** How one input is asked for. */
 export type FieldKind = 'choice' | 'switch' | 'number' | 'line' | 'text' | 'json';

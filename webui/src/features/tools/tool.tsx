@@ -3,7 +3,7 @@ import { request, sentence } from '../../kernel/api/http';
 import { newKey } from '../../kernel/api/new_key';
 import type { PlaceProps } from '../../ui/place';
 import { fieldsFor, inputsOf } from './inputs';
-import type { ToolOffer } from './types';
+import type { ToolOffer } from '../../kernel/api/types';
 import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';

@@ -1,7 +1,7 @@
 import { requestTagged } from '../../kernel/api/http';
 import { Resource } from '../../kernel/resource';
 import type { Workspace } from '../../kernel/workspace';
-import type { ToolEntry, ToolLimits } from './types';
+import type { ToolEntry, ToolLimits } from '../../kernel/api/types';
 
 export interface ToolChange {
   readonly enabled?: boolean;

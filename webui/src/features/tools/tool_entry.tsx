@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { sentence } from '../../kernel/api/http';
 import { nameOf } from './groups';
 import { ToolCatalog, type ToolChange } from './tool_catalog';
-import type { ToolEntry, ToolLimits } from './types';
+import type { ToolEntry, ToolLimits } from '../../kernel/api/types';
 import { usePart } from '../../ui/use_part';
 import { t } from '../../kernel/texts/texts';
 import { Problem } from '../../ui/problem';

@@ -1,7 +1,7 @@
 import { computed } from '@preact/signals';
 import { Resource } from '../../kernel/resource';
 import type { Workspace } from '../../kernel/workspace';
-import type { ToolOffer } from './types';
+import type { ToolOffer } from '../../kernel/api/types';
 
 /** The tools that may be run by hand. */
 export class ToolOffers extends Resource<{ tools: readonly ToolOffer[] }> {

@@ -1,147 +1,48 @@
-/** What the gateway sends, as `schemas/` describes it. Field names are the wire's. */
+import type { components } from './schema';
 
-export interface EventMeta {
-  /** `<epoch>.<seq>`; absent on heartbeats, resets and the tenant stream. */
-  event_id?: string;
-  request_id?: string;
-  idempotency_key?: string;
-  tenant_id?: string;
-  user_id?: string;
-  session_id?: string;
-  created_at?: string;
-}
+/** What the gateway sends and takes, as `schemas/openapi.json` describes it. Field names are the wire's. */
+type Schemas = components['schemas'];
 
+/** An event; of a heartbeat, a reset and the tenant's stream some members of `meta` are absent. */
 export interface Envelope {
   version?: string;
-  meta: EventMeta;
-  type: string;
-  payload: Record<string, unknown>;
+  meta: Partial<Schemas['event']['meta']>;
+  type: Schemas['event']['type'];
+  payload: Schemas['event']['payload'];
 }
 
-export interface SessionInfo {
-  session_id: string;
-  title: string;
-  created_at: string;
-  updated_at: string;
-  last_event_id: string;
-  /** A turn runs or waits. */
-  busy: boolean;
-  message_count?: number;
-}
+export type EventPage = Omit<Schemas['event_page'], 'events'> & { events: Envelope[] };
 
-export interface SessionPage {
-  sessions: SessionInfo[];
-  next_cursor?: string | null;
-}
+/** What the page needs to know of them; servers and streams may tell more. */
+export type SessionInfo = Omit<Schemas['session'], 'persona_id' | 'paused'>;
+export type SessionPage = Omit<Schemas['session_page'], 'sessions'> & { sessions: SessionInfo[] };
+export type Identity = Pick<Schemas['identity'], 'tenant_id' | 'user_id' | 'role'>;
 
-export interface MessageAccepted {
-  envelope_id: string;
-  session_id: string;
-  message_id: string;
-  event_id: string;
-  status: 'queued';
-}
-
-export interface Identity {
-  tenant_id: string;
-  user_id: string;
-  role: 'admin' | 'user';
-}
-
-export type WireKind = 'openai_chat' | 'openai_responses' | 'anthropic';
-
-export interface ModelParameters {
-  temperature?: number;
-  top_p?: number;
-  max_tokens?: number;
-  stop?: string[];
-  reasoning_effort?: string;
-  extra?: Record<string, unknown>;
-}
-
-/** US dollars a million tokens. */
-export interface ModelPrices {
-  input?: number;
-  cached_input?: number;
-  output?: number;
-}
-
-export interface ModelProfile {
-  name: string;
-  role: string;
-  provider: string;
-  kind: WireKind;
-  model: string;
-  base_url: string;
-  parameters: ModelParameters;
-  images?: boolean;
-  resume: 'restart' | 'prefill';
-  context_window: number;
-  prices?: ModelPrices;
-  fallbacks: string[];
-  enabled: boolean;
-  /** Speaks for its role before all others. */
-  preferred?: boolean;
-  source: 'configuration' | 'tenant';
-}
-
-/** All that is ever told of a stored key. */
-export interface Credential {
-  provider: string;
-  fingerprint: string;
-  created_at: string;
-  updated_at: string;
-}
-
-export interface ModelTest {
-  provider?: string;
-  ok: boolean;
-  latency_ms: number;
-  first_token_ms?: number;
-  code?: string;
-  diagnosis?: string;
-  models?: string[];
-}
-
-export interface UsageReport {
-  today: { tokens: number; cost_usd: number; in_flight: number };
-  /** 0 is no cap. */
-  caps: {
-    tokens_a_day: number; cost_usd_a_day: number; concurrent: number; requests_a_minute: number;
-  };
-}
-
-export interface RuntimeConfig {
-  version?: string;
-  limits?: Record<string, number>;
-  profiles?: string[];
-  flags?: Record<string, unknown>;
-  degraded?: string[];
-}
-
-export interface Attachment {
-  id: string;
-  filename: string;
-  content_type: string;
-  size_bytes: number;
-  status: 'clean' | 'pending' | 'quarantined';
-}
-
-export interface EventPage {
-  session_id: string;
-  events: Envelope[];
-  next_cursor: string | null;
-}
-
-export interface ActionResult {
-  session_id: string;
-  action: string;
-  event_id?: string;
-  status: 'done' | 'started';
-}
-
-export type SessionAction =
-  | 'nudge' | 'stop' | 'pause' | 'resume' | 'retry' | 'restart' | 'summarize';
+export type ActionResult = Schemas['action_result'];
+export type Attachment = Schemas['attachment'];
+export type ContextWindow = Schemas['context_window'];
+export type Credential = Schemas['credential'];
+export type Health = Schemas['health'];
+export type History = Schemas['history'];
+export type Imported = Schemas['import_result'];
+export type Key = Schemas['key_list']['keys'][number];
+export type KeyCreated = Schemas['key_created'];
+export type MessageAccepted = Schemas['message_result'];
+export type ModelProfile = Schemas['model_profile'];
+export type ModelProfileWrite = Schemas['model_profile_write'];
+/** A test that this page could not even ask for has no more than that. */
+export type ModelTest = Pick<Schemas['llm_test_answer'], 'ok' | 'latency_ms'> & Partial<Schemas['llm_test_answer']>;
+/** Nothing of it is known before it was read. */
+export type RuntimeConfig = Partial<Schemas['runtime_config']>;
+export type SessionAction = Schemas['action']['action'];
+export type ToolEntry = Schemas['tool_entry'];
+export type ToolLimits = Schemas['tool_limits'];
+export type ToolOffer = Schemas['tool_offer'];
+export type UsageReport = Pick<Schemas['usage_report'], 'today' | 'caps'>;
+export type WireKind = ModelProfile['kind'];
+export type WorkList = Schemas['work_list'];
+export type WorkEntry = WorkList['entries'][number];
+export type WorkText = Schemas['work_text'];
 
 /** Every type a session's stream may carry that the page folds. */
 export const sessionEventTypes = [

@@ -1,0 +1,784 @@
+// Made by scripts/api_types.mjs from schemas/openapi.json; `npm run api-types` makes it anew.
+
+export type paths = Record<string, never>;
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description A UUID as text; those made here are version 4, in lower case. */
+        uuid: string;
+        /** @description An event's `<epoch>.<seq>`. */
+        event_id: string;
+        /**
+         * Format: date-time
+         * @description RFC 3339 UTC with milliseconds.
+         */
+        timestamp: string;
+        /** @description Printable ASCII of the caller's choice. */
+        idempotency_key: string;
+        title: string;
+        persona_id: string;
+        message_text: string;
+        attachments: {
+            id?: components["schemas"]["uuid"];
+            attachment_id?: components["schemas"]["uuid"];
+        }[];
+        /** @description RFC 9457. More members may be there; a client ignores those it does not know. */
+        problem: {
+            /** @description `about:blank`: what tells problems apart is `code`. */
+            type: string;
+            /** @description The status in words. */
+            title: string;
+            status: number;
+            /** @description What was wrong this time; never a secret. */
+            detail?: string;
+            /** @description Stable; codes.md lists them. */
+            code: string;
+            request_id: string;
+            /** @description With request.unknown_field, as a JSON pointer. */
+            field?: string;
+            /** @description With request.invalid_parameter. */
+            parameter?: string;
+            /** @description With import.invalid; 0 where the document is empty. */
+            line?: number;
+            /** @description With request.invalid. */
+            errors?: {
+                /** @description A JSON pointer into the body; "" is the body. */
+                pointer: string;
+                detail: string;
+            }[];
+        };
+        session_create: {
+            title?: components["schemas"]["title"];
+            persona_id?: components["schemas"]["persona_id"];
+        };
+        session_update: {
+            title: components["schemas"]["title"];
+        };
+        message_send: {
+            session_id?: components["schemas"]["uuid"];
+            message: components["schemas"]["message_text"];
+            persona_id?: components["schemas"]["persona_id"];
+            attachments?: components["schemas"]["attachments"];
+            idempotency_key?: components["schemas"]["idempotency_key"];
+        };
+        /** @description A `session_id` must be the path's. */
+        session_message_send: {
+            session_id?: components["schemas"]["uuid"];
+            message?: components["schemas"]["message_text"];
+            /** @enum {string} */
+            role?: "user";
+            content?: components["schemas"]["message_text"];
+            persona_id?: components["schemas"]["persona_id"];
+            attachments?: components["schemas"]["attachments"];
+            idempotency_key?: components["schemas"]["idempotency_key"];
+        } & (unknown | unknown);
+        known_files: {
+            files: {
+                sha256: string;
+                filename?: string;
+            }[];
+        };
+        work_path: string;
+        work_move: {
+            session_id?: components["schemas"]["uuid"];
+            from: components["schemas"]["work_path"];
+            to: components["schemas"]["work_path"];
+        };
+        work_folder: {
+            session_id?: components["schemas"]["uuid"];
+            path: components["schemas"]["work_path"];
+        };
+        action: {
+            session_id: components["schemas"]["uuid"];
+            /** @enum {string} */
+            action: "nudge" | "stop" | "pause" | "resume" | "retry" | "restart" | "summarize";
+            tool_call_id?: components["schemas"]["uuid"];
+        };
+        pause: {
+            /** @default true */
+            paused: boolean;
+        };
+        fork: {
+            /** @description `<epoch>.<seq>` */
+            event_id: string;
+        };
+        tool_offer: {
+            id: string;
+            title: string;
+            description: string;
+            /** @enum {string} */
+            executor: "builtin" | "sandbox" | "mcp";
+            /** @description JSON Schema. */
+            inputs: Record<string, unknown>;
+            /** @description JSON Schema. */
+            outputs: Record<string, unknown>;
+        };
+        tool_list: {
+            tools: components["schemas"]["tool_offer"][];
+        };
+        tool_limits: {
+            timeout_ms?: number;
+            cpu_s?: number;
+            memory_bytes?: number;
+            processes?: number;
+            open_files?: number;
+            disk_bytes?: number;
+            output_bytes?: number;
+            concurrency?: number;
+            work_folder?: boolean;
+        };
+        tool_entry: {
+            id: string;
+            title: string;
+            description: string;
+            /** @enum {string} */
+            executor: "builtin" | "sandbox" | "mcp";
+            /** @description JSON Schema. */
+            inputs: Record<string, unknown>;
+            /** @description JSON Schema. */
+            outputs: Record<string, unknown>;
+            idempotent: boolean;
+            enabled: boolean;
+            limits: components["schemas"]["tool_limits"];
+            egress: string[];
+            /** @description Why it cannot run on this machine. */
+            unavailable?: string;
+        };
+        tool_catalog: {
+            tools: components["schemas"]["tool_entry"][];
+        };
+        mcp_server_write: {
+            /** @description Of a server reached over streamable HTTP. */
+            url?: string;
+            /** @description Sent as a bearer token. */
+            token?: string;
+            /** @description A program, in place of `url`. */
+            command?: string;
+            args?: string[];
+            env?: {
+                [key: string]: string;
+            };
+            folders?: {
+                from: string;
+                to?: string;
+                writable?: boolean;
+            }[];
+            memory_bytes?: number;
+            processes?: number;
+            /** @enum {string} */
+            protocol?: "auto" | "2026-07-28" | "2025-11-25" | "2025-06-18" | "2025-03-26" | "2024-11-05";
+            enable?: string[];
+            timeout_ms?: number;
+            concurrency?: number;
+            output_bytes?: number;
+        };
+        mcp_server: {
+            name: string;
+            /** @enum {string} */
+            source: "configuration" | "tenant";
+            /** @enum {string} */
+            transport: "stdio" | "http";
+            /** @description The program, or the URL without its query. */
+            address: string;
+            /** @enum {string} */
+            state: "connecting" | "ready" | "waiting";
+            /** @description The revision that was agreed on. */
+            protocol?: string;
+            /** @description What the server says it is. */
+            server?: string;
+            last_error?: string;
+            /** @description What its program wrote to standard error before it ended. */
+            last_words?: string;
+            has_token: boolean;
+            tools: string[];
+            left_out_count: number;
+            /** @description Tools that were not taken, each with why; the first few. */
+            left_out: string[];
+        };
+        mcp_server_list: {
+            servers: components["schemas"]["mcp_server"][];
+        };
+        tool_change: {
+            enabled?: boolean;
+            limits?: components["schemas"]["tool_limits"];
+            egress?: string[];
+        };
+        tool_request: {
+            session_id: components["schemas"]["uuid"];
+            tool_id: string;
+            inputs?: Record<string, unknown>;
+        };
+        tool_requested: {
+            session_id: components["schemas"]["uuid"];
+            tool_call_id: components["schemas"]["uuid"];
+            event_id: components["schemas"]["event_id"];
+            /** @enum {string} */
+            status: "queued";
+        };
+        export_request: {
+            session_id: components["schemas"]["uuid"];
+        };
+        app_event: {
+            /** @description Those that begin with `soma.` are the server's own. */
+            name: string;
+            /** @description Any JSON. */
+            data: unknown;
+        };
+        feedback: {
+            session_id: components["schemas"]["uuid"];
+            message_id: components["schemas"]["uuid"];
+            /** @enum {string} */
+            rating: "helpful" | "not_helpful";
+            tags?: string[];
+            comment?: string;
+        };
+        day: string;
+        profile_name: string;
+        model_profile_write: {
+            name?: components["schemas"]["profile_name"];
+            role?: components["schemas"]["profile_name"];
+            provider?: components["schemas"]["profile_name"];
+            /** @enum {string} */
+            kind?: "openai_chat" | "openai_responses" | "anthropic";
+            model: string;
+            base_url: string;
+            parameters?: {
+                temperature?: number;
+                top_p?: number;
+                max_tokens?: number;
+                stop?: string[];
+                reasoning_effort?: string;
+                extra?: Record<string, unknown>;
+            };
+            /** @enum {string} */
+            resume?: "restart" | "prefill";
+            context_window?: number;
+            /** @description Whether messages may have pictures. */
+            images?: boolean;
+            /** @description US dollars a million tokens. */
+            prices?: {
+                input?: number;
+                cached_input?: number;
+                output?: number;
+            };
+            fallbacks?: components["schemas"]["profile_name"][];
+            enabled?: boolean;
+            /** @description Speaks for its role before all others. The one before it gives way. */
+            preferred?: boolean;
+            /** @enum {string} */
+            source?: "configuration" | "tenant";
+        };
+        model_profile_create: {
+            name: components["schemas"]["profile_name"];
+            role?: components["schemas"]["profile_name"];
+            provider?: components["schemas"]["profile_name"];
+            /** @enum {string} */
+            kind?: "openai_chat" | "openai_responses" | "anthropic";
+            model: string;
+            base_url: string;
+            parameters?: {
+                temperature?: number;
+                top_p?: number;
+                max_tokens?: number;
+                stop?: string[];
+                reasoning_effort?: string;
+                extra?: Record<string, unknown>;
+            };
+            /** @enum {string} */
+            resume?: "restart" | "prefill";
+            context_window?: number;
+            /** @description Whether messages may have pictures. */
+            images?: boolean;
+            /** @description US dollars a million tokens. */
+            prices?: {
+                input?: number;
+                cached_input?: number;
+                output?: number;
+            };
+            fallbacks?: components["schemas"]["profile_name"][];
+            enabled?: boolean;
+            /** @description Speaks for its role before all others. The one before it gives way. */
+            preferred?: boolean;
+            /** @enum {string} */
+            source?: "configuration" | "tenant";
+        };
+        credential_write: {
+            secret: string;
+        };
+        invoke_request: {
+            profile?: string;
+            role?: string;
+            messages: {
+                /** @enum {string} */
+                role: "system" | "user" | "assistant" | "tool";
+                content: string;
+                tool_call_id?: string;
+                tool_calls?: {
+                    id: string;
+                    name: string;
+                    inputs: Record<string, unknown>;
+                }[];
+            }[];
+            tools?: {
+                name: string;
+                description?: string;
+                /** @description A JSON Schema. */
+                inputs: Record<string, unknown>;
+            }[];
+            overrides?: {
+                model?: string;
+                temperature?: number;
+                top_p?: number;
+                max_tokens?: number;
+                stop?: string[];
+                reasoning_effort?: string;
+                /** @description Judged by the model lock; it never counts. */
+                base_url?: string;
+            };
+            /** @description Judged by the model lock; it never counts. */
+            base_url?: string;
+        };
+        llm_test_request: {
+            profile?: string;
+            role?: string;
+        };
+        settings_update: {
+            llm?: {
+                base_url?: string;
+                model?: string;
+                api_key?: string;
+            };
+        };
+        key_create: {
+            name: string;
+            /**
+             * @default user
+             * @enum {string}
+             */
+            role: "admin" | "user";
+            /**
+             * Format: date-time
+             * @description RFC 3339 UTC, in the future.
+             */
+            expires_at?: string;
+        };
+        login: {
+            /** @description From the sign-in link. */
+            token?: string;
+            /** @description An API key. */
+            key?: string;
+        } & (unknown | unknown);
+        session: {
+            session_id: components["schemas"]["uuid"];
+            /** @description Empty until one is given or made. */
+            title: string;
+            persona_id: string;
+            created_at: components["schemas"]["timestamp"];
+            updated_at: components["schemas"]["timestamp"];
+            last_event_id: components["schemas"]["event_id"];
+            /** @description A turn runs or waits. */
+            busy: boolean;
+            paused: boolean;
+            message_count?: number;
+        };
+        session_page: {
+            sessions: components["schemas"]["session"][];
+            /** @description Null on the last page. A page of a search may be short or empty and not the last. */
+            next_cursor: string | null;
+        };
+        message_result: {
+            envelope_id: components["schemas"]["uuid"];
+            session_id: components["schemas"]["uuid"];
+            message_id: components["schemas"]["uuid"];
+            event_id: components["schemas"]["event_id"];
+            /** @constant */
+            status: "queued";
+        };
+        action_result: {
+            session_id: components["schemas"]["uuid"];
+            action: string;
+            event_id?: components["schemas"]["event_id"];
+            /**
+             * @description `done`, durable; `started`, the rest shows as events.
+             * @enum {unknown}
+             */
+            status: "done" | "started";
+        };
+        reset_result: {
+            session_id: components["schemas"]["uuid"];
+            /** @description The new `session.open`. */
+            event_id: components["schemas"]["event_id"];
+        };
+        pause_result: {
+            session_id: components["schemas"]["uuid"];
+            paused: boolean;
+            /** @description The `session.state`; where nothing changed, the session's last event. */
+            event_id: components["schemas"]["event_id"];
+        };
+        ticket: {
+            ticket: string;
+            expires_at: components["schemas"]["timestamp"];
+            /** @description The stream's path with the ticket in it. */
+            url: string;
+        };
+        import_result: {
+            session_id: components["schemas"]["uuid"];
+            events: number;
+            /** @description False where the document was imported before. */
+            created: boolean;
+        };
+        feedback_result: {
+            session_id: components["schemas"]["uuid"];
+            message_id: components["schemas"]["uuid"];
+            event_id: components["schemas"]["event_id"];
+            /** @constant */
+            status: "recorded";
+        };
+        append_result: {
+            event_id: components["schemas"]["event_id"];
+        };
+        /** @description The envelope, the same in the log, on SSE and in an export. */
+        event: {
+            /** @constant */
+            version: "v1";
+            meta: {
+                event_id: components["schemas"]["event_id"];
+                request_id?: string;
+                trace_id?: string;
+                idempotency_key?: string;
+                tenant_id: string;
+                user_id?: string;
+                session_id: components["schemas"]["uuid"];
+                created_at: components["schemas"]["timestamp"];
+            };
+            /** @description A client ignores types it does not know. */
+            type: string;
+            /** @description By type, see event.schema.json. */
+            payload: Record<string, unknown>;
+        };
+        event_page: {
+            session_id: components["schemas"]["uuid"];
+            events: components["schemas"]["event"][];
+            /** @description An event id; null at the log's end. */
+            next_cursor: string | null;
+        };
+        history: {
+            /** @description Markdown. */
+            history: string;
+            /** @description Estimated. */
+            tokens: number;
+            last_event_id: components["schemas"]["event_id"];
+        };
+        context_window: {
+            parts: {
+                /** @description `system`, `message`, `tool_result` … */
+                kind: string;
+                /** @enum {string} */
+                role: "system" | "user" | "assistant" | "tool";
+                message_id?: components["schemas"]["uuid"];
+                turn_id?: components["schemas"]["uuid"];
+                text: string;
+                tokens: number;
+            }[];
+            /** @description Estimated, of all parts. */
+            tokens: number;
+            /** @description Tokens the model can take. */
+            context_window: number;
+            /** @description Messages of users and answers of earlier turns that the model is not sent any more. */
+            left_out_messages?: number;
+            /** @description Results of tools of which the model is sent the beginning alone. */
+            shortened_results?: number;
+        };
+        model_profile: {
+            name: components["schemas"]["profile_name"];
+            role: components["schemas"]["profile_name"];
+            provider: components["schemas"]["profile_name"];
+            /** @enum {string} */
+            kind: "openai_chat" | "openai_responses" | "anthropic";
+            model: string;
+            base_url: string;
+            parameters: {
+                temperature?: number;
+                top_p?: number;
+                max_tokens?: number;
+                stop?: string[];
+                reasoning_effort?: string;
+                extra?: Record<string, unknown>;
+            };
+            /** @enum {string} */
+            resume: "restart" | "prefill";
+            context_window: number;
+            /** @description Whether messages may have pictures. */
+            images?: boolean;
+            /** @description US dollars a million tokens. */
+            prices?: {
+                input?: number;
+                cached_input?: number;
+                output?: number;
+            };
+            fallbacks: components["schemas"]["profile_name"][];
+            enabled: boolean;
+            /** @description Speaks for its role before all others. The one before it gives way. */
+            preferred?: boolean;
+            /** @enum {string} */
+            source: "configuration" | "tenant";
+        };
+        model_profile_list: {
+            profiles: components["schemas"]["model_profile"][];
+        };
+        credential: {
+            provider: string;
+            fingerprint: string;
+            created_at: components["schemas"]["timestamp"];
+            updated_at: components["schemas"]["timestamp"];
+            /** @description Only for callers with the internal token. */
+            secret?: string;
+        };
+        credential_list: {
+            credentials: components["schemas"]["credential"][];
+        };
+        token_usage: {
+            prompt_tokens: number;
+            completion_tokens: number;
+            cached_tokens?: number;
+            reasoning_tokens?: number;
+            cost_usd?: number;
+        };
+        invoke_answer: {
+            content: string;
+            thinking?: string;
+            tool_calls?: {
+                id: string;
+                name: string;
+                inputs: Record<string, unknown>;
+            }[];
+            usage: components["schemas"]["token_usage"];
+            /** @enum {unknown} */
+            finish_reason: "stop" | "length" | "tool_calls";
+            profile: string;
+            provider: string;
+            model: string;
+            attempts?: number;
+        };
+        llm_test_answer: {
+            ok: boolean;
+            profile: string;
+            provider: string;
+            model: string;
+            base_url: string;
+            latency_ms: number;
+            first_token_ms?: number;
+            /** @description An error code of codes.md; absent when ok. */
+            code?: string;
+            /** @description What is wrong and what helps, for a person. */
+            diagnosis?: string;
+            /** @description What the provider offers; absent where it does not tell. */
+            models?: string[];
+        };
+        usage_report: {
+            from: components["schemas"]["day"];
+            to: components["schemas"]["day"];
+            rows: {
+                day: string;
+                user_id?: string;
+                session_id?: string;
+                provider: string;
+                model: string;
+                calls: number;
+                failures: number;
+                prompt_tokens: number;
+                cached_tokens: number;
+                completion_tokens: number;
+                reasoning_tokens: number;
+                cost_usd: number;
+            }[];
+            today: {
+                tokens: number;
+                cost_usd: number;
+                /** @description Calls under way, those that wait included. */
+                in_flight: number;
+                /** @description Of them, those that wait for a place at their provider (`llm.calls_max`). */
+                waiting?: number;
+            };
+            /** @description 0 is no cap. */
+            caps: {
+                tokens_a_day: number;
+                cost_usd_a_day: number;
+                concurrent: number;
+                requests_a_minute: number;
+            };
+        };
+        openai_error: {
+            error: {
+                message: string;
+                type: string;
+                param: string | null;
+                code: string;
+            };
+        };
+        openai_model: {
+            id: string;
+            /** @constant */
+            object: "model";
+            created: number;
+            owned_by: string;
+        };
+        openai_stream_options: {
+            include_usage?: boolean | null;
+        } | null;
+        settings: {
+            llm: {
+                base_url: string;
+                model: string;
+                /**
+                 * @description Masked; "" where none is set.
+                 * @enum {unknown}
+                 */
+                api_key: "" | "********";
+            };
+        };
+        runtime_config: {
+            version: string;
+            /** @description More may be there. */
+            limits: {
+                body_bytes_max: number;
+                message_chars_max: number;
+                title_chars_max: number;
+                attachments_max: number;
+                events_page_max: number;
+                session_queue_max: number;
+                sse_heartbeat_s: number;
+            } & {
+                [key: string]: number;
+            };
+            profiles: string[];
+            /** @description More may be there. */
+            flags: {
+                /** @description The provider is the rehearsal server. */
+                rehearsal: boolean;
+                /** @description A model answers chats. */
+                model_configured?: boolean;
+                /** @description The configuration has a key for the administrator. */
+                admin_key?: boolean;
+            } & {
+                [key: string]: boolean;
+            };
+            /** @description Components by name. */
+            degraded: string[];
+        };
+        attachment: {
+            id: components["schemas"]["uuid"];
+            attachment_id: components["schemas"]["uuid"];
+            filename: string;
+            sha256: string;
+            /** @description Told from the bytes. */
+            content_type: string;
+            size_bytes: number;
+            url: string;
+            /** @enum {unknown} */
+            status: "clean" | "pending" | "quarantined";
+        };
+        attachment_list: components["schemas"]["attachment"][];
+        known_files_result: {
+            files: components["schemas"]["attachment"][];
+            missing: string[];
+        };
+        work_file: {
+            path: string;
+            size_bytes: number;
+        };
+        work_file_list: components["schemas"]["work_file"][];
+        work_list: {
+            path: string;
+            entries: {
+                name: string;
+                /** @enum {unknown} */
+                kind: "file" | "folder" | "other";
+                /** @description Of a file. */
+                size_bytes?: number;
+                modified_at: components["schemas"]["timestamp"];
+            }[];
+            complete: boolean;
+            /** @description Of the whole work folder. */
+            used_bytes: number;
+            bytes_max: number;
+        };
+        work_text: {
+            path: string;
+            /** @description Bytes that are no UTF-8 are U+FFFD. */
+            text: string;
+            offset: number;
+            /** @description Of the piece. */
+            bytes: number;
+            /** @description Of the file. */
+            size_bytes: number;
+            more: boolean;
+            utf8: boolean;
+        };
+        key_created: {
+            key_id: components["schemas"]["uuid"];
+            /** @description Shown once; absent on a replay. */
+            key?: string;
+            name: string;
+            /** @enum {unknown} */
+            role: "admin" | "user";
+            /** @description The key's first characters, to tell keys apart. */
+            prefix: string;
+            created_at: components["schemas"]["timestamp"];
+            expires_at?: components["schemas"]["timestamp"];
+        };
+        key_list: {
+            keys: {
+                key_id: components["schemas"]["uuid"];
+                name: string;
+                /** @enum {unknown} */
+                role: "admin" | "user";
+                prefix: string;
+                created_at: components["schemas"]["timestamp"];
+                expires_at?: components["schemas"]["timestamp"];
+                last_used_at?: components["schemas"]["timestamp"];
+            }[];
+        };
+        identity: {
+            tenant_id: string;
+            user_id: string;
+            /** @enum {unknown} */
+            role: "admin" | "user";
+            /**
+             * @description How this request was told who it is.
+             * @enum {unknown}
+             */
+            via: "key" | "cookie";
+            expires_at?: components["schemas"]["timestamp"];
+        };
+        health: {
+            /** @enum {unknown} */
+            status: "ok" | "degraded";
+            version: string;
+            uptime_s: number;
+            /** @description By name; only for a caller with an identity. */
+            components?: {
+                [key: string]: {
+                    /** @enum {unknown} */
+                    status: "ok" | "degraded" | "down";
+                    detail?: string;
+                };
+            };
+        };
+        liveness: {
+            /** @constant */
+            status: "ok";
+        };
+        readiness: {
+            /** @constant */
+            status: "ready";
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export type operations = Record<string, never>;
