@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { assertAccessible } from './axe.mjs';
-import { picture, Reader, send, sessionIdOf, waitForConnection, waitForStatus } from './browser.mjs';
+import { picture, Reader, sessionIdOf, waitForConnection, waitForStatus } from './browser.mjs';
 import { askFor, askForTool } from './rehearsal.mjs';
 
 const sizes = [[390, 844, 'light'], [390, 844, 'dark'], [1440, 900, 'light'], [1440, 900, 'dark']];

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { proses, Reader, sessionIdOf, waitForConnection, waitForStatus, waitForWords } from './browser.mjs';
-import { numbered } from './rehearsal.mjs';
 import { talk } from './talk.mjs';
 import { until } from './wait.mjs';
 

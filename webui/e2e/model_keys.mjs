@@ -48,7 +48,8 @@ export const modelKeyTests = [
       await page.keyboard.press('Escape');
       await page.reload();
       await waitForConnection(page, 'connected');
-      await openModels(page);
+      // What was open is open again.
+      await page.getByRole('heading', { name: 'Profiles', exact: true }).waitFor();
       await row.getByText(/A key is stored/).waitFor();
       assert.deepEqual(await shows(page), []);
       assert.deepEqual(sent, ['PUT /v1/llm/credentials/second']);
