@@ -99,6 +99,13 @@ describe('growing markdown', () => {
     expect(block).toEqual({ kind: 'code', language: 'py', code: 'print(1)' });
   });
 
+  test('XML that nobody fenced keeps its lines', () => {
+    expect(shown(renderWhole('Here:\n\n<config>\n  <name>x</name>\n</config>\n\nafter'))).toContain(
+      '⟦<p>&#60;config&#62;<br>\n&#160;&#160;&#60;name&#62;x&#60;/name&#62;<br>\n&#60;/config&#62;</p>\n⟧',
+    );
+    expect(shown(renderWhole('<details><summary>S</summary>\n\nb\n\n</details>'))).not.toContain('<br>');
+  });
+
   test('shows raw HTML as it was written, but for plain formatting', () => {
     const html = shown(renderWhole('a <b>bold</b> <img src=x onerror=alert(1)> <script>x</script>'));
     expect(html).toContain('<b>bold</b>');

@@ -14,7 +14,10 @@ const marked = new Marked({
   gfm: true,
   breaks: false,
   renderer: {
-    html: ({ text }) => plainTags(escapeHtml(text)),
+    html: ({ text, block }) => {
+      const shown = plainTags(escapeHtml(text));
+      return block && shown.includes('&#60;') ? `<p>${asLines(shown)}</p>\n` : shown;
+    },
     image: (token) => picture(token as Placed, token.text || token.title || '') || link(token.href, token.text || token.title || token.href),
     link(token) {
       const { source = '' } = token as Placed;
@@ -121,6 +124,11 @@ function plainTags(escaped: string): string {
   return escaped.replace(
     /&#60;(\/?(?:b|br|del|details|em|i|kbd|mark|p|s|strong|sub|summary|sup)\s*\/?)&#62;/gi, '<$1>',
   );
+}
+
+/** A paragraph that keeps its lines and what they are set in by: XML that nobody fenced is read by them. */
+function asLines(text: string): string {
+  return text.trimEnd().replace(/^ +/gm, (blanks) => '&#160;'.repeat(blanks.length)).replace(/\n/g, '<br>\n');
 }
 
 /** '' for one that is not to be loaded. */
