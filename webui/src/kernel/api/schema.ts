@@ -241,6 +241,7 @@ export interface components {
             /** @enum {string} */
             kind?: "openai_chat" | "openai_responses" | "anthropic";
             model: string;
+            /** @description Kept in one form, to which a /v1 may have been added. */
             base_url: string;
             parameters?: {
                 temperature?: number;
@@ -275,6 +276,7 @@ export interface components {
             /** @enum {string} */
             kind?: "openai_chat" | "openai_responses" | "anthropic";
             model: string;
+            /** @description Kept in one form, to which a /v1 may have been added. */
             base_url: string;
             parameters?: {
                 temperature?: number;
