@@ -34,13 +34,15 @@ const tests = [
   ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 
-const browser = await launch();
+let browser = await launch();
 let failed = 0;
 let skipped = 0;
 for (const { name, run, needs, server: options } of tests) {
   const started = Date.now();
   let server;
   try {
+    // One that was killed, or fell, fails the test it was in, and no other.
+    if (!browser.isConnected()) browser = await launch();
     server = await Server.start(options);
     if (needs && !(await server.has(needs))) {
       skipped++;
