@@ -8,9 +8,9 @@ import { sessionActions, sessionPlaces } from '../features/sessions/places';
 import { speechPlaces } from '../features/speech/places';
 import { toolPlaces } from '../features/tools/places';
 import { open } from '../kernel/route';
-import { t } from '../kernel/texts/texts';
 import type { Workspace } from '../kernel/workspace';
 import { isFor, type Action, type Offer, type Place } from '../ui/place';
+import { texts } from './texts';
 
 /** Everything that can be opened. The settings stand in this order. */
 const places: readonly Place[] = [
@@ -19,7 +19,7 @@ const places: readonly Place[] = [
 ];
 
 const settings: Action = {
-  name: 'settings', at: 90, hint: () => t.commands.settings, run: (workspace) => openSettings(workspace),
+  name: 'settings', at: 90, hint: () => texts.settingsCommand, run: (workspace) => openSettings(workspace),
 };
 
 export const offer: Offer = { places, actions: [...sessionActions, settings] };

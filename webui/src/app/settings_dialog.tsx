@@ -1,10 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { t } from '../kernel/texts/texts';
 import '../styles/settings.css';
 import { Icon } from '../ui/icon';
 import type { LeaveGuard } from '../ui/leave_guard';
 import type { Place } from '../ui/place';
+import { texts } from './texts';
+import { t } from '../kernel/texts/texts';
 
 interface Props {
   panes: readonly Place[];
@@ -40,9 +41,9 @@ export function SettingsDialog({ panes, shown, guard, onShow, onClose, children 
         leave('escape');
       }}>
       <header class="settings-head">
-        <h2 id="settings-title">{t.settings.title}</h2>
+        <h2 id="settings-title">{texts.settings.title}</h2>
         <button type="button" class="quiet" onClick={() => leave('close')}
-          aria-label={t.settings.close} title={t.close}>
+          aria-label={texts.settings.close} title={t.close}>
           <Icon name="close" />
         </button>
       </header>
@@ -73,7 +74,7 @@ function TabList({ panes, shown, onShow }: TabListProps) {
     document.getElementById(`settings-tab-${next.id}`)?.focus();
   };
   return (
-    <div class="settings-tabs" role="tablist" aria-label={t.settings.title} onKeyDown={step}>
+    <div class="settings-tabs" role="tablist" aria-label={texts.settings.title} onKeyDown={step}>
       {panes.map((pane) => (
         <button key={pane.id} type="button" role="tab" id={`settings-tab-${pane.id}`} class="quiet"
           aria-selected={pane.id === shown} aria-controls={`settings-${pane.id}`}

@@ -8,10 +8,12 @@ import { SessionSearch } from '../features/sessions/session_search';
 import { openSettings } from './places';
 import { Toasts } from '../kernel/toasts';
 import { usePart, useWorkspace } from '../ui/use_part';
-import { t } from '../kernel/texts/texts';
 import { ConfirmDialog } from '../ui/confirm_dialog';
 import { Icon, Mark } from '../ui/icon';
 import { SessionRows } from '../features/sessions/session_rows';
+import { texts } from './texts';
+import { texts as sessionsTexts } from '../features/sessions/texts';
+import { t } from '../kernel/texts/texts';
 
 export function Sidebar({ onPick }: { onPick: () => void }) {
   const pick = (id: string | null) => {
@@ -19,9 +21,9 @@ export function Sidebar({ onPick }: { onPick: () => void }) {
     onPick();
   };
   return (
-    <aside class="sidebar" id="sidebar" aria-label={t.list.chats}>
+    <aside class="sidebar" id="sidebar" aria-label={sessionsTexts.list.chats}>
       <div class="brand"><Mark /><span>SomaAgent<b>01</b></span></div>
-      <button type="button" class="new-chat" title={t.list.newKeys} onClick={() => pick(null)}
+      <button type="button" class="new-chat" title={sessionsTexts.list.newKeys} onClick={() => pick(null)}
         aria-current={selected.value === null ? 'page' : undefined}>
         <Icon name="plus" /><span>{t.newChat}</span>
       </button>
@@ -50,8 +52,8 @@ function Search() {
   return (
     <div class="search" role="search">
       <Icon name="search" />
-      <input ref={input} type="search" dir="auto" value={search.words.value} placeholder={t.list.search}
-        aria-label={t.list.search} title={t.list.searchKeys} maxLength={200} autocomplete="off"
+      <input ref={input} type="search" dir="auto" value={search.words.value} placeholder={sessionsTexts.list.search}
+        aria-label={sessionsTexts.list.search} title={sessionsTexts.list.searchKeys} maxLength={200} autocomplete="off"
         onInput={(event) => search.search(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === 'ArrowDown') {
@@ -80,14 +82,14 @@ function Foot() {
   return (
     <div class="side-foot">
       {asking && (
-        <ConfirmDialog question={t.signOutAsked.question} yes={t.signOut} no={t.cancel}
+        <ConfirmDialog question={texts.signOutAsked.question} yes={t.signOut} no={t.cancel}
           onNo={() => setAsking(false)} onYes={() => { setAsking(false); void attempt(signOut); }}>
-          {t.signOutAsked.text}
+          {texts.signOutAsked.text}
         </ConfirmDialog>
       )}
-      <span class="who" title={t.whoIn(who.user_id, who.tenant_id)}>{who.user_id}</span>
-      <button type="button" class="quiet" onClick={() => openSettings(workspace)} aria-label={t.settings.title}
-        title={t.settings.title} aria-haspopup="dialog">
+      <span class="who" title={texts.whoIn(who.user_id, who.tenant_id)}>{who.user_id}</span>
+      <button type="button" class="quiet" onClick={() => openSettings(workspace)} aria-label={texts.settings.title}
+        title={texts.settings.title} aria-haspopup="dialog">
         <Icon name="sliders" />
       </button>
       <button type="button" class="quiet" onClick={() => attempt(askFirst)} aria-label={t.signOut}

@@ -2,12 +2,12 @@ import { batch, signal } from '@preact/signals';
 import { onSignedOut, Problem, request, sentence } from './api/http';
 import { backoff, pause } from './api/backoff';
 import type { Identity } from './api/types';
-import { t } from './texts/texts';
 import {
   beginEntering, nameOfPerson, nameWhatIsOld, onLeftInTheMiddle, onOtherTab, tellSignedIn, tellSignedOut,
 } from './person';
 import { leaveAddress, select } from './route';
 import { Workspace } from './workspace';
+import { t } from './texts/texts';
 
 /**
  * Who is using the page. `unknown` until the server was asked; `lapsed` where somebody was signed in

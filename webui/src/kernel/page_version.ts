@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import { NoAnswer } from './api/http';
-import { t } from './texts/texts';
 import { hasUnsaved } from './unsaved';
+import { t } from './texts/texts';
 
 /** The server has another version of the page by now: parts of this one are not there any more. */
 export const outdated = signal(false);

@@ -1,8 +1,8 @@
 import { computed } from '@preact/signals';
 import type { RuntimeConfig } from './api/types';
 import { Resource } from './resource';
-import { t } from './texts/texts';
 import type { Workspace } from './workspace';
+import { t } from './texts/texts';
 
 /** What this server allows and has, as it tells everybody who is signed in. */
 export class ServerConfig extends Resource<RuntimeConfig> {

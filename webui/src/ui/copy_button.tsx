@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
-import { t } from '../kernel/texts/texts';
 import { Icon } from './icon';
+import { t } from '../kernel/texts/texts';
 
 /** Copies what `text` answers; where the clipboard is not allowed (plain http), selects nothing. */
 export function CopyButton({ text, label }: { text: () => string; label: string }) {

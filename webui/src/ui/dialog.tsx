@@ -1,9 +1,9 @@
 import type { ComponentChildren } from 'preact';
 import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import '../styles/modals.css';
-import { t } from '../kernel/texts/texts';
 import { Icon } from './icon';
 import type { LeaveGuard } from './leave_guard';
+import { t } from '../kernel/texts/texts';
 
 interface Props {
   title: string;

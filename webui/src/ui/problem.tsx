@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
-import { t } from '../kernel/texts/texts';
 import { Icon } from './icon';
+import { t } from '../kernel/texts/texts';
 
 interface Props {
   text: string;

@@ -1,8 +1,8 @@
-import { t } from '../kernel/texts/texts';
 import { Toasts, type Toast } from '../kernel/toasts';
 import { usePart } from './use_part';
 import { CopyButton } from './copy_button';
 import { Icon } from './icon';
+import { t } from '../kernel/texts/texts';
 
 export function ToastList() {
   return (

@@ -1,7 +1,7 @@
-import { t } from '../../kernel/texts/texts';
 import type { Place } from '../../ui/place';
+import { titles } from './titles';
 
 export const aboutPlaces: readonly Place[] = [{
-  id: 'about', pane: 'settings', title: () => t.settings.tabs.about,
+  id: 'about', pane: 'settings', title: () => titles.about,
   load: async () => (await import('./about_tab')).AboutTab,
 }];

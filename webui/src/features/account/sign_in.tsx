@@ -1,7 +1,7 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { signIn, signInProblem } from '../../kernel/account';
-import { t } from '../../kernel/texts/texts';
 import { Mark } from '../../ui/icon';
+import { texts } from './texts';
 
 export function SignIn({ again = false }: { again?: boolean }) {
   const [key, setKey] = useState('');
@@ -17,16 +17,16 @@ export function SignIn({ again = false }: { again?: boolean }) {
     <main class="sign-in">
       <form onSubmit={submit}>
         <Mark />
-        <h1>{t.signIn.title}</h1>
-        <p>{again ? t.signIn.again : t.signIn.text}</p>
-        <input type="text" autocomplete="username" value={t.signIn.key} readOnly hidden />
-        <label for="key">{t.signIn.key}</label>
+        <h1>{texts.title}</h1>
+        <p>{again ? texts.again : texts.text}</p>
+        <input type="text" autocomplete="username" value={texts.key} readOnly hidden />
+        <label for="key">{texts.key}</label>
         <input id="key" type="password" autocomplete="current-password" spellcheck={false} value={key}
           onInput={(event) => setKey(event.currentTarget.value)} aria-describedby="sign-in-problem"
           aria-invalid={signInProblem.value !== ''} />
         <p id="sign-in-problem" class="problem" role="alert">{signInProblem.value}</p>
         <button type="submit" class="primary" disabled={busy || key.trim() === ''}>
-          {busy ? t.signIn.busy : t.signIn.button}
+          {busy ? texts.busy : texts.button}
         </button>
       </form>
     </main>
@@ -41,7 +41,7 @@ export function SignInAgain() {
   };
   useLayoutEffect(open, []);
   return (
-    <dialog ref={dialog} class="sign-in-over" aria-label={t.signIn.title} onClose={open}
+    <dialog ref={dialog} class="sign-in-over" aria-label={texts.title} onClose={open}
       onCancel={(event) => event.preventDefault()}
       onKeyDown={(event) => {
         if (event.key !== 'Escape') return;

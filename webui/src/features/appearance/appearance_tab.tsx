@@ -1,6 +1,6 @@
 import { appearance, setAppearance, type Theme } from './theme';
-import { t } from '../../kernel/texts/texts';
 import { Choice } from '../../ui/choice';
+import { texts } from './texts';
 
 const themes: readonly Theme[] = ['system', 'light', 'dark'];
 const sizes = [90, 100, 110, 125];
@@ -10,7 +10,7 @@ const thinkings = ['folded', 'open'] as const;
 /** How the page looks in this browser; nothing of it is told to the server. */
 export function AppearanceTab() {
   const { theme, textSize, width, thinking } = appearance.value;
-  const words = t.appearance;
+  const words = texts;
   return (
     <>
       <Choice name={words.theme} values={themes} chosen={theme} label={(v) => words.themes[v]}

@@ -7,7 +7,6 @@ import { select } from '../../kernel/route';
 import { usePart } from '../../ui/use_part';
 import { Uploads } from '../files/attach';
 import { Toasts } from '../../kernel/toasts';
-import { t } from '../../kernel/texts/texts';
 import { ChatHeader } from './chat_header';
 import { Composer } from './composer';
 import { dropZone } from '../files/drop_zone';
@@ -17,6 +16,9 @@ import { OutgoingView } from './outgoing';
 import { steer } from './steer';
 import { Transcript } from './transcript';
 import { Turns, turnsAtOnce } from './turns';
+import { texts } from './texts';
+import { texts as filesTexts } from '../files/texts';
+import { t } from '../../kernel/texts/texts';
 
 export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boolean }) {
   const store = usePart(CurrentChat).store.value;
@@ -39,7 +41,7 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
 
   return (
     <main class="chat" inert={menuOpen} {...(gone ? {} : dropZone(uploads, id ?? 'new', dropping, setDropping))}>
-      {dropping && <div class="drop-here" aria-hidden="true">{t.files.drop}</div>}
+      {dropping && <div class="drop-here" aria-hidden="true">{filesTexts.drop}</div>}
       <ChatHeader store={store} state={state} onMenu={onMenu} menuOpen={menuOpen} />
       <ServerBanners />
       {gone ? <Gone /> : (
@@ -51,7 +53,7 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
               {outgoing.map((entry) => (
                 <OutgoingView key={entry.key} entry={entry} queued={busy} />
               ))}
-              <p class="unseen" role="status">{busy ? t.chat.answering : ''}</p>
+              <p class="unseen" role="status">{busy ? texts.chat.answering : ''}</p>
             </Transcript>
           )}
           <div class="dock">
@@ -60,7 +62,7 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
               disabled={id === null && outgoing.some((entry) => entry.phase !== 'refused')}
               onSend={(text, files) => { outbox.send(id, text, files); setSent(sent + 1); }}
               onStop={store && active?.status === 'running' ? () => steer(toasts, store, 'stop') : null} />
-            <p class="fine">{t.composer.keys}</p>
+            <p class="fine">{texts.composer.keys}</p>
           </div>
         </>
       )}
@@ -74,9 +76,9 @@ function Paused({ store, state }: { store: SessionStore; state: SessionState }) 
   return (
     <div class="notice" role="status">
       <Icon name="pause" />
-      <p><strong>{t.chat.paused}</strong>{waiting > 0 && ` ${t.chat.waiting(waiting)}`}</p>
+      <p><strong>{texts.chat.paused}</strong>{waiting > 0 && ` ${texts.chat.waiting(waiting)}`}</p>
       <button type="button" class="small" onClick={() => steer(toasts, store, 'resume')}>
-        <Icon name="play" /><span>{t.chat.resume}</span>
+        <Icon name="play" /><span>{texts.chat.resume}</span>
       </button>
     </div>
   );
@@ -86,8 +88,8 @@ function Greeting() {
   return (
     <div class="greeting">
       <Mark />
-      <h2>{t.greeting.title}</h2>
-      <p>{t.greeting.text}</p>
+      <h2>{texts.greeting.title}</h2>
+      <p>{texts.greeting.text}</p>
     </div>
   );
 }
@@ -96,8 +98,8 @@ function Gone() {
   return (
     <div class="greeting">
       <Mark />
-      <h2>{t.gone.title}</h2>
-      <p>{t.gone.text}</p>
+      <h2>{texts.gone.title}</h2>
+      <p>{texts.gone.text}</p>
       <button type="button" class="primary" onClick={() => select(null)}>
         <Icon name="plus" /><span>{t.newChat}</span>
       </button>
@@ -107,7 +109,7 @@ function Gone() {
 
 function Skeleton() {
   return (
-    <div class="skeleton" role="status" aria-label={t.chat.opening}>
+    <div class="skeleton" role="status" aria-label={texts.chat.opening}>
       <i /><i /><i /><i />
     </div>
   );

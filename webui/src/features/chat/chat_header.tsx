@@ -10,12 +10,14 @@ import { Tenant } from '../../kernel/tenant';
 import { Toasts } from '../../kernel/toasts';
 import { useWorkspace } from '../../ui/use_part';
 import type { Workspace } from '../../kernel/workspace';
-import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { ConnectionChip } from '../../ui/connection_chip';
 import { Icon } from '../../ui/icon';
 import { Menu, type MenuItem } from '../../ui/menu';
 import { reset, steer } from './steer';
+import { texts } from './texts';
+import { texts as sessionsTexts } from '../sessions/texts';
+import { t } from '../../kernel/texts/texts';
 
 interface Props {
   store: SessionStore | null;
@@ -36,7 +38,7 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
   }, [title, store]);
   return (
     <header class="chat-head">
-      <button type="button" class="quiet menu-button" onClick={onMenu} aria-label={t.list.show}
+      <button type="button" class="quiet menu-button" onClick={onMenu} aria-label={sessionsTexts.list.show}
         aria-expanded={menuOpen} aria-controls="sidebar">
         <Icon name="menu" />
       </button>
@@ -45,22 +47,22 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
         onResume={() => store?.resume()} />
       {isThere && state.turns.length > 0 && (
         <button type="button" class="quiet"
-          title={state.paused ? t.chat.resume : t.chat.pauseHint}
-          aria-label={state.paused ? t.chat.resumeSession : t.chat.pauseSession}
+          title={state.paused ? texts.chat.resume : texts.chat.pauseHint}
+          aria-label={state.paused ? texts.chat.resumeSession : texts.chat.pauseSession}
           onClick={() => steer(toasts, store, state.paused ? 'resume' : 'pause')}>
           <Icon name={state.paused ? 'play' : 'pause'} />
         </button>
       )}
       {isThere ? (
-        <Menu label={t.menu.chat} items={itemsFor(places, workspace, store, state, () => setAsking(true))} />
+        <Menu label={texts.menu.chat} items={itemsFor(places, workspace, store, state, () => setAsking(true))} />
       ) : (
-        <Menu label={t.menu.chat} items={placesFor(places, workspace, null)} />
+        <Menu label={texts.menu.chat} items={placesFor(places, workspace, null)} />
       )}
       {asking && store && (
-        <ConfirmDialog question={t.reset.question} yes={t.reset.yes} no={t.reset.no}
+        <ConfirmDialog question={texts.reset.question} yes={texts.reset.yes} no={texts.reset.no}
           onNo={() => setAsking(false)}
           onYes={() => { setAsking(false); reset(toasts, store); }}>
-          {t.reset.text}
+          {texts.reset.text}
         </ConfirmDialog>
       )}
     </header>
@@ -74,11 +76,11 @@ function itemsFor(places: readonly Place[], workspace: Workspace, store: Session
   return [
     ...placesFor(places, workspace, sessionId),
     ...(stands && !state.paused ? [
-      { label: t.menu.nudge, icon: 'play' as const, hint: t.menu.nudgeHint, run: () => steer(toasts, store, 'nudge') },
-      { label: t.menu.summarize, icon: 'book' as const, run: () => steer(toasts, store, 'summarize') },
+      { label: texts.menu.nudge, icon: 'play' as const, hint: texts.menu.nudgeHint, run: () => steer(toasts, store, 'nudge') },
+      { label: texts.menu.summarize, icon: 'book' as const, run: () => steer(toasts, store, 'summarize') },
     ] : []),
-    { label: t.menu.restart, icon: 'retry', hint: t.menu.restartHint, run: () => steer(toasts, store, 'restart') },
-    { label: t.menu.reset, icon: 'trash', danger: true, run: onReset },
+    { label: texts.menu.restart, icon: 'retry', hint: texts.menu.restartHint, run: () => steer(toasts, store, 'restart') },
+    { label: texts.menu.reset, icon: 'trash', danger: true, run: onReset },
   ];
 }
 

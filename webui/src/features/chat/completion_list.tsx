@@ -1,5 +1,5 @@
 import type { Completion } from './commands';
-import { t } from '../../kernel/texts/texts';
+import { texts } from './texts';
 
 interface Props {
   offered: readonly Completion[];
@@ -13,7 +13,7 @@ export const completionId = (at: number) => `completion-${at}`;
 export function CompletionList({ offered, at, onTake }: Props) {
   return (
     <ul class="completions" id="completions" role="listbox" tabIndex={-1}
-      aria-label={t.commands.title}>
+      aria-label={texts.commandsTitle}>
       {offered.map((completion, i) => (
         <li key={completion.text} id={completionId(i)} role="option" aria-selected={i === at}
           onPointerDown={(event) => { event.preventDefault(); onTake(completion); }}>

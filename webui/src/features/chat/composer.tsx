@@ -9,12 +9,15 @@ import { Drafts } from '../../kernel/drafts';
 import { ToolOffers } from '../tools/tool_offers';
 import { useOffer } from '../../ui/place';
 import { usePart, useWorkspace } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { CompletionList, completionId } from './completion_list';
 import { Icon, StopIcon } from '../../ui/icon';
 import { isTouch } from '../../ui/pointer';
 import { UploadList } from '../files/upload_list';
 import { useDictation, type Dictating } from '../speech/use_dictation';
+import { texts } from './texts';
+import { texts as filesTexts } from '../files/texts';
+import { texts as speechTexts } from '../speech/texts';
+import { t } from '../../kernel/texts/texts';
 
 interface Props {
   /** The chat the text belongs to; each keeps its own draft. */
@@ -136,9 +139,9 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
       {mayAttach && <AttachButton onFiles={(chosen) => uploads.attach(chat, chosen)} />}
       {/* Not beside Stop: what goes there when Stop goes would get its second click. */}
       {dictation.offered && <DictateButton dictation={dictation} />}
-      <textarea ref={area} rows={1} value={text} dir="auto" aria-label={t.composer.message}
+      <textarea ref={area} rows={1} value={text} dir="auto" aria-label={texts.composer.message}
         enterkeyhint={isTouch() ? 'enter' : 'send'}
-        placeholder={busy ? t.composer.queueHere : t.composer.writeHere}
+        placeholder={busy ? texts.composer.queueHere : texts.composer.writeHere}
         aria-autocomplete="list" aria-controls={offered.length > 0 ? 'completions' : undefined}
         aria-invalid={over > 0} aria-describedby="too-long"
         aria-activedescendant={offered.length > 0 ? completionId(at) : undefined}
@@ -151,12 +154,12 @@ export function Composer({ chat, store, busy, disabled, onSend, onStop }: Props)
         }} />
       {onStop && <StopButton onStop={onStop} area={area} />}
       <button type="submit" class="round send" disabled={!canSend || over > 0}
-        aria-label={busy ? t.composer.queueIt : t.send} title={busy ? t.composer.queue : t.send}>
+        aria-label={busy ? texts.composer.queueIt : t.send} title={busy ? texts.composer.queue : t.send}>
         <Icon name="send" />
       </button>
-      <p class="listening" role="status">{dictation.listening && t.dictation.listening}</p>
+      <p class="listening" role="status">{dictation.listening && speechTexts.listening}</p>
       <p id="too-long" class="too-long" role="status">
-        {over > 0 ? t.composer.tooLong(over) : text !== '' && drafts.unkept.value.has(chat) && t.composer.unkept}
+        {over > 0 ? texts.composer.tooLong(over) : text !== '' && drafts.unkept.value.has(chat) && texts.composer.unkept}
       </p>
     </form>
   );
@@ -180,7 +183,7 @@ function StopButton({ onStop, area }: { onStop: () => void; area: RefObject<HTML
 
 function DictateButton({ dictation }: { dictation: Dictating }) {
   const { listening } = dictation;
-  const label = listening ? t.dictation.stop : t.dictation.start;
+  const label = listening ? speechTexts.stop : speechTexts.start;
   return (
     <button type="button" class="round quiet dictate" aria-pressed={listening} aria-label={label}
       title={label} onClick={() => (listening ? dictation.stop() : dictation.start())}>
@@ -193,13 +196,13 @@ function AttachButton({ onFiles }: { onFiles: (files: readonly File[]) => void }
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
-      <input ref={input} type="file" multiple hidden aria-label={t.files.choose}
+      <input ref={input} type="file" multiple hidden aria-label={filesTexts.choose}
         onChange={(event) => {
           onFiles([...(event.currentTarget.files ?? [])]);
           event.currentTarget.value = '';
         }} />
       <button type="button" class="round quiet" onClick={() => input.current?.click()}
-        aria-label={t.files.attach} title={t.files.attach}>
+        aria-label={filesTexts.attach} title={filesTexts.attach}>
         <Icon name="clip" />
       </button>
     </>

@@ -1,9 +1,10 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { Icon } from '../../ui/icon';
 import { useUnsaved } from '../../ui/leave_guard';
 import { isTouch } from '../../ui/pointer';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 interface Props {
   text: string;
@@ -24,7 +25,7 @@ export function EditMessage({ text, onSend, onCancel }: Props) {
   const send = () => words.trim() !== '' && onSend(words.trim());
   return (
     <form class="edit-message" onSubmit={(event) => { event.preventDefault(); send(); }}>
-      <textarea ref={area} value={words} rows={3} dir="auto" enterkeyhint={isTouch() ? 'enter' : 'send'} aria-label={t.turn.editLabel}
+      <textarea ref={area} value={words} rows={3} dir="auto" enterkeyhint={isTouch() ? 'enter' : 'send'} aria-label={texts.turn.editLabel}
         onInput={(event) => setWords(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.isComposing || event.keyCode === 229) return;
@@ -37,11 +38,11 @@ export function EditMessage({ text, onSend, onCancel }: Props) {
           event.preventDefault();
           send();
         }} />
-      <p class="note">{t.turn.editNote}</p>
+      <p class="note">{texts.turn.editNote}</p>
       <div class="dialog-foot">
         <button type="button" onClick={onCancel}>{t.cancel}</button>
         <button type="submit" class="primary" disabled={words.trim() === ''}>
-          <Icon name="branch" /><span>{t.turn.sendFork}</span>
+          <Icon name="branch" /><span>{texts.turn.sendFork}</span>
         </button>
       </div>
       {asking && (

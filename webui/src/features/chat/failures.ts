@@ -1,9 +1,9 @@
 import { asSentence } from '../../kernel/api/http';
-import { t } from '../../kernel/texts/texts';
+import { texts } from './texts';
 
 /** What a code of the contract means to the reader; the detail follows it. */
 export function failureTitle(code: string): string {
-  return t.failures[code] ?? t.chat.failed;
+  return texts.failures[code] ?? texts.chat.failed;
 }
 
 export function failureDetail(detail: string): string {

@@ -3,8 +3,9 @@ import { commentCharsMax, feedbackTags, giveFeedback } from './give_feedback';
 import type { Answer, Feedback, Rating } from '../../kernel/session/state';
 import { Toasts } from '../../kernel/toasts';
 import { usePart, useWorkspace } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 interface Props {
   sessionId: string;
@@ -45,7 +46,7 @@ export function FeedbackButtons({ sessionId, answer }: Props) {
     <>
       {ratings.map((rating) => (
         <button key={rating} type="button" class="quiet small thumb" aria-pressed={shown === rating}
-          aria-label={t.feedback[rating]} title={t.feedback[rating]}
+          aria-label={texts.feedback[rating]} title={texts.feedback[rating]}
           aria-expanded={open && shown === rating}
           onKeyDown={(event) => {
             if (event.key !== 'Escape' || !open) return;
@@ -63,7 +64,7 @@ export function FeedbackButtons({ sessionId, answer }: Props) {
           onSend={async (next) => {
             if (!(await give(next))) return;
             close();
-            say(t.feedback.kept);
+            say(texts.feedback.kept);
           }} />
       )}
     </>
@@ -90,7 +91,7 @@ function FeedbackForm({ rating, said, onSend, onClose }: FormProps) {
   const flip = (tag: string) =>
     setTags(tags.includes(tag) ? tags.filter((other) => other !== tag) : [...tags, tag]);
   return (
-    <form class="feedback card" aria-label={t.feedback[rating]} onSubmit={submit}
+    <form class="feedback card" aria-label={texts.feedback[rating]} onSubmit={submit}
       onKeyDown={(event) => {
         if (event.key !== 'Escape' || event.isComposing) return;
         event.preventDefault();
@@ -98,16 +99,16 @@ function FeedbackForm({ rating, said, onSend, onClose }: FormProps) {
         onClose();
       }}>
       <fieldset>
-        <legend>{t.feedback.thanks}</legend>
+        <legend>{texts.feedback.thanks}</legend>
         {feedbackTags[rating].map((tag) => (
           <label key={tag} class="chip">
             <input type="checkbox" checked={tags.includes(tag)} onChange={() => flip(tag)} />
-            <span>{t.feedback.tags[tag] ?? tag}</span>
+            <span>{texts.feedback.tags[tag] ?? tag}</span>
           </label>
         ))}
       </fieldset>
-      <textarea rows={2} dir="auto" value={comment} maxLength={commentCharsMax} aria-label={t.feedback.comment}
-        placeholder={t.feedback.comment} onInput={(event) => setComment(event.currentTarget.value)} />
+      <textarea rows={2} dir="auto" value={comment} maxLength={commentCharsMax} aria-label={texts.feedback.comment}
+        placeholder={texts.feedback.comment} onInput={(event) => setComment(event.currentTarget.value)} />
       <div class="dialog-foot">
         <button type="button" class="small" onClick={onClose}>{t.close}</button>
         <button type="submit" class="small primary"

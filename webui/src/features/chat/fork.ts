@@ -3,10 +3,10 @@ import { newKey } from '../../kernel/api/new_key';
 import type { EventPage, SessionInfo } from '../../kernel/api/types';
 import { SessionList } from '../sessions/session_list';
 import type { Workspace } from '../../kernel/workspace';
-import { t } from '../../kernel/texts/texts';
 import { select } from '../../kernel/route';
 import { Outbox } from '../../kernel/outbox';
 import type { Turn } from '../../kernel/session/state';
+import { texts } from './texts';
 
 /** Makes a session whose past is this one's up to and with an event, and shows it. */
 export async function forkAt(workspace: Workspace, sessionId: string, eventId: string): Promise<string> {
@@ -29,6 +29,6 @@ async function eventBefore(sessionId: string, eventId: string): Promise<string> 
   const query = new URLSearchParams({ before: eventId, limit: '1' });
   const page = await request<EventPage>(`sessions/${encodeURIComponent(sessionId)}/events?${query}`);
   const id = page.events[0]?.meta.event_id;
-  if (id === undefined) throw new Error(t.nothingBefore);
+  if (id === undefined) throw new Error(texts.nothingBefore);
   return id;
 }

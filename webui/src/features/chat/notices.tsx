@@ -3,6 +3,7 @@ import { usePart, useWorkspace } from '../../ui/use_part';
 import { outdated } from '../../kernel/page_version';
 import { open } from '../../kernel/route';
 import { isFor, useOffer } from '../../ui/place';
+import { texts } from './texts';
 import { t } from '../../kernel/texts/texts';
 
 export function ServerBanners() {
@@ -18,14 +19,14 @@ export function ServerBanners() {
       )}
       {flags?.rehearsal === true && (
         <div class="banner" role="note">
-          <strong>{t.banner.rehearsal}</strong>
-          <span>{t.banner.scripted}</span>
+          <strong>{texts.banner.rehearsal}</strong>
+          <span>{texts.banner.scripted}</span>
           <SetUp />
         </div>
       )}
       {config.degraded.value.length > 0 && (
         <div class="banner warn" role="status">
-          <strong>{t.banner.notUp}</strong><span>{config.degraded.value.join(', ')}</span>
+          <strong>{texts.banner.notUp}</strong><span>{config.degraded.value.join(', ')}</span>
           {flags?.model_configured === false && <SetUp />}
         </div>
       )}
@@ -41,7 +42,7 @@ function SetUp() {
   return (
     <button type="button" class="link" aria-haspopup="dialog"
       onClick={() => open('models', { profile: 'default' })}>
-      {t.banner.setUp}
+      {texts.banner.setUp}
     </button>
   );
 }

@@ -1,9 +1,10 @@
 import { Outbox, type Outgoing } from '../../kernel/outbox';
 import { usePart } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { CopyButton } from '../../ui/copy_button';
 import { Icon } from '../../ui/icon';
 import { UserBubble } from './user_bubble';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boolean }) {
   const outbox = usePart(Outbox);
@@ -15,7 +16,7 @@ export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boole
         <div class="card failure" role="alert">
           <Icon name="alert" />
           <div>
-            <p><strong>{t.outgoing.notSent}</strong> {entry.problem}</p>
+            <p><strong>{texts.outgoing.notSent}</strong> {entry.problem}</p>
             <p class="failure-foot">
               <button type="button" class="quiet small" onClick={() => outbox.sendAgain(entry.key)}>
                 <Icon name="retry" /><span>{t.tryAgain}</span>
@@ -36,8 +37,8 @@ export function OutgoingView({ entry, queued }: { entry: Outgoing; queued: boole
 
 function told(entry: Outgoing, queued: boolean): string {
   if (entry.phase === 'refused') return '';
-  if (entry.unkept && entry.phase === 'waiting') return t.outgoing.unkept;
-  if (entry.phase === 'waiting') return t.outgoing.waiting;
-  if (entry.phase === 'sending') return t.outgoing.sending;
-  return queued ? t.chat.queued : t.outgoing.sent;
+  if (entry.unkept && entry.phase === 'waiting') return texts.outgoing.unkept;
+  if (entry.phase === 'waiting') return texts.outgoing.waiting;
+  if (entry.phase === 'sending') return texts.outgoing.sending;
+  return queued ? texts.chat.queued : texts.outgoing.sent;
 }

@@ -2,7 +2,7 @@ import { request } from '../../kernel/api/http';
 import type { SessionAction } from '../../kernel/api/types';
 import type { SessionStore } from '../../kernel/session/session_store';
 import type { Toasts } from '../../kernel/toasts';
-import { t } from '../../kernel/texts/texts';
+import { texts } from './texts';
 
 /** What shows by itself in the transcript needs no words. */
 const silent: readonly SessionAction[] = ['stop', 'retry'];
@@ -11,7 +11,7 @@ const silent: readonly SessionAction[] = ['stop', 'retry'];
 export function steer({ attempt, say }: Toasts, store: SessionStore, action: SessionAction): void {
   void attempt(async () => {
     await store.act(action);
-    if (!silent.includes(action)) say(t.did[action]);
+    if (!silent.includes(action)) say(texts.did[action]);
   });
 }
 
@@ -22,6 +22,6 @@ export function stopCall({ attempt }: Toasts, store: SessionStore, toolCallId: s
 export function reset({ attempt, say }: Toasts, store: SessionStore): void {
   void attempt(async () => {
     await request(`sessions/${encodeURIComponent(store.id)}/reset`, { method: 'POST' });
-    say(t.did.reset);
+    say(texts.did.reset);
   });
 }

@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { sentence } from '../../kernel/api/http';
 import { appearance } from '../appearance/theme';
-import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 interface Props {
   /** As far as it is here. */
@@ -61,7 +62,7 @@ export function Thoughts({ text, label, load }: Props) {
 function Missing({ loaded, onRetry }: { loaded: Loaded; onRetry: () => void }) {
   switch (loaded.is) {
     case 'read':
-      return loaded.text === '' ? <p class="thinking-text note">{t.chat.thoughtUntold}</p>
+      return loaded.text === '' ? <p class="thinking-text note">{texts.chat.thoughtUntold}</p>
         : <div class="thinking-text" dir="auto">{loaded.text}</div>;
     case 'failed':
       return (
@@ -70,6 +71,6 @@ function Missing({ loaded, onRetry }: { loaded: Loaded; onRetry: () => void }) {
         </p>
       );
     default:
-      return <p class="thinking-text note" role="status">{t.chat.readingThoughts}</p>;
+      return <p class="thinking-text note" role="status">{texts.chat.readingThoughts}</p>;
   }
 }

@@ -8,11 +8,13 @@ import type { AttachmentRef, ToolCall } from '../../kernel/session/state';
 import {
   failedOf, plainOf, programOf, terminalOf, type Failed, type Terminal, type WorkFile,
 } from '../../kernel/session/tool_view';
-import { t } from '../../kernel/texts/texts';
 import { CodeBlock } from '../../ui/markdown/code_block';
 import { CopyButton } from '../../ui/copy_button';
 import { failureTitle } from './failures';
 import { Icon, StopIcon } from '../../ui/icon';
+import { texts } from './texts';
+import { texts as filesTexts } from '../files/texts';
+import { t } from '../../kernel/texts/texts';
 
 interface Props {
   call: ToolCall;
@@ -45,7 +47,7 @@ export const ToolCard = memo(({ call, sessionId, files, onStop }: Props) => {
       </summary>
       {isRunning && onStop && (
         <button type="button" class="small tool-stop" onClick={() => onStop(call.id)}>
-          <StopIcon /><span>{t.tool.stop}</span>
+          <StopIcon /><span>{texts.tool.stop}</span>
         </button>
       )}
       {open && <Body call={call} sessionId={sessionId} />}
@@ -54,8 +56,8 @@ export const ToolCard = memo(({ call, sessionId, files, onStop }: Props) => {
 });
 
 function said(call: ToolCall, failed: Failed | null): string {
-  if (failed?.exitCode) return t.tool.exit(failed.exitCode);
-  return (t.tool.status as Record<string, string>)[call.status] ?? call.status;
+  if (failed?.exitCode) return texts.tool.exit(failed.exitCode);
+  return (texts.tool.status as Record<string, string>)[call.status] ?? call.status;
 }
 
 /** Code as code and output as a terminal has it; as JSON when it is asked for. */
@@ -70,33 +72,33 @@ function Body({ call, sessionId }: { call: ToolCall; sessionId: string | null })
   return (
     <div class="tool-body">
       {hasRaw && (
-        <button type="button" class="quiet small tool-raw" aria-pressed={raw} title={t.tool.rawHint}
-          onClick={() => setRaw(!raw)}>{t.tool.raw}</button>
+        <button type="button" class="quiet small tool-raw" aria-pressed={raw} title={texts.tool.rawHint}
+          onClick={() => setRaw(!raw)}>{texts.tool.raw}</button>
       )}
       <dl>
         {call.status === 'denied' && (
           <>
-            <dt>{t.tool.denied}</dt>
+            <dt>{texts.tool.denied}</dt>
             <dd>
               {failureTitle('policy.denied')}
-              {call.rule && <> {t.tool.rule} <code>{call.rule}</code>.</>}
+              {call.rule && <> {texts.tool.rule} <code>{call.rule}</code>.</>}
             </dd>
           </>
         )}
         {program && !raw ? (
           <>
-            <dt>{t.tool.program}</dt>
+            <dt>{texts.tool.program}</dt>
             <dd><CodeBlock language={program.language} code={program.code} /></dd>
-            <Part name={t.tool.stdin} text={program.stdin} />
+            <Part name={texts.tool.stdin} text={program.stdin} />
           </>
-        ) : <Part name={t.tool.inputs} text={pretty(call.inputs)} />}
+        ) : <Part name={texts.tool.inputs} text={pretty(call.inputs)} />}
         {/* What came while it ran is all there is of a call that did not come to its end. */}
         {(!isOver || (terminal === null && call.output === undefined)) && (
-          <Part name={isOver ? t.tool.terminal : t.tool.progress} text={call.progress} follow={!isOver} />
+          <Part name={isOver ? texts.tool.terminal : texts.tool.progress} text={call.progress} follow={!isOver} />
         )}
-        <Part name={t.tool.error} text={error} />
+        <Part name={texts.tool.error} text={error} />
         {terminal && !raw ? <TerminalPart terminal={terminal} /> : call.output !== undefined && (
-          <Part name={t.tool.output} text={plain !== null && !raw ? plain : pretty(call.output)} />
+          <Part name={texts.tool.output} text={plain !== null && !raw ? plain : pretty(call.output)} />
         )}
         <Files ids={filesIn(call.output)} left={terminal?.files ?? []} sessionId={sessionId} />
       </dl>
@@ -108,19 +110,19 @@ function TerminalPart({ terminal: { stdout, stderr, exitCode, truncated } }: { t
   const both = [stdout, stderr].filter(Boolean).join(stdout.endsWith('\n') ? '' : '\n');
   return (
     <>
-      <dt>{t.tool.terminal}</dt>
+      <dt>{texts.tool.terminal}</dt>
       <dd class="terminal">
-        {both === '' ? <p class="note">{t.tool.silent}</p> : (
+        {both === '' ? <p class="note">{texts.tool.silent}</p> : (
           <>
-            <pre tabIndex={0} role="region" aria-label={t.tool.terminal}>
+            <pre tabIndex={0} role="region" aria-label={texts.tool.terminal}>
               {stdout}{stdout !== '' && stderr !== '' && !stdout.endsWith('\n') && '\n'}
               {stderr !== '' && <span class="stderr">{stderr}</span>}
             </pre>
             <CopyButton label={t.copy} text={() => both} />
           </>
         )}
-        {truncated && <p class="note">{t.tool.cut}</p>}
-        {exitCode !== null && exitCode !== 0 && <p class="note exit">{t.tool.ended(exitCode)}</p>}
+        {truncated && <p class="note">{texts.tool.cut}</p>}
+        {exitCode !== null && exitCode !== 0 && <p class="note exit">{texts.tool.ended(exitCode)}</p>}
       </dd>
     </>
   );
@@ -138,11 +140,11 @@ function Files({ ids, left, sessionId }: FilesProps) {
   const folder = sessionId === null ? null : new WorkFolder(sessionId);
   return (
     <>
-      <dt>{t.tool.files}</dt>
+      <dt>{texts.tool.files}</dt>
       <dd class="tool-files">
         {ids.map((id) => (
           <a key={id} class="attached" href={attachmentUrl(id)} target="_blank" rel="noopener">
-            <Icon name="file" /><span>{t.tool.file(id.slice(0, 8))}</span>
+            <Icon name="file" /><span>{filesTexts.file(id.slice(0, 8))}</span>
           </a>
         ))}
         {left.map(({ path, sizeBytes }) => (
@@ -177,12 +179,12 @@ function Since({ at }: { at: string }) {
     return () => clearInterval(timer);
   }, []);
   const ms = now - Date.parse(at);
-  return ms >= 1_000 ? <> · {t.tool.seconds(Math.floor(ms / 1_000).toString())}</> : null;
+  return ms >= 1_000 ? <> · {texts.tool.seconds(Math.floor(ms / 1_000).toString())}</> : null;
 }
 
 function took(ms: number | null): string {
   if (ms === null) return '';
-  return ` · ${ms < 1_000 ? t.tool.ms(ms) : t.tool.seconds((ms / 1_000).toFixed(1))}`;
+  return ` · ${ms < 1_000 ? texts.tool.ms(ms) : texts.tool.seconds((ms / 1_000).toFixed(1))}`;
 }
 
 /** The inputs in a few words: a folded card should not need opening to be understood. */

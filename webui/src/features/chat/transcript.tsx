@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
+import { texts } from './texts';
 
 /** Closer to the end than this, the reader is following. */
 const nearEndPx = 24;
@@ -82,12 +82,12 @@ export function Transcript({ children, follow, onNearStart }: Props) {
       <div class="scroller" ref={scroller} onScroll={onScroll} onWheel={onWheel}
         onTouchStart={() => (touching.current = true)}
         onTouchEnd={() => (touching.current = false)}
-        tabIndex={0} role="region" aria-label={t.chat.conversation}>
+        tabIndex={0} role="region" aria-label={texts.chat.conversation}>
         <div class="column" ref={content}>{children}</div>
       </div>
       {away && (
         <button type="button" class="to-end" onClick={toEnd}>
-          <Icon name="down" /><span>{t.chat.latest}</span>
+          <Icon name="down" /><span>{texts.chat.latest}</span>
         </button>
       )}
     </div>

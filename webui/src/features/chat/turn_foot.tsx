@@ -7,12 +7,13 @@ import { canSpeak, Speech } from '../speech/speech';
 import { Toasts } from '../../kernel/toasts';
 import { usePart, useWorkspace } from '../../ui/use_part';
 import type { Workspace } from '../../kernel/workspace';
-import { t } from '../../kernel/texts/texts';
 import { CopyButton } from '../../ui/copy_button';
 import { FeedbackButtons } from './feedback';
 import { Icon } from '../../ui/icon';
 import { Menu, type MenuItem } from '../../ui/menu';
 import type { TurnActions } from './turn_view';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 interface Props {
   turn: Turn;
@@ -31,20 +32,20 @@ export function TurnFoot({ turn, actions, isLast, canRetry, onEdit }: Props) {
     turn.status === 'failed' && !turn.items.some((item) => item.kind === 'failure');
   return (
     <div class="turn-foot">
-      {turn.status === 'stopped' && <span class="note">{t.chat.stopped}</span>}
-      {failedSilently && <span class="note"><Icon name="alert" />{t.chat.failed}</span>}
+      {turn.status === 'stopped' && <span class="note">{texts.chat.stopped}</span>}
+      {failedSilently && <span class="note"><Icon name="alert" />{texts.chat.failed}</span>}
       {words !== '' && <CopyButton label={t.copy} text={() => words} />}
       {canRetry && isLast && (
         <button type="button" class="quiet small" onClick={() => actions.onRetry(turn, true)}>
           <Icon name="retry" /><span>{t.retry}</span>
         </button>
       )}
-      <button type="button" class="quiet small" onClick={onEdit} title={t.turn.editHint}>
-        <Icon name="pencil" /><span>{t.turn.edit}</span>
+      <button type="button" class="quiet small" onClick={onEdit} title={texts.turn.editHint}>
+        <Icon name="pencil" /><span>{texts.turn.edit}</span>
       </button>
       {words !== '' && canSpeak && <ReadAloud turn={turn} words={words} />}
       {rated && <FeedbackButtons sessionId={actions.sessionId} answer={rated} />}
-      <Menu label={t.turn.more} items={moreFor(workspace, places, turn, actions, isLast)} small />
+      <Menu label={texts.turn.more} items={moreFor(workspace, places, turn, actions, isLast)} small />
       <When turn={turn} model={rated?.model ?? ''} />
     </div>
   );
@@ -68,14 +69,14 @@ function moreFor(workspace: Workspace, places: readonly Place[], turn: Turn, act
   const { attempt, say } = workspace.of(Toasts);
   return [
     {
-      label: t.turn.fork, icon: 'branch',
+      label: texts.turn.fork, icon: 'branch',
       run: () => void attempt(async () => {
         await forkAt(workspace, sessionId, turn.lastId);
-        say(t.did.forked);
+        say(texts.did.forked);
       }),
     },
     ...(isLast ? [] : [{
-      label: t.turn.retryFork, icon: 'retry' as const, run: () => actions.onRetry(turn, false),
+      label: texts.turn.retryFork, icon: 'retry' as const, run: () => actions.onRetry(turn, false),
     }]),
     ...places.flatMap(({ id, title, turnMenu }) => (turnMenu
       ? [{ label: title(), icon: turnMenu.icon, run: () => open(id, turnMenu.params(turn)) }] : [])),
@@ -92,7 +93,7 @@ function ReadAloud({ turn, words }: { turn: Turn; words: string }) {
     <button type="button" class="quiet small" aria-pressed={isOn}
       onClick={() => (isOn ? speech.stop() : speech.start(turn.id))}>
       <Icon name={isOn ? 'pause' : 'speaker'} />
-      <span>{isOn ? t.turn.quiet : t.turn.aloud}</span>
+      <span>{isOn ? texts.turn.quiet : texts.turn.aloud}</span>
     </button>
   );
 }
@@ -108,6 +109,6 @@ export function SpeakAlong({ turn }: { turn: Turn }) {
 
 /** All that was said in the turn. */
 export function wordsOf(turn: Turn): string {
-  const texts = turn.items.map((item) => (item.kind === 'answer' ? item.text.text : ''));
-  return texts.filter((text) => text !== '').join('\n\n');
+  const all = turn.items.map((item) => (item.kind === 'answer' ? item.text.text : ''));
+  return all.filter((text) => text !== '').join('\n\n');
 }

@@ -7,7 +7,6 @@ import { canSpeak } from '../speech/speech';
 import { speechSettings } from '../speech/speech_settings';
 import { Toasts } from '../../kernel/toasts';
 import { useWorkspace } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { CopyButton } from '../../ui/copy_button';
 import { EditMessage } from './edit_message';
 import { failureDetail, failureTitle } from './failures';
@@ -17,6 +16,8 @@ import { Thoughts } from './thoughts';
 import { ToolCard } from './tool_card';
 import { SpeakAlong, TurnFoot } from './turn_foot';
 import { UserBubble } from './user_bubble';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 /** What a turn's buttons do; the same object for all turns of a chat. */
 export interface TurnActions {
@@ -51,7 +52,7 @@ export const TurnView = memo((props: Props) => {
             void workspace.of(Toasts).attempt(() => sendInFork(workspace, actions.sessionId, turn, text));
           }} />
       ) : turn.user && (
-        <UserBubble text={turn.user.text} files={turn.user.attachments} note={waiting ? t.chat.queued : ''}
+        <UserBubble text={turn.user.text} files={turn.user.attachments} note={waiting ? texts.chat.queued : ''}
           look={waiting ? 'pending' : ''} />
       )}
       {turn.items.map((item) => (
@@ -103,17 +104,17 @@ const AnswerView = memo(({ answer, running, turn, sessionId }: AnswerProps) => {
   const load = sessionId === null ? null : () => readThoughts(sessionId, turn, answer.id);
   return (
     <div class="answer">
-      {(text !== '' || thinking !== '') && <h2 class="unseen">{t.chat.agentSaid}</h2>}
-      {answer.instruction === 'summarize' && <p class="note"><Icon name="book" />{t.chat.summary}</p>}
+      {(text !== '' || thinking !== '') && <h2 class="unseen">{texts.chat.agentSaid}</h2>}
+      {answer.instruction === 'summarize' && <p class="note"><Icon name="book" />{texts.chat.summary}</p>}
       {(thinking !== '' || (answer.thought && !open)) && (
-        <Thoughts text={thinking} label={open && text === '' ? t.chat.thinking : t.chat.thought}
+        <Thoughts text={thinking} label={open && text === '' ? texts.chat.thinking : texts.chat.thought}
           load={load} />
       )}
       {text !== '' && <Markdown text={text} growing={open} />}
       {open && (answer.finish === 'interrupted' || answer.finish === 'error') && (
-        <p class="note" role="status"><Icon name="retry" />{t.chat.interrupted}</p>
+        <p class="note" role="status"><Icon name="retry" />{texts.chat.interrupted}</p>
       )}
-      {answer.finish === 'length' && <p class="note"><Icon name="alert" />{t.chat.lengthLimit}</p>}
+      {answer.finish === 'length' && <p class="note"><Icon name="alert" />{texts.chat.lengthLimit}</p>}
     </div>
   );
 }, (before, after) => before.answer === after.answer && before.running === after.running);
@@ -141,7 +142,7 @@ function Working({ turn }: { turn: Turn }) {
   return (
     <p class="working">
       <span class="dots" aria-hidden="true"><i /><i /><i /></span>
-      <span class="unseen">{tool ? t.chat.toolRuns : t.chat.waitingForAgent}</span>
+      <span class="unseen">{tool ? texts.chat.toolRuns : texts.chat.waitingForAgent}</span>
     </p>
   );
 }

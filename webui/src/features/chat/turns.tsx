@@ -5,9 +5,9 @@ import type { SessionStore } from '../../kernel/session/session_store';
 import { activeTurn, type SessionState, type Turn } from '../../kernel/session/state';
 import { Toasts } from '../../kernel/toasts';
 import { useWorkspace } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { steer, stopCall } from './steer';
 import { TurnView, type TurnActions } from './turn_view';
+import { texts } from './texts';
 
 export const turnsAtOnce = 40;
 
@@ -58,7 +58,7 @@ export function Turns({ store, state, undrawn }: Props) {
   return (
     <>
       {(first > 0 || hasOlder) && (
-        <button type="button" class="small earlier" onClick={more}>{t.chat.earlier}</button>
+        <button type="button" class="small earlier" onClick={more}>{texts.chat.earlier}</button>
       )}
       {turns.slice(first).map((turn, i) => (
         <TurnView key={turn.id} turn={turn} actions={actions}

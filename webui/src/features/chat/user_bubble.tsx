@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks';
 import type { AttachmentRef } from '../../kernel/session/state';
-import { t } from '../../kernel/texts/texts';
 import { AttachmentList } from '../files/attachment_list';
 import { Icon } from '../../ui/icon';
+import { texts } from './texts';
 
 interface Props {
   text: string;
@@ -20,13 +20,13 @@ export function UserBubble({ text, files = [], note, look }: Props) {
   const long = text.length > longChars || text.split('\n', longLines + 1).length > longLines;
   return (
     <div class={`user ${look}`}>
-      <h2 class="unseen">{t.chat.youSaid}</h2>
+      <h2 class="unseen">{texts.chat.youSaid}</h2>
       <div class={long && !open ? 'bubble folded' : 'bubble'} dir="auto">{text}</div>
       <AttachmentList files={files} />
       {long && (
         <button type="button" class="quiet small" aria-expanded={open}
           onClick={() => setOpen(!open)}>
-          {open ? t.chat.less : t.chat.all}
+          {open ? texts.chat.less : texts.chat.all}
         </button>
       )}
       {note && <p class="note" role="status"><Icon name="clock" />{note}</p>}

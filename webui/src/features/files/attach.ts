@@ -5,8 +5,8 @@ import { ServerConfig } from '../../kernel/server_config';
 import { Toasts } from '../../kernel/toasts';
 import { guardUnsaved } from '../../kernel/unsaved';
 import type { Workspace } from '../../kernel/workspace';
-import { t } from '../../kernel/texts/texts';
 import { uploadFile, type Transfer } from './upload';
+import { texts } from './texts';
 
 /** A file on its way to a message. */
 export interface Upload {
@@ -54,12 +54,12 @@ export class Uploads {
   attach(chat: string, chosen: Iterable<File>): void {
     const room = this.max - this.all.peek().filter((upload) => upload.chat === chat).length;
     const all = [...chosen];
-    if (all.length > room) this.workspace.of(Toasts).say(t.files.tooMany(this.max), { look: 'bad' });
+    if (all.length > room) this.workspace.of(Toasts).say(texts.tooMany(this.max), { look: 'bad' });
     const added = all.slice(0, Math.max(0, room)).map((file): Upload => {
       const key = ++this.lastKey;
       this.files.set(key, file);
       return {
-        key, chat, name: file.name || t.files.pasted, size: file.size, type: file.type, sent: 0,
+        key, chat, name: file.name || texts.pasted, size: file.size, type: file.type, sent: 0,
         phase: 'waiting', problem: '', made: null,
         preview: file.type.startsWith('image/') ? URL.createObjectURL(file) : '',
       };
@@ -110,7 +110,7 @@ export class Uploads {
       const made = await transfer.done;
       const isBad = made.status === 'quarantined';
       this.change(key, isBad
-        ? { phase: 'failed', problem: t.files.quarantined }
+        ? { phase: 'failed', problem: texts.quarantined }
         : { phase: 'done', made, sent: file.size });
     } catch (error) {
       this.change(key, { phase: 'failed', problem: sentence(error) });

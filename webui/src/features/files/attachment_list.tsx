@@ -1,14 +1,14 @@
 import { attachmentUrl } from './attachment_url';
 import { sizeText } from './size';
 import type { AttachmentRef } from '../../kernel/session/state';
-import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
+import { texts } from './texts';
 
 /** The files of a message: pictures are shown, all can be opened. */
 export function AttachmentList({ files }: { files: readonly AttachmentRef[] }) {
   if (files.length === 0) return null;
   return (
-    <ul class="attachments" aria-label={t.files.attached}>
+    <ul class="attachments" aria-label={texts.attached}>
       {files.map((file) => <li key={file.id}><AttachmentView file={file} /></li>)}
     </ul>
   );
@@ -23,7 +23,7 @@ export function isPicture(contentType: string): boolean {
 
 function AttachmentView({ file }: { file: AttachmentRef }) {
   const href = attachmentUrl(file.id);
-  const name = file.filename || t.files.aFile;
+  const name = file.filename || texts.aFile;
   if (isPicture(file.contentType)) {
     return (
       <a href={href} target="_blank" rel="noopener" class="attached-picture" title={name}>

@@ -7,13 +7,15 @@ import {
 } from './session_files';
 import { sizeText } from './size';
 import type { PlaceProps } from '../../ui/place';
-import { t } from '../../kernel/texts/texts';
 import { isPicture } from './attachment_list';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
 import { Dialog, Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
+import { dialogTexts } from './dialog_texts';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 /** How many files are asked about at once: a browser has six connections to a host. */
 const atOnce = 3;
@@ -36,20 +38,20 @@ export function AttachmentsModal({ sessionId, onClose }: PlaceProps<string>) {
     refresh(id);
   };
   return (
-    <Dialog title={t.menu.attachments} onClose={onClose} wide>
+    <Dialog title={texts.titles.attachments} onClose={onClose} wide>
       {read.is === 'reading' && <Loading />}
       {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
       <Problem text={problem} />
-      {read.is === 'read' && files.length === 0 && <p class="settings-hint">{t.attached.none}</p>}
+      {read.is === 'read' && files.length === 0 && <p class="settings-hint">{dialogTexts.attached.none}</p>}
       <ul class="profiles">
         {files.map((file) => (
           <FileCard key={file.id} file={file} facts={facts.get(file.id)} onRemove={() => setDoomed(file)} />
         ))}
       </ul>
       {doomed && (
-        <ConfirmDialog question={t.attached.question} yes={t.delete} no={t.cancel}
+        <ConfirmDialog question={dialogTexts.attached.question} yes={t.delete} no={t.cancel}
           onNo={() => setDoomed(null)} onYes={() => void remove(doomed)}>
-          {t.attached.warning}
+          {dialogTexts.attached.warning}
         </ConfirmDialog>
       )}
     </Dialog>
@@ -86,10 +88,10 @@ interface CardProps {
 
 function FileCard({ file, facts, onRemove }: CardProps) {
   const known = typeof facts === 'object' ? facts : null;
-  const name = known?.filename || t.tool.file(file.id.slice(0, 8));
+  const name = known?.filename || texts.file(file.id.slice(0, 8));
   const href = attachmentUrl(file.id);
   const isThere = known?.state === 'clean';
-  const state = known ? t.attached.states[known.state] ?? known.state : facts ?? t.reading;
+  const state = known ? dialogTexts.attached.states[known.state] ?? known.state : facts ?? t.reading;
   return (
     <li class="card file-card" data-file={file.id} data-state={known?.state ?? ''}>
       <span class="file-sight">
@@ -104,22 +106,22 @@ function FileCard({ file, facts, onRemove }: CardProps) {
             .filter((part) => part !== '' && part !== undefined).join(' · ')}
         </p>
         <p class="file-from">
-          {file.toolId !== '' || file.said === '' ? t.attached.fromTool(file.toolId.replaceAll('_', ' '))
-            : t.attached.fromMessage(inShort(file.said))}
+          {file.toolId !== '' || file.said === '' ? dialogTexts.attached.fromTool(file.toolId.replaceAll('_', ' '))
+            : dialogTexts.attached.fromMessage(inShort(file.said))}
           {file.at !== '' && <> <time dateTime={file.at}>{new Date(file.at).toLocaleString()}</time></>}
         </p>
         {known && isThere && isText(known.contentType) && <TextPreview id={file.id} size={known.sizeBytes} />}
       </div>
       <span class="key-actions">
         {isThere && (
-          <a class="icon-link" href={href} download={known.filename || true} title={t.work.download(name)}
-            aria-label={t.work.download(name)}>
+          <a class="icon-link" href={href} download={known.filename || true} title={dialogTexts.work.download(name)}
+            aria-label={dialogTexts.work.download(name)}>
             <Icon name="download" />
           </a>
         )}
         {known && known.state !== 'attachment.expired' && known.state !== 'attachment.not_found' && (
-          <button type="button" class="quiet small" onClick={onRemove} title={t.list.deleteThe(name)}
-            aria-label={t.list.deleteThe(name)}>
+          <button type="button" class="quiet small" onClick={onRemove} title={t.deleteThe(name)}
+            aria-label={t.deleteThe(name)}>
             <Icon name="trash" />
           </button>
         )}
@@ -143,7 +145,7 @@ function TextPreview({ id, size }: { id: string; size: number }) {
   const [open, setOpen] = useState(false);
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary class="file-look"><Icon name="chevron" />{t.attached.look}</summary>
+      <summary class="file-look"><Icon name="chevron" />{dialogTexts.attached.look}</summary>
       {open && <Beginning id={id} size={size} />}
     </details>
   );
@@ -155,8 +157,8 @@ function Beginning({ id, size }: { id: string; size: number }) {
   if (read.is === 'failed') return <Problem text={read.problem} onRetry={again} />;
   return (
     <>
-      <pre tabIndex={0} dir="auto" aria-label={t.attached.look}>{read.value}</pre>
-      {size > previewBytes && <p class="settings-hint">{t.attached.onlyBeginning}</p>}
+      <pre tabIndex={0} dir="auto" aria-label={dialogTexts.attached.look}>{read.value}</pre>
+      {size > previewBytes && <p class="settings-hint">{dialogTexts.attached.onlyBeginning}</p>}
     </>
   );
 }

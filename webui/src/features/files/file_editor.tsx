@@ -1,13 +1,14 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Problem as ServerProblem, sentence } from '../../kernel/api/http';
 import type { WorkFolder } from './workdir';
-import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { Icon } from '../../ui/icon';
 import { useUnsaved, type LeaveGuard } from '../../ui/leave_guard';
 import { Problem } from '../../ui/problem';
 import { Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
+import { dialogTexts } from './dialog_texts';
+import { t } from '../../kernel/texts/texts';
 
 interface Props {
   folder: WorkFolder;
@@ -36,7 +37,7 @@ export function FileEditor({ folder, path, guard, onBack }: Props) {
   return (
     <>
       <button type="button" class="quiet small back" onClick={() => leave(onBack)}>
-        <Icon name="back" /><span>{t.work.back}</span>
+        <Icon name="back" /><span>{dialogTexts.work.back}</span>
       </button>
       <h3 class="file-name">{path}</h3>
       {picture.test(path)
@@ -91,20 +92,20 @@ function TextFile({ folder, path, isChanged }: TextProps) {
   return (
     <>
       <Problem text={said.problem} />
-      {isFixed && <p class="settings-hint">{more ? t.work.onlyBeginning : t.work.noText}</p>}
+      {isFixed && <p class="settings-hint">{more ? dialogTexts.work.onlyBeginning : dialogTexts.work.noText}</p>}
       <textarea ref={area} class="file-text" aria-label={path} defaultValue={text} readOnly={isFixed} dir="auto"
         spellcheck={false} onInput={() => said.saved && setSaid({ problem: '', saved: false })} />
       {!isFixed && (
         <div class="dialog-foot">
-          <span role="status">{said.saved && t.work.saved}</span>
+          <span role="status">{said.saved && dialogTexts.work.saved}</span>
           <button type="button" class="primary" onClick={() => save(false)}>{t.save}</button>
         </div>
       )}
       {changedElsewhere && (
-        <ConfirmDialog question={t.work.changedQuestion} yes={t.work.writeOver} no={t.cancel}
+        <ConfirmDialog question={dialogTexts.work.changedQuestion} yes={dialogTexts.work.writeOver} no={t.cancel}
           onNo={() => setChangedElsewhere(false)}
           onYes={() => { setChangedElsewhere(false); void save(true); }}>
-          {t.work.changedText}
+          {dialogTexts.work.changedText}
         </ConfirmDialog>
       )}
     </>

@@ -5,7 +5,6 @@ import { sendFiles } from './upload';
 import { joined, WorkFolder } from './workdir';
 import type { WorkEntry, WorkList } from '../../kernel/api/types';
 import type { PlaceProps } from '../../ui/place';
-import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { Icon } from '../../ui/icon';
 import type { LeaveGuard } from '../../ui/leave_guard';
@@ -13,6 +12,9 @@ import { Problem } from '../../ui/problem';
 import { Dialog, Loading } from '../../ui/dialog';
 import { FileEditor } from './file_editor';
 import { NameForm } from '../../ui/name_form';
+import { dialogTexts } from './dialog_texts';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 /** The work folder that tools see: a session's own, or the one that all share. */
 export function FilesModal({ sessionId, guard, onClose }: PlaceProps) {
@@ -23,10 +25,10 @@ export function FilesModal({ sessionId, guard, onClose }: PlaceProps) {
     if (!guard.current?.('aside', go)) go();
   };
   return (
-    <Dialog title={t.menu.files} onClose={onClose} guard={guard} wide>
+    <Dialog title={texts.titles.files} onClose={onClose} guard={guard} wide>
       {sessionId !== null && (
         <fieldset class="choice">
-          <legend class="unseen">{t.work.whose}</legend>
+          <legend class="unseen">{dialogTexts.work.whose}</legend>
           {[false, true].map((shared) => (
             <label key={String(shared)}>
               <input type="radio" name="whose" checked={isShared === shared}
@@ -34,7 +36,7 @@ export function FilesModal({ sessionId, guard, onClose }: PlaceProps) {
                   event.currentTarget.checked = isShared === shared;
                   show(shared);
                 }} />
-              <span>{shared ? t.work.shared : t.work.own}</span>
+              <span>{shared ? dialogTexts.work.shared : dialogTexts.work.own}</span>
             </label>
           ))}
         </fieldset>
@@ -108,36 +110,36 @@ function Browser({ folder, guard }: { folder: WorkFolder; guard: LeaveGuard }) {
     <>
       <div class="row-of-buttons">
         <Crumbs path={path} onGo={go} />
-        <input ref={input} type="file" multiple hidden aria-label={t.files.choose}
+        <input ref={input} type="file" multiple hidden aria-label={texts.choose}
           onChange={(event) => void upload(event.currentTarget.files)} />
         <button type="button" class="small" onClick={() => input.current?.click()}>
-          <Icon name="upload" /><span>{t.work.upload}</span>
+          <Icon name="upload" /><span>{dialogTexts.work.upload}</span>
         </button>
         <button type="button" class="small" onClick={() => setDoing({ what: 'new file' })}>
-          <Icon name="file" /><span>{t.work.newFile}</span>
+          <Icon name="file" /><span>{dialogTexts.work.newFile}</span>
         </button>
         <button type="button" class="small" onClick={() => setDoing({ what: 'new folder' })}>
-          <Icon name="folder" /><span>{t.work.newFolder}</span>
+          <Icon name="folder" /><span>{dialogTexts.work.newFolder}</span>
         </button>
       </div>
-      {progress !== null && <progress class="whole-progress" value={progress} aria-label={t.work.uploading} />}
+      {progress !== null && <progress class="whole-progress" value={progress} aria-label={dialogTexts.work.uploading} />}
       <Problem text={problem} />
       {(doing?.what === 'new folder' || doing?.what === 'new file') && (
-        <NameForm label={t.work.name} first="" onCancel={() => setDoing(null)}
+        <NameForm label={dialogTexts.work.name} first="" onCancel={() => setDoing(null)}
           onName={(name) => run(() => doing.what === 'new folder'
             ? folder.makeFolder(joined(path, name)) : folder.write(joined(path, name), ''))} />
       )}
       {!list || listed?.path !== path ? problem === '' && <Loading /> : (
         <>
-          <p class="settings-hint">{t.work.used(sizeText(list.used_bytes), sizeText(list.bytes_max))}</p>
-          {list.entries.length === 0 && <p>{t.work.empty}</p>}
+          <p class="settings-hint">{dialogTexts.work.used(sizeText(list.used_bytes), sizeText(list.bytes_max))}</p>
+          {list.entries.length === 0 && <p>{dialogTexts.work.empty}</p>}
           <ul class="keys work-list">
             {list.entries.map((entry) => {
               const full = joined(path, entry.name);
               return (
                 <li key={entry.name} class="key">
                   {doing?.what === 'rename' && doing.path === full ? (
-                    <NameForm label={t.work.moveTo} first={full} onCancel={() => setDoing(null)}
+                    <NameForm label={dialogTexts.work.moveTo} first={full} onCancel={() => setDoing(null)}
                       onName={(name) => run(() => folder.move(full, name))} />
                   ) : (
                     <Entry entry={entry} href={folder.downloadUrl(full)}
@@ -149,13 +151,13 @@ function Browser({ folder, guard }: { folder: WorkFolder; guard: LeaveGuard }) {
               );
             })}
           </ul>
-          {!list.complete && <p class="settings-hint">{t.work.notAll}</p>}
+          {!list.complete && <p class="settings-hint">{dialogTexts.work.notAll}</p>}
         </>
       )}
       {doing?.what === 'remove' && (
-        <ConfirmDialog question={t.work.removeQuestion} yes={t.delete} no={t.cancel}
+        <ConfirmDialog question={dialogTexts.work.removeQuestion} yes={t.delete} no={t.cancel}
           onNo={() => setDoing(null)} onYes={() => { setDoing(null); void run(() => folder.remove(doing.path)); }}>
-          {t.work.removeText(doing.path)}
+          {dialogTexts.work.removeText(doing.path)}
         </ConfirmDialog>
       )}
     </>
@@ -179,13 +181,13 @@ function Entry({ entry, href, onOpen, onMove, onRemove }: EntryProps) {
       </button>
       {size !== undefined && <small>{sizeText(size)}</small>}
       <span class="key-actions">
-        <a class="icon-link" href={href} download aria-label={t.work.download(name)} title={t.work.download(name)}>
+        <a class="icon-link" href={href} download aria-label={dialogTexts.work.download(name)} title={dialogTexts.work.download(name)}>
           <Icon name="download" />
         </a>
-        <button type="button" class="quiet small" onClick={onMove} aria-label={t.work.move(name)}
-          title={t.work.move(name)}><Icon name="pencil" /></button>
-        <button type="button" class="quiet small" onClick={onRemove} aria-label={t.list.deleteThe(name)}
-          title={t.list.deleteThe(name)}><Icon name="trash" /></button>
+        <button type="button" class="quiet small" onClick={onMove} aria-label={dialogTexts.work.move(name)}
+          title={dialogTexts.work.move(name)}><Icon name="pencil" /></button>
+        <button type="button" class="quiet small" onClick={onRemove} aria-label={t.deleteThe(name)}
+          title={t.deleteThe(name)}><Icon name="trash" /></button>
       </span>
     </>
   );
@@ -194,8 +196,8 @@ function Entry({ entry, href, onOpen, onMove, onRemove }: EntryProps) {
 function Crumbs({ path, onGo }: { path: string; onGo: (path: string) => void }) {
   const steps = path === '' ? [] : path.split('/');
   return (
-    <nav class="crumbs" aria-label={t.work.where}>
-      <button type="button" class="link" onClick={() => onGo('')}>{t.work.top}</button>
+    <nav class="crumbs" aria-label={dialogTexts.work.where}>
+      <button type="button" class="link" onClick={() => onGo('')}>{dialogTexts.work.top}</button>
       {steps.map((step, i) => (
         <span key={i}>
           {' / '}

@@ -1,6 +1,6 @@
 import { apiUrl, NoAnswer, Problem, problemFrom } from '../../kernel/api/http';
-import { t } from '../../kernel/texts/texts';
 import type { Attachment } from '../../kernel/api/types';
+import { texts } from './texts';
 
 /** A request under way that tells how far it is. */
 export interface Transfer<Answer> {
@@ -36,7 +36,7 @@ export function uploadFile(file: File, onSent: (bytes: number, of: number) => vo
     cancel,
     done: done.then((made) => {
       const one = made[0];
-      if (!one) throw new Problem(0, '', t.files.nothingKept, '');
+      if (!one) throw new Problem(0, '', texts.nothingKept, '');
       return one;
     }),
   };

@@ -2,13 +2,14 @@ import { useRef, useState } from 'preact/hooks';
 import { request, sentence } from '../../kernel/api/http';
 import type { Key, KeyCreated } from '../../kernel/api/types';
 import { newKey } from '../../kernel/api/new_key';
-import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { CopyButton } from '../../ui/copy_button';
 import { Icon } from '../../ui/icon';
 import { Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
 import { Problem } from '../../ui/problem';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 /** The keys that programs and people sign in with. A new one is shown once, here. */
 export function ApiKeysTab() {
@@ -29,15 +30,15 @@ export function ApiKeysTab() {
 
   return (
     <>
-      <h3>{t.keys.title}</h3>
-      <p class="settings-hint">{t.keys.hint}</p>
+      <h3>{texts.title}</h3>
+      <p class="settings-hint">{texts.hint}</p>
       <Problem text={problem} />
       {made && (
         <div class="notice" role="status">
           <Icon name="check" />
-          <p><strong>{t.keys.made(made.name)}</strong> <code class="secret">{made.key}</code></p>
+          <p><strong>{texts.made(made.name)}</strong> <code class="secret">{made.key}</code></p>
           <CopyButton label={t.copy} text={() => made.key} />
-          <button type="button" class="quiet small bare" aria-label={t.keys.hide}
+          <button type="button" class="quiet small bare" aria-label={texts.hide}
             onClick={() => setMade(null)}><Icon name="close" /></button>
         </div>
       )}
@@ -50,29 +51,29 @@ export function ApiKeysTab() {
       })} />
       {read.is === 'reading' && <Loading />}
       {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
-      {read.is === 'read' && read.value.keys.length === 0 && <p class="settings-hint">{t.keys.none}</p>}
+      {read.is === 'read' && read.value.keys.length === 0 && <p class="settings-hint">{texts.none}</p>}
       {read.is === 'read' && read.value.keys.length > 0 && (
         <ul class="keys">
           {read.value.keys.map((key) => (
             <li key={key.key_id} class="key">
               <span class="key-text">
-                <strong>{key.name}</strong><span>{t.keys.about(key.prefix, key.role, dateOf(key.created_at), key.last_used_at ? dateOf(key.last_used_at) : '')}</span>
+                <strong>{key.name}</strong><span>{texts.about(key.prefix, key.role, dateOf(key.created_at), key.last_used_at ? dateOf(key.last_used_at) : '')}</span>
               </span>
-              <button type="button" class="small" aria-label={t.keys.revokeThe(key.name)}
-                onClick={() => setRevoking(key)}>{t.keys.revoke}</button>
+              <button type="button" class="small" aria-label={texts.revokeThe(key.name)}
+                onClick={() => setRevoking(key)}>{texts.revoke}</button>
             </li>
           ))}
         </ul>
       )}
       {revoking && (
-        <ConfirmDialog question={t.keys.question(revoking.name)} yes={t.keys.revoke} no={t.cancel}
+        <ConfirmDialog question={texts.question(revoking.name)} yes={texts.revoke} no={t.cancel}
           onNo={() => setRevoking(null)}
           onYes={() => {
             const { key_id } = revoking;
             setRevoking(null);
             void run(() => request(`keys/${encodeURIComponent(key_id)}`, { method: 'DELETE' }));
           }}>
-          {t.keys.warning}
+          {texts.warning}
         </ConfirmDialog>
       )}
     </>
@@ -91,13 +92,13 @@ function NewKey({ onMake }: { onMake: (name: string, role: 'admin' | 'user') => 
   };
   return (
     <form class="key-form new-key" onSubmit={submit}>
-      <input ref={name} aria-label={t.keys.name} placeholder={t.keys.name} maxLength={100} />
-      <select aria-label={t.keys.role} value={role}
+      <input ref={name} aria-label={texts.name} placeholder={texts.name} maxLength={100} />
+      <select aria-label={texts.role} value={role}
         onChange={(event) => setRole(event.currentTarget.value as 'admin' | 'user')}>
-        <option value="user">{t.keys.roles.user}</option>
-        <option value="admin">{t.keys.roles.admin}</option>
+        <option value="user">{texts.roles.user}</option>
+        <option value="admin">{texts.roles.admin}</option>
       </select>
-      <button type="submit"><Icon name="plus" /><span>{t.keys.make}</span></button>
+      <button type="submit"><Icon name="plus" /><span>{texts.make}</span></button>
     </form>
   );
 }

@@ -1,7 +1,7 @@
-import { t } from '../../kernel/texts/texts';
 import type { Place } from '../../ui/place';
+import { titles } from './titles';
 
 export const keyPlaces: readonly Place[] = [{
-  id: 'keys', pane: 'settings', roles: ['admin'], title: () => t.settings.tabs.keys,
+  id: 'keys', pane: 'settings', roles: ['admin'], title: () => titles.keys,
   load: async () => (await import('./api_keys_tab')).ApiKeysTab,
 }];

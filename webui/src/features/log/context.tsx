@@ -1,10 +1,11 @@
 import { request } from '../../kernel/api/http';
 import type { ContextWindow } from '../../kernel/api/types';
 import type { PlaceProps } from '../../ui/place';
-import { t } from '../../kernel/texts/texts';
 import { Problem } from '../../ui/problem';
 import { Dialog, Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
+import { texts } from './texts';
+import { titles } from './titles';
 
 type Part = ContextWindow['parts'][number];
 
@@ -13,7 +14,7 @@ export function ContextModal({ sessionId, onClose }: PlaceProps<string>) {
   const path = `sessions/${encodeURIComponent(sessionId)}/context-window`;
   const [read, again] = useRead(() => request<ContextWindow>(path));
   return (
-    <Dialog title={t.menu.context} onClose={onClose}>
+    <Dialog title={titles.context} onClose={onClose}>
       {read.is === 'reading' && <Loading />}
       {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
       {read.is === 'read' && <Window window={read.value} />}
@@ -24,28 +25,28 @@ export function ContextModal({ sessionId, onClose }: PlaceProps<string>) {
 function Window({ window: { parts, tokens, context_window: room } }: { window: ContextWindow }) {
   return (
     <>
-      <p class="settings-hint">{t.context.about(tokens, room)}</p>
+      <p class="settings-hint">{texts.context.about(tokens, room)}</p>
       <svg class="token-bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
         <Bars parts={parts} of={Math.max(tokens, 1)} />
       </svg>
       {room > 0 && <meter class="token-room" max={room} value={tokens} high={room * 0.8}
-        aria-label={t.context.full} />}
+        aria-label={texts.context.full} />}
       <ul class="token-key">
         {roles.map((role) => {
           const sum = sumOf(parts.filter((part) => part.role === role));
           return sum > 0 && (
-            <li key={role}><i data-role={role} />{t.context.role[role]}: {t.context.tokens(sum)}</li>
+            <li key={role}><i data-role={role} />{texts.context.role[role]}: {texts.context.tokens(sum)}</li>
           );
         })}
       </ul>
       {parts.map((part, i) => (
         <details key={i} class="card part" data-role={part.role}>
           <summary>
-            <strong>{t.context.role[part.role]}</strong>
+            <strong>{texts.context.role[part.role]}</strong>
             <span class="tool-gist" dir="auto">{part.text.replace(/\s+/g, ' ').slice(0, 120)}</span>
-            <span class="tool-status">{t.context.tokens(part.tokens)}</span>
+            <span class="tool-status">{texts.context.tokens(part.tokens)}</span>
           </summary>
-          <pre tabIndex={0} dir="auto" aria-label={t.context.role[part.role]}>{part.text}</pre>
+          <pre tabIndex={0} dir="auto" aria-label={texts.context.role[part.role]}>{part.text}</pre>
         </details>
       ))}
     </>

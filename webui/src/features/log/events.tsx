@@ -4,12 +4,15 @@ import { foldAll, seqOf } from '../../kernel/session/fold';
 import { emptySession } from '../../kernel/session/state';
 import type { Params } from '../../kernel/route';
 import type { PlaceProps } from '../../ui/place';
-import { t } from '../../kernel/texts/texts';
 import { CopyButton } from '../../ui/copy_button';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
 import { Dialog, Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
+import { texts as chatTexts } from '../chat/texts';
+import { texts } from './texts';
+import { titles } from './titles';
+import { t } from '../../kernel/texts/texts';
 
 /** The events of one turn: those that name it, in this stretch of the log. */
 interface EventSpan {
@@ -31,14 +34,14 @@ export function EventsModal({ sessionId, params, onClose }: PlaceProps<string>) 
   const thoughts = thoughtsIn(events);
   const asText = () => events.map((event) => JSON.stringify(event)).join('\n');
   return (
-    <Dialog title={t.turn.events} onClose={onClose} wide
+    <Dialog title={titles.events} onClose={onClose} wide
       actions={events.length > 0 && <CopyButton label={t.copy} text={asText} />}>
       {read.is === 'reading' && <Loading />}
       {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
-      {read.is === 'read' && <p class="settings-hint">{t.events.count(events.length)}</p>}
+      {read.is === 'read' && <p class="settings-hint">{texts.events.count(events.length)}</p>}
       {thoughts !== '' && (
         <details class="thinking">
-          <summary><Icon name="chevron" />{t.chat.thought}</summary>
+          <summary><Icon name="chevron" />{chatTexts.chat.thought}</summary>
           <div class="thinking-text" dir="auto">{thoughts}</div>
         </details>
       )}

@@ -6,12 +6,14 @@ import { Timeline } from '../../kernel/session/timeline';
 import type { PlaceProps } from '../../ui/place';
 import { Toasts } from '../../kernel/toasts';
 import { useWorkspace } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
 import { TurnView } from '../chat/turn_view';
 import { Dialog, Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
+import { texts as chatTexts } from '../chat/texts';
+import { texts } from './texts';
+import { titles } from './titles';
 
 const turnsShown = 12;
 
@@ -20,8 +22,8 @@ export function TravelModal({ sessionId, onClose }: PlaceProps<string>) {
   const [got, setGot] = useState(0);
   const [read, again] = useRead(async () => new Timeline(await readAll(sessionId, setGot)));
   return (
-    <Dialog title={t.menu.travel} onClose={onClose} wide>
-      {read.is === 'reading' && <><p class="settings-hint">{t.travel.got(got)}</p><Loading /></>}
+    <Dialog title={titles.travel} onClose={onClose} wide>
+      {read.is === 'reading' && <><p class="settings-hint">{texts.travel.got(got)}</p><Loading /></>}
       {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
       {read.is === 'read' && (
         <Travel sessionId={sessionId} timeline={read.value} />
@@ -43,27 +45,27 @@ function Travel({ sessionId, timeline }: TravelProps) {
   const state = useMemo(() => timeline.at(count), [timeline, count]);
   const event = events[count - 1];
   const id = event?.meta.event_id;
-  const words = event ? t.travel.at(count, events.length, event.type, when(event)) : t.travel.nothing;
+  const words = event ? texts.travel.at(count, events.length, event.type, when(event)) : texts.travel.nothing;
   const fork = () => void attempt(async () => {
     if (id === undefined) return;
     await forkAt(workspace, sessionId, id);
-    say(t.did.forked);
+    say(chatTexts.did.forked);
   });
   return (
     <>
       <div class="travel">
-        <button type="button" class="quiet" aria-label={t.travel.back} disabled={count <= 1}
+        <button type="button" class="quiet" aria-label={texts.travel.back} disabled={count <= 1}
           onClick={() => setCount(count - 1)}><Icon name="back" /></button>
-        <input type="range" min={1} max={events.length} value={count} aria-label={t.travel.slider}
+        <input type="range" min={1} max={events.length} value={count} aria-label={texts.travel.slider}
           aria-valuetext={words} onInput={(e) => setCount(Number(e.currentTarget.value))} />
-        <button type="button" class="quiet" aria-label={t.travel.forth} disabled={count >= events.length}
+        <button type="button" class="quiet" aria-label={texts.travel.forth} disabled={count >= events.length}
           onClick={() => setCount(count + 1)}><Icon name="chevron" /></button>
         <button type="button" class="primary" onClick={fork}>
-          <Icon name="branch" /><span>{t.travel.fork}</span>
+          <Icon name="branch" /><span>{texts.travel.fork}</span>
         </button>
       </div>
-      <p class="settings-hint">{words}{state.paused && ` · ${t.chat.paused}`}</p>
-      {state.turns.length === 0 && <p class="settings-hint">{t.travel.empty}</p>}
+      <p class="settings-hint">{words}{state.paused && ` · ${chatTexts.chat.paused}`}</p>
+      {state.turns.length === 0 && <p class="settings-hint">{texts.travel.empty}</p>}
       {state.turns.slice(-turnsShown).map((turn) => (
         <TurnView key={turn.id} turn={turn} actions={null} waiting={turn.status === 'queued'}
           working={turn.status === 'running'} isLast={false} canRetry={false} />

@@ -1,7 +1,7 @@
 import type { ModelProfile } from '../../kernel/api/types';
 import { differences } from './profile_form';
-import { tm } from './texts';
 import { Icon } from '../../ui/icon';
+import { texts } from './texts';
 
 interface Props {
   /** What the form began with. */
@@ -15,15 +15,15 @@ interface Props {
 export function Conflict({ mine, theirs, onTheirs, onMine }: Props) {
   return (
     <div class="conflict" role="alert">
-      <p><Icon name="alert" /><strong>{tm.conflict.title}</strong></p>
+      <p><Icon name="alert" /><strong>{texts.conflict.title}</strong></p>
       <ul>
         {differences(mine, theirs).map(({ label, was, is }) => (
-          <li key={label}>{label}: <del>{was}</del> {tm.conflict.isNow} <ins>{is}</ins></li>
+          <li key={label}>{label}: <del>{was}</del> {texts.conflict.isNow} <ins>{is}</ins></li>
         ))}
       </ul>
       <div class="conflict-foot">
-        <button type="button" class="small" onClick={onTheirs}>{tm.conflict.theirs}</button>
-        <button type="button" class="small" onClick={onMine}>{tm.conflict.mine}</button>
+        <button type="button" class="small" onClick={onTheirs}>{texts.conflict.theirs}</button>
+        <button type="button" class="small" onClick={onMine}>{texts.conflict.mine}</button>
       </div>
     </div>
   );

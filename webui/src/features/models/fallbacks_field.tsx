@@ -1,7 +1,7 @@
 import { fieldId, FieldFrame } from './field';
 import type { FieldErrors } from './profile_form';
-import { tm } from './texts';
 import { Icon } from '../../ui/icon';
+import { texts } from './texts';
 
 interface Props {
   chosen: readonly string[];
@@ -14,13 +14,13 @@ interface Props {
 export function FallbacksField({ chosen, others, errors, onChange }: Props) {
   const left = others.filter((name) => !chosen.includes(name));
   return (
-    <FieldFrame field="fallbacks" errors={errors} hint={tm.hints.fallbacks} wide>
+    <FieldFrame field="fallbacks" errors={errors} hint={texts.hints.fallbacks} wide>
       {chosen.length > 0 && (
         <ol class="fallbacks">
           {chosen.map((name) => (
             <li key={name}>
               <span>{name}</span>
-              <button type="button" class="quiet small" aria-label={tm.editor.remove(name)}
+              <button type="button" class="quiet small" aria-label={texts.editor.remove(name)}
                 onClick={() => onChange(chosen.filter((other) => other !== name))}>
                 <Icon name="close" />
               </button>
@@ -36,7 +36,7 @@ export function FallbacksField({ chosen, others, errors, onChange }: Props) {
           event.currentTarget.value = '';
           if (name !== '') onChange([...chosen, name]);
         }}>
-        <option value="">{left.length === 0 ? tm.editor.noOther : tm.editor.addFallback}</option>
+        <option value="">{left.length === 0 ? texts.editor.noOther : texts.editor.addFallback}</option>
         {left.map((name) => <option key={name} value={name}>{name}</option>)}
       </select>
     </FieldFrame>

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { labels, type Field, type FieldErrors, type ProfileForm } from './profile_form';
+import { labelOf, type Field, type FieldErrors, type ProfileForm } from './profile_form';
 import { Icon } from '../../ui/icon';
 
 export type TextField = {
@@ -33,7 +33,7 @@ export function FieldFrame({ field, errors, hint, wide, children }: FrameProps) 
   const problem = errors[field];
   return (
     <div class={wide ? 'field wide' : 'field'} data-field={field}>
-      <label for={id}>{labels[field]}</label>
+      <label for={id}>{labelOf(field)}</label>
       {children}
       {problem && (
         <p class="field-problem" id={`${id}-problem`} role="alert"><Icon name="alert" />{problem}</p>

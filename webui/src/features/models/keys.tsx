@@ -2,20 +2,20 @@ import { useRef, useState } from 'preact/hooks';
 import { Problem as ServerProblem, sentence } from '../../kernel/api/http';
 import { Models } from './model_store';
 import { keyLine } from './words';
-import { tm } from './texts';
 import { usePart } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { Icon } from '../../ui/icon';
 import { SecretInput } from './secret_input';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 /** One key a provider, whatever number of profiles use it. */
 export function Keys() {
   const { providers } = usePart(Models);
   return (
     <section aria-labelledby="keys-title">
-      <h3 id="keys-title">{tm.keys.title}</h3>
-      <p class="settings-hint">{tm.keys.hint}</p>
+      <h3 id="keys-title">{texts.keys.title}</h3>
+      <p class="settings-hint">{texts.keys.hint}</p>
       <ul class="keys">
         {providers.value.map((provider) => <KeyRow key={provider} provider={provider} />)}
       </ul>
@@ -63,18 +63,18 @@ function KeyRow({ provider }: { provider: string }) {
     <li class="key" data-provider={provider}>
       <div class="key-text">
         <strong>{provider}</strong>
-        <span>{key ? keyLine(key) : tm.keys.none}</span>
+        <span>{key ? keyLine(key) : texts.keys.none}</span>
       </div>
       {asking !== 'key' && (
         <div class="key-actions">
           <button ref={opener} type="button" class="small" onClick={() => setAsking('key')}
-            aria-label={key ? tm.keys.replaceOf(provider) : tm.keys.addOf(provider)}>
-            {key ? tm.keys.replace : tm.keys.add}
+            aria-label={key ? texts.keys.replaceOf(provider) : texts.keys.addOf(provider)}>
+            {key ? texts.keys.replace : texts.keys.add}
           </button>
           {key && (
             <button type="button" class="small" onClick={() => setAsking('removal')}
-              aria-label={tm.keys.removeOf(provider)}>
-              {tm.keys.remove}
+              aria-label={texts.keys.removeOf(provider)}>
+              {texts.keys.remove}
             </button>
           )}
         </div>
@@ -87,10 +87,10 @@ function KeyRow({ provider }: { provider: string }) {
             event.stopPropagation();
             done();
           }}>
-          <SecretInput input={input} label={tm.keys.keyOf(provider)} autofocus
+          <SecretInput input={input} label={texts.keys.keyOf(provider)} autofocus
             describedBy={problem ? `key-problem-${provider}` : undefined} />
           <button type="submit" class="small primary" disabled={busy}>
-            {busy ? tm.keys.storing : tm.keys.store}
+            {busy ? texts.keys.storing : texts.keys.store}
           </button>
           <button type="button" class="small" onClick={done}>{t.cancel}</button>
         </form>
@@ -101,9 +101,9 @@ function KeyRow({ provider }: { provider: string }) {
         </p>
       )}
       {asking === 'removal' && (
-        <ConfirmDialog question={tm.keys.removeQuestion} yes={tm.keys.remove} no={tm.keys.keep}
+        <ConfirmDialog question={texts.keys.removeQuestion} yes={texts.keys.remove} no={texts.keys.keep}
           onNo={() => setAsking('nothing')} onYes={() => { setAsking('nothing'); void run(() => models.removeKey(provider)); }}>
-          {tm.keys.removeText(provider)}
+          {texts.keys.removeText(provider)}
         </ConfirmDialog>
       )}
     </li>
@@ -113,8 +113,8 @@ function KeyRow({ provider }: { provider: string }) {
 export function keyProblem(error: unknown): string {
   const code = error instanceof ServerProblem ? error.code : '';
   if (code === 'secret.key_missing') {
-    return tm.keys.cannotStore;
+    return texts.keys.cannotStore;
   }
-  if (code === 'request.invalid') return tm.keys.bad;
+  if (code === 'request.invalid') return texts.keys.bad;
   return sentence(error);
 }

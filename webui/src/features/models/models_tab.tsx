@@ -5,13 +5,13 @@ import { usePart, useResource } from '../../ui/use_part';
 import { chatProfile } from './profile_form';
 import { usageLine } from './words';
 import '../../styles/models.css';
-import { tm } from './texts';
 import { Icon } from '../../ui/icon';
 import { Keys } from './keys';
 import { Problem } from '../../ui/problem';
 import { ProfileCard } from './profile_card';
 import { ProfileEditor } from './profile_editor';
 import type { PlaceProps } from '../../ui/place';
+import { texts } from './texts';
 
 /** What the form is about: a profile that is there, or a new one and the name it begins with. */
 type Editing = TaggedProfile | { readonly profile: null; readonly name: string };
@@ -75,13 +75,13 @@ export function ModelsTab({ params, guard }: PlaceProps) {
       <Usage />
       <section aria-labelledby="profiles-title">
         <div class="settings-row">
-          <h3 id="profiles-title">{tm.list.title}</h3>
+          <h3 id="profiles-title">{texts.list.title}</h3>
           <button type="button" class="small" data-edit="" onClick={() => add()}>
-            <Icon name="plus" /><span>{tm.list.add}</span>
+            <Icon name="plus" /><span>{texts.list.add}</span>
           </button>
         </div>
         {all.length === 0 ? (
-          <p class="settings-hint">{tm.list.none}</p>
+          <p class="settings-hint">{texts.list.none}</p>
         ) : (
           <ul class="profiles">
             {all.map((profile) => (
@@ -91,7 +91,7 @@ export function ModelsTab({ params, guard }: PlaceProps) {
           </ul>
         )}
         {all.length > 0 && !chats && (
-          <p class="settings-hint">{tm.list.noneAnswers}</p>
+          <p class="settings-hint">{texts.list.noneAnswers}</p>
         )}
       </section>
       <Keys />
@@ -112,7 +112,7 @@ function Usage() {
 
 function Loading() {
   return (
-    <div class="skeleton settings-loading" role="status" aria-label={tm.list.reading}>
+    <div class="skeleton settings-loading" role="status" aria-label={texts.list.reading}>
       <i /><i /><i />
     </div>
   );

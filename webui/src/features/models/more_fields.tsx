@@ -1,53 +1,53 @@
-import { tm } from './texts';
 import { Choice, TextInput, type FormParts } from './field';
 import { FallbacksField } from './fallbacks_field';
+import { texts } from './texts';
 
 interface Props extends FormParts {
   others: readonly string[];
   onFallbacks: (names: readonly string[]) => void;
 }
 
-const images = [
-  ['auto', tm.images.auto],
-  ['yes', tm.images.yes],
-  ['no', tm.images.no],
+const images = () => [
+  ['auto', texts.images.auto],
+  ['yes', texts.images.yes],
+  ['no', texts.images.no],
 ] as const;
 
-const resumes = [
-  ['restart', tm.resumes.restart],
-  ['prefill', tm.resumes.prefill],
+const resumes = () => [
+  ['restart', texts.resumes.restart],
+  ['prefill', texts.resumes.prefill],
 ] as const;
 
 /** What most profiles leave as it is. */
 export function MoreFields({ others, onFallbacks, ...parts }: Props) {
   return (
     <details class="more-fields">
-      <summary>{tm.editor.more}</summary>
+      <summary>{texts.editor.more}</summary>
       <div class="fields">
         <TextInput {...parts} field="context_window" numeric placeholder="32768"
-          hint={tm.hints.context} />
-        <TextInput {...parts} field="parameters.max_tokens" numeric placeholder={tm.hints.asProvider}
-          hint={tm.hints.tokens} />
+          hint={texts.hints.context} />
+        <TextInput {...parts} field="parameters.max_tokens" numeric placeholder={texts.hints.asProvider}
+          hint={texts.hints.tokens} />
         <TextInput {...parts} field="parameters.temperature" numeric
-          placeholder={tm.hints.asProvider} hint={tm.hints.temperature} />
-        <TextInput {...parts} field="parameters.top_p" numeric placeholder={tm.hints.asProvider}
-          hint={tm.hints.top_p} />
+          placeholder={texts.hints.asProvider} hint={texts.hints.temperature} />
+        <TextInput {...parts} field="parameters.top_p" numeric placeholder={texts.hints.asProvider}
+          hint={texts.hints.top_p} />
         <TextInput {...parts} field="parameters.reasoning_effort"
-          placeholder={tm.hints.asProvider} offers={['minimal', 'low', 'medium', 'high']}
-          hint={tm.hints.effort} />
-        <Choice {...parts} field="images" options={images} hint={tm.hints.images} />
-        <Choice {...parts} field="resume" options={resumes}
-          hint={tm.hints.resume} />
+          placeholder={texts.hints.asProvider} offers={['minimal', 'low', 'medium', 'high']}
+          hint={texts.hints.effort} />
+        <Choice {...parts} field="images" options={images()} hint={texts.hints.images} />
+        <Choice {...parts} field="resume" options={resumes()}
+          hint={texts.hints.resume} />
         <FallbacksField chosen={parts.form.fallbacks} others={others} errors={parts.errors}
           onChange={onFallbacks} />
-        <TextInput {...parts} field="provider" wide placeholder={tm.hints.asAddress}
-          hint={tm.hints.provider} />
+        <TextInput {...parts} field="provider" wide placeholder={texts.hints.asAddress}
+          hint={texts.hints.provider} />
       </div>
       <fieldset class="prices">
-        <legend>{tm.editor.prices}</legend>
+        <legend>{texts.editor.prices}</legend>
         <div class="fields three">
           <TextInput {...parts} field="prices.input" numeric placeholder="0" />
-          <TextInput {...parts} field="prices.cached_input" numeric placeholder={tm.hints.asInput} />
+          <TextInput {...parts} field="prices.cached_input" numeric placeholder={texts.hints.asInput} />
           <TextInput {...parts} field="prices.output" numeric placeholder="0" />
         </div>
       </fieldset>

@@ -3,13 +3,13 @@ import { sentence } from '../../kernel/api/http';
 import type { ModelProfile } from '../../kernel/api/types';
 import { Models } from './model_store';
 import { mayAnswerChats } from './profile_form';
-import { tm } from './texts';
 import { usePart } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
 import { TestButton, TestResult } from './test_result';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 interface Props {
   profile: ModelProfile;
@@ -38,35 +38,35 @@ export function ProfileCard({ profile, answersChats, onEdit }: Props) {
         <span class="tag">{profile.role}</span>
         {mayAnswerChats(profile) && (
           <label class={answersChats ? 'tag strong answers' : 'tag answers'}>
-            <input type="radio" name="answers-chats" checked={answersChats} aria-label={tm.list.answersChatsWith(name)}
+            <input type="radio" name="answers-chats" checked={answersChats} aria-label={texts.list.answersChatsWith(name)}
               onChange={(event) => {
                 // The list says which it is, once the server took it.
                 event.currentTarget.checked = answersChats;
                 setProblem('');
                 models.answerChatsWith(name).catch((error: unknown) => setProblem(sentence(error)));
               }} />
-            <span>{tm.list.answersChats}</span>
+            <span>{texts.list.answersChats}</span>
           </label>
         )}
-        {!profile.enabled && <span class="tag">{tm.list.off}</span>}
+        {!profile.enabled && <span class="tag">{texts.list.off}</span>}
       </div>
       <p class="profile-model">
-        <strong>{profile.model}</strong> <span>{tm.list.at(profile.provider)}</span>
+        <strong>{profile.model}</strong> <span>{texts.list.at(profile.provider)}</span>
       </p>
       <p class="profile-where">
         <code>{profile.base_url}</code>
-        {profile.source === 'configuration' && <span>{tm.list.configured}</span>}
-        {profile.fallbacks.length > 0 && <span>{tm.list.then(profile.fallbacks.join(', '))}</span>}
+        {profile.source === 'configuration' && <span>{texts.list.configured}</span>}
+        {profile.fallbacks.length > 0 && <span>{texts.list.then(profile.fallbacks.join(', '))}</span>}
       </p>
       <div class="profile-actions">
         <TestButton name={name} />
         <button type="button" class="small" data-edit={name} onClick={onEdit}
-          aria-label={tm.list.editThe(name)}>
-          <Icon name="pencil" /><span>{tm.list.edit}</span>
+          aria-label={texts.list.editThe(name)}>
+          <Icon name="pencil" /><span>{texts.list.edit}</span>
         </button>
         {profile.source === 'tenant' && (
           <button type="button" class="small" onClick={() => setDeleting(true)}
-            aria-label={tm.list.deleteThe(name)}>
+            aria-label={texts.list.deleteThe(name)}>
             <Icon name="trash" /><span>{t.delete}</span>
           </button>
         )}
@@ -74,9 +74,9 @@ export function ProfileCard({ profile, answersChats, onEdit }: Props) {
       <TestResult state={models.tests.value.get(name)} profile={name} />
       <Problem text={problem} />
       {deleting && (
-        <ConfirmDialog question={tm.list.deleteQuestion} yes={t.delete} no={tm.list.keep}
+        <ConfirmDialog question={texts.list.deleteQuestion} yes={t.delete} no={texts.list.keep}
           onNo={() => setDeleting(false)} onYes={remove}>
-          {tm.list.deleteText(name, profile.provider)}
+          {texts.list.deleteText(name, profile.provider)}
         </ConfirmDialog>
       )}
     </li>

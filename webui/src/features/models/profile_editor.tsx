@@ -15,11 +15,11 @@ import { Choice, fieldId, TextInput, type FormParts, type TextField } from './fi
 import { keyProblem } from './keys';
 import { MoreFields } from './more_fields';
 import { Problem } from '../../ui/problem';
-import { tm } from './texts';
-import { t } from '../../kernel/texts/texts';
 import { SecretInput } from './secret_input';
 import { useUnsaved, type LeaveGuard } from '../../ui/leave_guard';
 import { Spinner, TestResult } from './test_result';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 interface Props {
   /** The profile as it was read; null makes a new one. */
@@ -29,11 +29,11 @@ interface Props {
   onDone: () => void;
 }
 
-const kinds = [
-  ['auto', tm.kinds.auto],
-  ['openai_chat', tm.kinds.openai_chat],
-  ['openai_responses', tm.kinds.openai_responses],
-  ['anthropic', tm.kinds.anthropic],
+const kinds = () => [
+  ['auto', texts.kinds.auto],
+  ['openai_chat', texts.kinds.openai_chat],
+  ['openai_responses', texts.kinds.openai_responses],
+  ['anthropic', texts.kinds.anthropic],
 ] as const;
 
 export function ProfileEditor({ opened, name, guard, onDone }: Props) {
@@ -125,7 +125,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
         const isGone = gone instanceof ServerProblem && gone.status === 404;
         if (isGone) setBase(null);
         setGeneral(isGone
-          ? tm.editor.gone : sentence(gone));
+          ? texts.editor.gone : sentence(gone));
       }
       return;
     }
@@ -157,7 +157,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
           setBase(over && (await models.readProfile(form.name)));
         } catch {
           setBase(saved);
-          setGeneral(tm.editor.halfSaved);
+          setGeneral(texts.editor.halfSaved);
         }
         return false;
       }
@@ -219,16 +219,16 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
       onSubmit={(event) => { event.preventDefault(); void save(base, false); }}>
       <div class="settings-row">
         <button type="button" class="quiet small back" onClick={() => leave(onDone)}>
-          <Icon name="back" /><span>{tm.editor.back}</span>
+          <Icon name="back" /><span>{texts.editor.back}</span>
         </button>
       </div>
-      <h3 ref={heading} tabIndex={-1}>{base ? tm.list.editThe(base.profile.name) : tm.editor.new}</h3>
+      <h3 ref={heading} tabIndex={-1}>{base ? texts.list.editThe(base.profile.name) : texts.editor.new}</h3>
       {base?.profile.source === 'configuration' && (
-        <p class="settings-hint">{tm.editor.fromConfiguration}</p>
+        <p class="settings-hint">{texts.editor.fromConfiguration}</p>
       )}
 
       <fieldset class="quick">
-        <legend>{tm.quick.title}</legend>
+        <legend>{texts.quick.title}</legend>
         <div>
           {quickStarts.map((choice) => (
             <button key={choice.name} type="button" class="small" aria-pressed={choice === start}
@@ -237,23 +237,23 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
             </button>
           ))}
         </div>
-        <p class="field-hint" role="status">{start?.note ?? ''}</p>
+        <p class="field-hint" role="status">{start?.note() ?? ''}</p>
       </fieldset>
 
       <div class="fields">
         <TextInput {...parts} field="name" disabled={base !== null} placeholder="default"
-          hint={base ? undefined : tm.hints.name} />
+          hint={base ? undefined : texts.hints.name} />
         <TextInput {...parts} field="role" placeholder="dialogue"
           offers={['dialogue', 'summarize', 'embed']}
-          hint={tm.hints.role} />
+          hint={texts.hints.role} />
         <TextInput {...parts} field="base_url" wide placeholder="https://api.example.com/v1" />
         <TextInput {...parts} field="model" offers={offers}
-          placeholder={start ? tm.hints.example(start.modelExample) : ''} />
-        <Choice {...parts} field="kind" options={kinds} />
+          placeholder={start ? texts.hints.example(start.modelExample()) : ''} />
+        <Choice {...parts} field="kind" options={kinds()} />
         <div class="field wide" data-field="secret">
-          <label for="field-secret">{tm.editor.apiKey}</label>
-          <SecretInput input={secret} id="field-secret" label={tm.editor.apiKey}
-            placeholder={key ? tm.editor.keepKey : tm.editor.noKey}
+          <label for="field-secret">{texts.editor.apiKey}</label>
+          <SecretInput input={secret} id="field-secret" label={texts.editor.apiKey}
+            placeholder={key ? texts.editor.keepKey : texts.editor.noKey}
             describedBy={`${secretProblem ? 'secret-problem ' : ''}secret-hint`}
             onInput={() => { setTouched(true); setSecretProblem(''); }} />
           {secretProblem && (
@@ -262,8 +262,8 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
             </p>
           )}
           <p class="field-hint" id="secret-hint">
-            {key ? keyLine(key) : tm.editor.keyHint}
-            {form.provider && tm.editor.keyOf(form.provider)}
+            {key ? keyLine(key) : texts.editor.keyHint}
+            {form.provider && texts.editor.keyOf(form.provider)}
           </p>
         </div>
       </div>
@@ -274,7 +274,7 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
       <label class="check">
         <input type="checkbox" checked={form.enabled}
           onChange={(event) => change({ ...form, enabled: event.currentTarget.checked })} />
-        <span>{tm.labels.enabled}</span>
+        <span>{texts.labels.enabled}</span>
       </label>
 
       <div class="said" ref={said}>
@@ -290,24 +290,24 @@ export function ProfileEditor({ opened, name, guard, onDone }: Props) {
           }} />
       </div>
       <div class="editor-foot">
-        <button type="button" onClick={() => leave(onDone)}>{touched ? t.cancel : tm.editor.leave}</button>
+        <button type="button" onClick={() => leave(onDone)}>{touched ? t.cancel : texts.editor.leave}</button>
         <button type="button" aria-disabled={busy || testing}
           onClick={() => testing || void save(base, true)}>
           {testing ? <Spinner /> : <Icon name="pulse" />}
-          <span>{testing ? tm.test.testing : tm.editor.saveAndTest}</span>
+          <span>{testing ? texts.test.testing : texts.editor.saveAndTest}</span>
         </button>
         <button type="submit" class="primary" disabled={busy}>{t.save}</button>
       </div>
       {sharing && (
-        <ConfirmDialog question={tm.editor.shareQuestion(form.provider)} yes={tm.editor.share} no={tm.editor.keepEditing}
+        <ConfirmDialog question={texts.editor.shareQuestion(form.provider)} yes={texts.editor.share} no={texts.editor.keepEditing}
           onNo={() => setSharing(null)} onYes={sharing.go}>
-          {tm.editor.shareText(sharing.with.join(', '), form.base_url)}
+          {texts.editor.shareText(sharing.with.join(', '), form.base_url)}
         </ConfirmDialog>
       )}
       {leaving && (
-        <ConfirmDialog question={tm.editor.discardQuestion} yes={tm.editor.discard} no={tm.editor.keepEditing}
+        <ConfirmDialog question={texts.editor.discardQuestion} yes={texts.editor.discard} no={texts.editor.keepEditing}
           onNo={() => setLeaving(null)} onYes={leaving.go}>
-          {tm.editor.discardText}
+          {texts.editor.discardText}
         </ConfirmDialog>
       )}
     </form>

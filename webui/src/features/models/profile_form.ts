@@ -1,6 +1,6 @@
 import { asSentence, Problem, sentence } from '../../kernel/api/http';
 import type { ModelProfile, WireKind } from '../../kernel/api/types';
-import { tm } from './texts';
+import { texts } from './texts';
 
 /**
  * A model profile as its form holds it. The names are the wire's, with dots for what is nested, so
@@ -30,7 +30,9 @@ export interface ProfileForm {
 export type Field = keyof ProfileForm;
 export type FieldErrors = Partial<Record<Field, string>>;
 
-export const labels: Record<Field, string> = tm.labels;
+export function labelOf(field: Field): string {
+  return texts.labels[field];
+}
 
 export const emptyForm: ProfileForm = {
   name: '', role: 'dialogue', base_url: '', model: '', kind: 'auto', provider: '',
@@ -86,15 +88,15 @@ const word = /^[a-z0-9_][a-z0-9._-]{0,63}$/;
 /** What each field takes, as a sentence. */
 function rule(field: Field): string {
   const number = numbers[field];
-  if (number) return tm.rules.number(number.whole, number.least, number.most);
+  if (number) return texts.rules.number(number.whole, number.least, number.most);
   switch (field) {
-    case 'name': case 'role': case 'provider': return tm.rules.word;
-    case 'base_url': return tm.rules.base_url;
-    case 'model': return tm.rules.model;
-    case 'parameters.reasoning_effort': return tm.rules.effort;
-    case 'resume': return tm.rules.resume;
-    case 'fallbacks': return tm.rules.fallbacks;
-    default: return tm.rules.other;
+    case 'name': case 'role': case 'provider': return texts.rules.word;
+    case 'base_url': return texts.rules.base_url;
+    case 'model': return texts.rules.model;
+    case 'parameters.reasoning_effort': return texts.rules.effort;
+    case 'resume': return texts.rules.resume;
+    case 'fallbacks': return texts.rules.fallbacks;
+    default: return texts.rules.other;
   }
 }
 
@@ -228,7 +230,7 @@ export interface Refusal {
 export function refusalOf(error: unknown): Refusal {
   if (!(error instanceof Problem)) return { fields: {}, general: sentence(error) };
   if (error.code === 'profile.exists') {
-    return { fields: { name: tm.rules.nameTaken }, general: '' };
+    return { fields: { name: texts.rules.nameTaken }, general: '' };
   }
   const fields: FieldErrors = {};
   for (const { field, detail } of error.fields) {
@@ -249,14 +251,14 @@ export interface Difference {
 
 export function differences(before: ModelProfile, after: ModelProfile): Difference[] {
   const [was, is] = [formOf(before), formOf(after)];
-  return (Object.keys(labels) as Field[])
-    .map((field) => ({ label: labels[field], was: said(was[field]), is: said(is[field]) }))
+  return (Object.keys(texts.labels) as Field[])
+    .map((field) => ({ label: labelOf(field), was: said(was[field]), is: said(is[field]) }))
     .filter((each) => each.was !== each.is);
 }
 
 function said(value: ProfileForm[Field]): string {
-  if (typeof value === 'boolean') return value ? tm.conflict.yes : tm.conflict.no;
-  return (typeof value === 'string' ? value : value.join(', ')) || tm.conflict.notSet;
+  if (typeof value === 'boolean') return value ? texts.conflict.yes : texts.conflict.no;
+  return (typeof value === 'string' ? value : value.join(', ')) || texts.conflict.notSet;
 }
 
 /** Which profile answers chats: the preferred one, the one called default, the first of that role. */

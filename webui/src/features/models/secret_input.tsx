@@ -1,6 +1,6 @@
 import type { RefObject } from 'preact';
 import { useLayoutEffect } from 'preact/hooks';
-import { tm } from './texts';
+import { texts } from './texts';
 
 interface Props {
   input: RefObject<HTMLInputElement>;
@@ -28,7 +28,7 @@ export function SecretInput({
   return (
     <input ref={input} id={id} type="password" aria-label={id ? undefined : label}
       autocomplete="off" autocapitalize="off" spellcheck={false} maxLength={4096}
-      data-1p-ignore data-lpignore="true" data-bwignore placeholder={placeholder ?? tm.keys.paste}
+      data-1p-ignore data-lpignore="true" data-bwignore placeholder={placeholder ?? texts.keys.paste}
       aria-describedby={describedBy} onInput={onInput} />
   );
 }

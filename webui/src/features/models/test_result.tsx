@@ -4,18 +4,18 @@ import { Models, type TestState } from './model_store';
 import { usePart } from '../../ui/use_part';
 import { chatProfile, mayAnswerChats } from './profile_form';
 import { testLine } from './words';
-import { tm } from './texts';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
+import { texts } from './texts';
 
 export function TestButton({ name }: { name: string }) {
   const models = usePart(Models);
   const running = models.tests.value.get(name)?.phase === 'running';
   return (
-    <button type="button" class="small" aria-label={tm.test.testThe(name)} aria-disabled={running}
+    <button type="button" class="small" aria-label={texts.test.testThe(name)} aria-disabled={running}
       onClick={() => running || void models.testProfile(name)}>
       {running ? <Spinner /> : <Icon name="pulse" />}
-      <span>{running ? tm.test.testing : tm.test.test}</span>
+      <span>{running ? texts.test.testing : texts.test.test}</span>
     </button>
   );
 }
@@ -39,7 +39,7 @@ function UseForChats({ name }: { name: string }) {
   const all = models.profiles.value ?? [];
   const mine = all.find((profile) => profile.name === name);
   if (!mine || !mayAnswerChats(mine)) return null;
-  if (chatProfile(all) === mine) return <p>{tm.test.answersChats}</p>;
+  if (chatProfile(all) === mine) return <p>{texts.test.answersChats}</p>;
   const use = () => {
     setProblem('');
     models.answerChatsWith(name).catch((error: unknown) => setProblem(sentence(error)));
@@ -47,7 +47,7 @@ function UseForChats({ name }: { name: string }) {
   return (
     <>
       <p class="use-for-chats">
-        <button type="button" class="small primary" onClick={use}>{tm.test.useForChats}</button>
+        <button type="button" class="small primary" onClick={use}>{texts.test.useForChats}</button>
       </p>
       <Problem text={problem} />
     </>
@@ -67,25 +67,25 @@ export function TestResult({ state, profile, onPick }: Props) {
       <div>
         <p>{testLine(test)}</p>
         {test.code === 'llm.auth' && test.provider && !models.credentials.value.some((key) => key.provider === test.provider) && (
-          <p>{tm.test.noKey(test.provider)}</p>
+          <p>{texts.test.noKey(test.provider)}</p>
         )}
         {test.ok && <UseForChats name={profile} />}
         {test.code && <p class="test-code"><code>{test.code}</code></p>}
         {offered.length > 0 && (
           <>
             <p class="test-models">
-              {tm.test.offers(offered.length)}
+              {texts.test.offers(offered.length)}
             </p>
             <ul class="offered">
               {offered.slice(0, shownAtMost).map((model) => (
                 <li key={model}>
                   {onPick ? (
-                    <button type="button" class="small" title={tm.test.use(model)}
+                    <button type="button" class="small" title={texts.test.use(model)}
                       onClick={() => onPick(model)}>{model}</button>
                   ) : <code>{model}</code>}
                 </li>
               ))}
-              {offered.length > shownAtMost && <li>{tm.test.more(offered.length - shownAtMost)}</li>}
+              {offered.length > shownAtMost && <li>{texts.test.more(offered.length - shownAtMost)}</li>}
             </ul>
           </>
         )}

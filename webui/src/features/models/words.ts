@@ -1,6 +1,7 @@
 import { asSentence } from '../../kernel/api/http';
-import { tm } from './texts';
 import type { Credential, ModelTest, UsageReport } from '../../kernel/api/types';
+import { language } from '../../kernel/texts/language';
+import { texts } from './texts';
 
 /** From this share of a cap on, it is worth a look. */
 const nearCap = 0.9;
@@ -11,7 +12,7 @@ export interface UsageLine {
 }
 
 export function usageLine({ today, caps }: UsageReport): UsageLine {
-  const { usage } = tm;
+  const { usage } = texts;
   const tokens = usage.tokens(
     usage.of(count(today.tokens), caps.tokens_a_day ? count(caps.tokens_a_day) : ''));
   const cost = usage.of(dollars(today.cost_usd), caps.cost_usd_a_day ? dollars(caps.cost_usd_a_day) : '');
@@ -34,17 +35,17 @@ export function usageLine({ today, caps }: UsageReport): UsageLine {
 export function testLine(test: ModelTest): string {
   if (!test.ok) {
     // The server puts its own detail behind the sentence, as it is.
-    const words = (test.diagnosis ?? tm.test.fails).replace(/\. \w/g, (start) => start.toUpperCase());
+    const words = (test.diagnosis ?? texts.test.fails).replace(/\. \w/g, (start) => start.toUpperCase());
     return asSentence(words);
   }
   const first = test.first_token_ms === undefined ? '' : duration(test.first_token_ms);
-  return tm.test.works(first, duration(test.latency_ms));
+  return texts.test.works(first, duration(test.latency_ms));
 }
 
 export function keyLine(key: Credential): string {
   const changed = key.updated_at !== key.created_at;
-  const since = changed ? tm.keys.replaced(day(key.updated_at)) : tm.keys.since(day(key.created_at));
-  return tm.keys.line(key.fingerprint.slice(0, 12), since);
+  const since = changed ? texts.keys.replaced(day(key.updated_at)) : texts.keys.since(day(key.created_at));
+  return texts.keys.line(key.fingerprint.slice(0, 12), since);
 }
 
 export function duration(ms: number): string {
@@ -52,13 +53,13 @@ export function duration(ms: number): string {
 }
 
 function count(value: number): string {
-  return value.toLocaleString('en');
+  return value.toLocaleString(language);
 }
 
 function dollars(value: number): string {
   // Cents, but never a zero for what was not nothing.
   const digits = value > 0 && value < 0.01 ? 4 : 2;
-  return `$${value.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
+  return `$${value.toLocaleString(language, { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
 }
 
 function day(at: string): string {

@@ -1,10 +1,11 @@
 import type { SessionInfo } from '../../kernel/api/types';
 import { Drafts } from '../../kernel/drafts';
 import { select, selected } from '../../kernel/route';
-import { t } from '../../kernel/texts/texts';
 import { Toasts } from '../../kernel/toasts';
 import type { Workspace } from '../../kernel/workspace';
 import { SessionList } from './session_list';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 const undoMs = 8_000;
 
@@ -36,7 +37,7 @@ export class Deletes {
     const wasShown = selected.peek() === id;
     list.setLeaving(id, true);
     if (wasShown) select(null);
-    const toast = this.workspace.of(Toasts).say(t.list.deleted(session.title || t.untitled), {
+    const toast = this.workspace.of(Toasts).say(texts.list.deleted(session.title || t.untitled), {
       staysMs: undoMs,
       action: {
         label: t.undo,

@@ -6,10 +6,10 @@ import { select } from '../../kernel/route';
 import { Toasts } from '../../kernel/toasts';
 import { usePart } from '../../ui/use_part';
 import { SessionList } from './session_list';
-import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
 import { Dialog } from '../../ui/dialog';
+import { texts } from './texts';
 
 /** Takes chats out as files, and in again. */
 export function MoveModal({ sessionId, onClose }: PlaceProps) {
@@ -32,34 +32,34 @@ export function MoveModal({ sessionId, onClose }: PlaceProps) {
 
   const take = (chosen: File | undefined) => chosen && run(async () => {
     const made = await importNdjson(chosen);
-    say(made.created ? t.move.imported(made.events) : t.move.importedBefore);
+    say(made.created ? texts.move.imported(made.events) : texts.move.importedBefore);
     select(made.session_id);
   });
 
   return (
-    <Dialog title={t.menu.move} onClose={onClose}>
+    <Dialog title={texts.moveTitle} onClose={onClose}>
       <Problem text={problem} />
       {sessionId !== null && (
         <section>
-          <h3>{t.move.out}</h3>
-          <p class="settings-hint">{t.move.outHint}</p>
+          <h3>{texts.move.out}</h3>
+          <p class="settings-hint">{texts.move.outHint}</p>
           <div class="row-of-buttons">
             <button type="button" disabled={busy} onClick={() => run(() => exportNdjson(sessionId, list.titleOf(sessionId)))}>
-              <Icon name="download" /><span>{t.move.ndjson}</span>
+              <Icon name="download" /><span>{texts.move.ndjson}</span>
             </button>
             <button type="button" disabled={busy} onClick={() => run(() => exportMarkdown(sessionId, list.titleOf(sessionId)))}>
-              <Icon name="download" /><span>{t.move.markdown}</span>
+              <Icon name="download" /><span>{texts.move.markdown}</span>
             </button>
           </div>
         </section>
       )}
       <section>
-        <h3>{t.move.in}</h3>
-        <p class="settings-hint">{t.move.inHint}</p>
+        <h3>{texts.move.in}</h3>
+        <p class="settings-hint">{texts.move.inHint}</p>
         <input ref={file} type="file" accept=".ndjson,application/x-ndjson" hidden
-          aria-label={t.move.choose} onChange={(event) => void take(event.currentTarget.files?.[0])} />
+          aria-label={texts.move.choose} onChange={(event) => void take(event.currentTarget.files?.[0])} />
         <button type="button" disabled={busy} onClick={() => file.current?.click()}>
-          <Icon name="upload" /><span>{busy ? t.move.busy : t.move.choose}</span>
+          <Icon name="upload" /><span>{busy ? texts.move.busy : texts.move.choose}</span>
         </button>
       </section>
     </Dialog>

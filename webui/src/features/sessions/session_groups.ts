@@ -1,5 +1,5 @@
 import type { SessionInfo } from '../../kernel/api/types';
-import { t } from '../../kernel/texts/texts';
+import { texts } from './texts';
 
 /** A line of the session list. */
 export type ListLine =
@@ -16,10 +16,10 @@ export function linesOf(sessions: readonly SessionInfo[], now: number): ListLine
   sessions.forEach((session, at) => {
     const used = Date.parse(session.updated_at);
     const name =
-      used >= today ? t.list.today
-      : used >= today - dayMs ? t.list.yesterday
-      : used >= today - 7 * dayMs ? t.list.lastWeek
-      : t.list.earlier;
+      used >= today ? texts.list.today
+      : used >= today - dayMs ? texts.list.yesterday
+      : used >= today - 7 * dayMs ? texts.list.lastWeek
+      : texts.list.earlier;
     if (name !== before) lines.push({ kind: 'heading', name });
     before = name;
     lines.push({ kind: 'session', session, at });

@@ -6,8 +6,9 @@ import { SessionList } from './session_list';
 import { Toasts } from '../../kernel/toasts';
 import { Unread } from './unread';
 import { usePart } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 interface RowProps {
   session: SessionInfo;
@@ -31,15 +32,15 @@ export const SessionRow = memo(({ session, onPick, onRename, onDelete }: RowProp
           onPick(session.session_id);
         }}>
         {name}
-        {session.busy && <i class="mark-busy" role="img" aria-label={t.list.busy} />}
-        {isNew && <i class="mark-unread" role="img" aria-label={t.list.unread} />}
+        {session.busy && <i class="mark-busy" role="img" aria-label={texts.list.busy} />}
+        {isNew && <i class="mark-unread" role="img" aria-label={texts.list.unread} />}
       </a>
       <button type="button" class="quiet" onClick={() => onRename(session.session_id)}
-        title={t.rename} aria-label={t.list.renameThe(name)}>
+        title={t.rename} aria-label={texts.list.renameThe(name)}>
         <Icon name="pencil" />
       </button>
       <button type="button" class="quiet" onClick={() => onDelete(session)} title={t.delete}
-        aria-label={t.list.deleteThe(name)}>
+        aria-label={t.deleteThe(name)}>
         <Icon name="trash" />
       </button>
     </div>
@@ -63,7 +64,7 @@ export function RenameField({ session, onDone }: { session: SessionInfo; onDone:
   };
   return (
     <form class="row renaming" onSubmit={(event) => { event.preventDefault(); finish(true); }}>
-      <input value={title} dir="auto" aria-label={t.list.nameOfChat} maxLength={200}
+      <input value={title} dir="auto" aria-label={texts.list.nameOfChat} maxLength={200}
         ref={(input) => { if (input && document.activeElement !== input) input.select(); }}
         onInput={(event) => setTitle(event.currentTarget.value)} onBlur={() => finish(true)}
         onKeyDown={(event) => {

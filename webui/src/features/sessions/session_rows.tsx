@@ -4,10 +4,10 @@ import { selected } from '../../kernel/route';
 import { SessionList } from './session_list';
 import { SessionSearch } from './session_search';
 import { usePart } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { linesOf, type ListLine } from './session_groups';
 import { RenameField, SessionRow } from './session_row';
 import { VirtualList } from '../../ui/virtual_list';
+import { texts } from './texts';
 
 /** As styles/sidebar.css has them. */
 const rowPx = 38;
@@ -30,7 +30,7 @@ export function SessionRows({ onPick }: { onPick: (id: string) => void }) {
     if (!isSearch) void list.readMore().catch(() => {});
   };
   return (
-    <nav ref={scroller} aria-label={t.list.chats} class="chats" onKeyDown={step}>
+    <nav ref={scroller} aria-label={texts.list.chats} class="chats" onKeyDown={step}>
       <VirtualList items={lines} heightOf={heightOf} keyOf={keyOf} scroller={scroller}
         onNearEnd={more} shown={selected.value}>
         {(line) => line.kind === 'heading' ? (
@@ -52,7 +52,7 @@ export function SessionRows({ onPick }: { onPick: (id: string) => void }) {
       </VirtualList>
       {list.isLoaded.value && shown.length === 0 && (
         <p class="no-chats" role="status">
-          {!isSearch ? t.list.none : search.isAsking.value ? t.list.searching : t.list.noneFound}
+          {!isSearch ? texts.list.none : search.isAsking.value ? texts.list.searching : texts.list.noneFound}
         </p>
       )}
     </nav>

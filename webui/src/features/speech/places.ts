@@ -1,7 +1,7 @@
-import { t } from '../../kernel/texts/texts';
 import type { Place } from '../../ui/place';
+import { texts } from './texts';
 
 export const speechPlaces: readonly Place[] = [{
-  id: 'speech', pane: 'settings', title: () => t.settings.tabs.speech,
+  id: 'speech', pane: 'settings', title: () => texts.title,
   load: async () => (await import('./speech_tab')).SpeechTab,
 }];

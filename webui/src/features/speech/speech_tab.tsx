@@ -3,9 +3,11 @@ import { recognizerClass } from './dictation';
 import { canSpeak, Speech, voiceFor } from './speech';
 import { setSpeech, speechSettings } from './speech_settings';
 import { usePart } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
 import { Choice } from '../../ui/choice';
+import { texts as appearanceTexts } from '../appearance/texts';
+import { language } from '../../kernel/texts/language';
+import { tabTexts } from './tab_texts';
 
 const louds = ['asked', 'always'] as const;
 const rates = [0.8, 1, 1.25, 1.5];
@@ -18,7 +20,7 @@ const languages = [
 /** Reading aloud and dictation, as this browser can do them. */
 export function SpeechTab() {
   const { rate, aloud, remote, language } = speechSettings.value;
-  const words = t.speech;
+  const words = tabTexts;
   return (
     <div class="speech">
       <h3>{words.out}</h3>
@@ -51,7 +53,7 @@ export function SpeechTab() {
           </div>
         </>
       ) : <p class="settings-hint">{words.noIn}</p>}
-      <p class="settings-hint">{t.appearance.hint}</p>
+      <p class="settings-hint">{appearanceTexts.hint}</p>
     </div>
   );
 }
@@ -65,7 +67,7 @@ function VoiceField() {
     return () => speechSynthesis.removeEventListener?.('voiceschanged', read);
   }, []);
   const { voice } = speechSettings.value;
-  const words = t.speech;
+  const words = tabTexts;
   const own = voiceFor(voices, '');
   return (
     <div class="field">
@@ -92,7 +94,7 @@ function VoiceField() {
 
 function nameOf(tag: string): string {
   try {
-    return new Intl.DisplayNames('en', { type: 'language' }).of(tag) ?? tag;
+    return new Intl.DisplayNames(language, { type: 'language' }).of(tag) ?? tag;
   } catch {
     return tag;
   }

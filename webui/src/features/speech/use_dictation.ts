@@ -4,7 +4,7 @@ import { Dictation, dictationLanguage, recognizer, recognizerClass, type Place }
 import { open } from '../../kernel/route';
 import { Toasts } from '../../kernel/toasts';
 import { usePart } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
+import { texts } from './texts';
 
 export interface Dictating {
   readonly offered: boolean;
@@ -68,6 +68,6 @@ function placeIn({ value, selectionStart, selectionEnd }: HTMLTextAreaElement): 
 }
 
 function trouble(error: string): string {
-  if (error === 'language-not-supported') return t.dictation.noLanguage(dictationLanguage());
-  return t.dictation.trouble[error] ?? t.dictation.failed;
+  if (error === 'language-not-supported') return texts.noLanguage(dictationLanguage());
+  return texts.trouble[error] ?? texts.failed;
 }

@@ -1,16 +1,16 @@
 import type { InputField } from './inputs';
-import { t } from '../../kernel/texts/texts';
+import { texts } from './texts';
 
 interface Props {
   fields: readonly InputField[];
-  texts: Readonly<Record<string, string>>;
+  entered: Readonly<Record<string, string>>;
   /** The field that cannot be read as it is. */
   wrong: string;
   onChange: (name: string, text: string) => void;
 }
 
 /** A form for what a tool's JSON Schema describes. */
-export function SchemaForm({ fields, texts, wrong, onChange }: Props) {
+export function SchemaForm({ fields, entered, wrong, onChange }: Props) {
   return (
     <>
       {fields.map((field) => (
@@ -18,10 +18,10 @@ export function SchemaForm({ fields, texts, wrong, onChange }: Props) {
           <label for={`input-${field.name}`}>
             {field.label}{field.required && <span aria-hidden="true"> *</span>}
           </label>
-          <Input field={field} text={texts[field.name] ?? field.first} wrong={wrong === field.name}
+          <Input field={field} text={entered[field.name] ?? field.first} wrong={wrong === field.name}
             onChange={(text) => onChange(field.name, text)} />
           {field.hint && <p class="field-hint" id={`hint-${field.name}`}>{field.hint}</p>}
-          {wrong === field.name && <p class="field-problem" role="alert">{t.tools.wrong[field.kind]}</p>}
+          {wrong === field.name && <p class="field-problem" role="alert">{texts.wrong[field.kind]}</p>}
         </div>
       ))}
     </>
@@ -47,8 +47,8 @@ function Input({ field, text, wrong, onChange }: InputProps) {
     case 'choice':
       return (
         <select {...common} value={text} onChange={(event) => onChange(event.currentTarget.value)}>
-          {!required && <option value="">{t.tools.notGiven}</option>}
-          {required && text === '' && <option value="" disabled>{t.tools.choose}</option>}
+          {!required && <option value="">{texts.notGiven}</option>}
+          {required && text === '' && <option value="" disabled>{texts.choose}</option>}
           {schema.enum?.map((value) => <option key={String(value)}>{String(value)}</option>)}
         </select>
       );

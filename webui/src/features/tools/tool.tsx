@@ -4,12 +4,13 @@ import { newKey } from '../../kernel/api/new_key';
 import type { PlaceProps } from '../../ui/place';
 import { fieldsFor, inputsOf } from './inputs';
 import type { ToolOffer } from '../../kernel/api/types';
-import { t } from '../../kernel/texts/texts';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
 import { Dialog, Loading } from '../../ui/dialog';
 import { SchemaForm } from './schema_form';
 import { useRead } from '../../ui/use_read';
+import { texts } from './texts';
+import { titles } from './titles';
 
 /** Runs a tool by hand; what it says and does is shown in the chat. */
 export function ToolModal({ sessionId, params, onClose }: PlaceProps<string>) {
@@ -18,13 +19,13 @@ export function ToolModal({ sessionId, params, onClose }: PlaceProps<string>) {
   const tools = read.is === 'read' ? read.value.tools : [];
   const tool = tools.find(({ id }) => id === chosen) ?? tools[0];
   return (
-    <Dialog title={t.menu.tool} onClose={onClose}>
+    <Dialog title={titles.tool} onClose={onClose}>
       {read.is === 'reading' && <Loading />}
       {read.is === 'failed' && <Problem text={read.problem} onRetry={again} />}
-      {read.is === 'read' && tools.length === 0 && <p class="settings-hint">{t.tools.none}</p>}
+      {read.is === 'read' && tools.length === 0 && <p class="settings-hint">{texts.none}</p>}
       {tool && (
         <>
-          <label for="tool-choice" class="unseen">{t.tools.which}</label>
+          <label for="tool-choice" class="unseen">{texts.which}</label>
           <select id="tool-choice" class="tool-choice" value={tool.id}
             onChange={(event) => setChosen(event.currentTarget.value)}>
             {tools.map(({ id, title }) => <option key={id} value={id}>{title || id}</option>)}
@@ -45,13 +46,13 @@ interface FormProps {
 
 function RunForm({ tool, sessionId, onDone }: FormProps) {
   const fields = useMemo(() => fieldsFor(tool.inputs), [tool]);
-  const [texts, setTexts] = useState<Record<string, string>>({});
+  const [entered, setEntered] = useState<Record<string, string>>({});
   const [wrong, setWrong] = useState('');
   const [problem, setProblem] = useState('');
   const [busy, setBusy] = useState(false);
   const run = async (event: Event) => {
     event.preventDefault();
-    const result = inputsOf(fields, texts);
+    const result = inputsOf(fields, entered);
     if ('field' in result) return setWrong(result.field);
     setWrong('');
     setProblem('');
@@ -70,12 +71,12 @@ function RunForm({ tool, sessionId, onDone }: FormProps) {
   return (
     <form class="schema-form" onSubmit={run}>
       <Problem text={problem} />
-      <SchemaForm fields={fields} texts={texts} wrong={wrong}
-        onChange={(name, text) => setTexts({ ...texts, [name]: text })} />
-      {fields.length === 0 && <p class="settings-hint">{t.tools.noInputs}</p>}
+      <SchemaForm fields={fields} entered={entered} wrong={wrong}
+        onChange={(name, text) => setEntered({ ...entered, [name]: text })} />
+      {fields.length === 0 && <p class="settings-hint">{texts.noInputs}</p>}
       <div class="dialog-foot">
         <button type="submit" class="primary" disabled={busy}>
-          <Icon name="play" /><span>{busy ? t.tools.asking : t.tools.run}</span>
+          <Icon name="play" /><span>{busy ? texts.asking : texts.run}</span>
         </button>
       </div>
     </form>

@@ -4,8 +4,9 @@ import { nameOf } from './groups';
 import { ToolCatalog, type ToolChange } from './tool_catalog';
 import type { ToolEntry, ToolLimits } from '../../kernel/api/types';
 import { usePart } from '../../ui/use_part';
-import { t } from '../../kernel/texts/texts';
 import { Problem } from '../../ui/problem';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 /** What most people would want to change; the rest stays as the server has it. */
 const shown = ['timeout_ms', 'cpu_s', 'memory_bytes', 'output_bytes', 'concurrency'] as const;
@@ -46,7 +47,7 @@ export function ToolEntryView({ tool }: EntryProps) {
     <li class="card profile" data-tool={tool.id} data-enabled={tool.enabled}>
       <div class="profile-head">
         <h4>{name}</h4>
-        <span class="tag">{t.tools.executor[tool.executor]}</span>
+        <span class="tag">{texts.executor[tool.executor]}</span>
         <label class="switch">
           <input type="checkbox" checked={wish ?? tool.enabled} disabled={busy}
             onChange={(event) => {
@@ -54,23 +55,23 @@ export function ToolEntryView({ tool }: EntryProps) {
               setWish(enabled);
               void save({ enabled });
             }} />
-          <span>{t.tools.enabled}</span><span class="unseen">: {name}</span>
+          <span>{texts.enabled}</span><span class="unseen">: {name}</span>
         </label>
       </div>
       <p class="settings-hint">{tool.description}</p>
-      {tool.unavailable && <p class="field-problem">{t.tools.unavailable(tool.unavailable)}</p>}
+      {tool.unavailable && <p class="field-problem">{texts.unavailable(tool.unavailable)}</p>}
       <Problem text={problem} />
       <details>
-        <summary>{t.tools.limits}</summary>
+        <summary>{texts.limits}</summary>
         <form class="limits" onSubmit={submit}>
           {shown.map((name) => (
             <label key={name}>
-              <span>{t.tools.limit[name]}</span>
+              <span>{texts.limit[name]}</span>
               <input type="number" name={name} min={0} defaultValue={String(tool.limits[name] ?? 0)} />
             </label>
           ))}
           <label class="whole">
-            <span>{t.tools.egress}</span>
+            <span>{texts.egress}</span>
             <textarea name="egress" rows={2} spellcheck={false} defaultValue={tool.egress.join('\n')} />
           </label>
           <button type="submit" class="small" disabled={busy}>{t.save}</button>

@@ -3,13 +3,14 @@ import { sentence } from '../../kernel/api/http';
 import { ToolCatalog } from './tool_catalog';
 import { usePart, useResource } from '../../ui/use_part';
 import { groupsOf, serverOf, type Shown, type ToolGroup } from './groups';
-import { t } from '../../kernel/texts/texts';
 import { ConfirmDialog } from '../../ui/confirm_dialog';
 import type { PlaceProps } from '../../ui/place';
 import { useUnsaved } from '../../ui/leave_guard';
 import { Loading } from '../../ui/dialog';
 import { Problem } from '../../ui/problem';
 import { ToolEntryView } from './tool_entry';
+import { texts } from './texts';
+import { t } from '../../kernel/texts/texts';
 
 const choices: readonly Shown[] = ['all', 'on', 'off'];
 
@@ -41,27 +42,27 @@ export function ToolsTab({ guard }: PlaceProps) {
   const hasServers = tools.some((tool) => serverOf(tool) !== '');
   return (
     <>
-      <h3>{t.tools.title}</h3>
-      <p class="settings-hint">{tools.length === 0 ? t.tools.none : t.tools.hint}</p>
+      <h3>{texts.title}</h3>
+      <p class="settings-hint">{tools.length === 0 ? texts.none : texts.hint}</p>
       <Problem text={problem} onRetry={read} />
       {tools.length > 0 && (
         <div class="tool-filter">
-          <input type="search" value={words} aria-label={t.tools.find} placeholder={t.tools.find}
+          <input type="search" value={words} aria-label={texts.find} placeholder={texts.find}
             onInput={(event) => setWords(event.currentTarget.value)} />
           <fieldset class="segments">
-            <legend class="unseen">{t.tools.show}</legend>
+            <legend class="unseen">{texts.show}</legend>
             {choices.map((which) => (
               <label key={which}>
                 <input type="radio" name="tools-shown" checked={which === shown} onChange={() => setShown(which)} />
-                <span>{t.tools.shown[which]} <small>{count(which)}</small></span>
+                <span>{texts.shown[which]} <small>{count(which)}</small></span>
               </label>
             ))}
           </fieldset>
         </div>
       )}
-      {groups.length === 0 && tools.length > 0 && <p role="status">{t.tools.noneFound}</p>}
+      {groups.length === 0 && tools.length > 0 && <p role="status">{texts.noneFound}</p>}
       {groups.map((group) => (
-        <section key={group.server} class="tool-group" aria-label={t.tools.groupOf(group.server)}>
+        <section key={group.server} class="tool-group" aria-label={texts.groupOf(group.server)}>
           {hasServers && <GroupHead group={group} onProblem={setSwitching} />}
           <ul class="profiles">
             {group.tools.map((tool) => <ToolEntryView key={tool.id} tool={tool} />)}
@@ -109,12 +110,12 @@ function GroupHead({ group: { server, tools }, onProblem }: HeadProps) {
   };
   return (
     <header class="tool-group-head">
-      <h4>{t.tools.groupOf(server)}</h4>
-      {server !== '' && <span class="tag">{t.tools.executor.mcp}</span>}
-      <small>{t.tools.onOf(on, tools.length)}</small>
+      <h4>{texts.groupOf(server)}</h4>
+      {server !== '' && <span class="tag">{texts.executor.mcp}</span>}
+      <small>{texts.onOf(on, tools.length)}</small>
       {server !== '' && (
         <button type="button" class="small" disabled={busy} onClick={() => void switchAll()}>
-          {enabled ? t.tools.allOn : t.tools.allOff}<span class="unseen">: {server}</span>
+          {enabled ? texts.allOn : texts.allOff}<span class="unseen">: {server}</span>
         </button>
       )}
     </header>

@@ -1,8 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import { highlight } from './highlight';
-import { t } from '../../kernel/texts/texts';
 import { CopyButton } from '../copy_button';
 import { Icon } from '../icon';
+import { t } from '../../kernel/texts/texts';
+import { texts } from './texts';
 
 interface Props {
   language: string;
@@ -27,14 +28,14 @@ export function CodeBlock({ language, code, growing = false }: Props) {
   return (
     <div class="block code">
       <div class="code-head">
-        <span>{language || t.code.plain}</span>
-        <button type="button" class="quiet small" aria-pressed={wrap} title={t.code.wrapHint}
+        <span>{language || texts.plain}</span>
+        <button type="button" class="quiet small" aria-pressed={wrap} title={texts.wrapHint}
           onClick={() => setWrap(!wrap)}>
-          <Icon name="wrap" /><span>{t.code.wrap}</span>
+          <Icon name="wrap" /><span>{texts.wrap}</span>
         </button>
         <CopyButton label={t.copy} text={() => code} />
       </div>
-      <pre tabIndex={0} class={wrap ? 'wrapped' : ''} aria-label={t.code.label(language)}>
+      <pre tabIndex={0} class={wrap ? 'wrapped' : ''} aria-label={texts.label(language)}>
         {html === '' ? <code>{code}</code> : <code dangerouslySetInnerHTML={{ __html: html }} />}
       </pre>
     </div>
