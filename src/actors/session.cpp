@@ -174,7 +174,12 @@ void session_shell::fail(const error& why) {
   asked_.clear();
   end_children();
   self_->send(tenant_, session_failed{key_.session, std::string(why.code), why.detail});
-  self_->quit(caf::make_error(caf::sec::runtime_error, std::string(why.code)));
+  // One that could not be read carried nothing out: whoever waits in its mailbox is told why, and
+  // its tenant, which sends no more, ends it behind them.
+  if (!loaded_)
+    unread_.emplace(why);
+  else
+    self_->quit(caf::make_error(caf::sec::runtime_error, std::string(why.code)));
 }
 
 void session_shell::end_children() {
@@ -261,7 +266,9 @@ std::optional<error> session_shell::twin_of_recent(const std::string& idempotenc
 
 caf::typed_response_promise<command_outcome> session_shell::on_command(session_command& command) {
   auto answer = self_->make_response_promise<command_outcome>();
-  if (failed_) {
+  if (unread_) {
+    answer.deliver(refused(*unread_));
+  } else if (failed_) {
     answer.deliver(refused({codes::server_busy, "the session is starting again", 1}));
   } else if (ending_) {
     answer.deliver(refused({codes::server_shutting_down, "the server is stopping", 2}));
@@ -290,6 +297,7 @@ caf::typed_response_promise<activated> session_shell::on_activate() {
 }
 
 context_outcome session_shell::on_context() const {
+  if (unread_) return context_outcome(result<model_context>(*unread_));
   if (!core_.exists())
     return context_outcome(
         result<model_context>(error(codes::session_not_found, "there is no such session")));
@@ -327,6 +335,8 @@ void session_shell::on_may_leave() {
 }
 
 void session_shell::on_end_incarnation() {
+  if (unread_)
+    return self_->quit(caf::make_error(caf::sec::runtime_error, std::string(unread_->code)));
   if (ending_ || failed_) return;
   ending_ = true;
   end_children();

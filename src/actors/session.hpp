@@ -88,6 +88,7 @@ class session_shell {
   std::unordered_map<std::string, tool_call_actor> tools_;
   bool active_since_check_ = false, loaded_ = false, ending_ = false, failed_ = false;
   bool turn_is_timed_ = false;
+  std::optional<error> unread_;  // why its log could not be read
 };
 
 session_actor::behavior_type session(session_shell::pointer self, node_services* node,

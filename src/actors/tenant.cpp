@@ -149,9 +149,9 @@ caf::typed_response_promise<Answer> tenant_shell::route(Request& request) {
     deliver_waiting(e);
     answer_restarts(e, restarted());
   }
-  if (e.now == phase::running) {
+  if (e.now == phase::running && !e.unreadable) {
     answer.delegate(e.actor, std::move(request));
-  } else if (e.now == phase::quarantined) {
+  } else if (e.now == phase::running || e.now == phase::quarantined) {
     refuse(answer, refusal(e));
   } else if (e.waiting.size() >= node_->limits.held_commands_max) {
     refuse(answer, {codes::server_busy, "too many requests wait for this session", 1});
@@ -214,9 +214,14 @@ void tenant_shell::hold(entry& e, const std::shared_ptr<clearing>& what) {
 
 void tenant_shell::ask_or_clear(entry& e, const std::shared_ptr<clearing>& what) {
   self_->request(e.actor, caf::infinite, session_command(what->command))
-      .then([what](
-                const command_outcome& outcome) { what->answer.deliver(command_outcome(outcome)); },
-            [this, what](caf::error&) { on_bounced(what); });
+      .then(
+          [this, what](const command_outcome& outcome) {
+            // A log that cannot be read is cleared all the same.
+            if (!outcome.reply && outcome.reply.error().code == codes::storage_corrupt)
+              return on_bounced(what);
+            what->answer.deliver(command_outcome(outcome));
+          },
+          [this, what](caf::error&) { on_bounced(what); });
 }
 
 // The incarnation ended with the command in its mailbox.
@@ -343,6 +348,8 @@ void tenant_shell::on_failed(const session_failed& m) {
   at->second.failure_code = m.code;
   if (m.code == codes::storage_corrupt)
     at->second.unreadable.emplace(codes::storage_corrupt, m.detail);
+  // Behind what it was sent before: what it could not read it says to whoever asks.
+  self_->send(at->second.actor, end_incarnation{});
 }
 
 // What is damaged is said as such: a restart would not help.

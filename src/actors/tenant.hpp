@@ -61,7 +61,7 @@ class tenant_shell {
     std::vector<held> waiting;
     std::deque<std::int64_t> failures_ms;
     std::string failure_code;
-    std::optional<error> unreadable;                      // quarantined, since its log is damaged
+    std::optional<error> unreadable;                      // why, where its log is damaged
     std::array<std::optional<clock::time_point>, 2> due;  // by timer
     turn_deadline deadline;
     std::vector<caf::typed_response_promise<command_outcome>> restarts;  // that wait for it
