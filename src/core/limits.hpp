@@ -42,6 +42,8 @@ inline constexpr int http_linger_timeout_ms = 1'000;
 inline constexpr int http_linger_total_ms = 10'000;
 inline constexpr std::uint64_t http_linger_bytes_max = 16 * 1024 * 1024;
 inline constexpr std::size_t http_lingering_max = 256;
+// The same of connections that were one too many, each of which costs a descriptor.
+inline constexpr std::size_t http_refused_lingering_max = 8;
 // All bodies that are being read or served together, but for small ones: those are bounded by the
 // number of connections. Values parsed from them take several times as much.
 inline constexpr std::size_t http_bodies_bytes_max = 128 * 1024 * 1024;

@@ -11,6 +11,7 @@
 #include <exception>
 
 #include "core/codes.hpp"
+#include "http/linger.hpp"
 #include "http/problem.hpp"
 
 namespace soma::http {
@@ -61,7 +62,7 @@ asio::awaitable<void> connection::run() {
   // Not `while (co_await …)`: where that is a coroutine's first statement, g++ 12 lays its frame
   // out in two ways and `this` is read from the wrong place.
   for (bool more = true; more;) more = co_await serve_one();
-  if (socket_.is_open()) co_await linger();
+  if (socket_.is_open()) co_await linger(shard_, watched_);
 }
 
 void connection::when_gone(std::function<void()> gone) {

@@ -76,7 +76,6 @@ class connection final : public body_reader, public response_stream, public peer
   void hand_over(response& answer, head_options& options);
   asio::awaitable<bool> stream(response& answer, head_options& options);
   void record(int status);
-  asio::awaitable<void> linger();
 
   io_shard& shard_;
   const net_limits& limits_;

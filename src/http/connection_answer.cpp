@@ -180,27 +180,4 @@ void connection::record(int status) {
                                      clock::now() - ctx_.started_at);
 }
 
-// Closing with input unread would reset the connection and could destroy the answer on its way; and
-// many clients read it only after all of their body went out. So input is read and dropped for a
-// while: until the client closes or is silent, within a time, a size and a number of such ends.
-asio::awaitable<void> connection::linger() {
-  if (shard_.lingering >= limits_.lingering_max) {
-    give_up();
-    co_return;
-  }
-  ++shard_.lingering;
-  sys::error_code ec;
-  socket_.shutdown(asio::socket_base::shutdown_send, ec);
-  const auto end = clock::now() + std::chrono::milliseconds(limits_.linger_total_ms);
-  for (std::uint64_t drained = 0; !ec && drained < limits_.linger_bytes_max;) {
-    at_ = end_ = 0;
-    arm(limits_.linger_timeout_ms);
-    watched_.deadline = std::min(watched_.deadline, end);
-    if (!co_await fill()) break;
-    drained += end_;
-  }
-  --shard_.lingering;
-  give_up();
-}
-
 }  // namespace soma::http

@@ -56,6 +56,7 @@ struct io_shard {
   bool stopping = false;
   stranger_buckets strangers;
   std::size_t lingering = 0;  // connections that only wait for their client to close
+  std::size_t refused = 0;    // of them those that were one too many
 
   void watch();  // starts the timer
   void stop_idle();

@@ -20,6 +20,7 @@
 #include "core/codes.hpp"
 #include "core/may_block.hpp"
 #include "http/io_shard.hpp"
+#include "http/linger.hpp"
 #include "http/problem.hpp"
 #include "http/response_head.hpp"
 
@@ -142,8 +143,13 @@ struct server::impl {
     const auto share = limits.connections_per_address_max > 0
                            ? limits.connections_per_address_max
                            : (limits.connections_max * 3 + 3) / 4;
-    if (!options.proxies.trusts(peer) && slots->open_of(peer) >= share)
-      return refuse(std::move(socket));
+    if (!options.proxies.trusts(peer) && slots->open_of(peer) >= share) {
+      asio::post(shard.context,
+                 [this, &shard, kept = std::make_shared<tcp::socket>(std::move(socket))]() mutable {
+                   refuse_and_linger(shard, std::move(*kept));
+                 });
+      return;
+    }
     if (slots->open.load(std::memory_order_acquire) < limits.connections_max)
       return serve(shard, std::move(socket), std::move(peer));
     // Full: whoever has been silent for longest makes room for one who has something to say.
@@ -152,7 +158,7 @@ struct server::impl {
       if (shard.close_longest_idle())
         serve(shard, std::move(*kept), std::move(peer));
       else
-        refuse(std::move(*kept));
+        refuse_and_linger(shard, std::move(*kept));
     });
   }
 
@@ -171,12 +177,13 @@ struct server::impl {
     tcp::socket socket(shard.context);
     acceptor->non_blocking(true, ec);
     acceptor->accept(socket, ec);
-    if (!ec) refuse(std::move(socket));
+    if (!ec) refuse(socket);
     spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   }
 
-  // One write and a close: a client past the limit may cost no more than that.
-  void refuse(tcp::socket socket) {
+  // One write: a client past the limit may cost no more than that, and its descriptor for as long
+  // as it takes to read the answer, where few others do.
+  void refuse(tcp::socket& socket) {
     if (options.probe) options.probe->on_connection_refused();
     const auto id = new_uuid();
     response answer =
@@ -187,7 +194,21 @@ struct server::impl {
     sys::error_code ignored;
     socket.non_blocking(true, ignored);
     socket.write_some(asio::buffer(out), ignored);
-    socket.shutdown(tcp::socket::shutdown_both, ignored);
+  }
+
+  // On the shard's thread.
+  void refuse_and_linger(io_shard& shard, tcp::socket socket) {
+    refuse(socket);
+    if (shard.refused >= limits::http_refused_lingering_max) return;
+    asio::co_spawn(shard.context, linger_refused(shard, std::move(socket)), asio::detached);
+  }
+
+  static asio::awaitable<void> linger_refused(io_shard& shard, tcp::socket socket) {
+    watched_socket watched(std::move(socket));
+    shard.sockets.push_back(watched);
+    ++shard.refused;
+    co_await linger(shard, watched);
+    --shard.refused;
   }
 
   void run() {

@@ -57,6 +57,24 @@ TEST_CASE("refusal: a client that sends its whole body first still reads why it 
   eventually_open(*server, 0);
 }
 
+TEST_CASE(
+    "refusal: a connection too many is told so, also where its client sends before it reads") {
+  net_limits limits;
+  limits.connections_per_address_max = 1;
+  const auto server = start_test_server(with(limits));
+  raw_client first(server->port());
+  REQUIRE(first.send(get("/ping")));
+  CHECK(status_of_text(first.read_response()) == 200);
+  const std::string megabyte(1 << 20, 'x');
+  for (int i = 0; i < 20; ++i) {
+    raw_client client(server->port());
+    REQUIRE(client.send(post_head("/echo", 2 * megabyte.size())));
+    REQUIRE(client.send(megabyte));
+    REQUIRE(client.send(megabyte));
+    CHECK(status_of_text(client.read_response()) == 503);
+  }
+}
+
 TEST_CASE("refusal: what is read and dropped after it has a bound, in bytes and in number") {
   net_limits limits;
   limits.linger_bytes_max = 1 << 20;
