@@ -212,16 +212,19 @@ void take_up_files(model_parts& models) {
 }
 
 // Small chores about once a second, until one of the signals that end it comes, or until then.
-void do_chores(const sigset_t& signals, http::gateway& g, http::node_vitals& vitals,
-               security::browser_sessions& browsers, model_parts& models,
+void do_chores(const sigset_t& signals, const input_terminal& terminal, http::gateway& g,
+               http::node_vitals& vitals, security::browser_sessions& browsers, model_parts& models,
                std::optional<std::chrono::steady_clock::time_point> until = std::nullopt) {
   http::health_watch health(g);
   memory_keeper memory;
   const timespec second{1, 0};
   for (std::uint64_t tick = 1; !until || std::chrono::steady_clock::now() < *until; ++tick) {
     const auto signal = sigtimedwait(&signals, nullptr, &second);
-    if (signal == SIGHUP) take_up_files(models);
-    if (signal > 0 && signal != SIGHUP) return;
+    // Of a closed terminal it is the end; else whoever rotates files sends it.
+    if (signal == SIGHUP && !terminal.hung_up())
+      take_up_files(models);
+    else if (signal > 0)
+      return;
     g.node.feeds.sweep(now_ms());
     vitals.sample();
     if (vitals.refusing() && tick % 5 == 0) try_store(g);
@@ -299,6 +302,7 @@ int serve(const config& settings) {
   keep_large_blocks_apart();
   if (auto good = check_settings(settings); !good) return refuse(good.error());
   const auto signals = block_signals();
+  const input_terminal terminal;
   const auto files = plan_descriptors(raise_descriptor_limit(), connections_wanted(settings));
   if (!files) return refuse(files.error());
   if (!files->said.empty()) log(log_level::warn, "server.few_descriptors", {{"what", files->said}});
@@ -432,12 +436,12 @@ int serve(const config& settings) {
   announce(settings, server.port(), sign_in, has_keys);
   auto door = open_door(settings, server.port(), sign_in);
 
-  do_chores(signals, g, vitals, browsers, **model_parts);
+  do_chores(signals, terminal, g, vitals, browsers, **model_parts);
   log(log_level::info, "server.stopping");
   // Balancers learn of it from /readyz before the port is closed; a second signal ends the wait.
   g.stopping = true;
   do_chores(
-      signals, g, vitals, browsers, **model_parts,
+      signals, terminal, g, vitals, browsers, **model_parts,
       std::chrono::steady_clock::now() + std::chrono::seconds(settings.number("shutdown.drain_s")));
   door.reset();
   g.ready = false;

@@ -17,6 +17,12 @@ void write_to(std::FILE* stream, std::string_view text) {
   std::fwrite(safe.data(), 1, safe.size(), stream);
 }
 
+input_terminal::input_terminal() : was_there_(isatty(STDIN_FILENO) == 1) {}
+
+bool input_terminal::hung_up() const {
+  return was_there_ && isatty(STDIN_FILENO) != 1;
+}
+
 void show(std::string_view text) {
   write_to(stdout, text);
   std::fflush(stdout);

@@ -3,6 +3,7 @@ rotated; and what health, metrics and the log say of it."""
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -87,6 +88,20 @@ def quit_and_hang_up():
     wait_until(taken_up, what="a record in the new file")
     assert node.process.poll() is None
     node.process.send_signal(signal.SIGQUIT)
+    assert node.process.wait(30) == 0
+
+
+def closed_terminal():
+    """HUP of a terminal that was closed ends the server in order; while it is open, files are taken up"""
+    ours, its = pty.openpty()
+    node = new_node(env={"SOMA_LOG_LEVEL": "info"})
+    node.start(stdin=its)
+    os.close(its)
+    node.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "server.reloading" in node.log_text(), what="the files to be taken up")
+    assert node.process.poll() is None
+    os.close(ours)
+    node.process.send_signal(signal.SIGHUP)
     assert node.process.wait(30) == 0
 
 
@@ -178,7 +193,7 @@ if __name__ == "__main__":
     rehearsal = Rehearsal()
     try:
         status = run_tests([log_nobody_reads, events_are_told_at_a_bounded_rate, quit_and_hang_up,
-                            draining, full_store, full_audit, failing_models, providers_in_labels])
+                            closed_terminal, draining, full_store, full_audit, failing_models, providers_in_labels])
     finally:
         rehearsal.stop()
     sys.exit(status)

@@ -68,12 +68,13 @@ class Node:
         self.process = None
         self.log = open(os.path.join(self.data_dir, "server.log"), "ab")
 
-    def start(self):
+    def start(self, stdin=None):
         args = [os.path.join(BIN, "soma"), "serve", "--data-dir", self.data_dir, "--port",
                 str(self.port)]
         for one in self.settings:
             args += ["--set", one]
-        self.process = subprocess.Popen(args, env=self.env, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(args, env=self.env, stdin=stdin, stdout=self.log,
+                                        stderr=self.log)
         wait_until(self.is_ready, what="the server")
         return self
 
