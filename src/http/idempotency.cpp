@@ -28,11 +28,11 @@ std::string hash_of(std::string_view body) {
 
 }  // namespace
 
-asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(request_context& ctx,
-                                                                         std::string key,
-                                                                         std::string request_hash,
-                                                                         std::string operation) {
+asio::awaitable<result<idempotency_gate::entry>> idempotency_gate::enter(
+    request_context& ctx, std::string key, std::string request_hash, std::string operation,
+    std::function<bool(const storage::idempotency_record&)> also_mine) {
   entry in;
+  in.also_mine = std::move(also_mine);
   // A key that is sent is one, so an empty one is none that could be kept.
   const bool empty_header =
       ctx.has_header("Idempotency-Key") && ctx.header("Idempotency-Key").empty();
@@ -82,7 +82,8 @@ asio::awaitable<result<bool>> idempotency_gate::look(entry& in) {
   if (!found) co_return found.error();
   // One that is too old is as good as gone, whether it has been tidied away or not.
   if (!*found || (*found)->created_at_ms <= now_ms() - ttl_ms_) co_return false;
-  if ((*found)->request_hash != in.hash && (*found)->request_hash != in.old_hash)
+  const auto& hash = (*found)->request_hash;
+  if (hash != in.hash && hash != in.old_hash && !(in.also_mine && in.also_mine(**found)))
     co_return error(codes::idempotency_mismatch,
                     "this idempotency key was used with another request");
   in.replay = std::move(**found);

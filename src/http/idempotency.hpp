@@ -46,6 +46,8 @@ class idempotency_gate {
     std::string hash;  // of the request
     // How the version before named and hashed it: its records count for their day, too.
     std::string old_key{}, old_hash{};
+    // A kept answer that is this request's, though its hash is another; null: none is.
+    std::function<bool(const storage::idempotency_record&)> also_mine{};
     std::optional<storage::idempotency_record> replay;
     std::optional<pass> held;  // to be kept until the work is durable
   };
@@ -55,11 +57,12 @@ class idempotency_gate {
 
   // `key`: the caller's, "" for none. `request_hash`: what another request with that key differs
   // in; empty is that of the body, in whatever spelling. `operation`: of one that has several
-  // routes, whose hash then covers the path; empty is the route's own. Errors:
-  // request.invalid_parameter, idempotency.mismatch.
-  boost::asio::awaitable<result<entry>> enter(request_context& ctx, std::string key,
-                                              std::string request_hash = {},
-                                              std::string operation = {});
+  // routes, whose hash then covers the path; empty is the route's own. `also_mine`: as in entry.
+  // Errors: request.invalid_parameter, idempotency.mismatch.
+  boost::asio::awaitable<result<entry>> enter(
+      request_context& ctx, std::string key, std::string request_hash = {},
+      std::string operation = {},
+      std::function<bool(const storage::idempotency_record&)> also_mine = {});
 
   // Looks for the answer that is kept by now, after idempotency.exists: true where `in.replay` is
   // it. Errors as above.

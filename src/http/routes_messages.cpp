@@ -70,6 +70,12 @@ std::string request_hash(const session_id& session, const json::object& body,
   return security::hex(security::bytes_of(security::sha256(typed)));
 }
 
+std::string session_in(std::string_view answer) {
+  boost::system::error_code ec;
+  const auto value = json::parse({answer.data(), answer.size()}, ec);
+  return ec || !value.is_object() ? std::string() : text_of(value.get_object(), "session_id");
+}
+
 asio::awaitable<response> send_message(gateway& g, request_context& ctx, session_id session) {
   const auto& body = ctx.json.as_object();
   const auto named = text_of(body, "session_id");
@@ -85,13 +91,21 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
       !session.empty()
           ? session.value
           : derived_uuid({"session", ctx.identity.tenant.value, ctx.identity.user.value, key});
+  std::function<bool(const storage::idempotency_record&)> made_it;
   if (session.empty()) {
     // Never one that was there before. The same request sent twice makes no second one: its key is
     // kept with the session's first events or not at all, and the kept answer names the session.
     session = session_id(new_uuid());
     message.create = input::open{text_of(body, "persona_id"), {}};
+  } else if (!key.empty()) {
+    // Who was told which session was made may name it when asking again.
+    made_it = [unnamed = request_hash({}, body, message.text),
+               made = session.value](const storage::idempotency_record& kept) {
+      return kept.request_hash == unnamed && session_in(kept.response_json) == made;
+    };
   }
-  auto gate = co_await g.idempotency.enter(ctx, key, std::move(hash), "send_message");
+  auto gate =
+      co_await g.idempotency.enter(ctx, key, std::move(hash), "send_message", std::move(made_it));
   if (!gate) co_return problem(gate.error(), ctx);
   if (auto ids = attachments_of(body); !ids.empty() && !gate->replay) {
     for (const auto& id : ids)

@@ -221,6 +221,20 @@ def made_session():
     assert len(without) == 3
 
 
+def made_session_named():
+    """whoever was told the session that was made may name it when asking again; another one is not it"""
+    key = str(uuid.uuid4())
+    first = w.post("/v1/session/message", {"message": QUICK}, key, expect=202)[2]
+    made = first["session_id"]
+    for path, body in (("/v1/session/message", {"message": QUICK, "session_id": made}),
+                       (f"/v1/session/{made}/message", {"message": QUICK})):
+        assert w.post(path, body, key, expect=202)[1:] == (True, first), path
+    assert len(w.users(made)) == 1
+    for body in ({"message": QUICK, "session_id": w.session()},
+                 {"message": QUICK + " more", "session_id": made}):
+        assert w.post("/v1/session/message", body, key, expect=422)
+
+
 def only_successes():
     """an answer that is no 2xx is not kept: the same key may succeed later"""
     key, absent = str(uuid.uuid4()), str(uuid.uuid4())
@@ -249,7 +263,8 @@ def main():
     try:
         return run_tests([five_times, killed_before_the_answer, key_in_the_body, another_body,
                           survives_for_all, scope, twins, one_operation_two_doors,
-                          never_given_twice, made_session, only_successes])
+                          never_given_twice, made_session, made_session_named,
+                          only_successes])
     finally:
         w.stop()
 
