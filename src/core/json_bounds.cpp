@@ -65,6 +65,17 @@ json_shape json_shape_of(std::string_view text) {
   return parser.handler().shape;
 }
 
+std::size_t json_members_of(const json::value& value) {
+  std::size_t count = 0;
+  if (const auto* object = value.if_object()) {
+    count = object->size();
+    for (const auto& member : *object) count += json_members_of(member.value());
+  } else if (const auto* array = value.if_array()) {
+    for (const auto& element : *array) count += json_members_of(element);
+  }
+  return count;
+}
+
 json::value parse_foreign_json(std::string_view text, boost::system::error_code& ec,
                                const json::parse_options& options, json::storage_ptr memory) {
   if (json_too_wide(text)) {

@@ -21,6 +21,10 @@ struct json_shape {
 // Of a text that is no JSON, as far as it is.
 json_shape json_shape_of(std::string_view text);
 
+// Of all objects of a value: fewer than its text has where a member is named twice, since
+// Boost.JSON keeps the last: two readers could see two values. As deep as the parser went.
+std::size_t json_members_of(const boost::json::value& value);
+
 // As Boost.JSON reads it; json::error::object_too_large where an object is too wide. For every text
 // that comes from outside: bodies, providers, servers of tools, models.
 boost::json::value parse_foreign_json(std::string_view text, boost::system::error_code& ec,

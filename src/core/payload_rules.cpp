@@ -6,6 +6,7 @@
 
 #include "core/codes.hpp"
 #include "core/feedback.hpp"
+#include "core/json_proof.hpp"
 
 namespace soma {
 namespace {
@@ -54,6 +55,7 @@ struct judge {
     return too_long({{"forked_from", b.forked_from_session}, {"forked_from", b.forked_from_event}});
   }
   problem operator()(const body::message_user& b) const {
+    if (auto bad = bad_message(b.text)) return bad;
     if (b.attachments.size() > limits::attachments_max) return invalid("too many attachments");
     for (const auto& a : b.attachments)
       if (auto bad = too_long({{"filename", a.filename}, {"content_type", a.content_type}}))
@@ -116,14 +118,41 @@ struct judge {
   problem operator()(const body::session_close&) const { return std::nullopt; }
 };
 
+bool longer(std::string_view text, std::size_t points_max) {
+  const auto points = std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // no continuation byte
+  });
+  return static_cast<std::size_t>(points) > points_max;
+}
+
 }  // namespace
 
 std::optional<error> bad_title(std::string_view title) {
-  const auto points = std::count_if(title.begin(), title.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // no continuation byte
-  });
-  if (static_cast<std::size_t>(points) <= limits::title_points_max) return std::nullopt;
+  if (!longer(title, limits::title_points_max)) return std::nullopt;
   return invalid("the title is longer than 200 characters");
+}
+
+std::optional<error> bad_message(std::string_view text) {
+  if (!longer(text, limits::message_points_max)) return std::nullopt;
+  return invalid("the message is longer than 262144 characters");
+}
+
+std::vector<std::string_view> raw_json_of(const event& e) {
+  std::vector<std::string_view> all;
+  if (const auto* recalled = std::get_if<body::memory_recall>(&e.body)) {
+    all = {recalled->items_json};
+  } else if (const auto* said = std::get_if<body::message_assistant>(&e.body)) {
+    all = {said->provider_state_json};
+    for (const auto& call : said->tool_calls) all.push_back(call.inputs_json);
+  } else if (const auto* call = std::get_if<body::tool_call>(&e.body)) {
+    all = {call->inputs_json};
+  } else if (const auto* done = std::get_if<body::tool_result>(&e.body)) {
+    all = {done->output_json};
+  } else if (const auto* told = std::get_if<body::app_event>(&e.body)) {
+    all = {told->data_json};
+  }
+  std::erase_if(all, [](std::string_view one) { return one.empty(); });
+  return all;
 }
 
 std::optional<error> bad_persona(std::string_view persona_id) {
@@ -152,6 +181,8 @@ std::optional<error> bad_event(const event& e, std::int64_t now_ms) {
                            {"trace_id", meta.trace_id, limits::trace_id_bytes_max},
                            {"idempotency_key", meta.idempotency_key}}))
     return bad;
+  for (const auto value : raw_json_of(e))
+    if (!is_raw_json(value)) return invalid("a value is nested deeper than an event can hold");
   return std::visit(judge{}, e.body);
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/error.hpp"
 #include "core/event.hpp"
@@ -15,7 +16,8 @@
 namespace soma {
 
 namespace payload_limits {
-inline constexpr std::size_t title_points_max = 200;  // code points
+inline constexpr std::size_t title_points_max = 200;        // code points
+inline constexpr std::size_t message_points_max = 262'144;  // of what a person says
 inline constexpr std::size_t persona_id_bytes_max = 100;
 inline constexpr std::size_t event_name_bytes_max = 64;
 inline constexpr std::size_t word_bytes_max = 255;         // names of models, tools, files, codes
@@ -29,8 +31,12 @@ inline constexpr std::int64_t ahead_ms_max = 24 * 3600 * 1000;  // of another se
 
 // Each is empty where the text is as it should be, else why not.
 std::optional<error> bad_title(std::string_view title);
+std::optional<error> bad_message(std::string_view text);
 std::optional<error> bad_persona(std::string_view persona_id);  // empty is none
 std::optional<error> bad_event_name(std::string_view name);     // reserved ones are well-formed
+
+// The values of any shape that an event holds, as JSON texts; those that are there.
+std::vector<std::string_view> raw_json_of(const event& e);
 
 // An event that comes from outside as a whole. `now_ms`: this server's time.
 std::optional<error> bad_event(const event& e, std::int64_t now_ms);

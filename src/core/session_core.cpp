@@ -194,6 +194,7 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
 result<command_reply> session_step::decide(const input::request& who, const input::message& c) {
   if (s.closed || (!s.exists() && !c.create)) return not_found();
   if (json_escaped_size(c.text) > rules.event_text_bytes_max) return too_large();
+  if (const auto bad = bad_message(c.text)) return *bad;
   if (!s.exists())
     if (const auto bad = bad_opening(*c.create)) return *bad;
   if (s.queue.size() >= rules.queue_max)

@@ -35,19 +35,6 @@ bool is_json_type(std::string_view content_type) {
   return iequals(parameter, "charset=utf-8") || iequals(parameter, "charset=\"utf-8\"");
 }
 
-// Boost.JSON keeps the last of two equal members, so it has fewer than the text where one is named
-// twice: two readers could see two values. What is nested is bounded by the parser's depth.
-std::size_t members_of(const json::value& value) {
-  std::size_t count = 0;
-  if (const auto* object = value.if_object()) {
-    count = object->size();
-    for (const auto& member : *object) count += members_of(member.value());
-  } else if (const auto* array = value.if_array()) {
-    for (const auto& element : *array) count += members_of(element);
-  }
-  return count;
-}
-
 // That a client may add to what its values need.
 constexpr std::uint64_t white_space_bytes = 1024;
 constexpr std::uint64_t unbounded = std::numeric_limits<std::uint64_t>::max();
@@ -219,7 +206,7 @@ std::optional<body_schemas::refusal> body_schemas::check(std::string_view name,
   json::error_code ec;
   out = json::parse({body.data(), body.size()}, ec, {}, options);
   if (ec) return malformed("The body is not JSON: " + ec.message());
-  if (members_of(out) != shape.members) return malformed("A member is named twice");
+  if (json_members_of(out) != shape.members) return malformed("A member is named twice");
 
   const auto schema = impl_->schemas.find(name);
   if (schema == impl_->schemas.end())

@@ -1,6 +1,9 @@
 // Import: a document becomes a session, whole or not at all. See
 // docs/decisions/0060-a-copied-session-is-staged-and-at-rest.md.
-#include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <mutex>
 #include <set>
 
@@ -23,17 +26,11 @@ namespace {
 
 namespace asio = boost::asio;
 
-// Which documents are being taken in: two of the same would mix their pieces, and each costs disk.
+// Which documents are being taken in: two of the same would mix their pieces. A place among them is
+// for what is here whole: no slow sender holds one.
 class imports_under_way {
  public:
-  static constexpr int max = 8;
-
-  bool begin() {
-    if (count_.fetch_add(1) < max) return true;
-    count_.fetch_sub(1);
-    return false;
-  }
-  void end() { count_.fetch_sub(1); }
+  tenant_places places{4, 8};
 
   bool enter(const session_key& key) {
     std::lock_guard lock(mutex_);
@@ -45,7 +42,6 @@ class imports_under_way {
   }
 
  private:
-  std::atomic<int> count_{0};
   std::mutex mutex_;
   std::set<session_key> keys_;
 };
@@ -107,11 +103,28 @@ struct import_work {
   }
 };
 
+constexpr int place_tries = 300;
+constexpr std::chrono::milliseconds place_pause(100);
+
+// Its turn comes, since nothing that holds a place waits for a client; null where that takes long.
+asio::awaitable<std::shared_ptr<void>> wait_for_place(imports_under_way& all, tenant_id tenant) {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  for (int n = 0; n < place_tries; ++n) {
+    if (auto place = all.places.enter(tenant)) co_return place;
+    timer.expires_after(place_pause);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+  co_return nullptr;
+}
+
 // Spools the body and checks each of its lines. The error's line is `work.document.line()`.
 asio::awaitable<result<void>> spool_body(gateway& g, request_context& ctx,
                                          std::shared_ptr<import_work> work) {
   const auto folder = g.settings.text("storage.data_dir");
   const auto reserve = static_cast<std::uint64_t>(g.settings.number("storage.min_free_bytes"));
+  // A body on its way to the disk, as an upload is: of its tenant's places.
+  const upload_place place(*g.files, ctx);
+  if (!place) co_return error(codes::server_busy, "many uploads are under way", 5);
   auto open = [work, folder, reserve] { return work->spool.open(folder, reserve); };
   auto good = co_await on_reader(g.lanes.longer, open);
   std::string piece;
@@ -176,14 +189,14 @@ asio::awaitable<response> import_session(gateway& g, request_context& ctx, impor
   if (!iequals(trim(type.substr(0, type.find(';'))), document_type))
     co_return problem(
         error(codes::request_unsupported_media_type, "this route takes application/x-ndjson"), ctx);
-  if (!all.begin())
-    co_return problem(error(codes::server_busy, "many documents are being taken in", 5), ctx);
-  const std::shared_ptr<imports_under_way> place(&all, [](imports_under_way* a) { a->end(); });
   attachment_restorer restorer(g.files->attachments, ctx.identity.tenant, ctx.identity.user.value);
   auto work = std::make_shared<import_work>(std::move(restorer));
   auto whole = co_await spool_body(g, ctx, work);
   if (!whole) co_return refused_document(whole.error(), *work, ctx);
 
+  const auto place = co_await wait_for_place(all, ctx.identity.tenant);
+  if (!place)
+    co_return problem(error(codes::server_busy, "many documents are being taken in", 5), ctx);
   const auto& hash = work->document.hash();
   auto gate = co_await g.idempotency.enter(ctx, idempotency_key_of(ctx), hash);
   if (!gate) co_return problem(gate.error(), ctx);

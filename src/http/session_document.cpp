@@ -1,5 +1,6 @@
 #include "http/session_document.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 
@@ -15,7 +16,7 @@ namespace {
 
 namespace json = boost::json;
 
-// Tool outputs and an application's data may nest deeper than a request may.
+// Of a line: what it holds may nest as deep as in an event (json_proof.hpp).
 constexpr std::size_t depth_max = 256;
 
 enum class kind : std::uint8_t { uuid, text, word, count, flag, list, object, any };
@@ -154,13 +155,37 @@ result<void> check_list(const json::value& payload, std::string_view name,
   return {};
 }
 
-result<json::value> parse(std::string_view line) {
+std::optional<json::value> parse_value(std::string_view text) {
   json::parse_options options;
   options.max_depth = depth_max;
   boost::system::error_code ec;
-  auto value = parse_foreign_json(line, ec, options);
-  if (ec || !value.is_object()) return invalid("the line is not a JSON object");
-  return value;
+  auto value = parse_foreign_json(text, ec, options);
+  return ec ? std::nullopt : std::optional(std::move(value));
+}
+
+result<json::value> parse(std::string_view line) {
+  auto value = parse_value(line);
+  if (!value || !value->is_object()) return invalid("the line is not a JSON object");
+  return std::move(*value);
+}
+
+// Members of the text that its value does not have: those that are named again.
+std::size_t named_again(std::string_view text, const json::value& value) {
+  return json_shape_of(text).members - json_members_of(value);
+}
+
+// What a line has outside of the values of any shape is said once: what is checked and what is kept
+// could be two things otherwise. Inside of them what models and tools once said is taken as it is,
+// but for an application's data, which no request has ever been allowed to say twice.
+bool says_twice(std::string_view line, const json::value& parsed, const event& e) {
+  auto again = named_again(line, parsed);
+  if (again == 0) return false;
+  if (e.type() == event_type::app_event) return true;
+  for (const auto text : raw_json_of(e)) {
+    auto value = parse_value(text);
+    if (value) again -= std::min(again, named_again(text, *value));
+  }
+  return again != 0;
 }
 
 std::string_view text_of(const json::value& v, std::string_view name) {
@@ -235,6 +260,7 @@ result<std::optional<event>> document_reader::take(std::string_view line) {
   if (line_ == 1) {
     auto header = parse(line);
     if (!header) return header.error();
+    if (named_again(line, *header) != 0) return invalid("a member is named twice");
     if (text_of(*header, "soma_export") != "v1")
       return invalid("the document is no export of version v1");
     return std::optional<event>();
@@ -256,6 +282,7 @@ result<event> document_reader::take_event(std::string_view line) {
   if (auto good = check_envelope(*parsed); !good) return good.error();
   auto e = decode(line);
   if (!e) return invalid(e.error().detail);
+  if (says_twice(line, *parsed, *e)) return invalid("a member is named twice");
   if (const auto bad = bad_event(*e, now_ms())) return invalid(bad->detail);
   if (events_ == 0) session_ = e->meta.key.session.value;
   if (e->meta.key.session.value != session_) return invalid("the event is of another session");
@@ -272,6 +299,7 @@ result<event> document_reader::take_event(std::string_view line) {
 result<void> document_reader::take_end(std::string_view line) {
   auto parsed = parse(line);
   if (!parsed) return parsed.error();
+  if (named_again(line, *parsed) != 0) return invalid("a member is named twice");
   constexpr member_list members = {
       {{"end", kind::flag}, {"events", kind::count}, {"sha256", kind::word}}};
   if (auto good = check(*parsed, members, "the last line"); !good) return good.error();

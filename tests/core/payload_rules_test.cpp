@@ -46,6 +46,14 @@ TEST_CASE("payload rules: what an event says is bounded, and the server's own na
   CHECK_FALSE(good(body::session_open{"p", std::string(201, 't'), {}, {}}));
   CHECK_FALSE(good(body::session_state{false, std::string(880'000, 't')}));
   CHECK(good(body::app_event{"order", "{}"}));
+  CHECK(good(body::app_event{"order", std::string(200, '[') + std::string(200, ']')}));
+  const auto deep = std::string(201, '[') + std::string(201, ']');
+  CHECK_FALSE(good(body::app_event{"order", deep}));
+  CHECK_FALSE(good(body::tool_call{"c", {}, {}, {}, "tool", deep, "user"}));
+  std::string umlauts;
+  for (std::size_t i = 0; i < payload_limits::message_points_max; ++i) umlauts += "ä";
+  CHECK(good(body::message_user{"m", "m", umlauts, {}}));
+  CHECK_FALSE(good(body::message_user{"m", "m", umlauts + "x", {}}));
   CHECK_FALSE(good(body::app_event{"A B", "{}"}));
   CHECK_FALSE(good(body::app_event{"soma.own", "{}"}));
   CHECK_FALSE(good(body::app_event{"soma.feedback", "{}"}));

@@ -125,6 +125,32 @@ TEST_CASE("session document: a document that is cut off anywhere is refused") {
   }
 }
 
+TEST_CASE(
+    "session document: a line says each member once; what models and tools said is as it is") {
+  std::uint64_t at = 0;
+  const auto refused = [&](std::string_view what, std::string_view with) {
+    document_writer w;
+    std::vector<std::string> lines = {w.begin("{}")};
+    for (const auto& e : one_of_each()) {
+      auto line = encode(e);
+      if (const auto found = line.find(what); found != line.npos)
+        line.replace(found, what.size(), with);
+      lines.push_back(w.add(line));
+    }
+    lines.push_back(w.end());
+    for (auto& line : lines) line.pop_back();
+    return refusal_of(lines, at) == codes::import_invalid;
+  };
+  CHECK_FALSE(refused("no such text", ""));
+  CHECK(refused(R"("title":)", R"("title":"x","title":)"));
+  CHECK(refused(R"("meta":)", R"("meta":{},"meta":)"));
+  CHECK(refused(R"("message_id":)", R"("message_id":"x","message_id":)"));
+  CHECK(refused(R"("data":null)", R"("data":{"a":1,"a":2})"));
+  CHECK(refused(R"("output":{"a":[1.5]})", R"("output":1,"output":{"a":[1.5]})"));
+  // A model or a tool may have said so before anybody looked.
+  CHECK_FALSE(refused(R"({"a":[1.5]})", R"({"a":[1.5],"a":{"b":1,"b":2}})"));
+}
+
 TEST_CASE("session document: a changed byte, a lost line and a line too many are noticed") {
   const auto good = document_of(one_of_each());
   std::uint64_t at = 0;

@@ -5,12 +5,13 @@ import hashlib
 import json
 import os
 import random
+import socket
 import sys
 import threading
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from node_under_test import (Node, Rehearsal, assert_exactly_once, run_tests, wait_until)
+from node_under_test import (ADMIN_KEY, Node, Rehearsal, assert_exactly_once, run_tests, wait_until)
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 rehearsal = Rehearsal()
@@ -217,12 +218,44 @@ def long_documents():
 def forged(document, change):
     """the document with its events changed, and a hash that fits"""
     lines = document.splitlines()
-    body = [lines[0]] + [json.dumps(change(json.loads(line)), separators=(",", ":"))
-                         for line in lines[1:-1]]
+    return signed([lines[0]] + [json.dumps(change(json.loads(line)), separators=(",", ":"))
+                                for line in lines[1:-1]])
+
+
+def signed(body):
+    """a header and events as a document, its last line with the hash that fits"""
     text = "".join(line + "\n" for line in body)
     end = {"end": True, "events": len(body) - 1,
            "sha256": hashlib.sha256(text.encode()).hexdigest()}
     return text + json.dumps(end) + "\n"
+
+
+def nested(levels):
+    value = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def slow_senders():
+    """import: whoever sends slowly keeps nobody waiting but themselves, however many they are"""
+    document = export(conversation(1)).encode()
+    slow = []
+    try:
+        for _ in range(12):
+            client = socket.create_connection(("127.0.0.1", node.port), timeout=20)
+            slow.append(client)
+            client.sendall((f"POST /v1/sessions/import HTTP/1.1\r\nHost: 127.0.0.1:{node.port}\r\n"
+                            f"Authorization: Bearer {ADMIN_KEY}\r\nContent-Length: {len(document)}\r\n"
+                            "Content-Type: application/x-ndjson\r\nExpect: 100-continue\r\n\r\n").encode())
+            assert client.recv(64).startswith(b"HTTP/1.1 100 "), "its body is not waited for"
+        assert import_(document.decode())[0] == 201
+        for client in slow[:2]:  # and they get there in the end
+            client.sendall(document)
+            assert client.recv(64).startswith(b"HTTP/1.1 201 ")
+    finally:
+        for client in slow:
+            client.close()
 
 
 def bounds_of_an_import():
@@ -249,9 +282,22 @@ def bounds_of_an_import():
                    of("app.event", name="soma.own"), of("app.event", name="soma.feedback"),
                    of("llm.complete", finish_reason="whatever"), of("llm.request", step=0),
                    of("llm.request", model="m" * 300), meta(created_at="9999-01-01T00:00:00.000Z"),
-                   meta(user_id="u" * 129), meta(trace_id="t" * 65)):
+                   meta(user_id="u" * 129), meta(trace_id="t" * 65),
+                   of("message.user", text="t" * 262_145), of("app.event", data=nested(201))):
         status, _, answer = import_(forged(document, change))
         assert status == 422 and json.loads(answer)["code"] == "import.invalid", answer[:300]
+    for member, again in (('"title":', '"title":"another","title":'), ('"data":1', '"data":{"a":1,"a":2}'),
+                          ('"payload":', '"payload":{},"payload":')):
+        twice = signed([line.replace(member, again, 1) for line in document.splitlines()[:-1]])
+        status, _, answer = import_(twice)
+        assert status == 422 and json.loads(answer)["code"] == "import.invalid", (member, answer)
+    # What is taken, as from a request: the most of it, and a title without what steers a terminal.
+    for change in (of("message.user", text="t" * 262_144), of("app.event", data=nested(200))):
+        assert import_(forged(document, change))[0] == 201
+    status, _, answer = import_(forged(document, of("session.open", title="a\u0000\u001b[31mb")))
+    assert status == 201, answer
+    title = node.events(json.loads(answer)["session_id"])[0]["payload"]["title"]
+    assert title.isprintable(), title
     status, _, answer = import_(forged(document, meta(user_id="somebody-else")))
     assert status == 201, answer
     copy = node.events(json.loads(answer)["session_id"])
@@ -332,7 +378,8 @@ def lost(document):
 def main():
     try:
         return run_tests([forks_a_whole_past, forks_in_the_middle, refuses_forks, forks_once,
-                          round_trip, imports_what_was_deleted, refuses_documents, bounds_of_an_import, numbers_of_any_size,
+                          round_trip, imports_what_was_deleted, refuses_documents, slow_senders,
+                          bounds_of_an_import, numbers_of_any_size,
                           inputs_of_any_size, long_documents])
     finally:
         node.stop()
