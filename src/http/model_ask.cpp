@@ -265,10 +265,6 @@ result<answer_format> read_format(const json::value& value, std::string_view par
 result<void> put_ask(model_ask ask, llm::call& c) {
   const auto wire = c.target.wire;
   std::erase_if(c.fallbacks, [&](const llm::profile& p) { return p.wire != wire; });
-  if (wire == wire_kind::openai_responses && ask.stop && !ask.stop->empty())
-    return ask_unsupported("stop",
-                           "cannot be said to the provider of this model, which speaks "
-                           "OpenAI's Responses API");
   if (wire == wire_kind::anthropic && ask.format.is != answer_format::kind::text)
     put_format_tool(ask);
   auto members = members_of(ask, wire);

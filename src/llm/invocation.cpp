@@ -180,6 +180,9 @@ void invocation::leave_place() {
 
 void invocation::attempt_now() {
   ++attempts_;
+  cutter_.reset();
+  if (asked_.target.wire == wire_kind::openai_responses && !asked_.target.stop.empty())
+    cutter_.emplace(asked_.target.stop);
   stream_sink inner;
   const auto weak = weak_from_this();
   if (sink_->wants_raw()) {
@@ -191,10 +194,7 @@ void invocation::attempt_now() {
     };
   }
   inner.on_piece = [weak](std::string text, bool thinking) {
-    if (const auto self = weak.lock()) {
-      self->begun_ = true;
-      self->sink_->piece(std::move(text), thinking);
-    }
+    if (const auto self = weak.lock()) self->on_piece(std::move(text), thinking);
   };
   inner.on_end = [weak](stream_end how) {
     if (const auto self = weak.lock()) self->on_end(std::move(how));
@@ -202,6 +202,21 @@ void invocation::attempt_now() {
   stream_ = std::make_shared<provider_stream>(core_owner_, asked_, std::move(inner));
   if (paused_) stream_->set_paused(true);
   stream_->start();
+}
+
+void invocation::on_piece(std::string text, bool thinking) {
+  if (over_) return;
+  begun_ = true;
+  if (!cutter_ || thinking) return sink_->piece(std::move(text), thinking);
+  auto said = cutter_->take(text);
+  if (!said.empty()) sink_->piece(std::move(said), false);
+  if (!cutter_->found() || over_) return;
+  // The answer is whole; what the provider still says nobody asked for.
+  stream_->cancel();
+  stream_end how;
+  how.finish_reason = "stop";
+  judge(breaker_key(), how, false);
+  finish(std::move(how));
 }
 
 void invocation::on_end(stream_end how) {
@@ -212,6 +227,8 @@ void invocation::on_end(stream_end how) {
   const auto target = breaker_key();
   const bool again = how.error && !begun_ && !over_ && try_again(how);
   judge(target, how, again);
+  if (!again && cutter_ && !over_)
+    if (auto held = cutter_->rest(); !held.empty()) sink_->piece(std::move(held), false);
   if (again)
     failed_last_ = std::move(how);
   else

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "llm/provider_stream.hpp"
+#include "llm/stop_cutter.hpp"
 
 namespace soma::llm {
 
@@ -47,6 +48,7 @@ class invocation : public std::enable_shared_from_this<invocation> {
   void attempt_now();
   bool has_place();
   void leave_place();
+  void on_piece(std::string text, bool thinking);
   void on_end(stream_end how);
   bool try_again(const stream_end& how);
   void judge(const std::string& target, const stream_end& how, bool again);
@@ -67,6 +69,7 @@ class invocation : public std::enable_shared_from_this<invocation> {
   bool begun_ = false, over_ = false, paused_ = false, admitted_ = false;
   std::optional<stream_end> failed_last_;  // of the attempt before
   std::shared_ptr<provider_stream> stream_;
+  std::optional<stop_cutter> cutter_;  // where the target knows no stop words
   boost::asio::steady_timer wait_, total_;
 };
 

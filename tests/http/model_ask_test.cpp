@@ -152,7 +152,7 @@ TEST_CASE("model ask: a parameter is said or refused by its name, and never drop
     bool responses, anthropic;  // takes it
   };
   for (const auto& r : {row{R"("seed":7)", "seed", false, false},
-                        row{R"("stop":["a"])", "stop", false, true},
+                        row{R"("stop":["a"])", "stop", true, true},
                         row{R"("logprobs":true)", "logprobs", false, false},
                         row{R"("top_logprobs":2)", "top_logprobs", false, false},
                         row{R"("frequency_penalty":0.5)", "frequency_penalty", false, false},

@@ -426,3 +426,27 @@ TEST_CASE("invocation: past the bound calls open no connection, and each has its
   CHECK(server.connections() == 5);
   CHECK(got[5].ends() == 0);
 }
+
+TEST_CASE("invocation: a provider without stop words is left where the answer has one") {
+  std::promise<void> left;
+  auto gone = left.get_future();
+  scripted_server server({[&](peer& p) {
+    p.read_request();
+    p.write(head +
+            "data: {\"type\":\"response.output_text.delta\",\"delta\":\"one E\"}\n\n"
+            "data: {\"type\":\"response.output_text.delta\",\"delta\":\"ND two\"}\n\n");
+    p.wait_closed();
+    left.set_value();
+  }});
+  fixture f;
+  auto c = call_to(server);
+  c.target.wire = llm::wire_kind::openai_responses;
+  c.target.stop = {"END"};
+  test::collector got;
+  const auto handle = f.client->start(std::move(c), got.sink());
+  const auto end = got.end();
+  CHECK_FALSE(end.error);
+  CHECK(end.finish_reason == "stop");
+  CHECK(got.text() == "one ");
+  CHECK(gone.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+}
