@@ -215,20 +215,24 @@ void tenant_shell::hold(entry& e, const std::shared_ptr<clearing>& what) {
 void tenant_shell::ask_or_clear(entry& e, const std::shared_ptr<clearing>& what) {
   self_->request(e.actor, caf::infinite, session_command(what->command))
       .then(
-          [this, what](const command_outcome& outcome) {
+          [this, what, asked = e.actor.address()](const command_outcome& outcome) {
             // A log that cannot be read is cleared all the same.
             if (!outcome.reply && outcome.reply.error().code == codes::storage_corrupt)
-              return on_bounced(what);
+              return on_bounced(what, asked);
             what->answer.deliver(command_outcome(outcome));
           },
-          [this, what](caf::error&) { on_bounced(what); });
+          [this, what, asked = e.actor.address()](caf::error&) { on_bounced(what, asked); });
 }
 
 // The incarnation ended with the command in its mailbox.
-void tenant_shell::on_bounced(const std::shared_ptr<clearing>& what) {
+void tenant_shell::on_bounced(const std::shared_ptr<clearing>& what, const caf::actor_addr& asked) {
   const auto at = sessions_.find(what->command.key.session);
   const bool unreadable =
       at != sessions_.end() && at->second.failure_code == codes::storage_corrupt;
+  // Word of that end may still be on its way here: what comes of it decides.
+  if (at != sessions_.end() && !shutting_down_ && !unreadable && at->second.actor &&
+      at->second.actor.address() == asked)
+    return hold(at->second, what);
   if (at == sessions_.end() || shutting_down_ ||
       !(unreadable || at->second.now == phase::quarantined))
     return refuse(what->answer, {codes::server_busy, "the session is being taken up again", 1});

@@ -76,7 +76,7 @@ class tenant_shell {
   };
 
   void ask_or_clear(entry& e, const std::shared_ptr<clearing>& what);
-  void on_bounced(const std::shared_ptr<clearing>& what);
+  void on_bounced(const std::shared_ptr<clearing>& what, const caf::actor_addr& asked);
   void hold(entry& e, const std::shared_ptr<clearing>& what);
   void clear(entry& e, const std::shared_ptr<clearing>& what);
   void look_and_clear(const std::shared_ptr<clearing>& what);
