@@ -4,7 +4,6 @@
 #include <map>
 
 #include "core/codes.hpp"
-
 #include "storage/documents.hpp"
 
 namespace soma::http {

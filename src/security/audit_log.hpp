@@ -4,8 +4,8 @@
 // Thread-safe; nothing but `flush` blocks: records are written by a thread of their own, whole
 // lines in the order they came, without an fsync. While the file cannot be written (a full disk)
 // they wait and are tried again; past what may wait they are lost, which the file itself says
-// afterwards
-// (`audit.lost`), as do health and metrics. No secret and no text of a conversation belongs in one.
+// afterwards (`audit.lost`), as do health and metrics. No secret and no text of a conversation
+// belongs in one.
 #pragma once
 
 #include <chrono>
