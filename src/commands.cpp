@@ -169,11 +169,17 @@ int repair(const config_sources& from) {
     std::printf("Gone: the damaged commit, and %llu behind it\n",
                 static_cast<unsigned long long>(report->commits_lost));
   for (const auto& lost : report->also_lost) std::printf("Gone: %s\n", lost.c_str());
+  if (report->heads_made > 0)
+    std::printf(
+        "Titles and places in the list of %llu sessions were damaged, and are made anew of "
+        "their events.\n",
+        static_cast<unsigned long long>(report->heads_made));
   if (report->sessions.empty() && !report->tables.empty())
     std::puts("No session has lost anything.");
   for (const auto& lost : report->sessions)
-    std::printf("  session %s %s: %llu events; %s\n", lost.key.tenant.value.c_str(),
-                lost.key.session.value.c_str(), static_cast<unsigned long long>(lost.events),
+    std::printf("  session %s %s: %s events; %s\n", lost.key.tenant.value.c_str(),
+                lost.key.session.value.c_str(),
+                lost.events == 0 ? "nobody knows how many" : std::to_string(lost.events).c_str(),
                 lost.last_kept.seq == 0 ? "nothing of it is kept"
                                         : ("kept up to " + to_string(lost.last_kept)).c_str());
   std::puts("The store opens again.");

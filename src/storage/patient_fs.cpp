@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "storage/table_guard.hpp"
+
 namespace soma::storage {
 namespace {
 
@@ -65,7 +67,14 @@ class patient_fs final : public rocksdb::FileSystemWrapper {
                                         const rocksdb::FileOptions& options,
                                         std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
                                         rocksdb::IODebugContext* dbg) override {
-    return patiently([&] { return target()->NewRandomAccessFile(name, options, file, dbg); });
+    auto s = patiently([&] { return target()->NewRandomAccessFile(name, options, file, dbg); });
+    std::uint64_t bytes = 0;
+    if (s.ok() && name.ends_with(".sst") &&
+        target()->GetFileSize(name, options.io_options, &bytes, dbg).ok()) {
+      s = guard_table(name, **file, bytes);
+      if (!s.ok()) file->reset();
+    }
+    return s;
   }
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
@@ -115,6 +124,11 @@ class patient_fs final : public rocksdb::FileSystemWrapper {
 
 std::unique_ptr<rocksdb::Env> patient_env() {
   return rocksdb::NewCompositeEnv(std::make_shared<patient_fs>());
+}
+
+rocksdb::Env* common_env() {
+  static const auto env = patient_env();  // outlives every store
+  return env.get();
 }
 
 }  // namespace soma::storage

@@ -2,7 +2,9 @@
 // does. At its own recovery it takes what it finds for the end of the file, and drops all that
 // follows without a word, when one bit of a record's type makes it one of a recycled file's, when a
 // length in the last block points past the end, or when a header is zeros. Here only that is the
-// torn end of a write which an interrupted write can leave: a prefix of records.
+// torn end of a write which an interrupted write can leave: a prefix of records, or one that goes
+// on in zeros to the end of the file, as a file system leaves it that knew the file's new size
+// before its bytes when the power went.
 //
 // The format (docs/event-log.md): blocks of 32 KiB; a record is the masked CRC-32C of type and
 // payload (4 bytes), length (2), both little-endian, type (1: whole, 2: first, 3: middle, 4: last
@@ -33,6 +35,7 @@ struct record_damage {
 struct record_file_state {
   std::uint64_t size = 0;
   std::uint64_t good_bytes = 0;  // whole records end here; damage or a torn write follows, if any
+  std::optional<std::uint64_t> zeros_from;  // the end is torn, and zeros from here on
   std::optional<record_damage> damage;
 };
 

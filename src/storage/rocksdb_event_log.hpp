@@ -108,6 +108,7 @@ class rocksdb_event_log final : public event_log {
   void close_database();
   rocksdb::Options database_options() const;
   rocksdb::ColumnFamilyOptions family_options(family f) const;
+  result<void> drop_torn_zeros(const std::string& path);
   result<void> begin();
   void tell(const std::string& notice) const {
     if (options_.on_notice) options_.on_notice(notice);

@@ -40,6 +40,15 @@ std::optional<std::uint64_t> free_bytes_of(const std::string& folder) {
   return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
 }
 
+// Whoever cannot start must hear what to do.
+std::optional<error> damaged_table_with_advice(const std::string& path) {
+  auto damage = find_damaged_table(path);
+  if (damage)
+    damage->detail +=
+        "; soma repair writes the store anew without what is lost by it, and keeps this one";
+  return damage;
+}
+
 // What RocksDB's words for a store that does not open mean.
 error refusal(const rocksdb::Status& opened, const std::string& path) {
   const auto text = opened.ToString();
@@ -48,7 +57,7 @@ error refusal(const rocksdb::Status& opened, const std::string& path) {
   // RocksDB does not always say which file is damaged.
   if (opened.IsCorruption()) {
     if (auto damage = find_damage(path, record_check::everything)) return *damage;
-    if (auto damage = find_damaged_table(path)) return *damage;
+    if (auto damage = damaged_table_with_advice(path)) return *damage;
   }
   auto why = error_of(opened);
   if (why.code == codes::storage_full)
@@ -103,7 +112,8 @@ rocksdb::Options rocksdb_event_log::database_options() const {
   o.info_log = log_file_;
   // The default drops acknowledged writes behind a damaged record without a word.
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  o.paranoid_checks = true;
+  o.paranoid_checks = !seams_.salvage;
+  if (seams_.salvage) o.verify_sst_unique_id_in_manifest = false;  // stand-ins have others
   o.max_bgerror_resume_count = 0;  // a failed write is never tried again, a full disk left by us
   o.listeners.push_back(make_listener());
   // The only reason to flush, for all families with rows in a WAL at once: were one's tables ahead
@@ -127,9 +137,24 @@ rocksdb::ColumnFamilyOptions rocksdb_event_log::family_options(family f) const {
   table.block_cache = cache_;
   table.block_size = 16u << 10;
   table.cache_index_and_filter_blocks = true;  // so that the cache's size bounds the memory
-  if (f != events && f != recency) table.filter_policy = filter;
+  // To salvage rows no filter is needed, which might be damaged.
+  if (f != events && f != recency && !seams_.salvage) table.filter_policy = filter;
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return o;
+}
+
+// What a loss of power left of the last write. RocksDB would take zeros behind a part of a record
+// for damage, and steps over others.
+result<void> rocksdb_event_log::drop_torn_zeros(const std::string& path) {
+  std::vector<torn_log> torn;
+  if (auto damage = find_damage(path, record_check::headers, &torn)) return *damage;
+  for (const auto& log : torn) {
+    if (auto ok = cut_file(log.path, log.zeros_from); !ok) return ok;
+    tell(log.path + " ended in " + std::to_string(log.bytes - log.zeros_from) +
+         " bytes of zeros, as a loss of power leaves them: what was being written then was never " +
+         "acknowledged, and is dropped");
+  }
+  return {};
 }
 
 result<void> rocksdb_event_log::open() {
@@ -142,14 +167,14 @@ result<void> rocksdb_event_log::open() {
   {
     const auto lock = store_lock::take(seams_.env, options_.data_dir);
     if (!lock) return lock.error();
-    if (auto damage = find_damage(path, record_check::headers)) return *damage;
+    if (auto ok = drop_torn_zeros(path); !ok) return ok;
   }
   log_file_ = make_store_log(path);
   const auto opened = open_database(false);
   if (!opened.ok()) return refusal(opened, path);
   auto begun = begin();
   if (!begun && begun.error().code == codes::storage_corrupt)
-    if (auto damage = find_damaged_table(path)) return *damage;
+    if (auto damage = damaged_table_with_advice(path)) return *damage;
   if (!begun) return begun;
   if (const auto full = disk_refuses())
     tell(full->detail + ": nothing is taken but deletions until there is room");
@@ -244,9 +269,8 @@ result<std::unique_ptr<event_log>> open_rocksdb_event_log_on(const store_options
 }
 
 result<std::unique_ptr<event_log>> open_rocksdb_event_log(const store_options& options) {
-  static const auto env = patient_env();  // outlives every store
   store_seams seams;
-  seams.env = env.get();
+  seams.env = common_env();
   return open_rocksdb_event_log_on(options, seams);
 }
 

@@ -24,6 +24,7 @@ struct store_seams {
   std::function<std::optional<std::uint64_t>(const std::string& folder)> free_bytes;
   // After a deletion, before its space is given back: others may follow it.
   std::chrono::milliseconds reclaim_after{20'000};
+  bool salvage = false;   // tables may be damaged, and stand-ins in their places (store_rebuild)
   int reclaim_rest = 10;  // a round that took a second is followed by so many without
 };
 

@@ -11,18 +11,22 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
 #include <utility>
 
 #include "core/codes.hpp"
+#include "storage/patient_fs.hpp"
 
 namespace soma::storage {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<error> damage_in(const std::string& path, record_check how) {
+std::optional<error> damage_in(const std::string& path, record_check how,
+                               std::vector<torn_log>* torn = nullptr) {
   const auto state = check_record_file(path, how);
   if (!state) return state.error();
+  if (state->zeros_from && torn) torn->push_back({path, *state->zeros_from, state->size});
   if (!state->damage) return std::nullopt;
   return error(codes::storage_corrupt, path + " is damaged at byte " +
                                            std::to_string(state->damage->offset) + ": " +
@@ -54,6 +58,15 @@ bool sync_folder(const std::string& folder) {
   const bool good = ::fsync(fd) == 0 || errno == EINVAL;
   ::close(fd);
   return good;
+}
+
+result<void> cut_file(const std::string& path, std::uint64_t bytes) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  const bool done = fd >= 0 && ::ftruncate(fd, static_cast<off_t>(bytes)) == 0 && ::fsync(fd) == 0;
+  const auto why = std::generic_category().message(errno);
+  if (fd >= 0) ::close(fd);
+  if (done) return {};
+  return error(codes::storage_unavailable, "cannot cut " + path + ": " + why);
 }
 
 result<store_lock> store_lock::take(rocksdb::Env* env, const std::string& data_dir) {
@@ -103,17 +116,24 @@ std::optional<error> find_manifest_damage(const std::string& folder, record_chec
   if (auto lost = lost_its_current(folder)) return lost;
   const auto manifest = manifest_file(folder);
   if (manifest.empty()) return std::nullopt;
+  std::vector<torn_log> zeros;
   std::error_code ec;
   if (!fs::is_regular_file(manifest, ec))
     return error(codes::storage_corrupt,
                  folder + "/CURRENT is damaged: the file that it names is missing");
-  return damage_in(manifest, how);
+  if (auto found = damage_in(manifest, how, &zeros)) return found;
+  if (zeros.empty()) return std::nullopt;
+  // Were one of its edits lost, RocksDB would delete tables that it names.
+  return error(codes::storage_corrupt, manifest + " is damaged at byte " +
+                                           std::to_string(zeros[0].zeros_from) +
+                                           ": zeros to its end");
 }
 
-std::optional<error> find_damage(const std::string& folder, record_check how) {
+std::optional<error> find_damage(const std::string& folder, record_check how,
+                                 std::vector<torn_log>* torn) {
   if (auto found = find_manifest_damage(folder, how)) return found;
   for (const auto& file : wal_files(folder)) {
-    auto found = damage_in(file.path, how);
+    auto found = damage_in(file.path, how, torn);
     if (found && found->code == codes::storage_corrupt)
       found->detail += "; soma repair cuts it there";
     if (found) return found;
@@ -121,29 +141,52 @@ std::optional<error> find_damage(const std::string& folder, record_check how) {
   return std::nullopt;
 }
 
-std::optional<error> find_damaged_table(const std::string& folder) {
-  auto found = find_damaged_tables(folder, 1);
-  return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+namespace {
+
+std::optional<damaged_table> damage_of(const std::string& folder, const live_table& one) {
+  const auto path = folder + "/" + one.name;
+  const auto damaged = [&](const std::string& what, bool opens) {
+    return damaged_table{error(codes::storage_corrupt, path + what), one, opens};
+  };
+  std::error_code ec;
+  const auto bytes = fs::file_size(path, ec);
+  if (ec) return damaged(" is missing", false);
+  if (bytes != one.bytes)
+    return damaged(" is damaged: it has " + std::to_string(bytes) + " bytes instead of " +
+                       std::to_string(one.bytes),
+                   false);
+  rocksdb::Options how;
+  how.env = common_env();
+  rocksdb::SstFileReader table{how};
+  auto s = table.Open(path);
+  if (!s.ok()) return damaged(" is damaged: " + s.ToString(), false);
+  s = table.VerifyChecksum();
+  if (s.ok()) {  // the file's footer has no checksum: see whether its blocks can be read by it
+    const std::unique_ptr<rocksdb::Iterator> rows(table.NewIterator({}));
+    for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
+    }
+    s = rows->status();
+  }
+  if (s.ok()) return std::nullopt;
+  return damaged(" is damaged: " + s.ToString(), true);
 }
 
-std::vector<error> find_damaged_tables(const std::string& folder, std::size_t max) {
-  std::vector<error> found;
-  std::error_code ec;
-  for (const auto& entry : fs::directory_iterator(folder, ec)) {
-    if (entry.path().extension() != ".sst") continue;
-    if (found.size() == max) break;
-    const auto path = entry.path().string();
-    rocksdb::SstFileReader table{rocksdb::Options()};
-    auto s = table.Open(path);
-    if (s.ok()) s = table.VerifyChecksum();
-    if (s.ok()) {  // the file's footer has no checksum: see whether its blocks can be read by it
-      const std::unique_ptr<rocksdb::Iterator> rows(table.NewIterator({}));
-      for (rows->SeekToFirst(); rows->Valid(); rows->Next()) {
-      }
-      s = rows->status();
-    }
-    if (!s.ok()) found.emplace_back(codes::storage_corrupt, path + " is damaged: " + s.ToString());
-  }
+}  // namespace
+
+std::optional<error> find_damaged_table(const std::string& folder) {
+  const auto tables = live_tables(folder);
+  if (!tables) return tables.error();
+  for (const auto& one : *tables)
+    if (auto found = damage_of(folder, one)) return std::move(found->what);
+  return std::nullopt;
+}
+
+result<std::vector<damaged_table>> find_damaged_tables(const std::string& folder) {
+  const auto tables = live_tables(folder);
+  if (!tables) return tables.error();
+  std::vector<damaged_table> found;
+  for (const auto& one : *tables)
+    if (auto damage = damage_of(folder, one)) found.push_back(std::move(*damage));
   return found;
 }
 

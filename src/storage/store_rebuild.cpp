@@ -7,10 +7,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <system_error>
 
+#include "core/session_state.hpp"
 #include "storage/attachment_rows.hpp"
+#include "storage/head_rules.hpp"
 #include "storage/rocksdb_event_log.hpp"
 #include "storage/store_files.hpp"
 #include "storage/store_log.hpp"
@@ -22,16 +27,47 @@ namespace fs = std::filesystem;
 // Both stores are opened as the event log opens them; this one looks at their rows.
 class store_rebuild {
  public:
-  store_rebuild(const std::string& from, const std::string& to, repair_report& report)
-      : old_(options_of(from), seams_of()), new_(options_of(to), seams_of()), report_(report) {}
+  store_rebuild(const std::string& from, const std::string& to,
+                const std::vector<damaged_table>& damaged, repair_report& report)
+      : from_(from), to_(to), damaged_(damaged), report_(report) {}
 
   result<void> run() {
-    old_.log_file_ = make_store_log(store_folder(new_.options_.data_dir));
-    if (const auto s = old_.open_database(true); !s.ok())
+    if (auto ok = leave_tables_out(); !ok) return ok;
+    rocksdb_event_log old(options_of(from_), seams_of(env_.get(), true));
+    rocksdb_event_log fresh(options_of(to_), seams_of(rocksdb::Env::Default(), false));
+    old_ = &old;
+    new_ = &fresh;
+    return copy();
+  }
+
+ private:
+  result<void> leave_tables_out() {
+    std::map<std::string, std::string> stand_ins;
+    for (const auto& one : damaged_) {
+      if (one.opens) continue;
+      auto bytes = stand_in_for(one.table);
+      if (!bytes) return bytes.error();
+      stand_ins.emplace(one.table.name, std::move(*bytes));
+    }
+    env_ = env_with_stand_ins(std::move(stand_ins));
+    return {};
+  }
+
+  // The damage of a table that is left out and may have held that row; null: there is none.
+  const damaged_table* in_doubt(family f, std::optional<std::string_view> key = {}) const {
+    for (const auto& one : damaged_)
+      if (!one.opens && one.table.family == family_names[f] &&
+          (!key || (*key >= one.table.smallest && *key <= one.table.largest)))
+        return &one;
+    return nullptr;
+  }
+
+  result<void> copy() {
+    old_->log_file_ = make_store_log(store_folder(to_));
+    if (const auto s = old_->open_database(true); !s.ok())
       return error(codes::storage_corrupt,
                    "the store cannot be read at all: " + s.ToString() + "; restore a backup");
-    if (auto ok = new_.open(); !ok) return ok;
-    if (auto ok = copy_epoch(); !ok) return ok;
+    if (auto ok = new_->open(); !ok) return ok;
     for (const auto f : {documents, outbox})
       if (auto whole = copy_rows(f); !whole)
         return error(codes::storage_corrupt, std::string("rows of '") + family_names[f] +
@@ -43,12 +79,12 @@ class store_rebuild {
             "records of answered requests (a request that is sent again may be done again): " +
             whole.error().detail);
     if (auto ok = copy_sessions(); !ok) return ok;
+    if (auto ok = copy_epoch(); !ok) return ok;
     if (auto ok = write(true); !ok) return ok;
-    const auto s = new_.db_->Flush(rocksdb::FlushOptions(), new_.families_);
+    const auto s = new_->db_->Flush(rocksdb::FlushOptions(), new_->families_);
     return s.ok() ? result<void>() : error_of(s);
   }
 
- private:
   static store_options options_of(const std::string& data_dir) {
     store_options options;
     options.data_dir = data_dir;
@@ -56,9 +92,10 @@ class store_rebuild {
     options.on_fatal = [](const error&) {};
     return options;
   }
-  static store_seams seams_of() {
+  static store_seams seams_of(rocksdb::Env* env, bool salvage) {
     store_seams seams;
-    seams.env = rocksdb::Env::Default();
+    seams.env = env;
+    seams.salvage = salvage;
     seams.reclaim_after = std::chrono::hours(24);
     return seams;
   }
@@ -66,23 +103,24 @@ class store_rebuild {
   result<void> write(bool all = false) {
     constexpr std::size_t batch_bytes = 4u << 20;
     if (batch_.Count() == 0 || (!all && batch_.GetDataSize() < batch_bytes)) return {};
-    const auto s = new_.db_->Write({}, &batch_);
+    const auto s = new_->db_->Write({}, &batch_);
     batch_.Clear();
     return s.ok() ? result<void>() : error_of(s);
   }
   void put(family f, const rocksdb::Slice& key, const rocksdb::Slice& value) {
-    batch_.Put(new_.families_[f], key, value);
+    batch_.Put(new_->families_[f], key, value);
   }
   rocksdb_event_log::iterator rows_of(family f, const rocksdb::ReadOptions& how = {}) const {
-    return rocksdb_event_log::iterator(old_.db_->NewIterator(how, old_.families_[f]));
+    return rocksdb_event_log::iterator(old_->db_->NewIterator(how, old_->families_[f]));
   }
 
-  // No id may be given twice, so the next opening must not begin below the last one.
+  // No id may be given twice, so the next opening must not begin below the last one. Where that
+  // cannot be read the clock is ahead of it, and the sessions know of some.
   result<void> copy_epoch() {
-    const auto last = old_.get(meta, "epoch");
-    if (!last) return last.error();
+    const auto last = old_->get(meta, "epoch");
+    const auto known = last && *last ? get_number(**last) : 0;
     std::string value;
-    put_number(value, std::max<std::uint64_t>(*last ? get_number(**last) : 0, new_.epoch_), 8);
+    put_number(value, std::max<std::uint64_t>({known, new_->epoch_, epoch_seen_}), 8);
     put(meta, "epoch", value);
     return {};
   }
@@ -93,7 +131,9 @@ class store_rebuild {
       put(f, it->key(), it->value());
       if (auto ok = write(); !ok) return ok;
     }
-    return it->status().ok() ? result<void>() : error_of(it->status());
+    if (!it->status().ok()) return error_of(it->status());
+    const auto* lost = in_doubt(f);
+    return lost ? result<void>(lost->what) : result<void>();
   }
 
   // Heads and the order of the list name the sessions: what the one has lost the other may know.
@@ -102,7 +142,7 @@ class store_rebuild {
     const auto heads = rows_of(sessions);
     for (heads->SeekToFirst(); heads->Valid(); heads->Next())
       if (auto key = parse_session_prefix(view(heads->key()))) known.insert(std::move(*key));
-    if (heads->status().ok()) return known;
+    if (heads->status().ok() && !in_doubt(sessions)) return known;
     const auto order = rows_of(recency);
     for (order->SeekToFirst(); order->Valid(); order->Next()) {
       const auto row = view(order->key());
@@ -111,11 +151,19 @@ class store_rebuild {
         known.insert({tenant_id(std::string(row.substr(0, end))),
                       session_id(std::string(row.substr(end + 9)))});
     }
-    if (!order->status().ok())
+    const auto all = rows_of(events);
+    for (all->SeekToFirst(); all->Valid();) {
+      const auto row = view(all->key());
+      auto key =
+          row.size() < 8 ? std::nullopt : parse_session_prefix(row.substr(0, row.size() - 8));
+      if (!key) break;
+      all->Seek(after_prefix(session_prefix(*key)));
+      known.insert(std::move(*key));
+    }
+    if (known.empty() && !order->status().ok() && !all->status().ok())
       return error(codes::storage_corrupt,
-                   "neither the heads of sessions nor their list can be "
-                   "read: " +
-                       order->status().ToString() + "; restore a backup");
+                   "neither the heads of sessions nor their list nor their events can be read: " +
+                       all->status().ToString() + "; restore a backup");
     return known;
   }
 
@@ -128,28 +176,83 @@ class store_rebuild {
   }
 
   result<void> copy_session(const session_key& key) {
-    const auto head = old_.head_as_of({}, key);
-    if (!head && head.error().code == codes::session_not_found) return {};
-    if (!head) {
-      lose(key, 0);
-      return {};
+    if (!in_doubt(sessions, session_prefix(key))) {
+      const auto head = old_->head_as_of({}, key);
+      if (head) return copy_session_of(key, *head);
+      if (head.error().code == codes::session_not_found) return {};
     }
-    session_head kept = *head;
+    auto made = head_of_events(key);
+    if (!made) {
+      lose(key, 0);
+      return write();
+    }
+    if (!*made) return {};
+    ++report_.heads_made;
+    if (in_doubt(events, event_key(key, (*made)->seq + 1)))
+      report_.sessions.push_back({key, 0, (*made)->last_id()});
+    return copy_session_of(key, **made);
+  }
+
+  // None: there is no such session. Fails where there may be one, but nothing of it can be read.
+  result<std::optional<session_head>> head_of_events(const session_key& key) const {
+    const auto prefix = session_prefix(key);
+    if (const auto staged = old_->get(staging, prefix); staged && *staged)
+      return std::optional<session_head>();
+    session_head head;
+    session_state state;
+    state.key = key;
+    const auto upper = after_prefix(prefix);
+    const rocksdb::Slice upper_bound(upper);
+    rocksdb::ReadOptions how;
+    how.iterate_upper_bound = &upper_bound;
+    how.fill_cache = false;
+    const auto it = rows_of(events, how);
+    for (it->Seek(prefix); it->Valid(); it->Next()) {
+      const auto seq = seq_of(view(it->key()));
+      const auto value = parse_event_value(view(it->value()));
+      if (!value || (head.seq > 0 && seq != head.seq + 1)) break;
+      if (const auto event = decode(readable(value->json))) apply(state, *event);
+      if (head.seq == 0) head.first_seq = seq;
+      head.seq = seq;
+      if (head.epochs.empty() || head.epochs.back().epoch != value->epoch)
+        head.epochs.push_back({value->epoch, seq});
+    }
+    if (head.seq == 0) {
+      if (it->status().ok() && !in_doubt(events, event_key(key, 1)))
+        return std::optional<session_head>();
+      return error(codes::storage_corrupt, "nothing of the session can be read");
+    }
+    head.compact_seq = state.compact_seq;
+    head.info.title = state.title;
+    head.info.persona_id = state.persona_id;
+    head.info.user_id = state.owner;
+    head.info.created_at_ms = state.created_at_ms;
+    head.info.updated_at_ms = state.updated_at_ms;
+    head.info.message_count = state.message_count;
+    head.info.paused = state.paused;
+    head.info.busy = true;  // looked at by the next start
+    return std::optional(std::move(head));
+  }
+
+  result<void> copy_session_of(const session_key& key, const session_head& head) {
+    session_head kept = head;
     std::uint64_t messages = 0;
-    const auto last = copy_events(key, *head, messages);
+    const auto last = copy_events(key, head, messages);
     if (!last) return last.error();
-    if (*last < head->seq) {
-      if (*last < head->first_seq) {
-        lose(key, head->seq - head->first_seq + 1);
+    if (*last < head.seq) {
+      if (*last < head.first_seq) {
+        lose(key, head.seq - head.first_seq + 1);
         return {};
       }
-      report_.sessions.push_back({key, head->seq - *last, {head->epoch_of(*last), *last}});
+      report_.sessions.push_back({key, head.seq - *last, {head.epoch_of(*last), *last}});
       kept.seq = *last;
       kept.compact_seq = std::min(kept.compact_seq, *last + 1);
       std::erase_if(kept.epochs, [&](const epoch_start& one) { return one.first_seq > *last; });
       kept.info.message_count = messages;
       kept.info.busy = true;  // looked at by the next start: it may end within a turn
     }
+    if (!kept.epochs.empty())
+      epoch_seen_ = std::max<std::uint64_t>(epoch_seen_, kept.epochs.back().epoch);
     const auto prefix = session_prefix(key);
     put(sessions, prefix, encode_head(kept));
     put(recency, recency_key(key, kept.info.updated_at_ms), {});
@@ -170,6 +273,8 @@ class store_rebuild {
     for (it->Seek(event_key(key, next)); it->Valid(); it->Next(), ++next) {
       const auto value = parse_event_value(view(it->value()));
       if (seq_of(view(it->key())) != next || !value) break;
+      // A row of an earlier session of that name may show where the table is left out.
+      if (in_doubt(events, view(it->key())) && value->epoch != head.epoch_of(next)) break;
       messages += value->type == event_type::message_user;
       put(events, it->key(), it->value());
       if (auto ok = write(); !ok) return ok.error();
@@ -184,8 +289,12 @@ class store_rebuild {
     report_.sessions.push_back({key, count, {}});
   }
 
-  rocksdb_event_log old_, new_;
+  const std::string from_, to_;
+  const std::vector<damaged_table>& damaged_;
+  std::unique_ptr<rocksdb::Env> env_;  // outlives the old store
+  rocksdb_event_log *old_ = nullptr, *new_ = nullptr;
   rocksdb::WriteBatch batch_;
+  std::uint64_t epoch_seen_ = 0;
   repair_report& report_;
 };
 
@@ -210,7 +319,7 @@ result<void> exchange(const std::string& data_dir, const std::string& folder) {
 }  // namespace
 
 result<void> rebuild_store(const std::string& data_dir, const std::string& folder,
-                           repair_report& report) {
+                           const std::vector<damaged_table>& damaged, repair_report& report) {
   std::error_code ec;
   const auto needed = bytes_in(store_folder(data_dir));
   struct statvfs disk {};
@@ -221,7 +330,7 @@ result<void> rebuild_store(const std::string& data_dir, const std::string& folde
   fs::create_directories(store_folder(folder), ec);
   auto done = ec ? result<void>(error(codes::storage_unavailable,
                                       "cannot make " + folder + ": " + ec.message()))
-                 : store_rebuild(data_dir, folder, report).run();
+                 : store_rebuild(data_dir, folder, damaged, report).run();
   if (done) done = exchange(data_dir, folder);
   if (!done) {
     fs::remove_all(store_folder(folder), ec);

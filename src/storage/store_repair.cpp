@@ -1,9 +1,7 @@
 #include "storage/store_repair.hpp"
 
-#include <fcntl.h>
 #include <rocksdb/wal_filter.h>
 #include <rocksdb/write_batch.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
@@ -52,7 +50,10 @@ struct log_numbers final : rocksdb::WalFilter {
 
 result<void> learn_log_numbers(const std::string& folder, log_numbers& numbers) {
   std::vector<std::string> names;
+  const auto env = env_without_tables(false);
   rocksdb::Options how;
+  how.env = env.get();
+  how.paranoid_checks = false;  // whatever the tables are
   how.info_log = make_store_log(folder);
   how.wal_filter = &numbers;
   how.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
@@ -67,7 +68,6 @@ result<void> learn_log_numbers(const std::string& folder, log_numbers& numbers) 
   for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
   // With a damaged log it fails, but has told what we came for.
   if (!numbers.needed_from.empty()) return {};
-  if (auto table = find_damaged_table(folder)) return *table;
   return s.ok() ? error(codes::storage_unavailable, "the store does not tell its logs")
                 : error_of(s);
 }
@@ -123,15 +123,6 @@ std::string new_folder(const std::string& data_dir) {
   return folder;
 }
 
-void resize_and_sync(const std::string& path, std::uint64_t bytes) {
-  fs::resize_file(path, bytes);
-  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-  const bool synced = fd >= 0 && ::fsync(fd) == 0;
-  const auto why = std::error_code(errno, std::generic_category());
-  if (fd >= 0) ::close(fd);
-  if (!synced) throw fs::filesystem_error("cannot sync", path, why);
-}
-
 class repair {
  public:
   explicit repair(std::string data_dir)
@@ -152,7 +143,7 @@ class repair {
   }
 
  private:
-  // What is damaged, and what would go with it. Changes nothing.
+  // What is damaged, and what would go with it. Changes nothing but zeros at a torn end.
   result<void> examine() {
     if (auto damage = find_manifest_damage(store_, record_check::everything)) return *damage;
     const auto logs = wal_files(store_);
@@ -174,6 +165,8 @@ class repair {
             }
           });
       if (!state) return state.error();
+      if (state->zeros_from && !behind)
+        if (auto ok = cut_file(log.path, *state->zeros_from); !ok) return ok;  // as an opening does
       if (!behind && !state->damage) continue;
       repair_report::log_file file{log.name, "comes behind the damage", state->size, 0};
       if (!needed) {
@@ -212,11 +205,11 @@ class repair {
       if (cut_) {
         const auto& file = report_.files[*cut_];
         fs::copy_file(path(file), copy(file));
-        resize_and_sync(copy(file), file.bytes);
+        if (auto ok = cut_file(copy(file), file.bytes); !ok) return ok;  // syncs it
       }
       if (!sync_folder(report_.folder) || !sync_folder(data_dir_) || !sync_folder(store_))
         return error(codes::storage_unavailable, "cannot sync " + report_.folder);
-      if (cut_) resize_and_sync(path(report_.files[*cut_]), report_.files[*cut_].bytes_kept);
+      if (cut_) return cut_file(path(report_.files[*cut_]), report_.files[*cut_].bytes_kept);
     } catch (const std::exception& e) {  // of std::filesystem
       return error(codes::storage_unavailable,
                    std::string("the repair has stopped, begin it again: ") + e.what());
@@ -225,11 +218,13 @@ class repair {
   }
 
   result<void> rebuild_around_damage() {
-    for (auto& table : find_damaged_tables(store_, tables_named_max))
-      report_.tables.push_back(std::move(table.detail));
+    const auto damaged = find_damaged_tables(store_);
+    if (!damaged) return damaged.error();
+    for (const auto& one : *damaged)
+      if (report_.tables.size() < tables_named_max) report_.tables.push_back(one.what.detail);
     if (report_.tables.empty()) return {};
     if (report_.folder.empty()) report_.folder = new_folder(data_dir_);
-    return rebuild_store(data_dir_, report_.folder, report_);
+    return rebuild_store(data_dir_, report_.folder, *damaged, report_);
   }
 
   result<void> compare_with_what_is_left() {

@@ -21,8 +21,8 @@ struct repair_report {
   // Of what can still be read behind the damage; the damaged commit itself cannot.
   struct lost_session {
     session_key key;
-    std::uint64_t events = 0;
-    event_id last_kept;  // 0.0: nothing of the session is left
+    std::uint64_t events = 0;  // 0: nobody knows how many, or whether any
+    event_id last_kept;        // 0.0: nothing of the session is left
   };
   struct kept_event {
     session_key key;
@@ -33,6 +33,7 @@ struct repair_report {
       files;  // cut or taken away; empty: nothing was damaged, nothing was changed
   std::vector<std::string> tables;     // what is damaged in each; not empty: the store is a new one
   std::vector<std::string> also_lost;  // with the tables, that is no session's
+  std::uint64_t heads_made = 0;        // anew, of their events: the rows themselves were damaged
   std::string folder;                  // where they are kept whole
   std::uint64_t commits_lost = 0;
   std::vector<lost_session> sessions;

@@ -5,6 +5,7 @@
 
 #include "core/codes.hpp"
 #include "damaged_store.hpp"
+#include "storage/store_repair.hpp"
 #include "support/child_process.hpp"
 #include "support/result_text.hpp"
 #include "support/seed.hpp"
@@ -165,12 +166,72 @@ TEST_CASE("damage: a tail that no interrupted write leaves stops the opening") {
     REQUIRE_FALSE(opened.has_value());
     CHECK_MESSAGE(is_told(opened.error(), file), opened.error().detail);
   };
-  is_refused(bytes + std::string(4096, '\0'));
-  is_refused(bytes.substr(0, last) + std::string(bytes.size() - last, '\0'));
+  // Zeros with anything behind them.
+  is_refused(bytes + std::string(4096, '\0') + bytes.substr(last));
+  is_refused(bytes + std::string(100'000, '\0') + "x");
   is_refused(bytes + "this is not a record at all");
+  // A flipped bit in the last record, and zeros behind it: not all of it can have been torn.
+  is_refused(flipped(bytes, {last + 20, 1}) + std::string(4096, '\0'));
   // A hole between records, as a lost page leaves it.
   const auto middle = headers_of(bytes)[headers_of(bytes).size() / 2];
   is_refused(bytes.substr(0, middle) + std::string(100, '\0') + bytes.substr(middle + 100));
+}
+
+TEST_CASE(
+    "damage: a log that goes on in zeros after a loss of power opens with all whole commits") {
+  specimen s;
+  std::string before, after;
+  std::size_t whole = 0;
+  {
+    auto log = s.open(s.original).value();
+    storm work(7, 100);
+    for (int n = 0; n < 30; ++n) work.apply(work.next(*log), *log);
+    drop_stages(*log);
+    before = dump(*log);
+    whole = fs::file_size(s.files(".log")[0]);
+    append_op last;
+    last.key = {tenant_id("t"), session_id("z")};
+    for (std::uint64_t n = 1; n <= 3; ++n)
+      last.events.push_back(
+          {n, event_type::app_event, std::string(n == 2 ? storm_event_bytes_max : 80, 'x')});
+    for (int n = 0; n < 8; ++n) last.outbox.push_back({"kafka", std::string(4000, 'y')});
+    REQUIRE(log->commit(std::span(&last, 1))[0]);
+    after = dump(*log);
+  }
+  const auto file = s.files(".log")[0];
+  const auto bytes = contents(file);
+  REQUIRE(bytes.size() > whole + 33'000);
+  const auto trial = [&](const std::string& with, const std::string& wanted) {
+    s.copy_with(file, with);
+    std::vector<std::string> notices;
+    auto options = s.options(s.copy);
+    options.on_notice = [&](const std::string& what) { notices.push_back(what); };
+    store_seams seams;
+    seams.env = s.env.get();
+    const auto opened = open_rocksdb_event_log_on(options, seams);
+    REQUIRE_MESSAGE(opened.has_value(), opened.error().detail);
+    REQUIRE(difference(dump(**opened), wanted) == "");
+    REQUIRE(notices.size() == 1);
+    CHECK(notices[0].find(file.filename().string()) != std::string::npos);
+    CHECK(notices[0].find("zeros") != std::string::npos);
+  };
+  for (const std::size_t zeros : {7u, 100u, 4096u, 200'000u}) {
+    CAPTURE(zeros);
+    trial(bytes + std::string(zeros, '\0'), after);
+    trial(bytes.substr(0, whole) + std::string(zeros, '\0'), before);
+  }
+  // The new size was kept, and of the bytes those of the first sectors alone.
+  for (auto at = (whole / 512 + 1) * 512; at < bytes.size(); at += 512 * 7) {
+    CAPTURE(at);
+    if (bytes.size() - at > 64)
+      trial(bytes.substr(0, at) + std::string(bytes.size() - at, '\0'), before);
+    trial(bytes.substr(0, at) + std::string(150'000, '\0'), before);
+  }
+  SUBCASE("and a repair has nothing to do") {
+    s.copy_with(file, bytes + std::string(5000, '\0'));
+    CHECK(verify_store(s.copy));
+    CHECK(repair_store(s.copy)->files.empty());
+  }
 }
 
 TEST_CASE("damage: a store that has lost a file is refused, not begun anew") {
