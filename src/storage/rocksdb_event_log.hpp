@@ -117,6 +117,7 @@ class rocksdb_event_log final : public event_log {
   result<void> begin_epoch();
   result<void> drop_left_over_stages();
 
+  enum class room { any, for_deleting };  // what is about to be written
   result<std::optional<session_head>> head_before(const session_key& key, const head_overlay& now);
   result<session_head> add(rocksdb::WriteBatch& batch, const append_op& op, batch_state& state);
   // Why a record may not be put, if so: idempotency.exists, or the store's own failure.
@@ -126,9 +127,12 @@ class rocksdb_event_log final : public event_log {
                       const session_head& after);
   void add_removal(rocksdb::WriteBatch& batch, const append_op& op, const session_head* before);
   void add_record(rocksdb::WriteBatch& batch, const idempotency_record& record);
-  result<void> write(rocksdb::WriteBatch& batch, const rocksdb::WriteOptions& how);
-  result<void> ready_to_write();
-  result<void> leave_full_disk();
+  result<void> write(rocksdb::WriteBatch& batch, const rocksdb::WriteOptions& how,
+                     room what = room::any);
+  result<void> ready_to_write(room what = room::any);
+  result<void> leave_full_disk(room what);
+  void leave_tightness();
+  std::uint64_t flush_needs_bytes() const;
   error fail_for_good(const rocksdb::Status& why);
   std::optional<error> disk_refuses() const;
   result<std::optional<std::string>> get(family f, std::string_view key) const;
@@ -167,6 +171,8 @@ class rocksdb_event_log final : public event_log {
   std::int64_t no_record_before_ms_ = 0;  // idempotency records
   bool failed_ = false;                   // for good
   bool disk_full_ = false;                // nothing can be written until leave_full_disk
+  // Opened with no room for tables: what the logs hold stays there until the next flush.
+  bool tight_ = false;
 
   mutable std::mutex told_mutex_;
   mutable std::set<std::string> told_;  // whose damage was told

@@ -154,7 +154,7 @@ void rocksdb_event_log::reclaim_in(std::chrono::milliseconds delay) {
 // Tables that hold nothing but the events of such sessions go at once, unread.
 bool rocksdb_event_log::drop_deleted_tables() {
   const std::lock_guard lock(write_mutex_);  // nobody makes a session of that name meanwhile
-  if (failed_ || disk_full_) return false;
+  if (failed_ || deleted_.empty() || !ready_to_write(room::for_deleting)) return false;
   std::vector<key_range> ranges;
   for (; !deleted_.empty() && ranges.size() < ranges_at_once; deleted_.erase(deleted_.begin())) {
     const auto& key = *deleted_.begin();
@@ -186,14 +186,15 @@ bool rocksdb_event_log::flush_all() {
   {
     const std::lock_guard lock(write_mutex_);
     const auto free_bytes = seams_.free_bytes(options_.data_dir);
-    if (failed_ || disk_full_ || (free_bytes && *free_bytes < 2 * seams_.wal_bytes)) return false;
+    if (failed_ || disk_full_ || (free_bytes && *free_bytes < flush_needs_bytes())) return false;
     rocksdb::FlushOptions how;
     how.wait = false;
     how.allow_write_stall = true;
     if (const auto s = db_->Flush(how, families_); !s.ok()) return false;
   }
   const auto deadline = store_keeper::clock::now() + flush_takes_at_most;
-  while (!stop_compacting_ && store_keeper::clock::now() < deadline) {
+  bool flushed = false;
+  while (!flushed && !stop_compacting_ && store_keeper::clock::now() < deadline) {
     {
       const std::shared_lock open(open_mutex_);
       std::uint64_t left = 0;
@@ -202,11 +203,27 @@ bool rocksdb_event_log::flush_all() {
         db_->GetIntProperty(handle, rocksdb::DB::Properties::kNumImmutableMemTable, &count);
         left += count;
       }
-      if (left == 0) return true;
+      flushed = left == 0;
     }
-    std::this_thread::sleep_for(flush_looked_at_every);
+    if (!flushed) std::this_thread::sleep_for(flush_looked_at_every);
   }
-  return false;
+  if (!flushed) return false;
+  const std::lock_guard lock(write_mutex_);
+  if (!failed_ && !disk_full_) leave_tightness();
+  return true;
+}
+
+// What memtables hold, at most: little of it where it was deleted meanwhile.
+std::uint64_t rocksdb_event_log::flush_needs_bytes() const {
+  constexpr std::uint64_t at_least = 2u << 20;
+  std::uint64_t bytes = at_least;
+  if (tight_) return bytes;  // there is no other way on
+  for (auto* handle : families_) {
+    std::uint64_t one = 0;
+    db_->GetIntProperty(handle, rocksdb::DB::Properties::kCurSizeAllMemTables, &one);
+    bytes += one;
+  }
+  return std::min<std::uint64_t>(bytes, 2 * seams_.wal_bytes);
 }
 
 // Compacts what lies under the marks of deletions, down to where nothing lies under them any more.

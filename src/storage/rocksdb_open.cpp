@@ -119,7 +119,8 @@ rocksdb::Options rocksdb_event_log::database_options() const {
   // The only reason to flush, for all families with rows in a WAL at once: were one's tables ahead
   // of the others', cutting a damaged WAL would tear commits apart. Bounds memtables, and what a
   // restart replays. (atomic_flush would say so more plainly, but in 7.8 hangs after a full disk.)
-  o.max_total_wal_size = seams_.wal_bytes;
+  o.max_total_wal_size = tight_ ? 3 * seams_.wal_bytes : seams_.wal_bytes;
+  o.avoid_flush_during_recovery = tight_;
   o.max_background_jobs = 2;
   o.max_open_files = options_.open_files_max;
   o.bytes_per_sync = 1u << 20;
@@ -170,7 +171,11 @@ result<void> rocksdb_event_log::open() {
     if (auto ok = drop_torn_zeros(path); !ok) return ok;
   }
   log_file_ = make_store_log(path);
-  const auto opened = open_database(false);
+  auto opened = open_database(false);
+  if (opened.IsNoSpace()) {  // for tables; what is deleted next may make some
+    tight_ = true;
+    opened = open_database(false);
+  }
   if (!opened.ok()) return refusal(opened, path);
   auto begun = begin();
   if (!begun && begun.error().code == codes::storage_corrupt)

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "storage/rocksdb_event_log.hpp"
+#include "storage/store_files.hpp"
 
 namespace soma::storage {
 namespace {
@@ -30,9 +31,18 @@ bool is_of_a_full_disk(const rocksdb::Status& s) {
          (s.IsIncomplete() && s.ToString().find("No space left on device") != std::string::npos);
 }
 
-// Deletions free space, so a disk that is nearly full takes them.
+// Deletions and resets free space, so a disk that is nearly full takes them.
 bool may_use_reserve(const append_op& op) {
-  return op.remove;
+  return op.remove || op.first_seq;
+}
+
+// What a write left that found no space, and takes room away.
+void cut_torn_end(const std::string& folder) {
+  const auto logs = wal_files(folder);
+  if (logs.empty()) return;
+  const auto state = check_record_file(logs.back().path, record_check::headers);
+  if (state && !state->damage && state->good_bytes < state->size)
+    (void)cut_file(logs.back().path, state->good_bytes);
 }
 
 }  // namespace
@@ -57,15 +67,18 @@ error rocksdb_event_log::fail_for_good(const rocksdb::Status& s) {
 // acknowledged lies before that record, so opening anew finds it and begins a new WAL. (RocksDB's
 // own Resume goes on in the torn WAL if nothing else waits to be flushed, and dies of an assertion
 // if it was the beginning of a new WAL that failed.)
-result<void> rocksdb_event_log::leave_full_disk() {
+result<void> rocksdb_event_log::leave_full_disk(room what) {
   const auto free_bytes = seams_.free_bytes(options_.data_dir);
-  if (free_bytes && *free_bytes < 2 * seams_.wal_bytes)  // recovery writes tables
-    return error(codes::storage_full, "the disk is full");
+  // Recovery writes tables, for which there may never be room unless something is deleted.
+  const bool tight = free_bytes && *free_bytes < 2 * seams_.wal_bytes;
+  if (tight && what != room::for_deleting) return error(codes::storage_full, "the disk is full");
   stop_compacting_ = true;
   const std::unique_lock alone(open_mutex_);
   stop_compacting_ = false;
   close_database();
   heads_.clear();
+  tight_ = tight;
+  if (tight) cut_torn_end(store_folder(options_.data_dir));
   const auto opened = open_database(false);
   disk_full_ = !opened.ok();
   if (opened.ok()) return {};
@@ -75,13 +88,24 @@ result<void> rocksdb_event_log::leave_full_disk() {
   return disk_full(opened);
 }
 
-result<void> rocksdb_event_log::ready_to_write() {
-  if (failed_) return failed_earlier();
-  return disk_full_ ? leave_full_disk() : result<void>();
+// There is room for tables, so that the logs become some as ever.
+void rocksdb_event_log::leave_tightness() {
+  if (!tight_) return;
+  const auto bytes = std::to_string(seams_.wal_bytes);
+  tight_ = !db_->SetDBOptions({{"max_total_wal_size", bytes}}).ok();
 }
 
-result<void> rocksdb_event_log::write(rocksdb::WriteBatch& batch,
-                                      const rocksdb::WriteOptions& how) {
+result<void> rocksdb_event_log::ready_to_write(room what) {
+  if (failed_) return failed_earlier();
+  if (tight_ && !disk_full_) {
+    const auto free_bytes = seams_.free_bytes(options_.data_dir);
+    if (free_bytes && *free_bytes >= 2 * seams_.wal_bytes) leave_tightness();
+  }
+  return disk_full_ ? leave_full_disk(what) : result<void>();
+}
+
+result<void> rocksdb_event_log::write(rocksdb::WriteBatch& batch, const rocksdb::WriteOptions& how,
+                                      room what) {
   // Twice: the disk may have been full for a flush in the background, and have space by now. Should
   // the first try be found in the log after all, the second changes nothing.
   for (bool again = false;; again = true) {
@@ -90,7 +114,7 @@ result<void> rocksdb_event_log::write(rocksdb::WriteBatch& batch,
     if (!is_of_a_full_disk(s) || is_of_a_sync(s)) return fail_for_good(s);
     disk_full_ = true;
     if (again) return disk_full(s);
-    if (const auto left = leave_full_disk(); !left) return left;
+    if (const auto left = leave_full_disk(what); !left) return left;
   }
 }
 
@@ -192,33 +216,46 @@ std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const app
   std::vector<result<std::uint64_t>> results;
   results.reserve(ops.size());
   const std::lock_guard lock(write_mutex_);
-  if (const auto ready = ready_to_write(); !ready) {
+  const bool deletes = std::any_of(ops.begin(), ops.end(), may_use_reserve);
+  if (const auto ready = ready_to_write(deletes ? room::for_deleting : room::any); !ready) {
     results.assign(ops.size(), ready.error());
     return results;
   }
-  const auto full = disk_refuses();
-  rocksdb::WriteBatch batch;
+  auto full = disk_refuses();
+  if (tight_ && !full) full = error(codes::storage_full, "the disk is full");
   batch_state state;
-  std::uint64_t added = 0, rows = 0;
-  for (const auto& op : ops) {
-    if (full && !may_use_reserve(op)) {
-      results.push_back(*full);
-      continue;
+  std::uint64_t added = 0, rows = 0, bytes = 0;
+  auto begin = std::chrono::steady_clock::now();
+  for (;;) {
+    rocksdb::WriteBatch batch;
+    state = {};
+    added = rows = 0;
+    results.clear();
+    for (const auto& op : ops) {
+      if (full && !may_use_reserve(op)) {
+        results.push_back(*full);
+        continue;
+      }
+      // A refused op must leave nothing in the batch: checks come before the first Put of `add`.
+      auto head = add(batch, op, state);
+      if (!head) {
+        results.push_back(head.error());
+        continue;
+      }
+      results.push_back(head->seq);
+      added += op.events.size();
+      rows += op.outbox.size();
     }
-    // A refused op must leave nothing in the batch: checks come before the first Put of `add`.
-    auto head = add(batch, op, state);
-    if (!head) {
-      results.push_back(head.error());
-      continue;
+    if (batch.Count() == 0) return results;
+    bytes = batch.GetDataSize();
+    begin = std::chrono::steady_clock::now();
+    const auto written = write(batch, sync_, deletes && full ? room::for_deleting : room::any);
+    if (written) break;
+    // What else was to be written is no reason to refuse what makes room.
+    if (deletes && !full && written.error().code == codes::storage_full) {
+      full = written.error();
+      if (ready_to_write(room::for_deleting)) continue;
     }
-    results.push_back(head->seq);
-    added += op.events.size();
-    rows += op.outbox.size();
-  }
-  if (batch.Count() == 0) return results;
-  const auto begin = std::chrono::steady_clock::now();
-  const auto written = write(batch, sync_);
-  if (!written) {
     for (auto& r : results)
       if (r) r = written.error();
     return results;
@@ -229,7 +266,7 @@ std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const app
   ++batches_;
   events_ += added;
   outbox_rows_ += rows;
-  bytes_ += batch.GetDataSize();
+  bytes_ += bytes;
   if (heads_.size() + state.heads.size() > cached_heads_max) heads_.clear();
   for (const auto& op : ops) {
     if (!op.gone.empty()) note_deleted_documents();
@@ -268,7 +305,7 @@ result<void> rocksdb_event_log::stage(const session_key& key,
 
 result<void> rocksdb_event_log::discard_staged(const session_key& key) {
   const std::lock_guard lock(write_mutex_);
-  if (const auto ready = ready_to_write(); !ready) return ready;
+  if (const auto ready = ready_to_write(room::for_deleting); !ready) return ready;
   const auto prefix = session_prefix(key);
   auto marker = get(staging, prefix);
   if (!marker) return marker.error();
@@ -352,7 +389,7 @@ result<void> rocksdb_event_log::put_documents(
 
 result<void> rocksdb_event_log::delete_document(std::string_view collection, std::string_view key) {
   const std::lock_guard lock(write_mutex_);
-  if (const auto ready = ready_to_write(); !ready) return ready;
+  if (const auto ready = ready_to_write(room::for_deleting); !ready) return ready;
   rocksdb::WriteBatch batch;
   batch.Delete(families_[documents], document_key(collection, key));
   auto written = write(batch, sync_);
