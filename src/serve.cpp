@@ -116,13 +116,9 @@ storage::store_options store_options_of(const config& settings, const descriptor
   options.on_notice = [](const std::string& what) {
     log(log_level::warn, "storage.notice", {{"what", what}});
   };
+  // A session's is told by who asked for its rows (node_vitals).
   options.on_damage = [](const error& what, const session_key* session) {
-    log_context about;
-    if (session) {
-      about.tenant_id = session->tenant.value;
-      about.session_id = session->session.value;
-    }
-    log(log_level::error, "storage.damaged", {{"what", what.detail}}, about);
+    if (!session) log(log_level::error, "storage.damaged", {{"what", what.detail}});
   };
   return options;
 }

@@ -9,7 +9,7 @@ namespace {
 
 error unreadable(const session_key& key, event_id at, const error& why) {
   const auto event = to_string(at);
-  log(log_level::error, "storage.corrupt", {{"event_id", event}, {"detail", why.detail}},
+  log(log_level::error, "storage.damaged", {{"event_id", event}, {"detail", why.detail}},
       {{}, {}, key.session.value, key.tenant.value, {}});
   return {why.code, "session " + key.session.value + ": event " + event + ": " + why.detail};
 }

@@ -43,9 +43,10 @@ health_component storage_of(gateway& g) {
   const auto free = std::to_string(v.free_bytes() >> 20) + " MiB are free";
   if (!v.disk_seen()) return {"storage", false, "the data folder cannot be looked at"};
   if (v.refusing()) return {"storage", false, "the store refused the last write; " + free};
-  if (v.damaged() > 0)
+  if (const auto damage = v.damage(); damage > 0)
     return {"storage", false,
-            "the store met damaged bytes (" + std::to_string(v.damaged()) + " times); see the log"};
+            "the store met damaged bytes in " + std::to_string(damage) +
+                (damage == 1 ? " place" : " places") + "; see the log"};
   if (v.free_bytes() < least) return {"storage", false, free};
   if (v.free_inodes() < inodes_min)
     return {"storage", false, std::to_string(v.free_inodes()) + " inodes are free"};

@@ -13,9 +13,10 @@ namespace soma::storage {
 class store_observer {
  public:
   virtual ~store_observer() = default;
-  // `why.code` begins with "storage.".
-  virtual void on_store_failed(const error& why) = 0;
+  // `why.code` begins with "storage."; `session`: whose rows were asked for, where it was one's.
+  virtual void on_store_failed(const error& why, const session_key* session) = 0;
   virtual void on_store_wrote() = 0;
+  virtual void on_session_cleared(const session_key&) {}  // deleted or reset
 };
 
 class observed_event_log final : public event_log {
@@ -27,19 +28,22 @@ class observed_event_log final : public event_log {
   std::vector<result<std::uint64_t>> commit(std::span<const append_op> ops) override {
     auto results = inner_.commit(ops);
     bool wrote = false;
-    for (const auto& one : results)
-      if (one)
-        wrote = true;
-      else
-        look(one.error());
+    for (std::size_t n = 0; n < results.size(); ++n) {
+      if (!results[n]) {
+        look(results[n].error(), &ops[n].key);
+        continue;
+      }
+      wrote = true;
+      if (ops[n].remove || ops[n].first_seq) observer_.on_session_cleared(ops[n].key);
+    }
     if (wrote) observer_.on_store_wrote();
     return results;
   }
   result<session_head> head(const session_key& key) const override {
-    return read_by(inner_.head(key));
+    return read_by(inner_.head(key), &key);
   }
   result<event_page> read(const session_key& key, const read_options& options) const override {
-    return read_by(inner_.read(key, options));
+    return read_by(inner_.read(key, options), &key);
   }
   result<session_list_page> list(const tenant_id& tenant,
                                  const session_list_options& options) const override {
@@ -62,7 +66,7 @@ class observed_event_log final : public event_log {
     return written_by(inner_.stage(key, events));
   }
   result<void> discard_staged(const session_key& key) override {
-    return read_by(inner_.discard_staged(key));
+    return read_by(inner_.discard_staged(key), &key);
   }
   result<std::optional<std::string>> get_document(std::string_view collection,
                                                   std::string_view key) const override {
@@ -95,12 +99,12 @@ class observed_event_log final : public event_log {
   counters stats() const override { return inner_.stats(); }
 
  private:
-  void look(const error& why) const {
-    if (std::string_view(why.code).starts_with("storage.")) observer_.on_store_failed(why);
+  void look(const error& why, const session_key* session = nullptr) const {
+    if (std::string_view(why.code).starts_with("storage.")) observer_.on_store_failed(why, session);
   }
   template <class Result>
-  Result read_by(Result answer) const {
-    if (!answer) look(answer.error());
+  Result read_by(Result answer, const session_key* session = nullptr) const {
+    if (!answer) look(answer.error(), session);
     return answer;
   }
   template <class Result>

@@ -134,6 +134,76 @@ def damaged_table():
         rehearsal.stop()
 
 
+def largest_table_of(node):
+    store = os.path.join(node.data_dir, "store")
+    tables = [os.path.join(store, name) for name in os.listdir(store) if name.endswith(".sst")]
+    return max(tables, key=os.path.getsize)
+
+
+def filled_node(rehearsal):
+    """A stopped server with a large session, whose table is the largest, and another one."""
+    node = Node(rehearsal.base_url).start()
+    large, other = (node.say("Hello")["session_id"] for _ in range(2))
+    for session in (large, other):
+        wait_until(lambda: answered(node, session, 1), what="an answer")
+    for _ in range(20):
+        node.json("POST", f"/v1/sessions/{large}/events",
+                  {"name": "a.b", "data": os.urandom(100_000).hex()}, expect=202)
+    node.kill()
+    node.start()  # which moves what is in the log to tables
+    node.stop()
+    return node, large, other
+
+
+def damage_goes():
+    """repair: damage is logged once, and health recovers when the session is deleted that has it"""
+    rehearsal = Rehearsal()
+    node, large, other = filled_node(rehearsal)
+    try:
+        table = largest_table_of(node)
+        flip_a_bit(table, os.path.getsize(table) // 2)
+        begin = len(node.log_text())
+        node.start()
+        storage = lambda: node.json("GET", "/v1/health")["components"]["storage"]["status"]
+        for _ in range(4):
+            assert node.request("GET", f"/v1/sessions/{large}/events?limit=500&after=start")[0] == 500
+        wait_until(lambda: storage() == "degraded", what="health to be degraded")
+        assert node.request("DELETE", f"/v1/sessions/{large}")[0] in (200, 202, 204)
+        wait_until(lambda: storage() == "ok", what="health to recover")
+        node.say("And you?", other)
+        assert node.stop() == 0
+        lines = node.log_text()[begin:].splitlines()
+        assert not [one for one in lines if '"storage.corrupt"' in one], lines
+        # What compaction says of it is another matter: that there is none any more.
+        told = [one for one in lines if '"storage.damaged"' in one and '"session_id"' in one]
+        assert len(told) == 1 and large in told[0], told
+    finally:
+        node.stop()
+        rehearsal.stop()
+
+
+def table_without_an_end():
+    """repair: a table that cannot be opened refuses the start with what to do, which mends it"""
+    rehearsal = Rehearsal()
+    node, large, other = filled_node(rehearsal)
+    try:
+        table = largest_table_of(node)
+        flip_a_bit(table, os.path.getsize(table) - 2)
+        try:
+            node.start()
+            raise SystemError("it started over a table without an end")
+        except AssertionError as refused:
+            assert "ended with 1" in str(refused), refused
+            assert os.path.basename(table) in str(refused) and "soma repair" in str(refused), refused
+        said = soma("repair", "--data-dir", node.data_dir)
+        assert os.path.basename(table) in said and "opens again" in said, said
+        node.start()
+        node.say("Hello again")
+    finally:
+        node.stop()
+        rehearsal.stop()
+
+
 def left_alone():
     """repair: a whole store is left alone, one in use or missing is refused"""
     rehearsal = Rehearsal()
@@ -186,4 +256,4 @@ def copied():
 
 
 if __name__ == "__main__":
-    sys.exit(run_tests([mended, damaged_table, left_alone, copied]))
+    sys.exit(run_tests([mended, damaged_table, damage_goes, table_without_an_end, left_alone, copied]))
