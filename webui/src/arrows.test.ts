@@ -65,3 +65,17 @@ test('owners: no module holds what belongs to a person', () => {
     .filter((file) => changing.test(readFileSync(path.join(src, file), 'utf8')));
   expect(found).toEqual([]);
 });
+
+test('styles: every rule stands in a layer, and in that of its floor', () => {
+  const sheets = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.css'));
+  const layers: Readonly<Record<string, string>> = { 'ui/styles/tokens.css': 'tokens', 'ui/styles/base.css': 'base' };
+  const wrong = sheets.filter((file) => file !== 'ui/styles/index.css').filter((file) => {
+    const layer = layers[file] ?? (file.startsWith('ui/') ? 'ui' : 'features');
+    const text = readFileSync(path.join(src, file), 'utf8').trimEnd();
+    // One block that holds all: what begins at the margin is its first line and its last.
+    const atMargin = text.split('\n').filter((line) => /^\S/.test(line));
+    return atMargin.join() !== `@layer ${layer} {,}`;
+  });
+  expect(sheets.length).toBeGreaterThan(20);
+  expect(wrong).toEqual([]);
+});

@@ -12,6 +12,7 @@ import { usePart, WorkspaceContext } from '../ui/use_part';
 import { SignIn, SignInAgain } from '../features/account/sign_in';
 import { OfferContext } from '../ui/place';
 import { ToastList } from '../ui/toast_list';
+import './shell.css';
 
 export function App() {
   const own = workspace.value;

@@ -1,3 +1,4 @@
+import '../ui/styles/index.css';
 import { effect, untracked } from '@preact/signals';
 import { render } from 'preact';
 import { startAppearance } from '../features/appearance/theme';
@@ -10,7 +11,6 @@ import { startVersion } from '../kernel/page_version';
 import { startRouting, takeSignInToken } from '../kernel/route';
 import { startGuard } from '../kernel/unsaved';
 import type { PartClass } from '../kernel/workspace';
-import '../styles/index.css';
 import { App } from './app';
 
 /** What is at work for a person before anything asks for it; it brings what it needs. */

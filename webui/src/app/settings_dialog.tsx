@@ -1,11 +1,13 @@
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import '../styles/settings.css';
 import { Icon } from '../ui/icon';
 import type { LeaveGuard } from '../ui/leave_guard';
 import type { Place } from '../ui/place';
 import { texts } from './texts';
 import { t } from '../kernel/texts/texts';
+import '../ui/styles/forms.css';
+import '../ui/styles/cards.css';
+import './settings_dialog.css';
 
 interface Props {
   panes: readonly Place[];

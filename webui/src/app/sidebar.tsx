@@ -14,6 +14,7 @@ import { SessionRows } from '../features/sessions/session_rows';
 import { texts } from './texts';
 import { texts as sessionsTexts } from '../features/sessions/texts';
 import { t } from '../kernel/texts/texts';
+import './sidebar.css';
 
 export function Sidebar({ onPick }: { onPick: () => void }) {
   const pick = (id: string | null) => {

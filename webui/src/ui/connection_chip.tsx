@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { LinkState } from '../kernel/streams/link_state';
 import { t } from '../kernel/texts/texts';
+import './connection_chip.css';
 
 interface Props {
   state: LinkState;

@@ -1,9 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import { useId, useLayoutEffect, useRef } from 'preact/hooks';
-import '../styles/modals.css';
 import { Icon } from './icon';
 import type { LeaveGuard } from './leave_guard';
 import { t } from '../kernel/texts/texts';
+import './styles/forms.css';
+import './styles/cards.css';
+import './dialog.css';
 
 interface Props {
   title: string;

@@ -1,3 +1,4 @@
+import './icon.css';
 const paths = {
   plus: 'M12 5v14M5 12h14',
   send: 'M12 19V5.5M5.5 11.5 12 5l6.5 6.5',

@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon, type IconName } from './icon';
+import './menu.css';
 
 export interface MenuItem {
   readonly label: string;

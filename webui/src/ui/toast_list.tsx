@@ -3,6 +3,7 @@ import { usePart } from './use_part';
 import { CopyButton } from './copy_button';
 import { Icon } from './icon';
 import { t } from '../kernel/texts/texts';
+import './toast_list.css';
 
 export function ToastList() {
   return (

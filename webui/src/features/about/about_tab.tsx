@@ -6,6 +6,7 @@ import { Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
 import { Problem } from '../../ui/problem';
 import { texts } from './texts';
+import './about.css';
 
 export function AboutTab() {
   const [read, again] = useRead(() => request<Health>('health'));

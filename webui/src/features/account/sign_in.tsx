@@ -2,6 +2,7 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { signIn, signInProblem } from '../../kernel/account';
 import { Mark } from '../../ui/icon';
 import { texts } from './texts';
+import './sign_in.css';
 
 export function SignIn({ again = false }: { again?: boolean }) {
   const [key, setKey] = useState('');

@@ -19,6 +19,7 @@ import { Turns, turnsAtOnce } from './turns';
 import { texts } from './texts';
 import { texts as filesTexts } from '../files/texts';
 import { t } from '../../kernel/texts/texts';
+import './chat.css';
 
 export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boolean }) {
   const store = usePart(CurrentChat).store.value;

@@ -18,6 +18,7 @@ import { texts } from './texts';
 import { texts as filesTexts } from '../files/texts';
 import { texts as speechTexts } from '../speech/texts';
 import { t } from '../../kernel/texts/texts';
+import './composer.css';
 
 interface Props {
   /** The chat the text belongs to; each keeps its own draft. */

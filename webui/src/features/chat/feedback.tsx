@@ -6,6 +6,7 @@ import { usePart, useWorkspace } from '../../ui/use_part';
 import { Icon } from '../../ui/icon';
 import { texts } from './texts';
 import { t } from '../../kernel/texts/texts';
+import './feedback.css';
 
 interface Props {
   sessionId: string;

@@ -15,6 +15,7 @@ import { Icon, StopIcon } from '../../ui/icon';
 import { texts } from './texts';
 import { texts as filesTexts } from '../files/texts';
 import { t } from '../../kernel/texts/texts';
+import './tool_card.css';
 
 interface Props {
   call: ToolCall;

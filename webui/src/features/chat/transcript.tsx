@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from '../../ui/icon';
 import { texts } from './texts';
+import './transcript.css';
 
 /** Closer to the end than this, the reader is following. */
 const nearEndPx = 24;

@@ -3,6 +3,7 @@ import { sizeText } from './size';
 import type { AttachmentRef } from '../../kernel/session/state';
 import { Icon } from '../../ui/icon';
 import { texts } from './texts';
+import './attachment_list.css';
 
 /** The files of a message: pictures are shown, all can be opened. */
 export function AttachmentList({ files }: { files: readonly AttachmentRef[] }) {

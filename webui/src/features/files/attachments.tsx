@@ -16,6 +16,7 @@ import { useRead } from '../../ui/use_read';
 import { dialogTexts } from './dialog_texts';
 import { texts } from './texts';
 import { t } from '../../kernel/texts/texts';
+import './files.css';
 
 /** How many files are asked about at once: a browser has six connections to a host. */
 const atOnce = 3;

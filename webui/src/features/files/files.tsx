@@ -15,6 +15,7 @@ import { NameForm } from '../../ui/name_form';
 import { dialogTexts } from './dialog_texts';
 import { texts } from './texts';
 import { t } from '../../kernel/texts/texts';
+import './files.css';
 
 /** The work folder that tools see: a session's own, or the one that all share. */
 export function FilesModal({ sessionId, guard, onClose }: PlaceProps) {

@@ -4,6 +4,7 @@ import { usePart } from '../../ui/use_part';
 import { Icon } from '../../ui/icon';
 import { texts } from './texts';
 import { t } from '../../kernel/texts/texts';
+import './upload_list.css';
 
 /** The files that go with the next message, and how far each is. */
 export function UploadList({ uploads }: { uploads: readonly Upload[] }) {

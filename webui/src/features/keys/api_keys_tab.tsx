@@ -10,6 +10,7 @@ import { useRead } from '../../ui/use_read';
 import { Problem } from '../../ui/problem';
 import { texts } from './texts';
 import { t } from '../../kernel/texts/texts';
+import './keys.css';
 
 /** The keys that programs and people sign in with. A new one is shown once, here. */
 export function ApiKeysTab() {

@@ -6,6 +6,7 @@ import { Dialog, Loading } from '../../ui/dialog';
 import { useRead } from '../../ui/use_read';
 import { texts } from './texts';
 import { titles } from './titles';
+import './log.css';
 
 type Part = ContextWindow['parts'][number];
 

@@ -13,6 +13,7 @@ import { texts as chatTexts } from '../chat/texts';
 import { texts } from './texts';
 import { titles } from './titles';
 import { t } from '../../kernel/texts/texts';
+import './log.css';
 
 /** The events of one turn: those that name it, in this stretch of the log. */
 interface EventSpan {

@@ -14,6 +14,7 @@ import { useRead } from '../../ui/use_read';
 import { texts as chatTexts } from '../chat/texts';
 import { texts } from './texts';
 import { titles } from './titles';
+import './log.css';
 
 const turnsShown = 12;
 

@@ -4,7 +4,6 @@ import { Models, type TaggedProfile } from './model_store';
 import { usePart, useResource } from '../../ui/use_part';
 import { chatProfile } from './profile_form';
 import { usageLine } from './words';
-import '../../styles/models.css';
 import { Icon } from '../../ui/icon';
 import { Keys } from './keys';
 import { Problem } from '../../ui/problem';
@@ -12,6 +11,7 @@ import { ProfileCard } from './profile_card';
 import { ProfileEditor } from './profile_editor';
 import type { PlaceProps } from '../../ui/place';
 import { texts } from './texts';
+import './models.css';
 
 /** What the form is about: a profile that is there, or a new one and the name it begins with. */
 type Editing = TaggedProfile | { readonly profile: null; readonly name: string };

@@ -8,8 +8,9 @@ import { linesOf, type ListLine } from './session_groups';
 import { RenameField, SessionRow } from './session_row';
 import { VirtualList } from '../../ui/virtual_list';
 import { texts } from './texts';
+import './sessions.css';
 
-/** As styles/sidebar.css has them. */
+/** As sessions.css has them. */
 const rowPx = 38;
 const headingPx = 36;
 

@@ -8,6 +8,7 @@ import { Choice } from '../../ui/choice';
 import { texts as appearanceTexts } from '../appearance/texts';
 import { language } from '../../kernel/texts/language';
 import { tabTexts } from './tab_texts';
+import './speech.css';
 
 const louds = ['asked', 'always'] as const;
 const rates = [0.8, 1, 1.25, 1.5];

@@ -11,6 +11,7 @@ import { SchemaForm } from './schema_form';
 import { useRead } from '../../ui/use_read';
 import { texts } from './texts';
 import { titles } from './titles';
+import './tools.css';
 
 /** Runs a tool by hand; what it says and does is shown in the chat. */
 export function ToolModal({ sessionId, params, onClose }: PlaceProps<string>) {

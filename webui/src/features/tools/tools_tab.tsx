@@ -11,6 +11,7 @@ import { Problem } from '../../ui/problem';
 import { ToolEntryView } from './tool_entry';
 import { texts } from './texts';
 import { t } from '../../kernel/texts/texts';
+import './tools.css';
 
 const choices: readonly Shown[] = ['all', 'on', 'off'];
 

@@ -5,6 +5,7 @@ import { GrowingMarkdown, renderWhole, type Block } from './blocks';
 import { nowhere, type PictureHome } from './pictures';
 import { drawMath } from './math';
 import { CodeBlock } from './code_block';
+import './markdown.css';
 
 /** Blocks drawn together: what did not change costs a comparison each, and no more. */
 const groupSize = 32;
