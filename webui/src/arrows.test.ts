@@ -33,7 +33,7 @@ const imports: readonly Import[] = sources.flatMap((from) => {
   });
 });
 
-const isTest = (file: string) => file.endsWith('.test.ts') || file.startsWith('testing/');
+const isTest = (file: string) => /\.test\.tsx?$/.test(file) || file.startsWith('testing/');
 
 /** The folder of the list that a file lies in, the innermost. */
 function folderOf(file: string): string {

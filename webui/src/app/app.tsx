@@ -4,9 +4,9 @@ import { CurrentChat } from '../features/chat/current';
 import { Chat } from '../features/chat/chat';
 import { ConnectionChip } from '../ui/connection_chip';
 import { Mark } from '../ui/icon';
-import { PlaceView } from './place_view';
 import { offer } from './places';
 import { Sidebar } from './sidebar';
+import { useOpenPlace } from './use_open_place';
 import { TextHome } from '../ui/markdown/markdown';
 import { usePart, WorkspaceContext } from '../ui/use_part';
 import { SignIn, SignInAgain } from '../features/account/sign_in';
@@ -38,9 +38,11 @@ function Opening() {
 }
 
 /** On a narrow screen the sidebar is a drawer over the chat. */
-function Shell() {
+export function Shell() {
   const shown = usePart(CurrentChat).store.value?.id ?? null;
   const home = useMemo(() => ({ sessionId: shown }), [shown]);
+  const opened = useOpenPlace();
+  const pane = opened?.place.pane;
   const [menuOpen, setMenuOpen] = useState(false);
   useEffect(() => {
     if (!menuOpen) return;
@@ -60,11 +62,13 @@ function Shell() {
   }, [menuOpen]);
   return (
     <TextHome.Provider value={home}>
-      <div class="shell" data-menu={menuOpen ? 'open' : 'closed'}>
+      <div class="shell" data-menu={menuOpen ? 'open' : 'closed'} data-pane={pane}>
         <Sidebar onPick={() => setMenuOpen(false)} />
         <div class="scrim" onClick={() => setMenuOpen(false)} />
-        <Chat onMenu={() => setMenuOpen(!menuOpen)} menuOpen={menuOpen} />
-        <PlaceView />
+        {pane === 'main' ? <main class="main-pane" inert={menuOpen}>{opened?.view}</main>
+          : <Chat onMenu={() => setMenuOpen(!menuOpen)} menuOpen={menuOpen} />}
+        {pane === 'side' && <aside class="side-pane" aria-label={opened?.place.title()}>{opened?.view}</aside>}
+        {(pane === 'dialog' || pane === 'settings') && opened?.view}
         <ToastList />
       </div>
     </TextHome.Provider>

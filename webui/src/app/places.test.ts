@@ -41,7 +41,7 @@ test('places: what they are about stands in the address under names that are not
 });
 
 test('places: models, tools and keys are an admin’s: nobody else is shown them', () => {
-  const ids = (role: Role) => settingsFor(of(role)).map(({ id }) => id);
+  const ids = (role: Role) => settingsFor(places, of(role)).map(({ id }) => id);
   expect(ids('user')).toEqual(['appearance', 'speech', 'about']);
   expect(ids('admin')).toEqual(['models', 'tools', 'keys', 'appearance', 'speech', 'about']);
 });

@@ -25,12 +25,12 @@ const settings: Action = {
 export const offer: Offer = { places, actions: [...sessionActions, settings] };
 
 /** The settings that this reader may use. */
-export function settingsFor(workspace: Workspace): readonly Place[] {
+export function settingsFor(all: readonly Place[], workspace: Workspace): readonly Place[] {
   const { role } = workspace.identity.value;
-  return places.filter((place) => place.pane === 'settings' && isFor(place, role));
+  return all.filter((place) => place.pane === 'settings' && isFor(place, role));
 }
 
 export function openSettings(workspace: Workspace): void {
-  const first = settingsFor(workspace)[0];
+  const first = settingsFor(places, workspace)[0];
   if (first) open(first.id);
 }

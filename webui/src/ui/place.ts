@@ -36,8 +36,11 @@ interface Entry {
   readonly id: string;
   /** Whose it is; without it everybody's. */
   readonly roles?: readonly Role[];
-  /** Where it is shown: in a dialog of its own, or among the settings. */
-  readonly pane: 'dialog' | 'settings';
+  /**
+   * Where it is shown: in a dialog of its own, among the settings, beside the chat, or in its stead.
+   * What stands beside it or in its stead has its own way to close it.
+   */
+  readonly pane: 'dialog' | 'settings' | 'side' | 'main';
   readonly title: () => string;
   /** In the menu of a chat. */
   readonly chatMenu?: {

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { fakePage } from '../../testing/fake_page';
 
 /** Every source but what begins to run when it is loaded. */
-const sources = import.meta.glob(['../../**/*.{ts,tsx}', '!../../**/*.test.ts', '!../../app/main.tsx', '!../../testing/**']);
+const sources = import.meta.glob(['../../**/*.{ts,tsx}', '!../../**/*.test.{ts,tsx}', '!../../app/main.tsx', '!../../testing/**']);
 
 vi.mock('../../ui/markdown/sanitize', () => ({ sanitize: (html: string) => html }));
 
