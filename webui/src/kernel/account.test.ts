@@ -60,6 +60,21 @@ test('account: the same person goes on where they were', async () => {
   expect(account.account.value).toEqual(identity('a'));
 });
 
+test('account: a refusal of what was asked before somebody signed in says nothing of them', async () => {
+  await account.signIn('a');
+  const { request } = await import('./api/http');
+  let refuse = () => {};
+  const real = fetch;
+  vi.stubGlobal('fetch', () => new Promise((done) => (refuse = () => done(new Response('{}', { status: 401 })))));
+  const late = request('sessions').catch(() => 'refused');
+  vi.stubGlobal('fetch', real);
+  await account.signIn('b');
+  refuse();
+  expect(await late).toBe('refused');
+  expect(account.account.value).toEqual(identity('b'));
+  expect(account.workspace.value?.isLive.value).toBe(true);
+});
+
 test('account: who signed out is signed out, whatever is answered after that', async () => {
   await account.signIn('a');
   const own = account.workspace.value;

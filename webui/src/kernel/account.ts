@@ -1,5 +1,5 @@
 import { batch, signal } from '@preact/signals';
-import { onSignedOut, Problem, request, sentence } from './api/http';
+import { noteSignIn, onSignedOut, Problem, request, sentence } from './api/http';
 import { backoff, pause } from './api/backoff';
 import type { Identity } from './api/types';
 import {
@@ -114,6 +114,7 @@ async function login(credential: { token: string } | { key: string }): Promise<v
 
 function enter(identity: Identity, asked: boolean): void {
   const name = nameOfPerson(identity);
+  noteSignIn();
   tellSignedIn(name, asked);
   const own = workspace.peek();
   if (own?.person === name) {

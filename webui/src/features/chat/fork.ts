@@ -14,7 +14,8 @@ export async function forkAt(workspace: Workspace, sessionId: string, eventId: s
     method: 'POST', body: { event_id: eventId }, idempotencyKey: newKey(),
   });
   workspace.of(SessionList).add([made]);
-  select(made.session_id);
+  // Made for somebody who is not here any more, it is in their list.
+  if (!workspace.ended.aborted) select(made.session_id);
   return made.session_id;
 }
 

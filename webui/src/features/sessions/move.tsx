@@ -4,7 +4,7 @@ import { exportMarkdown, exportNdjson, importNdjson } from './exports';
 import type { PlaceProps } from '../../ui/place';
 import { select } from '../../kernel/route';
 import { Toasts } from '../../kernel/toasts';
-import { usePart } from '../../ui/use_part';
+import { usePart, useWorkspace } from '../../ui/use_part';
 import { SessionList } from './session_list';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
@@ -13,6 +13,7 @@ import { texts } from './texts';
 
 /** Takes chats out as files, and in again. */
 export function MoveModal({ sessionId, onClose }: PlaceProps) {
+  const workspace = useWorkspace();
   const { say } = usePart(Toasts);
   const list = usePart(SessionList);
   const file = useRef<HTMLInputElement>(null);
@@ -33,7 +34,7 @@ export function MoveModal({ sessionId, onClose }: PlaceProps) {
   const take = (chosen: File | undefined) => chosen && run(async () => {
     const made = await importNdjson(chosen);
     say(made.created ? texts.move.imported(made.events) : texts.move.importedBefore);
-    select(made.session_id);
+    if (!workspace.ended.aborted) select(made.session_id);
   });
 
   return (

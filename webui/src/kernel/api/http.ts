@@ -54,9 +54,16 @@ export interface RequestOptions {
 type Listener = () => void;
 const signedOutListeners = new Set<Listener>();
 
-/** Called whenever any request is answered with 401. */
+/** How often somebody signed in: a refusal of what was asked before says nothing of who is there now. */
+let signIns = 0;
+
+/** Called whenever a request is answered with 401 and nobody has signed in since it was made. */
 export function onSignedOut(listener: Listener): void {
   signedOutListeners.add(listener);
+}
+
+export function noteSignIn(): void {
+  signIns++;
 }
 
 /** Throws `Problem` for an answer that is not 2xx, `NoAnswer` when there was none. */
@@ -85,9 +92,10 @@ export async function requestTagged<Answer>(
 
 /** The answer itself, where it is no JSON or what is sent is none. Throws as `request` does. */
 export async function fetchOk(path: string, init: RequestInit): Promise<Response> {
+  const asked = signIns;
   const response = await answered(fetch(apiUrl(path), init));
   if (response.ok) return response;
-  if (response.status === 401) for (const listener of signedOutListeners) listener();
+  if (response.status === 401 && asked === signIns) for (const listener of signedOutListeners) listener();
   throw await problemOf(response);
 }
 
