@@ -23,6 +23,8 @@ inline constexpr std::size_t error_body_bytes_max = 16 * 1024;
 // Answers are guarded by callers; what the model writes into tool calls they see only at the end.
 inline constexpr std::size_t call_bytes_max = 4 * 1024 * 1024;
 inline constexpr std::size_t calls_max = 128;
+// Items of an answer of the Responses API, and parts of one, that are told apart.
+inline constexpr std::size_t items_max = 1024;
 // What a provider wants back with an answer: signed or encrypted thoughts.
 inline constexpr std::size_t state_bytes_max = 256 * 1024;
 inline constexpr std::size_t thoughts_max = 64;
