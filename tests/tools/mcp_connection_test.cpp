@@ -106,9 +106,12 @@ struct world {
   static json::value tool(std::string_view name) {
     return {{"name", name}, {"inputSchema", {{"type", "object"}}}};
   }
-  void become_ready() {
+  void be_discovered() {
     answer(take("server/discover"), {{"supportedVersions", json::array{"2026-07-28"}},
                                      {"capabilities", {{"tools", json::object()}}}});
+  }
+  void become_ready() {
+    be_discovered();
     answer(take("tools/list"), {{"tools", json::array{tool("t")}}});
     REQUIRE(server.state() == connection_state::ready);
   }
@@ -251,26 +254,68 @@ TEST_CASE("mcp connection: a server that hangs at any step is given up") {
   w.time.pass(limits::probe_timeout);
   CHECK(w.server.state() == connection_state::waiting);
   world listing;
-  listing.answer(listing.take("server/discover"), {{"supportedVersions", json::array{"2026-07-28"}},
-                                                   {"capabilities", {{"tools", json::object()}}}});
+  listing.be_discovered();
   listing.time.pass(limits::list_timeout);
   CHECK(listing.server.state() == connection_state::waiting);
 }
 
-TEST_CASE("mcp connection: cursors that go round or on end the attempt") {
+TEST_CASE("mcp connection: cursors without end end the attempt") {
+  world w;
+  w.be_discovered();
+  int pages = 0;
+  while (w.server.state() == connection_state::connecting) {
+    REQUIRE(++pages <= limits::pages_max);
+    w.answer(w.take("tools/list"),
+             {{"tools", json::array()}, {"nextCursor", std::to_string(pages)}});
+  }
+  CHECK(w.server.state() == connection_state::waiting);
+}
+
+TEST_CASE("mcp connection: a cursor that was there before ends the list with what is there") {
   for (const bool round : {true, false}) {
     CAPTURE(round);
     world w;
-    w.answer(w.take("server/discover"), {{"supportedVersions", json::array{"2026-07-28"}},
-                                         {"capabilities", {{"tools", json::object()}}}});
-    int pages = 0;
-    while (w.server.state() == connection_state::connecting) {
-      REQUIRE(++pages <= limits::pages_max);
-      const auto next = round ? std::string("same") : std::to_string(pages);
-      w.answer(w.take("tools/list"), {{"tools", json::array()}, {"nextCursor", next}});
+    w.be_discovered();
+    // One knows no cursors and lists the same page for ever, the other goes round.
+    for (int page = 0; w.server.state() == connection_state::connecting; ++page) {
+      REQUIRE(page < 4);
+      w.answer(w.take("tools/list"),
+               {{"tools", json::array{world::tool(round && page == 1 ? "u" : "t")}},
+                {"nextCursor", round ? std::to_string(page % 2) : "same"}});
     }
+    CHECK(w.server.state() == connection_state::ready);
+    CHECK(w.server.tools().tools.size() == (round ? 2 : 1));
+    CHECK(w.server.tools().left_out_count == 0);
+  }
+}
+
+TEST_CASE("mcp connection: a server of a newer revision is spoken to in ours until it refuses") {
+  for (const bool insists : {false, true}) {
+    CAPTURE(insists);
+    world w;
+    w.refuse(w.take("server/discover"), method_not_found);
+    w.answer(w.take("initialize"),
+             {{"protocolVersion", "2031-05-01"}, {"capabilities", {{"tools", json::object()}}}});
+    w.take("notifications/initialized");
+    CHECK(w.s.revision == legacy_revision);
+    const auto list = w.take("tools/list");
+    if (insists)
+      w.refuse(list, -32600);
+    else
+      w.answer(list, {{"tools", json::array{world::tool("t")}}});
+    CHECK(w.server.state() == (insists ? connection_state::waiting : connection_state::ready));
+    CHECK((w.server.last_error().find("2031-05-01") != std::string::npos) == insists);
+    if (!insists) CHECK(w.server.revision() == legacy_revision);
+  }
+  for (const auto* older : {"2023-01-01", "none", ""}) {
+    world w;
+    w.refuse(w.take("server/discover"), method_not_found);
+    w.answer(w.take("initialize"), {{"protocolVersion", older}});
     CHECK(w.server.state() == connection_state::waiting);
   }
+  world fixed("2025-06-18");
+  fixed.answer(fixed.take("initialize"), {{"protocolVersion", "2031-05-01"}});
+  CHECK(fixed.server.state() == connection_state::waiting);
 }
 
 TEST_CASE("mcp connection: calls are answered by their ids alone") {

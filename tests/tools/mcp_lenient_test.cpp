@@ -57,6 +57,7 @@ TEST_CASE("mcp messages: members of other kinds of message that are null are not
 TEST_CASE("mcp messages: whose answer it is can be made out where it cannot be read") {
   CHECK(answered_id(R"({"jsonrpc":"2.0","id":12,"result":{"content":[)") == 12);
   CHECK(answered_id(R"({"result":{"id":3,"x":"\"id\":4"}, "id" : 5, broken)") == 5);
+  CHECK(answered_id(R"({"id":"12","result":{)") == 12);
   CHECK_FALSE(answered_id(R"({"id":"x","result":{)").has_value());
   CHECK_FALSE(answered_id(R"({"id":7,"method":"ping","params":{)").has_value());
   CHECK_FALSE(answered_id(R"({"result":{"id":3}})").has_value());

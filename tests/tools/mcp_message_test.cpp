@@ -45,7 +45,10 @@ TEST_CASE("mcp messages: answers, failures, requests and notifications are told 
   CHECK(one(R"({"jsonrpc":"2.0","id":"x","method":"ping"})").id_json == "\"x\"");
   CHECK(one(R"({"jsonrpc":"2.0","method":"m"})").what == incoming::kind::notification);
   CHECK_FALSE(one(R"({"jsonrpc":"2.0","id":-1,"result":{}})").id);
-  CHECK_FALSE(one(R"({"jsonrpc":"2.0","id":"1","result":{}})").id);
+  CHECK(one(R"({"jsonrpc":"2.0","id":"1","result":{}})").id == 1);  // ours, made text of
+  CHECK(one(R"({"jsonrpc":"2.0","id":"12","error":{"code":1}})").id == 12);
+  for (const std::string id : {"\"x\"", "\"1x\"", "\"\"", "\"-1\"", "\" 1\"", "1.5", "{}", "true"})
+    CHECK_FALSE(one(R"({"jsonrpc":"2.0","id":)" + id + R"(,"result":{}})").id);
   CHECK(
       read_messages(R"([{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","method":"b"}])")->size() ==
       2);
@@ -79,14 +82,31 @@ TEST_CASE("mcp messages: each revision has its own metadata") {
 TEST_CASE("mcp tools: what does not fit is left out with its reason") {
   const auto list = listed(R"([
     {"name":"ok","inputSchema":{"type":"object"}},
-    {"name":"ok","inputSchema":{"type":"object"}},
+    {"name":"ok","description":"another","inputSchema":{"type":"object"}},
     {"name":"a b","inputSchema":{"type":"object"}},
-    {"name":"no_schema"},
+    {"name":"no_schema","inputSchema":7},
     {"name":"list","inputSchema":{"type":"array"}},
     7])");
   CHECK(list.tools.size() == 1);
   CHECK(list.left_out_count == 5);
   CHECK(list.left_out.at(0) == "ok: it is listed twice");
+}
+
+TEST_CASE("mcp tools: one without a schema for its inputs takes any object") {
+  const auto list = listed(R"([{"name":"a"},{"name":"b","inputSchema":null}])");
+  CHECK(list.left_out_count == 0);
+  REQUIRE(list.tools.size() == 2);
+  for (const auto& tool : list.tools) {
+    CHECK(tool.inputs_json == R"({"type":"object"})");
+    CHECK(tool.inputs.read("{}").has_value());
+    CHECK_FALSE(tool.inputs.read("[]").has_value());
+  }
+}
+
+TEST_CASE("mcp tools: the same tool again is the one that is there") {
+  const auto list = listed(R"([{"name":"a","description":"d"},{"name":"a","description":"d"}])");
+  CHECK(list.tools.size() == 1);
+  CHECK(list.left_out_count == 0);
 }
 
 TEST_CASE("mcp tools: huge and deep schemas and long descriptions cost nothing") {

@@ -64,6 +64,16 @@ std::string name_of(const json::object& info) {
   return name;
 }
 
+// Revisions are dates.
+bool is_newer(std::string_view revision) {
+  return revision.size() == legacy_revision.size() && revision > legacy_revision &&
+         revision.find_first_not_of("0123456789-") == revision.npos;
+}
+
+std::string not_spoken(std::string_view revision) {
+  return "the server speaks revision " + shown(revision, 50) + ", which is not spoken here";
+}
+
 }  // namespace
 
 std::string_view to_string(connection_state state) {
@@ -105,6 +115,7 @@ void connection::connect() {
   ++attempts_;
   state_ = connection_state::connecting;
   retried_revision_ = announces_ = listing_ = list_again_ = false;
+  theirs_.clear();
   probe_id_ = listen_id_ = ping_id_ = 0;
   strays_ = 0;
   transport_ = make_();
@@ -226,14 +237,19 @@ void connection::on_initialized(incoming& answer) {
   if (answer.what == incoming::kind::failure)
     return lose("the server refused initialize: " + answer.message);
   const auto revision = text_of(answer.body, "protocolVersion");
-  if (!is_legacy(revision) || (rules_.revision != "auto" && revision != rules_.revision))
-    return lose("the server speaks revision " + shown(revision, 50) + ", which is not spoken here");
+  const bool fixed = rules_.revision != "auto";
+  const bool newer = !fixed && is_newer(revision);
+  if (!newer && (!is_legacy(revision) || (fixed && revision != rules_.revision)))
+    return lose(not_spoken(revision));
+  // Whoever is newer than we are mostly understands what we speak; if not, it refuses what follows.
+  const std::string ours = newer ? std::string(legacy_revision) : revision;
+  if (newer) theirs_ = revision;
   server_name_ = name_of(object_of(answer.body, "serverInfo"));
-  writer_.speak(revision);
-  transport_->speak(revision);
+  writer_.speak(ours);
+  transport_->speak(ours);
   transport_->send(writer_.notification("notifications/initialized"));
   was_legacy_ = true;
-  agree(revision, object_of(answer.body, "capabilities"));
+  agree(ours, object_of(answer.body, "capabilities"));
 }
 
 void connection::agree(std::string_view revision, const json::object& capabilities) {
@@ -256,19 +272,24 @@ void connection::list(std::string cursor) {
   if (!cursor.empty()) params["cursor"] = cursor;
   ask(writer_.request(id, "tools/list", std::move(params)),
       {[this](incoming& answer) { on_page(answer); },
-       [this](const request_failure& why) { lose(why.detail); }});
+       [this](const request_failure& why) { on_no_list(why.detail); }});
+}
+
+void connection::on_no_list(const std::string& why) {
+  lose(theirs_.empty() ? why : not_spoken(theirs_) + ": " + why);
 }
 
 void connection::on_page(incoming& answer) {
   if (answer.what == incoming::kind::failure)
-    return lose("the server refused tools/list: " + answer.message);
+    return on_no_list("the server refused tools/list: " + answer.message);
   if (!add_page(coming_, answer.body, transport_->over_http() && writer_.modern()))
     return lose("the server lists more than " + std::to_string(limits::tools_max) + " tools");
   const auto next = text_of(answer.body, "nextCursor");
   if (next.empty()) return become_ready();
-  if (next.size() > limits::cursor_bytes_max || cursors_.size() + 1 >= limits::pages_max ||
-      !cursors_.insert(next).second)
+  if (cursors_.count(next)) return become_ready();  // it knows no cursors, and has told all it has
+  if (next.size() > limits::cursor_bytes_max || cursors_.size() + 1 >= limits::pages_max)
     return lose("the server's list of tools has no end");
+  cursors_.insert(next);
   list(next);
 }
 

@@ -90,9 +90,8 @@ void connection::on_call_answer(incoming& answer) {
 
 void connection::on_progress(const json::object& params) {
   const auto* token = params.if_contains("progressToken");
-  boost::system::error_code ec;
-  const auto id = token && token->is_number() ? token->to_number<std::uint64_t>(ec) : 0;
-  const auto found = ec ? calls_.end() : calls_.find(id);
+  const auto id = token ? own_id(*token) : std::nullopt;
+  const auto found = id ? calls_.find(*id) : calls_.end();
   if (found == calls_.end()) return stray("progress of nothing");
   if (++found->second.progress > limits::progress_max) return stray("progress");
   const auto number = [&](std::string_view name) {

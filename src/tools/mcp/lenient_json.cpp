@@ -122,8 +122,9 @@ std::optional<std::uint64_t> answered_id(std::string_view text) {
     const auto colon = text.find_first_not_of(" \t", at);
     if (colon == text.npos || text[colon] != ':') continue;
     if (name == "method") return std::nullopt;  // not an answer
-    const auto digits = text.find_first_not_of(" \t", colon + 1);
+    auto digits = text.find_first_not_of(" \t", colon + 1);
     if (digits == text.npos) continue;
+    if (text[digits] == '"') ++digits;  // some make text of it
     std::uint64_t value = 0;
     const auto* end = text.data() + text.size();
     if (std::from_chars(text.data() + digits, end, value).ec == std::errc() && !id) id = value;

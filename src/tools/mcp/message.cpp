@@ -1,6 +1,7 @@
 #include "tools/mcp/message.hpp"
 
 #include <boost/json.hpp>
+#include <charconv>
 
 #include "core/codes.hpp"
 #include "core/json_bounds.hpp"
@@ -26,13 +27,6 @@ error malformed(std::string why) {
 json::object object_in(json::object& from, std::string_view name) {
   auto* value = from.if_contains(name);
   return value && value->is_object() ? std::move(value->get_object()) : json::object();
-}
-
-std::optional<std::uint64_t> our_id(const json::value& id) {
-  boost::system::error_code ec;
-  if (!id.is_number()) return std::nullopt;
-  const auto number = id.to_number<std::uint64_t>(ec);
-  return ec ? std::nullopt : std::optional(number);
 }
 
 void read_failure(incoming& out, json::object failure) {
@@ -64,7 +58,7 @@ result<incoming> read_one(json::value& value) {
     if (out.id_json.size() > id_bytes_max) return malformed("its id is too long");
     return out;
   }
-  if (id) out.id = our_id(*id);
+  if (id) out.id = own_id(*id);
   if (auto* failure = from->if_contains("error")) {
     if (!failure->is_object()) return malformed("its error is no object");
     read_failure(out, std::move(failure->get_object()));
@@ -90,6 +84,19 @@ outgoing written(std::uint64_t id, std::string_view method, const json::object& 
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> own_id(const json::value& id) {
+  if (const auto* text = id.if_string()) {
+    std::uint64_t number = 0;
+    const auto* end = text->data() + text->size();
+    const auto read = std::from_chars(text->data(), end, number);
+    return read.ec == std::errc() && read.ptr == end ? std::optional(number) : std::nullopt;
+  }
+  boost::system::error_code ec;
+  if (!id.is_number()) return std::nullopt;
+  const auto number = id.to_number<std::uint64_t>(ec);
+  return ec ? std::nullopt : std::optional(number);
+}
 
 std::string shown(std::string_view text, std::size_t bytes_max) {
   std::string out = valid_utf8(text.substr(0, bytes_max));

@@ -49,6 +49,9 @@ struct incoming {
 // One message, or a batch of them. Error: request.malformed_json, with what is wrong.
 result<std::vector<incoming>> read_messages(std::string_view json);
 
+// An id of ours as a server gives it back: some make text of it. None: it is no id that we give.
+std::optional<std::uint64_t> own_id(const boost::json::value& id);
+
 // Text of a server for a person or a model: valid, in one line of at most `bytes_max`.
 std::string shown(std::string_view text, std::size_t bytes_max);
 

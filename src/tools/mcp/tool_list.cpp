@@ -136,14 +136,22 @@ bool takes_objects(const json::object& schema) {
               : *type == json::value("object");
 }
 
-// Empty where the tool was taken.
+// Servers that know no cursors list all their tools again with the next one.
+bool is_known(const tool_list& in, const listed_tool& tool) {
+  return std::any_of(in.tools.begin(), in.tools.end(), [&](const listed_tool& known) {
+    return known.name == tool.name && known.description == tool.description &&
+           known.inputs_json == tool.inputs_json;
+  });
+}
+
+// Empty where the tool was taken, or is there already.
 std::string take(tool_list& to, const json::object& from, const std::string& name, bool over_http) {
   if (!is_name(name)) return "its name is not 1 to 91 letters, digits, . _ and -";
-  if (to.names.count(name)) return "it is listed twice";
   listed_tool tool;
   const auto* inputs = from.if_contains("inputSchema");
-  const bool anything = inputs && inputs->is_bool() && inputs->get_bool();
-  if (!inputs || (!inputs->is_object() && !anything)) return "it has no schema for its inputs";
+  // Of a tool without inputs some leave it out.
+  const bool anything = !inputs || inputs->is_null() || (inputs->is_bool() && inputs->get_bool());
+  if (!anything && !inputs->is_object()) return "its schema for its inputs is none";
   const auto schema = anything ? json::object{{"type", "object"}} : inputs->get_object();
   if (!takes_objects(schema)) return "its inputs are no object";
   tool.inputs_json = json::serialize(schema);
@@ -162,6 +170,7 @@ std::string take(tool_list& to, const json::object& from, const std::string& nam
   tool.name = name;
   tool.title = title_of(from, name);
   tool.description = description_of(from);
+  if (to.names.count(name)) return is_known(to, tool) ? "" : "it is listed twice";
   to.names.insert(name);
   to.tools.push_back(std::move(tool));
   return {};
