@@ -166,11 +166,20 @@ answer_parser::growing_call* answer_parser::call_of(const call_piece& piece) {
   if (!numbered || piece.name.empty() || numbered->name.empty()) return numbered;
   // With a name of its own it is another call, unless it is the same one told again.
   if (!piece.id.empty() && !numbered->id.empty()) return nullptr;
+  if (name_goes_on(*numbered, piece)) return numbered;
   if (piece.name != numbered->name) return nullptr;
   return trimmed(piece.arguments).starts_with('{') && numbered->arguments != piece.arguments &&
                  trimmed(numbered->arguments) != "{}" && is_whole_object(numbered->arguments)
              ? nullptr
              : numbered;
+}
+
+// A name comes in pieces, as arguments do, where its call has none of those yet and is known by its
+// number or id.
+bool answer_parser::name_goes_on(const growing_call& call, const call_piece& piece) {
+  const bool same = piece.id.empty() ? piece.numbered : piece.id == call.id;
+  return same && call.arguments.empty() && call.given.empty() && !call.name.empty() &&
+         !piece.name.empty() && piece.name != call.name;
 }
 
 answer_parser::growing_call* answer_parser::grow(const call_piece& piece) {
@@ -181,7 +190,11 @@ answer_parser::growing_call* answer_parser::grow(const call_piece& piece) {
     grown->index = piece.index;
   }
   if (grown->id.empty()) grown->id = piece.id;
-  if (grown->name.empty()) grown->name = trimmed(piece.name);
+  if (grown->name.empty())
+    grown->name = trimmed(piece.name);
+  else if (name_goes_on(*grown, piece))
+    grown->name = piece.name.starts_with(grown->name) ? std::string(piece.name)
+                                                      : grown->name + std::string(piece.name);
   spoke_ = true;
   if (piece.arguments.empty()) return grown;
   // Some begin with an empty object and then write the real one, some end with all of it again.
@@ -243,6 +256,8 @@ stream_end answer_parser::finish() {
           false});
   if (how == ending::failed)
     fail({std::string(codes::llm_provider_error), "the provider ended the answer as failed", true});
+  // gpt-oss' channel comes with the name where a server takes its call apart only half.
+  for (auto& call : calls_) call.name = trimmed(call.name.substr(0, call.name.find("<|")));
   // A call without a name is nothing that could be run.
   std::erase_if(calls_, [](const growing_call& call) {
     return call.name.empty() && trimmed(call.arguments).empty();
@@ -258,7 +273,9 @@ stream_end answer_parser::finish() {
     end.error = std::move(error_);
     return end;
   }
-  thoughts_.flush([this](std::string_view part, bool inside) { give_part(part, inside); });
+  thoughts_.flush([this](std::string_view part, bool inside) { give_part(part, inside); },
+                  how != ending::length);
+  end.thought_begun = thoughts_.thought_begun();
   give_held_back();
   if (finish_reason_.empty() && !spoke_) {
     end.error = failure{std::string(codes::llm_bad_stream), "the provider's answer is empty", true};

@@ -29,6 +29,8 @@ class answer_parser {
 
   // The answer goes on from a text that was given: it does not begin with thinking.
   void goes_on() { thoughts_.pass_all(); }
+  // The model's template begins its thinking.
+  void begins_in_thought() { thoughts_.begin_inside(); }
 
   // Nothing more is wanted: the end, an error or rubbish has come.
   bool over() const { return done_ || error_.has_value(); }
@@ -52,6 +54,7 @@ class answer_parser {
   struct call_piece {
     std::int64_t index = 0;
     std::string_view id, name, arguments;
+    bool numbered = false;  // the index is the provider's, not ours
   };
 
   virtual void on_object(const boost::json::object& event) = 0;
@@ -76,6 +79,7 @@ class answer_parser {
 
  private:
   growing_call* call_of(const call_piece& piece);
+  static bool name_goes_on(const growing_call& call, const call_piece& piece);
   void give_part(std::string_view bytes, bool thinking);
   void give_held_back();
   bool room_for(std::size_t bytes);

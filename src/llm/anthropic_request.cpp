@@ -1,15 +1,14 @@
 // The body of an Anthropic Messages request.
+#include <algorithm>
 #include <vector>
 
 #include "llm/body_writer.hpp"
 #include "llm/history.hpp"
 #include "llm/wire.hpp"
+#include "llm/wire_form.hpp"
 
 namespace soma::llm {
 namespace {
-
-// The API wants a bound; models of every generation take this one.
-constexpr std::uint64_t max_tokens_default = 4096;
 
 // How much of an answer may be thinking, for the efforts that other providers name.
 std::uint64_t thinking_budget(std::string_view effort) {
@@ -113,11 +112,14 @@ void write_tools(json_writer& w, const std::vector<tool_spec>& tools) {
 std::string anthropic_body(const call& c) {
   const auto& p = c.target;
   const auto messages = sendable(c);
-  const auto budget = may_think(c, messages) ? thinking_budget(p.reasoning_effort) : 0;
+  const auto tokens = *answer_tokens_of(c);
+  auto budget = may_think(c, messages) ? thinking_budget(p.reasoning_effort) : 0;
+  const auto most = c.form.answer_tokens_max > 0 ? c.form.answer_tokens_max : tokens + budget;
+  if (budget >= most) budget = 0;
   std::string out;
   json_writer w(out);
   w.begin_object().field("model", p.model);
-  w.field("max_tokens", (p.max_tokens ? *p.max_tokens : max_tokens_default) + budget);
+  w.field("max_tokens", std::min(tokens + budget, most));
   w.field_if("system", system_text(messages));
   w.key("messages").begin_array();
   for (const auto& l : lines_of(c, messages, budget > 0)) {

@@ -79,7 +79,9 @@ void anthropic_stream::on_delta(std::int64_t index, const json::object& delta) {
   if (type == "text_delta") {
     give(string_member(delta, "text"), false);
   } else if (type == "input_json_delta") {
-    grow({index, {}, {}, string_member(delta, "partial_json")});
+    // Of a tool that the provider runs itself (server_tool_use, mcp_tool_use), or of a block not
+    // known: nothing is called here.
+    if (find_call(index)) grow({index, {}, {}, string_member(delta, "partial_json")});
   } else if (type == "thinking_delta") {
     give(string_member(delta, "thinking"), true);
     if (const auto at = thoughts_.find(index); at != thoughts_.end())

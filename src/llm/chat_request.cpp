@@ -6,6 +6,7 @@
 #include "llm/body_writer.hpp"
 #include "llm/history.hpp"
 #include "llm/wire.hpp"
+#include "llm/wire_form.hpp"
 
 namespace soma::llm {
 namespace {
@@ -109,8 +110,9 @@ bool says(const call& c, std::string_view member) {
   return std::find(c.raw_members.begin(), c.raw_members.end(), member) != c.raw_members.end();
 }
 
-void write_numbers(json_writer& w, const profile& p, const wire_form& form,
-                   const std::vector<std::string>& given = {}) {
+void write_numbers(json_writer& w, const call& c, const std::vector<std::string>& given = {}) {
+  const auto& p = c.target;
+  const auto& form = c.form;
   const auto ours = [&](std::string_view name) {
     return std::find(given.begin(), given.end(), name) == given.end();
   };
@@ -118,8 +120,7 @@ void write_numbers(json_writer& w, const profile& p, const wire_form& form,
     w.key("temperature").real(*p.temperature);
   if (p.top_p && !form.no_top_p && ours("top_p")) w.key("top_p").real(*p.top_p);
   if (p.max_tokens && ours("max_tokens") && ours("max_completion_tokens"))
-    w.field(form.completion_tokens ? "max_completion_tokens" : "max_tokens",
-            std::uint64_t{*p.max_tokens});
+    w.field(form.completion_tokens ? "max_completion_tokens" : "max_tokens", *answer_tokens_of(c));
 }
 
 void write_stop(json_writer& w, const profile& p) {
@@ -134,7 +135,7 @@ void write_responses_defaults(json_writer& w, const call& c) {
   if (p.temperature && !says(c, "temperature")) w.key("temperature").real(*p.temperature);
   if (p.top_p && !says(c, "top_p")) w.key("top_p").real(*p.top_p);
   if (p.max_tokens && !says(c, "max_output_tokens"))
-    w.field("max_output_tokens", std::uint64_t{*p.max_tokens});
+    w.field("max_output_tokens", *answer_tokens_of(c));
   if (!p.reasoning_effort.empty() && !says(c, "reasoning"))
     w.key("reasoning").begin_object().field("effort", p.reasoning_effort).end_object();
   std::vector<std::string_view> ours = {"model",   "input",        "stream",
@@ -161,7 +162,7 @@ std::string relayed_body(const call& c) {
   if (c.purpose == purpose::answer && p.wire == wire_kind::openai_responses) {
     write_responses_defaults(w, c);
   } else if (c.purpose == purpose::answer) {
-    write_numbers(w, p, c.form, c.raw_members);
+    write_numbers(w, c, c.raw_members);
     if (!p.stop.empty() && !says(c, "stop")) write_stop(w, p);
     if (!says(c, "reasoning_effort")) w.field_if("reasoning_effort", p.reasoning_effort);
     std::vector<std::string_view> ours = {"model", "messages", "stream", "stream_options", "n"};
@@ -190,7 +191,7 @@ std::string chat_body(const call& c) {
   w.field_bool("stream", true);
   if (!c.form.no_stream_options)
     w.key("stream_options").begin_object().field_bool("include_usage", true).end_object();
-  write_numbers(w, p, c.form);
+  write_numbers(w, c);
   if (!p.stop.empty()) write_stop(w, p);
   w.field_if("reasoning_effort", p.reasoning_effort);
   if (!c.prefix.empty())

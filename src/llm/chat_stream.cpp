@@ -36,6 +36,14 @@ bool joins(json::object& known, const json::object& piece) {
   return true;
 }
 
+// The first choice; where a profile asks for more, the others are nobody's.
+const json::object* first_of(const json::array& choices) {
+  for (const auto& value : choices)
+    if (const auto* choice = value.if_object(); choice && index_member(*choice, "index", 0) == 0)
+      return choice;
+  return nullptr;
+}
+
 }  // namespace
 
 void chat_stream::on_object(const json::object& event) {
@@ -45,8 +53,11 @@ void chat_stream::on_object(const json::object& event) {
   if (const auto* groq = object_member(event, "x_groq"))
     if (const auto* usage = object_member(*groq, "usage")) on_usage(*usage);
   const auto* choices = array_member(event, "choices");
-  const auto* choice = choices && !choices->empty() ? choices->front().if_object() : nullptr;
-  if (choice) return on_choice(*choice, string_member(event, "object") == "chat.completion");
+  if (choices && !choices->empty()) {
+    const bool whole = string_member(event, "object") == "chat.completion";
+    if (const auto* choice = first_of(*choices)) on_choice(*choice, whole);
+    return;
+  }
   // An error that is no member of its own: vLLM and FastAPI.
   if (string_member(event, "object") == "error") return on_error(event);
   if (const auto* detail = event.if_contains("detail"); detail && !event.contains("choices"))
@@ -89,7 +100,7 @@ void chat_stream::on_delta(const json::object& delta) {
       ++position;
     }
   if (const auto* legacy = object_member(delta, "function_call"))
-    on_call(json::object{{"function", *legacy}}, 0);
+    on_call(json::object{{"index", 0}, {"function", *legacy}}, 0);
 }
 
 // A text, or parts as Mistral sends them: {"type":"thinking","thinking":[{"type":"text",…}]}.
@@ -97,7 +108,15 @@ void chat_stream::on_content(const json::value& content) {
   if (content.is_string()) return give(view(content.get_string()), false);
   const auto* parts = content.if_array();
   if (!parts) {
-    if (const auto* one = content.if_object()) give(string_member(*one, "text"), false);
+    if (const auto* one = content.if_object()) return give(string_member(*one, "text"), false);
+    // A model that answers 42 is quoted as such by servers that take it for JSON.
+    if (content.is_double()) {
+      std::string text;
+      json_writer(text).real(content.get_double());
+      give(text, false);
+    } else if (content.is_number() || content.is_bool()) {
+      give(json::serialize(content), false);
+    }
     return;
   }
   for (const auto& value : *parts) {
@@ -146,7 +165,8 @@ void chat_stream::on_call(const json::object& call, std::int64_t position) {
   if (arguments && (arguments->is_object() || arguments->is_array()))
     piece = whole = json::serialize(*arguments);
   const auto name = function ? string_member(*function, "name") : std::string_view();
-  const auto* grown = grow({position, string_member(call, "id"), name, piece});
+  const auto* grown =
+      grow({position, string_member(call, "id"), name, piece, call.contains("index")});
   const auto* extra = object_member(call, "extra_content");
   if (!grown || !extra) return;
   extras_.emplace_back(static_cast<std::size_t>(grown - calls().data()), json::serialize(*extra));

@@ -5,6 +5,8 @@
 #include <optional>
 #include <set>
 
+#include "llm/thought_splitter.hpp"
+
 namespace soma::llm {
 namespace {
 
@@ -188,6 +190,8 @@ std::vector<chat_message> sendable(const call& c) {
     }
     const bool first = out.empty() || is_system(out.back());
     if (m.role == "assistant") {
+      // Thinking that was taken for text until its end came (llm/thought_splitter.hpp).
+      m.text.erase(0, behind_lone_thought(m.text));
       if (is_blank(m)) m.text.clear();
       if (is_blank(m) && m.tool_calls.empty()) continue;
       if (first) out.push_back({"user", std::string(went_before), {}, {}});

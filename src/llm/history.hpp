@@ -14,6 +14,7 @@ namespace soma::llm {
 // - each tool call has an id of its own, in the letters and length its provider takes, and its
 //   result right behind, in the order of the calls; a call whose result is missing gets one that
 //   says so, a result without a call becomes the user's text;
+// - an answer whose thinking came before a lone closing tag begins behind it;
 // - where the form says no_system, what the system says stands before the user's first text.
 // The same messages always give the same, so that a provider's cache of prompts holds.
 std::vector<chat_message> sendable(const call& c);

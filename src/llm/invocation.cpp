@@ -225,6 +225,11 @@ void invocation::on_end(stream_end how) {
   how.model = asked_.target.model;
   how.base_url = asked_.target.base_url;
   const auto target = breaker_key();
+  if (how.thought_begun && *how.thought_begun != asked_.form.begins_in_thought) {
+    auto form = asked_.form;
+    form.begins_in_thought = *how.thought_begun;
+    core_.forms.learn(target, form, steady_ms());
+  }
   const bool again = how.error && !begun_ && !over_ && try_again(how);
   judge(target, how, again);
   if (!again && cutter_ && !over_)

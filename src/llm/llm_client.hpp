@@ -85,15 +85,19 @@ struct timeouts {
 // llama.cpp and Ollama, outside their compatible API.
 enum class purpose : std::uint8_t { answer, embeddings, model_list, properties, description };
 
-// What a provider was found to refuse, and so is asked without (llm/wire_form.hpp).
+// What a provider was found to refuse, and so is asked without, or to do its own way
+// (llm/wire_form.hpp).
 struct wire_form {
   bool no_stream_options = false;
   bool completion_tokens = false;  // max_completion_tokens in place of max_tokens
   bool no_temperature = false, no_top_p = false;
   bool no_tools = false, no_tool_choice = false;
-  bool no_system = false;     // its text goes before the first message of the user
-  bool no_reasoning = false;  // thinking is not given back
-  bool no_include = false;    // openai_responses: encrypted reasoning
+  bool no_system = false;          // its text goes before the first message of the user
+  bool no_reasoning = false;       // thinking is not given back
+  bool no_include = false;         // openai_responses: encrypted reasoning
+  bool begins_in_thought = false;  // answers have the end of their thinking, not its beginning
+  // The longest answer, in tokens, that the model may be asked for; 0: it was not told.
+  std::uint64_t answer_tokens_max = 0;
 
   bool operator==(const wire_form&) const = default;
 };
@@ -133,7 +137,8 @@ struct stream_end {
   bool prefix_refused = false;      // a 4xx to a call with a prefix
   bool elsewhere = false;           // refused for what another profile may well do
   std::optional<wire_form> form{};  // how the same may be asked with success
-  std::uint64_t context_window = 0;  // tokens, where the provider told it; 0: it did not
+  std::optional<bool> thought_begun{};  // see wire_form::begins_in_thought; none: it does not tell
+  std::uint64_t context_window = 0;     // tokens, where the provider told it; 0: it did not
   std::uint32_t retry_after_ms = 0;
   unsigned refused_status = 0;  // the HTTP status of a provider that refused; 0: none did
   // Who answered, or failed last.

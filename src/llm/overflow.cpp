@@ -16,10 +16,11 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
-constexpr std::array<std::string_view, 39> wordings{
+constexpr std::array<std::string_view, 40> wordings{
     // OpenAI, Azure, DeepSeek, OpenRouter, vLLM, SGLang, Fireworks
     "context_length_exceeded", "context length", "context window", "maximum context",
     "input tokens exceed", "maximum model length", "maximum input length",
+    "max_tokens must be at least 1, got -",  // what the prompt leaves of the window
     // Anthropic, Bedrock, Cohere
     "prompt is too long", "prompt too long", "input is too long", "too many input tokens",
     "too many tokens", "exceed context limit", "request_too_large",

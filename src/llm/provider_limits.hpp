@@ -28,6 +28,8 @@ inline constexpr std::size_t items_max = 1024;
 // What a provider wants back with an answer: signed or encrypted thoughts.
 inline constexpr std::size_t state_bytes_max = 256 * 1024;
 inline constexpr std::size_t thoughts_max = 64;
+// A thought in the text of an answer: where it may begin or end is looked for up to here.
+inline constexpr std::size_t thought_bytes_max = 1024 * 1024;
 // Tokens that one call can have used: beyond any model, and no sum of such overflows.
 inline constexpr std::uint64_t tokens_max = 1'000'000'000'000;
 // How many times its first wait a provider may take for the first word while it gives signs of life
@@ -35,6 +37,8 @@ inline constexpr std::uint64_t tokens_max = 1'000'000'000'000;
 inline constexpr std::uint32_t signs_of_life_max = 10;
 // After the reason of the end: how long the count of tokens and the end itself are waited for.
 inline constexpr std::uint32_t after_reason_ms = 5000;
+// A refusal's number is taken for the longest answer a model gives from here on.
+inline constexpr std::uint64_t answer_tokens_told_min = 64;
 // Ways of asking that one call may try while a provider refuses parts of its requests.
 inline constexpr std::uint32_t forms_tried_max = 5;
 // When a call may come again that found too many waiting for a place.

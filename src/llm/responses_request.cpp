@@ -3,6 +3,7 @@
 #include "llm/body_writer.hpp"
 #include "llm/history.hpp"
 #include "llm/wire.hpp"
+#include "llm/wire_form.hpp"
 
 namespace soma::llm {
 namespace {
@@ -82,7 +83,7 @@ std::string responses_body(const call& c) {
   w.field_bool("stream", true).field_bool("store", false);
   if (!c.form.no_include)
     w.key("include").begin_array().string("reasoning.encrypted_content").end_array();
-  if (p.max_tokens) w.field("max_output_tokens", std::uint64_t{*p.max_tokens});
+  if (p.max_tokens) w.field("max_output_tokens", *answer_tokens_of(c));
   if (p.temperature && !c.form.no_temperature) w.key("temperature").real(*p.temperature);
   if (p.top_p && !c.form.no_top_p) w.key("top_p").real(*p.top_p);
   if (!p.reasoning_effort.empty())

@@ -54,14 +54,15 @@ std::unique_ptr<answer_parser> make_parser(const call& c, answer_parser::on_piec
     parser->has_data = c.purpose == purpose::embeddings || c.purpose == purpose::model_list;
     return parser;
   }
-  switch (c.target.wire) {
-    case wire_kind::anthropic:
-      return std::make_unique<anthropic_stream>(std::move(piece), std::move(clean));
-    case wire_kind::openai_responses:
-      return std::make_unique<responses_stream>(std::move(piece), std::move(clean));
-    case wire_kind::openai_chat: break;
-  }
-  return std::make_unique<chat_stream>(std::move(piece), std::move(clean));
+  std::unique_ptr<answer_parser> parser;
+  if (c.target.wire == wire_kind::anthropic)
+    parser = std::make_unique<anthropic_stream>(std::move(piece), std::move(clean));
+  else if (c.target.wire == wire_kind::openai_responses)
+    parser = std::make_unique<responses_stream>(std::move(piece), std::move(clean));
+  else
+    parser = std::make_unique<chat_stream>(std::move(piece), std::move(clean));
+  if (c.form.begins_in_thought) parser->begins_in_thought();
+  return parser;
 }
 
 std::string_view to_string(wire_kind wire) {

@@ -1,9 +1,12 @@
 #include "llm/wire_form.hpp"
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <initializer_list>
 
+#include "llm/answer_parser.hpp"
 #include "llm/provider_limits.hpp"
+#include "llm/wire.hpp"
 
 namespace soma::llm {
 namespace {
@@ -46,6 +49,66 @@ bool refuses_system(std::string_view text) {
              "not support system", "n't support system", "developer instruction is not enabled"});
 }
 
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// A whole number that stands for itself, with digits in groups or not: none of a name or a date.
+std::optional<std::uint64_t> number_alone(std::string_view text, std::size_t at, std::size_t& end) {
+  const auto of_a_name = [](char c) { return (c >= 'a' && c <= 'z') || c == '_' || c == '-'; };
+  std::uint64_t number = 0;
+  for (end = at; end < text.size() && number < limits::tokens_max; ++end) {
+    const bool group = text[end] == ',' && end + 3 < text.size() && is_digit(text[end + 1]) &&
+                       is_digit(text[end + 2]) && is_digit(text[end + 3]);
+    if (!is_digit(text[end]) && !group) break;
+    if (!group) number = number * 10 + static_cast<std::uint64_t>(text[end] - '0');
+  }
+  if (at > 0 && (of_a_name(text[at - 1]) || text[at - 1] == '.')) return std::nullopt;
+  if (end < text.size() && of_a_name(text[end])) return std::nullopt;
+  if (end + 1 < text.size() && text[end] == '.' && is_digit(text[end + 1])) return std::nullopt;
+  return number;
+}
+
+// 0: the call sent none of ours.
+std::uint64_t tokens_asked_for(const call& asked) {
+  boost::system::error_code ec;
+  const auto text = make_request(asked).body;
+  const auto body = boost::json::parse(text, ec);
+  const auto* object = ec ? nullptr : body.if_object();
+  if (!object) return 0;
+  for (const auto* name : {"max_tokens", "max_completion_tokens", "max_output_tokens"})
+    if (object->contains(name) && std::find(asked.raw_members.begin(), asked.raw_members.end(),
+                                            name) == asked.raw_members.end())
+      return count_member(*object, name);
+  return 0;
+}
+
+// The longest answer that a refusal of a longer one names: "supports at most 16384 completion
+// tokens", "less than or equal to `8192`", "8192 > 4096, which is the maximum", "range of
+// max_tokens should be [1, 8192]", "is from 1 (inclusive) to 65537 (exclusive)". It is the largest
+// number below the one that was asked for.
+std::optional<std::uint64_t> named_answer_tokens(std::string_view text, const call& refused) {
+  if (!says_any(text, {"max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens",
+                       "maxoutputtokens", "maximum tokens", "max tokens", "output tokens",
+                       "completion tokens"}) ||
+      !says_any(text,
+                {"too large", "too high", "too big", "exceed", "maximum", "greater", "above",
+                 "at most", "range", "less than", "lower than", "between", "<=", "up to", "limit"}))
+    return std::nullopt;
+  if (refused.form.answer_tokens_max > 0) return std::nullopt;  // it was something else
+  const auto asked = tokens_asked_for(refused);
+  std::uint64_t most = 0;
+  std::size_t end = 0;
+  for (auto at = text.find_first_of("0123456789"); at != text.npos;
+       at = text.find_first_of("0123456789", end)) {
+    auto number = number_alone(text, at, end);
+    if (number && *number > 0 && text.substr(end).starts_with(" (exclusive)")) --*number;
+    if (number && *number < asked) most = std::max(most, *number);
+  }
+  // A smaller one is a status, a count or a version.
+  return most >= limits::answer_tokens_told_min ? std::optional(most) : std::nullopt;
+}
+
 bool gives_reasoning_back(const call& c) {
   return std::any_of(c.messages.begin(), c.messages.end(), [](const chat_message& m) {
     return m.provider_state_json.find("\"chat_") != std::string::npos;
@@ -53,6 +116,16 @@ bool gives_reasoning_back(const call& c) {
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> answer_tokens_of(const call& asked) {
+  // Anthropic's API wants a bound; models of every generation take this one.
+  constexpr std::uint64_t anthropic_default = 4096;
+  const auto& given = asked.target.max_tokens;
+  if (!given && asked.target.wire != wire_kind::anthropic) return std::nullopt;
+  const auto tokens = given ? std::uint64_t{*given} : anthropic_default;
+  const auto most = asked.form.answer_tokens_max;
+  return most > 0 ? std::min(tokens, most) : tokens;
+}
 
 std::optional<wire_form> form_after(unsigned status, std::string_view body, const call& asked) {
   // llama.cpp and LiteLLM answer some of these with a 500, OpenRouter with a 404.
@@ -62,7 +135,9 @@ std::optional<wire_form> form_after(unsigned status, std::string_view body, cons
   const bool raw = !asked.raw_body.empty();
   const auto& p = asked.target;
   auto form = asked.form;
-  if (!raw && refuses_tools(text)) {
+  if (const auto most = named_answer_tokens(text, asked)) {
+    form.answer_tokens_max = *most;
+  } else if (!raw && refuses_tools(text)) {
     form.no_tools = form.no_tools || !asked.tools.empty();
   } else if (!raw && refuses_system(text)) {
     form.no_system = true;
@@ -91,7 +166,11 @@ std::optional<wire_form> form_after(unsigned status, std::string_view body, cons
 wire_form wire_forms::of(std::string_view key, std::int64_t now_ms) const {
   std::lock_guard lock(mutex_);
   const auto at = forms_.find(key);
-  return at == forms_.end() || at->second.until_ms < now_ms ? wire_form{} : at->second.form;
+  if (at == forms_.end()) return {};
+  if (at->second.until_ms >= now_ms) return at->second.form;
+  wire_form form;
+  form.begins_in_thought = at->second.form.begins_in_thought;
+  return form;
 }
 
 void wire_forms::learn(std::string_view key, const wire_form& form, std::int64_t now_ms) {

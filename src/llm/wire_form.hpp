@@ -17,8 +17,12 @@ namespace soma::llm {
 // the call sent and could do without. Pure.
 std::optional<wire_form> form_after(unsigned status, std::string_view body, const call& asked);
 
+// So many tokens as the call asks for at most, within what its target takes; none: it does not say.
+std::optional<std::uint64_t> answer_tokens_of(const call& asked);
+
 // Of each provider and model, for limits::form_kept_ms after it was last learned: a server that was
-// set up better is asked in full again. Thread-safe; time is of a steady clock.
+// set up better is asked in full again. That its answers begin in a thought holds until one does
+// not. Thread-safe; time is of a steady clock.
 class wire_forms {
  public:
   wire_form of(std::string_view key, std::int64_t now_ms) const;

@@ -216,3 +216,47 @@ TEST_CASE("chat stream: too long a line ends it") {
   REQUIRE(got.end.error);
   CHECK(got.end.error->code == "llm.bad_stream");
 }
+
+TEST_CASE("chat stream: a name in pieces is one, of one call") {
+  const auto name = [](std::string_view id, std::string_view part, std::string_view arguments) {
+    return delta(R"("tool_calls":[{"index":0,)" + std::string(id) + R"("function":{"name":")" +
+                 std::string(part) + R"(","arguments":")" + std::string(arguments) + "\"}}]");
+  };
+  const auto arguments = R"({\"a\":1})";
+  for (const auto& stream :
+       {name(R"("id":"x",)", "calcu", "") + name("", "lator", arguments),
+        name(R"("id":"x",)", "calcu", "") + name(R"("id":"x",)", "lator", arguments),
+        name("", "calcu", "") + name("", "la", "") + name("", "tor", arguments),
+        name(R"("id":"x",)", "calcu", "") + name("", "calculator", arguments)}) {
+    const auto got = run(stream + finish_stop + done);
+    REQUIRE(got.end.tool_calls.size() == 1);
+    CHECK(got.end.tool_calls[0].tool_id == "calculator");
+    CHECK(got.end.tool_calls[0].inputs_json == R"({"a":1})");
+  }
+  const auto two = run(name(R"("id":"x",)", "calculator", arguments) +
+                       name(R"("id":"y",)", "clock", "") + finish_stop + done);
+  CHECK(two.end.tool_calls.size() == 2);
+  CHECK(run(name("", "clock<|channel|>json", "") + finish_stop).end.tool_calls.at(0).tool_id ==
+        "clock");
+}
+
+TEST_CASE("chat stream: of several choices the first one alone is read") {
+  const auto other = [](std::string_view inside) {
+    return R"({"index":1,"delta":{"content":")" + std::string(inside) +
+           R"("},"finish_reason":"x"})";
+  };
+  const auto got =
+      run("data: {\"choices\":[" + other("no") + "]}\n\n" + delta(R"("content":"yes")") +
+          "data: {\"choices\":[" + other("no") + R"(,{"index":0,"delta":{"content":" sir"}}]})" +
+          "\n\n" + finish_stop + done);
+  CHECK(got.text == "yes sir");
+  CHECK(run("data: {\"choices\":[" + other("no") + "]}\n\n").end.error);
+}
+
+TEST_CASE("chat stream: content that is a number is its text") {
+  CHECK(run(delta(R"("content":42)") + finish_stop).text == "42");
+  CHECK(run(delta(R"("content":-0.5)") + finish_stop).text == "-0.5");
+  CHECK(run(delta(R"("content":18446744073709551615)") + finish_stop).text ==
+        "18446744073709551615");
+  CHECK(run(delta(R"("content":true)") + finish_stop).text == "true");
+}

@@ -151,3 +151,15 @@ TEST_CASE("chat request: thinking goes back beside the calls of this turn, signa
   c.form.no_reasoning = true;
   CHECK(chat_body(c).find("plan") == std::string::npos);
 }
+
+TEST_CASE("history: thinking whose end alone is in an answer is not sent back") {
+  call c;
+  c.target.model = "m";
+  c.messages = {says("user", "a"), says("assistant", "plan it\n</think>\n\nso be it"),
+                says("user", "b"), says("assistant", "plan\n</think>\n"),
+                says("user", "c"), says("assistant", "it is `</think>`\n\nand no more"),
+                says("user", "d")};
+  CHECK(shape(c) ==
+        "user a | assistant so be it | user b\n\nc | assistant it is `</think>`\n\nand no more | "
+        "user d");
+}

@@ -162,3 +162,45 @@ TEST_CASE_FIXTURE(fixture, "client: who relays a stream gets one from a server t
            raw.find("\"index\":0}") != std::string::npos) == stream);
   }
 }
+
+TEST_CASE_FIXTURE(fixture,
+                  "client: a model whose template begins its thinking is known by its end") {
+  const auto answer = [](std::string content) {
+    return says(head + "data: {\"choices\":[{\"delta\":{\"content\":\"" + content +
+                "\"},\"finish_reason\":\"stop\"}]}\n\n");
+  };
+  scripted_server server({answer("plan\\n</think>\\n\\nfirst"),
+                          answer("plan\\n</think>\\n\\nsecond"), answer("third"),
+                          answer("fourth")});
+  test::collector first, second, third, fourth;
+  CHECK(!run(call_to(server), first).error);
+  CHECK(first.text() == "plan\n</think>\n\nfirst");  // nobody could know
+  CHECK(!run(call_to(server), second).error);
+  CHECK(second.thinking() == "plan\n");
+  CHECK(second.text() == "second");
+  CHECK(!run(call_to(server), third).error);
+  CHECK(third.text() == "third");
+  CHECK(!run(call_to(server), fourth).error);
+  CHECK(fourth.thinking().empty());
+  CHECK(fourth.text() == "fourth");
+}
+
+TEST_CASE_FIXTURE(fixture,
+                  "client: a longer answer than the model gives is asked for shorter at once") {
+  std::mutex mutex;
+  std::string asked;
+  scripted_server server(
+      {says(refuses("max_tokens is too large: 9000. At most 4096.")), [&](peer& p) {
+         auto request = p.read_request();
+         {
+           std::lock_guard lock(mutex);
+           asked = std::move(request);
+         }
+         p.write(head + good);
+       }});
+  auto c = call_to(server);
+  c.target.max_tokens = 9000;
+  CHECK(!run(std::move(c)).error);
+  std::lock_guard lock(mutex);
+  CHECK(asked.find("\"max_tokens\":4096") != std::string::npos);
+}

@@ -128,6 +128,7 @@ TEST_CASE("overflow: every provider's words are known, and the window where they
        R"({"error":{"message":"Provider returned error","code":502,"metadata":{"raw":"{\"message\":\"prompt is too long: 250,000 tokens > 200,000 maximum\"}"}}})",
        200000},
       {413, "<html>Request Entity Too Large</html>", 0},
+      {400, R"({"object":"error","message":"max_tokens must be at least 1, got -200."})", 0},
   };
   for (const auto& r : rows) {
     CAPTURE(r.body);
@@ -196,6 +197,79 @@ TEST_CASE("refusal: what is remembered of a provider is forgotten after its time
   CHECK(forms.of("a", 1000 + limits::form_kept_ms) == form);
   CHECK(forms.of("a", 1001 + limits::form_kept_ms) == wire_form{});
   CHECK(forms.of("b", 1000) == wire_form{});
+  form.begins_in_thought = true;  // of the model, which no setting of its server changes by itself
+  forms.learn("a", form, 1000);
+  CHECK(forms.of("a", 1001 + limits::form_kept_ms).begins_in_thought);
+  CHECK_FALSE(forms.of("a", 1001 + limits::form_kept_ms).no_tools);
+}
+
+TEST_CASE("refusal: a longer answer than the model gives is asked for as long as it is named") {
+  struct row {
+    const char* message;
+    std::uint64_t most;
+  };
+  const row rows[] = {
+      {"max_tokens is too large: 30000. This model supports at most 16384 completion tokens, "
+       "whereas you provided 30000.",
+       16384},
+      {"`max_tokens` must be less than or equal to `8192`, the maximum value for `max_tokens` is "
+       "less than the `context_window` for this model",
+       8192},
+      {"max_tokens: 30000 > 4096, which is the maximum allowed number of output tokens for "
+       "claude-3-haiku-20240307",
+       4096},
+      {"Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", 8192},
+      {"<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 2000]", 2000},
+      {"it has a maxOutputTokens value of 30000 but the supported range is from 1 (inclusive) to "
+       "8193 (exclusive)",
+       8192},
+      {"Invalid 'max_output_tokens': integer above maximum value. Expected a value <= 16,384, but "
+       "got 30000 instead.",
+       16384},
+      {"The maximum tokens you requested exceeds the model limit of 4096. Try again with a maximum "
+       "tokens value that is lower than 4096.",
+       4096},
+      {"max_tokens must be between 1 and 20480 for llama-3.1-8b-29000", 20480},
+  };
+  for (const auto wire :
+       {wire_kind::openai_chat, wire_kind::openai_responses, wire_kind::anthropic})
+    for (const auto& r : rows) {
+      CAPTURE(r.message);
+      auto c = full_call();
+      c.target.wire = wire;
+      c.target.max_tokens = 30000;
+      std::string body = R"({"error":{"message":)";
+      body += boost::json::serialize(boost::json::string(r.message)) + "}}";
+      const auto form = refused_with(400, body, c).form;
+      REQUIRE(form);
+      CHECK(form->answer_tokens_max == r.most);
+      c.form = *form;
+      CHECK(make_request(c).body.find("tokens\":" + std::to_string(r.most)) != std::string::npos);
+      CHECK_FALSE(refused_with(400, body, c).form);  // once
+    }
+}
+
+TEST_CASE("refusal: the length of an answer that a program asks for itself is left to it") {
+  const auto body = R"({"error":{"message":"max_tokens is too large: 30000. At most 4096."}})";
+  auto c = full_call();
+  c.raw_body = R"({"messages":[],"max_tokens":30000})";
+  c.raw_members = {"messages", "max_tokens"};
+  CHECK_FALSE(refused_with(400, body, c).form);
+  c.raw_body = R"({"messages":[]})";
+  c.raw_members = {"messages"};
+  c.target.max_tokens = 30000;
+  CHECK(refused_with(400, body, c).form->answer_tokens_max == 4096);
+  CHECK_FALSE(refused_with(400, R"({"error":{"message":"max_tokens must be at least 5"}})").form);
+}
+
+TEST_CASE("refusal: a bound leaves thinking its room, or does without it") {
+  auto c = full_call();
+  c.target.wire = wire_kind::anthropic;
+  c.target.reasoning_effort = "medium";
+  c.form.answer_tokens_max = 8192;
+  CHECK(make_request(c).body.find("\"budget_tokens\":4096") != std::string::npos);
+  c.form.answer_tokens_max = 2048;
+  CHECK(make_request(c).body.find("budget_tokens") == std::string::npos);
 }
 
 TEST_CASE("refusal: no credit, no such model and a moved address are for a fallback to mend") {
