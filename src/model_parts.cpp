@@ -4,6 +4,7 @@
 
 #include "core/codes.hpp"
 #include "core/time.hpp"
+#include "llm/wire_form.hpp"
 #include "observability/log.hpp"
 #include "security/key_file.hpp"
 
@@ -60,6 +61,7 @@ llm::client_options client_options_of(const config& settings, metrics_registry& 
     waiting.set(static_cast<std::int64_t>(now.waiting));
   };
   options.places = std::make_shared<llm::call_places>(places);
+  options.forms = std::make_shared<llm::wire_forms>();
   return options;
 }
 

@@ -177,6 +177,7 @@ class llm_client {
 
 class provider_health;
 class call_places;
+class wire_forms;
 
 struct client_options {
   bool verify_tls = true;
@@ -189,6 +190,7 @@ struct client_options {
   std::size_t error_body_bytes_max = limits::error_body_bytes_max;
   std::shared_ptr<provider_health> health;  // shared with other clients; null: its own
   std::shared_ptr<call_places> places;      // the same
+  std::shared_ptr<wire_forms> forms;        // the same
 };
 
 // Calls providers over HTTP/1.1, on an io thread of its own.

@@ -14,6 +14,7 @@ client_core::client_core(const client_options& o, std::shared_ptr<asio::io_conte
     : options(o),
       health(o.health ? o.health : std::make_shared<provider_health>()),
       places(o.places ? o.places : std::make_shared<call_places>()),
+      forms(o.forms ? o.forms : std::make_shared<wire_forms>()),
       io_owner(std::move(on)),
       io(*io_owner),
       pool(io, o.pool_idle_max, o.pool_idle_ms) {

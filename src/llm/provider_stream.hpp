@@ -38,7 +38,7 @@ struct client_core {
   std::atomic<std::thread::id> io_thread{};
   std::shared_ptr<provider_health> health;
   std::shared_ptr<call_places> places;
-  wire_forms forms;
+  std::shared_ptr<wire_forms> forms;
   std::shared_ptr<boost::asio::io_context> io_owner;  // behind what its last handlers still touch
   boost::asio::io_context& io;
   connection_pool pool;

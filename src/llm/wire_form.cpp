@@ -165,18 +165,30 @@ std::optional<wire_form> form_after(unsigned status, std::string_view body, cons
 
 wire_form wire_forms::of(std::string_view key, std::int64_t now_ms) const {
   std::lock_guard lock(mutex_);
-  const auto at = forms_.find(key);
-  if (at == forms_.end()) return {};
-  if (at->second.until_ms >= now_ms) return at->second.form;
+  const auto found = forms_.find(key);
+  if (found == forms_.end()) return {};
+  if (found->second.until_ms >= now_ms) return found->second.form;
   wire_form form;
-  form.begins_in_thought = at->second.form.begins_in_thought;
+  form.begins_in_thought = found->second.form.begins_in_thought;
   return form;
 }
 
 void wire_forms::learn(std::string_view key, const wire_form& form, std::int64_t now_ms) {
   std::lock_guard lock(mutex_);
+  auto& known = at(key);
+  const bool in_thought = known.form.begins_in_thought;
+  known = {form, now_ms + limits::form_kept_ms};
+  known.form.begins_in_thought = in_thought;
+}
+
+void wire_forms::learn_beginning(std::string_view key, bool in_thought) {
+  std::lock_guard lock(mutex_);
+  if (in_thought || forms_.contains(key)) at(key).form.begins_in_thought = in_thought;
+}
+
+wire_forms::kept& wire_forms::at(std::string_view key) {
   if (forms_.size() >= limits::forms_kept_max && !forms_.contains(key)) forms_.clear();
-  forms_[std::string(key)] = {form, now_ms + limits::form_kept_ms};
+  return forms_[std::string(key)];
 }
 
 }  // namespace soma::llm

@@ -26,13 +26,17 @@ std::optional<std::uint64_t> answer_tokens_of(const call& asked);
 class wire_forms {
  public:
   wire_form of(std::string_view key, std::int64_t now_ms) const;
+  // But for `begins_in_thought`, which answers tell and no refusal.
   void learn(std::string_view key, const wire_form& form, std::int64_t now_ms);
+  void learn_beginning(std::string_view key, bool in_thought);
 
  private:
   struct kept {
     wire_form form;
     std::int64_t until_ms = 0;
   };
+  kept& at(std::string_view key);
+
   mutable std::mutex mutex_;
   std::map<std::string, kept, std::less<>> forms_;
 };

@@ -7,6 +7,7 @@
 
 #include "llm/collector.hpp"
 #include "llm/scripted_server.hpp"
+#include "llm/wire_form.hpp"
 
 using namespace soma;
 using test::peer;
@@ -183,6 +184,21 @@ TEST_CASE_FIXTURE(fixture,
   CHECK(!run(call_to(server), fourth).error);
   CHECK(fourth.thinking().empty());
   CHECK(fourth.text() == "fourth");
+}
+
+TEST_CASE("client: what one client found out of a model the others know") {
+  llm::client_options options;
+  options.forms = std::make_shared<llm::wire_forms>();
+  const auto one = llm::make_provider_client(options), other = llm::make_provider_client(options);
+  const std::string content = R"("plan\n</think>\n\nso")";
+  scripted_server server({says(head + R"(data: {"choices":[{"delta":{"content":)" + content +
+                               R"(},"finish_reason":"stop"}]})" + "\n\n")});
+  test::collector first, second;
+  const auto a = one->start(fixture::call_to(server), first.sink());
+  CHECK(!first.end().error);
+  const auto b = other->start(fixture::call_to(server), second.sink());
+  CHECK(!second.end().error);
+  CHECK(second.text() == "so");
 }
 
 TEST_CASE_FIXTURE(fixture,

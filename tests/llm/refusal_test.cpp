@@ -197,8 +197,10 @@ TEST_CASE("refusal: what is remembered of a provider is forgotten after its time
   CHECK(forms.of("a", 1000 + limits::form_kept_ms) == form);
   CHECK(forms.of("a", 1001 + limits::form_kept_ms) == wire_form{});
   CHECK(forms.of("b", 1000) == wire_form{});
-  form.begins_in_thought = true;  // of the model, which no setting of its server changes by itself
+  // Of the model, which no setting of its server changes by itself.
+  forms.learn_beginning("a", true);
   forms.learn("a", form, 1000);
+  CHECK(forms.of("a", 1000).begins_in_thought);
   CHECK(forms.of("a", 1001 + limits::form_kept_ms).begins_in_thought);
   CHECK_FALSE(forms.of("a", 1001 + limits::form_kept_ms).no_tools);
 }
