@@ -16,37 +16,80 @@ using llm::wire_kind;
 constexpr std::string_view picture_types[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
 
 struct data_url {
-  std::string_view type, base64;
+  std::string type, base64;
 };
 
-bool is_base64(std::string_view text) {
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '/';
-  });
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
 }
 
-// data:TYPE;base64,DATA, and nothing looser: what a provider would not read is refused here.
+bool begins_with(std::string_view text, std::string_view lower) {
+  return lower_case(text.substr(0, lower.size())) == lower;
+}
+
+// Base64 as providers read it: without line breaks, in its common letters, padded. Empty where it
+// is none.
+std::string plain_base64(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 2);
+  for (const char c : text) {
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') continue;
+    out += c == '-' ? '+' : c == '_' ? '/' : c;
+  }
+  while (!out.empty() && out.back() == '=') out.pop_back();
+  const bool good = out.size() % 4 != 1 && std::all_of(out.begin(), out.end(), [](char c) {
+                      return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                             (c >= '0' && c <= '9') || c == '+' || c == '/';
+                    });
+  if (!good) return {};
+  while (out.size() % 4 != 0) out += '=';
+  return out;
+}
+
+// data:TYPE;…;base64,DATA in any case, with parameters that say nothing of bytes (charset). None:
+// it is no such URL; `base64` is empty where what it holds is not.
 std::optional<data_url> split_data_url(std::string_view url) {
-  constexpr std::string_view scheme = "data:", mark = ";base64,";
-  if (!url.starts_with(scheme)) return std::nullopt;
+  constexpr std::string_view scheme = "data:", mark = ";base64";
+  if (!begins_with(url, scheme)) return std::nullopt;
   url.remove_prefix(scheme.size());
-  const auto at = url.find(mark);
-  if (at == url.npos) return std::nullopt;
-  return data_url{url.substr(0, at), url.substr(at + mark.size())};
+  const auto comma = url.find(',');
+  if (comma == url.npos) return std::nullopt;
+  const auto head = lower_case(url.substr(0, comma));
+  if (!head.ends_with(mark)) return std::nullopt;
+  return data_url{head.substr(0, head.find(';')), plain_base64(url.substr(comma + 1))};
+}
+
+std::string written(const data_url& data) {
+  return "data:" + data.type + ";base64," + data.base64;
+}
+
+// What a picture is by its first bytes, as they are in base64; else what it is called. Providers
+// compare the two, and clients take one from the name of a file.
+std::string picture_type(const data_url& data) {
+  constexpr std::pair<std::string_view, std::string_view> known[] = {{"iVBORw0KGgo", "image/png"},
+                                                                     {"/9j/", "image/jpeg"},
+                                                                     {"R0lGOD", "image/gif"},
+                                                                     {"UklGR", "image/webp"}};
+  for (const auto& [first, type] : known)
+    if (data.base64.starts_with(first)) return std::string(type);
+  return data.type == "image/jpg" || data.type == "image/pjpeg" ? "image/jpeg" : data.type;
 }
 
 bool is_web_url(std::string_view url) {
-  return url.starts_with("https://") || url.starts_with("http://");
+  return begins_with(url, "https://") || begins_with(url, "http://");
 }
 
 result<ask_part> picture(std::string url, std::string detail, std::string_view parameter) {
-  if (const auto data = split_data_url(url)) {
+  if (auto data = split_data_url(url)) {
+    if (data->base64.empty()) return ask_invalid(parameter, "the picture is not base64");
+    data->type = picture_type(*data);
     if (std::find(std::begin(picture_types), std::end(picture_types), data->type) ==
         std::end(picture_types))
       return ask_invalid(parameter, "a picture must be PNG, JPEG, GIF or WebP");
-    if (!is_base64(data->base64)) return ask_invalid(parameter, "the picture is not base64");
+    url = written(*data);
   } else if (!is_web_url(url)) {
     return ask_invalid(parameter, "must be a data: URL with base64, or an http(s) URL");
   }
@@ -55,6 +98,28 @@ result<ask_part> picture(std::string url, std::string detail, std::string_view p
   part.text = std::move(url);
   part.detail = std::move(detail);
   return part;
+}
+
+// An object with `url` in one API, the URL itself in the other; clients know no difference.
+result<ask_part> picture_of_url(const json::object& o, std::string_view parameter) {
+  const auto* value = o.if_contains("image_url");
+  const auto* image = value ? value->if_object() : nullptr;
+  if (!image) return picture(text_of(o, "image_url"), text_of(o, "detail"), parameter);
+  return picture(text_of(*image, "url"), text_of(*image, "detail"), parameter);
+}
+
+// Anthropic's.
+result<ask_part> picture_of_source(const json::object& o, std::string_view parameter) {
+  const auto* value = o.if_contains("source");
+  const auto* source = value ? value->if_object() : nullptr;
+  if (!source) return ask_invalid(parameter, "source must be an object");
+  const auto type = text_of(*source, "type");
+  if (type == "base64")
+    return picture(written({text_of(*source, "media_type"), text_of(*source, "data")}), {},
+                   parameter);
+  if (type == "url") return picture(text_of(*source, "url"), {}, parameter);
+  return ask_unsupported(std::string(parameter) + ".source",
+                         "names what is stored at a provider; send the picture itself");
 }
 
 result<ask_part> file(const json::object& o, std::string_view parameter) {
@@ -68,8 +133,9 @@ result<ask_part> file(const json::object& o, std::string_view parameter) {
   if (part.text.empty()) part.text = text_of(o, "file_url");
   if (!is_web_url(part.text)) {
     const auto data = split_data_url(part.text);
-    if (!data || !is_base64(data->base64))
+    if (!data || data->base64.empty())
       return ask_invalid(parameter, "file_data must be a data: URL with base64");
+    part.text = written(*data);
   }
   return part;
 }
@@ -176,19 +242,15 @@ result<ask_part> read_part(const json::value& value, std::string_view role,
     return text(*o, "text", ask_part::kind::text, parameter);
   if (type == "refusal") return text(*o, "refusal", ask_part::kind::refusal, parameter);
   const bool media = role == "user" || role == "tool";
-  const auto* inner = o->if_contains(type);
-  if (media && type == "image_url") {
-    const auto* image = inner ? inner->if_object() : nullptr;
-    if (!image) return ask_invalid(parameter, "image_url must be an object with url");
-    return picture(text_of(*image, "url"), text_of(*image, "detail"), parameter);
-  }
-  if (media && type == "input_image") {
+  if (media && (type == "image_url" || type == "input_image")) {
     if (o->contains("file_id") && !o->at("file_id").is_null())
       return ask_unsupported(std::string(parameter) + ".file_id",
                              "names what is stored at a provider; send the picture itself");
-    return picture(text_of(*o, "image_url"), text_of(*o, "detail"), parameter);
+    return picture_of_url(*o, parameter);
   }
+  if (media && type == "image") return picture_of_source(*o, parameter);
   if (media && type == "file") {
+    const auto* inner = o->if_contains("file");
     const auto* object = inner ? inner->if_object() : nullptr;
     if (!object) return ask_invalid(parameter, "file must be an object");
     return file(*object, parameter);

@@ -265,6 +265,47 @@ TEST_CASE(
   CHECK(messages.at(1).at("content") == value_of(R"([{"type":"text","text":"no\n\nnever"}])"));
 }
 
+TEST_CASE("model ask: a picture is taken as clients write it, and given on as what it is") {
+  const auto image = [](const std::string& url) {
+    return R"({"type":"image_url","image_url":{"url":")" + url + "\"}}";
+  };
+  const std::string data = "iVBORw0KGgo=";
+  for (const auto& part :
+       {R"({"type":"image_url","image_url":"data:image/png;base64,)" + data + "\"}",
+        R"({"type":"input_image","image_url":{"url":"data:image/png;base64,)" + data + "\"}}",
+        image("data:image/jpg;base64," + data), image("data:image/jpeg;base64," + data),
+        image("data:application/octet-stream;base64," + data),
+        image("data:image/png;charset=utf-8;base64," + data),
+        image("DATA:image/PNG;BASE64," + data),
+        image(R"(data:image/png;base64,iVBO\r\nRw0K\nGgo=\n)"),
+        image("data:image/png;base64,iVBORw0KGgo"),
+        R"({"type":"image","source":{"type":"base64","media_type":"image/png","data":")" + data +
+            "\"}}"}) {
+    CAPTURE(part);
+    const auto body = R"({"messages":[{"role":"user","content":[)" + part + "]}]}";
+    CHECK(sent(read_chat_ask, wire_kind::anthropic, body).at("messages").at(0).at("content") ==
+          value_of(R"([{"type":"image","source":{"type":"base64","media_type":"image/png",
+            "data":"iVBORw0KGgo="}}])"));
+    CHECK(sent(read_chat_ask, wire_kind::openai_responses, body).at("input").at(0).at("content") ==
+          value_of(R"([{"type":"input_image","image_url":"data:image/png;base64,iVBORw0KGgo="}])"));
+  }
+  const auto type_of = [&](const std::string& url) {
+    const auto body = R"({"messages":[{"role":"user","content":[)" + image(url) + "]}]}";
+    return sent(read_chat_ask, wire_kind::anthropic, body)
+        .at("messages")
+        .at(0)
+        .at("content")
+        .at(0)
+        .at("source")
+        .at("media_type");
+  };
+  CHECK(type_of("data:image/jpg;base64,AAAA") == "image/jpeg");
+  CHECK(type_of("data:image/png;base64,_9j_4AAQ") == "image/jpeg");
+  CHECK(refused(read_chat_ask, wire_kind::anthropic, R"({"messages":[{"role":"user","content":[
+    {"type":"image","source":{"type":"file","file_id":"f"}}]}]})") ==
+        "messages[0].content[0].source");
+}
+
 TEST_CASE("model ask: parameters reach fallbacks, and those of another wire are left out") {
   auto ask = read_chat_ask(parsed(with(R"("temperature":0.5,"max_tokens":5)")));
   REQUIRE(ask);
