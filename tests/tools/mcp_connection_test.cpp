@@ -289,7 +289,7 @@ TEST_CASE("mcp connection: a cursor that was there before ends the list with wha
   }
 }
 
-TEST_CASE("mcp connection: a server of a newer revision is spoken to in ours until it refuses") {
+TEST_CASE("mcp connection: a server of an unknown revision is spoken to in ours until it refuses") {
   for (const bool insists : {false, true}) {
     CAPTURE(insists);
     world w;
@@ -307,11 +307,18 @@ TEST_CASE("mcp connection: a server of a newer revision is spoken to in ours unt
     CHECK((w.server.last_error().find("2031-05-01") != std::string::npos) == insists);
     if (!insists) CHECK(w.server.revision() == legacy_revision);
   }
-  for (const auto* older : {"2023-01-01", "none", ""}) {
+  for (const auto* none : {"none", "", "2031-05-01-draft"}) {
     world w;
     w.refuse(w.take("server/discover"), method_not_found);
-    w.answer(w.take("initialize"), {{"protocolVersion", older}});
+    w.answer(w.take("initialize"), {{"protocolVersion", none}});
     CHECK(w.server.state() == connection_state::waiting);
+  }
+  for (const auto& [theirs, ours] :
+       {std::pair("2023-01-01", "2024-11-05"), std::pair("2025-05-05", "2025-03-26")}) {
+    world w;
+    w.refuse(w.take("server/discover"), method_not_found);
+    w.answer(w.take("initialize"), {{"protocolVersion", theirs}});
+    CHECK(w.server.revision() == ours);
   }
   world fixed("2025-06-18");
   fixed.answer(fixed.take("initialize"), {{"protocolVersion", "2031-05-01"}});

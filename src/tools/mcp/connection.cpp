@@ -64,10 +64,15 @@ std::string name_of(const json::object& info) {
   return name;
 }
 
-// Revisions are dates.
-bool is_newer(std::string_view revision) {
-  return revision.size() == legacy_revision.size() && revision > legacy_revision &&
-         revision.find_first_not_of("0123456789-") == revision.npos;
+// What is spoken to a server of a revision that is not known: the newest that is not newer, else
+// the oldest. None where it is no revision: those are dates.
+std::optional<std::string_view> nearest_to(std::string_view revision) {
+  if (revision.size() != legacy_revision.size() ||
+      revision.find_first_not_of("0123456789-") != revision.npos)
+    return std::nullopt;
+  for (const auto known : legacy_revisions)
+    if (known <= revision) return known;
+  return std::rbegin(legacy_revisions)[0];
 }
 
 std::string not_spoken(std::string_view revision) {
@@ -238,12 +243,11 @@ void connection::on_initialized(incoming& answer) {
     return lose("the server refused initialize: " + answer.message);
   const auto revision = text_of(answer.body, "protocolVersion");
   const bool fixed = rules_.revision != "auto";
-  const bool newer = !fixed && is_newer(revision);
-  if (!newer && (!is_legacy(revision) || (fixed && revision != rules_.revision)))
-    return lose(not_spoken(revision));
-  // Whoever is newer than we are mostly understands what we speak; if not, it refuses what follows.
-  const std::string ours = newer ? std::string(legacy_revision) : revision;
-  if (newer) theirs_ = revision;
+  const auto nearest = nearest_to(revision);
+  if (!nearest || (fixed && revision != rules_.revision)) return lose(not_spoken(revision));
+  // Mostly it understands what we speak; if not, it refuses what follows.
+  const std::string ours(*nearest);
+  if (ours != revision) theirs_ = revision;
   server_name_ = name_of(object_of(answer.body, "serverInfo"));
   writer_.speak(ours);
   transport_->speak(ours);
