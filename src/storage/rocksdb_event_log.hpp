@@ -131,6 +131,7 @@ class rocksdb_event_log final : public event_log {
                      room what = room::any);
   result<void> ready_to_write(room what = room::any);
   result<void> leave_full_disk(room what);
+  bool lacks_room_to_recover(std::uint64_t at_least) const;
   void leave_tightness();
   std::uint64_t flush_needs_bytes() const;
   error fail_for_good(const rocksdb::Status& why);
@@ -148,7 +149,9 @@ class rocksdb_event_log final : public event_log {
   void note_deleted_documents();
   void reclaim_in(std::chrono::milliseconds delay);
   bool drop_deleted_tables();  // true: there are more
+  bool make_room_to_flush();
   bool flush_all();
+  void resume_compactions();
   enum class reclaimed { all, some, none };  // none: there was no room for it
   reclaimed reclaim();
   bool any_deletions() const;  // that are still marks over what they delete
@@ -173,13 +176,19 @@ class rocksdb_event_log final : public event_log {
   bool disk_full_ = false;                // nothing can be written until leave_full_disk
   // Opened with no room for tables: what the logs hold stays there until the next flush.
   bool tight_ = false;
+  // Opened with no compactions but those by hand: others would take the room that these need.
+  bool quiet_ = false;
+  std::atomic<bool> no_room_ = false;  // a flush or a compaction found none, since it was opened
+  std::atomic<bool> opened_anew_ = false;  // since what was deleted began to be flushed
 
   mutable std::mutex told_mutex_;
   mutable std::set<std::string> told_;  // whose damage was told
 
   // Under write_mutex_: sessions of which events were deleted, and when their space is given back.
   std::set<session_key> deleted_;
-  unsigned rounds_ = 0;  // of reclaiming, in a row, that left some
+  bool owes_space_ = false;  // something was deleted that may be in tables or logs
+  unsigned rounds_ = 0;      // of reclaiming, in a row, that left some
+  unsigned rounds_without_room_ = 0;
   std::optional<store_keeper::clock::time_point> reclaim_due_;
   store_keeper::clock::time_point no_reclaim_before_{};
   std::atomic<bool> stop_compacting_ = false;  // ends a manual compaction that is under way

@@ -17,6 +17,8 @@ constexpr std::size_t deleted_max = 4096;    // sessions; beyond, compaction alo
 constexpr std::size_t ranges_at_once = 64;   // while writers wait
 constexpr std::size_t compactions_max = 32;  // of a family in one round
 constexpr unsigned rounds_max = 4;           // in a row that leave some
+constexpr unsigned doublings_max = 4;        // of the time between rounds that find no room
+constexpr std::chrono::milliseconds tried_again_after_at_least(100);
 constexpr auto documents_after = std::chrono::minutes(10);
 constexpr auto flush_looked_at_every = std::chrono::milliseconds(20);
 constexpr auto flush_takes_at_most = std::chrono::minutes(2);
@@ -35,9 +37,10 @@ bool only_reading_failed(const rocksdb::Status& s) {
 
 class background_listener final : public rocksdb::EventListener {
  public:
-  explicit background_listener(
-      std::function<void(const std::string& family, const std::string& why)> step_aside)
-      : step_aside_(std::move(step_aside)) {}
+  background_listener(
+      std::function<void(const std::string& family, const std::string& why)> step_aside,
+      std::atomic<bool>& no_room)
+      : step_aside_(std::move(step_aside)), no_room_(no_room) {}
 
   // Keeps RocksDB from leaving a full disk by itself: leave_full_disk does.
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
@@ -46,6 +49,7 @@ class background_listener final : public rocksdb::EventListener {
   }
   // What stays OK here stops no writes.
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* s) override {
+    if (s->IsNoSpace()) no_room_ = true;
     if (reason == rocksdb::BackgroundErrorReason::kCompaction && only_reading_failed(*s))
       *s = rocksdb::Status::OK();
   }
@@ -57,6 +61,7 @@ class background_listener final : public rocksdb::EventListener {
 
  private:
   const std::function<void(const std::string&, const std::string&)> step_aside_;
+  std::atomic<bool>& no_room_;
 };
 
 struct key_range {
@@ -87,7 +92,8 @@ std::shared_ptr<rocksdb::EventListener> rocksdb_event_log::make_listener() const
       [self](const std::string& family_name, const std::string& why) {
         self->guard_.ask(store_keeper::clock::now(),
                          [self, family_name, why] { self->step_aside(family_name, why); });
-      });
+      },
+      self->no_room_);
 }
 
 void rocksdb_event_log::tell_damage(const error& what, const session_key* session) const {
@@ -118,6 +124,7 @@ void rocksdb_event_log::step_aside(const std::string& family_name, const std::st
 
 void rocksdb_event_log::note_deleted(const session_key& key) {
   if (deleted_.size() < deleted_max) deleted_.insert(key);
+  owes_space_ = true;
   reclaim_in(seams_.reclaim_after);
 }
 
@@ -141,13 +148,23 @@ void rocksdb_event_log::reclaim_in(std::chrono::milliseconds delay) {
     const auto ended = store_keeper::clock::now();
     const std::lock_guard lock(write_mutex_);
     no_reclaim_before_ = ended + seams_.reclaim_rest * (ended - begun);
-    // Looked at again: where there was no room to write tables in, and where another compaction or
-    // a reader's moment held on to some; that only so often, since a mark that lies over nothing
-    // any more may stay where it is.
+    if (failed_) return;
+    // Looked at again: where there was no room to write tables in, ever more seldom, since trying
+    // takes what room there is; and where another compaction or a reader's moment held on to some;
+    // that only so often, since a mark that lies over nothing any more may stay where it is.
     rounds_ = how_far == reclaimed::some ? rounds_ + 1 : 0;
-    if (how_far == reclaimed::none || !deleted_.empty() ||
-        (how_far == reclaimed::some && rounds_ < rounds_max))
+    rounds_without_room_ = how_far == reclaimed::none ? rounds_without_room_ + 1 : 0;
+    if (how_far == reclaimed::none)
+      return reclaim_in(std::max(seams_.reclaim_after, tried_again_after_at_least) *
+                        (1u << std::min(rounds_without_room_ - 1, doublings_max)));
+    if (!disk_full_) {
+      leave_tightness();
+      resume_compactions();
+    }
+    if (!deleted_.empty() || (how_far == reclaimed::some && rounds_ < rounds_max))
       reclaim_in(seams_.reclaim_after);
+    else if (!reclaim_due_)
+      owes_space_ = false;
   });
 }
 
@@ -180,13 +197,26 @@ bool rocksdb_event_log::drop_deleted_tables() {
   return !deleted_.empty();
 }
 
+// Where something is owed and there is no room, the store is opened anew: without compactions that
+// nobody asked for, which take the room; with all logs in one memtable, of which only that is
+// flushed which was not deleted; and clear of the failure, with which RocksDB asks for room for all
+// that goes into a compaction by hand, and flushes no third memtable.
+bool rocksdb_event_log::make_room_to_flush() {
+  if (failed_) return false;
+  const auto free_bytes = seams_.free_bytes(options_.data_dir);
+  const bool is_short = free_bytes && !tight_ && *free_bytes < flush_needs_bytes();
+  if (!owes_space_ || !(disk_full_ || no_room_ || is_short)) return !disk_full_ && !is_short;
+  disk_full_ = true;
+  return leave_full_disk(room::for_deleting).has_value();
+}
+
 // All families in one moment, as database_options says. Writers wait for the change of memtables
 // only.
 bool rocksdb_event_log::flush_all() {
   {
     const std::lock_guard lock(write_mutex_);
-    const auto free_bytes = seams_.free_bytes(options_.data_dir);
-    if (failed_ || disk_full_ || (free_bytes && *free_bytes < flush_needs_bytes())) return false;
+    if (!make_room_to_flush()) return false;
+    opened_anew_ = false;
     rocksdb::FlushOptions how;
     how.wait = false;
     how.allow_write_stall = true;
@@ -194,7 +224,8 @@ bool rocksdb_event_log::flush_all() {
   }
   const auto deadline = store_keeper::clock::now() + flush_takes_at_most;
   bool flushed = false;
-  while (!flushed && !stop_compacting_ && store_keeper::clock::now() < deadline) {
+  while (!flushed && !no_room_ && !opened_anew_ && !stop_compacting_ &&
+         store_keeper::clock::now() < deadline) {
     {
       const std::shared_lock open(open_mutex_);
       std::uint64_t left = 0;
@@ -207,17 +238,20 @@ bool rocksdb_event_log::flush_all() {
     }
     if (!flushed) std::this_thread::sleep_for(flush_looked_at_every);
   }
-  if (!flushed) return false;
-  const std::lock_guard lock(write_mutex_);
-  if (!failed_ && !disk_full_) leave_tightness();
-  return true;
+  return flushed;
+}
+
+void rocksdb_event_log::resume_compactions() {
+  if (!quiet_) return;
+  quiet_ = false;
+  for (auto* handle : families_)
+    (void)db_->SetOptions(handle, {{"disable_auto_compactions", "false"}});
 }
 
 // What memtables hold, at most: little of it where it was deleted meanwhile.
 std::uint64_t rocksdb_event_log::flush_needs_bytes() const {
   constexpr std::uint64_t at_least = 2u << 20;
   std::uint64_t bytes = at_least;
-  if (tight_) return bytes;  // there is no other way on
   for (auto* handle : families_) {
     std::uint64_t one = 0;
     db_->GetIntProperty(handle, rocksdb::DB::Properties::kCurSizeAllMemTables, &one);
@@ -226,9 +260,6 @@ std::uint64_t rocksdb_event_log::flush_needs_bytes() const {
   return std::min<std::uint64_t>(bytes, 2 * seams_.wal_bytes);
 }
 
-// Compacts what lies under the marks of deletions, down to where nothing lies under them any more.
-// write_mutex_ is never asked for with open_mutex_ held: whoever leaves a full disk does it the
-// other way round.
 bool rocksdb_event_log::any_deletions() const {
   rocksdb::TablePropertiesCollection tables;
   if (!db_->GetPropertiesOfAllTables(families_[events], &tables).ok()) return false;
@@ -236,12 +267,15 @@ bool rocksdb_event_log::any_deletions() const {
                      [](const auto& table) { return table.second->num_range_deletions > 0; });
 }
 
+// Compacts what lies under the marks of deletions, down to where nothing lies under them any more.
+// write_mutex_ is never asked for with open_mutex_ held: whoever leaves a full disk does it the
+// other way round.
 rocksdb_event_log::reclaimed rocksdb_event_log::reclaim() {
   while (drop_deleted_tables()) {
   }
   if (!flush_all()) return reclaimed::none;
   const std::shared_lock open(open_mutex_);
-  if (!db_) return reclaimed::all;
+  if (!db_ || opened_anew_) return reclaimed::none;
   for (const auto f : {events, sessions, documents}) {
     rocksdb::TablePropertiesCollection tables;
     rocksdb::ColumnFamilyMetaData now;
@@ -259,7 +293,7 @@ rocksdb_event_log::reclaimed rocksdb_event_log::reclaim() {
     how.exclusive_manual_compaction = false;
     how.canceled = &stop_compacting_;
     for (const auto& range : joined(std::move(ranges))) {
-      if (stop_compacting_) return reclaimed::all;
+      if (stop_compacting_ || no_room_) return reclaimed::none;
       const auto from = slice(range.from), to = slice(range.to);
       (void)db_->CompactRange(how, families_[f], &from, &to);
     }
@@ -267,6 +301,7 @@ rocksdb_event_log::reclaimed rocksdb_event_log::reclaim() {
   // Looks for files that are of no use any more: a log of writes that was being synced when its
   // tables were written stays until somebody does.
   if (db_->DisableFileDeletions().ok()) (void)db_->EnableFileDeletions(false);
+  if (stop_compacting_ || no_room_) return reclaimed::none;
   return any_deletions() ? reclaimed::some : reclaimed::all;
 }
 

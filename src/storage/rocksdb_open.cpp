@@ -121,6 +121,7 @@ rocksdb::Options rocksdb_event_log::database_options() const {
   // restart replays. (atomic_flush would say so more plainly, but in 7.8 hangs after a full disk.)
   o.max_total_wal_size = tight_ ? 3 * seams_.wal_bytes : seams_.wal_bytes;
   o.avoid_flush_during_recovery = tight_;
+  o.allow_fallocate = !quiet_;  // takes megabytes ahead, for the log and the manifest
   o.max_background_jobs = 2;
   o.max_open_files = options_.open_files_max;
   o.bytes_per_sync = 1u << 20;
@@ -132,6 +133,7 @@ rocksdb::ColumnFamilyOptions rocksdb_event_log::family_options(family f) const {
       std::shared_ptr<const rocksdb::FilterPolicy>(rocksdb::NewBloomFilterPolicy(10));
   rocksdb::ColumnFamilyOptions o;
   o.write_buffer_size = 4 * seams_.wal_bytes;  // never reached
+  o.disable_auto_compactions = quiet_;
   o.compression = rocksdb::kLZ4Compression;
   o.bottommost_compression = rocksdb::kZSTD;
   rocksdb::BlockBasedTableOptions table;
@@ -171,9 +173,11 @@ result<void> rocksdb_event_log::open() {
     if (auto ok = drop_torn_zeros(path); !ok) return ok;
   }
   log_file_ = make_store_log(path);
+  // Tables that a failed recovery leaves take the room that the next one needs.
+  tight_ = quiet_ = lacks_room_to_recover(0);
   auto opened = open_database(false);
-  if (opened.IsNoSpace()) {  // for tables; what is deleted next may make some
-    tight_ = true;
+  if (opened.IsNoSpace() && !tight_) {  // for tables; what is deleted next may make some
+    tight_ = quiet_ = true;
     opened = open_database(false);
   }
   if (!opened.ok()) return refusal(opened, path);
@@ -186,6 +190,7 @@ result<void> rocksdb_event_log::open() {
   guard_.begin();
   janitor_.begin();
   const std::lock_guard lock(write_mutex_);
+  owes_space_ = tight_ || !deleted_.empty() || any_deletions();
   reclaim_in(seams_.reclaim_after);  // of what was deleted before the last stop
   return begun;
 }

@@ -1,6 +1,7 @@
 // The writing half of the store.
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "storage/rocksdb_event_log.hpp"
 #include "storage/store_files.hpp"
@@ -54,6 +55,19 @@ std::optional<error> rocksdb_event_log::disk_refuses() const {
                                         " MiB left, fewer than storage.min_free_bytes");
 }
 
+// Which makes tables of all logs.
+bool rocksdb_event_log::lacks_room_to_recover(std::uint64_t at_least) const {
+  constexpr std::uint64_t beside_tables = 1u << 20;
+  const auto free_bytes = seams_.free_bytes(options_.data_dir);
+  std::uint64_t needed = beside_tables;
+  std::error_code ec;
+  for (const auto& log : wal_files(store_folder(options_.data_dir))) {
+    const auto bytes = std::filesystem::file_size(log.path, ec);
+    if (!ec) needed += bytes;
+  }
+  return free_bytes && *free_bytes < std::max(needed, at_least);
+}
+
 // After a failed write or fsync nobody knows what is on the disk: never try again.
 error rocksdb_event_log::fail_for_good(const rocksdb::Status& s) {
   auto why = error_of(s);
@@ -68,9 +82,8 @@ error rocksdb_event_log::fail_for_good(const rocksdb::Status& s) {
 // own Resume goes on in the torn WAL if nothing else waits to be flushed, and dies of an assertion
 // if it was the beginning of a new WAL that failed.)
 result<void> rocksdb_event_log::leave_full_disk(room what) {
-  const auto free_bytes = seams_.free_bytes(options_.data_dir);
-  // Recovery writes tables, for which there may never be room unless something is deleted.
-  const bool tight = free_bytes && *free_bytes < 2 * seams_.wal_bytes;
+  // There may never be room unless something is deleted.
+  const bool tight = lacks_room_to_recover(2 * seams_.wal_bytes);
   if (tight && what != room::for_deleting) return error(codes::storage_full, "the disk is full");
   stop_compacting_ = true;
   const std::unique_lock alone(open_mutex_);
@@ -78,6 +91,9 @@ result<void> rocksdb_event_log::leave_full_disk(room what) {
   close_database();
   heads_.clear();
   tight_ = tight;
+  quiet_ = tight || (owes_space_ && what == room::for_deleting);
+  no_room_ = false;
+  opened_anew_ = true;
   if (tight) cut_torn_end(store_folder(options_.data_dir));
   const auto opened = open_database(false);
   disk_full_ = !opened.ok();

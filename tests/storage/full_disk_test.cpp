@@ -234,7 +234,8 @@ TEST_CASE("full disk: sessions that are deleted or reset give back what filled i
   REQUIRE(free_bytes() < 2 * s.seams.wal_bytes);
   if (restarts) {
     s.log.reset();
-    REQUIRE_FALSE(s.open().has_error());
+    const auto opened = s.open();
+    REQUIRE_MESSAGE(opened.has_value(), opened.error().detail);
   }
   for (std::size_t n = 0; n < 3; ++n) {
     auto op = one_event(seqs[n], 10);
@@ -250,7 +251,8 @@ TEST_CASE("full disk: sessions that are deleted or reset give back what filled i
     std::uint64_t bytes = 0;
     std::error_code ec;
     for (const auto& entry : fs::directory_iterator(s.options.data_dir + "/store", ec)) {
-      const auto size = entry.file_size(ec);
+      const auto kind = entry.path().extension();  // the rest is the same however much is kept
+      const auto size = kind == ".sst" || kind == ".log" ? entry.file_size(ec) : 0;
       if (!ec) bytes += size;
     }
     return bytes;
