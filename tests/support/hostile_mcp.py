@@ -12,7 +12,7 @@ BAD_TOOLS = [
     {"name": "bad name!", "inputSchema": OBJECT},
     {"name": "x" * 200, "inputSchema": OBJECT},
     {"name": "fine", "inputSchema": OBJECT},  # a second one of that name
-    {"name": "no_schema"},
+    {"name": "no_schema", "inputSchema": "none"},
     {"name": "list_schema", "inputSchema": []},
     {"name": "huge_schema", "inputSchema": {"type": "object", "description": "y" * 100_000}},
     "no object",
