@@ -151,6 +151,8 @@ class rocksdb_event_log final : public event_log {
   bool drop_deleted_tables();  // true: there are more
   bool make_room_to_flush();
   bool flush_all();
+  bool wait_for_flushes() const;
+  std::uint64_t memtables_waiting() const;
   void resume_compactions();
   enum class reclaimed { all, some, none };  // none: there was no room for it
   reclaimed reclaim();

@@ -211,34 +211,45 @@ bool rocksdb_event_log::make_room_to_flush() {
 }
 
 // All families in one moment, as database_options says. Writers wait for the change of memtables
-// only.
+// only. A flush that is under way is waited for: a family that has nothing but what is flushed by
+// it would keep the log of that moment, until tables are written again.
 bool rocksdb_event_log::flush_all() {
-  {
-    const std::lock_guard lock(write_mutex_);
-    if (!make_room_to_flush()) return false;
-    opened_anew_ = false;
-    rocksdb::FlushOptions how;
-    how.wait = false;
-    how.allow_write_stall = true;
-    if (const auto s = db_->Flush(how, families_); !s.ok()) return false;
+  for (bool asked = false; !asked;) {
+    {
+      const std::lock_guard lock(write_mutex_);
+      if (!make_room_to_flush()) return false;
+      opened_anew_ = false;
+      asked = memtables_waiting() == 0;
+      rocksdb::FlushOptions how;
+      how.wait = false;
+      how.allow_write_stall = true;
+      if (asked && !db_->Flush(how, families_).ok()) return false;
+    }
+    if (!wait_for_flushes()) return false;
   }
+  return true;
+}
+
+bool rocksdb_event_log::wait_for_flushes() const {
   const auto deadline = store_keeper::clock::now() + flush_takes_at_most;
-  bool flushed = false;
-  while (!flushed && !no_room_ && !opened_anew_ && !stop_compacting_ &&
-         store_keeper::clock::now() < deadline) {
+  while (!no_room_ && !opened_anew_ && !stop_compacting_ && store_keeper::clock::now() < deadline) {
     {
       const std::shared_lock open(open_mutex_);
-      std::uint64_t left = 0;
-      for (auto* handle : families_) {
-        std::uint64_t count = 0;
-        db_->GetIntProperty(handle, rocksdb::DB::Properties::kNumImmutableMemTable, &count);
-        left += count;
-      }
-      flushed = left == 0;
+      if (memtables_waiting() == 0) return true;
     }
-    if (!flushed) std::this_thread::sleep_for(flush_looked_at_every);
+    std::this_thread::sleep_for(flush_looked_at_every);
   }
-  return flushed;
+  return false;
+}
+
+std::uint64_t rocksdb_event_log::memtables_waiting() const {
+  std::uint64_t all = 0;
+  for (auto* handle : families_) {
+    std::uint64_t count = 0;
+    db_->GetIntProperty(handle, rocksdb::DB::Properties::kNumImmutableMemTable, &count);
+    all += count;
+  }
+  return all;
 }
 
 void rocksdb_event_log::resume_compactions() {

@@ -174,7 +174,8 @@ result<void> rocksdb_event_log::open() {
   }
   log_file_ = make_store_log(path);
   // Tables that a failed recovery leaves take the room that the next one needs.
-  tight_ = quiet_ = lacks_room_to_recover(0);
+  tight_ = lacks_room_to_recover(0);
+  quiet_ = lacks_room_to_recover(2 * seams_.wal_bytes);
   auto opened = open_database(false);
   if (opened.IsNoSpace() && !tight_) {  // for tables; what is deleted next may make some
     tight_ = quiet_ = true;
@@ -182,6 +183,11 @@ result<void> rocksdb_event_log::open() {
   }
   if (!opened.ok()) return refusal(opened, path);
   auto begun = begin();
+  if (!begun && begun.error().code == codes::storage_full) {  // a compaction took it meanwhile
+    owes_space_ = true;                                       // so that there is none
+    begun = leave_full_disk(room::for_deleting);
+    if (begun) begun = begin();
+  }
   if (!begun && begun.error().code == codes::storage_corrupt)
     if (auto damage = damaged_table_with_advice(path)) return *damage;
   if (!begun) return begun;
