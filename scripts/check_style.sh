@@ -25,7 +25,7 @@ complain "$(wc -l "${sources[@]}" | awk '$1 > 500 && $2 != "total" {print $2 ":"
 complain "$(grep -nHE '\b(TODO|FIXME)\b' "${sources[@]}")" 'finish it or record it elsewhere'
 
 # Where an address is the subject itself: loopback checks, what a tool may reach, and the rehearsal server's own flags.
-allowed='^src/(core/loopback.hpp|http/host_guard|tools/egress/(url_guard|egress_proxy)|rehearsal/)|^(tests|bench)/'
+allowed='^src/(core/loopback.hpp|http/net/host_guard|tools/egress/(url_guard|egress_proxy)|rehearsal/)|^(tests|bench)/'
 complain "$(grep -nHE '\b21016\b|\blocalhost\b|\b127\.0\.0\.1\b' "${sources[@]}" |
   grep -vE "$allowed")" 'comes from the configuration'
 

@@ -94,7 +94,7 @@ def to_draft_07(api, schema, where, keep=frozenset()):
 def request_schemas(api):
     for path, method, op in operations(api):
         media = op.get("requestBody", {}).get("content", {}).get("application/json")
-        # OpenAI's takes whatever a provider knows beside; http/model_ask.hpp judges it.
+        # OpenAI's takes whatever a provider knows beside; http/openai/model_ask.hpp judges it.
         if media and "openai" not in op["tags"]:
             name = op["operationId"]
             yield name, {"$schema": DRAFT_07, "title": f"Body of {method.upper()} {path}",

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "commands.hpp"
+#include "cli/commands.hpp"
 #include "core/version.hpp"
-#include "process_start.hpp"
+#include "node/process_start.hpp"
 
 namespace {
 
@@ -122,6 +122,8 @@ int run(int argc, char** argv) {
   tools_run->add_option("tool", tools.tool_id, "its id")->required();
   tools_run->add_option("inputs", tools.inputs, "a JSON object");
   tools_run->add_option("--session", tools.session, "keep the call in this session");
+  auto* table =
+      app.add_subcommand("operations", "what the API can do and which action of policy each is");
   auto* about = app.add_subcommand("version", "print the version");
   try {
     app.parse(argc, argv);
@@ -141,6 +143,7 @@ int run(int argc, char** argv) {
   if (*talk) return soma::chat(chat_server.over(chat));
   if (*tools_ls) return soma::list_tools(ls_server.over(tools));
   if (*tools_run) return soma::run_tool(run_server.over(tools));
+  if (*table) return soma::print_operations(), 0;
   if (*about) return soma::print_version(), 0;
   const auto& group = named(app);
   std::fputs(group.help(group.get_parent() ? group.get_parent()->get_name() : "").c_str(), stdout);

@@ -3,7 +3,7 @@
 //
 // Answers carry a `result` of ours rather than a caf::error, so that a code and a detail survive; a
 // caf::error in an answer means that the actor itself is gone (converted where it is asked: by its
-// tenant, or by http/actor_bridge).
+// tenant, or by app/actor_bridge).
 #pragma once
 
 #include <atomic>

@@ -91,6 +91,7 @@ inline constexpr std::string_view host_refused = "host.refused";
 inline constexpr std::string_view key_not_found = "key.not_found";
 inline constexpr std::string_view secret_key_missing = "secret.key_missing";
 inline constexpr std::string_view secret_key_wrong = "secret.key_wrong";
+inline constexpr std::string_view dependency_unavailable = "dependency.unavailable";
 inline constexpr std::string_view quota_exceeded = "quota.exceeded";
 inline constexpr std::string_view server_starting = "server.starting";
 inline constexpr std::string_view upload_malformed = "upload.malformed";

@@ -16,6 +16,7 @@ struct error {
   std::string detail;
   int retry_after_s = 0;  // > 0 where the caller should wait before trying again
   std::string parameter;  // the name of the request's parameter that is at fault, where one is
+  std::string rule;       // of policy, that refused it
 
   error() = default;  // what result::error() gives where there is none
   error(std::string_view c, std::string d, int retry_s = 0)
@@ -24,6 +25,11 @@ struct error {
   // The same error, naming the parameter.
   error about(std::string_view name) && {
     parameter = name;
+    return std::move(*this);
+  }
+  // The same error, naming the rule.
+  error by_rule(std::string name) && {
+    rule = std::move(name);
     return std::move(*this);
   }
 };

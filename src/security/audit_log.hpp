@@ -15,6 +15,8 @@
 #include <string_view>
 
 #include "core/error.hpp"
+#include "core/time.hpp"
+#include "security/audit_record.hpp"
 #include "security/audit_rotation.hpp"
 
 namespace soma::security {
@@ -24,6 +26,7 @@ class audit_log {
   virtual ~audit_log() = default;
   // `json` is one object without a newline.
   virtual void write(std::string_view json) = 0;
+  void record(const audit_record& what) { write(audit_line(what, now_ms())); }
   // Waits until what was given is written, at most so long; before the end. False: it is not.
   virtual bool flush(std::chrono::milliseconds at_most) = 0;
   // The next record goes to what has the file's name then: for those who rotate by renaming.

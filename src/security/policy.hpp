@@ -1,8 +1,10 @@
 // Port: may this caller do this? Implementations are thread-safe, do not block, and fail closed:
-// what cannot be decided is denied.
+// what cannot be decided is denied, what cannot be asked is unavailable.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,14 +21,27 @@ struct policy_input {
 
 struct decision {
   bool allow = false;
-  std::string rule;    // the rule that decided
-  std::string reason;  // for a person; empty when allowed
+  std::string rule;          // the rule that decided
+  std::string reason;        // for a person; empty when allowed
+  bool unavailable = false;  // nobody could be asked; never with `allow`
 };
 
 class policy {
  public:
   virtual ~policy() = default;
-  virtual decision decide(const policy_input& input) const = 0;
+
+  // Answers `asked` in `answers`, one each. True: they are there now, and `done` is never called.
+  // False: `done` is called once, on any thread, when they are; both spans and what they point to
+  // live until then. With an empty `done` nobody waits: what is not there at once is answered as
+  // unavailable, and true returned.
+  virtual bool decide(std::span<const policy_input> asked, std::span<decision> answers,
+                      std::function<void()> done) const = 0;
+
+  // Whether any rule speaks of the action; without one it is denied to all.
+  virtual bool names(std::string_view /*action*/) const { return true; }
+
+  // One question, for those who cannot wait.
+  decision decide_now(const policy_input& asked) const;
 };
 
 // Rules of a TOML file, as config/policy.toml explains them: the first that fits decides, and what

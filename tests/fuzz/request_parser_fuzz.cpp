@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "http/host_guard.hpp"
-#include "http/request_parser.hpp"
-#include "http/router.hpp"
+#include "http/net/host_guard.hpp"
+#include "http/net/request_parser.hpp"
+#include "http/net/router.hpp"
 
 namespace {
 
@@ -27,7 +27,7 @@ const router& routes() {
     router r;
     for (const char* pattern : {"/", "/v1/sessions", "/v1/sessions/{id}", "/v1/session/@me/events",
                                 "/v1/session/{id}/events", "/ui/{path*}"})
-      r.add({verb::get, pattern, "any", {}, auth_rule::none});
+      r.add({verb::get, pattern, "any", {}, soma::app::access::anyone});
     return r;
   }();
   return all;

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "http/file_answer.hpp"
+#include "http/net/file_answer.hpp"
 
 using namespace soma::http;
 

@@ -38,11 +38,12 @@ void expect_problem(std::uint16_t port, const std::string& request, int status,
 
 class one_key final : public authenticator {
  public:
-  asio::awaitable<result<identity>> authenticate(const request_context& ctx, auth_rule) override {
+  asio::awaitable<result<app::caller>> authenticate(const request_context& ctx,
+                                                    app::access) override {
     if (!ctx.has_header("Authorization")) co_return error(codes::auth_required, "who are you?");
     if (ctx.header("Authorization") != "Bearer good") co_return error(codes::auth_invalid, "no");
-    identity who;
-    who.role = role::user;
+    app::caller who;
+    who.role = app::role::user;
     co_return who;
   }
 };

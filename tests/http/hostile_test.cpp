@@ -6,11 +6,11 @@
 
 #include "core/codes.hpp"
 #include "core/limits.hpp"
-#include "http/body_budget.hpp"
+#include "http/net/body_budget.hpp"
+#include "http/net/stranger_buckets.hpp"
+#include "http/net/tenant_places.hpp"
+#include "http/net/trusted_proxies.hpp"
 #include "http/net_world.hpp"
-#include "http/stranger_buckets.hpp"
-#include "http/tenant_places.hpp"
-#include "http/trusted_proxies.hpp"
 
 using namespace soma;
 using namespace soma::http;

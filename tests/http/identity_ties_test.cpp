@@ -1,4 +1,4 @@
-#include "http/identity_ties.hpp"
+#include "http/stream/identity_ties.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // What OpenAI's face asks of providers that speak another way, and what it refuses to say.
-#include "http/model_ask.hpp"
+#include "http/openai/model_ask.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "http/model_messages.hpp"
+#include "http/openai/model_messages.hpp"
 
 #include <doctest/doctest.h>
 

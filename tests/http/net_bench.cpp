@@ -2,7 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "http/server.hpp"
+#include "http/net/server.hpp"
 
 int main(int argc, char** argv) {
   using namespace soma::http;
@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
               [](request_context&) -> asio::awaitable<response> {
                 co_return response(200, "{\"status\":\"ok\"}");
               },
-              auth_rule::none});
+              soma::app::access::anyone});
   server_options options;
   options.io_threads = argc > 1 ? static_cast<std::size_t>(std::atoi(argv[1])) : 1;
   server s(std::move(options), std::move(routes));

@@ -18,8 +18,8 @@
 
 #include "core/chunked.hpp"
 #include "core/codes.hpp"
-#include "http/ascii.hpp"
-#include "http/problem.hpp"
+#include "http/net/ascii.hpp"
+#include "http/net/problem.hpp"
 
 namespace soma::http {
 
@@ -156,10 +156,10 @@ void add_test_routes(router& routes) {
     return r;
   };
   routes.add({verb::get, "/ping", "ping", [=](ctx_ref) -> answer { co_return text(200, "pong"); },
-              auth_rule::none});
+              app::access::anyone});
   routes.add({verb::post, "/echo", "echo",
               [=](ctx_ref ctx) -> answer { co_return text(200, std::string(ctx.body)); },
-              auth_rule::none, body_mode::whole, 1000});
+              app::access::anyone, body_mode::whole, 1000});
   routes.add({verb::post, "/count", "count",
               [=](ctx_ref ctx) -> answer {
                 std::size_t total = 0;
@@ -171,7 +171,7 @@ void add_test_routes(router& routes) {
                 }
                 co_return text(200, std::to_string(total));
               },
-              auth_rule::none, body_mode::streamed, 4 * 1024 * 1024});
+              app::access::anyone, body_mode::streamed, 4 * 1024 * 1024});
   routes.add({verb::get, "/export", "export",
               [](ctx_ref) -> answer {
                 response r;
@@ -182,17 +182,17 @@ void add_test_routes(router& routes) {
                 };
                 co_return r;
               },
-              auth_rule::none});
+              app::access::anyone});
   routes.add({verb::get, "/large", "large",
               [=](ctx_ref) -> answer { co_return text(200, std::string(32 << 20, 'x')); },
-              auth_rule::none});
+              app::access::anyone});
   routes.add({verb::get, "/items/{id}", "get_item",
               [=](ctx_ref ctx) -> answer {
                 co_return text(200, "item " + std::string(ctx.path_parameter("id")));
               },
-              auth_rule::none});
+              app::access::anyone});
   routes.add({verb::get, "/items/@me", "get_mine",
-              [=](ctx_ref) -> answer { co_return text(200, "mine"); }, auth_rule::none});
+              [=](ctx_ref) -> answer { co_return text(200, "mine"); }, app::access::anyone});
   routes.add({verb::get, "/query", "query",
               [=](ctx_ref ctx) -> answer {
                 query_reader q(ctx);
@@ -200,7 +200,7 @@ void add_test_routes(router& routes) {
                 if (auto bad = q.rest()) co_return problem(*bad, ctx);
                 co_return text(200, std::string(after.value_or("none")));
               },
-              auth_rule::none});
+              app::access::anyone});
   routes.add({verb::get, "/stream", "stream",
               [](ctx_ref) -> answer {
                 response r;
@@ -213,18 +213,18 @@ void add_test_routes(router& routes) {
                 };
                 co_return r;
               },
-              auth_rule::none});
+              app::access::anyone});
   routes.add({verb::get, "/boom", "boom",
               [](ctx_ref) -> answer {
                 throw std::runtime_error("a secret of the handler");
                 co_return response();
               },
-              auth_rule::none});
+              app::access::anyone});
   routes.add({verb::get, "/secret", "secret",
-              [=](ctx_ref) -> answer { co_return text(200, "told"); }, auth_rule::user});
+              [=](ctx_ref) -> answer { co_return text(200, "told"); }, app::access::user});
   routes.add({verb::get, "/trace", "trace",
               [=](ctx_ref ctx) -> answer { co_return text(200, std::string(ctx.trace_id())); },
-              auth_rule::none});
+              app::access::anyone});
   routes.add({verb::get, "/late", "late",
               [=](ctx_ref) -> answer {
                 asio::steady_timer timer(co_await asio::this_coro::executor);
@@ -232,7 +232,7 @@ void add_test_routes(router& routes) {
                 co_await timer.async_wait(asio::use_awaitable);
                 co_return text(200, "late");
               },
-              auth_rule::none});
+              app::access::anyone});
 }
 
 }  // namespace

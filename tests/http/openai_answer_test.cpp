@@ -3,9 +3,9 @@
 
 #include <boost/json.hpp>
 
-#include "http/chat_answer.hpp"
-#include "http/problem.hpp"
-#include "http/responses_answer.hpp"
+#include "http/net/problem.hpp"
+#include "http/openai/chat_answer.hpp"
+#include "http/openai/responses_answer.hpp"
 
 using namespace soma;
 using namespace soma::http;

@@ -1,4 +1,4 @@
-#include "http/response_head.hpp"
+#include "http/net/response_head.hpp"
 
 #include <doctest/doctest.h>
 #include <type_traits>

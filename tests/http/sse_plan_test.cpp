@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "http/sse_frame.hpp"
-#include "http/stream_plan.hpp"
+#include "http/stream/sse_frame.hpp"
+#include "http/stream/stream_plan.hpp"
 
 using namespace soma;
 using namespace soma::http;

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "http/sse_frame.hpp"
 #include "http/sse_world.hpp"
+#include "http/stream/sse_frame.hpp"
 
 using namespace soma;
 using namespace soma::http;

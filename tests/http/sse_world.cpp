@@ -124,7 +124,7 @@ std::optional<sse_block> sse_client::next_event() {
 sse_world::sse_world(unsigned threads, const sse_options& options, const feed_limits& limits)
     : log_(storage::make_memory_event_log(7)),
       registry_(threads, limits),
-      pool_(std::make_unique<reader_pool>(*log_, 2)) {
+      pool_(std::make_unique<app::lane>(2)) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in any{};
   any.sin_family = AF_INET;
@@ -133,7 +133,7 @@ sse_world::sse_world(unsigned threads, const sse_options& options, const feed_li
   ::listen(listener_, 128);
   for (unsigned i = 0; i < threads; ++i) {
     auto t = std::make_unique<io_thread>();
-    t->hub = std::make_unique<stream_hub>(t->io, i, registry_, *pool_, options);
+    t->hub = std::make_unique<stream_hub>(t->io, i, registry_, *log_, *pool_, options);
     t->thread = std::thread([&io = t->io] {
       const auto guard = boost::asio::make_work_guard(io);
       io.run();

@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "http/stream_hub.hpp"
+#include "http/stream/stream_hub.hpp"
 #include "storage/event_log.hpp"
 
 namespace soma::http {
@@ -86,7 +86,7 @@ class sse_world {
   std::unique_ptr<storage::event_log> log_;
   feed_registry registry_;
   std::vector<std::unique_ptr<io_thread>> threads_;
-  std::unique_ptr<reader_pool> pool_;
+  std::unique_ptr<app::lane> pool_;
   int listener_ = -1;
   std::mutex connecting_;
 };

@@ -365,7 +365,7 @@ def asks_policy():
     with open(rules, "w") as file:
         file.write('[[rule]]\nid = "closed"\neffect = "deny"\nactions = ["attachment.read"]\n'
                    'users = ["guest"]\n\n[[rule]]\nid = "all"\neffect = "allow"\n'
-                   'actions = ["conversation.send", "attachment.read", "tool.execute"]\n')
+                   'actions = ["conversation.*", "attachment.*", "tool.execute"]\n')
     mine = Node(rehearsal.base_url, settings=[f"policy.file={rules}"])
     guest = mine.new_key("--user", "guest", "--role", "user")
     mine.start()

@@ -19,11 +19,11 @@ RULES = """
 [[rule]]
 id = "talk"
 effect = "allow"
-actions = ["conversation.send", "attachment.read"]
+actions = ["conversation.*", "attachment.*", "workdir.*"]
 [[rule]]
 id = "admins"
 effect = "allow"
-actions = ["tool.catalog.update"]
+actions = ["tool.catalog.update", "key.manage"]
 roles = ["admin"]
 [[rule]]
 id = "no-clocks"

@@ -20,7 +20,7 @@ std::unique_ptr<policy> rules(std::string_view toml) {
 
 decision ask(const policy& p, std::string_view action, std::string_view resource = {},
              std::string_view user = "ann", std::string_view role = "user") {
-  return p.decide({"t", user, role, action, resource});
+  return p.decide_now({"t", user, role, action, resource});
 }
 
 }  // namespace
@@ -31,8 +31,8 @@ TEST_CASE("policy: what no rule names is denied, and nobody is denied first") {
   CHECK(!ask(*none, "tool.execute").allow);
   const auto all = rules("[[rule]]\nid='all'\neffect='allow'\nactions=['*']");
   CHECK(ask(*all, "anything").allow);
-  CHECK(!all->decide({"", "ann", "admin", "anything", ""}).allow);
-  CHECK(!all->decide({"t", "", "admin", "anything", ""}).allow);
+  CHECK(!all->decide_now({"", "ann", "admin", "anything", ""}).allow);
+  CHECK(!all->decide_now({"t", "", "admin", "anything", ""}).allow);
 }
 
 TEST_CASE("policy: the first rule that fits decides, by every list it has") {
@@ -62,7 +62,7 @@ tenants = ["t"]
   CHECK(!ask(*p, "tool.catalog.update", "echo").allow);
   CHECK(ask(*p, "tool.catalog.update", "echo", "ann", "admin").allow);
   CHECK(!ask(*p, "tool.catalog.update", "echo", "ann", "").allow);
-  CHECK(!p->decide({"other", "ann", "user", "tool.execute", "echo"}).allow);
+  CHECK(!p->decide_now({"other", "ann", "user", "tool.execute", "echo"}).allow);
 }
 
 TEST_CASE("policy: a role that is not known fits denials, and no permission") {

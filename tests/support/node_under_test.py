@@ -62,7 +62,9 @@ class Node:
             atexit.register(shutil.rmtree, self.data_dir, ignore_errors=True)
         self.port = free_port()
         self.settings = list(settings)
-        self.env = {**os.environ, "SOMA_ADMIN_KEY": ADMIN_KEY, "SOMA_LLM_BASE_URL": base_url,
+        # The server looks through its environment for its own names, and this is the tests'.
+        around = {name: value for name, value in os.environ.items() if name != "SOMA_BIN_DIR"}
+        self.env = {**around, "SOMA_ADMIN_KEY": ADMIN_KEY, "SOMA_LLM_BASE_URL": base_url,
                     "SOMA_LLM_MODEL": "rehearsal", "SOMA_LLM_RESUME": resume,
                     "SOMA_LOG_LEVEL": "warn", **(env or {})}
         self.process = None

@@ -1,0 +1,52 @@
+// Who asks, and by which door: made once, where a request comes in, and carried unchanged into
+// events' origin, policy, audit, models, tools and the log. A value.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/ids.hpp"
+#include "core/session_state.hpp"
+
+namespace soma::app {
+
+enum class role : std::uint8_t { anonymous, user, admin, internal };
+
+constexpr std::string_view to_string(role r) {
+  switch (r) {
+    case role::user: return "user";
+    case role::admin: return "admin";
+    case role::internal: return "internal";
+    case role::anonymous: break;
+  }
+  return "";
+}
+
+// How a request came in.
+enum class door : std::uint8_t { http };
+
+constexpr std::string_view to_string(door) {
+  return "http";
+}
+
+struct caller {
+  tenant_id tenant;
+  user_id user;
+  app::role role = app::role::anonymous;
+  std::string key_id;  // of an API key; empty otherwise
+  bool is_cookie = false;
+  std::string cookie_hash;         // of a browser's session; empty otherwise
+  std::int64_t expires_at_ms = 0;  // of the identity; 0: no end
+  std::string request_id;
+  std::string trace_id;  // 32 hexadecimal digits
+  app::door door = app::door::http;
+  std::size_t io_thread = 0;  // whose bridge carries what it asks of actors
+};
+
+inline origin origin_of(const caller& who) {
+  return {who.user.value, who.request_id, who.trace_id};
+}
+
+}  // namespace soma::app

@@ -1,0 +1,91 @@
+#include "app/node_health.hpp"
+
+#include <algorithm>
+
+#include "app/node_vitals.hpp"
+#include "app/tool_gateway.hpp"
+#include "models/llm_gateway.hpp"
+#include "tools/mcp/servers.hpp"
+
+namespace soma::app {
+namespace {
+
+constexpr std::uint64_t inodes_min = 1000;
+
+void append(std::string& list, const std::string& name, const std::string& why) {
+  list += (list.empty() ? "" : "; ") + name + ": " + why;
+}
+
+// Tools that are on and cannot run here, each with why.
+std::string tools_missing(const services& s, const tenant_id& tenant) {
+  std::string missing;
+  for (const auto& [id, entry] : s.tools.catalog.of(tenant)->entries)
+    if (entry.enabled && entry.executor != "mcp")
+      if (const auto why = s.tools.runner.unavailable(tenant, id); !why.empty())
+        append(missing, id, why);
+  return missing;
+}
+
+// Servers of tools that are not connected, each with why.
+std::string servers_missing(const services& s, const tenant_id& tenant) {
+  std::string missing;
+  for (const auto& one : s.tools.mcp.list(tenant))
+    if (one.state != "ready")
+      append(missing, one.name, one.last_error.empty() ? one.state : one.last_error);
+  return missing;
+}
+
+// The worst comes first.
+health_component storage_of(const services& s) {
+  const auto& v = s.vitals;
+  const auto least = static_cast<std::uint64_t>(s.settings.number("storage.min_free_bytes"));
+  const auto free = std::to_string(v.free_bytes() >> 20) + " MiB are free";
+  if (!v.disk_seen()) return {"storage", false, "the data folder cannot be looked at"};
+  if (v.refusing()) return {"storage", false, "the store refused the last write; " + free};
+  if (const auto damage = v.damage(); damage > 0)
+    return {"storage", false,
+            "the store met damaged bytes in " + std::to_string(damage) +
+                (damage == 1 ? " place" : " places") + "; see the log"};
+  if (v.free_bytes() < least) return {"storage", false, free};
+  if (v.free_inodes() < inodes_min)
+    return {"storage", false, std::to_string(v.free_inodes()) + " inodes are free"};
+  return {"storage", true, free};
+}
+
+// Descriptors are taken by connections, and the store needs some, too.
+health_component files_of(const node_vitals& v) {
+  const bool ok = v.files_max() == 0 || v.files_open() < v.files_max() / 10 * 9;
+  return {"descriptors", ok,
+          std::to_string(v.files_open()) + " of " + std::to_string(v.files_max()) + " are open"};
+}
+
+health_component audit_of(const security::audit_log& audit) {
+  if (audit.failing()) return {"audit", false, "the audit file cannot be written"};
+  if (const auto lost = audit.lost(); lost > 0)
+    return {"audit", false, std::to_string(lost) + " records were lost"};
+  return {"audit", true, ""};
+}
+
+}  // namespace
+
+std::vector<health_component> health_of(const services& s, const tenant_id& tenant) {
+  const bool configured = s.llm.models().any();
+  const auto backlog = s.node.queued_bytes.load(std::memory_order_relaxed);
+  const bool writer_busy = backlog > s.node.limits.writer_queue_bytes / 2;
+  auto missing = tools_missing(s, tenant), servers = servers_missing(s, tenant);
+  std::vector<health_component> all;
+  all.push_back({"llm", configured, configured ? "" : "no model is configured"});
+  all.push_back(
+      {"event_writer", !writer_busy, std::to_string(backlog) + " bytes wait for the disk"});
+  all.push_back(storage_of(s));
+  all.push_back(files_of(s.vitals));
+  all.push_back(audit_of(s.llm.audit()));
+  all.push_back({"outbox", true, std::to_string(s.node.log.stats().outbox_rows) + " rows wait"});
+  // A machine without a sandbox, or a server of others that is away: conversations go on.
+  const bool tools_ok = missing.empty(), servers_ok = servers.empty();
+  all.push_back({"tools", tools_ok, std::move(missing), false});
+  all.push_back({"mcp", servers_ok, std::move(servers), false});
+  return all;
+}
+
+}  // namespace soma::app

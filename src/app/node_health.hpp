@@ -1,0 +1,24 @@
+// What of this node works, as a tenant is told of it: for /v1/health, runtime-config, and as
+// `health.changed` on the streams of tenants while it changes.
+//
+// Thread-safe, but for health_watch, which is of one thread. Does not block: the disk was looked at
+// before (node_vitals).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/services.hpp"
+
+namespace soma::app {
+
+struct health_component {
+  std::string name;
+  bool ok = true;
+  std::string detail;  // a sentence, or a count; may be empty
+  bool vital = true;   // without it the node is degraded
+};
+
+std::vector<health_component> health_of(const services& s, const tenant_id& tenant);
+
+}  // namespace soma::app

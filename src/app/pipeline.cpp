@@ -1,0 +1,118 @@
+#include "app/pipeline.hpp"
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <memory>
+
+#include "core/codes.hpp"
+
+namespace soma::app {
+namespace {
+
+namespace asio = boost::asio;
+
+security::policy_input question(const caller& who, std::string_view action,
+                                std::string_view resource) {
+  return {who.tenant.value, who.user.value, to_string(who.role), action, resource};
+}
+
+security::audit_record record_of(const caller& who, const operation& what,
+                                 std::string_view resource) {
+  security::audit_record r;
+  r.action = what.action;
+  r.operation = what.same_as.empty() ? what.id : what.same_as;
+  r.resource = resource;
+  r.tenant_id = who.tenant.value;
+  r.user_id = who.user.value;
+  r.role = to_string(who.role);
+  r.key_id = who.key_id;
+  r.door = to_string(who.door);
+  r.request_id = who.request_id;
+  r.trace_id = who.trace_id;
+  return r;
+}
+
+}  // namespace
+
+admitted::admitted(admitted&& other) noexcept
+    : audit_(std::exchange(other.audit_, nullptr)),
+      what_(other.what_),
+      who_(other.who_),
+      resource_(std::move(other.resource_)),
+      members_(std::move(other.members_)),
+      well_(other.well_),
+      status_(other.status_) {}
+
+admitted::~admitted() {
+  if (!audit_ || what_->audited != audited::always) return;
+  auto r = record_of(*who_, *what_, resource_);
+  r.outcome = well_ ? "done" : "failed";
+  r.status = status_;
+  r.members_json = members_;
+  audit_->record(r);
+}
+
+void admitted::ended(bool well, int status) {
+  well_ = well;
+  status_ = status;
+}
+
+error pipeline::refusal(const caller& who, const operation& what, std::string_view action,
+                        std::string_view resource, const security::decision& said) {
+  auto r = record_of(who, what, resource);
+  r.action = action;
+  r.outcome = said.unavailable ? "unavailable" : "denied";
+  r.rule = said.rule;
+  audit_.record(r);
+  if (said.unavailable)
+    return error(codes::dependency_unavailable, "policy cannot be asked", 1).about("policy");
+  return error(codes::policy_denied, said.reason).by_rule(said.rule);
+}
+
+asio::awaitable<std::vector<security::decision>> pipeline::decide(
+    std::vector<security::policy_input> asked) {
+  std::vector<security::decision> answers(asked.size());
+  auto home = co_await asio::this_coro::executor;
+  auto begin = [&](auto handler) {
+    auto kept = std::make_shared<decltype(handler)>(std::move(handler));
+    auto resume = [kept, home] { asio::post(home, [kept] { std::move (*kept)(); }); };
+    if (policy_.decide(asked, answers, resume)) resume();
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(begin, asio::use_awaitable);
+  co_return answers;
+}
+
+asio::awaitable<result<admitted>> pipeline::admit(const caller& who, const operation& what,
+                                                  std::string resource) {
+  const auto asked = question(who, what.action, resource);
+  security::decision said;
+  // What is answered at once goes on at once.
+  said = policy_.decide_now(asked);
+  if (said.unavailable) {
+    std::vector<security::policy_input> again{asked};
+    auto answers = co_await decide(std::move(again));
+    said = std::move(answers.front());
+  }
+  if (!said.allow) co_return refusal(who, what, what.action, resource, said);
+  co_return admitted(audit_, what, who, std::move(resource));
+}
+
+asio::awaitable<result<void>> pipeline::ask(const admitted& in, std::string_view action,
+                                            const std::vector<std::string>& resources) {
+  std::vector<security::policy_input> asked;
+  for (const auto& one : resources) asked.push_back(question(in.who(), action, one));
+  std::vector<security::decision> answers(asked.size());
+  bool waits = false;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    answers[i] = policy_.decide_now(asked[i]);
+    waits = waits || answers[i].unavailable;
+  }
+  if (waits) answers = co_await decide(asked);
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    if (!answers[i].allow) co_return refusal(in.who(), in.what(), action, resources[i], answers[i]);
+  co_return result<void>();
+}
+
+}  // namespace soma::app

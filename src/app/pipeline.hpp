@@ -1,0 +1,81 @@
+// What every operation that policy judges goes through, whichever door it came by: policy is asked,
+// then the work is done with an `admitted`, then a record of it is kept. Whether there is one, and
+// what is asked, says the table (operations.hpp).
+//
+// Threads: any io thread; an `admitted` belongs to the thread of its request. Where policy answers
+// at once, as rules do, nothing waits. Lifetime: what `caller` and `resource` point to outlives an
+// `admitted`.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/caller.hpp"
+#include "app/operations.hpp"
+#include "core/error.hpp"
+#include "security/audit_log.hpp"
+#include "security/policy.hpp"
+
+namespace soma::app {
+
+// A request that policy let through: only the pipeline makes one, and what changes a session takes
+// one, so that no door can forget it. Its record, if it gets one, is written when it ends: `failed`
+// unless it was said how.
+class admitted {
+ public:
+  admitted(admitted&& other) noexcept;
+  admitted& operator=(admitted&&) = delete;
+  ~admitted();
+
+  const operation& what() const { return *what_; }
+  const caller& who() const { return *who_; }
+
+  // How it ended: `status` as the door answers, 0 for none.
+  void ended(bool well, int status = 0);
+  // What it is about, where that is known only now: the id of what was made.
+  void about(std::string resource) { resource_ = std::move(resource); }
+  // Further members of the record, as `"a":1,"b":2`; no secret and no text of a conversation.
+  void add(std::string members_json) { members_ = std::move(members_json); }
+
+ private:
+  friend class pipeline;
+  admitted(security::audit_log& audit, const operation& what, const caller& who,
+           std::string resource)
+      : audit_(&audit), what_(&what), who_(&who), resource_(std::move(resource)) {}
+
+  security::audit_log* audit_;  // null: moved from
+  const operation* what_;
+  const caller* who_;
+  std::string resource_, members_;
+  bool well_ = false;
+  int status_ = 0;
+};
+
+class pipeline {
+ public:
+  pipeline(const security::policy& policy, security::audit_log& audit)
+      : policy_(policy), audit_(audit) {}
+
+  // Errors: policy.denied with the rule, dependency.unavailable where policy cannot be asked; both
+  // are recorded.
+  boost::asio::awaitable<result<admitted>> admit(const caller& who, const operation& what,
+                                                 std::string resource);
+
+  // A further question within an operation, of each resource; the first refusal counts. Errors as
+  // above.
+  boost::asio::awaitable<result<void>> ask(const admitted& in, std::string_view action,
+                                           const std::vector<std::string>& resources);
+
+ private:
+  boost::asio::awaitable<std::vector<security::decision>> decide(
+      std::vector<security::policy_input> asked);
+  error refusal(const caller& who, const operation& what, std::string_view action,
+                std::string_view resource, const security::decision& said);
+
+  const security::policy& policy_;
+  security::audit_log& audit_;
+};
+
+}  // namespace soma::app

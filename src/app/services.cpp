@@ -1,0 +1,84 @@
+#include "app/services.hpp"
+
+#include "app/on_lane.hpp"
+#include "app/tool_gateway.hpp"
+#include "core/codes.hpp"
+#include "core/command_codec.hpp"
+#include "core/uuid.hpp"
+#include "models/model_stream.hpp"
+#include "security/digest.hpp"
+
+namespace soma::app {
+
+namespace asio = boost::asio;
+
+services::services(const services_parts& parts)
+    : settings(parts.settings),
+      node(parts.node),
+      tenants(parts.tenants),
+      lanes(parts.lanes),
+      pool(parts.lanes.quick),
+      identities(parts.identities),
+      keys(parts.keys),
+      browsers(parts.browsers),
+      sign_in(parts.sign_in),
+      tickets(parts.tickets),
+      llm(parts.llm),
+      tools(parts.tools),
+      files(parts.files),
+      vitals(parts.vitals),
+      pipeline(parts.tools.policy, parts.tools.audit),
+      idempotency(parts.node.log, parts.lanes.quick, parts.node.limits.idempotency_ttl_ms) {}
+
+services::~services() = default;
+
+std::string derived_uuid(std::initializer_list<std::string_view> parts) {
+  std::string joined;
+  for (const auto part : parts) joined.append(part).push_back('\n');
+  const auto digest = security::sha256(joined);
+  std::uint64_t high = 0, low = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
+    high = high << 8 | static_cast<unsigned char>(digest[i]);
+    low = low << 8 | static_cast<unsigned char>(digest[8 + i]);
+  }
+  return format_uuid(high, low);
+}
+
+asio::awaitable<result<command_reply>> services::command(const admitted& in,
+                                                         const session_id& session,
+                                                         input::command what,
+                                                         idempotency_gate::entry* gate) {
+  const auto& who = in.who();
+  if (gate && gate->replay) co_return decode_command_reply(gate->replay->response_json);
+  if (!is_uuid(session.value))
+    co_return error(codes::session_not_found, "there is no such session");
+  actors::session_command command;
+  command.key = {who.tenant, session};
+  command.what.who.from = origin_of(who);
+  command.what.what = std::move(what);
+  if (gate && !gate->key.empty()) {
+    command.idempotency_key = gate->key;
+    command.request_hash = gate->hash;
+    // The caller's own part of the scoped key, for the event's meta.
+    command.what.who.idempotency_key = gate->key.substr(gate->key.rfind('\n') + 1);
+  }
+  auto answer = co_await ask_tenant<actors::command_outcome>(who, std::move(command));
+  if (!answer) co_return answer.error();
+  if (gate && !answer->reply && answer->reply.error().code == codes::idempotency_exists) {
+    auto looked = co_await idempotency.look(*gate);
+    if (!looked) co_return looked.error();
+    if (!gate->replay)  // it has expired since
+      co_return error(codes::server_busy, "the request was carried out a while ago", 1);
+    co_return decode_command_reply(gate->replay->response_json);
+  }
+  co_return std::move(answer->reply);
+}
+
+asio::awaitable<result<storage::session_head>> services::head(const session_key& key) {
+  if (!is_uuid(key.session.value))
+    co_return error(codes::session_not_found, "there is no such session");
+  auto look = [log = &node.log, key] { return log->head(key); };
+  co_return co_await on_lane(pool, look);
+}
+
+}  // namespace soma::app

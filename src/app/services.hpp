@@ -1,0 +1,142 @@
+// What use cases stand on: one a process, shared by all io threads.
+//
+// Threads: the members are thread-safe or belong to one io thread each (bridges, model clients:
+// indexed by caller::io_thread). Lifetime: made by the node, outlives every door.
+#pragma once
+
+#include <array>
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/node.hpp"
+#include "app/actor_bridge.hpp"
+#include "app/caller.hpp"
+#include "app/idempotency.hpp"
+#include "app/lanes.hpp"
+#include "app/pipeline.hpp"
+#include "core/config.hpp"
+#include "core/session_feed.hpp"
+
+namespace soma::security {
+class authenticator;
+class browser_sessions;
+class key_store;
+class sign_in_token;
+class ticket_office;
+}  // namespace soma::security
+
+namespace soma::models {
+class llm_gateway;
+struct io_llm_client;
+}  // namespace soma::models
+
+namespace soma::app {
+
+class node_vitals;
+struct tool_gateway;
+struct file_services;
+
+// Tenants' actors as each io thread last saw them, so that not every request asks the registry. An
+// io thread touches only its own.
+class tenant_handles {
+ public:
+  static constexpr std::size_t max = 1024;  // a thread
+
+  actors::tenant_actor find(std::size_t io_thread, const tenant_id& id) const {
+    const auto& mine = threads_[io_thread];
+    const auto at = mine.find(id);
+    return at == mine.end() ? actors::tenant_actor() : at->second;
+  }
+  void keep(std::size_t io_thread, const tenant_id& id, const actors::tenant_actor& tenant) {
+    auto& mine = threads_[io_thread];
+    if (mine.size() >= max) mine.clear();
+    mine.insert_or_assign(id, tenant);
+  }
+  void forget(std::size_t io_thread, const tenant_id& id) { threads_[io_thread].erase(id); }
+
+ private:
+  std::array<std::map<tenant_id, actors::tenant_actor>, feed_threads_max> threads_;
+};
+
+struct services_parts {
+  const config& settings;
+  actors::node_services& node;
+  actors::tenant_registry_actor tenants;
+  store_lanes& lanes;
+  security::authenticator& identities;
+  security::key_store& keys;
+  security::browser_sessions& browsers;
+  security::sign_in_token& sign_in;
+  const security::ticket_office& tickets;
+  models::llm_gateway& llm;
+  tool_gateway& tools;
+  file_services& files;
+  const node_vitals& vitals;
+};
+
+class services {
+ public:
+  explicit services(const services_parts& parts);
+  ~services();
+  services(const services&) = delete;
+
+  const config& settings;
+  actors::node_services& node;
+  actors::tenant_registry_actor tenants;
+  store_lanes& lanes;
+  lane& pool;  // the quick lane
+  security::authenticator& identities;
+  security::key_store& keys;
+  security::browser_sessions& browsers;
+  security::sign_in_token& sign_in;
+  const security::ticket_office& tickets;
+  models::llm_gateway& llm;
+  tool_gateway& tools;
+  file_services& files;
+  const node_vitals& vitals;
+  app::pipeline pipeline;
+  idempotency_gate idempotency;
+  std::vector<std::unique_ptr<actor_bridge>> bridges;               // one an io thread
+  std::vector<std::unique_ptr<models::io_llm_client>> llm_clients;  // one an io thread
+  tenant_handles known_tenants;
+
+  // Asks the tenant's actor. Errors: those of the answer, or server.busy.
+  template <class Answer, class Request>
+  boost::asio::awaitable<result<Answer>> ask_tenant(const caller& who, Request request) {
+    auto& bridge = *bridges[who.io_thread];
+    const auto thread = who.io_thread;
+    const auto id = who.tenant;
+    auto tenant = known_tenants.find(thread, id);
+    if (!tenant) {
+      actors::tenant_request wanted;
+      wanted.tenant = id;
+      auto found = co_await bridge.ask<actors::tenant_found>(tenants, wanted);
+      if (!found) co_return found.error();
+      tenant = found->tenant;
+      known_tenants.keep(thread, id, tenant);
+    }
+    auto answer = co_await bridge.ask<Answer>(tenant, std::move(request));
+    // Perhaps the tenant's actor is gone: the next request asks for it again.
+    if (!answer) known_tenants.forget(thread, id);
+    co_return answer;
+  }
+
+  // Sends a command to a session. `gate` carries the idempotency record to be kept with it; where
+  // another was quicker with the key, its answer is taken, and `gate` has the replay.
+  boost::asio::awaitable<result<command_reply>> command(const admitted& in,
+                                                        const session_id& session,
+                                                        input::command what,
+                                                        idempotency_gate::entry* gate = {});
+
+  // The head, read on the quick lane. Errors: session.not_found, also for what cannot be an id.
+  boost::asio::awaitable<result<storage::session_head>> head(const session_key& key);
+};
+
+// A UUID that follows from its parts: the same parts, the same id.
+std::string derived_uuid(std::initializer_list<std::string_view> parts);
+
+}  // namespace soma::app

@@ -1,0 +1,118 @@
+#include "app/session_stager.hpp"
+
+#include "actors/event_writer.hpp"
+#include "actors/session_info.hpp"
+#include "app/on_lane.hpp"
+#include "core/time.hpp"
+#include "storage/attachment_rows.hpp"
+
+namespace soma::app {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Of one write to the store while a copy is staged.
+constexpr std::size_t stage_bytes = 1024 * 1024;
+
+}  // namespace
+
+struct session_stager::work {
+  explicit work(copy_options options) : copy(std::move(options)) {}
+
+  void add(const event& e) {
+    ready.push_back({e.meta.id.seq, e.type(), encode(e)});
+    storage::add_attachment_uses(uses, e.meta.key, e.body);
+    ready_bytes += ready.back().json.size();
+  }
+
+  // Fills `ready`; true when the source has no more.
+  result<bool> fill(const source& next) {
+    const taker take = [this](event e) { add(copy.add(std::move(e))); };
+    while (ready_bytes < stage_bytes) {
+      auto end = next(take);
+      if (!end) return end.error();
+      if (!*end) continue;
+      for (const auto& e : copy.close(now_ms())) add(e);
+      return true;
+    }
+    return false;
+  }
+
+  session_copy copy;
+  std::vector<storage::encoded_event> ready;
+  std::size_t ready_bytes = 0;
+  std::vector<storage::document_row> uses;  // of attachments, by the events so far
+};
+
+session_stager::session_stager(services& s, std::size_t io_thread, copy_options options)
+    : s_(s),
+      bridge_(*s.bridges[io_thread]),
+      to_(options.to),
+      work_(std::make_shared<work>(std::move(options))) {}
+
+asio::awaitable<result<void>> session_stager::copy_all(source next) {
+  for (bool end = false; !end;) {
+    auto fill = [work = work_, next] { return work->fill(next); };
+    auto filled = co_await on_lane(s_.lanes.longer, fill);
+    if (!filled) co_return filled.error();
+    end = *filled;
+    auto staged = co_await stage_ready();
+    if (!staged) co_return staged.error();
+  }
+  co_return result<void>();
+}
+
+asio::awaitable<result<void>> session_stager::stage_ready() {
+  auto events =
+      std::make_shared<const std::vector<storage::encoded_event>>(std::move(work_->ready));
+  work_->ready.clear();
+  work_->ready_bytes = 0;
+  return run_on_writer(
+      [to = to_, events](storage::event_log& log) { return log.stage(to, *events); });
+}
+
+asio::awaitable<result<void>> session_stager::run_on_writer(
+    std::function<result<void>(storage::event_log&)> what) {
+  actors::storage_job job;
+  job.run = std::move(what);
+  auto outcome = co_await bridge_.ask<actors::storage_outcome>(s_.node.writer, std::move(job));
+  if (!outcome) co_return outcome.error();
+  co_return outcome->done;
+}
+
+storage::session_info session_stager::info() const {
+  return actors::info_of(work_->copy.state());
+}
+
+event_id session_stager::last_id() const {
+  return {s_.node.log.epoch(), work_->copy.state().seq};
+}
+
+asio::awaitable<result<void>> session_stager::publish(storage::session_info info,
+                                                      storage::idempotency_record record) {
+  storage::append_op op;
+  op.key = to_;
+  op.expected_seq = work_->copy.state().seq;
+  op.info = std::move(info);
+  op.compact_seq = work_->copy.state().compact_seq;
+  op.publish_staged = true;
+  op.documents = std::move(work_->uses);
+  if (!record.key.empty()) op.idempotency.push_back(std::move(record));
+  auto append = actors::append_of(s_.node, std::move(op));
+  auto outcome = co_await bridge_.ask<actors::append_outcome>(s_.node.writer, std::move(append));
+  if (!outcome) co_return outcome.error();
+  if (!outcome->head) co_return outcome->head.error();
+  co_return result<void>();
+}
+
+asio::awaitable<void> session_stager::discard() {
+  // Named first: g++ 12 frees a temporary twice that is made inside a co_await.
+  std::function<result<void>(storage::event_log&)> drop = [to = to_](storage::event_log& log) {
+    return log.discard_staged(to);
+  };
+  // What stays behind after a failure is removed by the next start.
+  (void)co_await run_on_writer(std::move(drop));
+}
+
+}  // namespace soma::app

@@ -1,0 +1,29 @@
+// What use cases need of tools and policy. Thread-safe; outlives the doors.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "app/caller.hpp"
+#include "security/audit_log.hpp"
+#include "security/policy.hpp"
+#include "tools/catalog_runner.hpp"
+
+namespace soma::tools::mcp {
+class servers;
+}
+
+namespace soma::app {
+
+struct tool_gateway {
+  tools::catalog& catalog;
+  tools::catalog_runner& runner;
+  const security::policy& policy;
+  security::audit_log& audit;
+  tools::mcp::servers& mcp;
+};
+
+security::decision judge(const tool_gateway& tools, const caller& who, std::string_view action,
+                         std::string_view resource = {});
+
+}  // namespace soma::app

@@ -1,0 +1,52 @@
+// The subcommands of soma. Each blocks and returns the process's exit status; what went wrong is a
+// sentence on standard error.
+#pragma once
+
+#include <string>
+
+#include "core/config.hpp"
+
+namespace soma {
+
+struct new_key_options {
+  std::string name, role = "user", tenant = "default", user = "admin";
+};
+struct backup_options {
+  std::string folder;              // must not exist yet
+  bool leave_out_damaged = false;  // attachments that are not whole, instead of refusing
+};
+struct chat_options {
+  std::string url;      // empty: the default of the configuration
+  std::string key;      // an API key
+  std::string session;  // empty: a new one
+};
+
+struct tools_options {
+  std::string url, key;         // as of chat
+  std::string session;          // where the call is kept; empty: a new one
+  std::string tool_id, inputs;  // inputs: a JSON object
+};
+
+// The environment, with a configuration file.
+config_sources process_sources(const std::string& file);
+
+int run_serve(const config_sources& from);
+int check_config(const config_sources& from);
+int print_config(const config_sources& from);
+int make_key(const config_sources& from, const new_key_options& wanted);
+// Deletes all API keys and sign-ins: the way on where the server's key is lost.
+int void_keys(const config_sources& from);
+int repair(const config_sources& from);
+int back_up(const config_sources& from, const backup_options& wanted);
+// Puts a fresh key before those of auth.enc_key_file; a running server takes it up within seconds.
+int rotate_secrets(const config_sources& from);
+// A fresh sign-in link of the server that runs with this data folder.
+int sign_in(const config_sources& from);
+int chat(const chat_options& options);
+int list_tools(const tools_options& options);
+int run_tool(const tools_options& options);
+// The table of operations as NDJSON: for those who write policy, and for tests.
+void print_operations();
+void print_version();
+
+}  // namespace soma

@@ -1,0 +1,271 @@
+#include "http/net/connection.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+
+#include "core/codes.hpp"
+#include "http/net/linger.hpp"
+#include "http/net/problem.hpp"
+
+namespace soma::http {
+namespace {
+
+namespace sys = boost::system;
+constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
+
+bool is_request_id(std::string_view id) {
+  return !id.empty() && id.size() <= 128 &&
+         id.find_first_not_of(
+             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
+             std::string_view::npos;
+}
+
+bool lets_in(app::access rule, app::role is) {
+  switch (rule) {
+    case app::access::anyone:
+    case app::access::optional: return true;
+    case app::access::user: return is != app::role::anonymous;
+    case app::access::admin: return is == app::role::admin;
+    case app::access::internal: return is == app::role::internal;
+    case app::access::operation: return is == app::role::admin || is == app::role::internal;
+  }
+  return false;
+}
+
+}  // namespace
+
+connection::connection(io_shard& shard, asio::ip::tcp::socket socket, connection_slot slot)
+    : shard_(shard),
+      limits_(shard.options.limits),
+      watched_(std::move(socket)),
+      socket_(watched_.socket),
+      slot_(std::move(slot)),
+      capacity_(limits_.header_bytes_max + limits::http_read_bytes),
+      buffer_(std::make_unique_for_overwrite<char[]>(capacity_)) {
+  sys::error_code ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  peer_ = ctx_.peer = socket_.remote_endpoint(ignored).address();
+  ctx_.io_thread = shard.index;
+  ctx_.peer_watch = this;
+  shard_.sockets.push_back(watched_);
+}
+
+asio::awaitable<void> connection::run() {
+  // Not `while (co_await …)`: where that is a coroutine's first statement, g++ 12 lays its frame
+  // out in two ways and `this` is read from the wrong place.
+  for (bool more = true; more;) more = co_await serve_one();
+  if (socket_.is_open()) co_await linger(shard_, watched_);
+}
+
+void connection::when_gone(std::function<void()> gone) {
+  gone_ = std::move(gone);
+  if (watching_) return;
+  watching_ = true;
+  socket_.async_wait(asio::socket_base::wait_read, [this, alive = std::weak_ptr<bool>(alive_)](
+                                                       sys::error_code ec) {
+    if (alive.expired()) return;
+    watching_ = false;
+    char byte = 0;
+    const auto got = ec ? 0 : ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    // A next request that is there already says that its sender is, too.
+    if (got > 0) return;
+    // Woken for nothing: it is watched on.
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+      return when_gone(std::move(gone_));
+    if (auto told = std::exchange(gone_, nullptr)) told();
+  });
+}
+
+asio::awaitable<bool> connection::fill() {
+  if (watched_.expired) co_return false;
+  const auto [ec, n] = co_await socket_.async_read_some(
+      asio::buffer(buffer_.get() + end_, capacity_ - end_), as_tuple);
+  end_ += n;
+  co_return !ec && n > 0;
+}
+
+// A line end that some clients send after a body, and that RFC 9112 (2.2) wants passed over.
+bool connection::skip_empty_line() {
+  if (end_ < 2 || buffer_[0] != '\r' || buffer_[1] != '\n') return false;
+  at_ = 2;
+  compact();
+  return true;
+}
+
+asio::awaitable<bool> connection::serve_one() {
+  gone_ = nullptr;
+  parser_.reset();
+  ctx_.clear();
+  ctx_.peer = peer_;
+  head_only_ = false;
+  compact();
+  bool skipped = skip_empty_line();
+  if (end_ == 0) {
+    if (shard_.stopping) co_return false;
+    watched_.idle = true;
+    watched_.idle_since = clock::now();
+    // Who opens a connection has something to say; who has said it may come back later.
+    arm(first_ ? limits_.header_timeout_ms : limits_.idle_timeout_ms);
+    const bool more = co_await fill();
+    watched_.idle = false;
+    if (!more) co_return give_up();
+  }
+  first_ = false;
+  head_scanner scanner;
+  auto scan = [&] {
+    if (!skipped) skipped = skip_empty_line();
+    return scanner.scan({buffer_.get(), end_});
+  };
+  auto scanned = scan();
+  if (scanned == head_scanner::outcome::incomplete) {
+    arm(limits_.header_timeout_ms);
+    while (scanned == head_scanner::outcome::incomplete && end_ < limits_.header_bytes_max) {
+      const bool more = co_await fill();
+      if (!more && watched_.expired)
+        co_return co_await refuse(codes::request_timeout, "The headers did not arrive in time");
+      if (!more) co_return give_up();
+      scanned = scan();
+    }
+  }
+  disarm();
+  ctx_.started_at = clock::now();
+  if (scanned == head_scanner::outcome::malformed)
+    co_return co_await refuse(codes::request_malformed,
+                              "The request holds bytes that HTTP/1.1 does not allow there");
+  if (scanned == head_scanner::outcome::incomplete ||
+      scanner.head_size() > limits_.header_bytes_max)
+    co_return co_await refuse(codes::request_header_too_large,
+                              "Request line and headers are longer than this server takes");
+  head_size_ = at_ = scanner.head_size();
+  request_parser::take_minor_version(buffer_.get(), head_size_);
+  parser_.emplace(ctx_, limits_.header_count_max);
+  if (auto bad = parser_->parse_head({buffer_.get(), head_size_})) co_return co_await refuse(*bad);
+  co_return co_await dispatch();
+}
+
+void connection::compact() {
+  std::memmove(buffer_.get(), buffer_.get() + at_, end_ - at_);
+  end_ -= at_;
+  at_ = head_size_ = 0;
+}
+
+// A route's own bound, else what its schema can be, where that is less than any body's.
+std::uint64_t connection::bytes_max_of(const route& r) const {
+  if (r.body_bytes_max != 0) return r.body_bytes_max;
+  const std::uint64_t any = limits_.body_bytes_max;
+  return r.body_schema.empty() ? any
+                               : std::min(any, shard_.options.schemas->bytes_max(r.body_schema));
+}
+
+struct connection::body_guard {
+  connection& of;
+  ~body_guard() { of.release_body(); }
+};
+
+asio::awaitable<bool> connection::dispatch() {
+  ctx_.peer = shard_.options.proxies.client_of(peer_, ctx_);
+  take_request_id();
+  head_only_ = ctx_.verb == verb::head;
+  ctx_.openai_errors = is_openai_path(ctx_.path);
+  // HTTP/1.0 has no Host. No browser speaks it, so a page that seems to ask is not believed.
+  const bool no_host = parser_->is_http10() && !ctx_.has_header("Host");
+  if (no_host && ctx_.has_header("Origin"))
+    co_return co_await refuse(codes::origin_refused, "The page that asks is of a foreign origin");
+  if (!no_host)
+    if (auto bad = shard_.options.guard.check(parser_->host(), ctx_))
+      co_return co_await refuse(*bad);
+  if (ctx_.verb == verb::options && ctx_.path == "*") {
+    response answer(204);
+    answer.headers.emplace_back("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    co_return co_await finish(std::move(answer));
+  }
+  const auto match = shard_.routes.find(ctx_);
+  switch (match.outcome) {
+    case router::outcome::malformed_path:
+      co_return co_await refuse(codes::request_malformed, "The path cannot be decoded");
+    case router::outcome::not_found:
+      co_return co_await decline(codes::route_not_found, "No such path");
+    case router::outcome::method_not_allowed: {
+      response answer =
+          ctx_.verb == verb::options
+              ? response(204)
+              : problem({codes::request_method_not_allowed, "Not a method of this path"}, ctx_);
+      answer.headers.emplace_back("Allow", std::string(match.allow));
+      co_return co_await finish(std::move(answer));
+    }
+    case router::outcome::found: break;
+  }
+  const route& r = *match.route;
+  ctx_.operation_id = r.operation_id;
+  if (r.auth != app::access::anyone)
+    if (auto bad = co_await authenticate(r)) co_return co_await decline(*bad);
+  // What nobody in particular may make this server read is rationed.
+  if (ctx_.caller.role == app::role::anonymous && r.body != body_mode::none &&
+      !shard_.strangers.take(ctx_.peer))
+    co_return co_await refuse(stranger_buckets::refusal());
+  ctx_.caller.request_id = ctx_.request_id;
+  ctx_.caller.trace_id = ctx_.trace_id();
+  ctx_.caller.io_thread = ctx_.io_thread;
+  body_bytes_max_ = bytes_max_of(r);
+  body_is_secret_ = r.body_is_secret;
+  const body_guard guard{*this};
+  if (auto bad = co_await take_body(r)) co_return co_await refuse(*bad);
+  if (!r.body_schema.empty() && !(r.body_optional && ctx_.body.empty())) {
+    auto bad = co_await check_body(r);
+    if (bad) co_return co_await decline(bad->why, bad->members);
+  }
+  response answer = co_await call(r);
+  co_return co_await finish(std::move(answer));
+}
+
+void connection::take_request_id() {
+  const auto given = ctx_.header("X-Request-ID");
+  if (is_request_id(given))
+    ctx_.request_id = given;
+  else
+    ctx_.request_id = shard_.ids.next();
+}
+
+asio::awaitable<std::optional<error>> connection::authenticate(const route& r) {
+  if (!shard_.options.authenticator)
+    co_return error(codes::auth_required, "This server has no sign-in configured");
+  auto who = co_await shard_.options.authenticator->authenticate(ctx_, r.auth);
+  if (!who) {
+    if (r.auth == app::access::optional && who.error().code == codes::auth_required)
+      co_return std::nullopt;
+    co_return who.error();
+  }
+  ctx_.caller = std::move(*who);
+  if (!lets_in(r.auth, ctx_.caller.role))
+    co_return error(codes::auth_forbidden, "The caller's role does not allow this");
+  co_return std::nullopt;
+}
+
+asio::awaitable<response> connection::call(const route& r) {
+  std::string fault;
+  try {
+    co_return co_await r.handler(ctx_);
+  } catch (const std::exception& e) {
+    fault = e.what();
+  } catch (...) {
+    fault = "an exception that is none";
+  }
+  if (shard_.options.on_fault) shard_.options.on_fault(ctx_.request_id, fault);
+  co_return problem({codes::internal, "The server failed; its log has the request_id"}, ctx_);
+}
+
+asio::awaitable<void> serve_connection(io_shard& shard, asio::ip::tcp::socket socket,
+                                       connection_slot slot) {
+  connection c(shard, std::move(socket), std::move(slot));
+  co_await c.run();
+}
+
+}  // namespace soma::http

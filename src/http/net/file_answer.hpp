@@ -1,0 +1,54 @@
+// A file of the disk as an answer: conditional requests (If-None-Match, If-Range), one byte range
+// (RFC 9110), a Content-Disposition that saves it under its name (RFC 6266). Sent in pieces that
+// are read on a pool; never whole in memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "app/lanes.hpp"
+#include "http/net/request_context.hpp"
+#include "http/net/response.hpp"
+
+namespace soma::http {
+
+// Closed with its last holder.
+class open_file {
+ public:
+  explicit open_file(int handle) : handle_(handle) {}
+  ~open_file();
+  open_file(const open_file&) = delete;
+  int handle() const { return handle_; }
+
+ private:
+  const int handle_;
+};
+
+// Blocks on the disk. Empty where the file cannot be read or is at its end.
+std::string read_piece(int file, std::uint64_t at, std::size_t bytes);
+
+struct served_file {
+  std::shared_ptr<open_file> file;
+  std::uint64_t size_bytes = 0;
+  std::string etag;  // with its quotes
+  std::string content_type, filename;
+};
+
+// `pool` outlives the answer's sending. A file that is shorter than said cuts the connection.
+response file_answer(app::lane& pool, const request_context& ctx, served_file served);
+
+struct byte_range {
+  std::uint64_t first = 0, size = 0;
+};
+enum class range_kind : std::uint8_t { whole, part, not_satisfiable };
+// What a Range header asks of so many bytes. More than one range, and what is no range of bytes,
+// asks for the whole.
+range_kind read_range(std::string_view header, std::uint64_t size_bytes, byte_range& out);
+
+// `attachment`, with the name for old readers in ASCII and, where that is not all of it, in UTF-8.
+std::string content_disposition(std::string_view filename);
+
+}  // namespace soma::http

@@ -1,0 +1,126 @@
+#include "http/routes/gateway.hpp"
+
+#include "app/on_lane.hpp"
+#include "core/codes.hpp"
+#include "core/command_codec.hpp"
+#include "core/json_member.hpp"
+#include "core/json_writer.hpp"
+#include "core/time.hpp"
+#include "core/uuid.hpp"
+#include "http/net/problem.hpp"
+#include "models/model_lock.hpp"
+#include "models/model_stream.hpp"
+#include "security/digest.hpp"
+
+namespace soma::http {
+
+namespace asio = boost::asio;
+
+std::size_t streams_per_tenant_max(const config& settings, std::size_t connections_max) {
+  const auto wanted = settings.number("sse.streams_per_tenant_max");
+  return wanted > 0 ? static_cast<std::size_t>(wanted) : (connections_max * 3 + 3) / 4;
+}
+
+void gateway::end_streams(const security::gone_identity& gone) {
+  for (const auto& hub : hubs) hub->end_with(stream_owner::of(gone));
+}
+
+session_key key_of(const request_context& ctx) {
+  return {ctx.caller.tenant, session_id(std::string(ctx.path_parameter("id")))};
+}
+
+std::string idempotency_key_of(const request_context& ctx, std::string_view from_body) {
+  const auto header = ctx.header("idempotency-key");
+  return std::string(header.empty() ? from_body : header);
+}
+
+namespace {
+
+// White space, escapes and the order of members make no other request.
+std::string hash_of(std::string_view body) {
+  const auto canonical = canonical_json(body);
+  const std::string_view hashed = canonical.empty() ? body : std::string_view(canonical);
+  return security::hex(security::bytes_of(security::sha256(hashed)));
+}
+
+}  // namespace
+
+asio::awaitable<result<app::idempotency_gate::entry>> enter_once(
+    gateway& g, request_context& ctx, std::string key, std::string request_hash,
+    std::string operation, std::function<bool(const storage::idempotency_record&)> also_mine) {
+  // A key that is sent is one, so an empty one is none that could be kept.
+  const bool empty_header =
+      ctx.has_header("Idempotency-Key") && ctx.header("Idempotency-Key").empty();
+  if (empty_header) co_return app::bad_idempotency_key();
+  app::idempotency_gate::asked asked;
+  if (!key.empty()) {
+    const bool own = operation.empty();
+    const std::string route_operation(ctx.operation_id), subject(ctx.path_parameter("id"));
+    asked.key = std::move(key);
+    asked.also_mine = std::move(also_mine);
+    asked.operation = own ? route_operation : std::move(operation);
+    if (own) asked.subject = subject;
+    asked.hash = request_hash.empty() ? hash_of(ctx.body) : std::move(request_hash);
+    asked.old_hash = security::hex(security::bytes_of(security::sha256(ctx.body)));
+    if (!own) {
+      asked.old_operation = route_operation;
+      asked.old_subject = subject;
+    }
+  }
+  co_return co_await g.services.idempotency.enter(ctx.caller, std::move(asked));
+}
+
+actors::llm_caller llm_caller_of(const app::caller& who) {
+  return {who.tenant, who.user.value, {}, who.request_id, who.trace_id};
+}
+
+result<std::shared_ptr<models::model_stream>> start_model(gateway& g, request_context& ctx,
+                                                          llm::call c, bool raw) {
+  const failure identity_gone{std::string(codes::auth_invalid),
+                              "the key or sign-in that asked is gone", false};
+  auto stream = models::model_stream::start(g.services.llm, *g.services.llm_clients[ctx.io_thread],
+                                            llm_caller_of(ctx.caller), std::move(c), raw);
+  if (!stream) return stream;
+  const std::weak_ptr<models::model_stream> weak = *stream;
+  auto tie = g.hubs[ctx.io_thread]->ties().tie(stream_owner::of(ctx.caller), [weak, identity_gone] {
+    if (const auto self = weak.lock()) self->give_up(identity_gone, true);
+  });
+  if (!tie) return error(codes::auth_invalid, identity_gone.detail);
+  (*stream)->hold(std::move(tie));
+  if (ctx.peer_watch)
+    ctx.peer_watch->when_gone([weak] {
+      if (const auto self = weak.lock())
+        self->give_up({std::string(codes::llm_interrupted), "the caller is gone", false});
+    });
+  return stream;
+}
+
+void warn_if(response& answer, bool warn) {
+  if (warn)
+    answer.headers.emplace_back("X-Gateway-Model-Lock-Warning",
+                                std::string(models::model_lock_warning));
+}
+
+response stream_response(gateway& g, const request_context& ctx, stream_request stream) {
+  stream.owner = stream_owner::of(ctx.caller);
+  // A HEAD opens none.
+  if (ctx.verb == verb::get && !(stream.place = g.places.enter(ctx.caller.tenant)))
+    return problem(error(codes::quota_exceeded, "the tenant has as many streams as it may", 5),
+                   ctx);
+  response answer;
+  answer.content_type = "text/event-stream";
+  answer.headers.emplace_back("X-Accel-Buffering", "no");
+  auto request = std::make_shared<stream_request>(std::move(stream));
+  answer.takeover = [&g, request](taken_socket&& taken) {
+    request->response_head = std::move(taken.head);
+    request->chunked = taken.chunked;
+    g.hubs[taken.io_thread]->open(std::move(taken.socket), *request, std::move(taken.slot));
+  };
+  return answer;
+}
+
+void mark_replayed(response& answer, const app::idempotency_gate::entry& gate) {
+  if (gate.replay) answer.headers.emplace_back("Idempotency-Replayed", "true");
+}
+
+}  // namespace soma::http

@@ -1,0 +1,285 @@
+#include "models/llm_gateway.hpp"
+
+#include <map>
+
+#include "core/codes.hpp"
+#include "core/context.hpp"
+#include "core/json_writer.hpp"
+#include "core/time.hpp"
+#include "observability/log.hpp"
+
+namespace soma::models {
+namespace {
+
+model_lock lock_of(const config& settings) {
+  const auto& text = settings.text("llm.model_lock");
+  if (text == "off") return model_lock::off;
+  return text == "enforce" ? model_lock::enforce : model_lock::warn;
+}
+
+std::uint64_t prompt_estimate(const llm::call& c) {
+  if (c.purpose == llm::purpose::model_list) return 0;
+  std::uint64_t tokens = estimate_tokens(c.raw_body);
+  for (const auto& m : c.messages) tokens += estimate_tokens(m.text);
+  return tokens;
+}
+
+}  // namespace
+
+// One call from its admission to its one settlement, whoever brings it: the provider's end, or the
+// caller who lets go of it.
+class metered_call {
+ public:
+  metered_call(llm_gateway& g, actors::llm_caller who, const llm::call& c)
+      : g_(g),
+        who_(std::move(who)),
+        purpose_(c.purpose),
+        base_url_(c.target.base_url),
+        profile_(c.target.name),
+        provider_(c.target.provider),
+        model_(c.target.model),
+        prices_(c.target.prices),
+        prompt_estimate_(prompt_estimate(c)) {
+    for (const auto& p : c.fallbacks) fallback_prices_.emplace(p.name, p.prices);
+    std::lock_guard lock(g_.open_mutex_);
+    g_.open_calls_.insert(this);
+  }
+  ~metered_call() {
+    std::lock_guard lock(g_.open_mutex_);
+    g_.open_calls_.erase(this);
+  }
+
+  void said(std::size_t bytes) { said_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+
+  void ended(const llm::stream_end& how) {
+    if (settled_.exchange(true)) return;
+    if (!how.profile.empty()) {
+      if (const auto at = fallback_prices_.find(how.profile);
+          at != fallback_prices_.end() && how.profile != profile_)
+        prices_ = at->second;
+      profile_ = how.profile;
+      provider_ = how.provider;
+      model_ = how.model;
+      base_url_ = how.base_url;
+    }
+    g_.models().learn_window(base_url_, model_, {how.context_window, true});
+    auto used = how.usage;
+    // A provider that does not tell is counted by the same estimate as everywhere.
+    if (!how.error && used.prompt_tokens + used.completion_tokens == 0) used = estimate();
+    if (how.error && said_bytes_ > 0 && used.completion_tokens == 0) used = estimate();
+    settle(used, how.error ? std::string_view(how.error->code) : "ok", how.finish_reason,
+           how.attempts);
+  }
+
+  void let_go() {
+    if (settled_.exchange(true)) return;
+    settle(estimate(), "cancelled", "cancelled", 1);
+  }
+
+ private:
+  soma::usage estimate() const {
+    soma::usage used;
+    used.prompt_tokens = prompt_estimate_;
+    if (purpose_ == llm::purpose::answer) used.completion_tokens = (said_bytes_ + 3) / 4;
+    if (prices_) used.cost_usd = llm::cost_of(used, *prices_);
+    return used;
+  }
+
+  void settle(const soma::usage& used, std::string_view outcome, std::string_view finish_reason,
+              std::uint32_t attempts) {
+    const bool failed = outcome != "ok" && outcome != "cancelled";
+    const auto now = now_ms();
+    const llm::usage_key key{llm::day_of(now), who_.tenant, who_.user,
+                             who_.session,     provider_,   model_};
+    const auto count = llm::count_of(used, failed);
+    g_.p_.ledger.settle(key, count);
+    write_audit(count, outcome, finish_reason, attempts, now);
+    auto& m = g_.p_.metrics;
+    const std::string provider(llm::provider_label(provider_));
+    const auto tokens = [&](const char* kind, std::uint64_t n) {
+      m.get_counter("soma_llm_tokens_total", "tokens of model calls",
+                    {{"provider", provider}, {"kind", kind}})
+          .add(n);
+    };
+    tokens("prompt", used.prompt_tokens);
+    tokens("completion", used.completion_tokens);
+    m.get_counter("soma_llm_invocations_total", "model calls by how they ended",
+                  {{"provider", provider}, {"outcome", std::string(outcome)}})
+        .add();
+    if (failed) log_failure(outcome, attempts);
+    if (g_.on_usage) g_.on_usage();
+  }
+
+  void log_failure(std::string_view code, std::uint32_t attempts) const {
+    log_context about;
+    about.request_id = who_.request_id;
+    about.trace_id = who_.trace_id;
+    about.session_id = who_.session;
+    about.tenant_id = who_.tenant.value;
+    log(log_level::warn, "llm.failed",
+        {{"code", code}, {"profile", profile_}, {"provider", provider_}, {"attempts", attempts}},
+        about);
+  }
+
+  void write_audit(const llm::usage_count& count, std::string_view outcome,
+                   std::string_view finish_reason, std::uint32_t attempts, std::int64_t now) {
+    std::string line;
+    json_writer w(line);
+    w.begin_object().field("at", format_rfc3339(now)).field("action", "llm.invoke");
+    w.field("tenant_id", who_.tenant.value).field("user_id", who_.user);
+    w.field_if("session_id", who_.session).field_if("request_id", who_.request_id);
+    w.field_if("trace_id", who_.trace_id).field("profile", profile_).field("provider", provider_);
+    w.field("model", model_).field("base_url", base_url_).field("outcome", outcome);
+    w.field_if("finish_reason", finish_reason).field("attempts", std::uint64_t{attempts});
+    w.key("usage").raw(llm::to_json(count)).end_object();
+    g_.p_.audit.write(line);
+  }
+
+  llm_gateway& g_;
+  const actors::llm_caller who_;
+  const llm::purpose purpose_;
+  std::string base_url_, profile_, provider_, model_;
+  std::optional<llm::token_prices> prices_;
+  std::map<std::string, std::optional<llm::token_prices>> fallback_prices_;
+  const std::uint64_t prompt_estimate_;
+  std::atomic<std::uint64_t> said_bytes_{0};
+  std::atomic<bool> settled_{false};
+};
+
+namespace {
+
+class metered_handle final : public llm::stream_handle {
+ public:
+  metered_handle(std::unique_ptr<llm::stream_handle> inner, std::shared_ptr<metered_call> meter)
+      : inner_(std::move(inner)), meter_(std::move(meter)) {}
+  ~metered_handle() override {
+    inner_.reset();  // after this the sink is quiet
+    meter_->let_go();
+  }
+  void pause() override { inner_->pause(); }
+  void resume() override { inner_->resume(); }
+
+ private:
+  std::unique_ptr<llm::stream_handle> inner_;
+  std::shared_ptr<metered_call> meter_;
+};
+
+llm::stream_sink metered(llm::stream_sink sink, std::shared_ptr<metered_call> meter) {
+  llm::stream_sink outer;
+  if (sink.on_raw)
+    outer.on_raw = [meter, raw = std::move(sink.on_raw)](std::string_view data) {
+      meter->said(data.size() / 8);  // most of an event is its frame
+      raw(data);
+    };
+  if (sink.on_piece)
+    outer.on_piece = [meter, piece = std::move(sink.on_piece)](std::string text, bool thinking) {
+      meter->said(text.size());
+      piece(std::move(text), thinking);
+    };
+  outer.on_end = [meter, end = std::move(sink.on_end)](llm::stream_end how) {
+    meter->ended(how);
+    if (end) end(std::move(how));
+  };
+  return outer;
+}
+
+}  // namespace
+
+llm_gateway::llm_gateway(const llm_gateway_parts& parts)
+    : p_(parts), lock_(lock_of(parts.settings)) {}
+
+void llm_gateway::settle_open_calls() {
+  decltype(questions_) over;  // end without the lock: their ends take it
+  std::lock_guard lock(open_mutex_);
+  for (auto* open : open_calls_) open->let_go();
+  over.swap(questions_);
+}
+
+// The list of models tells it in most servers; what else may tell is asked in a test of the
+// profile, since it is no part of the API that a base URL promises.
+void llm_gateway::ask_for_window(llm::llm_client& client, const llm::call& c) {
+  if (c.purpose != llm::purpose::answer) return;
+  if (!p_.models.ask_for_window(c.target.base_url, c.target.model)) return;
+  llm::call question;
+  question.purpose = llm::purpose::model_list;
+  question.target = c.target;
+  question.waits = c.waits;
+  std::unique_lock lock(open_mutex_);
+  const auto number = ++last_question_;
+  questions_.try_emplace(number);
+  lock.unlock();
+  llm::stream_sink sink;
+  sink.on_raw = [this, base_url = c.target.base_url,
+                 model = c.target.model](std::string_view list) {
+    p_.models.learn_window(base_url, model, llm::window_in_list(list, model));
+  };
+  sink.on_end = [this, number](const llm::stream_end&) {
+    std::unique_lock done(open_mutex_);
+    const auto over = questions_.extract(number);
+    done.unlock();  // before the handle goes
+  };
+  auto handle = client.start(std::move(question), std::move(sink));
+  lock.lock();
+  if (const auto at = questions_.find(number); at != questions_.end())
+    at->second = std::move(handle);
+  lock.unlock();
+}
+
+result<llm::call> llm_gateway::prepare(const tenant_id& tenant, const wanted_model& wanted) const {
+  auto resolved = p_.models.resolve(tenant, wanted);
+  if (!resolved) return resolved.error();
+  const auto number = [this](std::string_view key) {
+    return static_cast<std::uint32_t>(p_.settings.number(key));
+  };
+  llm::call c;
+  c.target = std::move(resolved->target);
+  c.fallbacks = std::move(resolved->fallbacks);
+  c.retries = number("llm.retries");
+  c.waits = {number("llm.connect_timeout_ms"), number("llm.first_token_timeout_ms"),
+             number("llm.idle_timeout_ms"), number("llm.total_timeout_ms")};
+  return c;
+}
+
+result<secret_string> llm_gateway::key_for(const tenant_id& tenant,
+                                           const llm::profile& target) const {
+  auto stored = p_.vault.open(tenant, target.provider);
+  if (!stored) return stored.error();
+  if (*stored) return std::move(**stored);
+  // A key of the operator's must not follow a tenant's profile to an address of the tenant's.
+  // Nor does one go where it could be read on the way.
+  const auto owner = target.base_url.starts_with("https://") ? llm::detect_provider(target.base_url)
+                                                             : std::string_view();
+  for (const auto* provider :
+       {"openai", "anthropic", "google", "mistral", "groq", "openrouter", "deepseek", "together"})
+    if (owner == provider)
+      if (const auto& key = p_.settings.secret(std::string("credentials.") + provider);
+          !key.empty())
+        return key;
+  if (p_.models.is_configured_address(target)) return p_.settings.secret("llm.api_key");
+  return secret_string();
+}
+
+result<std::unique_ptr<llm::stream_handle>> llm_gateway::start(llm::llm_client& client,
+                                                               const actors::llm_caller& who,
+                                                               llm::call c, llm::stream_sink sink) {
+  if (c.target.base_url.empty())
+    return error(codes::llm_not_configured, "no model is configured: set a profile");
+  auto key = key_for(who.tenant, c.target);
+  if (!key) return key.error();
+  c.target.api_key = std::move(*key);
+  std::erase_if(c.fallbacks, [&](llm::profile& other) {
+    auto its = key_for(who.tenant, other);
+    if (its) other.api_key = std::move(*its);
+    return its.has_error();
+  });
+  if (auto admitted = p_.ledger.admit(who.tenant, now_ms()); !admitted) return admitted.error();
+  ask_for_window(client, c);
+  c.tenant = who.tenant.value;
+  c.asker = who.session.empty() ? who.user : who.session;
+  auto meter = std::make_shared<metered_call>(*this, who, c);
+  auto handle = client.start(std::move(c), metered(std::move(sink), meter));
+  return std::unique_ptr<llm::stream_handle>(
+      std::make_unique<metered_handle>(std::move(handle), std::move(meter)));
+}
+
+}  // namespace soma::models

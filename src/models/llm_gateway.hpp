@@ -1,0 +1,85 @@
+// The one way to a model, for sessions and for callers over HTTP: caps are checked, keys added, the
+// call made, and whatever became of it counted and audited.
+//
+// Thread-safe; never blocks. Lifetime: its parts outlive it, and it outlives the calls it started.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "actors/node.hpp"
+#include "core/config.hpp"
+#include "core/may_block.hpp"
+#include "llm/call_places.hpp"
+#include "llm/usage_ledger.hpp"
+#include "models/model_registry.hpp"
+#include "observability/metrics.hpp"
+#include "security/audit_log.hpp"
+#include "security/credential_vault.hpp"
+
+namespace soma::models {
+
+enum class model_lock : std::uint8_t { off, warn, enforce };
+
+struct llm_gateway_parts {
+  const config& settings;
+  model_registry& models;
+  security::credential_vault& vault;
+  llm::usage_ledger& ledger;
+  security::audit_log& audit;
+  metrics_registry& metrics;
+};
+
+class metered_call;
+
+class llm_gateway {
+ public:
+  explicit llm_gateway(const llm_gateway_parts& parts);
+
+  model_registry& models() { return p_.models; }
+  security::credential_vault& vault() { return p_.vault; }
+  llm::usage_ledger& ledger() { return p_.ledger; }
+  security::audit_log& audit() { return p_.audit; }
+  model_lock lock() const { return lock_; }
+
+  // The call to a model without its messages: target, fallbacks, waits and retries.
+  // Errors: those of model_registry::resolve.
+  result<llm::call> prepare(const tenant_id& tenant, const wanted_model& wanted) const;
+
+  // Errors: quota.exceeded, secret.key_missing, secret.key_wrong; the sink then is never called.
+  result<std::unique_ptr<llm::stream_handle>> start(llm::llm_client& client,
+                                                    const actors::llm_caller& who, llm::call c,
+                                                    llm::stream_sink sink);
+
+  // Where a profile's key comes from, in this order: what the tenant stored, the environment (for
+  // the provider's own addresses alone), the configured model's key (for its own address alone).
+  // Empty when there is none.
+  result<secret_string> key_for(const tenant_id& tenant, const llm::profile& target) const;
+
+  // At the end, when no thread runs calls any more: what is still open counts as let go.
+  void settle_open_calls();
+
+  // Where calls wait for their turn; null: nowhere. Set once, before the first call.
+  std::shared_ptr<const llm::call_places> places;
+
+  // Called, on any thread, when the ledger has something to save.
+  std::function<void()> on_usage;
+
+ private:
+  friend class metered_call;
+
+  // Asks the provider, once, how large the model's context is.
+  void ask_for_window(llm::llm_client& client, const llm::call& c);
+
+  const llm_gateway_parts p_;
+  const model_lock lock_;
+  quick_mutex open_mutex_;
+  std::set<metered_call*> open_calls_;
+  std::uint64_t last_question_ = 0;
+  std::map<std::uint64_t, std::unique_ptr<llm::stream_handle>> questions_;  // of windows
+};
+
+}  // namespace soma::models

@@ -1,0 +1,85 @@
+#include "node/probes.hpp"
+
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "app/node_vitals.hpp"
+#include "models/llm_gateway.hpp"
+#include "observability/log.hpp"
+
+namespace soma {
+namespace {
+
+std::uint64_t microseconds(double seconds) {
+  return static_cast<std::uint64_t>(seconds * 1e6);
+}
+
+}  // namespace
+
+void metrics_probe::on_request(std::string_view route, http::verb method, int status,
+                               std::chrono::nanoseconds latency) noexcept {
+  struct handles {
+    counter* requests;
+    histogram* latency;
+  };
+  // Routes live as long as the server, so their addresses name them; a lookup of the registry
+  // locks.
+  thread_local std::map<std::tuple<const char*, http::verb, int>, handles> known;
+  auto [at, fresh] = known.try_emplace({route.data(), method, status});
+  if (fresh)
+    at->second = {&metrics_.http_requests(route, to_string(method), status),
+                  &metrics_.http_latency(route)};
+  at->second.requests->add();
+  at->second.latency->observe_us(static_cast<std::uint64_t>(latency.count()) / 1000);
+}
+
+void metrics_probe::committed(std::size_t, std::size_t events, std::size_t bytes, double seconds) {
+  metrics_.append_batches.add();
+  metrics_.append_events.add(events);
+  metrics_.append_bytes.add(bytes);
+  metrics_.fsync.observe_us(microseconds(seconds));
+}
+
+void metrics_probe::first_token(double seconds) {
+  metrics_.llm_first_token.observe_us(microseconds(seconds));
+}
+
+void refresh_metrics(server_metrics& metrics, const http::gateway& g) {
+  std::uint64_t open = 0, frames = 0, bytes = 0, reads = 0;
+  for (const auto& hub : g.hubs) {
+    const auto& counted = std::as_const(*hub).counters();
+    open += counted.open;
+    frames += counted.frames;
+    bytes += counted.bytes;
+    reads += counted.chunks;
+  }
+  std::size_t asks = 0;
+  for (const auto& bridge : g.services.bridges) asks += bridge->waiting();
+  auto set = [](gauge& to, std::uint64_t n) { to.set(static_cast<std::int64_t>(n)); };
+  set(metrics.streams_open, open);
+  set(metrics.asks_in_flight, asks);
+  set(metrics.reader_queue_depth, g.services.lanes.quick.waiting() +
+                                      g.services.lanes.pages.waiting() +
+                                      g.services.lanes.longer.waiting());
+  set(metrics.writes_waiting, g.services.lanes.writes.waiting());
+  set(metrics.writer_queue_bytes, g.services.node.queued_bytes.load(std::memory_order_relaxed));
+  metrics.stream_frames.raise_to(frames);
+  metrics.stream_bytes.raise_to(bytes);
+  metrics.reader_fallbacks.raise_to(reads);
+  set(metrics.disk_free_bytes, g.services.vitals.free_bytes());
+  if (g.services.vitals.free_inodes() != UINT64_MAX)
+    set(metrics.disk_free_inodes, g.services.vitals.free_inodes());
+  set(metrics.store_bytes, g.services.vitals.store_bytes());
+  set(metrics.files_open, g.services.vitals.files_open());
+  set(metrics.files_max, g.services.vitals.files_max());
+  set(metrics.resident_bytes, g.services.vitals.resident_bytes());
+  metrics.store_full.raise_to(g.services.vitals.full());
+  metrics.store_damaged.raise_to(g.services.vitals.damaged());
+  metrics.store_unavailable.raise_to(g.services.vitals.unavailable());
+  metrics.log_lines_dropped.raise_to(log_lines_dropped());
+  metrics.audit_lost.raise_to(g.services.llm.audit().lost());
+  set(metrics.audit_waiting, g.services.llm.audit().waiting());
+}
+
+}  // namespace soma

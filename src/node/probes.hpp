@@ -1,0 +1,38 @@
+// Carries what HTTP and the actors tell about themselves into the metrics. Thread-safe.
+#pragma once
+
+#include "actors/node.hpp"
+#include "http/net/http_probe.hpp"
+#include "http/routes/gateway.hpp"
+#include "observability/metrics.hpp"
+
+namespace soma {
+
+class metrics_probe final : public http::http_probe, public actors::runtime_probe {
+ public:
+  explicit metrics_probe(server_metrics& metrics) : metrics_(metrics) {}
+
+  void on_request(std::string_view route, http::verb method, int status,
+                  std::chrono::nanoseconds latency) noexcept override;
+  void on_connection_opened() noexcept override { metrics_.connections_open.add(); }
+  void on_connection_closed() noexcept override { metrics_.connections_open.add(-1); }
+  void on_connection_refused() noexcept override { metrics_.connections_refused.add(); }
+
+  void committed(std::size_t ops, std::size_t events, std::size_t bytes, double seconds) override;
+  void session_started() override { metrics_.sessions_active.add(); }
+  void session_ended(bool) override { metrics_.sessions_active.add(-1); }
+  void session_quarantined() override { metrics_.sessions_quarantined.add(); }
+  void turn_ended(std::string_view finish_reason) override { metrics_.turns(finish_reason).add(); }
+  void llm_started() override { metrics_.llm_calls.add(); }
+  void llm_failed(std::string_view code) override { metrics_.llm_failures(code).add(); }
+  void first_token(double seconds) override;
+
+ private:
+  server_metrics& metrics_;
+};
+
+// Takes over what is counted or measured where it happens; called before the metrics are shown.
+// Any thread.
+void refresh_metrics(server_metrics& metrics, const http::gateway& g);
+
+}  // namespace soma

@@ -1,0 +1,173 @@
+#include "app/pipeline.hpp"
+
+#include <doctest/doctest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+
+#include "core/codes.hpp"
+
+using namespace soma;
+using namespace soma::app;
+
+namespace {
+
+class kept_records final : public security::audit_log {
+ public:
+  void write(std::string_view json) override {
+    all.push_back(boost::json::parse({json.data(), json.size()}).as_object());
+  }
+  bool flush(std::chrono::milliseconds) override { return true; }
+  void reopen() override {}
+  bool failing() const override { return false; }
+  std::uint64_t lost() const override { return 0; }
+  std::size_t waiting() const override { return 0; }
+
+  std::vector<boost::json::object> all;
+};
+
+// Answers with `says`; later where `waits`, by the test.
+class made_policy final : public security::policy {
+ public:
+  bool decide(std::span<const security::policy_input> asked, std::span<security::decision> answers,
+              std::function<void()> done) const override {
+    ++questions;
+    if (waits && !done) {
+      for (auto& one : answers) one = {false, "policy", "nobody answers at once", true};
+      return true;
+    }
+    for (std::size_t i = 0; i < asked.size(); ++i)
+      answers[i] = asked[i].resource == refused ? security::decision{false, "no", "refused"} : says;
+    if (!waits) return true;
+    later = std::move(done);
+    return false;
+  }
+
+  security::decision says{true, "yes", ""};
+  std::string refused = "nothing";
+  bool waits = false;
+  mutable int questions = 0;
+  mutable std::function<void()> later;
+};
+
+struct world {
+  world() {
+    who.tenant = tenant_id("t");
+    who.user = user_id("ann");
+    who.role = role::user;
+    who.request_id = "r-1";
+  }
+
+  // Runs one operation; the code of its refusal, or "".
+  std::string run(const operation& what, bool well = true, std::vector<std::string> further = {}) {
+    pipeline through(rules, records);
+    std::string code = "not run";
+    boost::asio::co_spawn(
+        io,
+        [&]() -> boost::asio::awaitable<void> {
+          auto in = co_await through.admit(who, what, "s-1");
+          if (!in) {
+            code = in.error().code;
+            refusal = in.error();
+            co_return;
+          }
+          auto more = co_await through.ask(*in, "attachment.read", further);
+          code = more ? "" : std::string(more.error().code);
+          in->ended(well && more, well && more ? 200 : 404);
+        },
+        boost::asio::detached);
+    io.poll();
+    io.restart();
+    const auto at_first = code;
+    // What waits goes on, on its own thread, once it is answered.
+    while (rules.later) {
+      std::exchange(rules.later, nullptr)();
+      io.poll();
+      io.restart();
+    }
+    return at_first;
+  }
+
+  boost::asio::io_context io;
+  made_policy rules;
+  kept_records records;
+  caller who;
+  error refusal;
+};
+
+std::string_view text(const boost::json::object& record, std::string_view name) {
+  const auto* value = record.if_contains(name);
+  return value ? std::string_view(value->as_string()) : std::string_view();
+}
+
+const operation& send_message = operation_named("send_message");
+
+}  // namespace
+
+TEST_CASE("pipeline: what policy allows is done, with one record of who, what and how it ended") {
+  world w;
+  CHECK(w.run(send_message) == "");
+  REQUIRE(w.records.all.size() == 1);
+  const auto& r = w.records.all.front();
+  CHECK(text(r, "action") == "conversation.send");
+  CHECK(text(r, "operation") == "send_message");
+  CHECK(text(r, "outcome") == "done");
+  CHECK(text(r, "resource") == "s-1");
+  CHECK(text(r, "user_id") == "ann");
+  CHECK(text(r, "role") == "user");
+  CHECK(text(r, "door") == "http");
+  CHECK(text(r, "request_id") == "r-1");
+  CHECK(r.at("status").as_int64() == 200);
+}
+
+TEST_CASE("pipeline: what fails is recorded as failed") {
+  world w;
+  CHECK(w.run(send_message, false) == "");
+  REQUIRE(w.records.all.size() == 1);
+  CHECK(text(w.records.all.front(), "outcome") == "failed");
+}
+
+TEST_CASE("pipeline: what policy denies is not done, and leaves one record with the rule") {
+  world w;
+  w.rules.says = {false, "closed", "not today"};
+  CHECK(w.run(send_message) == codes::policy_denied);
+  CHECK(w.refusal.rule == "closed");
+  REQUIRE(w.records.all.size() == 1);
+  CHECK(text(w.records.all.front(), "outcome") == "denied");
+  CHECK(text(w.records.all.front(), "rule") == "closed");
+}
+
+TEST_CASE("pipeline: where policy is away nothing is done") {
+  world w;
+  w.rules.says = {false, "policy", "away", true};
+  CHECK(w.run(send_message) == codes::dependency_unavailable);
+  REQUIRE(w.records.all.size() == 1);
+  CHECK(text(w.records.all.front(), "outcome") == "unavailable");
+}
+
+TEST_CASE("pipeline: an answer that comes later is waited for") {
+  world w;
+  w.rules.waits = true;
+  CHECK(w.run(send_message) == "not run");  // until the answer came
+  CHECK(w.records.all.size() == 1);
+  CHECK(text(w.records.all.front(), "outcome") == "done");
+}
+
+TEST_CASE("pipeline: of a further question one refusal refuses all, with a record of its own") {
+  world w;
+  w.rules.refused = "b";
+  CHECK(w.run(send_message, true, {"a", "b"}) == codes::policy_denied);
+  REQUIRE(w.records.all.size() == 2);
+  CHECK(text(w.records.all[0], "action") == "attachment.read");
+  CHECK(text(w.records.all[0], "outcome") == "denied");
+  CHECK(text(w.records.all[0], "resource") == "b");
+  CHECK(text(w.records.all[1], "outcome") == "failed");
+}
+
+TEST_CASE("pipeline: what is only read leaves no record where it is allowed") {
+  world w;
+  CHECK(w.run(operation_named("get_session")) == "");
+  CHECK(w.records.all.empty());
+}

@@ -1,0 +1,205 @@
+"""The table of operations (app/operations.hpp), operation by operation: what the contract publishes is
+what it says; where policy denies, nothing is done and one record tells of it; whatever changes
+something leaves one record, however it ends; an unknown member is refused and named."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from node_under_test import ADMIN_KEY, BIN, Node, Rehearsal, run_tests, wait_until
+
+ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
+TABLE = [json.loads(line) for line in
+         subprocess.run([os.path.join(BIN, "soma"), "operations"], capture_output=True, text=True,
+                        check=True).stdout.splitlines()]
+SOMEBODY = str(uuid.uuid4())  # a session that is not there
+PROFILE = {"name": "spare", "model": "m", "base_url": "http://127.0.0.1:1/v1"}
+BODIES = {
+    "append_event": {"name": "n", "data": {}},
+    "create_key": {"name": "spare"},
+    "create_model_profile": PROFILE,
+    "put_model_profile": PROFILE,
+    "create_session": {},
+    "export_session": {"session_id": SOMEBODY},
+    "find_known_files": {"files": [{"sha256": "0" * 64}]},
+    "fork_session": {"event_id": "1.1"},
+    "give_feedback": {"session_id": SOMEBODY, "message_id": str(uuid.uuid4()), "rating": "helpful"},
+    "llm_invoke": {"messages": [{"role": "user", "content": "x"}]},
+    "llm_invoke_stream": {"messages": [{"role": "user", "content": "x"}]},
+    "llm_test": {},
+    "make_workdir_folder": {"session_id": SOMEBODY, "path": "a"},
+    "move_in_workdir": {"session_id": SOMEBODY, "from": "a", "to": "b"},
+    "pause_session": {},
+    "put_credential": {"secret": "planted-" + uuid.uuid4().hex},
+    "put_mcp_server": {"url": "http://127.0.0.1:1/mcp", "token": "planted-" + uuid.uuid4().hex},
+    "put_tool": {"enabled": True},
+    "request_tool": {"session_id": SOMEBODY, "tool_id": "echo", "inputs": {"text": "x"}},
+    "send_message": {"message": "planted text " + uuid.uuid4().hex, "session_id": SOMEBODY},
+    "send_session_message": {"message": "x"},
+    "session_action": {"session_id": SOMEBODY, "action": "nudge"},
+    "update_session": {"title": "x"},
+    "update_settings": {"llm": {"api_key": "planted-" + uuid.uuid4().hex}},
+    "update_settings_post": {"llm": {"api_key": "planted-" + uuid.uuid4().hex}},
+}
+PARAMETERS = {"id": SOMEBODY, "name": "spare", "provider": "openai", "tool_id": "echo",
+              "model": "m"}
+
+
+def request_of(one):
+    path = one["path"]
+    for name, value in PARAMETERS.items():
+        path = path.replace("{" + name + "}", value)
+    if one["resource"].startswith("query:"):
+        path += f"?session_id={SOMEBODY}&path=a"
+    body = BODIES.get(one["operation"])
+    if one["body"] == "json" and body is None:
+        body = {"model": "m", "messages": [], "input": "x", "prompt": "x"}  # as OpenAI's clients
+    return one["method"], path, body
+
+
+def ask(node, one, extra=None):
+    """(status, body, the records of that request)"""
+    method, path, body = request_of(one)
+    request_id = uuid.uuid4().hex
+    headers = {"X-Request-ID": request_id}
+    if one["body"] == "stream":
+        headers["Content-Type"] = "application/x-ndjson"
+        body = b""
+    if extra:
+        body = {**body, **extra}
+    if one["method"] == "GET" and one["answer"] == "stream":  # goes on for ever
+        connection = node.connect()
+        connection.request(method, path, headers={**headers, "Authorization": f"Bearer {ADMIN_KEY}"})
+        answer = connection.getresponse()
+        text = "" if answer.status == 200 else answer.read().decode()
+        connection.close()
+        return answer.status, text, request_id
+    status, _, text = node.request(method, path, body, headers)
+    return status, text, request_id
+
+
+def records(node):
+    wait_until(lambda: "\nsoma_audit_records_waiting 0\n" in node.request("GET", "/metrics")[2],
+               what="the audit records")
+    path = os.path.join(node.data_dir, "audit.ndjson")
+    with open(path) as file:
+        return [json.loads(line) for line in file]
+
+
+def judged():
+    return [one for one in TABLE if one["action"]]
+
+
+def policy_file(text):
+    path = os.path.join(rehearsal_folder, uuid.uuid4().hex + ".toml")
+    with open(path, "w") as file:
+        file.write(text)
+    return path
+
+
+def published():
+    """each operation is in the contract under its method and path, and no other is"""
+    with open(os.path.join(ROOT, "schemas", "openapi.json")) as file:
+        document = json.load(file)
+    there = {(method.upper(), path, what["operationId"])
+             for path, item in document["paths"].items()
+             for method, what in item.items() if isinstance(what, dict) and "operationId" in what}
+    there = {row for row in there if row[2] != "get_ui"}  # files, no operation
+    assert there == {(one["method"], one["path"], one["operation"]) for one in TABLE}, (
+        there ^ {(one["method"], one["path"], one["operation"]) for one in TABLE})
+
+
+def every_change_is_judged():
+    """whatever is no reading asks policy, but for signing in and out"""
+    for one in TABLE:
+        if one["method"] != "GET" and one["operation"] not in ("login", "logout"):
+            assert one["action"], one
+
+
+def denied():
+    """where policy denies all, each operation is refused with the rule, and one record says so"""
+    rules = policy_file('[[rule]]\nid = "nothing"\neffect = "deny"\nactions = ["*"]\n')
+    node = Node(rehearsal.base_url, settings=[f"policy.file={rules}"]).start()
+    try:
+        asked = {}
+        for one in judged():
+            status, text, request_id = ask(node, one)
+            refused = json.loads(text)
+            refused = refused.get("error", refused)  # in OpenAI's shape
+            assert status == 403 and refused["code"] == "policy.denied", (one, status, text)
+            asked[request_id] = one
+        for request_id, one in asked.items():
+            mine = [r for r in records(node) if r.get("request_id") == request_id]
+            assert len(mine) == 1, (one, mine)
+            [r] = mine
+            assert (r["outcome"], r["rule"], r["action"]) == ("denied", "nothing", one["action"]), r
+            assert r["operation"] == (one["same_as"] or one["operation"]), r
+        node.stop()
+        node.settings = []
+        node.start()
+        assert node.json("GET", "/v1/sessions")["sessions"] == []
+        assert node.json("GET", "/v1/keys")["keys"] == []
+        assert "spare" not in [p["name"] for p in node.json("GET", "/v1/model-profiles")["profiles"]]
+        assert node.json("GET", "/v1/mcp-servers")["servers"] == []
+    finally:
+        node.stop()
+
+
+def recorded():
+    """each operation that changes something leaves one record, whether it is done or fails"""
+    node = Node(rehearsal.base_url, settings=[]).start()
+    try:
+        asked = {}
+        for one in judged():
+            status, _, request_id = ask(node, one)
+            asked[request_id] = one, status
+        there = records(node)
+        for request_id, (one, status) in asked.items():
+            mine = [r for r in there if r.get("request_id") == request_id and "operation" in r]
+            if one["audited"] != "always":
+                assert mine == [], (one, mine)
+                continue
+            assert len(mine) == 1, (one, status, mine)
+            [r] = mine
+            assert (r["outcome"] == "done") == (status < 400), (r, status)
+            assert r["status"] == status and r["user_id"] == "admin" and r["door"] == "http", r
+        with open(os.path.join(node.data_dir, "audit.ndjson")) as file:
+            text = file.read() + node.log_text()
+        assert "planted" not in text
+    finally:
+        node.stop()
+
+
+def unknown_members():
+    """an unknown member of a body is refused before anything else, and named"""
+    for one in TABLE:
+        if one["operation"] in BODIES:
+            status, text, _ = ask(w, one, {"nobody_knows": 1})
+            assert status == 400 and "nobody_knows" in text, (one, status, text)
+
+
+def says_what_no_rule_names():
+    """a policy of a version that judged less: the start names what it denies now"""
+    rules = policy_file('[[rule]]\nid = "talk"\neffect = "allow"\nactions = ["conversation.send"]\n')
+    node = Node(rehearsal.base_url, settings=[f"policy.file={rules}"]).start()
+    try:
+        [line] = [l for l in node.log_text().splitlines() if "policy.unnamed_actions" in l]
+        assert "conversation.delete" in line and "conversation.send" not in line, line
+    finally:
+        node.stop()
+
+
+if __name__ == "__main__":
+    rehearsal = Rehearsal()
+    w = Node(rehearsal.base_url, settings=[]).start()
+    rehearsal_folder = w.data_dir
+    try:
+        failed = run_tests([published, every_change_is_judged, denied, recorded, unknown_members,
+                            says_what_no_rule_names])
+    finally:
+        w.stop()
+        rehearsal.stop()
+    sys.exit(failed)

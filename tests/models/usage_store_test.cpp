@@ -1,0 +1,66 @@
+#include "models/usage_store.hpp"
+
+#include <doctest/doctest.h>
+
+#include "storage/documents.hpp"
+#include "support/result_text.hpp"
+
+using namespace soma;
+using models::usage_store;
+
+namespace {
+
+constexpr std::int64_t day_ms = 24ll * 3600 * 1000, today = 20'000 * day_ms;
+
+struct usage_world {
+  std::unique_ptr<storage::event_log> log = storage::make_memory_event_log();
+
+  void used(int days_ago, const std::string& user, const std::string& session, int calls = 1) {
+    llm::usage_count count;
+    count.calls = static_cast<std::uint64_t>(calls);
+    count.prompt_tokens = 10;
+    REQUIRE(log->put_document("usage",
+                              llm::day_of(today - days_ago * day_ms) + "\nt\n" + user + '\n' +
+                                  session + "\nprovider\nmodel",
+                              llm::to_json(count)));
+  }
+  std::size_t rows() const { return log->list_documents("usage", "", 100'000)->size(); }
+  auto day(int days_ago) const {
+    return models::usage_store::rows(*log, tenant_id("t"), llm::day_of(today - days_ago * day_ms),
+                                     100'000)
+        .value();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("usage: old days are added together, older ones go, and no call is counted twice") {
+  usage_world w;
+  for (int n = 0; n < 300; ++n) w.used(150, n % 2 ? "a" : "b", "s" + std::to_string(n));
+  for (int n = 0; n < 50; ++n) w.used(20, "a", "s" + std::to_string(n));
+  w.used(1200, "a", "s");
+  // In rounds, as a janitor does it; the last finds nothing more.
+  int rounds = 0;
+  for (; rounds < 20; ++rounds)
+    if (models::usage_store::fold(*w.log, today, 70).value() == 0) break;
+  CHECK(rounds == 5);
+  CHECK(w.rows() == 2 + 50);
+  const auto old = w.day(150);
+  REQUIRE(old.size() == 2);
+  for (const auto& [key, count] : old) {
+    CHECK(key.session.empty());
+    CHECK(count.calls == 150);
+    CHECK(count.prompt_tokens == 1500);
+  }
+  CHECK(w.day(20).size() == 50);
+  CHECK(w.day(1200).empty());
+}
+
+TEST_CASE("usage: a day of more rows than a page is read whole") {
+  usage_world w;
+  for (int n = 0; n < 2500; ++n) w.used(0, "a", "s" + std::to_string(n));
+  CHECK(w.day(0).size() == 2500);
+  llm::usage_ledger ledger(llm::usage_caps{});
+  REQUIRE(models::usage_store::restore(*w.log, ledger, today));
+  CHECK(ledger.of(tenant_id("t"), today).today.calls == 2500);
+}
