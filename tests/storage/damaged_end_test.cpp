@@ -38,7 +38,7 @@ struct store_with_tables : table_store {
     open();  // all of it into tables
     log.reset();
     tables = live_tables(store_folder(original)).value();
-    REQUIRE(tables.size() > 6);
+    REQUIRE(tables.size() >= 4);  // how many are left is up to compactions
     options.data_dir = copy;
   }
   fs::path path_of(const live_table& table) const {
