@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks what may include what, naming file:line: third-party headers stay in their folders, and
 # arrows between our folders run down only ({cli node}, http/{routes openai}, http/stream, http/net, app,
-# models, {actors files}, {storage security llm tools kafka}, observability, core).
+# models, {actors files memory}, {storage security llm tools kafka}, observability, core).
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
 bad=0
@@ -21,21 +21,21 @@ third 'librdkafka/'     'src/kafka/'
 third 'boost/(asio|beast)' 'src/http/|src/app/|src/models/model_stream\.|src/llm/|src/rehearsal/|src/tools/egress/egress_proxy\.cpp'
 third 'prometheus/' 'src/observability/'
 third 'openssl/'        'src/security/|src/llm/'
-third 'toml\+\+/'       'src/core/config\.cpp|src/security/rules_policy\.cpp|src/tools/mcp/server_settings\.cpp'
+third 'toml\+\+/'       'src/core/config\.cpp|src/security/policy/rules_policy\.cpp|src/tools/mcp/server_settings\.cpp'
 third 'valijson/'       'src/http/|src/tools/input_schema\.cpp'
 third 'libxml/|poppler-' 'src/extract/'
 third 'curl/'           'src/tools/(builtin/http_fetch|egress/(socket_address|url_guard|web_request))\.|src/tools/mcp/|src/cli/|src/node/|src/main\.cpp'
 third 'absl/'           'src/tools/builtin/clock\.'
 third 'seccomp\.h'      'src/tools/sandbox/'
 third 'magic\.h'        'src/files/|src/extract/'
-third 'archive(_entry)?\.h' 'src/tools/|src/extract/'
+third 'archive(_entry)?\.h' 'src/files/|src/extract/'
 
 level() {
   case $1 in
     core) echo 0 ;;
     observability) echo 1 ;;
     storage|security|llm|tools|kafka) echo 2 ;;
-    files|actors) echo 3 ;;
+    files|memory|actors) echo 3 ;;
     models) echo 4 ;;
     app) echo 5 ;;
     http/net) echo 6 ;;

@@ -12,7 +12,7 @@
 #include "app/lanes.hpp"
 #include "core/ids.hpp"
 #include "files/attachment_store.hpp"
-#include "tools/work_folder.hpp"
+#include "files/work_folder.hpp"
 
 namespace soma::app {
 
@@ -36,7 +36,7 @@ class upload_places {
 
 struct file_services {
   files::attachment_store& attachments;
-  tools::work_folders& folders;
+  files::work_folders& folders;
   // Threads of their own: a scan or a large file must not keep streams waiting, nor what is being
   // taken in and synced those who read, nor what is read whole for its hash those who read a piece.
   lane& pool;

@@ -15,8 +15,8 @@
 #include "app/caller.hpp"
 #include "app/operations.hpp"
 #include "core/error.hpp"
-#include "security/audit_log.hpp"
-#include "security/policy.hpp"
+#include "security/audit/audit_log.hpp"
+#include "security/policy/policy.hpp"
 
 namespace soma::app {
 

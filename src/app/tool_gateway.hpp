@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "app/caller.hpp"
-#include "security/audit_log.hpp"
-#include "security/policy.hpp"
+#include "security/audit/audit_log.hpp"
+#include "security/policy/policy.hpp"
 #include "tools/catalog_runner.hpp"
 
 namespace soma::tools::mcp {

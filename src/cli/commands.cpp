@@ -17,7 +17,7 @@
 #include "node/sign_in_door.hpp"
 #include "node/store_documents.hpp"
 #include "observability/log.hpp"
-#include "security/key_file.hpp"
+#include "security/secrets/key_file.hpp"
 #include "storage/store_repair.hpp"
 
 namespace soma {

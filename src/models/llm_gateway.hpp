@@ -17,8 +17,8 @@
 #include "llm/usage_ledger.hpp"
 #include "models/model_registry.hpp"
 #include "observability/metrics.hpp"
-#include "security/audit_log.hpp"
-#include "security/credential_vault.hpp"
+#include "security/audit/audit_log.hpp"
+#include "security/secrets/credential_vault.hpp"
 
 namespace soma::models {
 

@@ -5,11 +5,11 @@
 #include "app/import_spool.hpp"
 #include "core/codes.hpp"
 #include "core/time.hpp"
+#include "files/file_tools.hpp"
 #include "files/scan_guard.hpp"
 #include "models/usage_store.hpp"
 #include "observability/log.hpp"
 #include "storage/documents.hpp"
-#include "tools/builtin/file_tools.hpp"
 
 namespace soma {
 namespace {
@@ -41,8 +41,8 @@ files::store_options store_options_of(const config& settings) {
   return options;
 }
 
-tools::work_limits work_limits_of(const config& settings) {
-  tools::work_limits limits;
+files::work_limits work_limits_of(const config& settings) {
+  files::work_limits limits;
   limits.bytes_max = size_of(settings, "workdir.bytes_max");
   limits.entries_max = size_of(settings, "workdir.entries_max");
   limits.file_bytes_max = size_of(settings, "workdir.file_bytes_max");
@@ -59,7 +59,7 @@ void report(const error& why) {
 
 file_parts::file_parts(storage::event_log& events, std::unique_ptr<files::scanner> scanner,
                        std::unique_ptr<files::attachment_store> attachments,
-                       std::unique_ptr<tools::work_folders> folders, std::size_t uploads_max)
+                       std::unique_ptr<files::work_folders> folders, std::size_t uploads_max)
     : events_(events),
       scanner_(std::move(scanner)),
       attachments_(std::move(attachments)),
@@ -86,7 +86,7 @@ result<std::unique_ptr<file_parts>> file_parts::make(const config& settings,
   auto attachments =
       files::attachment_store::open(events, store_options_of(settings), scanner.get());
   if (!attachments) return attachments.error();
-  auto folders = tools::work_folders::open(settings.text("storage.data_dir") + "/work",
+  auto folders = files::work_folders::open(settings.text("storage.data_dir") + "/work",
                                            work_limits_of(settings));
   if (!folders) return folders.error();
   return std::unique_ptr<file_parts>(new file_parts(events, std::move(scanner),
@@ -95,9 +95,9 @@ result<std::unique_ptr<file_parts>> file_parts::make(const config& settings,
 }
 
 void file_parts::add_tools(tools::catalog_runner& runner) {
-  runner.add("file_read", tools::make_file_read(*folders_, tool_threads_));
-  runner.add("file_write", tools::make_file_write(*folders_, tool_threads_));
-  runner.add("file_list", tools::make_file_list(*folders_, tool_threads_));
+  runner.add("file_read", files::make_file_read(*folders_, tool_threads_));
+  runner.add("file_write", files::make_file_write(*folders_, tool_threads_));
+  runner.add("file_list", files::make_file_list(*folders_, tool_threads_));
 }
 
 void file_parts::stop() {

@@ -30,7 +30,7 @@ class file_parts {
 
   app::file_services& services() { return services_; }
   files::attachment_store& attachments() { return *attachments_; }
-  tools::work_folders& folders() { return *folders_; }
+  files::work_folders& folders() { return *folders_; }
   // file_read, file_write, file_list. This outlives the runner.
   void add_tools(tools::catalog_runner& runner);
   tools::work_pool& tool_threads() { return tool_threads_; }
@@ -40,7 +40,7 @@ class file_parts {
  private:
   file_parts(storage::event_log& events, std::unique_ptr<files::scanner> scanner,
              std::unique_ptr<files::attachment_store> attachments,
-             std::unique_ptr<tools::work_folders> folders, std::size_t uploads_max);
+             std::unique_ptr<files::work_folders> folders, std::size_t uploads_max);
   void clean_up();
   void one_round(std::uint64_t round);
   void remove_orphans();
@@ -49,7 +49,7 @@ class file_parts {
   storage::event_log& events_;
   std::unique_ptr<files::scanner> scanner_;
   std::unique_ptr<files::attachment_store> attachments_;
-  std::unique_ptr<tools::work_folders> folders_;
+  std::unique_ptr<files::work_folders> folders_;
   app::lane pool_, reads_, hashes_;
   tools::work_pool tool_threads_;
   app::file_services services_;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/config.hpp"
-#include "security/credential_vault.hpp"
+#include "security/secrets/credential_vault.hpp"
 #include "storage/event_log.hpp"
 #include "tools/mcp/servers.hpp"
 

@@ -6,7 +6,7 @@
 #include "core/time.hpp"
 #include "llm/wire_form.hpp"
 #include "observability/log.hpp"
-#include "security/key_file.hpp"
+#include "security/secrets/key_file.hpp"
 
 namespace soma {
 namespace {

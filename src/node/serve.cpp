@@ -36,7 +36,7 @@
 #include "node/store_documents.hpp"
 #include "node/tool_parts.hpp"
 #include "observability/log.hpp"
-#include "security/sign_in_token.hpp"
+#include "security/identity/sign_in_token.hpp"
 
 namespace soma {
 namespace {

@@ -2,13 +2,14 @@
 #pragma once
 
 #include "core/codes.hpp"
-#include "security/api_keys.hpp"
-#include "security/authenticator.hpp"
-#include "security/browser_sessions.hpp"
 #include "security/document_store.hpp"
-#include "security/server_key.hpp"
-#include "security/ticket.hpp"
+#include "security/identity/api_keys.hpp"
+#include "security/identity/authenticator.hpp"
+#include "security/identity/browser_sessions.hpp"
+#include "security/identity/server_key.hpp"
+#include "security/identity/ticket.hpp"
 #include "storage/documents.hpp"
+#include "storage/event_log.hpp"
 
 namespace soma {
 

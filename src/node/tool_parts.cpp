@@ -4,15 +4,16 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <mutex>
 #include <set>
 
 #include "app/operations.hpp"
 #include "core/codes.hpp"
 #include "core/time.hpp"
-#include "core/uuid.hpp"
 #include "embedded/soma_embedded_config.hpp"
+#include "files/file_tools.hpp"
 #include "llm/picture.hpp"
+#include "memory/memory_tools.hpp"
+#include "memory/stored_notes.hpp"
 #include "node/mcp_parts.hpp"
 #include "observability/log.hpp"
 #include "security/digest.hpp"
@@ -22,9 +23,7 @@
 #include "tools/builtin/code_execute.hpp"
 #include "tools/builtin/document_ingest.hpp"
 #include "tools/builtin/echo.hpp"
-#include "tools/builtin/file_tools.hpp"
 #include "tools/builtin/http_fetch.hpp"
-#include "tools/builtin/memory_tools.hpp"
 #include "tools/egress/egress_proxy.hpp"
 #include "tools/worker_pool.hpp"
 
@@ -58,45 +57,6 @@ class stored_catalog final : public tools::catalog_store {
 
  private:
   storage::event_log& log_;
-};
-
-// What a tenant remembers, as documents: every one is looked at, until memory has an index.
-class stored_notes final : public tools::memory_notes {
- public:
-  explicit stored_notes(storage::event_log& log) : log_(log) {}
-
-  result<std::string> save(const session_key& session, std::string_view text) override {
-    const auto prefix = session.tenant.value + '\n';
-    const std::lock_guard one_at_a_time(saving_);  // or two could both be the last that fits
-    auto there = log_.list_documents(notes, prefix, notes_max);
-    if (!there) return there.error();
-    if (there->size() >= notes_max)
-      return error(codes::quota_exceeded, "the tenant remembers as much as it may");
-    auto id = new_uuid();
-    if (auto kept = log_.put_document(notes, prefix + id, text); !kept) return kept.error();
-    return id;
-  }
-  result<std::vector<note>> recall(const tenant_id& tenant, std::string_view query,
-                                   std::size_t limit) override {
-    const auto prefix = tenant.value + '\n';
-    auto there = log_.list_documents(notes, prefix, notes_max);
-    if (!there) return there.error();
-    std::vector<note> found;
-    for (auto& [key, text] : *there)
-      if (const auto score = tools::word_score(query, text); score > 0)
-        found.push_back({key.substr(prefix.size()), std::move(text), score});
-    std::sort(found.begin(), found.end(), [](const note& a, const note& b) {
-      return a.score != b.score ? a.score > b.score : a.memory_id < b.memory_id;
-    });
-    if (found.size() > limit) found.resize(limit);
-    return found;
-  }
-
- private:
-  static constexpr std::string_view notes = "memory";
-  static constexpr std::size_t notes_max = 2000;
-  storage::event_log& log_;
-  std::mutex saving_;
 };
 
 // The entries built in. One that cannot be read is a fault of the build.
@@ -166,9 +126,9 @@ struct tool_parts::parts {
     runner.add("calculator", tools::make_calculator());
     runner.add("clock", tools::make_clock(now_ms));
     runner.add("echo", tools::make_echo());
-    runner.add("canvas_append", tools::make_canvas_append(folders, pool));
-    runner.add("memory_save", tools::make_memory_save(notes, pool));
-    runner.add("memory_recall", tools::make_memory_recall(notes, pool));
+    runner.add("canvas_append", files::make_canvas_append(folders, pool));
+    runner.add("memory_save", memory::make_memory_save(notes, pool));
+    runner.add("memory_recall", memory::make_memory_recall(notes, pool));
     // A program writes by itself: it is not begun where there is no room to write.
     const auto min_free =
         static_cast<std::uint64_t>(from.settings.number("storage.min_free_bytes"));
@@ -229,7 +189,7 @@ struct tool_parts::parts {
   stored_catalog store;
   tools::attachment_source& attachments;
   tools::catalog catalog;
-  stored_notes notes;
+  memory::stored_notes notes;
   tools::egress_proxy egress;  // before what runs with leases of it
   tools::sandbox box;
   tools::worker_pool workers, fetchers;

@@ -10,7 +10,7 @@
 #include "app/tool_gateway.hpp"
 #include "core/config.hpp"
 #include "node/file_parts.hpp"
-#include "security/credential_vault.hpp"
+#include "security/secrets/credential_vault.hpp"
 #include "storage/event_log.hpp"
 
 namespace soma {

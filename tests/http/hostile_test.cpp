@@ -61,12 +61,14 @@ TEST_CASE(
     "refusal: a connection too many is told so, also where its client sends before it reads") {
   net_limits limits;
   limits.connections_per_address_max = 1;
+  constexpr int too_many = 20;  // all may be lingered for at once: the client need not wait
+  limits.refused_lingering_max = too_many;
   const auto server = start_test_server(with(limits));
   raw_client first(server->port());
   REQUIRE(first.send(get("/ping")));
   CHECK(status_of_text(first.read_response()) == 200);
   const std::string megabyte(1 << 20, 'x');
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < too_many; ++i) {
     raw_client client(server->port());
     REQUIRE(client.send(post_head("/echo", 2 * megabyte.size())));
     REQUIRE(client.send(megabyte));

@@ -1,4 +1,4 @@
-#include "security/api_keys.hpp"
+#include "security/identity/api_keys.hpp"
 
 #include <doctest/doctest.h>
 

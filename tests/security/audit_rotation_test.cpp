@@ -1,4 +1,4 @@
-#include "security/audit_log.hpp"
+#include "security/audit/audit_log.hpp"
 
 #include <doctest/doctest.h>
 

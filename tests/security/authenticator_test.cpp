@@ -1,4 +1,4 @@
-#include "security/authenticator.hpp"
+#include "security/identity/authenticator.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "security/memory_documents.hpp"
-#include "security/policy.hpp"
+#include "security/policy/policy.hpp"
 
 using namespace soma;
 using namespace soma::security;

@@ -1,4 +1,4 @@
-#include "security/browser_sessions.hpp"
+#include "security/identity/browser_sessions.hpp"
 
 #include <doctest/doctest.h>
 

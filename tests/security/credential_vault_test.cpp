@@ -1,4 +1,4 @@
-#include "security/credential_vault.hpp"
+#include "security/secrets/credential_vault.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "security/memory_documents.hpp"
-#include "security/sealed_text.hpp"
+#include "security/secrets/sealed_text.hpp"
 #include "support/result_text.hpp"
 
 using namespace soma;

@@ -1,4 +1,4 @@
-#include "security/key_file.hpp"
+#include "security/secrets/key_file.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

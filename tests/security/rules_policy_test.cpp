@@ -4,7 +4,7 @@
 #include <iterator>
 
 #include "core/codes.hpp"
-#include "security/policy.hpp"
+#include "security/policy/policy.hpp"
 #include "support/result_text.hpp"
 
 using namespace soma;

@@ -1,4 +1,4 @@
-#include "security/server_key.hpp"
+#include "security/identity/server_key.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

@@ -1,10 +1,10 @@
-#include "security/ticket.hpp"
+#include "security/identity/ticket.hpp"
 
 #include <doctest/doctest.h>
 
 #include "core/codes.hpp"
 #include "security/digest.hpp"
-#include "security/sign_in_token.hpp"
+#include "security/identity/sign_in_token.hpp"
 
 using namespace soma;
 using namespace soma::security;

@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "files/work_folder.hpp"
 #include "support/temp_folder.hpp"
 #include "tools/builtin/work_files.hpp"
 #include "tools/egress/egress_proxy.hpp"
 #include "tools/tool_world.hpp"
-#include "tools/work_folder.hpp"
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
@@ -22,13 +22,13 @@ namespace {
 // The work folder of the session that calls are made for.
 struct placed_folder {
   temp_folder root;
-  std::unique_ptr<tools::work_folders> all;
+  std::unique_ptr<files::work_folders> all;
   fs::path at;
 
   placed_folder() {
-    tools::work_limits limits;
+    files::work_limits limits;
     limits.file_bytes_max = 4096;
-    all = std::move(*tools::work_folders::open(root.path().string(), limits));
+    all = std::move(*files::work_folders::open(root.path().string(), limits));
     at = all->place(request_of("{}").session).value();
   }
   const fs::path& path() const { return at; }

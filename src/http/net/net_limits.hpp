@@ -22,6 +22,7 @@ struct net_limits {
   int linger_total_ms = limits::http_linger_total_ms;
   std::uint64_t linger_bytes_max = limits::http_linger_bytes_max;
   std::size_t lingering_max = limits::http_lingering_max;
+  std::size_t refused_lingering_max = limits::http_refused_lingering_max;
   std::size_t bodies_bytes_max = limits::http_bodies_bytes_max;
   // Of connections, of one address; 0: three quarters of all.
   std::size_t connections_per_address_max = 0;

@@ -5,7 +5,7 @@
 #include "app/lanes.hpp"
 #include "core/secret.hpp"
 #include "http/net/server.hpp"
-#include "security/authenticator.hpp"
+#include "security/identity/authenticator.hpp"
 
 namespace soma::http {
 

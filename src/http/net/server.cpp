@@ -199,7 +199,7 @@ struct server::impl {
   // On the shard's thread.
   void refuse_and_linger(io_shard& shard, tcp::socket socket) {
     refuse(socket);
-    if (shard.refused >= limits::http_refused_lingering_max) return;
+    if (shard.refused >= options.limits.refused_lingering_max) return;
     asio::co_spawn(shard.context, linger_refused(shard, std::move(socket)), asio::detached);
   }
 

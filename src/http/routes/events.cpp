@@ -13,7 +13,7 @@
 #include "http/routes/gateway.hpp"
 #include "http/stream/sse_frame.hpp"
 #include "http/stream/tenant_stream.hpp"
-#include "security/ticket.hpp"
+#include "security/identity/ticket.hpp"
 
 namespace soma::http {
 namespace {

@@ -8,10 +8,10 @@
 #include "core/time.hpp"
 #include "http/net/problem.hpp"
 #include "http/routes/door.hpp"
-#include "security/api_keys.hpp"
-#include "security/authenticator.hpp"
-#include "security/browser_sessions.hpp"
-#include "security/sign_in_token.hpp"
+#include "security/identity/api_keys.hpp"
+#include "security/identity/authenticator.hpp"
+#include "security/identity/browser_sessions.hpp"
+#include "security/identity/sign_in_token.hpp"
 
 namespace soma::http {
 namespace {

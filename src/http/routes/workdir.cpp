@@ -9,12 +9,12 @@
 #include "core/json_writer.hpp"
 #include "core/utf8.hpp"
 #include "files/file_type.hpp"
+#include "files/folder_zip.hpp"
 #include "files/multipart_parser.hpp"
 #include "http/net/file_answer.hpp"
 #include "http/net/problem.hpp"
 #include "http/routes/door.hpp"
 #include "http/routes/file_routes.hpp"
-#include "tools/folder_zip.hpp"
 
 namespace soma::http {
 namespace {
@@ -135,11 +135,11 @@ asio::awaitable<response> read(gateway& g, request_context& ctx) {
 
 struct download_work {
   std::optional<served_file> file;
-  std::shared_ptr<tools::folder_zip> zip;
+  std::shared_ptr<files::folder_zip> zip;
   std::string name;
 };
 
-result<download_work> open_download(tools::work_folders& folders, const target& t) {
+result<download_work> open_download(files::work_folders& folders, const target& t) {
   download_work work;
   work.name = t.path.substr(t.path.rfind('/') + 1);
   if (!t.path.empty()) {
@@ -165,11 +165,11 @@ result<download_work> open_download(tools::work_folders& folders, const target& 
   if (!folder) return folder.error();
   if (work.name.empty())
     work.name = t.whose.session.empty() ? std::string("work") : t.whose.session.value;
-  work.zip = std::make_shared<tools::folder_zip>(std::move(*folder));
+  work.zip = std::make_shared<files::folder_zip>(std::move(*folder));
   return work;
 }
 
-asio::awaitable<bool> send_zip(app::lane& pool, std::shared_ptr<tools::folder_zip> zip,
+asio::awaitable<bool> send_zip(app::lane& pool, std::shared_ptr<files::folder_zip> zip,
                                response_stream& out) {
   for (;;) {
     auto next = [zip] { return zip->next(); };
@@ -200,7 +200,7 @@ asio::awaitable<response> download(gateway& g, request_context& ctx) {
 // ---- write, upload ----
 
 struct write_work {
-  std::optional<tools::work_spool> spool;
+  std::optional<files::work_spool> spool;
   std::uint64_t size_bytes = 0;
 };
 
@@ -238,7 +238,7 @@ asio::awaitable<response> write(gateway& g, request_context& ctx) {
 // Puts every file of a form into one folder, under its own name.
 class folder_upload final : public files::part_sink {
  public:
-  folder_upload(tools::work_folders& folders, target to, std::string_view boundary)
+  folder_upload(files::work_folders& folders, target to, std::string_view boundary)
       : folders_(folders), to_(std::move(to)), parser_(boundary, upload_parts_max) {}
 
   result<void> feed(std::string_view bytes) { return parser_.feed(bytes, *this); }
@@ -275,10 +275,10 @@ class folder_upload final : public files::part_sink {
   }
 
  private:
-  tools::work_folders& folders_;
+  files::work_folders& folders_;
   const target to_;
   files::multipart_parser parser_;
-  std::optional<tools::work_spool> spool_;
+  std::optional<files::work_spool> spool_;
   std::string path_;
   std::vector<std::string> made_;
 };

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "http/net/request_context.hpp"
-#include "security/identity.hpp"
+#include "security/identity/identity.hpp"
 
 namespace soma::http {
 

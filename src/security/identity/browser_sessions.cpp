@@ -1,0 +1,136 @@
+#include "security/identity/browser_sessions.hpp"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <exception>
+
+#include "core/codes.hpp"
+#include "core/json_writer.hpp"
+#include "security/digest.hpp"
+
+namespace soma::security {
+namespace {
+
+constexpr std::string_view collection = "browser_sessions";
+constexpr std::size_t token_chars = 43;  // 32 bytes as base64url
+
+error invalid() {
+  return {codes::auth_invalid, "the browser session is unknown or over"};
+}
+
+result<browser_session> parse(std::string_view json) {
+  const error corrupt(codes::storage_corrupt, "a browser session's document cannot be read");
+  boost::json::error_code ec;
+  const auto value = boost::json::parse({json.data(), json.size()}, ec);
+  if (ec) return corrupt;
+  try {
+    auto text = [&](const char* name) { return std::string(value.at(name).as_string().c_str()); };
+    browser_session s;
+    s.who.tenant.value = text("tenant");
+    s.who.user.value = text("user");
+    s.who.key_id = text("key_id");
+    s.who.via = via::cookie;
+    const auto role_name = text("role");
+    if (role_name != "admin" && role_name != "user") return corrupt;
+    s.who.role = role_name == "admin" ? role::admin : role::user;
+    s.expires_at_ms = value.at("expires_at_ms").to_number<std::int64_t>();
+    if (s.who.tenant.empty() || s.who.user.empty()) return corrupt;
+    return s;
+  } catch (const std::exception&) {
+    return corrupt;
+  }
+}
+
+std::string attributes(bool secure) {
+  return std::string("; Path=/; HttpOnly; SameSite=Strict") + (secure ? "; Secure" : "");
+}
+
+std::string_view value_of(std::string_view header, std::string_view name) {
+  while (!header.empty()) {
+    const auto end = std::min(header.find(';'), header.size());
+    auto pair = header.substr(0, end);
+    header.remove_prefix(std::min(end + 1, header.size()));
+    while (!pair.empty() && (pair.front() == ' ' || pair.front() == '\t')) pair.remove_prefix(1);
+    while (!pair.empty() && (pair.back() == ' ' || pair.back() == '\t')) pair.remove_suffix(1);
+    const auto equals = pair.find('=');
+    if (equals != std::string_view::npos && pair.substr(0, equals) == name)
+      return pair.substr(equals + 1);
+  }
+  return {};
+}
+
+}  // namespace
+
+browser_sessions::browser_sessions(document_store& documents, const secret_string& server_key,
+                                   std::int64_t ttl_ms)
+    : documents_(documents),
+      key_(std::string(bytes_of(hmac_sha256(server_key.reveal(), "soma browser session v1")))),
+      cookie_name_(std::string(plain_cookie_name) + '_' +
+                   hex(bytes_of(hmac_sha256(key_.reveal(), "cookie name"))).substr(0, 8)),
+      ttl_ms_(ttl_ms) {}
+
+std::string browser_sessions::id_of(std::string_view token) const {
+  return hex(bytes_of(hmac_sha256(key_.reveal(), token)));
+}
+
+result<secret_string> browser_sessions::open(const identity& who, std::int64_t now_ms) {
+  std::string token = base64url(random_bytes(32));
+  std::string json;
+  json_writer w(json);
+  w.begin_object().field("tenant", who.tenant.value).field("user", who.user.value);
+  w.field("role", to_string(who.role)).field("key_id", who.key_id);
+  w.field("expires_at_ms", static_cast<std::uint64_t>(now_ms + ttl_ms_)).end_object();
+  if (const auto done = documents_.put(collection, id_of(token), json); !done) return done.error();
+  return secret_string(std::move(token));
+}
+
+result<browser_session> browser_sessions::find(std::string_view token, std::int64_t now_ms) const {
+  if (token.size() != token_chars) return invalid();
+  return find_id(id_of(token), now_ms);
+}
+
+result<browser_session> browser_sessions::find_id(std::string_view id, std::int64_t now_ms) const {
+  const auto document = documents_.get(collection, id);
+  if (!document) return document.error();
+  if (!*document) return invalid();
+  auto s = parse(**document);
+  if (s && now_ms >= s->expires_at_ms) return invalid();
+  if (s) s->who.cookie_hash = id;
+  return s;
+}
+
+result<void> browser_sessions::close(std::string_view token) {
+  return documents_.remove(collection, id_of(token));
+}
+
+result<std::size_t> browser_sessions::sweep(std::int64_t now_ms) {
+  const auto documents = documents_.list(collection);
+  if (!documents) return documents.error();
+  std::size_t swept = 0;
+  for (const auto& [id, json] : *documents) {
+    const auto s = parse(json);
+    if (s && now_ms < s->expires_at_ms) continue;
+    if (const auto done = documents_.remove(collection, id); !done) return done.error();
+    ++swept;
+  }
+  return swept;
+}
+
+std::string browser_sessions::set_cookie(const secret_string& token, bool secure) const {
+  return cookie_name_ + "=" + std::string(token.reveal()) + attributes(secure) +
+         "; Max-Age=" + std::to_string(ttl_ms_ / 1000);
+}
+
+std::string browser_sessions::clear_cookie(std::string_view header, bool secure) const {
+  const bool is_plain =
+      value_of(header, cookie_name_).empty() && !value_of(header, plain_cookie_name).empty();
+  return (is_plain ? std::string(plain_cookie_name) : cookie_name_) + "=" + attributes(secure) +
+         "; Max-Age=0";
+}
+
+std::string_view browser_sessions::token_in(std::string_view header) const {
+  const auto own = value_of(header, cookie_name_);
+  return own.empty() ? value_of(header, plain_cookie_name) : own;
+}
+
+}  // namespace soma::security
