@@ -16,10 +16,12 @@
 #include "app/actor_bridge.hpp"
 #include "app/caller.hpp"
 #include "app/idempotency.hpp"
+#include "app/imports_under_way.hpp"
 #include "app/lanes.hpp"
 #include "app/pipeline.hpp"
 #include "core/config.hpp"
 #include "core/session_feed.hpp"
+#include "core/tenant_places.hpp"
 
 namespace soma::security {
 class authenticator;
@@ -103,6 +105,10 @@ class services {
   std::vector<std::unique_ptr<actor_bridge>> bridges;               // one an io thread
   std::vector<std::unique_ptr<models::io_llm_client>> llm_clients;  // one an io thread
   tenant_handles known_tenants;
+  // Whole histories that are being made, each can be large, and pages of raw events likewise. What
+  // is made and waits for its reader counts among the bodies of the server.
+  tenant_places histories{4, 8}, event_pages{16, 32};
+  imports_under_way imports;
 
   // Asks the tenant's actor. Errors: those of the answer, or server.busy.
   template <class Answer, class Request>

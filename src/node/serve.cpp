@@ -152,7 +152,6 @@ void add_routes(http::router& routes, http::gateway& g, const http::static_files
   http::add_session_routes(routes, g);
   http::add_message_routes(routes, g);
   http::add_event_routes(routes, g);
-  http::add_feedback_routes(routes, g);
   http::add_transfer_routes(routes, g);
   http::add_identity_routes(routes, g);
   http::add_model_routes(routes, g);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,11 @@ struct idempotency_record {
   std::int64_t ttl_ms = idempotency_ttl_ms;
 };
 
+// A document that becomes true with what names it.
+struct document_row {
+  std::string collection, key, value;
+};
+
 class idempotency_records {
  public:
   virtual ~idempotency_records() = default;
@@ -36,9 +42,10 @@ class idempotency_records {
   // how many rows were looked at, which is rows_max as long as there are more. Not synced by
   // itself.
   virtual result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) = 0;
-  // A record of an answer that appends nothing to a session (settings, keys). Fails with
-  // idempotency.exists as an op does.
-  virtual result<void> put_idempotency(const idempotency_record& record) = 0;
+  // A record of an answer that appends nothing to a session (settings, keys), in one atom with the
+  // documents that it made. Fails with idempotency.exists as an op does, and then writes nothing.
+  virtual result<void> put_idempotency(const idempotency_record& record,
+                                       std::span<const document_row> made = {}) = 0;
 };
 
 }  // namespace soma::storage

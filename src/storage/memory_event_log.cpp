@@ -133,10 +133,12 @@ class memory_event_log final : public event_log {
     return rows;
   }
 
-  result<void> put_idempotency(const idempotency_record& record) override {
+  result<void> put_idempotency(const idempotency_record& record,
+                               std::span<const document_row> made) override {
     std::lock_guard lock(mutex_);
     if (auto taken = taken_by_kept({&record, 1})) return *taken;
     keep(record);
+    for (const auto& row : made) documents_[{row.collection, row.key}] = row.value;
     return {};
   }
 

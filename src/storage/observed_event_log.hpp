@@ -59,8 +59,9 @@ class observed_event_log final : public event_log {
   result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) override {
     return read_by(inner_.expire_idempotency(before_ms, rows_max));
   }
-  result<void> put_idempotency(const idempotency_record& record) override {
-    return written_by(inner_.put_idempotency(record));
+  result<void> put_idempotency(const idempotency_record& record,
+                               std::span<const document_row> made = {}) override {
+    return written_by(inner_.put_idempotency(record, made));
   }
   result<void> stage(const session_key& key, std::span<const encoded_event> events) override {
     return written_by(inner_.stage(key, events));

@@ -74,7 +74,8 @@ class rocksdb_event_log final : public event_log {
   result<std::vector<tenant_id>> tenants() const override;
   result<std::optional<idempotency_record>> find_idempotency(std::string_view key) const override;
   result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) override;
-  result<void> put_idempotency(const idempotency_record& record) override;
+  result<void> put_idempotency(const idempotency_record& record,
+                               std::span<const document_row> made) override;
   result<void> stage(const session_key& key, std::span<const encoded_event> events) override;
   result<void> discard_staged(const session_key& key) override;
   result<std::optional<std::string>> get_document(std::string_view collection,

@@ -376,13 +376,16 @@ result<std::size_t> rocksdb_event_log::expire_idempotency(std::int64_t before_ms
   return rows;
 }
 
-result<void> rocksdb_event_log::put_idempotency(const idempotency_record& record) {
+result<void> rocksdb_event_log::put_idempotency(const idempotency_record& record,
+                                                std::span<const document_row> made) {
   const std::lock_guard lock(write_mutex_);
   if (const auto ready = ready_to_write(); !ready) return ready;
   if (const auto full = disk_refuses()) return *full;
   if (auto refused = refuses_records({&record, 1}, {})) return *refused;
   rocksdb::WriteBatch batch;
   add_record(batch, record);
+  for (const auto& row : made)
+    batch.Put(families_[documents], document_key(row.collection, row.key), row.value);
   return write(batch, sync_);
 }
 

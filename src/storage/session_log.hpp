@@ -56,11 +56,6 @@ struct outbox_row {
   std::string payload;  // what the sink gets
 };
 
-// A document (below) that becomes true with the events that name it.
-struct document_row {
-  std::string collection, key, value;
-};
-
 // Documents that cease to be with the events: all of a collection whose keys begin so. `prefix`
 // ends in a byte below 0xff.
 struct documents_gone {

@@ -282,8 +282,9 @@ class troubled_log final : public storage::event_log {
   result<std::size_t> expire_idempotency(std::int64_t before, std::size_t rows) override {
     return real_->expire_idempotency(before, rows);
   }
-  result<void> put_idempotency(const storage::idempotency_record& r) override {
-    return real_->put_idempotency(r);
+  result<void> put_idempotency(const storage::idempotency_record& r,
+                               std::span<const storage::document_row> made) override {
+    return real_->put_idempotency(r, made);
   }
   result<void> stage(const session_key& k,
                      std::span<const storage::encoded_event> events) override {

@@ -6,9 +6,9 @@
 
 #include "core/codes.hpp"
 #include "core/limits.hpp"
+#include "core/tenant_places.hpp"
 #include "http/net/body_budget.hpp"
 #include "http/net/stranger_buckets.hpp"
-#include "http/net/tenant_places.hpp"
 #include "http/net/trusted_proxies.hpp"
 #include "http/net_world.hpp"
 

@@ -263,6 +263,20 @@ TEST_CASE_TEMPLATE("log: a key that is there refuses the whole append, whoever s
   CHECK(s.log.stats().outbox_rows == 1);
 }
 
+TEST_CASE_TEMPLATE("log: an answer and the documents that it made are kept together or not at all",
+                   store, SOMA_EVENT_LOGS) {
+  store s;
+  const auto said = [](const char* hash) { return idempotency_record{"k", hash, 201, "{}", 1000}; };
+  const std::vector<document_row> first = {{"keys", "a", "1"}, {"uses", "a", "2"}},
+                                  second = {{"keys", "b", "3"}};
+  REQUIRE(s.log.put_idempotency(said("first"), first));
+  CHECK(code_of(s.log.put_idempotency(said("second"), second)) == codes::idempotency_exists);
+  CHECK(s.log.find_idempotency("k").value()->request_hash == "first");
+  CHECK(s.log.get_document("keys", "a").value() == "1");
+  CHECK(s.log.get_document("uses", "a").value() == "2");
+  CHECK_FALSE(s.log.get_document("keys", "b").value());
+}
+
 TEST_CASE_TEMPLATE("log: a refused append keeps no key, and an expired key gives way", store,
                    SOMA_EVENT_LOGS) {
   store s;

@@ -49,8 +49,9 @@ class held_log final : public event_log {
   result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) override {
     return wait(), inner_.expire_idempotency(before_ms, rows_max);
   }
-  result<void> put_idempotency(const idempotency_record& r) override {
-    return wait(), inner_.put_idempotency(r);
+  result<void> put_idempotency(const idempotency_record& r,
+                               std::span<const document_row> made) override {
+    return wait(), inner_.put_idempotency(r, made);
   }
   result<void> stage(const session_key& key, std::span<const encoded_event> events) override {
     return wait(), inner_.stage(key, events);

@@ -1,9 +1,6 @@
 #include "http/net/file_answer.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 
 #include "app/on_lane.hpp"
@@ -24,11 +21,11 @@ std::optional<std::uint64_t> number(std::string_view digits) {
   return value;
 }
 
-asio::awaitable<bool> send_range(app::lane& pool, std::shared_ptr<open_file> file, byte_range range,
-                                 response_stream& out) {
+asio::awaitable<bool> send_range(app::lane& pool, std::shared_ptr<files::open_file> file,
+                                 byte_range range, response_stream& out) {
   while (range.size > 0) {
     const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(range.size, piece_bytes));
-    auto read = [file, at = range.first, bytes] { return read_piece(file->handle(), at, bytes); };
+    auto read = [file, at = range.first, bytes] { return file->read(at, bytes); };
     const auto piece = co_await app::on_lane(pool, read);
     if (piece.empty()) co_return false;
     if (!co_await out.write(piece)) co_return false;
@@ -39,20 +36,6 @@ asio::awaitable<bool> send_range(app::lane& pool, std::shared_ptr<open_file> fil
 }
 
 }  // namespace
-
-std::string read_piece(int file, std::uint64_t at, std::size_t bytes) {
-  std::string piece(bytes, '\0');
-  ssize_t got = 0;
-  do {
-    got = ::pread(file, piece.data(), piece.size(), static_cast<off_t>(at));
-  } while (got < 0 && errno == EINTR);
-  piece.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
-  return piece;
-}
-
-open_file::~open_file() {
-  if (handle_ >= 0) ::close(handle_);
-}
 
 range_kind read_range(std::string_view header, std::uint64_t size_bytes, byte_range& out) {
   constexpr std::string_view unit = "bytes=";

@@ -10,28 +10,14 @@
 #include <string_view>
 
 #include "app/lanes.hpp"
+#include "files/open_file.hpp"
 #include "http/net/request_context.hpp"
 #include "http/net/response.hpp"
 
 namespace soma::http {
 
-// Closed with its last holder.
-class open_file {
- public:
-  explicit open_file(int handle) : handle_(handle) {}
-  ~open_file();
-  open_file(const open_file&) = delete;
-  int handle() const { return handle_; }
-
- private:
-  const int handle_;
-};
-
-// Blocks on the disk. Empty where the file cannot be read or is at its end.
-std::string read_piece(int file, std::uint64_t at, std::size_t bytes);
-
 struct served_file {
-  std::shared_ptr<open_file> file;
+  std::shared_ptr<files::open_file> file;
   std::uint64_t size_bytes = 0;
   std::string etag;  // with its quotes
   std::string content_type, filename;

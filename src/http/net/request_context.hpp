@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/body_source.hpp"
 #include "app/caller.hpp"
 #include "core/error.hpp"
 #include "core/ids.hpp"
@@ -36,13 +37,7 @@ struct header_field {
 };
 
 // A body read in pieces, on routes registered with body_mode::streamed.
-class body_reader {
- public:
-  virtual ~body_reader() = default;
-  // The next piece, valid until the next call; empty at the end. Fails with request.too_large,
-  // request.timeout or request.malformed; after a failure the connection ends with the answer.
-  virtual asio::awaitable<result<std::string_view>> read_some() = 0;
-};
+using body_reader = app::body_source;
 
 // Tells when the peer closes while its request is served.
 class peer_watch {

@@ -45,6 +45,20 @@ std::string hash_of(std::string_view body) {
 
 }  // namespace
 
+result<app::once_key> once_key_of(const request_context& ctx, std::string_view from_body) {
+  // A key that is sent is one, so an empty one is none that could be kept.
+  if (ctx.has_header("Idempotency-Key") && ctx.header("Idempotency-Key").empty())
+    return app::bad_idempotency_key();
+  app::once_key key;
+  key.key = idempotency_key_of(ctx, from_body);
+  if (key.key.empty()) return key;
+  key.operation = ctx.operation_id;
+  key.subject = ctx.path_parameter("id");
+  key.hash = hash_of(ctx.body);
+  key.old_hash = security::hex(security::bytes_of(security::sha256(ctx.body)));
+  return key;
+}
+
 asio::awaitable<result<app::idempotency_gate::entry>> enter_once(
     gateway& g, request_context& ctx, std::string key, std::string request_hash,
     std::string operation, std::function<bool(const storage::idempotency_record&)> also_mine) {
@@ -121,6 +135,10 @@ response stream_response(gateway& g, const request_context& ctx, stream_request 
 
 void mark_replayed(response& answer, const app::idempotency_gate::entry& gate) {
   if (gate.replay) answer.headers.emplace_back("Idempotency-Replayed", "true");
+}
+
+void mark_replayed(response& answer, bool replayed) {
+  if (replayed) answer.headers.emplace_back("Idempotency-Replayed", "true");
 }
 
 }  // namespace soma::http

@@ -13,11 +13,12 @@
 #include <string_view>
 #include <vector>
 
+#include "app/once.hpp"
 #include "app/services.hpp"
 #include "core/config.hpp"
 #include "core/session_feed.hpp"
+#include "core/tenant_places.hpp"
 #include "http/net/router.hpp"
-#include "http/net/tenant_places.hpp"
 #include "http/stream/stream_hub.hpp"
 #include "http/stream/tenant_stream.hpp"
 
@@ -35,15 +36,15 @@ class gateway {
  public:
   // `connections_max`: that the server takes.
   gateway(app::services& all, std::size_t connections_max)
-      : services(all), places(streams_per_tenant_max(all.settings, connections_max)) {}
+      : services(all),
+        feeds(all.node.feeds),
+        places(streams_per_tenant_max(all.settings, connections_max)) {}
 
   app::services& services;
+  feed_registry& feeds;
   std::vector<std::unique_ptr<stream_hub>> hubs;  // one an io thread
   std::function<std::string()> render_metrics;    // Prometheus text
-  // Whole histories that are being made, each can be large, and pages of raw events likewise. What
-  // is made and waits for its reader counts among the bodies of the server (body_budget.hpp).
-  tenant_places histories{4, 8}, event_pages{16, 32};
-  tenant_places places;  // of streams
+  tenant_places places;                           // of streams
   std::atomic<bool> ready{false};
   std::atomic<bool> stopping{false};  // still serving, but balancers should look elsewhere
   std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
@@ -70,6 +71,11 @@ result<std::shared_ptr<models::model_stream>> start_model(gateway& g, request_co
 // The warning of the model lock.
 void warn_if(response& answer, bool warn);
 
+// What the request is known again by, as it came: its key (the header's, else the one given, from
+// the body), its operation, the path's id, its body in whatever spelling. Error:
+// request.invalid_parameter.
+result<app::once_key> once_key_of(const request_context& ctx, std::string_view from_body = {});
+
 // Enters the idempotency gate with what the request says. `request_hash`: what another request with
 // that key differs in; empty is that of the body, in whatever spelling. `operation`: of one that
 // has several routes, whose hash then covers the path; empty is the route's own. Errors:
@@ -84,11 +90,11 @@ asio::awaitable<result<app::idempotency_gate::entry>> enter_once(
 response stream_response(gateway& g, const request_context& ctx, stream_request stream);
 
 void mark_replayed(response& answer, const app::idempotency_gate::entry& gate);
+void mark_replayed(response& answer, bool replayed);
 
 void add_session_routes(router& routes, gateway& g);
 void add_message_routes(router& routes, gateway& g);
 void add_event_routes(router& routes, gateway& g);
-void add_feedback_routes(router& routes, gateway& g);
 void add_transfer_routes(router& routes, gateway& g);   // fork, export, import
 void add_identity_routes(router& routes, gateway& g);   // keys, auth
 void add_model_routes(router& routes, gateway& g);      // profiles, credentials, usage

@@ -145,7 +145,7 @@ asio::awaitable<response> upload(gateway& g, request_context& ctx) {
   std::function<result<void>(std::string_view)> feed = [work](std::string_view bytes) {
     return work->feed(bytes);
   };
-  auto taken = co_await each_piece(f, ctx, std::move(feed));
+  auto taken = co_await app::each_piece(f.pool, ctx.stream, std::move(feed));
   auto end = [work, taken]() -> result<std::vector<files::stored_attachment>> {
     if (!taken) return taken.error();
     return work->finish();
@@ -221,7 +221,7 @@ result<served_file> open_attachment(files::attachment_store& store, const tenant
   auto bytes = store.open_bytes(*a, may_read);
   if (!bytes) return bytes.error();
   served_file served;
-  if (bytes->get() >= 0) served.file = std::make_shared<open_file>(bytes->release());
+  if (bytes->get() >= 0) served.file = std::make_shared<files::open_file>(bytes->release());
   served.size_bytes = a->size_bytes;
   served.etag = '"' + a->sha256 + '"';
   served.content_type = std::move(a->content_type);

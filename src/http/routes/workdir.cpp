@@ -155,7 +155,7 @@ result<download_work> open_download(files::work_folders& folders, const target& 
           "W/\"" + std::to_string(file->modified_ms) + '-' + std::to_string(file->size_bytes) + '"';
       served.content_type = files::file_type_of(beginning);
       served.filename = work.name;
-      served.file = std::make_shared<open_file>(file->handle.release());
+      served.file = std::make_shared<files::open_file>(file->handle.release());
       work.file = std::move(served);
       return work;
     }
@@ -223,7 +223,7 @@ asio::awaitable<response> write(gateway& g, request_context& ctx) {
   std::function<result<void>(std::string_view)> take = [work, &folders](std::string_view bytes) {
     return folders.add(*work->spool, bytes);
   };
-  if (done) done = co_await each_piece(f, ctx, take);
+  if (done) done = co_await app::each_piece(f.pool, ctx.stream, take);
   auto put = [work, &folders, t = *t, done]() -> result<void> {
     auto spool = std::exchange(work->spool, std::nullopt);
     if (!done) return done;
@@ -299,7 +299,7 @@ asio::awaitable<response> upload(gateway& g, request_context& ctx) {
   std::function<result<void>(std::string_view)> take = [work](std::string_view bytes) {
     return work->feed(bytes);
   };
-  auto taken = co_await each_piece(f, ctx, take);
+  auto taken = co_await app::each_piece(f.pool, ctx.stream, take);
   auto end = [work, taken]() -> result<std::string> {
     if (!taken) return taken.error();
     return work->finish();

@@ -18,12 +18,12 @@ outcome outcome_of(const error& e) {
 }
 
 // Whether events are missing that a reader without a type filter should have seen.
-bool has_gap(const storage::event_page& page, const chunk_request& request, std::uint64_t reached,
+bool has_gap(const app::event_page& page, const chunk_request& request, std::uint64_t reached,
              std::uint64_t compact_seq) {
   if (page.end && reached < request.head_seq) return true;
   if (request.types != 0) return false;
   std::uint64_t previous = request.after_seq;
-  for (const storage::stored_event& event : page.events) {
+  for (const app::stored_event& event : page.events) {
     if (event.id.seq != previous + 1 && event.id.seq > compact_seq) return true;
     previous = event.id.seq;
   }
@@ -32,7 +32,7 @@ bool has_gap(const storage::event_page& page, const chunk_request& request, std:
 
 }  // namespace
 
-log_chunk read_chunk(const storage::event_log& log, const chunk_request& request) {
+log_chunk read_chunk(const app::log_reader& log, const chunk_request& request) {
   log_chunk chunk;
   auto fail = [&chunk](outcome what) { return chunk.what = what, std::move(chunk); };
 
@@ -41,7 +41,7 @@ log_chunk read_chunk(const storage::event_log& log, const chunk_request& request
   auto head = log.head(request.key);
   if (!head) return fail(outcome_of(head.error()));
   if (request.after_seq + 1 < head->first_seq) return fail(outcome::reset);
-  storage::read_options options;
+  app::read_options options;
   options.after_seq = request.after_seq;
   options.compact = request.compact;
   options.types = request.types;
@@ -62,7 +62,7 @@ log_chunk read_chunk(const storage::event_log& log, const chunk_request& request
   chunk.what = outcome::frames;
   chunk.first_seq = head->first_seq;
   std::uint64_t sent = request.after_seq;
-  for (const storage::stored_event& event : page->events) {
+  for (const app::stored_event& event : page->events) {
     const auto place = request.chunked ? begin_chunk(chunk.bytes) : 0;
     append_event_frame(chunk.bytes, event.id, event.type, event.json);
     if (request.chunked) end_chunk(chunk.bytes, place);

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "app/log_reader.hpp"
 #include "core/ids.hpp"
-#include "storage/event_log.hpp"
 
 namespace soma::http {
 
@@ -14,7 +14,7 @@ struct chunk_request {
   session_key key;
   std::uint64_t after_seq = 0;
   std::uint64_t head_seq = 0;  // published already, so the log must reach it; 0: not known
-  std::uint32_t types = 0;     // as in storage::read_options
+  std::uint32_t types = 0;     // as in app::read_options
   bool compact = false;
   bool chunked = true;                 // each frame as a chunk
   std::size_t bytes_max = 256 * 1024;  // of events; one event may pass it
@@ -39,6 +39,6 @@ struct log_chunk {
 
 // Reads one chunk on the calling thread, which blocks on the store. A hole in the log is legal
 // where the filter leaves events out, and below the compaction mark, where retention trims.
-log_chunk read_chunk(const storage::event_log& log, const chunk_request& request);
+log_chunk read_chunk(const app::log_reader& log, const chunk_request& request);
 
 }  // namespace soma::http

@@ -28,7 +28,7 @@ std::string session_close_frame(const session_id& session, std::int64_t now_ms,
 std::string ephemeral_frame(std::string_view type, std::int64_t now_ms,
                             std::string_view payload_json);
 
-// `types=a,b` as the bits of storage::read_options::types, session.close always among them. The
+// `types=a,b` as the bits of app::read_options::types, session.close always among them. The
 // stream's own stream.reset and heartbeat may be named and change nothing. Names
 // that no event has are refused with request.invalid_parameter, as is an empty list.
 result<std::uint32_t> parse_types(std::string_view list);

@@ -32,7 +32,7 @@ void prepare(boost::asio::ip::tcp::socket& socket, std::uint32_t stall_ms) {
 }  // namespace
 
 stream_hub::stream_hub(boost::asio::io_context& io, unsigned thread, feed_registry& registry,
-                       const storage::event_log& log, app::lane& lane, const sse_options& options)
+                       const app::log_reader& log, app::lane& lane, const sse_options& options)
     : io_(io),
       thread_(thread),
       registry_(registry),

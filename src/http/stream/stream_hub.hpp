@@ -69,7 +69,7 @@ struct hub_feed {  // a feed's streams on this thread
 class stream_hub {
  public:
   stream_hub(boost::asio::io_context& io, unsigned thread, feed_registry& registry,
-             const storage::event_log& log, app::lane& lane, const sse_options& options);
+             const app::log_reader& log, app::lane& lane, const sse_options& options);
   ~stream_hub();
   stream_hub(const stream_hub&) = delete;
   stream_hub& operator=(const stream_hub&) = delete;
@@ -127,7 +127,7 @@ class stream_hub {
   boost::asio::io_context& io_;
   const unsigned thread_;
   feed_registry& registry_;
-  const storage::event_log& log_;
+  const app::log_reader log_;
   app::lane& lane_;  // to the log
   const sse_options options_;
   const std::uint32_t tick_ms_;

@@ -8,9 +8,9 @@ namespace soma::http {
 namespace {
 
 // The last id in the log whose epoch is not newer than the given one's, and that lies before it.
-std::optional<event_id> reset_point(const storage::session_head& head, event_id given) {
+std::optional<event_id> reset_point(const app::session_head& head, event_id given) {
   std::uint64_t last = head.seq;
-  for (const storage::epoch_start& start : head.epochs)
+  for (const app::epoch_start& start : head.epochs)
     if (start.epoch > given.epoch) last = std::min(last, start.first_seq - 1);
   // An id the log has under another epoch: what the client holds at that seq is not ours either.
   if (given.seq <= last) last = given.seq == 0 ? 0 : given.seq - 1;
@@ -20,7 +20,7 @@ std::optional<event_id> reset_point(const storage::session_head& head, event_id 
 
 }  // namespace
 
-result<stream_start> plan_stream(const storage::session_head& head,
+result<stream_start> plan_stream(const app::session_head& head,
                                  std::optional<std::string_view> last_event_id,
                                  std::optional<std::string_view> after) {
   const std::uint64_t before_all = head.first_seq == 0 ? 0 : head.first_seq - 1;

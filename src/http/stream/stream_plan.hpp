@@ -5,9 +5,9 @@
 #include <optional>
 #include <string_view>
 
+#include "app/log_reader.hpp"
 #include "core/error.hpp"
 #include "core/ids.hpp"
-#include "storage/event_log.hpp"
 
 namespace soma::http {
 
@@ -22,7 +22,7 @@ struct stream_start {
 //
 // An id is in the log when its seq lies between the head's first_seq and seq and its epoch wrote
 // that seq. first_seq moves at a reset only, so an id whose event was trimmed is still in the log.
-result<stream_start> plan_stream(const storage::session_head& head,
+result<stream_start> plan_stream(const app::session_head& head,
                                  std::optional<std::string_view> last_event_id,
                                  std::optional<std::string_view> after);
 

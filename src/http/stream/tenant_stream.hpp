@@ -1,20 +1,16 @@
 // The tenant-level stream: a snapshot of the session list, then its changes, without ids.
 #pragma once
 
+#include "app/log_reader.hpp"
 #include "core/session_feed.hpp"
-#include "storage/event_log.hpp"
 
 namespace soma::http {
 
-// A session as every route and the tenant's stream show it.
-std::string session_json(const session_id& id, const storage::session_info& info,
-                         event_id last_event_id);
-
-std::string session_list_snapshot(const storage::session_list_page& page);
+std::string session_list_snapshot(const app::session_list_page& page);
 
 // Tells the tenant's streams that a session's list entry changed, or went (null). Any thread.
 void publish_session_change(feed_registry& feeds, const session_key& key,
-                            const storage::session_info* info, event_id last_event_id);
+                            const app::session_info* info, event_id last_event_id);
 
 // Tells a tenant's streams anything else: `type` is settings.changed, health.changed …
 void publish_tenant_event(feed_registry& feeds, const tenant_id& tenant, std::string_view type,

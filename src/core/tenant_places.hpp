@@ -11,7 +11,7 @@
 
 #include "core/ids.hpp"
 
-namespace soma::http {
+namespace soma {
 
 class tenant_places {
  public:
@@ -46,4 +46,4 @@ class tenant_places {
   const std::size_t per_tenant_max_, all_max_;
 };
 
-}  // namespace soma::http
+}  // namespace soma

@@ -1,0 +1,73 @@
+// Use cases of conversations: made, listed, shown, renamed, paused, reset, deleted; what was said
+// in them, and what a model is told of it. Each runs on its caller's io thread.
+//
+// Errors: those of the session's command, session.not_found, server.busy where much is asked for
+// already, and those of the idempotency gate.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "app/log_reader.hpp"
+#include "app/once.hpp"
+#include "app/pipeline.hpp"
+#include "core/context.hpp"
+#include "core/session_core.hpp"
+
+namespace soma::app {
+
+class services;
+
+struct conversation {
+  session_id session;
+  session_head head;
+};
+
+boost::asio::awaitable<result<answered<conversation>>> create_conversation(services& s,
+                                                                           const admitted& in,
+                                                                           once_key key,
+                                                                           input::open wanted);
+
+boost::asio::awaitable<result<session_list_page>> list_conversations(services& s, const caller& who,
+                                                                     session_list_options options);
+
+boost::asio::awaitable<result<conversation>> find_conversation(services& s, const caller& who,
+                                                               session_id session);
+
+boost::asio::awaitable<result<conversation>> rename_conversation(services& s, const admitted& in,
+                                                                 session_id session,
+                                                                 std::string title);
+
+boost::asio::awaitable<result<void>> delete_conversation(services& s, const admitted& in,
+                                                         session_id session);
+
+// Gives the event that says so.
+boost::asio::awaitable<result<event_id>> reset_conversation(services& s, const admitted& in,
+                                                            session_id session);
+
+struct pause_outcome {
+  bool paused = false;
+  event_id event;  // the last one where it was so already
+};
+boost::asio::awaitable<result<pause_outcome>> pause_conversation(services& s, const admitted& in,
+                                                                 session_id session, bool paused);
+
+struct history {
+  std::string markdown;
+  std::uint64_t tokens = 0;
+  event_id last;
+  std::shared_ptr<void> place;  // among those that are made; held until it is sent
+};
+boost::asio::awaitable<result<history>> read_history(services& s, const caller& who,
+                                                     session_id session);
+
+struct context_window {
+  model_context context;
+  std::uint64_t tokens_max = 0;  // of the model
+};
+boost::asio::awaitable<result<context_window>> read_context_window(services& s, const caller& who,
+                                                                   session_id session);
+
+}  // namespace soma::app
