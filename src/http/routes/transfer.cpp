@@ -61,7 +61,7 @@ asio::awaitable<response> export_session(gateway& g, request_context& ctx) {
 }
 
 response refused_document(const error& why, std::uint64_t line, request_context& ctx) {
-  if (line == 0 || (why.code != codes::import_invalid && why.code != codes::event_too_large))
+  if (why.code != codes::import_invalid && why.code != codes::event_too_large)
     return problem(why, ctx);
   return problem(why, ctx, {{"line", std::to_string(line)}});
 }
