@@ -173,6 +173,69 @@ def recorded():
         node.stop()
 
 
+def keyed_requests(node):
+    """One request for each operation that is known again by its key, all of which succeed; how many
+    of what each makes are there by now."""
+    session = node.json("POST", "/v1/sessions", {}, expect=201)["session_id"]
+    said = node.say("[[rehearsal words=3 delay_ms=0]]", session)
+    wait_until(lambda: not node.json("GET", f"/v1/sessions/{session}")["busy"])
+    answer = [e for e in node.events(session) if e["type"] == "message.assistant"][-1]
+    exported = node.request("POST", "/v1/sessions/export", {"session_id": session})[2]
+    upload = (b'--b\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\n'
+              + uuid.uuid4().hex.encode() + b"\r\n--b--\r\n")
+    sessions = ("/v1/sessions?limit=200", "sessions")
+    events = (f"/v1/sessions/{session}/events?limit=500", "events")
+    known = {
+        "append_event": ({"name": "n", "data": 1}, {}, events),
+        "create_key": ({"name": "spare"}, {}, ("/v1/keys", "keys")),
+        "create_model_profile": (PROFILE, {}, ("/v1/model-profiles", "profiles")),
+        "create_session": ({}, {}, sessions),
+        "find_known_files": ({"files": [{"sha256": "0" * 64}]}, {}, None),
+        "fork_session": ({"event_id": said["event_id"]}, {}, sessions),
+        "give_feedback": ({"session_id": session, "message_id": answer["payload"]["message_id"],
+                           "rating": "helpful"}, {}, events),
+        "import_session": (exported.encode(), {"Content-Type": "application/x-ndjson"}, sessions),
+        "request_tool": ({"session_id": session, "tool_id": "echo", "inputs": {"text": "x"}}, {},
+                         events),
+        "send_message": ({"message": "[[rehearsal words=1 delay_ms=0]]"}, {}, sessions),
+        "send_session_message": ({"message": "[[rehearsal words=1 delay_ms=0]]"}, {}, events),
+        "upload_files": (upload, {"Content-Type": "multipart/form-data; boundary=b"}, None),
+    }
+    keyed = {one["operation"]: one for one in TABLE if one["keyed"] != "no"}
+    assert keyed.keys() == known.keys(), keyed.keys() ^ known.keys()
+    return [(keyed[name]["path"].replace("{id}", session), body, headers, uuid.uuid4().hex, made)
+            for name, (body, headers, made) in known.items()], session
+
+
+def again_after_a_kill():
+    """what is known by its key is done once, though the server is killed before the answer is read"""
+    node = Node(rehearsal.base_url, settings=[]).start()
+    try:
+        asked, session = keyed_requests(node)
+
+        def ask(path, body, headers, key):
+            status, back, text = node.request("POST", path, body, {**headers, "Idempotency-Key": key})
+            assert status < 300, (path, status, text)
+            return status, json.loads(text), back.get("Idempotency-Replayed")
+
+        def made():
+            wait_until(lambda: not node.json("GET", f"/v1/sessions/{session}")["busy"])
+            return [len(node.json("GET", where[0])[where[1]]) for *_, where in asked if where]
+        first = [ask(*one[:4]) for one in asked]
+        assert all(replayed is None for *_, replayed in first), first
+        count = made()
+        node.kill()
+        node.start()
+        for one, (status, said, _) in zip(asked, first):
+            if one[0] == "/v1/keys":
+                said.pop("key")  # shown once
+            again = ask(*one[:4])
+            assert again == (status, said, "true"), (one[0], again, said)
+        assert made() == count, (made(), count)
+    finally:
+        node.stop()
+
+
 def unknown_members():
     """an unknown member of a body is refused before anything else, and named"""
     for one in TABLE:
@@ -197,8 +260,8 @@ if __name__ == "__main__":
     w = Node(rehearsal.base_url, settings=[]).start()
     rehearsal_folder = w.data_dir
     try:
-        failed = run_tests([published, every_change_is_judged, denied, recorded, unknown_members,
-                            says_what_no_rule_names])
+        failed = run_tests([published, every_change_is_judged, denied, recorded, again_after_a_kill,
+                            unknown_members, says_what_no_rule_names])
     finally:
         w.stop()
         rehearsal.stop()
