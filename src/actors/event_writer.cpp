@@ -48,12 +48,11 @@ void event_writer_state::publish(const storage::append_op& op) {
     feed->publish(frames, op.first_seq);
   }
   if (op.remove) node->feeds.finish(op.key, feed_end::deleted);
-  if (!node->on_session_changed) return;
   const event_id last{node->log.epoch(), op.expected_seq + op.events.size()};
   if (op.remove)
-    node->on_session_changed(op.key, nullptr, last);
+    node->sessions.session_changed(op.key, nullptr, last);
   else if (op.info)
-    node->on_session_changed(op.key, &*op.info, last);
+    node->sessions.session_changed(op.key, &*op.info, last);
 }
 
 void event_writer_state::commit() {

@@ -125,7 +125,7 @@ void ask(pointer self) {
     caf::anon_send(me, provider_piece{std::move(text), thinking});
   };
   sink.on_end = [me](llm::stream_end how) { caf::anon_send(me, provider_end{std::move(how)}); };
-  auto started = s.node->start(caller_of(s), make_call(s), std::move(sink));
+  auto started = s.node->models.start(caller_of(s), make_call(s), std::move(sink));
   s.pictures.clear();
   if (started) {
     s.provider = std::move(*started);
@@ -145,9 +145,9 @@ void begin(pointer self) {
   std::vector<attachment_ref> pictures;
   for (const auto& part : s.what.context.parts)
     pictures.insert(pictures.end(), part.pictures.begin(), part.pictures.end());
-  if (pictures.empty() || !s.node->load_pictures) return ask(self);
+  if (pictures.empty()) return ask(self);
   const llm_stream_actor me = self;
-  s.node->load_pictures(caller_of(s), std::move(pictures), [me](std::vector<loaded_picture> got) {
+  s.node->pictures.load(caller_of(s), std::move(pictures), [me](std::vector<loaded_picture> got) {
     caf::anon_send(me, pictures_loaded{std::move(got)});
   });
 }

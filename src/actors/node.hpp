@@ -1,15 +1,15 @@
 // What the actors of one node stand on: the ports, the limits, and the handles of the few actors
-// that everyone may ask. Made by `runtime`, outlives the actor system. Thread-safe to read.
+// that everyone may ask, which `runtime` fills. Outlives the actor system. Thread-safe to read.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "actors/interfaces.hpp"
-#include "core/may_block.hpp"
 #include "core/session_feed.hpp"
 #include "llm/llm_client.hpp"
 #include "storage/event_log.hpp"
@@ -62,68 +62,70 @@ class runtime_probe {
   virtual void first_token(double /*seconds*/) {}
 };
 
-struct node_services {
+// Where models come from. Called by actors, for every input and every call, so neither waits for
+// the disk or for a lock that is held over it: threads of actors are marked for that, and
+// core/may_block.hpp ends a debug build that does.
+class model_source {
+ public:
+  virtual ~model_source() = default;
+  // The model of a tenant's conversations.
+  virtual std::shared_ptr<const model_settings> of(const tenant_id& tenant) const = 0;
+  // A call of it, with all that is added to one (keys, caps, counts).
+  virtual result<std::unique_ptr<llm::stream_handle>> start(const llm_caller& who, llm::call c,
+                                                            llm::stream_sink sink) = 0;
+};
+
+// Reads pictures for a model that is given them on a caller's behalf, those it may have.
+class picture_source {
+ public:
+  using done = std::function<void(std::vector<loaded_picture>)>;
+  virtual ~picture_source() = default;
+  // Does not block; `then` is called once, on any thread.
+  virtual void load(const llm_caller& who, std::vector<attachment_ref> files, done then) = 0;
+};
+
+// Follows the list of sessions.
+class session_list_watch {
+ public:
+  virtual ~session_list_watch() = default;
+  // A session's entry changed, or went (null). On the writer's thread: must not block.
+  virtual void session_changed(const session_key& key, const storage::session_info* info,
+                               event_id last) = 0;
+};
+
+struct node_ports {
   storage::event_log& log;
   feed_registry& feeds;
-  llm::llm_client& models;
+  model_source& models;
+  picture_source& pictures;
   tools::tool_runner& tools;
-  actor_limits limits;
+  session_list_watch& sessions;
   runtime_probe& probe;
-  // A session's list entry changed, or went (null); called on the writer's thread.
-  std::function<void(const session_key&, const storage::session_info*, event_id last)>
-      on_session_changed;
-  // Tests only: called with every input a session takes; may throw.
-  std::function<void(const session_key&, const session_input&)> before_step;
+};
 
+struct node_options {
+  actor_limits limits;
+  // Tests only: called with every input a session takes; may throw.
+  std::function<void(const session_key&, const session_input&)> before_step{};
   // Called when an actor that all others stand on ended by an error: nothing is answered any more.
   // Default: a line of the log, and the process ends as after a failed store.
-  std::function<void(std::string_view name)> on_root_died;
+  std::function<void(std::string_view name)> on_root_died{};
+};
+
+struct node_services : node_ports {
+  node_services(const node_ports& ports, node_options how)
+      : node_ports(ports), options(std::move(how)) {}
+
+  const node_options options;
+  const actor_limits& limits = options.limits;
+
   std::atomic<bool> root_alive{true};
   void root_died(std::string_view name);
 
+  // Of the runtime, while there is one.
   event_writer_actor writer;
   log_reader_actor reader;
   std::atomic<std::size_t> queued_bytes{0};  // handed to the writer, not yet committed
-
-  // Set once, before the actors: where models come from, and how a call is made with all that a
-  // gateway adds to it (keys, caps, counts). Both are called by actors, for every input and every
-  // call, so neither waits for the disk or for a lock that is held over it: threads of actors are
-  // marked for that, and core/may_block.hpp ends a debug build that does.
-  std::function<std::shared_ptr<const model_settings>(const tenant_id&)> model_of;
-  std::function<result<std::unique_ptr<llm::stream_handle>>(const llm_caller&, llm::call,
-                                                            llm::stream_sink)>
-      start_call;
-
-  // Reads pictures for a model that is given them on this caller's behalf, those it may have.
-  // Does not block; `done` is called once, on any thread.
-  std::function<void(const llm_caller&, std::vector<attachment_ref>,
-                     std::function<void(std::vector<loaded_picture>)> done)>
-      load_pictures;
-
-  std::shared_ptr<const model_settings> model(const tenant_id& tenant) const {
-    if (model_of) return model_of(tenant);
-    std::lock_guard lock(model_mutex_);
-    return model_;
-  }
-  result<std::unique_ptr<llm::stream_handle>> start(const llm_caller& who, llm::call c,
-                                                    llm::stream_sink sink) {
-    if (start_call) return start_call(who, std::move(c), std::move(sink));
-    return models.start(std::move(c), std::move(sink));
-  }
-  // Where no gateway says otherwise: one model for everyone.
-  void set_model(model_settings settings) {
-    auto fresh = std::make_shared<const model_settings>(std::move(settings));
-    std::lock_guard lock(model_mutex_);
-    model_ = std::move(fresh);
-  }
-
-  node_services(storage::event_log& l, feed_registry& f, llm::llm_client& m, tools::tool_runner& t,
-                runtime_probe& p)
-      : log(l), feeds(f), models(m), tools(t), probe(p) {}
-
- private:
-  mutable quick_mutex model_mutex_;
-  std::shared_ptr<const model_settings> model_ = std::make_shared<const model_settings>();
 };
 
 }  // namespace soma::actors

@@ -89,7 +89,7 @@ caf::behavior watch(caf::stateful_actor<watch_state>* self, node_services* node,
 
 void node_services::root_died(std::string_view name) {
   root_alive = false;
-  if (on_root_died) return on_root_died(name);
+  if (options.on_root_died) return options.on_root_died(name);
   soma::log(log_level::error, "actor.died", {{"actor", name}});
   flush_log(std::chrono::seconds(1));
   _exit(storage::exit_code_fatal);
@@ -129,16 +129,6 @@ result<std::size_t> runtime::recover() {
     impl_->system.spawn(recovery, tenants_, std::move(*busy),
                         impl_->node.limits.recovery_concurrency);
   return count;
-}
-
-void runtime::run_on_writer(std::function<result<void>(storage::event_log&)> job,
-                            std::chrono::milliseconds after) {
-  storage_job posted;
-  posted.run = std::move(job);
-  auto& clock = impl_->system.clock();
-  clock.schedule_message(
-      clock.now() + after, caf::actor_cast<caf::strong_actor_ptr>(impl_->node.writer),
-      caf::make_mailbox_element(nullptr, caf::make_message_id(), {}, std::move(posted)));
 }
 
 bool runtime::stop(std::chrono::milliseconds grace) {

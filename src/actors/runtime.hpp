@@ -5,7 +5,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <memory>
 
 #include "actors/node.hpp"
@@ -33,11 +32,6 @@ class runtime {
   // Activates every session with unfinished work, limits.recovery_concurrency at a time, in the
   // background. Error: the log could not tell which.
   result<std::size_t> recover();
-
-  // Runs a job on the writer's thread, a while from now; not any more where the runtime stops
-  // before. Any thread; what it returns is nobody's.
-  void run_on_writer(std::function<result<void>(storage::event_log&)> job,
-                     std::chrono::milliseconds after);
 
   // Sessions take no more commands, model streams are cut where they are durable, and what was
   // handed to the writer is committed. False when the grace was too short.

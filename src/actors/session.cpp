@@ -52,22 +52,25 @@ void session_shell::on_loaded(loaded_session& loaded) {
   if (loaded.failed) return fail(*loaded.failed);
   loaded_ = true;
   core_ = std::move(*loaded.state);
-  model_ = node_->model(key_.tenant);
+  model_ = node_->models.of(key_.tenant);
   last_info_ = info_of(core_);
   last_compact_seq_ = core_.compact_seq;
   input::activated in;
   in.epoch = node_->log.epoch();
   in.id_seed[0] = random_u64();
   in.id_seed[1] = random_u64();
+  for (const auto& tool : core_.tools)
+    if (node_->tools.idempotent(tool.call.tool_id, tool.call.inputs_json))
+      in.idempotent.insert(tool.call.tool_call_id);
   feed(in);
 }
 
 void session_shell::feed(const session_input& in) {
   if (ending_ || failed_) return;
-  if (node_->before_step) node_->before_step(key_, in);
+  if (node_->options.before_step) node_->options.before_step(key_, in);
   active_since_check_ = true;
   // Settings are taken over between model calls, so that one call sees one model.
-  if (!core_.call) model_ = node_->model(key_.tenant);
+  if (!core_.call) model_ = node_->models.of(key_.tenant);
   auto actions = step(core_, model_->rules, now_ms(), in);
   carry_out(actions.now);
   hand_over(std::move(actions));

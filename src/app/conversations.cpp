@@ -156,7 +156,7 @@ asio::awaitable<result<context_window>> read_context_window(services& s, const c
   if (!asked->context) co_return asked->context.error();
   context_window out;
   out.context = std::move(*asked->context);
-  out.tokens_max = s.node.model(who.tenant)->rules.context_window;
+  out.tokens_max = s.node.models.of(who.tenant)->rules.context_window;
   co_return out;
 }
 

@@ -12,23 +12,23 @@ namespace soma::app {
 
 namespace asio = boost::asio;
 
-services::services(const services_parts& parts)
-    : settings(parts.settings),
-      node(parts.node),
-      tenants(parts.tenants),
-      lanes(parts.lanes),
-      pool(parts.lanes.quick),
-      identities(parts.identities),
-      keys(parts.keys),
-      browsers(parts.browsers),
-      sign_in(parts.sign_in),
-      tickets(parts.tickets),
-      llm(parts.llm),
-      tools(parts.tools),
-      files(parts.files),
-      vitals(parts.vitals),
-      pipeline(parts.tools.policy, parts.tools.audit),
-      idempotency(parts.node.log, parts.lanes.quick, parts.node.limits.idempotency_ttl_ms) {}
+services::services(const services_needs& needs)
+    : settings(needs.settings),
+      node(needs.node),
+      tenants(needs.tenants),
+      lanes(needs.lanes),
+      pool(needs.lanes.quick),
+      identities(needs.identities),
+      keys(needs.keys),
+      browsers(needs.browsers),
+      sign_in(needs.sign_in),
+      tickets(needs.tickets),
+      llm(needs.llm),
+      tools(needs.tools),
+      files(needs.files),
+      vitals(needs.vitals),
+      pipeline(needs.tools.policy, needs.tools.audit),
+      idempotency(needs.node.log, needs.lanes.quick, needs.node.limits.idempotency_ttl_ms) {}
 
 services::~services() = default;
 

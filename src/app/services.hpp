@@ -64,7 +64,7 @@ class tenant_handles {
   std::array<std::map<tenant_id, actors::tenant_actor>, feed_threads_max> threads_;
 };
 
-struct services_parts {
+struct services_needs {
   const config& settings;
   actors::node_services& node;
   actors::tenant_registry_actor tenants;
@@ -82,7 +82,7 @@ struct services_parts {
 
 class services {
  public:
-  explicit services(const services_parts& parts);
+  explicit services(const services_needs& needs);
   ~services();
   services(const services&) = delete;
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "core/version.hpp"
 #include "node/descriptors.hpp"
 #include "node/serve.hpp"
+#include "node/settings_checks.hpp"
 #include "node/sign_in_door.hpp"
 #include "node/store_documents.hpp"
 #include "observability/log.hpp"
@@ -68,7 +70,10 @@ int run_serve(const config_sources& from) {
                 settings->text("log.format") == "text" ? log_format::text : log_format::json);
   for (const auto& one : settings->warnings())
     log(log_level::warn, "config.unknown_variable", {{"what", one}});
-  return serve(*settings);
+  const auto ended = serve(*settings);
+  if (ended) return *ended;
+  flush_log(std::chrono::seconds(1));  // the sentence comes last
+  return refuse(ended.error());
 }
 
 int check_config(const config_sources& from) {

@@ -65,7 +65,7 @@ void session_step::on(const input::activated& in) {
   const auto tools = s.tools;
   for (const auto& tool : tools) {
     const auto& call = tool.call;
-    if (rules.idempotent && rules.idempotent(call.tool_id, call.inputs_json)) {
+    if (in.idempotent.count(call.tool_call_id) > 0) {
       out.then.push_back(action::start_tool{call, tool.from});
       continue;
     }

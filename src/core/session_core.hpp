@@ -9,8 +9,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -37,8 +37,6 @@ struct session_rules {
   std::string profile = "default", provider, model;
   bool prefill = false;   // the provider continues a given assistant text
   bool pictures = false;  // the model is given attached pictures
-  // Whether running this call twice does no harm; unset: no call is.
-  std::function<bool(std::string_view tool_id, std::string_view inputs_json)> idempotent;
 };
 
 // ---- what comes in ----
@@ -48,6 +46,8 @@ namespace input {
 struct activated {  // the log is folded; begin or go on
   std::uint32_t epoch = 0;
   std::uint64_t id_seed[2] = {0, 0};
+  // The tool_call_ids of the open calls that are idempotent: these are run again.
+  std::set<std::string> idempotent{};
 };
 
 // What a caller asks for. `token` names the answer; `idempotency_key` goes into the event's meta.

@@ -107,7 +107,7 @@ class metered_call {
                   {{"provider", provider}, {"outcome", std::string(outcome)}})
         .add();
     if (failed) log_failure(outcome, attempts);
-    if (g_.on_usage) g_.on_usage();
+    g_.p_.usage.save_soon();
   }
 
   void log_failure(std::string_view code, std::uint32_t attempts) const {
@@ -185,8 +185,8 @@ llm::stream_sink metered(llm::stream_sink sink, std::shared_ptr<metered_call> me
 
 }  // namespace
 
-llm_gateway::llm_gateway(const llm_gateway_parts& parts)
-    : p_(parts), lock_(lock_of(parts.settings)) {}
+llm_gateway::llm_gateway(const llm_gateway_needs& needs)
+    : p_(needs), lock_(lock_of(needs.settings)) {}
 
 void llm_gateway::settle_open_calls() {
   decltype(questions_) over;  // end without the lock: their ends take it

@@ -1,11 +1,10 @@
 // The one way to a model, for sessions and for callers over HTTP: caps are checked, keys added, the
 // call made, and whatever became of it counted and audited.
 //
-// Thread-safe; never blocks. Lifetime: its parts outlive it, and it outlives the calls it started.
+// Thread-safe; never blocks. Lifetime: what it needs outlives it, and it outlives the calls it
+// started.
 #pragma once
 
-#include <atomic>
-#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -16,6 +15,7 @@
 #include "llm/call_places.hpp"
 #include "llm/usage_ledger.hpp"
 #include "models/model_registry.hpp"
+#include "models/usage_store.hpp"
 #include "observability/metrics.hpp"
 #include "security/audit/audit_log.hpp"
 #include "security/secrets/credential_vault.hpp"
@@ -24,25 +24,28 @@ namespace soma::models {
 
 enum class model_lock : std::uint8_t { off, warn, enforce };
 
-struct llm_gateway_parts {
+struct llm_gateway_needs {
   const config& settings;
   model_registry& models;
   security::credential_vault& vault;
   llm::usage_ledger& ledger;
   security::audit_log& audit;
   metrics_registry& metrics;
+  usage_store& usage;                              // told when the ledger has something to save
+  std::shared_ptr<const llm::call_places> places;  // where calls wait for their turn
 };
 
 class metered_call;
 
 class llm_gateway {
  public:
-  explicit llm_gateway(const llm_gateway_parts& parts);
+  explicit llm_gateway(const llm_gateway_needs& needs);
 
   model_registry& models() { return p_.models; }
   security::credential_vault& vault() { return p_.vault; }
   llm::usage_ledger& ledger() { return p_.ledger; }
   security::audit_log& audit() { return p_.audit; }
+  const llm::call_places& places() const { return *p_.places; }
   model_lock lock() const { return lock_; }
 
   // The call to a model without its messages: target, fallbacks, waits and retries.
@@ -62,19 +65,13 @@ class llm_gateway {
   // At the end, when no thread runs calls any more: what is still open counts as let go.
   void settle_open_calls();
 
-  // Where calls wait for their turn; null: nowhere. Set once, before the first call.
-  std::shared_ptr<const llm::call_places> places;
-
-  // Called, on any thread, when the ledger has something to save.
-  std::function<void()> on_usage;
-
  private:
   friend class metered_call;
 
   // Asks the provider, once, how large the model's context is.
   void ask_for_window(llm::llm_client& client, const llm::call& c);
 
-  const llm_gateway_parts p_;
+  const llm_gateway_needs p_;
   const model_lock lock_;
   quick_mutex open_mutex_;
   std::set<metered_call*> open_calls_;

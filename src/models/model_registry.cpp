@@ -259,7 +259,6 @@ actors::model_settings model_registry::settings_for(resolved_model resolved) con
   rules.model = made.profile.model;
   rules.prefill = made.profile.prefill;
   rules.pictures = made.profile.pictures;
-  rules.idempotent = idempotent;
   return made;
 }
 

@@ -6,7 +6,6 @@
 // ask it: for every input of every session.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,9 +57,6 @@ class model_registry {
   };
   result<listed_profile> put(const tenant_id& tenant, const llm::model_profile& profile,
                              const condition& only);
-  // Whether a tool's call may be run again after a crash; set once, before the first session.
-  std::function<bool(std::string_view tool_id, std::string_view inputs_json)> idempotent;
-
   // What the configuration says of that name is visible again. Errors: profile.not_found,
   // profile.changed.
   result<void> remove(const tenant_id& tenant, std::string_view name, const condition& only);

@@ -42,17 +42,46 @@ result<void> usage_store::restore(const storage::event_log& log, llm::usage_ledg
 }
 
 void usage_store::save_soon() {
-  if (saving_.exchange(true)) return;
-  run_([this](storage::event_log& log) { return save(log); });
+  {
+    const std::lock_guard lock(mutex_);
+    if (wanted_) return;
+    wanted_ = true;
+  }
+  changed_.notify_one();
 }
 
-result<void> usage_store::save(storage::event_log& log) {
-  saving_ = false;  // what settles from here on asks for another round
+void usage_store::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return wanted_ || stopping_; });
+    if (changed_.wait_for(lock, gathered_for, [this] { return stopping_; })) return;
+    wanted_ = false;  // what settles from here on asks for another round
+    lock.unlock();
+    (void)save();  // what could not be saved goes with the next
+    lock.lock();
+  }
+}
+
+void usage_store::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+result<void> usage_store::close() {
+  stop();
+  return save();
+}
+
+result<void> usage_store::save() {
   auto rows = ledger_.take_unsaved();
   std::vector<std::pair<std::string, std::string>> documents;
   for (const auto& [key, count] : rows) {
     auto name = row_key(key);
-    auto before = log.get_document(collection, name);
+    auto before = log_.get_document(collection, name);
     if (!before) {
       ledger_.put_back(std::move(rows));
       return before.error();
@@ -62,7 +91,7 @@ result<void> usage_store::save(storage::event_log& log) {
     documents.emplace_back(std::move(name), llm::to_json(total));
   }
   if (documents.empty()) return {};
-  auto saved = log.put_documents(collection, documents);
+  auto saved = log_.put_documents(collection, documents);
   if (!saved) ledger_.put_back(std::move(rows));
   return saved;
 }

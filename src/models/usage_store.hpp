@@ -1,11 +1,15 @@
-// Usage in the event log's store: what the ledger settled is added to what is there, in one write
-// for all that waits. A crash loses what was settled in the last moments; of a session's calls the
-// log still tells.
+// Usage in the event log's store: what the ledger settled is added to what is there, by a thread of
+// its own, which waits a moment for more so that one synced write has all of it. A crash loses what
+// was settled in the last moments; of a session's calls the log still tells.
+//
+// Thread-safe. Lifetime: ledger and log outlive it.
 #pragma once
 
-#include <atomic>
-#include <functional>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -16,18 +20,23 @@ namespace soma::models {
 
 class usage_store {
  public:
-  // Runs a job on the writer's thread, later.
-  using run_on_writer = std::function<void(std::function<result<void>(storage::event_log&)>)>;
+  // How long what was settled waits for more.
+  static constexpr std::chrono::milliseconds gathered_for{50};
 
-  usage_store(llm::usage_ledger& ledger, run_on_writer run)
-      : ledger_(ledger), run_(std::move(run)) {}
+  usage_store(llm::usage_ledger& ledger, storage::event_log& log)
+      : ledger_(ledger), log_(log), thread_([this] { run(); }) {}
+  // Saves nothing more.
+  ~usage_store() { stop(); }
+  usage_store(const usage_store&) = delete;
 
   // At start: fills the ledger with today's counts. Blocks.
   static result<void> restore(const storage::event_log& log, llm::usage_ledger& ledger,
                               std::int64_t now_ms);
 
-  // Any thread; one job is on its way at a time.
+  // The ledger has something to save. Never waits for the disk.
   void save_soon();
+  // Ends the thread, then saves what is left. Blocks. Errors: those of the store.
+  result<void> close();
 
   // The rows of a tenant's day, at most so many. Blocks.
   static result<std::vector<std::pair<llm::usage_key, llm::usage_count>>> rows(
@@ -41,13 +50,17 @@ class usage_store {
   static result<std::size_t> fold(storage::event_log& log, std::int64_t now_ms,
                                   std::size_t rows_max);
 
-  // Now, on the thread that may write.
-  result<void> save(storage::event_log& log);
-
  private:
+  void run();
+  void stop();
+  result<void> save();
+
   llm::usage_ledger& ledger_;
-  const run_on_writer run_;
-  std::atomic<bool> saving_{false};
+  storage::event_log& log_;
+  std::mutex mutex_;  // of what follows; not held over the disk
+  std::condition_variable changed_;
+  bool wanted_ = false, stopping_ = false;
+  std::thread thread_;  // the last: it uses the others
 };
 
 }  // namespace soma::models

@@ -1,5 +1,4 @@
-// `soma serve`: puts the parts of a node together, runs until a signal, and takes them apart in
-// order. Blocks; the process's exit status is returned.
+// `soma serve`: puts a node together, runs until a signal, and takes it apart in order.
 #pragma once
 
 #include "core/config.hpp"
@@ -7,13 +6,8 @@
 
 namespace soma {
 
-// What a start refuses before it looks at the data folder, as `soma config check` tells. Errors:
-// config.invalid, naming the key or the file.
-result<void> check_settings(const config& settings);
-
-// Connections that are asked for; `plan_descriptors` says how many there will be.
-std::size_t connections_wanted(const config& settings);
-
-int serve(const config& settings);
+// Blocks. The process's exit status: 0, or 1 where not all had ended in time. Errors: why it could
+// not start, or not save at its end.
+result<int> serve(const config& settings);
 
 }  // namespace soma

@@ -32,9 +32,16 @@ struct model_call {
   std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
 };
 
-class scripted_models final : public llm::llm_client {
+class scripted_models final : public actors::model_source {
  public:
-  std::unique_ptr<llm::stream_handle> start(llm::call c, llm::stream_sink sink) override {
+  explicit scripted_models(actors::model_settings settings)
+      : settings_(std::make_shared<const actors::model_settings>(std::move(settings))) {}
+
+  std::shared_ptr<const actors::model_settings> of(const tenant_id&) const override {
+    return settings_;
+  }
+  result<std::unique_ptr<llm::stream_handle>> start(const actors::llm_caller&, llm::call c,
+                                                    llm::stream_sink sink) override {
     struct handle final : llm::stream_handle {
       std::shared_ptr<std::atomic<bool>> cancelled;
       ~handle() override { *cancelled = true; }
@@ -49,9 +56,8 @@ class scripted_models final : public llm::llm_client {
     std::lock_guard lock(mutex_);
     calls_.push_back(std::move(one));
     changed_.notify_all();
-    return h;
+    return std::unique_ptr<llm::stream_handle>(std::move(h));
   }
-  counters stats() const override { return {}; }
 
   // The next call not yet taken.
   std::shared_ptr<model_call> next() {
@@ -63,6 +69,7 @@ class scripted_models final : public llm::llm_client {
   }
 
  private:
+  const std::shared_ptr<const actors::model_settings> settings_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<model_call>> calls_;
@@ -99,6 +106,18 @@ class no_tools final : public tools::tool_runner {
   bool idempotent(std::string_view, std::string_view) const override { return false; }
 };
 
+class no_pictures final : public actors::picture_source {
+ public:
+  void load(const actors::llm_caller&, std::vector<attachment_ref>, done then) override {
+    then({});
+  }
+};
+
+class no_watch final : public actors::session_list_watch {
+ public:
+  void session_changed(const session_key&, const storage::session_info*, event_id) override {}
+};
+
 class counting_probe final : public actors::runtime_probe {
  public:
   void session_started() override { ++started; }
@@ -109,22 +128,27 @@ class counting_probe final : public actors::runtime_probe {
   std::atomic<std::size_t> started{0}, ended{0}, events_committed{0};
 };
 
+// How a world is made otherwise.
+struct world_options : actors::node_options {
+  actors::model_settings model;
+  world_options() {
+    model.profile.prefill = model.rules.prefill = true;
+    model.rules.model = "scripted";
+  }
+};
+
 class actor_world {
  public:
   explicit actor_world(std::shared_ptr<storage::event_log> log = {},
-                       std::function<void(actors::node_services&)> adjust = {})
-      : log_(log ? std::move(log) : std::shared_ptr(storage::make_memory_event_log())),
+                       const world_options& options = {})
+      : models(options.model),
+        log_(log ? std::move(log) : std::shared_ptr(storage::make_memory_event_log())),
         feeds_(1, feed_limits{}),
-        node_(*log_, feeds_, models, tools_, probe) {
+        node_({*log_, feeds_, models, pictures_, tools_, watch_, probe}, options) {
     feeds_.wakers().set_waker(0, [this] {
       std::lock_guard lock(mutex_);
       changed_.notify_all();
     });
-    actors::model_settings settings;
-    settings.profile.prefill = settings.rules.prefill = true;
-    settings.rules.model = "scripted";
-    node_.set_model(settings);
-    if (adjust) adjust(node_);
     runtime_ = std::make_unique<actors::runtime>(node_, actors::runtime_options{});
   }
   ~actor_world() { stop(); }
@@ -245,6 +269,8 @@ class actor_world {
   std::shared_ptr<storage::event_log> log_;
   feed_registry feeds_;
   no_tools tools_;
+  no_pictures pictures_;
+  no_watch watch_;
   actors::node_services node_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -138,7 +138,9 @@ TEST_CASE("session: the record of an idempotency key is kept with its message") 
 }
 
 TEST_CASE("session: an idle one leaves, and comes back when it is spoken to") {
-  actor_world world({}, [](actors::node_services& node) { node.limits.session_idle_s = 0; });
+  world_options options;
+  options.limits.session_idle_s = 0;
+  actor_world world({}, options);
   REQUIRE(world.say("a", "hello"));
   finish(*world.models.next(), "hi");
   world.wait_for_type("a", event_type::message_assistant);
@@ -152,7 +154,9 @@ TEST_CASE("session: an idle one leaves, and comes back when it is spoken to") {
 }
 
 TEST_CASE("session: one that works does not leave, however long it is idle") {
-  actor_world world({}, [](actors::node_services& node) { node.limits.session_idle_s = 0; });
+  world_options options;
+  options.limits.session_idle_s = 0;
+  actor_world world({}, options);
   REQUIRE(world.say("a", "hello"));
   const auto call = world.models.next();
   REQUIRE(world.say("b", "hello"));
@@ -179,11 +183,10 @@ TEST_CASE("session: turns and ended sessions leave no message behind that waits 
 }
 
 TEST_CASE("session: a turn that takes too long is ended, also after a shorter one before it") {
-  actor_world world({}, [](actors::node_services& node) {
-    actors::model_settings settings;
-    settings.rules.timeout_s = 1;
-    node.set_model(settings);
-  });
+  world_options options;
+  options.model = {};
+  options.model.rules.timeout_s = 1;
+  actor_world world({}, options);
   REQUIRE(world.say("a", "hello"));
   finish(*world.models.next(), "hi");
   world.wait_for_type("a", event_type::llm_complete);

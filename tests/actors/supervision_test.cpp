@@ -9,15 +9,15 @@ namespace {
 struct fault {
   std::atomic<bool> armed{true};
   std::atomic<int> thrown{0};
-  std::function<void(actors::node_services&)> installed() {
-    return [this](actors::node_services& node) {
-      node.before_step = [this](const session_key& key, const session_input& in) {
-        if (key.session.value != "bad" || !armed) return;
-        if (!std::holds_alternative<input::commanded>(in)) return;
-        ++thrown;
-        throw std::runtime_error("made to fail");
-      };
+  world_options installed() {
+    world_options options;
+    options.before_step = [this](const session_key& key, const session_input& in) {
+      if (key.session.value != "bad" || !armed) return;
+      if (!std::holds_alternative<input::commanded>(in)) return;
+      ++thrown;
+      throw std::runtime_error("made to fail");
     };
+    return options;
   }
 };
 
@@ -330,9 +330,9 @@ class troubled_log final : public storage::event_log {
 TEST_CASE(
     "supervision: on a full disk every command is answered at once, and so once there is room") {
   const auto log = std::make_shared<troubled_log>();
-  actor_world world(log, [](actors::node_services& node) {
-    node.limits.back_off_ms_max = 3'600'000;  // whoever waits for it waits in vain
-  });
+  world_options options;
+  options.limits.back_off_ms_max = 3'600'000;  // whoever waits for it waits in vain
+  actor_world world(log, options);
   REQUIRE(world.say("a", "first"));
   finish(*world.models.next(), "fine");
   world.wait_for_type("a", event_type::llm_complete);
@@ -355,12 +355,12 @@ TEST_CASE("supervision: the end of an actor that all others stand on is the end 
   const auto log = std::make_shared<troubled_log>();
   std::mutex mutex;
   std::vector<std::string> died;
-  actor_world world(log, [&](actors::node_services& node) {
-    node.on_root_died = [&](std::string_view name) {
-      std::lock_guard lock(mutex);
-      died.emplace_back(name);
-    };
-  });
+  world_options options;
+  options.on_root_died = [&](std::string_view name) {
+    std::lock_guard lock(mutex);
+    died.emplace_back(name);
+  };
+  actor_world world(log, options);
   REQUIRE(world.say("a", "first"));
   CHECK(world.node().root_alive);
   std::string who;
@@ -392,12 +392,12 @@ TEST_CASE("supervision: the end of an actor that all others stand on is the end 
 TEST_CASE("supervision: a job that throws on the writer's thread fails alone") {
   actor_world world;
   std::atomic<bool> ran{false};
-  world.runtime().run_on_writer(
-      [&](storage::event_log&) -> result<void> {
-        ran = true;
-        throw std::runtime_error("made to fail");
-      },
-      std::chrono::milliseconds(0));
+  actors::storage_job job;
+  job.run = [&](storage::event_log&) -> result<void> {
+    ran = true;
+    throw std::runtime_error("made to fail");
+  };
+  caf::anon_send(world.node().writer, std::move(job));
   CHECK(actor_world::becomes([&] { return ran.load(); }));
   CHECK(world.say("a", "hello"));
   CHECK(world.node().root_alive);

@@ -3,10 +3,6 @@
 namespace soma::testing {
 namespace {
 
-bool echo_is_idempotent(std::string_view tool_id, std::string_view) {
-  return tool_id == "echo";
-}
-
 // What two folds of one history must agree on.
 std::string summary(const session_state& s) {
   std::string out = std::to_string(s.seq) + (s.paused ? " paused" : "") + " title=" + s.title;
@@ -37,7 +33,6 @@ session_world::session_world(std::uint64_t seed, step_function core, faults plan
   rules_.provider = "simulated";
   rules_.model = "m";
   rules_.prefill = pick(2) == 0;
-  rules_.idempotent = &echo_is_idempotent;
   activate();
 }
 
@@ -70,6 +65,8 @@ void session_world::activate() {
   in.epoch = ++epoch_;
   in.id_seed[0] = random_();
   in.id_seed[1] = random_();
+  for (const auto& tool : state_.tools)
+    if (tool.call.tool_id == "echo") in.idempotent.insert(tool.call.tool_call_id);
   feed(in);
 }
 

@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "storage/documents.hpp"
+#include "support/held_log.hpp"
 #include "support/result_text.hpp"
 
 using namespace soma;
@@ -63,4 +67,41 @@ TEST_CASE("usage: a day of more rows than a page is read whole") {
   llm::usage_ledger ledger(llm::usage_caps{});
   REQUIRE(models::usage_store::restore(*w.log, ledger, today));
   CHECK(ledger.of(tenant_id("t"), today).today.calls == 2500);
+}
+
+TEST_CASE(
+    "usage: what settles while the disk stands still is saved by the next write, or the last") {
+  usage_world w;
+  llm::usage_ledger ledger(llm::usage_caps{});
+  storage::held_log disk(*w.log);
+  usage_store store(ledger, disk);
+  llm::usage_count one;
+  one.calls = 1;
+  const auto settle = [&](const std::string& user) {
+    ledger.settle({llm::day_of(today), tenant_id("t"), user, "s", "provider", "model"}, one);
+  };
+  const auto saved = [&](std::uint64_t calls) {
+    std::uint64_t sum = 0;
+    for (const auto& [key, count] : w.day(0)) sum += count.calls;
+    return sum == calls;
+  };
+  disk.hold();
+  settle("a");
+  store.save_soon();
+  disk.wait_for_writers(1);
+  // Neither of these would return if it waited for the disk.
+  settle("a");
+  settle("b");
+  store.save_soon();
+  CHECK(saved(0));
+  disk.let_go();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!saved(3) && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  CHECK(saved(3));
+  settle("a");  // nobody asks for it to be saved
+  REQUIRE(store.close());
+  CHECK(saved(4));
+  settle("a");
+  store.save_soon();  // after the end it goes nowhere
+  CHECK(saved(4));
 }

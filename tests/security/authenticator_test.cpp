@@ -84,7 +84,7 @@ TEST_CASE("authenticator: a hot key is read once, and forgotten when it is remov
   const int reads = w.documents.reads;
   for (int i = 0; i < 10; ++i) CHECK(w.bearer(made.text.reveal()).has_value());
   CHECK(w.documents.reads == reads);
-  CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).has_value());
+  CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).done.has_value());
   CHECK(w.bearer(made.text.reveal()).error().code == codes::auth_invalid);
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("authenticator: a browser that signed in with a key goes with it") {
   const auto token = w.sessions.open(w.bearer(made.text.reveal()).value(), w.now).value();
   const std::string cookie = "soma_session=" + std::string(token.reveal());
   CHECK(w.door.authenticate({{}, cookie, {}, {}, "p"}).has_value());
-  CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).has_value());
+  CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).done.has_value());
   CHECK(w.door.authenticate({{}, cookie, {}, {}, "p"}).has_error());
 }
 
@@ -113,7 +113,7 @@ TEST_CASE("authenticator: logout ends a cached session") {
   const auto token = w.sessions.open(w.bearer("open-sesame").value(), w.now).value();
   const std::string cookie = "soma_session=" + std::string(token.reveal());
   CHECK(w.door.authenticate({{}, cookie, {}, {}, "p"}).has_value());
-  CHECK(w.door.close_session(token.reveal()).has_value());
+  CHECK(w.door.close_session(token.reveal()).done.has_value());
   CHECK(w.door.authenticate({{}, cookie, {}, {}, "p"}).has_error());
 }
 
@@ -139,7 +139,7 @@ TEST_CASE("authenticator: who was let in is not locked out by others of the same
   w.now += authenticator::failure_window_ms / 2;
   CHECK(w.bearer(made.text.reveal(), "proxy").has_value());
   CHECK(w.bearer("open-sesame", "proxy").has_value());
-  CHECK(w.door.remove_key(made.key.tenant, made.key.id).has_value());
+  CHECK(w.door.remove_key(made.key.tenant, made.key.id).done.has_value());
   CHECK(w.bearer(made.text.reveal(), "proxy").has_error());
 }
 
@@ -189,7 +189,7 @@ TEST_CASE("authenticator: a ticket goes with the key it was asked for with") {
   CHECK(who->key_id == made.key.id);
   CHECK(who->expires_at_ms == 3000);
   CHECK(w.door.authenticate({{}, {}, ticket, session_id{"s"}, "p"}).has_value());
-  CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).has_value());
+  CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).done.has_value());
   CHECK(w.door.authenticate({{}, {}, ticket, session_id{"s"}, "p"}).error().code ==
         codes::ticket_invalid);
 }
@@ -210,13 +210,11 @@ TEST_CASE(
   const auto known = w.door.cached({{}, {}, ticket, session_id{"s"}, "p"});
   REQUIRE(known.has_value());
   CHECK(known->value().expires_at_ms == browser.expires_at_ms);
-  std::vector<gone_identity> gone;
-  w.door.when_gone([&gone](const gone_identity& one) { gone.push_back(one); });
   authenticator other(w.keys, w.sessions, w.tickets, secret_string("open-sesame"),
                       [&w] { return w.now.load(); });
-  CHECK(w.door.close_session(token.reveal()).has_value());
-  REQUIRE(gone.size() == 1);
-  CHECK(gone[0].is(who->key_id, who->cookie_hash));
+  const auto closed = w.door.close_session(token.reveal());
+  CHECK(closed.done.has_value());
+  CHECK(closed.gone.is(who->key_id, who->cookie_hash));
   for (auto* door : {&w.door, &other})
     CHECK(door->authenticate({{}, {}, ticket, session_id{"s"}, "p"}).error().code ==
           codes::ticket_invalid);
@@ -224,8 +222,6 @@ TEST_CASE(
 
 TEST_CASE("authenticator: it tells what is gone, and an identity says when it ends") {
   world w;
-  std::vector<gone_identity> gone;
-  w.door.when_gone([&gone](const gone_identity& one) { gone.push_back(one); });
   const auto made = w.key(5000);
   const auto who = w.bearer(made.text.reveal()).value();
   CHECK(who.expires_at_ms == 5000);
@@ -233,14 +229,15 @@ TEST_CASE("authenticator: it tells what is gone, and an identity says when it en
   const std::string cookie = "soma_session=" + std::string(token.reveal());
   const auto browser = w.door.authenticate({{}, cookie, {}, {}, "p"}).value();
   CHECK(browser.expires_at_ms == 5000);  // with the key, before its own time
-  CHECK(w.door.close_session(token.reveal()).has_value());
-  CHECK(w.door.remove_key(made.key.tenant, made.key.id).has_value());
-  REQUIRE(gone.size() == 2);
-  CHECK(gone[0].is(browser.key_id, browser.cookie_hash));
-  CHECK_FALSE(gone[0].is(who.key_id, who.cookie_hash));
-  CHECK(gone[1].is(who.key_id, who.cookie_hash));
-  CHECK(gone[1].is(browser.key_id, browser.cookie_hash));
-  CHECK_FALSE(gone[1].is({}, {}));
+  const auto closed = w.door.close_session(token.reveal());
+  CHECK(closed.done.has_value());
+  CHECK(closed.gone.is(browser.key_id, browser.cookie_hash));
+  CHECK_FALSE(closed.gone.is(who.key_id, who.cookie_hash));
+  const auto removed = w.door.remove_key(made.key.tenant, made.key.id);
+  CHECK(removed.done.has_value());
+  CHECK(removed.gone.is(who.key_id, who.cookie_hash));
+  CHECK(removed.gone.is(browser.key_id, browser.cookie_hash));
+  CHECK_FALSE(removed.gone.is({}, {}));
 }
 
 TEST_CASE("authenticator: a store that fails lets nobody in and counts against nobody") {
@@ -268,7 +265,7 @@ TEST_CASE("authenticator: a removed key stays out however many threads use it") 
           if (was_removed) return;
         }
       });
-    CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).has_value());
+    CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).done.has_value());
     removed = true;
     for (auto& user : users) user.join();
     CHECK(let_in_late == 0);

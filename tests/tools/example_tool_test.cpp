@@ -35,8 +35,8 @@ TEST_CASE("documentation: the tool in ten lines is the one that is compiled here
   CHECK(page.find("```json\n" + text_in("examples/shout.json") + "```") != page.npos);
   CHECK(page.find("```cpp\n" + text_in("examples/shout.hpp") + "```") != page.npos);
   // What else it says to write still fits where it is to be written.
-  const auto parts = text_in("../src/node/tool_parts.cpp");
-  CHECK(parts.find("runner.add(\"echo\", tools::make_echo());") != parts.npos);
+  const auto parts = text_in("../src/node/tools.cpp");
+  CHECK(parts.find("runner_.add(\"echo\", tools::make_echo());") != parts.npos);
 }
 
 TEST_CASE("documentation: the tool in ten lines runs") {

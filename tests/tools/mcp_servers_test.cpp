@@ -55,7 +55,7 @@ TEST_CASE("mcp servers: one whose removal failed half-way is still there, and ca
   sandbox box;
   failing_store store;
   servers all({tools, runner, box, store}, {});
-  REQUIRE(all.start({}, nullptr));
+  REQUIRE(all.start({}));
   const tenant_id mine("mine");
   const json::object body{{"url", "http://127.0.0.1:9/"}, {"token", "secret"}};
   REQUIRE(all.put(mine, "one", body, ""));

@@ -21,8 +21,9 @@ std::size_t streams_per_tenant_max(const config& settings, std::size_t connectio
   return wanted > 0 ? static_cast<std::size_t>(wanted) : (connections_max * 3 + 3) / 4;
 }
 
-void gateway::end_streams(const security::gone_identity& gone) {
-  for (const auto& hub : hubs) hub->end_with(stream_owner::of(gone));
+result<void> gateway::end(security::removal removed) {
+  for (const auto& hub : hubs) hub->end_with(stream_owner::of(removed.gone));
+  return std::move(removed.done);
 }
 
 session_key key_of(const request_context& ctx) {

@@ -21,6 +21,7 @@
 #include "http/net/router.hpp"
 #include "http/stream/stream_hub.hpp"
 #include "http/stream/tenant_stream.hpp"
+#include "security/identity/authenticator.hpp"
 
 namespace soma::models {
 class model_stream;
@@ -32,25 +33,36 @@ namespace soma::http {
 // the server takes.
 std::size_t streams_per_tenant_max(const config& settings, std::size_t connections_max);
 
+class gateway;
+
+// What GET /metrics answers with. Called on io threads: must not block.
+class metrics_page {
+ public:
+  virtual ~metrics_page() = default;
+  virtual std::string render(const gateway& g) = 0;  // Prometheus text
+};
+
 class gateway {
  public:
   // `connections_max`: that the server takes.
-  gateway(app::services& all, std::size_t connections_max)
+  gateway(app::services& all, metrics_page& shown, std::size_t connections_max)
       : services(all),
         feeds(all.node.feeds),
+        metrics(shown),
         places(streams_per_tenant_max(all.settings, connections_max)) {}
 
   app::services& services;
   feed_registry& feeds;
+  metrics_page& metrics;
   std::vector<std::unique_ptr<stream_hub>> hubs;  // one an io thread
-  std::function<std::string()> render_metrics;    // Prometheus text
   tenant_places places;                           // of streams
   std::atomic<bool> ready{false};
   std::atomic<bool> stopping{false};  // still serving, but balancers should look elsewhere
   std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
 
-  // Ends the streams of an identity that is gone, within a turn of each io thread. Any thread.
-  void end_streams(const security::gone_identity& gone);
+  // Ends the streams of an identity that was removed, within a turn of each io thread; what the
+  // removal came to is returned. Any thread.
+  result<void> end(security::removal removed);
 };
 
 // The session that the path names.

@@ -87,7 +87,7 @@ asio::awaitable<response> login(gateway& g, request_context& ctx) {
 asio::awaitable<response> logout(gateway& g, request_context& ctx) {
   const std::string token(g.services.browsers.token_in(ctx.header("cookie")));
   if (!token.empty()) {
-    auto work = [&g, token] { return g.services.identities.close_session(token); };
+    auto work = [&g, token] { return g.end(g.services.identities.close_session(token)); };
     auto done = co_await app::on_lane(g.services.lanes.writes, work);
     if (!done) co_return problem(done.error(), ctx);
   }
@@ -183,7 +183,7 @@ asio::awaitable<response> create_key(gateway& g, request_context& ctx) {
 
 asio::awaitable<response> delete_key(gateway& g, request_context& ctx) {
   auto work = [&g, tenant = ctx.caller.tenant, id = std::string(ctx.path_parameter("id"))] {
-    return g.services.identities.remove_key(tenant, id);
+    return g.end(g.services.identities.remove_key(tenant, id));
   };
   auto done = co_await app::on_lane(g.services.lanes.writes, work);
   if (!done) co_return problem(done.error(), ctx);

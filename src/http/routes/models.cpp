@@ -297,8 +297,7 @@ asio::awaitable<response> get_usage(gateway& g, request_context& ctx) {
   auto rows = co_await app::on_lane(g.services.lanes.longer, read);
   if (!rows) co_return problem(rows.error(), ctx);
   response answer;
-  const auto waiting =
-      g.services.llm.places ? g.services.llm.places->waiting_of(ctx.caller.tenant.value) : 0;
+  const auto waiting = g.services.llm.places().waiting_of(ctx.caller.tenant.value);
   write_report(answer.body, *rows, g.services.llm.ledger().of(ctx.caller.tenant, now), waiting,
                llm::day_of(from_ms), llm::day_of(to_ms));
   co_return answer;

@@ -40,7 +40,7 @@ asio::awaitable<response> get_readiness(gateway& g, request_context& ctx) {
 }
 
 asio::awaitable<response> get_metrics(gateway& g, request_context&) {
-  response answer(200, g.render_metrics());
+  response answer(200, g.metrics.render(g));
   answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
   co_return answer;
 }

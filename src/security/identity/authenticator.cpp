@@ -37,14 +37,15 @@ void make_room(Map& map, std::size_t entries_max, Over over) {
 
 authenticator::authenticator(key_store& keys, browser_sessions& sessions,
                              const ticket_office& tickets, const secret_string& admin_key,
-                             std::function<std::int64_t()> clock)
+                             std::function<std::int64_t()> clock, run_later later)
     : keys_(keys),
       sessions_(sessions),
       tickets_(tickets),
       admin_hash_(admin_key.empty() ? std::string() : hash(via::admin_key, admin_key.reveal())),
       admin_is_strong_(admin_key.empty() || admin_key.reveal().size() >= strong_admin_key_chars),
       admin_is_like_ours_(admin_key.reveal().starts_with(key_begin)),
-      clock_(std::move(clock)) {}
+      clock_(std::move(clock)),
+      later_(std::move(later)) {}
 
 result<authenticator::proof> authenticator::proof_in(const credentials& given) const {
   if (!given.authorization.empty()) {
@@ -218,20 +219,18 @@ void authenticator::forget(const std::function<bool(const std::string&, const kn
   std::erase_if(cache_, [&](const auto& item) { return which(item.first, item.second); });
 }
 
-result<void> authenticator::remove_key(const tenant_id& tenant, std::string_view id) {
+removal authenticator::remove_key(const tenant_id& tenant, std::string_view id) {
   auto done = keys_.remove(tenant, id);
   // Also after a failure: what may be gone must be read again.
   forget([&](const std::string&, const known& k) { return k.who.key_id == id; });
-  if (told_) told_({std::string(id), {}});
-  return done;
+  return {std::move(done), {std::string(id), {}}};
 }
 
-result<void> authenticator::close_session(std::string_view token) {
+removal authenticator::close_session(std::string_view token) {
   auto done = sessions_.close(token);
-  const auto gone = sessions_.id_of(token);
+  auto gone = sessions_.id_of(token);
   forget([&](const std::string&, const known& k) { return k.who.cookie_hash == gone; });
-  if (told_) told_({{}, gone});
-  return done;
+  return {std::move(done), {{}, std::move(gone)}};
 }
 
 }  // namespace soma::security

@@ -34,6 +34,13 @@ struct credentials {
   std::string_view peer;           // address without port
 };
 
+// What deleting an identity came to. What it names is gone also where the store failed: nobody
+// knows whether it is still there, and it would be judged anew.
+struct removal {
+  result<void> done;
+  gone_identity gone;
+};
+
 class authenticator {
  public:
   static constexpr std::size_t cache_entries_max = 4096;
@@ -46,15 +53,18 @@ class authenticator {
   // From here on an admin key cannot be guessed, however often it is tried.
   static constexpr std::size_t strong_admin_key_chars = 24;
 
-  // The references outlive this object. `clock` gives milliseconds since 1970.
-  authenticator(key_store& keys, browser_sessions& sessions, const ticket_office& tickets,
-                const secret_string& admin_key, std::function<std::int64_t()> clock);
+  // Runs what may wait for the disk, such as noting that a key was used; may drop it.
+  using run_later = std::function<void(std::function<void()>)>;
+
+  // The references outlive this object. `clock` gives milliseconds since 1970. Without `later` what
+  // it would run runs at once.
+  authenticator(
+      key_store& keys, browser_sessions& sessions, const ticket_office& tickets,
+      const secret_string& admin_key, std::function<std::int64_t()> clock,
+      run_later later = [](auto job) { job(); });
 
   // Reads the store, and never waits for a write of it.
   result<identity> authenticate(const credentials& given);
-  // Runs what may wait for the disk, such as noting that a key was used; may drop it. Set once,
-  // before the first question; without it such work runs at once.
-  void run_later(std::function<void(std::function<void()>)> run) { later_ = std::move(run); }
   // The answer where it is known without the store; nothing otherwise.
   std::optional<result<identity>> cached(const credentials& given);
 
@@ -62,11 +72,10 @@ class authenticator {
   // It is one that cannot be guessed. Errors: auth.invalid, quota.exceeded.
   result<void> attempt(std::string_view peer, const std::function<bool()>& proves);
 
-  // Each deletes in the store and then forgets, so that what is gone is gone with the return.
-  result<void> remove_key(const tenant_id& tenant, std::string_view id);
-  result<void> close_session(std::string_view token);
-  // Is told, on the deleting thread, what those two have let go of. Set before the first use.
-  void when_gone(std::function<void(const gone_identity&)> told) { told_ = std::move(told); }
+  // Each deletes in the store and then forgets, so that what is gone is gone with the return; of
+  // what is still open for it, such as streams, the caller has to end all.
+  [[nodiscard]] removal remove_key(const tenant_id& tenant, std::string_view id);
+  [[nodiscard]] removal close_session(std::string_view token);
 
  private:
   struct known {
@@ -103,10 +112,9 @@ class authenticator {
   const ticket_office& tickets_;
   std::string admin_hash_;  // empty: no admin key
   const bool admin_is_strong_, admin_is_like_ours_;
-  std::function<void(const gone_identity&)> told_;
   std::atomic<bool> admin_seen_{false};
-  std::function<std::int64_t()> clock_;
-  std::function<void(std::function<void()>)> later_ = [](auto job) { job(); };
+  const std::function<std::int64_t()> clock_;
+  const run_later later_;
 
   quick_mutex mutex_;
   // What was good lately; past its time it is judged anew. By hash of the proof: it holds no

@@ -94,9 +94,7 @@ result<void> servers::read_token(server_settings& of) const {
   return {};
 }
 
-result<void> servers::start(std::vector<server_settings> configured,
-                            std::function<void(const std::optional<tenant_id>&)> on_change) {
-  on_change_ = std::move(on_change);
+result<void> servers::start(std::vector<server_settings> configured) {
   for (auto& one : configured) {
     if (auto read = read_token(one); !read) return read;
     one.http.allow_private = true;  // whoever runs the server may say where it goes
@@ -183,7 +181,8 @@ void servers::refresh(const std::shared_ptr<entry>& one) {
       for (const auto& tool : c->tools().tools) one->view.tools.push_back(tool.name);
     }
   }
-  if (on_change_) on_change_(one->tenant.value.empty() ? std::nullopt : std::optional(one->tenant));
+  if (options_.on_change)
+    options_.on_change(one->tenant.value.empty() ? std::nullopt : std::optional(one->tenant));
 }
 
 void servers::publish(entry& one, const tool_list& listed) {
@@ -223,7 +222,7 @@ void servers::end(const std::shared_ptr<entry>& one) {
   one->link->post([this, one] {
     one->link->detach();
     publish(*one, {});
-    if (on_change_) on_change_(one->tenant);
+    if (options_.on_change) options_.on_change(one->tenant);
   });
 }
 

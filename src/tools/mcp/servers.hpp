@@ -43,6 +43,8 @@ struct servers_options {
   bool allow_private = false;   // of tenants' servers
   bool allow_commands = false;  // of tenants' servers
   std::string ca_file;          // PEM; empty: the system's authorities
+  // The tools of a tenant (of all: none) are others now; from any thread.
+  std::function<void(const std::optional<tenant_id>&)> on_change{};
 };
 
 struct servers_parts {
@@ -68,10 +70,8 @@ class servers {
   ~servers();
 
   // Once, with those of the configuration; connects to them and to those that are stored.
-  // `on_change`: the tools of a tenant (of all: none) are others now; from any thread.
   // Errors: those of the store, config.invalid for a token that cannot be read.
-  result<void> start(std::vector<server_settings> configured,
-                     std::function<void(const std::optional<tenant_id>&)> on_change);
+  result<void> start(std::vector<server_settings> configured);
 
   // Those of the configuration and the tenant's own, by name.
   std::vector<server_view> list(const tenant_id& tenant) const;
@@ -99,7 +99,6 @@ class servers {
 
   const servers_parts parts_;
   const servers_options options_;
-  std::function<void(const std::optional<tenant_id>&)> on_change_;
   disk_mutex change_mutex_;  // of put and remove as a whole
   mutable quick_mutex mutex_;
   std::map<key, std::shared_ptr<entry>> entries_;

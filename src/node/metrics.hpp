@@ -31,8 +31,18 @@ class metrics_probe final : public http::http_probe, public actors::runtime_prob
   server_metrics& metrics_;
 };
 
-// Takes over what is counted or measured where it happens; called before the metrics are shown.
-// Any thread.
-void refresh_metrics(server_metrics& metrics, const http::gateway& g);
+// The metrics of a node, and its probe. What is counted or measured where it happens is taken over
+// when they are shown. Thread-safe.
+class node_metrics final : public http::metrics_page {
+ public:
+  metrics_registry& registry() { return registry_; }
+  metrics_probe& probe() { return probe_; }
+  std::string render(const http::gateway& g) override;
+
+ private:
+  metrics_registry registry_;
+  server_metrics metrics_{registry_};
+  metrics_probe probe_{metrics_};
+};
 
 }  // namespace soma

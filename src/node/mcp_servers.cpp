@@ -1,4 +1,4 @@
-#include "node/mcp_parts.hpp"
+#include "node/mcp_servers.hpp"
 
 #include <fstream>
 #include <iterator>
@@ -61,7 +61,8 @@ result<void> stored_mcp_servers::keep_token(const tenant_id& tenant, const std::
   return kept ? result<void>() : result<void>(kept.error());
 }
 
-tools::mcp::servers_options mcp_options_of(const config& settings) {
+tools::mcp::servers_options mcp_options_of(
+    const config& settings, std::function<void(const std::optional<tenant_id>&)> on_change) {
   const auto& allowed = settings.text("mcp.allow_private_urls");
   tools::mcp::servers_options out;
   out.client_version = version;
@@ -69,6 +70,7 @@ tools::mcp::servers_options mcp_options_of(const config& settings) {
       allowed == "true" || (allowed == "auto" && is_loopback(settings.text("server.host")));
   out.allow_commands = settings.flag("mcp.allow_commands");
   out.ca_file = settings.text("mcp.ca_file");
+  out.on_change = std::move(on_change);
   return out;
 }
 

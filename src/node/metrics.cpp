@@ -1,4 +1,4 @@
-#include "node/probes.hpp"
+#include "node/metrics.hpp"
 
 #include <map>
 #include <tuple>
@@ -45,7 +45,8 @@ void metrics_probe::first_token(double seconds) {
   metrics_.llm_first_token.observe_us(microseconds(seconds));
 }
 
-void refresh_metrics(server_metrics& metrics, const http::gateway& g) {
+std::string node_metrics::render(const http::gateway& g) {
+  auto& metrics = metrics_;
   std::uint64_t open = 0, frames = 0, bytes = 0, reads = 0;
   for (const auto& hub : g.hubs) {
     const auto& counted = std::as_const(*hub).counters();
@@ -80,6 +81,7 @@ void refresh_metrics(server_metrics& metrics, const http::gateway& g) {
   metrics.log_lines_dropped.raise_to(log_lines_dropped());
   metrics.audit_lost.raise_to(g.services.llm.audit().lost());
   set(metrics.audit_waiting, g.services.llm.audit().waiting());
+  return registry_.render();
 }
 
 }  // namespace soma

@@ -1,6 +1,8 @@
 // Servers of the Model Context Protocol, from the configuration and the store.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "core/config.hpp"
@@ -29,7 +31,9 @@ class stored_mcp_servers final : public tools::mcp::server_store {
   security::credential_vault& vault_;
 };
 
-tools::mcp::servers_options mcp_options_of(const config& settings);
+// `on_change`: see tools::mcp::servers_options.
+tools::mcp::servers_options mcp_options_of(
+    const config& settings, std::function<void(const std::optional<tenant_id>&)> on_change);
 
 // Those of mcp.file, else of the file built in, which has none. Errors: config.invalid.
 result<std::vector<tools::mcp::server_settings>> mcp_servers_of(const config& settings);

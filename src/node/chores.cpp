@@ -1,0 +1,46 @@
+#include "node/chores.hpp"
+
+#include "core/time.hpp"
+#include "http/stream/health_watch.hpp"
+#include "node/memory_keeper.hpp"
+#include "observability/log.hpp"
+
+namespace soma {
+
+void chores::run(const signals& from, std::optional<std::chrono::seconds> at_most) {
+  using clock = std::chrono::steady_clock;
+  const auto until = at_most ? clock::now() + *at_most : clock::time_point::max();
+  http::health_watch health(on_.services);
+  memory_keeper memory;
+  auto& vitals = on_.store.vitals();
+  for (std::uint64_t tick = 1; clock::now() < until; ++tick) {
+    const auto said = from.wait();
+    if (said == signal_said::end) return;
+    if (said == signal_said::take_up_files) take_up_files();
+    on_.services.node.feeds.sweep(now_ms());
+    vitals.sample();
+    if (vitals.refusing() && tick % 5 == 0) try_store();
+    health.look();
+    on_.store.secrets().follow_key_file();
+    memory.look();
+    if (tick % 3600 == 0)
+      on_.store.lanes().writes.post(
+          [&browsers = on_.identities.browsers()] { (void)browsers.sweep(now_ms()); });
+  }
+}
+
+// What can be taken up again without a restart: files that were rotated or replaced.
+void chores::take_up_files() {
+  log(log_level::info, "server.reloading");
+  on_.store.audit().reopen();
+  on_.store.secrets().follow_key_file();
+}
+
+// A store that refused a write and is asked for none would stay refusing for all that is known.
+void chores::try_store() {
+  on_.store.lanes().writes.post([&events = on_.store.events()] {
+    (void)events.put_document("node", "tried", std::to_string(now_ms()));
+  });
+}
+
+}  // namespace soma

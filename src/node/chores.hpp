@@ -1,0 +1,35 @@
+// The small things that a node does about once a second while it serves.
+//
+// For the main thread, which may wait for the disk. Lifetime: what it needs outlives it.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "app/services.hpp"
+#include "node/identities.hpp"
+#include "node/signals.hpp"
+#include "node/store.hpp"
+
+namespace soma {
+
+class chores {
+ public:
+  struct needs {
+    app::services& services;
+    node_store& store;
+    node_identities& identities;
+  };
+  explicit chores(const needs& from) : on_(from) {}
+
+  // Does them until one of the signals that end the process comes, or so long at most.
+  void run(const signals& from, std::optional<std::chrono::seconds> at_most = std::nullopt);
+
+ private:
+  void take_up_files();
+  void try_store();
+
+  const needs on_;
+};
+
+}  // namespace soma

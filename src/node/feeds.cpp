@@ -1,0 +1,41 @@
+#include "node/feeds.hpp"
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+#include "http/stream/tenant_stream.hpp"
+
+namespace soma {
+namespace {
+
+std::size_t io_threads_of(const config& settings) {
+  const auto wanted = static_cast<std::size_t>(settings.number("server.io_threads"));
+  const auto cores = std::max(1u, std::thread::hardware_concurrency());
+  return std::min<std::size_t>(wanted > 0 ? wanted : cores, feed_threads_max);
+}
+
+feed_limits limits_of(const config& settings) {
+  feed_limits limits;
+  limits.frames_max = static_cast<std::size_t>(settings.number("sse.ring_frames"));
+  limits.bytes_max = static_cast<std::size_t>(settings.number("sse.ring_bytes"));
+  return limits;
+}
+
+}  // namespace
+
+node_feeds::node_feeds(const config& settings)
+    : io_threads_(io_threads_of(settings)),
+      registry_(static_cast<unsigned>(io_threads_), limits_of(settings)) {}
+
+void node_feeds::session_changed(const session_key& key, const storage::session_info* info,
+                                 event_id last) {
+  http::publish_session_change(registry_, key, info, last);
+}
+
+void node_feeds::tools_changed(const std::optional<tenant_id>& tenant) {
+  for (const auto& one : tenant ? std::vector{*tenant} : registry_.tenants_followed())
+    http::publish_tenant_event(registry_, one, "catalog.changed", "{}");
+}
+
+}  // namespace soma

@@ -1,0 +1,78 @@
+#include "node/models.hpp"
+
+#include <utility>
+
+#include "core/time.hpp"
+#include "llm/provider_health.hpp"
+#include "llm/wire_form.hpp"
+
+namespace soma {
+namespace {
+
+llm::usage_caps caps_of(const config& settings) {
+  llm::usage_caps caps;
+  caps.tokens_a_day = static_cast<std::uint64_t>(settings.number("quota.tokens_a_day"));
+  caps.cost_usd_a_day = settings.real("quota.cost_usd_a_day");
+  caps.concurrent = static_cast<std::uint32_t>(settings.number("quota.concurrent"));
+  caps.requests_a_minute = static_cast<std::uint32_t>(settings.number("quota.requests_a_minute"));
+  return caps;
+}
+
+llm::client_options client_options_of(const config& settings, metrics_registry& metrics) {
+  llm::health_rules rules;
+  rules.failures_to_open = static_cast<std::uint32_t>(settings.number("llm.breaker_failures"));
+  rules.open_ms = settings.number("llm.breaker_open_ms");
+  llm::client_options options;
+  options.verify_tls = settings.flag("llm.verify_tls");
+  options.ca_file = settings.text("llm.ca_file");
+  options.health = std::make_shared<llm::provider_health>(rules);
+  llm::place_limits places;
+  places.a_node = static_cast<std::size_t>(settings.number("llm.calls_max"));
+  places.a_provider = static_cast<std::size_t>(settings.number("llm.provider_calls_max"));
+  places.on_change = [&running = metrics.get_gauge("soma_llm_calls_running", "Calls at providers"),
+                      &waiting = metrics.get_gauge("soma_llm_calls_waiting",
+                                                   "Calls that wait for a place at a provider")](
+                         llm::place_counts now) {
+    running.set(static_cast<std::int64_t>(now.running));
+    waiting.set(static_cast<std::int64_t>(now.waiting));
+  };
+  options.places = std::make_shared<llm::call_places>(places);
+  options.forms = std::make_shared<llm::wire_forms>();
+  return options;
+}
+
+}  // namespace
+
+node_models::node_models(const config& settings, node_store& store, metrics_registry& metrics)
+    : calls_(client_options_of(settings, metrics)),
+      client_(llm::make_provider_client(calls_)),
+      registry_(settings, store.events()),
+      ledger_(caps_of(settings)),
+      usage_(ledger_, store.events()),
+      gateway_({settings, registry_, store.secrets().vault(), ledger_, store.audit(), metrics,
+                usage_, calls_.places}) {}
+
+result<std::unique_ptr<node_models>> node_models::open(const config& settings, node_store& store,
+                                                       metrics_registry& metrics) {
+  std::unique_ptr<node_models> made(new node_models(settings, store, metrics));
+  if (auto loaded = made->registry_.load(); !loaded) return loaded.error();
+  auto restored = models::usage_store::restore(store.events(), made->ledger_, now_ms());
+  if (!restored) return restored.error();
+  return made;
+}
+
+std::shared_ptr<const actors::model_settings> node_models::of(const tenant_id& tenant) const {
+  return registry_.dialogue(tenant);
+}
+
+result<std::unique_ptr<llm::stream_handle>> node_models::start(const actors::llm_caller& who,
+                                                               llm::call c, llm::stream_sink sink) {
+  return gateway_.start(*client_, who, std::move(c), std::move(sink));
+}
+
+result<void> node_models::close() {
+  gateway_.settle_open_calls();
+  return usage_.close();
+}
+
+}  // namespace soma

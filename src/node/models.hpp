@@ -1,0 +1,49 @@
+// The models of a node: the client of their providers, profiles, caps, usage, and the gateway over
+// them. Sessions make their calls through it.
+//
+// Thread-safe but for open and close. Lifetime: what it needs outlives it, and it outlives all
+// calls.
+#pragma once
+
+#include <memory>
+
+#include "actors/node.hpp"
+#include "core/config.hpp"
+#include "llm/call_places.hpp"
+#include "models/llm_gateway.hpp"
+#include "models/usage_store.hpp"
+#include "node/store.hpp"
+#include "observability/metrics.hpp"
+
+namespace soma {
+
+class node_models final : public actors::model_source {
+ public:
+  // Blocks on the store, whose errors it has.
+  static result<std::unique_ptr<node_models>> open(const config& settings, node_store& store,
+                                                   metrics_registry& metrics);
+
+  models::llm_gateway& gateway() { return gateway_; }
+  // For clients on other threads: they share places and what was learnt of providers.
+  const llm::client_options& calls() const { return calls_; }
+
+  std::shared_ptr<const actors::model_settings> of(const tenant_id& tenant) const override;
+  result<std::unique_ptr<llm::stream_handle>> start(const actors::llm_caller& who, llm::call c,
+                                                    llm::stream_sink sink) override;
+
+  // At the end, when no thread runs calls any more: what is open counts as let go, and usage is
+  // saved. Blocks. Errors: those of the store.
+  result<void> close();
+
+ private:
+  node_models(const config& settings, node_store& store, metrics_registry& metrics);
+
+  const llm::client_options calls_;
+  const std::unique_ptr<llm::llm_client> client_;
+  models::model_registry registry_;
+  llm::usage_ledger ledger_;
+  models::usage_store usage_;
+  models::llm_gateway gateway_;
+};
+
+}  // namespace soma

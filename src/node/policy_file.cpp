@@ -1,0 +1,41 @@
+#include "node/policy_file.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "app/operations.hpp"
+#include "core/codes.hpp"
+#include "embedded/soma_embedded_config.hpp"
+#include "observability/log.hpp"
+
+namespace soma {
+
+result<std::unique_ptr<security::policy>> policy_of(const config& settings) {
+  const auto& path = settings.text("policy.file");
+  if (path.empty())
+    return security::make_rules_policy(embedded::find_soma_embedded_config("policy.toml"));
+  std::ifstream file(path);
+  if (!file) return error(codes::config_invalid, "policy.file: " + path + " cannot be read");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  auto made = security::make_rules_policy(text);
+  if (!made) return error(codes::config_invalid, path + ": " + made.error().detail);
+  return made;
+}
+
+// A policy file written for a version that judged less denies what is new: the operator hears of
+// it.
+void say_unnamed_actions(const security::policy& rules) {
+  std::set<std::string_view> unnamed;
+  for (const auto& one : app::operations())
+    if (!one.action.empty() && !rules.names(one.action)) unnamed.insert(one.action);
+  std::string list;
+  for (const auto action : unnamed) list.append(list.empty() ? "" : ", ").append(action);
+  if (!list.empty())
+    log(log_level::warn, "policy.unnamed_actions",
+        {{"denied", list}, {"reason", "no rule of policy.file names them"}});
+}
+
+}  // namespace soma

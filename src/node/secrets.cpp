@@ -1,0 +1,75 @@
+#include "node/secrets.hpp"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "core/codes.hpp"
+#include "observability/log.hpp"
+#include "security/secrets/key_file.hpp"
+
+namespace soma {
+namespace {
+
+// A file is replaced as a whole, so another one has another inode or time.
+std::string version_of(const std::string& path) {
+  struct stat info {};
+  if (path.empty() || ::stat(path.c_str(), &info) != 0) return {};
+  return std::to_string(info.st_ino) + ' ' + std::to_string(info.st_size) + ' ' +
+         std::to_string(info.st_mtim.tv_sec) + ' ' + std::to_string(info.st_mtim.tv_nsec);
+}
+
+}  // namespace
+
+result<std::vector<secret_string>> encryption_keys(const config& settings) {
+  const auto& file = settings.text("auth.enc_key_file");
+  const auto& listed = settings.secret("auth.enc_key");
+  if (file.empty()) return security::parse_encryption_keys(listed.reveal());
+  if (!listed.empty())
+    return error(codes::config_invalid, "auth.enc_key and auth.enc_key_file cannot both be set");
+  return security::read_key_file(file);
+}
+
+node_secrets::node_secrets(const config& settings, security::document_store& documents,
+                           std::vector<secret_string> keys)
+    : key_file_(settings.text("auth.enc_key_file")),
+      key_file_seen_(version_of(key_file_)),
+      vault_(documents, std::move(keys)) {}
+
+result<std::unique_ptr<node_secrets>> node_secrets::open(const config& settings,
+                                                         security::document_store& documents) {
+  auto keys = encryption_keys(settings);
+  if (!keys) return keys.error();
+  auto older = keys->size() > 1 ? *keys : std::vector<secret_string>();
+  std::unique_ptr<node_secrets> made(new node_secrets(settings, documents, std::move(*keys)));
+  if (auto loaded = made->vault_.load(); !loaded) return loaded.error();
+  if (!older.empty())  // secrets that an older key encrypts move to the first
+    if (auto done = made->rotate(std::move(older)); !done) return done.error();
+  if (const auto lost = made->vault_.unreadable(); lost > 0)
+    log(log_level::error, "secrets.unreadable",
+        {{"count", static_cast<std::int64_t>(lost)},
+         {"reason", "auth.enc_key is not the key they were encrypted under"}});
+  return made;
+}
+
+result<void> node_secrets::rotate(std::vector<secret_string> keys) {
+  auto done = vault_.rotate(std::move(keys));
+  if (!done) return done.error();
+  if (done->sealed_anew + done->lost > 0)
+    log(done->lost > 0 ? log_level::error : log_level::warn, "secrets.rotated",
+        {{"sealed_anew", static_cast<std::int64_t>(done->sealed_anew)},
+         {"lost", static_cast<std::int64_t>(done->lost)}});
+  return {};
+}
+
+void node_secrets::follow_key_file() {
+  const auto seen = version_of(key_file_);
+  if (seen.empty() || seen == key_file_seen_) return;
+  auto keys = security::read_key_file(key_file_);
+  auto done = keys ? rotate(std::move(*keys)) : result<void>(keys.error());
+  if (!done) log(log_level::error, "secrets.not_rotated", {{"reason", done.error().detail}});
+  // A bad file is read again when it was changed; a store that takes no writes is tried again.
+  if (done || done.error().code == codes::config_invalid) key_file_seen_ = seen;
+}
+
+}  // namespace soma

@@ -1,0 +1,54 @@
+#include "node/settings_checks.hpp"
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "core/codes.hpp"
+#include "llm/base_url.hpp"
+#include "node/mcp_servers.hpp"
+#include "node/policy_file.hpp"
+#include "node/secrets.hpp"
+#include "node/web_server.hpp"
+
+namespace soma {
+namespace {
+
+constexpr std::size_t roles_count = 5;
+
+}  // namespace
+
+result<void> check_settings(const config& settings) {
+  const auto wrong = [](const char* key, const std::string& why) {
+    return error(codes::config_invalid, std::string(key) + ": " + why);
+  };
+  if (settings.list("node.roles").size() != roles_count)
+    return wrong("node.roles", "a node runs all roles; they cannot be divided yet");
+  in6_addr room;
+  const auto& host = settings.text("server.host");
+  if (inet_pton(AF_INET, host.c_str(), &room) != 1 && inet_pton(AF_INET6, host.c_str(), &room) != 1)
+    return wrong("server.host", "must be an address, not a name");
+  const auto& certificates = settings.text("llm.ca_file");
+  if (!certificates.empty() && ::access(certificates.c_str(), R_OK) != 0)
+    return wrong("llm.ca_file", certificates + " cannot be read");
+  if (auto proxies = trusted_proxies_of(settings); !proxies)
+    return wrong("server.trusted_proxies", proxies.error().detail);
+  for (const auto* largest : {"http.body_bytes_max", "llm.request_bytes_max"})
+    if (settings.number("http.bodies_bytes_max") < 2 * settings.number(largest))
+      return wrong("http.bodies_bytes_max", "must be at least twice " + std::string(largest) +
+                                                ": one tenant gets half of it");
+  if (auto rules = policy_of(settings); !rules) return rules.error();
+  if (auto servers = mcp_servers_of(settings); !servers) return servers.error();
+  if (auto keys = encryption_keys(settings); !keys) return keys.error();
+  if (const auto& url = settings.text("llm.base_url"); !url.empty())
+    if (auto normal = llm::normalize_base_url(url); !normal)
+      return wrong("llm.base_url", normal.error().detail);
+  return {};
+}
+
+std::size_t connections_wanted(const config& settings) {
+  return static_cast<std::size_t>(settings.number("http.connections_max"));
+}
+
+}  // namespace soma

@@ -1,0 +1,155 @@
+#include "node/tools.hpp"
+
+#include <filesystem>
+#include <utility>
+
+#include "core/codes.hpp"
+#include "core/time.hpp"
+#include "embedded/soma_embedded_config.hpp"
+#include "files/file_tools.hpp"
+#include "llm/picture.hpp"
+#include "memory/memory_tools.hpp"
+#include "node/policy_file.hpp"
+#include "observability/log.hpp"
+#include "tools/builtin/calculator.hpp"
+#include "tools/builtin/clock.hpp"
+#include "tools/builtin/code_execute.hpp"
+#include "tools/builtin/document_ingest.hpp"
+#include "tools/builtin/echo.hpp"
+#include "tools/builtin/http_fetch.hpp"
+
+namespace soma {
+namespace {
+
+constexpr std::size_t worker_threads = 2, fetch_threads = 8, waiting_max = 256;
+
+// The entries built in. One that cannot be read is a fault of the build.
+result<std::vector<tools::catalog_entry>> built_in_entries() {
+  std::vector<tools::catalog_entry> entries;
+  for (const auto& file : embedded::soma_embedded_config_files()) {
+    if (!file.name.starts_with("tools/")) continue;
+    auto entry = tools::parse_entry(file.text);
+    if (!entry) return error(codes::internal, std::string(file.name) + ": " + entry.error().detail);
+    entries.push_back(std::move(*entry));
+  }
+  return entries;
+}
+
+// Where a program runs. It writes by itself, so it is not begun where there is no room to write.
+result<std::string> place_for(files::work_folders& folders, const session_key& session,
+                              std::uint64_t min_free_bytes) {
+  auto folder = folders.place(session);
+  if (!folder) return folder;
+  auto used = folders.used(session);
+  if (!used) return used.error();
+  if (used->bytes >= folders.limits().bytes_max)
+    return error(codes::workdir_full, "the work folder is full");
+  if (auto room = folders.tenant_has_room(session, 1); !room) return room.error();
+  std::error_code ec;
+  if (const auto space = std::filesystem::space(*folder, ec);
+      !ec && space.available < min_free_bytes)
+    return error(codes::storage_full, "the disk is nearly full");
+  return folder;
+}
+
+}  // namespace
+
+node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rules,
+                       std::vector<tools::catalog_entry> entries)
+    : policy_(std::move(rules)),
+      store_(from.store.events()),
+      attachments_(from.files.attachments()),
+      catalog_(std::move(entries), store_),
+      notes_(from.store.events()),
+      workers_(worker_threads, waiting_max),
+      fetchers_(fetch_threads, waiting_max),
+      reader_(box_, tools::installed_extract_program()),
+      runner_(
+          {catalog_,
+           [this](const auto& who, auto id, const auto& inputs) { return judge(who, id, inputs); },
+           &from.files.attachments()}),
+      mcp_store_(from.store.events(), from.store.secrets().vault()),
+      mcp_({catalog_, runner_, box_, mcp_store_},
+           mcp_options_of(from.settings,
+                          [&feeds = from.feeds](const std::optional<tenant_id>& tenant) {
+                            feeds.tools_changed(tenant);
+                          })),
+      gateway_{catalog_, runner_, *policy_, from.store.audit(), mcp_} {
+  add_built_in(from);
+  if (!box_.unavailable().empty())
+    log(log_level::warn, "tools.no_sandbox", {{"reason", box_.unavailable()}});
+}
+
+result<std::unique_ptr<node_tools>> node_tools::open(const needs& from) {
+  auto rules = policy_of(from.settings);
+  if (!rules) return rules.error();
+  auto entries = built_in_entries();
+  if (!entries) return entries.error();
+  say_unnamed_actions(**rules);
+  std::unique_ptr<node_tools> made(new node_tools(from, std::move(*rules), std::move(*entries)));
+  if (auto loaded = made->catalog_.load(); !loaded) return loaded.error();
+  auto servers = mcp_servers_of(from.settings);
+  if (!servers) return servers.error();
+  if (auto begun = made->mcp_.start(std::move(*servers)); !begun) return begun.error();
+  return made;
+}
+
+void node_tools::add_built_in(const needs& from) {
+  auto& folders = from.files.folders();
+  auto& pool = from.files.tool_threads();
+  runner_.add("calculator", tools::make_calculator());
+  runner_.add("clock", tools::make_clock(now_ms));
+  runner_.add("echo", tools::make_echo());
+  runner_.add("canvas_append", files::make_canvas_append(folders, pool));
+  runner_.add("memory_save", memory::make_memory_save(notes_, pool));
+  runner_.add("memory_recall", memory::make_memory_recall(notes_, pool));
+  runner_.add("file_read", files::make_file_read(folders, pool));
+  runner_.add("file_write", files::make_file_write(folders, pool));
+  runner_.add("file_list", files::make_file_list(folders, pool));
+  const auto min_free = static_cast<std::uint64_t>(from.settings.number("storage.min_free_bytes"));
+  auto place = [&folders, min_free](const session_key& session) {
+    return place_for(folders, session, min_free);
+  };
+  auto put = [&folders](const session_key& session, std::string_view path, std::string_view bytes) {
+    return folders.write(session, path, bytes);
+  };
+  runner_.add("code_execute", tools::make_code_execute({box_, workers_, egress_, place, put}));
+  runner_.add("document_ingest",
+              tools::make_document_ingest({reader_, workers_, from.files.attachments()}));
+  runner_.add("http_fetch", tools::make_http_fetch({fetchers_, &reader_, {}}));
+}
+
+// Inside a session nobody knows the caller's role any more.
+tools::verdict node_tools::judge(const tools::tool_caller& who, std::string_view tool_id,
+                                 const boost::json::object& inputs) const {
+  const auto ask = [&](std::string_view action, std::string_view resource) {
+    auto said = policy_->decide_now({who.session.tenant.value, who.user_id, {}, action, resource});
+    return tools::verdict{said.allow, std::move(said.rule), std::move(said.reason)};
+  };
+  auto said = ask("tool.execute", tool_id);
+  const auto* named = inputs.if_contains("attachment_id");
+  if (!said.allow || tool_id != "document_ingest" || !named || !named->is_string()) return said;
+  return ask("attachment.read", std::string_view(named->get_string()));
+}
+
+void node_tools::load(const actors::llm_caller& who, std::vector<attachment_ref> files, done then) {
+  auto work = [this, who, files = std::move(files), then] { then(pictures_of(who, files)); };
+  if (!workers_.post(std::move(work))) then({});
+}
+
+std::vector<actors::loaded_picture> node_tools::pictures_of(
+    const actors::llm_caller& who, const std::vector<attachment_ref>& files) const {
+  std::vector<actors::loaded_picture> out;
+  for (const auto& file : files) {
+    const auto said =
+        policy_->decide_now({who.tenant.value, who.user, {}, "attachment.read", file.id});
+    if (!said.allow) continue;
+    const auto found = attachments_.find(who.tenant, file.id);
+    if (!found) continue;
+    if (auto picture = llm::read_picture(file.content_type, found->path))
+      out.push_back({file.id, std::move(*picture)});
+  }
+  return out;
+}
+
+}  // namespace soma
