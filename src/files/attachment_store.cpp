@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <mutex>
+#include <set>
 
 #include "core/codes.hpp"
 #include "core/time.hpp"
@@ -76,12 +78,16 @@ result<std::unique_ptr<attachment_store>> attachment_store::open(storage::event_
       new attachment_store(log, std::move(options), judge, std::move(*content)));
 }
 
-disk_mutex& attachment_store::lock_of(std::string_view sha256) {
-  return locks_[std::hash<std::string_view>{}(sha256) % locks_.size()];
+std::size_t attachment_store::place_of(std::string_view sha256) const {
+  return std::hash<std::string_view>{}(sha256) % locks_.size();
 }
 
-result<void> attachment_store::write(const rows& all) {
-  return log_.put_documents(attachment_collection, all);
+result<void> attachment_store::write(const rows& all, const storage::idempotency_record* answer) {
+  if (!answer) return log_.put_documents(attachment_collection, all);
+  std::vector<storage::document_row> documents;
+  for (const auto& [key, value] : all)
+    documents.push_back({std::string(attachment_collection), key, value});
+  return log_.put_idempotency(*answer, documents);
 }
 
 result<void> attachment_store::change(const changes& all) {
@@ -139,7 +145,8 @@ attachment_state attachment_store::judged(const std::string& path,
                                          : attachment_state::pending;
 }
 
-result<stored_attachment> attachment_store::add(incoming file, const origin_of_file& from) {
+result<attachment_store::whole_file> attachment_store::finish(incoming file,
+                                                              const origin_of_file& from) const {
   stored_attachment a;
   a.tenant = from.tenant;
   a.user_id = from.user_id;
@@ -153,54 +160,87 @@ result<stored_attachment> attachment_store::add(incoming file, const origin_of_f
   a.sha256 = file.writer.sha256();
   a.size_bytes = file.writer.size_bytes();
   a.state = judged(file.writer.path(), a);
-  return settle(std::move(a), &file.writer, {});
+  return whole_file{std::move(a), std::move(file.writer)};
 }
 
-// Gives the bytes their name and the attachment its rows: from here on it is there.
-result<stored_attachment> attachment_store::settle(stored_attachment a, content_writer* bytes,
-                                                   rows with) {
-  a.created_at_ms = now_ms();
-  const bool pending = a.state == attachment_state::pending;
-  with.emplace_back(row_key(a.tenant, a.id), encode_row(a));
-  with.emplace_back(sha_key(a), std::string());
-  with.emplace_back(
-      due_key(a.created_at_ms + (pending ? rescan_after_ms : options_.unclaimed_ms), a),
-      std::string());
-  const std::lock_guard lock(lock_of(a.sha256));
-  if (bytes) {
-    if (auto named = content_.publish(*bytes); !named) return named.error();
-  } else if (auto held = any(attachment_key({"sha", a.sha256})); !held || !*held) {
-    return held ? unknown_attachment() : held.error();  // gone since they were looked for
-  }
-  if (auto written = write(with); !written) return written.error();
-  return a;
-}
-
-result<std::optional<stored_attachment>> attachment_store::add_known(std::string_view sha256,
-                                                                     const origin_of_file& from) {
+result<std::optional<attachment_store::whole_file>> attachment_store::find_known(
+    std::string_view sha256, const origin_of_file& from) const {
   const auto prefix = attachment_key({"sha", sha256, from.tenant.value}) + '\n';
   auto holders = log_.list_documents(attachment_collection, prefix, 1);
   if (!holders) return holders.error();
-  if (holders->empty()) return std::optional<stored_attachment>();
+  if (holders->empty()) return std::optional<whole_file>();
   auto known = row(from.tenant, parts_of(holders->front().first).back());
   if (!known) return known.error();
-  if (!*known) return std::optional<stored_attachment>();
+  if (!*known) return std::optional<whole_file>();
   stored_attachment a = std::move(**known);
   // Damaged ones are sent again, which mends those that are here.
   if (auto whole = open_bytes(a); !whole) {
     if (whole.error().code == codes::storage_unavailable) return whole.error();
-    return std::optional<stored_attachment>();
+    return std::optional<whole_file>();
   }
   a.id = new_uuid();
   a.user_id = from.user_id;
   a.gone_at_ms = 0;
   if (!from.filename.empty()) a.filename = safe_filename(from.filename);
   a.state = judged(path_of(a), a);
-  auto settled = settle(std::move(a), nullptr, {});
-  if (!settled && settled.error().code == codes::attachment_not_found)
-    return std::optional<stored_attachment>();
-  if (!settled) return settled.error();
-  return std::optional(std::move(*settled));
+  return std::optional<whole_file>(whole_file{std::move(a), {}});
+}
+
+// Gives the bytes their names and the attachments their rows: from here on they are there.
+result<void> attachment_store::settle(std::vector<whole_file>& files, rows with,
+                                      const storage::idempotency_record* answer) {
+  std::set<std::size_t> places;
+  for (auto& file : files) {
+    auto& a = file.what;
+    a.created_at_ms = now_ms();
+    const bool pending = a.state == attachment_state::pending;
+    with.emplace_back(row_key(a.tenant, a.id), encode_row(a));
+    with.emplace_back(sha_key(a), std::string());
+    with.emplace_back(
+        due_key(a.created_at_ms + (pending ? rescan_after_ms : options_.unclaimed_ms), a),
+        std::string());
+    places.insert(place_of(a.sha256));
+  }
+  std::vector<std::unique_lock<disk_mutex>> locks;
+  for (const auto place : places) locks.emplace_back(locks_[place]);
+  auto done = name_bytes(files);
+  if (done) done = write(with, answer);
+  // Where the disk failed nobody knows what it kept: `remove_orphans` finds out.
+  if (!done && done.error().code != codes::storage_unavailable)
+    for (const auto& file : files)
+      if (auto held = any(attachment_key({"sha", file.what.sha256})); held && !*held)
+        (void)content_.remove(file.what.sha256);
+  return done;
+}
+
+result<void> attachment_store::name_bytes(std::vector<whole_file>& files) {
+  for (auto& [a, bytes] : files) {
+    if (!bytes.path().empty()) {
+      if (auto named = content_.publish(bytes); !named) return named;
+    } else if (auto held = any(attachment_key({"sha", a.sha256})); !held || !*held) {
+      return held ? unknown_attachment() : held.error();  // gone since they were looked for
+    }
+  }
+  return {};
+}
+
+result<std::vector<stored_attachment>> attachment_store::add_all(
+    std::vector<whole_file> files, const storage::idempotency_record* answer) {
+  std::vector<stored_attachment> made;
+  if (files.empty() && !answer) return made;
+  if (auto settled = settle(files, {}, answer); !settled) return settled.error();
+  for (auto& file : files) made.push_back(std::move(file.what));
+  return made;
+}
+
+result<stored_attachment> attachment_store::add(incoming file, const origin_of_file& from) {
+  auto whole = finish(std::move(file), from);
+  if (!whole) return whole.error();
+  std::vector<whole_file> one;
+  one.push_back(std::move(*whole));
+  auto made = add_all(std::move(one));
+  if (!made) return made.error();
+  return std::move(made->front());
 }
 
 result<tools::attachment> attachment_store::keep(const session_key& session,
@@ -224,14 +264,16 @@ result<tools::attachment> attachment_store::keep(const session_key& session,
                     std::string());
   uses.emplace_back(attachment_key({"by", session.tenant.value, a.id, session.session.value}),
                     std::string());
-  auto settled = settle(std::move(a), &file->writer, std::move(uses));
-  if (!settled) return settled.error();
+  std::vector<whole_file> one;
+  one.push_back({std::move(a), std::move(file->writer)});
+  if (auto settled = settle(one, std::move(uses), nullptr); !settled) return settled.error();
+  const auto& made = one.front().what;
   // A session that was deleted while its tool ran has been dealt with: it is once more.
   if (auto head = log_.head(session); !head && head.error().code == codes::session_not_found)
     if (auto again = write({{storage::session_gone_row(session).key, {}}}); !again)
       return again.error();
-  return tools::attachment{settled->id,     settled->filename,   settled->content_type,
-                           settled->sha256, settled->size_bytes, path_of(*settled)};
+  return tools::attachment{made.id,     made.filename,   made.content_type,
+                           made.sha256, made.size_bytes, path_of(made)};
 }
 
 // ---- reading ----

@@ -74,12 +74,24 @@ class attachment_store final : public tools::attachment_source {
   };
   result<incoming> begin() const;
   result<void> append(incoming& file, std::string_view bytes) const;
-  // Syncs, tells the type, scans, and makes it an attachment. Errors: upload.type_refused.
+  // A file that is whole and no attachment yet. Destroying it removes its bytes, on the disk.
+  struct whole_file {
+    stored_attachment what;
+    content_writer bytes;  // of none: they are here already
+  };
+  // Syncs, tells the type, scans. Errors: upload.type_refused.
+  result<whole_file> finish(incoming file, const origin_of_file& from) const;
+  // One over bytes that this tenant has sent before; nullopt when it has not. Another tenant's
+  // bytes count as unknown, so that nobody gets a file for knowing its hash.
+  result<std::optional<whole_file>> find_known(std::string_view sha256,
+                                               const origin_of_file& from) const;
+  // Makes them attachments, and keeps the answer that names them, if one is given: all of it or
+  // nothing, also where the process is killed. Errors: idempotency.exists; attachment.not_found
+  // where known bytes have gone since.
+  result<std::vector<stored_attachment>> add_all(
+      std::vector<whole_file> files, const storage::idempotency_record* answer = nullptr);
+  // `finish` and `add_all` of one.
   result<stored_attachment> add(incoming file, const origin_of_file& from);
-  // An attachment over bytes that this tenant has sent before; nullopt when it has not. Another
-  // tenant's bytes count as unknown, so that nobody gets a file for knowing its hash.
-  result<std::optional<stored_attachment>> add_known(std::string_view sha256,
-                                                     const origin_of_file& from);
 
   // ---- reading ----
   // Errors: attachment.not_found, attachment.pending, attachment.quarantined, attachment.expired.
@@ -120,9 +132,11 @@ class attachment_store final : public tools::attachment_source {
 
   using rows = std::vector<std::pair<std::string, std::string>>;
   result<std::optional<stored_attachment>> row(const tenant_id& tenant, std::string_view id) const;
-  result<stored_attachment> settle(stored_attachment a, content_writer* bytes, rows with);
+  result<void> settle(std::vector<whole_file>& files, rows with,
+                      const storage::idempotency_record* answer);
+  result<void> name_bytes(std::vector<whole_file>& files);
   using changes = std::vector<storage::document_change>;
-  result<void> write(const rows& all);
+  result<void> write(const rows& all, const storage::idempotency_record* answer = nullptr);
   result<void> change(const changes& all);
   result<bool> any(const std::string& prefix) const;
   result<void> release(const stored_attachment& a);
@@ -131,14 +145,16 @@ class attachment_store final : public tools::attachment_source {
   result<std::optional<std::int64_t>> deal_with(stored_attachment& a, std::int64_t now_ms,
                                                 bool& scans);
   attachment_state judged(const std::string& path, const stored_attachment& a) const;
-  disk_mutex& lock_of(std::string_view sha256);
+  std::size_t place_of(std::string_view sha256) const;  // of its lock
+  disk_mutex& lock_of(std::string_view sha256) { return locks_[place_of(sha256)]; }
 
   storage::event_log& log_;
   const store_options options_;
   scanner* const scanner_;
   const content_files content_;
   mutable checked_files checked_;
-  // Bytes are given a name and a row, or lose both, under the lock of their hash.
+  // Bytes are given a name and a row, or lose both, under the lock of their hash. Whoever takes
+  // several takes them in their order.
   std::array<disk_mutex, 64> locks_;
 };
 

@@ -99,6 +99,17 @@ struct world {
   std::size_t rows() const {
     return log->list_documents(storage::attachment_collection, "", 1000)->size();
   }
+  result<std::optional<stored_attachment>> add_known(std::string_view sha256,
+                                                     const origin_of_file& from) {
+    auto found = store->find_known(sha256, from);
+    if (!found) return found.error();
+    if (!*found) return std::optional<stored_attachment>();
+    std::vector<attachment_store::whole_file> one;
+    one.push_back(std::move(**found));
+    auto made = store->add_all(std::move(one));
+    if (!made) return made.error();
+    return std::optional(std::move(made->front()));
+  }
   std::string_view state(const std::string& id) const {
     auto found = store->look(tenant, id);
     return found ? "there" : found.error().code;
@@ -161,17 +172,17 @@ TEST_CASE("attachments: too long, of a refused type or unfinished files leave no
 TEST_CASE("attachments: only bytes that the tenant has sent itself are known by their hash") {
   world w;
   const auto a = w.sent("mine");
-  auto again = w.store->add_known(a.sha256, {w.tenant, "u2", "b.csv", {}});
+  auto again = w.add_known(a.sha256, {w.tenant, "u2", "b.csv", {}});
   REQUIRE(again);
   REQUIRE(*again);
   CHECK((*again)->id != a.id);
   CHECK((*again)->filename == "b.csv");
   CHECK((*again)->size_bytes == 4);
   CHECK(w.state((*again)->id) == "there");
-  auto foreign = w.store->add_known(a.sha256, {w.other, "u", "b", {}});
+  auto foreign = w.add_known(a.sha256, {w.other, "u", "b", {}});
   REQUIRE(foreign);
   CHECK_FALSE(*foreign);
-  auto unknown = w.store->add_known(std::string(64, '0'), {w.tenant, "u", "b", {}});
+  auto unknown = w.add_known(std::string(64, '0'), {w.tenant, "u", "b", {}});
   REQUIRE(unknown);
   CHECK_FALSE(*unknown);
 }
@@ -354,9 +365,46 @@ TEST_CASE(
   CHECK(damaged[0].what.named == a.id);
   CHECK(damaged[0].path == path);
   // Whoever asks whether they are here is told to send them, and then the old one is whole, too.
-  CHECK_FALSE(w.store->add_known(a.sha256, {w.tenant, "u", "b.txt", {}, {}})->has_value());
+  CHECK_FALSE(w.add_known(a.sha256, {w.tenant, "u", "b.txt", {}, {}})->has_value());
   w.sent("hello world");
   CHECK(w.store->open_bytes(a));
   CHECK(w.store->find(w.tenant, a.id));
   CHECK(find_damaged_bytes(w.folder / "attachments", all).empty());
+}
+
+TEST_CASE("attachments: several files and the answer that names them are one atom") {
+  world w;
+  const auto whole = [&](std::string_view bytes) {
+    auto file = w.store->begin();
+    REQUIRE(file);
+    REQUIRE(w.store->append(*file, bytes));
+    auto finished = w.store->finish(std::move(*file), {w.tenant, "u", "a.txt", {}});
+    REQUIRE(finished);
+    return std::move(*finished);
+  };
+  const auto two = [&] {
+    std::vector<attachment_store::whole_file> files;
+    files.push_back(whole("one"));
+    files.push_back(whole("two"));
+    return files;
+  };
+  storage::idempotency_record answer{"key", "hash", 201, "[]", now_ms()};
+  auto files = two();
+  CHECK(w.rows() == 0);
+  auto made = w.store->add_all(std::move(files), &answer);
+  REQUIRE(made);
+  CHECK(made->size() == 2);
+  CHECK(w.files() == 2);
+  CHECK((*w.log->find_idempotency("key"))->response_json == "[]");
+  const auto rows = w.rows();
+  // The key has its answer: nothing is made, and the bytes of nobody go.
+  files = two();
+  files.push_back(whole("three"));
+  CHECK(w.files() == 5);
+  const auto again = w.store->add_all(std::move(files), &answer);
+  REQUIRE_FALSE(again);
+  CHECK(again.error().code == codes::idempotency_exists);
+  CHECK(w.rows() == rows);
+  CHECK(w.files() == 2);
+  CHECK(w.state((*made)[0].id) == "there");
 }

@@ -53,6 +53,7 @@ def sent_twice():
     for other in (("plan.txt", b"another"), ("other.txt", b"the plan")):
         status, _, refused = send(b"one", "k1", other)
         assert (status, refused["code"]) == (422, "idempotency.mismatch"), refused
+    wait_until(lambda: len(stored()[0]) == 1 and not stored()[1], what="what was refused to go")
     status, replayed, second = send(b"one", "k2", file)
     assert (status, replayed) == (201, None) and second[0]["id"] != first[0]["id"], second
     node.kill()
@@ -157,8 +158,15 @@ def refuses():
     sha256 = hashlib.sha256(late).hexdigest()
     known = node.json("POST", "/v1/uploads/known", {"files": [{"sha256": sha256}]}, expect=200)
     assert len(known["files"]) == 1
+    # So it is with a key, whose files become attachments together.
+    late = b"whole before, with a key"
+    once = {**FORM, "Idempotency-Key": "cut off"}
+    assert refusal(part("a", late) + part("b", b"cut off")[:-4], once) == (422, "upload.malformed")
+    sha256 = hashlib.sha256(late).hexdigest()
+    known = node.json("POST", "/v1/uploads/known", {"files": [{"sha256": sha256}]}, expect=200)
+    assert len(known["files"]) == 1
     assert refusal(form(*[(f"{n}", b"x%d" % n) for n in range(5)])) == (413, "upload.too_many")
-    assert stored()[1] == [] and len(stored()[0]) == len(before[0]) + 5, (before, stored())
+    assert stored()[1] == [] and len(stored()[0]) == len(before[0]) + 6, (before, stored())
 
 
 def hostile_names():

@@ -2,12 +2,15 @@
 held by a library that is loaded into the server (tests/support/held_disk.c); nothing is timed: what
 is asked while it is held has to be answered before it is let go."""
 
+import hashlib
+import http.client
 import json
 import os
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from forms import upload
+from forms import FORM, call, form, upload
 from held_disk import HeldDisk, Waiting
 from node_under_test import ADMIN_KEY, Rehearsal, run_tests, wait_until
 from stream_client import Stream
@@ -130,10 +133,64 @@ def while_searches_read():
     disk.end()
 
 
+def killed_while_uploads_are_kept():
+    """an upload that is killed between its rows and its answer, and sent again, leaves one attachment"""
+    disk = HeldDisk(rehearsal.base_url)
+    node = disk.node
+    files = (("a.txt", b"the one file"), ("b.txt", b"the other"))
+
+    def send(key):
+        status, _, text = call(node, "POST", "/v1/uploads", form(*files), {
+            **FORM, "Idempotency-Key": key})
+        assert status == 201, text
+        return json.loads(text)
+
+    def know(key):
+        return node.json("POST", "/v1/uploads/known", {"files": [
+            {"sha256": hashlib.sha256(content).hexdigest()} for _, content in files]},
+            {"Idempotency-Key": key}, expect=200)["files"]
+
+    def killed_within(what):
+        before, answers = disk.held(), []
+
+        def ask():
+            try:
+                answers.append(what())
+            except (OSError, http.client.HTTPException):
+                pass
+        disk.hold_store()
+        asked = threading.Thread(target=ask)
+        asked.start()
+        wait_until(lambda: disk.held() > before, what="the store's sync")
+        node.kill()
+        asked.join()
+        assert not answers, f"answered before it was durable: {answers}"
+        disk.let_go()
+        node.start()
+
+    def nothing_stays_but(made):
+        for one in made:
+            assert call(node, "DELETE", one["url"])[0] == 204
+        folder = os.path.join(node.data_dir, "attachments")
+        wait_until(lambda: not any(names for _, _, names in os.walk(folder)), what="no bytes")
+
+    killed_within(lambda: send("k"))
+    first = send("k")
+    assert len(first) == 2 and send("k") == first
+    nothing_stays_but(first)
+    sent = send("l")
+    killed_within(lambda: know("m"))
+    known = know("m")
+    assert len(known) == 2 and know("m") == known
+    nothing_stays_but(sent + known)
+    disk.end()
+
+
 if __name__ == "__main__":
     rehearsal = Rehearsal()
     try:
-        status = run_tests([while_the_disk_syncs, stopped_while_the_disk_syncs, while_searches_read])
+        status = run_tests([while_the_disk_syncs, stopped_while_the_disk_syncs, while_searches_read,
+                            killed_while_uploads_are_kept])
     finally:
         rehearsal.stop()
     sys.exit(status)

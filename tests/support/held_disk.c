@@ -1,9 +1,9 @@
 /* A disk that stands still when told so, for a real server: LD_PRELOAD=libheld_disk.so, with
  * HELD_DISK=path. While `path` exists, fsync and fdatasync wait, and each that begins to wait adds a
- * byte to `path.inside`. While `path.reads` exists, the first two reads of the store's tables wait,
- * as `path.reads.1` and `path.reads.2`; later ones pass. Whoever waits goes on when the file is
- * removed. While `path.full` exists there is no room for the store; while `path.audit` exists, of each
- * audit record half fits. */
+ * byte to `path.inside`; while `path.store` exists, those of the store alone. While `path.reads`
+ * exists, the first two reads of the store's tables wait, as `path.reads.1` and `path.reads.2`; later
+ * ones pass. Whoever waits goes on when the file is removed. While `path.full` exists there is no room
+ * for the store; while `path.audit` exists, of each audit record half fits. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,23 +25,27 @@ static void wait_while(const char* path) {
   while (access(path, F_OK) == 0) usleep(2000);
 }
 
-static void hold_sync(void) {
-  char path[512], inside[600];
-  if (!told("", path, sizeof path)) return;
-  snprintf(inside, sizeof inside, "%s.inside", path);
+static void name_of(int fd, char* name, size_t size) {
+  char link[64];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t n = readlink(link, name, size - 1);
+  name[n < 0 ? 0 : n] = '\0';
+}
+
+static void hold_sync(int fd) {
+  char path[512], inside[600], name[512];
+  if (!told("", path, sizeof path)) {
+    if (!told(".store", path, sizeof path)) return;
+    name_of(fd, name, sizeof name);
+    if (!strstr(name, "/store/")) return;
+  }
+  snprintf(inside, sizeof inside, "%s.inside", getenv("HELD_DISK"));
   int file = open(inside, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (file >= 0) {
     if (write(file, ".", 1) != 1) abort();
     close(file);
   }
   wait_while(path);
-}
-
-static void name_of(int fd, char* name, size_t size) {
-  char link[64];
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  ssize_t n = readlink(link, name, size - 1);
-  name[n < 0 ? 0 : n] = '\0';
 }
 
 static void hold_read(int fd) {
@@ -62,14 +66,14 @@ static void hold_read(int fd) {
 int fsync(int fd) {
   static int (*real)(int);
   if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
-  hold_sync();
+  hold_sync(fd);
   return real(fd);
 }
 
 int fdatasync(int fd) {
   static int (*real)(int);
   if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
-  hold_sync();
+  hold_sync(fd);
   return real(fd);
 }
 

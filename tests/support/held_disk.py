@@ -29,6 +29,10 @@ class HeldDisk:
     def hold(self):
         open(self.flag, "w").close()
 
+    def hold_store(self):
+        """The store's syncs alone: files go on."""
+        open(self.flag + ".store", "w").close()
+
     def held(self):
         """How many stood still so far."""
         try:
@@ -47,7 +51,7 @@ class HeldDisk:
         open(f"{self.flag}.{what}", "w").close()
 
     def let_go(self):
-        for ending in ("", ".reads", ".full", ".audit"):
+        for ending in ("", ".store", ".reads", ".full", ".audit"):
             if os.path.exists(self.flag + ending):
                 os.remove(self.flag + ending)
 

@@ -83,13 +83,14 @@ std::string content_disposition(std::string_view filename) {
   return value;
 }
 
-response file_answer(app::lane& pool, const request_context& ctx, served_file served) {
+response file_answer(const request_context& ctx, app::opened_file served) {
+  const auto etag = (served.version_exact ? "\"" : "W/\"") + served.version + '"';
   response answer;
   answer.cache_control = "private, no-cache";
   answer.content_security_policy = "default-src 'none'; sandbox; frame-ancestors 'none'";
-  answer.headers.emplace_back("ETag", served.etag);
+  answer.headers.emplace_back("ETag", etag);
   if (const auto known = ctx.header("If-None-Match");
-      !known.empty() && any_etag_matches(known, served.etag)) {
+      !known.empty() && any_etag_matches(known, etag)) {
     answer.status = 304;
     return answer;
   }
@@ -98,7 +99,7 @@ response file_answer(app::lane& pool, const request_context& ctx, served_file se
   auto asked = range_kind::whole;
   // Of a HEAD there is no part (RFC 9110, 14.2).
   if (ctx.verb == verb::get &&
-      (condition.empty() || (condition == served.etag && !condition.starts_with("W/"))))
+      (condition.empty() || (condition == etag && !condition.starts_with("W/"))))
     asked = read_range(ctx.header("Range"), served.size_bytes, range);
   const auto total = std::to_string(served.size_bytes);
   if (asked == range_kind::not_satisfiable) {
@@ -118,9 +119,8 @@ response file_answer(app::lane& pool, const request_context& ctx, served_file se
   answer.headers.emplace_back("Accept-Ranges", "bytes");
   answer.headers.emplace_back("Content-Disposition", content_disposition(served.filename));
   answer.produced_bytes = range.size;
-  answer.produce = [&pool, file = std::move(served.file), range](response_stream& out) {
-    return send_range(pool, file, range, out);
-  };
+  answer.produce = [reads = served.reads, file = std::move(served.file),
+                    range](response_stream& out) { return send_range(*reads, file, range, out); };
   return answer;
 }
 

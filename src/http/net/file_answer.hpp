@@ -1,30 +1,20 @@
 // A file of the disk as an answer: conditional requests (If-None-Match, If-Range), one byte range
 // (RFC 9110), a Content-Disposition that saves it under its name (RFC 6266). Sent in pieces that
-// are read on a pool; never whole in memory.
+// are read on a lane; never whole in memory.
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "app/lanes.hpp"
-#include "files/open_file.hpp"
+#include "app/opened_file.hpp"
 #include "http/net/request_context.hpp"
 #include "http/net/response.hpp"
 
 namespace soma::http {
 
-struct served_file {
-  std::shared_ptr<files::open_file> file;
-  std::uint64_t size_bytes = 0;
-  std::string etag;  // with its quotes
-  std::string content_type, filename;
-};
-
-// `pool` outlives the answer's sending. A file that is shorter than said cuts the connection.
-response file_answer(app::lane& pool, const request_context& ctx, served_file served);
+// A file that is shorter than said cuts the connection.
+response file_answer(const request_context& ctx, app::opened_file file);
 
 struct byte_range {
   std::uint64_t first = 0, size = 0;
