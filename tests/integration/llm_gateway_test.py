@@ -261,7 +261,8 @@ def model_lock():
     """a base_url, or a model of no profile, that a caller names never counts: logged, warned, refused"""
     header = "x-gateway-model-lock-warning"
     named = ({"base_url": "http://evil.example"}, {"overrides": {"base_url": "http://evil.example"}},
-             {"overrides": {"model": "no-profile-has-it"}})
+             {"overrides": {"model": "no-profile-has-it"}},
+             {"base_url": "http://evil.example", "overrides": {"model": "no-profile-has-it"}})
     for lock in ("off", "warn", "enforce"):
         mine = new_node(env={"GATEWAY_MODEL_LOCK": lock})
         try:
@@ -283,12 +284,12 @@ def model_lock():
                 status, headers, text = mine.request(
                     "POST", "/v1/" + path, {"model": "no-profile-has-it", **body})
                 assert (status, json.loads(text)["error"]["code"]) == (404, "model_not_found"), text
-            assert len(up.asked("ok")) == before + (0 if lock == "enforce" else 4)
+            assert len(up.asked("ok")) == before + (0 if lock == "enforce" else 5)
             assert "base_url" not in up.asked("ok")[-1][2]
             records = [r for r in audit(mine) if r["action"] == "model_lock.violation"]
-            assert len(records) == (0 if lock == "off" else 4), (lock, records)
+            assert len(records) == (0 if lock == "off" else 5), (lock, records)
             assert all(r["refused"] == (lock == "enforce") for r in records), records
-            wait_until(lambda: mine.log_text().count("model_lock.violation") == 4, what="the lines")
+            wait_until(lambda: mine.log_text().count("model_lock.violation") == 5, what="the lines")
             assert invoke(mine, overrides={"model": "ok"})[0].get(header) is None
         finally:
             mine.stop()

@@ -14,8 +14,6 @@
 #include "http/openai/openai_face.hpp"
 #include "http/routes/door.hpp"
 #include "http/routes/gateway.hpp"
-#include "models/llm_gateway.hpp"
-#include "models/model_lock.hpp"
 
 namespace soma::http {
 namespace {
@@ -170,12 +168,14 @@ asio::awaitable<response> embeddings(gateway& g, request_context& ctx) {
   auto written = co_await for_size(g, ctx.body.size(), std::move(write));
   if (!written) co_return problem(written.error(), ctx);
   call.raw_body = std::move(*written);
-  auto stream = start_model(g, ctx, std::move(call), true);
+  const bool warn = begun->warn;
+  const auto tie = tie_to_caller(g, ctx);
+  auto stream = app::start_call(g.services, admitted_of(ctx), std::move(*begun), true, tie);
   if (!stream) co_return problem(stream.error(), ctx);
   auto got = co_await (*stream)->rest();
   if (got.end.error) co_return problem(openai_error_of(got.end), ctx);
   response answer(200, std::move(got.text));
-  warn_if(answer, begun->warn);
+  warn_if(answer, warn);
   co_return answer;
 }
 
@@ -190,20 +190,17 @@ asio::awaitable<response> models(gateway& g, request_context& ctx) {
   response answer;
   json_writer w(answer.body);
   w.begin_object().field("object", "list").key("data").begin_array();
-  for (const auto& listed : g.services.llm.models().list(ctx.caller.tenant))
-    if (listed.profile.enabled) write_model(w, listed.profile);
+  for (const auto& profile : app::list_models(g.services, ctx.caller)) write_model(w, profile);
   w.end_array().end_object();
   co_return answer;
 }
 
 asio::awaitable<response> model(gateway& g, request_context& ctx) {
-  const auto listed = g.services.llm.models().get(ctx.caller.tenant, ctx.path_parameter("model"));
-  if (!listed || !listed->profile.enabled)
-    co_return problem(error(codes::profile_not_found, "there is no such model").about("model"),
-                      ctx);
+  const auto profile = app::find_model(g.services, ctx.caller, ctx.path_parameter("model"));
+  if (!profile) co_return problem(profile.error(), ctx);
   response answer;
   json_writer w(answer.body);
-  write_model(w, listed->profile);
+  write_model(w, *profile);
   co_return answer;
 }
 

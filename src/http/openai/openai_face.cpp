@@ -12,8 +12,7 @@
 #include "http/net/ascii.hpp"
 #include "http/net/problem.hpp"
 #include "http/openai/model_ask.hpp"
-#include "models/llm_gateway.hpp"
-#include "models/model_lock.hpp"
+#include "http/routes/door.hpp"
 
 namespace soma::http {
 
@@ -42,7 +41,7 @@ asio::awaitable<result<json::object>> take_openai_body(gateway& g, request_conte
   if (ctx.body.size() <= openai_inline_bytes_max) co_return parse_body(ctx.body);
   // A copy: the request may be gone before the work is done.
   auto parse = [text = std::string(ctx.body)] { return parse_body(text); };
-  co_return co_await app::on_lane(g.services.lanes.longer, std::move(parse));
+  co_return co_await for_size(g, ctx.body.size(), std::move(parse));
 }
 
 result<openai_asked> read_openai_asked(const json::object& body, std::string_view id_prefix) {
@@ -67,20 +66,10 @@ result<openai_asked> read_openai_asked(const json::object& body, std::string_vie
   return asked;
 }
 
-result<openai_call> begin_openai_call(gateway& g, request_context& ctx, const json::object& body) {
-  const auto model = text_of(body, "model");
-  if (!g.services.llm.models().knows(ctx.caller.tenant, model))
-    return error(codes::profile_not_found, "no profile has the model '" + model.substr(0, 100) +
-                                               "': GET /v1/models lists those that there are")
-        .about("model");
-  auto warn = models::judge_lock(g.services.llm, llm_caller_of(ctx.caller),
-                                 body.contains("base_url") ? "base_url" : "");
-  if (!warn) return warn.error();
-  models::wanted_model wanted;
-  wanted.model = model;
-  auto call = g.services.llm.prepare(ctx.caller.tenant, wanted);
-  if (!call) return std::move(call.error()).about("model");
-  return openai_call{std::move(*call), *warn};
+result<app::prepared_call> begin_openai_call(gateway& g, request_context& ctx,
+                                             const json::object& body) {
+  return app::prepare_call_to(g.services, admitted_of(ctx), text_of(body, "model"),
+                              body.contains("base_url"));
 }
 
 error openai_error_of(const llm::stream_end& how) {
@@ -135,10 +124,12 @@ asio::awaitable<response> whole(std::shared_ptr<relay> r, request_context& ctx) 
 
 }  // namespace
 
-asio::awaitable<response> answer_openai(gateway& g, request_context& ctx, openai_call begun,
+asio::awaitable<response> answer_openai(gateway& g, request_context& ctx, app::prepared_call begun,
                                         bool raw, bool streamed,
                                         std::shared_ptr<openai_writer> writer) {
-  auto stream = start_model(g, ctx, std::move(begun.call), raw);
+  const bool warn = begun.warn;
+  auto stream =
+      app::start_call(g.services, admitted_of(ctx), std::move(begun), raw, tie_to_caller(g, ctx));
   if (!stream) co_return problem(stream.error(), ctx);
   auto r = std::make_shared<relay>();
   r->stream = std::move(*stream);
@@ -148,11 +139,11 @@ asio::awaitable<response> answer_openai(gateway& g, request_context& ctx, openai
   if (r->first.end && r->first.end->error) co_return problem(openai_error_of(*r->first.end), ctx);
   if (!streamed) {
     auto answer = co_await whole(r, ctx);
-    warn_if(answer, begun.warn);
+    warn_if(answer, warn);
     co_return answer;
   }
   response answer;
-  warn_if(answer, begun.warn);
+  warn_if(answer, warn);
   answer.content_type = "text/event-stream";
   answer.headers.emplace_back("X-Accel-Buffering", "no");
   // OpenAI's SDK on Node 18 takes the whole answer of a connection that is kept for a cut one

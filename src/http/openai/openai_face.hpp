@@ -6,12 +6,13 @@
 #include <boost/json/object.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
-#include "app/on_lane.hpp"
+#include "app/aside.hpp"
+#include "app/model_calls.hpp"
 #include "http/routes/gateway.hpp"
-#include "models/model_stream.hpp"
 
 namespace soma::http {
 
@@ -22,15 +23,9 @@ inline constexpr std::size_t openai_inline_bytes_max = 256 * 1024;
 boost::asio::awaitable<result<boost::json::object>> take_openai_body(gateway& g,
                                                                      request_context& ctx);
 
-// A request whose model is found. `warn`: the lock has something to say.
-struct openai_call {
-  llm::call call;
-  bool warn = false;
-};
-// Errors: those of the lock, of model_registry::resolve; profile.not_found for a model that no
-// profile has, whatever the lock says.
-result<openai_call> begin_openai_call(gateway& g, request_context& ctx,
-                                      const boost::json::object& body);
+// The call to the model that the body names. Errors: those of `app::prepare_call_to`.
+result<app::prepared_call> begin_openai_call(gateway& g, request_context& ctx,
+                                             const boost::json::object& body);
 
 // `model`, and what says whether and how to stream. Errors: request.invalid.
 struct openai_asked {
@@ -45,9 +40,22 @@ result<openai_asked> read_openai_asked(const boost::json::object& body, std::str
 template <class Work>
 boost::asio::awaitable<std::invoke_result_t<Work&>> for_size(gateway& g, std::size_t bytes,
                                                              Work work) {
-  static_assert(std::is_constructible_v<std::invoke_result_t<Work&>, error>);  // the lane is full
+  using answer = std::invoke_result_t<Work&>;
+  static_assert(std::is_constructible_v<answer, error>);  // the lane is full
   if (bytes <= openai_inline_bytes_max) co_return work();
-  co_return co_await app::on_lane(g.services.lanes.longer, std::move(work));
+  struct job {
+    explicit job(Work w) : work(std::move(w)) {}
+    Work work;
+    std::optional<answer> said;
+  };
+  auto kept = std::make_shared<job>(std::move(work));
+  std::function<result<void>()> run = [kept] {
+    kept->said.emplace(kept->work());
+    return result<void>();
+  };
+  auto done = co_await app::run_aside(g.services, std::move(run));
+  if (!done) co_return done.error();
+  co_return std::move(*kept->said);
 }
 
 // A failure of a call, as the face tells it: what a provider refused with 404 is a model that it
@@ -63,8 +71,8 @@ struct openai_writer {
 };
 
 // Starts the call and answers: an error as it is, else a stream or the whole.
-boost::asio::awaitable<response> answer_openai(gateway& g, request_context& ctx, openai_call begun,
-                                               bool raw, bool streamed,
+boost::asio::awaitable<response> answer_openai(gateway& g, request_context& ctx,
+                                               app::prepared_call begun, bool raw, bool streamed,
                                                std::shared_ptr<openai_writer> writer);
 
 // The frame of an event as it came; what was given over several lines stays so.

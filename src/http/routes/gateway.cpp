@@ -1,6 +1,5 @@
 #include "http/routes/gateway.hpp"
 
-#include "app/on_lane.hpp"
 #include "core/codes.hpp"
 #include "core/command_codec.hpp"
 #include "core/json_member.hpp"
@@ -9,7 +8,6 @@
 #include "core/uuid.hpp"
 #include "http/net/problem.hpp"
 #include "models/model_lock.hpp"
-#include "models/model_stream.hpp"
 #include "security/digest.hpp"
 
 namespace soma::http {
@@ -85,29 +83,24 @@ asio::awaitable<result<app::idempotency_gate::entry>> enter_once(
   co_return co_await g.services.idempotency.enter(ctx.caller, std::move(asked));
 }
 
-actors::llm_caller llm_caller_of(const app::caller& who) {
-  return {who.tenant, who.user.value, {}, who.request_id, who.trace_id};
-}
-
-result<std::shared_ptr<models::model_stream>> start_model(gateway& g, request_context& ctx,
-                                                          llm::call c, bool raw) {
-  const failure identity_gone{std::string(codes::auth_invalid),
-                              "the key or sign-in that asked is gone", false};
-  auto stream = models::model_stream::start(g.services.llm, *g.services.llm_clients[ctx.io_thread],
-                                            llm_caller_of(ctx.caller), std::move(c), raw);
-  if (!stream) return stream;
-  const std::weak_ptr<models::model_stream> weak = *stream;
-  auto tie = g.hubs[ctx.io_thread]->ties().tie(stream_owner::of(ctx.caller), [weak, identity_gone] {
-    if (const auto self = weak.lock()) self->give_up(identity_gone, true);
-  });
-  if (!tie) return error(codes::auth_invalid, identity_gone.detail);
-  (*stream)->hold(std::move(tie));
-  if (ctx.peer_watch)
-    ctx.peer_watch->when_gone([weak] {
-      if (const auto self = weak.lock())
-        self->give_up({std::string(codes::llm_interrupted), "the caller is gone", false});
-    });
-  return stream;
+app::call_tie tie_to_caller(gateway& g, request_context& ctx) {
+  return [&g, &ctx](const std::shared_ptr<models::model_stream>& stream) -> result<void> {
+    const failure identity_gone{std::string(codes::auth_invalid),
+                                "the key or sign-in that asked is gone", false};
+    const std::weak_ptr<models::model_stream> weak = stream;
+    auto tie =
+        g.hubs[ctx.io_thread]->ties().tie(stream_owner::of(ctx.caller), [weak, identity_gone] {
+          if (const auto self = weak.lock()) self->give_up(identity_gone, true);
+        });
+    if (!tie) return error(codes::auth_invalid, identity_gone.detail);
+    stream->hold(std::move(tie));
+    if (ctx.peer_watch)
+      ctx.peer_watch->when_gone([weak] {
+        if (const auto self = weak.lock())
+          self->give_up({std::string(codes::llm_interrupted), "the caller is gone", false});
+      });
+    return {};
+  };
 }
 
 void warn_if(response& answer, bool warn) {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/model_calls.hpp"
 #include "app/once.hpp"
 #include "app/services.hpp"
 #include "core/config.hpp"
@@ -22,10 +23,6 @@
 #include "http/stream/stream_hub.hpp"
 #include "http/stream/tenant_stream.hpp"
 #include "security/identity/authenticator.hpp"
-
-namespace soma::models {
-class model_stream;
-}
 
 namespace soma::http {
 
@@ -71,14 +68,9 @@ session_key key_of(const request_context& ctx);
 // The idempotency key of a request: its header, else the one given (from the body).
 std::string idempotency_key_of(const request_context& ctx, std::string_view from_body = {});
 
-// Who a model call is made for.
-actors::llm_caller llm_caller_of(const app::caller& who);
-
-// Begins a model call that ends when its caller is gone, or the identity that asked: what is not
-// taken yet is then dropped, and the end says auth.invalid. Errors: those of llm_gateway::start,
-// auth.invalid.
-result<std::shared_ptr<models::model_stream>> start_model(gateway& g, request_context& ctx,
-                                                          llm::call c, bool raw);
+// What ends a model call when its caller is gone, or the identity that asked: what is not taken yet
+// is then dropped, and the end says auth.invalid. For as long as the request's handler runs.
+app::call_tie tie_to_caller(gateway& g, request_context& ctx);
 
 // The warning of the model lock.
 void warn_if(response& answer, bool warn);

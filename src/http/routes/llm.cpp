@@ -1,16 +1,14 @@
 // Model calls over HTTP: invoke, its stream, and the test of a profile.
 #include <boost/json.hpp>
-#include <chrono>
 
+#include "app/model_calls.hpp"
+#include "app/profile_test.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "http/net/problem.hpp"
 #include "http/openai/model_messages.hpp"
 #include "http/routes/door.hpp"
-#include "models/llm_gateway.hpp"
-#include "models/model_lock.hpp"
-#include "models/model_stream.hpp"
 
 namespace soma::http {
 namespace {
@@ -18,23 +16,18 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
-constexpr std::size_t listed_models_max = 500;
-constexpr std::uint32_t test_tokens = 16;
-
 error error_of(const failure& why, const llm::stream_end& how) {
   return {known_code(why.code), why.detail, static_cast<int>((how.retry_after_ms + 999) / 1000)};
 }
 
-// What of the request does not count. A model counts where a profile of the tenant has it.
-std::string_view not_counting(gateway& g, const request_context& ctx) {
-  const auto& body = ctx.json.as_object();
+app::wanted_profile wanted_in(const json::object& body) {
   const auto* given = body.if_contains("overrides");
   const auto* overrides = given ? given->if_object() : nullptr;
-  if (body.contains("base_url") || (overrides && overrides->contains("base_url")))
-    return "base_url";
-  const auto model = overrides ? text_of(*overrides, "model") : std::string();
-  return model.empty() || g.services.llm.models().knows_model(ctx.caller.tenant, model) ? ""
-                                                                                        : "model";
+  app::wanted_profile wanted{text_of(body, "profile"), text_of(body, "role"), {}, false};
+  if (overrides) wanted.model = text_of(*overrides, "model");
+  wanted.names_base_url =
+      body.contains("base_url") || (overrides && overrides->contains("base_url"));
+  return wanted;
 }
 
 void write_usage(json_writer& w, const soma::usage& used) {
@@ -68,18 +61,14 @@ struct begun_call {
 
 result<begun_call> begin(gateway& g, request_context& ctx) {
   const auto& body = ctx.json.as_object();
-  const auto idle = not_counting(g, ctx);
-  auto warn = models::judge_lock(g.services.llm, llm_caller_of(ctx.caller), idle);
-  if (!warn) return warn.error();
-  auto call = g.services.llm.prepare(ctx.caller.tenant,
-                                     {text_of(body, "profile"), text_of(body, "role"), {}});
-  if (!call) return call.error();
-  const auto model = call->target.model;
-  if (auto read = read_invoke_body(body, *call); !read) return read.error();
-  if (idle == "model") call->target.model = model;
-  auto stream = start_model(g, ctx, std::move(*call), false);
+  auto prepared = app::prepare_call(g.services, admitted_of(ctx), wanted_in(body));
+  if (!prepared) return prepared.error();
+  if (auto read = read_invoke_body(body, prepared->call); !read) return read.error();
+  const bool warn = prepared->warn;
+  auto stream = app::start_call(g.services, admitted_of(ctx), std::move(*prepared), false,
+                                tie_to_caller(g, ctx));
   if (!stream) return stream.error();
-  return begun_call{std::move(*stream), *warn};
+  return begun_call{std::move(*stream), warn};
 }
 
 asio::awaitable<response> invoke(gateway& g, request_context& ctx) {
@@ -164,131 +153,24 @@ asio::awaitable<response> invoke_stream(gateway& g, request_context& ctx) {
 
 // ---- the test of a profile ----
 
-// What helps, for a person who set the profile up.
-std::string diagnosis(const failure& why) {
-  if (why.code == codes::llm_auth)
-    return "The provider refuses the key: store the right one for this provider.";
-  if (why.code == codes::llm_unreachable)
-    return "The address cannot be reached: check base_url, the network and the provider's "
-           "certificate. " +
-           why.detail;
-  if (why.code == codes::llm_bad_request && why.detail.find("404") != std::string::npos)
-    return "The provider knows no such model, or base_url lacks its path: check model and "
-           "base_url. " +
-           why.detail;
-  if (why.code == codes::llm_rate_limited)
-    return "The provider's limit is reached; the profile itself works. " + why.detail;
-  if (why.code == codes::llm_bad_stream)
-    return "What answers there is no model API of this kind: check base_url and kind. " +
-           why.detail;
-  if (why.code == codes::llm_timeout_first_token)
-    return "The provider took the request and said nothing in time. " + why.detail;
-  return why.detail;
-}
-
-// A document beside the answers; empty where the provider has none.
-asio::awaitable<std::string> document_of(gateway& g, request_context& ctx, llm::call c,
-                                         llm::purpose what) {
-  c.purpose = what;
-  auto stream = start_model(g, ctx, std::move(c), true);
-  if (!stream) co_return std::string();
-  auto got = co_await (*stream)->rest();
-  if (got.end.error) got.text.clear();
-  co_return std::move(got.text);
-}
-
-// What the provider says it offers; empty where it does not tell.
-std::vector<std::string> models_in(const std::string& document) {
-  std::vector<std::string> ids;
-  boost::system::error_code ec;
-  const auto value = json::parse(document, ec);
-  const auto* object = ec ? nullptr : value.if_object();
-  const auto* data = object ? object->if_contains("data") : nullptr;
-  if (!data || !data->is_array()) return ids;
-  for (const auto& entry : data->get_array())
-    if (entry.is_object() && ids.size() < listed_models_max)
-      if (auto id = text_of(entry.get_object(), "id"); !id.empty()) ids.push_back(std::move(id));
-  return ids;
-}
-
-// Learns how large the model's context is, where its server tells; llama.cpp and Ollama run where
-// people test them, and tell it in documents of their own.
-asio::awaitable<void> learn_window(gateway& g, request_context& ctx, llm::call c,
-                                   const std::string& list) {
-  const auto base_url = c.target.base_url, model = c.target.model;
-  auto told = llm::window_in_list(list, model);
-  if (told.tokens == 0 && c.target.provider == "local") {
-    const auto properties = co_await document_of(g, ctx, c, llm::purpose::properties);
-    told = llm::window_in_props(properties);
-    if (told.tokens == 0) {
-      const auto description = co_await document_of(g, ctx, c, llm::purpose::description);
-      told = llm::window_in_description(description);
-    }
-  }
-  g.services.llm.models().learn_window(base_url, model, told);
-}
-
-// Whether asking for the list of models is worth another wait.
-bool answers_at_all(const failure& why) {
-  return why.code != codes::llm_unreachable && why.code != codes::llm_auth &&
-         why.code != codes::llm_timeout_first_token && why.code != codes::llm_timeout_total &&
-         why.code != codes::llm_circuit_open;
-}
-
-struct test_outcome {
-  std::optional<failure> failed;
-  std::uint64_t latency_ms = 0, first_token_ms = 0;
-};
-
-asio::awaitable<test_outcome> try_model(models::model_stream& stream) {
-  using namespace std::chrono;
-  const auto begin = steady_clock::now();
-  test_outcome outcome;
-  for (;;) {
-    auto item = co_await stream.next();
-    outcome.latency_ms = static_cast<std::uint64_t>(
-        duration_cast<milliseconds>(steady_clock::now() - begin).count());
-    if (outcome.first_token_ms == 0)
-      outcome.first_token_ms = std::max<std::uint64_t>(1, outcome.latency_ms);
-    if (!item.end) continue;
-    outcome.failed = item.end->error;
-    co_return outcome;
-  }
-}
-
 asio::awaitable<response> test_profile(gateway& g, request_context& ctx) {
   const auto& body = ctx.json.as_object();
-  auto call = g.services.llm.prepare(ctx.caller.tenant,
-                                     {text_of(body, "profile"), text_of(body, "role"), {}});
-  if (!call) co_return problem(call.error(), ctx);
-  call->fallbacks.clear();  // this profile, not what stands in for it
-  call->retries = 0;
-  const auto target = call->target;
-  auto listing = *call;
-  call->messages.push_back({"user", "Say ok.", {}, {}});
-  if (!call->target.max_tokens) call->target.max_tokens = test_tokens;
-  auto stream = start_model(g, ctx, std::move(*call), false);
-  if (!stream) co_return problem(stream.error(), ctx);
-  const auto outcome = co_await try_model(**stream);
-  std::vector<std::string> models;
-  if (!outcome.failed || answers_at_all(*outcome.failed)) {
-    const auto list = co_await document_of(g, ctx, listing, llm::purpose::model_list);
-    models = models_in(list);
-    co_await learn_window(g, ctx, std::move(listing), list);
-  }
+  const auto tie = tie_to_caller(g, ctx);
+  auto test = co_await app::test_profile(g.services, admitted_of(ctx), text_of(body, "profile"),
+                                         text_of(body, "role"), tie);
+  if (!test) co_return problem(test.error(), ctx);
   response answer;
   json_writer w(answer.body);
-  w.begin_object().field_bool("ok", !outcome.failed).field("profile", target.name);
-  w.field("provider", target.provider).field("model", target.model);
-  w.field("base_url", target.base_url).field("latency_ms", outcome.latency_ms);
-  if (outcome.failed) {
-    w.field("code", outcome.failed->code).field("diagnosis", diagnosis(*outcome.failed));
-  } else {
-    w.field("first_token_ms", outcome.first_token_ms);
-  }
-  if (!models.empty()) {
+  w.begin_object().field_bool("ok", !test->failed).field("profile", test->target.name);
+  w.field("provider", test->target.provider).field("model", test->target.model);
+  w.field("base_url", test->target.base_url).field("latency_ms", test->latency_ms);
+  if (test->failed)
+    w.field("code", test->failed->code).field("diagnosis", test->diagnosis);
+  else
+    w.field("first_token_ms", test->first_token_ms);
+  if (!test->models.empty()) {
     w.key("models").begin_array();
-    for (const auto& id : models) w.string(id);
+    for (const auto& id : test->models) w.string(id);
     w.end_array();
   }
   w.end_object();
