@@ -13,20 +13,8 @@ namespace soma::app {
 namespace asio = boost::asio;
 
 services::services(const services_needs& needs)
-    : settings(needs.settings),
-      node(needs.node),
-      tenants(needs.tenants),
-      lanes(needs.lanes),
+    : services_needs(needs),
       pool(needs.lanes.quick),
-      identities(needs.identities),
-      keys(needs.keys),
-      browsers(needs.browsers),
-      sign_in(needs.sign_in),
-      tickets(needs.tickets),
-      llm(needs.llm),
-      tools(needs.tools),
-      files(needs.files),
-      vitals(needs.vitals),
       pipeline(needs.tools.policy, needs.tools.audit),
       idempotency(needs.node.log, needs.lanes.quick, needs.node.limits.idempotency_ttl_ms) {}
 

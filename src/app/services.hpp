@@ -64,6 +64,7 @@ class tenant_handles {
   std::array<std::map<tenant_id, actors::tenant_actor>, feed_threads_max> threads_;
 };
 
+// What services stand on.
 struct services_needs {
   const config& settings;
   actors::node_services& node;
@@ -80,26 +81,13 @@ struct services_needs {
   const node_vitals& vitals;
 };
 
-class services {
+class services : public services_needs {
  public:
   explicit services(const services_needs& needs);
   ~services();
   services(const services&) = delete;
 
-  const config& settings;
-  actors::node_services& node;
-  actors::tenant_registry_actor tenants;
-  store_lanes& lanes;
   lane& pool;  // the quick lane
-  security::authenticator& identities;
-  security::key_store& keys;
-  security::browser_sessions& browsers;
-  security::sign_in_token& sign_in;
-  const security::ticket_office& tickets;
-  models::llm_gateway& llm;
-  tool_gateway& tools;
-  file_services& files;
-  const node_vitals& vitals;
   app::pipeline pipeline;
   idempotency_gate idempotency;
   std::vector<std::unique_ptr<actor_bridge>> bridges;               // one an io thread
