@@ -12,6 +12,7 @@
 
 #include "app/body_source.hpp"
 #include "app/conversations.hpp"
+#include "app/piece_source.hpp"
 
 namespace soma::app {
 
@@ -20,18 +21,12 @@ boost::asio::awaitable<result<answered<conversation>>> fork_session(services& s,
                                                                     once_key key, session_id from,
                                                                     std::string event_id_text);
 
-// A document as it is read, line by line; see session_document.hpp. Whoever reads it keeps it.
-class session_export {
- public:
-  virtual ~session_export() = default;
-  // The next bytes; empty at the end. After a failure it is to be cut off before its last line, so
-  // that its reader sees that it is not whole.
-  virtual boost::asio::awaitable<result<std::string>> next() = 0;
-};
-// Attachments that the caller may not read are left out. Errors: session.not_found.
-boost::asio::awaitable<result<std::shared_ptr<session_export>>> export_session(services& s,
-                                                                               const admitted& in,
-                                                                               session_id session);
+// The document is made line by line (session_document.hpp) and, after a failure, to be cut off
+// before its last line. Attachments that the caller may not read are left out. Errors:
+// session.not_found.
+boost::asio::awaitable<result<std::shared_ptr<piece_source>>> export_session(services& s,
+                                                                             const admitted& in,
+                                                                             session_id session);
 
 struct imported_session {
   session_id session;

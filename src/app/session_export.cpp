@@ -89,7 +89,7 @@ class export_work {
 };
 
 // Events, then each attachment's line and bytes, then the last line.
-class export_steps final : public session_export {
+class export_steps final : public piece_source {
  public:
   export_steps(services& s, std::shared_ptr<export_work> work, std::string header)
       : s_(s), work_(std::move(work)), header_(std::move(header)) {}
@@ -137,9 +137,9 @@ class export_steps final : public session_export {
 
 }  // namespace
 
-asio::awaitable<result<std::shared_ptr<session_export>>> export_session(services& s,
-                                                                        const admitted& in,
-                                                                        session_id session) {
+asio::awaitable<result<std::shared_ptr<piece_source>>> export_session(services& s,
+                                                                      const admitted& in,
+                                                                      session_id session) {
   const auto& who = in.who();
   const session_key key{who.tenant, std::move(session)};
   auto head = co_await s.head(key);
@@ -151,7 +151,7 @@ asio::awaitable<result<std::shared_ptr<session_export>>> export_session(services
   auto work = std::make_shared<export_work>(std::move(walk), s.files.attachments, key.tenant,
                                             std::move(readable));
   auto header = conversation_json(key.session, head->info, head->last_id());
-  std::shared_ptr<session_export> steps =
+  std::shared_ptr<piece_source> steps =
       std::make_shared<export_steps>(s, std::move(work), std::move(header));
   co_return steps;
 }

@@ -43,7 +43,7 @@ error many_uploads() {
 
 // ---- download ----
 
-class zip_archive final : public work_archive {
+class zip_archive final : public piece_source {
  public:
   zip_archive(lane& reads, files::work_handle folder)
       : reads_(reads), zip_(std::make_shared<files::folder_zip>(std::move(folder))) {}

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "app/piece_source.hpp"
 #include "app/pipeline.hpp"
 #include "app/uploads.hpp"
 #include "files/work_folder.hpp"
@@ -43,16 +44,9 @@ boost::asio::awaitable<result<work_text>> read_work_file(services& s, const call
                                                          work_place place, std::uint64_t offset,
                                                          std::uint64_t bytes_max);
 
-// A folder as a zip archive, made while it is read. Whoever reads it keeps it.
-class work_archive {
- public:
-  virtual ~work_archive() = default;
-  // The next bytes; empty at the end. After a failure what was read is not whole.
-  virtual boost::asio::awaitable<result<std::string>> next() = 0;
-};
 struct work_download {
   opened_file file;                       // of a file
-  std::shared_ptr<work_archive> archive;  // of a folder, else null
+  std::shared_ptr<piece_source> archive;  // a zip archive of a folder; else null
   std::string name;                       // to save it under, without ".zip"
 };
 boost::asio::awaitable<result<work_download>> open_work_download(services& s, const caller& who,

@@ -37,6 +37,15 @@ asio::awaitable<bool> send_range(app::lane& pool, std::shared_ptr<files::open_fi
 
 }  // namespace
 
+asio::awaitable<bool> send_pieces(std::shared_ptr<app::piece_source> pieces, response_stream& out) {
+  for (;;) {
+    auto piece = co_await pieces->next();
+    if (!piece) co_return false;
+    if (piece->empty()) co_return true;
+    if (!co_await out.write(*piece)) co_return false;
+  }
+}
+
 range_kind read_range(std::string_view header, std::uint64_t size_bytes, byte_range& out) {
   constexpr std::string_view unit = "bytes=";
   out = {0, size_bytes};

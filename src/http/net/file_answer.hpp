@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "app/opened_file.hpp"
+#include "app/piece_source.hpp"
 #include "http/net/request_context.hpp"
 #include "http/net/response.hpp"
 
@@ -15,6 +17,9 @@ namespace soma::http {
 
 // A file that is shorter than said cuts the connection.
 response file_answer(const request_context& ctx, app::opened_file file);
+
+// False: the connection is to be cut, so that its reader sees that not all of it came.
+asio::awaitable<bool> send_pieces(std::shared_ptr<app::piece_source> pieces, response_stream& out);
 
 struct byte_range {
   std::uint64_t first = 0, size = 0;

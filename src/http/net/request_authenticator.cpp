@@ -1,20 +1,11 @@
 #include "http/net/request_authenticator.hpp"
 
-#include "app/on_lane.hpp"
+#include "app/authentication.hpp"
 #include "core/codes.hpp"
 #include "security/digest.hpp"
 
 namespace soma::http {
 namespace {
-
-// The proof, copied: it may be judged on another thread.
-struct brought {
-  std::string authorization, cookie, ticket, session, peer;
-
-  security::credentials view() const {
-    return {authorization, cookie, ticket, session_id(session), peer};
-  }
-};
 
 // A ticket is base64url, so it stands in the query as it is.
 std::string_view ticket_in(std::string_view query) {
@@ -28,28 +19,16 @@ std::string_view ticket_in(std::string_view query) {
   return {};
 }
 
-brought proof_of(const request_context& ctx) {
-  brought b;
+app::brought_proof proof_of(const request_context& ctx) {
+  app::brought_proof b;
   b.authorization = ctx.header("authorization");
   b.cookie = ctx.header("cookie");
   if (ctx.operation_id == "stream_events") {
     b.ticket = ticket_in(ctx.query);
-    b.session = ctx.path_parameter("id");
+    b.session = session_id(std::string(ctx.path_parameter("id")));
   }
   b.peer = ctx.peer.to_string();
   return b;
-}
-
-app::caller caller_from(const security::identity& who) {
-  app::caller seen;
-  seen.tenant = who.tenant;
-  seen.user = who.user;
-  seen.key_id = who.key_id;
-  seen.role = who.role == security::role::admin ? app::role::admin : app::role::user;
-  seen.is_cookie = who.via == security::via::cookie;
-  seen.expires_at_ms = who.expires_at_ms;
-  seen.cookie_hash = who.cookie_hash;
-  return seen;
 }
 
 // Nodes and tools of the same deployment: known by what they share, and nobody in particular.
@@ -72,14 +51,8 @@ boost::asio::awaitable<result<app::caller>> request_authenticator::authenticate(
   if (rule == app::access::internal ||
       (rule == app::access::operation && !ctx.header("x-internal-token").empty()))
     co_return internal_identity(ctx, internal_token_);
-  const auto given = proof_of(ctx);
-  auto known = identities_.cached(given.view());
-  if (!known) {
-    auto judge = [this, given] { return identities_.authenticate(given.view()); };
-    known = co_await app::on_lane(pool_, judge);
-  }
-  if (!*known) co_return known->error();
-  co_return caller_from(**known);
+  auto given = proof_of(ctx);
+  co_return co_await app::authenticate(identities_, pool_, std::move(given));
 }
 
 }  // namespace soma::http

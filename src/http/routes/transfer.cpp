@@ -7,6 +7,7 @@
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "http/net/ascii.hpp"
+#include "http/net/file_answer.hpp"
 #include "http/net/problem.hpp"
 #include "http/routes/door.hpp"
 
@@ -36,16 +37,6 @@ asio::awaitable<response> fork_session(gateway& g, request_context& ctx) {
                     made->replayed);
 }
 
-asio::awaitable<bool> send_document(std::shared_ptr<app::session_export> document,
-                                    response_stream& out) {
-  for (;;) {
-    auto piece = co_await document->next();
-    if (!piece) co_return false;
-    if (piece->empty()) co_return true;
-    if (!co_await out.write(*piece)) co_return false;
-  }
-}
-
 asio::awaitable<response> export_session(gateway& g, request_context& ctx) {
   const session_id session(text_of(ctx.json.as_object(), "session_id"));
   auto document = co_await app::export_session(g.services, admitted_of(ctx), session);
@@ -55,7 +46,7 @@ asio::awaitable<response> export_session(gateway& g, request_context& ctx) {
   answer.headers.emplace_back("Content-Disposition",
                               "attachment; filename=\"" + session.value + ".ndjson\"");
   answer.produce = [document = *document](response_stream& out) {
-    return send_document(document, out);
+    return send_pieces(document, out);
   };
   co_return answer;
 }

@@ -96,16 +96,6 @@ asio::awaitable<response> read(gateway& g, request_context& ctx) {
 
 // ---- download ----
 
-asio::awaitable<bool> send_archive(std::shared_ptr<app::work_archive> archive,
-                                   response_stream& out) {
-  for (;;) {
-    auto piece = co_await archive->next();
-    if (!piece) co_return false;  // cut off: the client sees that it is not whole
-    if (piece->empty()) co_return true;
-    if (!co_await out.write(*piece)) co_return false;
-  }
-}
-
 asio::awaitable<response> download(gateway& g, request_context& ctx) {
   query_reader q(ctx);
   auto place = place_in(q, path_rule::may_be_empty);
@@ -117,7 +107,7 @@ asio::awaitable<response> download(gateway& g, request_context& ctx) {
   answer.content_type = "application/zip";
   answer.headers.emplace_back("Content-Disposition", content_disposition(got->name + ".zip"));
   answer.produce = [archive = got->archive](response_stream& out) {
-    return send_archive(archive, out);
+    return send_pieces(archive, out);
   };
   co_return answer;
 }
