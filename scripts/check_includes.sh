@@ -18,7 +18,7 @@ third() {
 third 'caf/'            'src/actors/|src/app/actor_bridge\.'
 third 'rocksdb/'        'src/storage/'
 third 'librdkafka/'     'src/kafka/'
-third 'boost/(asio|beast)' 'src/http/|src/app/|src/models/model_stream\.|src/llm/|src/rehearsal/|src/tools/egress/egress_proxy\.cpp'
+third 'boost/(asio|beast)' 'src/http/|src/app/|src/models/model_stream\.|src/llm/|src/rehearsal/|src/tools/(egress/egress_proxy|worker_pool)\.'
 third 'prometheus/' 'src/observability/'
 third 'openssl/'        'src/security/|src/llm/'
 third 'toml\+\+/'       'src/core/config\.cpp|src/security/policy/rules_policy\.cpp|src/tools/mcp/server_settings\.cpp'

@@ -40,7 +40,8 @@ struct caller {
   std::string cookie_hash;         // of a browser's session; empty otherwise
   std::int64_t expires_at_ms = 0;  // of the identity; 0: no end
   std::string request_id;
-  std::string trace_id;  // 32 hexadecimal digits
+  std::string trace_id;        // 32 hexadecimal digits
+  std::string parent_span_id;  // 16, of what asked; empty where that is not known
   app::door door = app::door::http;
   std::size_t io_thread = 0;  // whose bridge carries what it asks of actors
 };

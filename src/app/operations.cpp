@@ -312,6 +312,11 @@ std::span<const operation> operations() {
   return plain;
 }
 
+bool names_a_session(const operation& what) {
+  return what.resource.ends_with(":session_id") ||
+         (what.resource == path_id && what.action.starts_with("conversation."));
+}
+
 const operation& operation_named(std::string_view id) {
   for (const auto& one : operations())
     if (one.id == id) return one;

@@ -7,6 +7,8 @@
 #include <memory>
 
 #include "core/codes.hpp"
+#include "core/fingerprint.hpp"
+#include "core/uuid.hpp"
 
 namespace soma::app {
 namespace {
@@ -36,16 +38,42 @@ security::audit_record record_of(const caller& who, const operation& what,
 
 }  // namespace
 
+admitted::admitted(security::audit_log& audit, span_sink* spans, const operation& what,
+                   const caller& who, std::string resource)
+    : audit_(&audit), spans_(spans), what_(&what), who_(&who), resource_(std::move(resource)) {
+  if (!spans_) return;
+  span_id_ = fingerprint_text(random_u64() | 1);
+  started_at_ = std::chrono::system_clock::now();
+  began_ = std::chrono::steady_clock::now();
+}
+
 admitted::admitted(admitted&& other) noexcept
     : audit_(std::exchange(other.audit_, nullptr)),
+      spans_(other.spans_),
       what_(other.what_),
       who_(other.who_),
       resource_(std::move(other.resource_)),
       members_(std::move(other.members_)),
+      span_id_(std::move(other.span_id_)),
+      started_at_(other.started_at_),
+      began_(other.began_),
       well_(other.well_),
       status_(other.status_) {}
 
+void admitted::tell_span() const {
+  span s;
+  s.trace_id = who_->trace_id;
+  s.span_id = span_id_;
+  s.parent_id = who_->parent_span_id;
+  s.name = what_->same_as.empty() ? what_->id : what_->same_as;
+  s.started_at = started_at_;
+  s.took = std::chrono::steady_clock::now() - began_;
+  s.failed = !well_;
+  spans_->ended(s);
+}
+
 admitted::~admitted() {
+  if (audit_ && spans_) tell_span();
   if (!audit_ || what_->audited != audited::always) return;
   auto r = record_of(*who_, *what_, resource_);
   r.outcome = well_ ? "done" : "failed";
@@ -86,7 +114,13 @@ asio::awaitable<std::vector<security::decision>> pipeline::decide(
 
 asio::awaitable<result<admitted>> pipeline::admit(const caller& who, const operation& what,
                                                   std::string resource) {
-  const auto asked = question(who, what.action, resource);
+  auto asked = question(who, what.action, resource);
+  std::string owner;
+  if (facts_ && policy_.wants_owner(what.action)) {
+    auto fact = co_await fact_of(who, what, resource);
+    if (!fact) co_return fact.error();
+    if (*fact) asked.owner = owner = std::move((*fact)->owner);
+  }
   security::decision said;
   // What is answered at once goes on at once.
   said = policy_.decide_now(asked);
@@ -96,7 +130,19 @@ asio::awaitable<result<admitted>> pipeline::admit(const caller& who, const opera
     said = std::move(answers.front());
   }
   if (!said.allow) co_return refusal(who, what, what.action, resource, said);
-  co_return admitted(audit_, what, who, std::move(resource));
+  co_return admitted(audit_, spans_, what, who, std::move(resource));
+}
+
+asio::awaitable<result<std::optional<session_fact>>> pipeline::fact_of(const caller& who,
+                                                                       const operation& what,
+                                                                       std::string_view resource) {
+  session_fact mine;
+  mine.owner = who.user.value;
+  // What is made for the request is its caller's.
+  if (resource.empty()) co_return std::optional<session_fact>(std::move(mine));
+  if (!names_a_session(what)) co_return std::optional<session_fact>();
+  session_key key{who.tenant, session_id(std::string(resource))};
+  co_return co_await facts_->of(std::move(key));
 }
 
 asio::awaitable<result<void>> pipeline::ask(const admitted& in, std::string_view action,

@@ -1,6 +1,6 @@
 // What every operation that policy judges goes through, whichever door it came by: policy is asked,
-// then the work is done with an `admitted`, then a record of it is kept. Whether there is one, and
-// what is asked, says the table (operations.hpp).
+// then the work is done with an `admitted`, then a record of it is kept and its span ends. Whether
+// there is one, and what is asked, says the table (operations.hpp).
 //
 // Threads: any io thread; an `admitted` belongs to the thread of its request. Where policy answers
 // at once, as rules do, nothing waits. Lifetime: what `caller` and `resource` point to outlives an
@@ -8,13 +8,16 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "app/caller.hpp"
 #include "app/operations.hpp"
+#include "app/session_facts.hpp"
 #include "core/error.hpp"
+#include "observability/span.hpp"
 #include "security/audit/audit_log.hpp"
 #include "security/policy/policy.hpp"
 
@@ -32,6 +35,9 @@ class admitted {
   const operation& what() const { return *what_; }
   const caller& who() const { return *who_; }
 
+  // 16 hexadecimal digits, the parent of what is done for it; empty where nobody wants spans.
+  std::string_view span_id() const { return span_id_; }
+
   // How it ended: `status` as the door answers, 0 for none.
   void ended(bool well, int status = 0);
   // What it is about, where that is known only now: the id of what was made.
@@ -41,22 +47,28 @@ class admitted {
 
  private:
   friend class pipeline;
-  admitted(security::audit_log& audit, const operation& what, const caller& who,
-           std::string resource)
-      : audit_(&audit), what_(&what), who_(&who), resource_(std::move(resource)) {}
+  admitted(security::audit_log& audit, span_sink* spans, const operation& what, const caller& who,
+           std::string resource);
+  void tell_span() const;
 
   security::audit_log* audit_;  // null: moved from
+  span_sink* spans_;            // null: nobody asks
   const operation* what_;
   const caller* who_;
   std::string resource_, members_;
+  std::string span_id_;
+  std::chrono::system_clock::time_point started_at_;
+  std::chrono::steady_clock::time_point began_;
   bool well_ = false;
   int status_ = 0;
 };
 
 class pipeline {
  public:
-  pipeline(const security::policy& policy, security::audit_log& audit)
-      : policy_(policy), audit_(audit) {}
+  // `facts`: null where no policy wants them. `spans`: null where nobody does.
+  pipeline(const security::policy& policy, security::audit_log& audit,
+           session_facts* facts = nullptr, span_sink* spans = nullptr)
+      : policy_(policy), audit_(audit), facts_(facts), spans_(spans) {}
 
   // Errors: policy.denied with the rule, dependency.unavailable where policy cannot be asked; both
   // are recorded.
@@ -74,8 +86,15 @@ class pipeline {
   error refusal(const caller& who, const operation& what, std::string_view action,
                 std::string_view resource, const security::decision& said);
 
+  // The owner of the session that the operation's resource names, where policy wants it.
+  boost::asio::awaitable<result<std::optional<session_fact>>> fact_of(const caller& who,
+                                                                      const operation& what,
+                                                                      std::string_view resource);
+
   const security::policy& policy_;
   security::audit_log& audit_;
+  session_facts* facts_;
+  span_sink* spans_;
 };
 
 }  // namespace soma::app

@@ -15,7 +15,8 @@ namespace asio = boost::asio;
 services::services(const services_needs& needs)
     : services_needs(needs),
       pool(needs.lanes.quick),
-      pipeline(needs.tools.policy, needs.tools.audit),
+      facts(log_reader(needs.node.log), needs.lanes.quick),
+      pipeline(needs.tools.policy, needs.tools.audit, &facts),
       idempotency(needs.node.log, needs.lanes.quick, needs.node.limits.idempotency_ttl_ms) {}
 
 services::~services() = default;

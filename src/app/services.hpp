@@ -88,6 +88,7 @@ class services : public services_needs {
   services(const services&) = delete;
 
   lane& pool;  // the quick lane
+  session_facts facts;
   app::pipeline pipeline;
   idempotency_gate idempotency;
   std::vector<std::unique_ptr<actor_bridge>> bridges;               // one an io thread

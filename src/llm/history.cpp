@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "core/fingerprint.hpp"
 #include "llm/thought_splitter.hpp"
 
 namespace soma::llm {
@@ -77,8 +78,7 @@ class id_giver {
  private:
   static std::string made(std::string_view of, std::uint64_t n) {
     constexpr std::string_view alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
-    std::uint64_t hash = 14695981039346656037ull + n;  // FNV-1a
-    for (const char c : of) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+    auto hash = fingerprint(of, fingerprint_of_nothing + n);
     hash ^= hash >> 29;
     std::string id;
     for (int i = 0; i < 9; ++i, hash /= alphabet.size()) id += alphabet[hash % alphabet.size()];

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "core/codes.hpp"
+#include "core/fingerprint.hpp"
 #include "rehearsal/script.hpp"
 
 namespace soma::rehearsal {
@@ -83,12 +84,11 @@ std::vector<offered_tool> read_tools(const json::object& request) {
 }
 
 void mix(std::uint64_t& hash, std::string_view text) {
-  for (const unsigned char c : text) hash = (hash ^ c) * 1099511628211ull;
-  hash = (hash ^ 0xff) * 1099511628211ull;
+  hash = fingerprint("\xff", fingerprint(text, hash));  // a byte that no text has
 }
 
 std::uint64_t hash_of(const json::array& messages, std::size_t count) {
-  std::uint64_t hash = 14695981039346656037ull;
+  auto hash = fingerprint_of_nothing;
   for (std::size_t i = 0; i < count; ++i) mix(hash, json::serialize(messages[i]));
   return hash;
 }

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "core/codes.hpp"
+#include "core/fingerprint.hpp"
 #include "core/json_writer.hpp"
 
 namespace soma::tools {
@@ -12,12 +13,6 @@ namespace {
 
 // Tenants whose sets are kept at once; past it all are made anew when they are asked for.
 constexpr std::size_t sets_max = 1024;
-
-// FNV-1a: tells versions of a set apart, nothing more.
-std::uint64_t fingerprint(std::string_view text, std::uint64_t hash = 14695981039346656037ull) {
-  for (const unsigned char c : text) hash = (hash ^ c) * 1099511628211ull;
-  return hash;
-}
 
 }  // namespace
 

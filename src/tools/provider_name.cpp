@@ -1,4 +1,5 @@
 #include "tools/provider_name.hpp"
+#include "core/fingerprint.hpp"
 
 #include <cstdint>
 #include <cstdio>
@@ -35,13 +36,10 @@ std::string provider_name(std::string_view tool_id) {
       name += plain.find(c) == plain.npos ? '_' : c;
   }
   if (name.size() <= provider_name_bytes_max && reads_back(tool_id)) return name;
-  std::uint64_t hash = 14695981039346656037ull;  // FNV-1a
-  for (const unsigned char c : tool_id) hash = (hash ^ c) * 1099511628211ull;
-  char digits[17];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
+  const auto digits = fingerprint_text(fingerprint(tool_id));
   if (name.size() > provider_name_bytes_max - hash_digits - 1)
     name.resize(provider_name_bytes_max - hash_digits - 1);
-  return name + "-" + std::string(digits, hash_digits);
+  return name + "-" + digits.substr(0, hash_digits);
 }
 
 }  // namespace soma::tools

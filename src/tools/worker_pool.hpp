@@ -2,19 +2,17 @@
 // for the work that runs; what still waits is dropped.
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
+#include <boost/asio/thread_pool.hpp>
 #include <cstddef>
-#include <deque>
 #include <functional>
-#include <mutex>
-#include <thread>
-#include <vector>
 
 namespace soma::tools {
 
 class worker_pool {
  public:
-  worker_pool(std::size_t threads, std::size_t waiting_max);
+  worker_pool(std::size_t threads, std::size_t waiting_max)
+      : waiting_max_(waiting_max), pool_(threads) {}
   ~worker_pool();
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
@@ -23,14 +21,10 @@ class worker_pool {
   bool post(std::function<void()> work);
 
  private:
-  void run();
-
   const std::size_t waiting_max_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> waiting_;
-  bool stopping_ = false;
-  std::vector<std::thread> threads_;
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<bool> stopping_{false};
+  boost::asio::thread_pool pool_;
 };
 
 }  // namespace soma::tools

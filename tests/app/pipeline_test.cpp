@@ -52,6 +52,18 @@ class made_policy final : public security::policy {
   mutable std::function<void()> later;
 };
 
+class kept_spans final : public span_sink {
+ public:
+  void ended(const span& s) override {
+    names.emplace_back(s.name);
+    ids.emplace_back(s.span_id);
+    parents.emplace_back(s.parent_id);
+    failed.push_back(s.failed);
+  }
+  std::vector<std::string> names, ids, parents;
+  std::vector<bool> failed;
+};
+
 struct world {
   world() {
     who.tenant = tenant_id("t");
@@ -62,7 +74,7 @@ struct world {
 
   // Runs one operation; the code of its refusal, or "".
   std::string run(const operation& what, bool well = true, std::vector<std::string> further = {}) {
-    pipeline through(rules, records);
+    pipeline through(rules, records, nullptr, &spans);
     std::string code = "not run";
     boost::asio::co_spawn(
         io,
@@ -93,6 +105,7 @@ struct world {
   boost::asio::io_context io;
   made_policy rules;
   kept_records records;
+  kept_spans spans;
   caller who;
   error refusal;
 };
@@ -175,4 +188,18 @@ TEST_CASE("pipeline: what is only read leaves no record where it is allowed") {
   world w;
   CHECK(w.run(operation_named("get_session")) == "");
   CHECK(w.records.all.empty());
+}
+
+TEST_CASE("pipeline: what policy let through is a span under its caller's, however it ends") {
+  world w;
+  w.who.parent_span_id = "00f067aa0ba902b7";
+  CHECK(w.run(send_message) == "");
+  CHECK(w.run(operation_named("send_session_message"), false) == "");
+  w.rules.says = {false, "closed", "not today"};
+  CHECK(w.run(send_message) == codes::policy_denied);
+  CHECK(w.spans.names == std::vector<std::string>{"send_message", "send_message"});
+  CHECK(w.spans.failed == std::vector<bool>{false, true});
+  CHECK(w.spans.parents.front() == "00f067aa0ba902b7");
+  CHECK(w.spans.ids.front().size() == 16);
+  CHECK(w.spans.ids.front() != w.spans.ids.back());
 }

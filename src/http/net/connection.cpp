@@ -213,6 +213,7 @@ asio::awaitable<bool> connection::dispatch() {
     co_return co_await refuse(stranger_buckets::refusal());
   ctx_.caller.request_id = ctx_.request_id;
   ctx_.caller.trace_id = ctx_.trace_id();
+  ctx_.caller.parent_span_id = ctx_.parent_span_id();
   ctx_.caller.io_thread = ctx_.io_thread;
   body_bytes_max_ = bytes_max_of(r);
   body_is_secret_ = r.body_is_secret;

@@ -54,6 +54,7 @@ std::string_view request_context::trace_id() {
       parent.substr(3, 32).find_first_not_of('0') != std::string_view::npos &&
       parent.substr(36, 16).find_first_not_of('0') != std::string_view::npos) {
     trace_id_ = parent.substr(3, 32);
+    parent_span_id_ = parent.substr(36, 16);
   } else {
     // Has to be new, not secret.
     thread_local uuid_source ids(random_u64(), random_u64());
@@ -103,6 +104,7 @@ void request_context::clear() {
   path_parameter_count_ = 0;
   decoded_.clear();
   trace_id_.clear();
+  parent_span_id_.clear();
 }
 
 namespace {

@@ -75,6 +75,8 @@ class request_context {
 
   // 32 hexadecimal digits: from `traceparent` where it is well-formed, else made on first use.
   std::string_view trace_id();
+  // 16 hexadecimal digits: from the same field; empty where there is none. After trace_id().
+  std::string_view parent_span_id() const { return parent_span_id_; }
 
   // Percent-decodes into storage of this request; nullopt for a bad escape, NUL or invalid UTF-8.
   std::optional<std::string_view> decode(std::string_view raw, bool plus_is_space);
@@ -86,7 +88,7 @@ class request_context {
   std::array<std::pair<std::string_view, std::string_view>, 4> path_parameters_;
   std::size_t path_parameter_count_ = 0;
   std::forward_list<std::string> decoded_;
-  std::string trace_id_;
+  std::string trace_id_, parent_span_id_;
 };
 
 // Reads a query strictly: take what the route knows, then refuse the rest by name.

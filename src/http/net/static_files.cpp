@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "core/codes.hpp"
+#include "core/fingerprint.hpp"
 #include "http/net/ascii.hpp"
 #include "http/net/etag.hpp"
 #include "http/net/problem.hpp"
@@ -72,14 +73,8 @@ std::string gzip(std::string_view bytes) {
   return out;
 }
 
-// FNV-1a, 64 bits, and the size: tells versions of one file apart, which is all an ETag is for.
 std::string etag_of(std::string_view bytes) {
-  std::uint64_t hash = 14695981039346656037ull;
-  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  char text[48];
-  std::snprintf(text, sizeof text, "\"%016llx-%zx\"", static_cast<unsigned long long>(hash),
-                bytes.size());
-  return text;
+  return '"' + fingerprint_text(fingerprint(bytes)) + '-' + std::to_string(bytes.size()) + '"';
 }
 
 // Vite's names: assets/index-CdKlNKv0.js. Eight characters or more after the last dash.

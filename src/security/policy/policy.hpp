@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,8 @@ struct policy_input {
   std::string_view role;      // admin or user; empty where it is not known: inside a session
   std::string_view action;    // conversation.send, tool.execute, attachment.read, …
   std::string_view resource;  // an id or a name; may be empty
+  // user_id of who made the session that `resource` names; none where that is not known.
+  std::optional<std::string_view> owner{};
 };
 
 struct decision {
@@ -39,6 +42,10 @@ class policy {
 
   // Whether any rule speaks of the action; without one it is denied to all.
   virtual bool names(std::string_view /*action*/) const { return true; }
+
+  // Whether an answer about the action may hang on the owner, so that asking with it is worth a
+  // look.
+  virtual bool wants_owner(std::string_view /*action*/) const { return false; }
 
   // One question, for those who cannot wait.
   decision decide_now(const policy_input& asked) const;

@@ -29,7 +29,7 @@ bool fits(const std::vector<std::string>& patterns, std::string_view text) {
 
 struct rule {
   std::string id, reason;
-  bool allow = false;
+  bool allow = false, owned = false;
   std::vector<std::string> actions, resources, users, roles, tenants;
 
   // A list that is not given fits everything.
@@ -39,8 +39,10 @@ struct rule {
     };
     // A role that is not known may be any: it fits what denies, and nothing that allows.
     const bool role_fits = in.role.empty() && !roles.empty() ? !allow : one(roles, in.role);
-    return fits(actions, in.action) && one(resources, in.resource) && one(users, in.user) &&
-           role_fits && one(tenants, in.tenant);
+    // An owner likewise.
+    const bool owner_fits = !owned || (in.owner ? *in.owner == in.user : !allow);
+    return owner_fits && fits(actions, in.action) && one(resources, in.resource) &&
+           one(users, in.user) && role_fits && one(tenants, in.tenant);
   }
 };
 
@@ -57,6 +59,11 @@ class rules_policy final : public policy {
   bool names(std::string_view action) const override {
     return std::any_of(rules_.begin(), rules_.end(),
                        [&](const rule& r) { return fits(r.actions, action); });
+  }
+
+  bool wants_owner(std::string_view action) const override {
+    return std::any_of(rules_.begin(), rules_.end(),
+                       [&](const rule& r) { return r.owned && fits(r.actions, action); });
   }
 
  private:
@@ -90,6 +97,7 @@ class rule_reader {
     r.users = list("users");
     r.roles = list("roles");
     r.tenants = list("tenants");
+    r.owned = flag("owned");
     for (const auto& [key, value] : from_)
       if (!known_.contains(key.str())) complain(std::string(key.str()) + " is no member");
     if (r.id.empty()) complain("id is missing");
@@ -109,6 +117,12 @@ class rule_reader {
     if (!node) return {};
     if (!node->is_string()) complain(std::string(key) + " must be text");
     return node->value_or(std::string());
+  }
+  bool flag(std::string_view key) {
+    known_.insert(key);
+    const auto* node = from_.get(key);
+    if (node && !node->is_boolean()) complain(std::string(key) + " must be true or false");
+    return node && node->value_or(false);
   }
   std::vector<std::string> list(std::string_view key) {
     known_.insert(key);

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "core/codes.hpp"
+#include "core/fingerprint.hpp"
 #include "core/json_text.hpp"
 #include "tools/mcp/http_transport.hpp"
 #include "tools/mcp/limits.hpp"
@@ -19,13 +20,8 @@ namespace json = boost::json;
 
 constexpr std::size_t token_bytes_max = 8192;
 
-// FNV-1a: tells settings apart, nothing more.
 std::string etag_of(std::string_view text) {
-  std::uint64_t hash = 14695981039346656037ull;
-  for (const unsigned char c : text) hash = (hash ^ c) * 1099511628211ull;
-  char out[20];
-  std::snprintf(out, sizeof out, "\"%016llx\"", static_cast<unsigned long long>(hash));
-  return out;
+  return '"' + fingerprint_text(fingerprint(text)) + '"';
 }
 
 // Without what may be a secret.
