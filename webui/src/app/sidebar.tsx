@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { request } from '../kernel/api/http';
 import type { Identity } from '../kernel/api/types';
 import { signOut } from '../kernel/account';
@@ -38,7 +38,8 @@ export function Sidebar({ onPick }: { onPick: () => void }) {
 function Search() {
   const search = usePart(SessionSearch);
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  // Before the page is painted: its keys hold as soon as it is seen.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (!(event.ctrlKey || event.metaKey) || document.querySelector('dialog[open]')) return;
       const isNew = event.shiftKey && event.key.toLowerCase() === 'o';

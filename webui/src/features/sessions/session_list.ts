@@ -25,6 +25,8 @@ interface Stretch {
 export class SessionList {
   readonly isLoaded = signal(false);
   readonly nextCursor = signal<string | null>(null);
+  /** All there are were read: what is not here is nowhere. */
+  readonly isWhole = signal(false);
   readonly all = computed(() => newestFirst(
     [...this.known.value.values()].filter((s) => !this.leaving.value.has(s.session_id))));
   private readonly known = signal<ReadonlyMap<string, SessionInfo>>(new Map());
@@ -96,6 +98,7 @@ export class SessionList {
     this.takeStretch(rows, { before: this.readTo, behind: next === null ? '' : last }, asOf);
     this.readTo = last ?? this.readTo;
     this.nextCursor.value = next;
+    this.isWhole.value = next === null;
   }
 
   /** Takes all rows of a stretch: what was known in it when they were asked for, and is not there, is gone. */
@@ -164,6 +167,7 @@ export class SessionList {
     this.known.value = new Map();
     this.leaving.value = new Set();
     this.nextCursor.value = null;
+    this.isWhole.value = false;
     this.isLoaded.value = false;
     this.dropped.clear();
     this.readTo = null;

@@ -40,7 +40,7 @@ export function SessionRows({ onPick }: { onPick: (id: string) => void }) {
           </li>
         ) : (
           // -1: how many there are is not known yet.
-          <li key={line.session.session_id} aria-setsize={list.nextCursor.value === null ? shown.length : -1}
+          <li key={line.session.session_id} aria-setsize={list.isWhole.value ? shown.length : -1}
             aria-posinset={line.at + 1}>
             {renaming === line.session.session_id ? (
               <RenameField session={line.session} onDone={() => setRenaming(null)} />

@@ -5,6 +5,7 @@ import type { Workspace } from '../../kernel/workspace';
 import { newestFirst, SessionList } from './session_list';
 
 const askAfterMs = 200;
+const askAgainAfterMs = 2_000;
 const resultsMax = 200;
 
 /** Finds sessions by their titles. */
@@ -40,8 +41,12 @@ export class SessionSearch {
     this.asked?.abort();
     this.asked = null;
     const wanted = words.trim();
-    this.isAsking.value = wanted !== '' && this.list.nextCursor.peek() !== null;
-    if (this.isAsking.value) this.timer = setTimeout(() => void this.ask(wanted), askAfterMs);
+    this.isAsking.value = wanted !== '' && !this.list.isWhole.peek();
+    if (this.isAsking.value) this.askAfter(askAfterMs, wanted);
+  }
+
+  private askAfter(ms: number, words: string): void {
+    this.timer = setTimeout(() => void this.ask(words), ms);
   }
 
   private async ask(words: string): Promise<void> {
@@ -50,11 +55,12 @@ export class SessionSearch {
     try {
       const query = new URLSearchParams({ limit: String(resultsMax), q: words });
       const page = await request<SessionPage>(`sessions?${query}`, { signal: mine.signal });
-      if (this.asked === mine) this.list.add(page.sessions);
+      if (this.asked !== mine) return;
+      this.list.add(page.sessions);
+      this.isAsking.value = false;
     } catch {
-      // What is known is shown; the next letter asks again.
-    } finally {
-      if (this.asked === mine) this.isAsking.value = false;
+      // What is known is shown; whether that is all is not said before the server said so.
+      if (this.asked === mine) this.askAfter(askAgainAfterMs, words);
     }
   }
 }
