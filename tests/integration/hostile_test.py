@@ -114,6 +114,32 @@ def filled_session(key):
     return f"/v1/sessions/{session}/events?limit=500"
 
 
+def bodies_of_streamed_answers():
+    """a large body counts for as long as a model answers it in pieces: that call holds it"""
+    def begin():
+        connection = node.connect()
+        connection.request("POST", "/v1/chat/completions", body=json.dumps({
+            "model": "default", "stream": True, "messages": [
+                {"role": "system", "content": "x" * (3 << 20)},
+                {"role": "user", "content": "[[rehearsal words=100000 delay_ms=20]] x"}]}),
+            headers={"Authorization": f"Bearer {ADMIN_KEY}", "Content-Type": "application/json"})
+        return connection, connection.getresponse()
+
+    first, answer = begin()
+    assert answer.status == 200 and answer.read(6) == b"data: "
+    second, refused = begin()
+    assert refused.status == 503, refused.status
+    second.close()
+    answer.close()
+    first.close()
+
+    def taken():
+        connection, answer = begin()
+        connection.close()
+        return answer.status == 200
+    wait_until(taken, what="the memory of an answer that nobody reads any more")
+
+
 def unread_pages():
     """a tenant that asks for pages and reads none keeps only itself waiting, and no longer than that"""
     mine, theirs = filled_session(ADMIN_KEY), filled_session(elsewhere)
@@ -323,7 +349,8 @@ def main():
     elsewhere = node.new_key("--tenant", "elsewhere")
     node.start()
     try:
-        return run_tests([refused_bodies, login_is_small, wide_objects, large_bodies_have_a_budget, unread_pages,
+        return run_tests([refused_bodies, login_is_small, wide_objects, large_bodies_have_a_budget,
+                          bodies_of_streamed_answers, unread_pages,
                           no_descriptors, streams_end_with_their_identity,
                           model_streams_end_with_their_identity, tickets_end_with_their_browser,
                           expiry_ends_streams,
