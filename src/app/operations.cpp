@@ -227,6 +227,7 @@ constexpr row table[] = {
         .gives(answer::none),
     op("get_attachment_internal", get, "/internal/v1/attachments/{id}")
         .by(access::internal)
+        .reads("attachment.read", path_id)
         .gives(answer::file),
     op("list_workdir", get, "/v1/workdir/list").reads("workdir.read", in_query),
     op("read_workdir_file", get, "/v1/workdir/read")

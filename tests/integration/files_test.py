@@ -372,9 +372,12 @@ def asks_policy():
     rules = os.path.join(node.data_dir, "rules.toml")
     with open(rules, "w") as file:
         file.write('[[rule]]\nid = "closed"\neffect = "deny"\nactions = ["attachment.read"]\n'
-                   'users = ["guest"]\n\n[[rule]]\nid = "all"\neffect = "allow"\n'
+                   'users = ["guest"]\n\n[[rule]]\nid = "no-nodes"\neffect = "deny"\n'
+                   'actions = ["attachment.read"]\nroles = ["internal"]\n\n'
+                   '[[rule]]\nid = "all"\neffect = "allow"\n'
                    'actions = ["conversation.*", "attachment.*", "tool.execute"]\n')
-    mine = Node(rehearsal.base_url, settings=[f"policy.file={rules}"])
+    mine = Node(rehearsal.base_url, settings=[f"policy.file={rules}"],
+                env={"GATEWAY_INTERNAL_TOKEN": TOKEN})
     guest = mine.new_key("--user", "guest", "--role", "user")
     mine.start()
     try:
@@ -383,6 +386,12 @@ def asks_policy():
         status, _, text = call(mine, "GET", made["url"], key=guest)
         refused = json.loads(text)
         assert (status, refused["code"], refused["rule"]) == (403, "policy.denied", "closed"), refused
+        # Other nodes are judged as `internal`, of the tenant that they name.
+        node_of_ours = {"X-Internal-Token": TOKEN, "X-Tenant-ID": "default"}
+        status, _, text = call(mine, "GET", "/internal" + made["url"], headers=node_of_ours, key=None)
+        assert status == 403, f"{status} {text[:200]}"
+        refused = json.loads(text)
+        assert (status, refused["code"], refused["rule"]) == (403, "policy.denied", "no-nodes"), refused
         status, _, text = mine.request("POST", "/v1/session/message", {
             "message": "x", "attachments": [{"id": made["id"]}]}, key=guest)
         assert (status, json.loads(text)["code"]) == (403, "policy.denied"), text

@@ -44,6 +44,8 @@ BODIES = {
     "update_settings": {"llm": {"api_key": "planted-" + uuid.uuid4().hex}},
     "update_settings_post": {"llm": {"api_key": "planted-" + uuid.uuid4().hex}},
 }
+INTERNAL = {"X-Internal-Token": "internal-token-0123456789", "X-Tenant-ID": "default"}
+WITH_TOKEN = {"GATEWAY_INTERNAL_TOKEN": INTERNAL["X-Internal-Token"]}
 PARAMETERS = {"id": SOMEBODY, "name": "spare", "provider": "openai", "tool_id": "echo",
               "model": "m"}
 
@@ -65,6 +67,9 @@ def ask(node, one, extra=None):
     method, path, body = request_of(one)
     request_id = uuid.uuid4().hex
     headers = {"X-Request-ID": request_id}
+    key = ADMIN_KEY
+    if one["access"] == "internal":
+        key, headers = None, {**headers, **INTERNAL}
     if one["body"] == "stream":
         headers["Content-Type"] = "application/x-ndjson"
         body = b""
@@ -77,7 +82,7 @@ def ask(node, one, extra=None):
         text = "" if answer.status == 200 else answer.read().decode()
         connection.close()
         return answer.status, text, request_id
-    status, _, text = node.request(method, path, body, headers)
+    status, _, text = node.request(method, path, body, headers, key)
     return status, text, request_id
 
 
@@ -113,16 +118,18 @@ def published():
 
 
 def every_change_is_judged():
-    """whatever is no reading asks policy, but for signing in and out"""
+    """whatever is no reading asks policy, but for signing in and out; so do other nodes"""
     for one in TABLE:
         if one["method"] != "GET" and one["operation"] not in ("login", "logout"):
+            assert one["action"], one
+        if one["access"] == "internal":
             assert one["action"], one
 
 
 def denied():
     """where policy denies all, each operation is refused with the rule, and one record says so"""
     rules = policy_file('[[rule]]\nid = "nothing"\neffect = "deny"\nactions = ["*"]\n')
-    node = Node(rehearsal.base_url, settings=[f"policy.file={rules}"]).start()
+    node = Node(rehearsal.base_url, settings=[f"policy.file={rules}"], env=WITH_TOKEN).start()
     try:
         asked = {}
         for one in judged():
@@ -150,7 +157,7 @@ def denied():
 
 def recorded():
     """each operation that changes something leaves one record, whether it is done or fails"""
-    node = Node(rehearsal.base_url, settings=[]).start()
+    node = Node(rehearsal.base_url, settings=[], env=WITH_TOKEN).start()
     try:
         asked = {}
         for one in judged():
@@ -166,6 +173,15 @@ def recorded():
             [r] = mine
             assert (r["outcome"] == "done") == (status < 400), (r, status)
             assert r["status"] == status and r["user_id"] == "admin" and r["door"] == "http", r
+        # Of a key that was made it says which.
+        made = node.json("POST", "/v1/keys", {"name": "named"}, {"X-Request-ID": "named-key"}, 201)
+        assert [r["resource"] for r in records(node) if r.get("request_id") == "named-key"] == [
+            made["key_id"]]
+        # A record is one line, however its request was written.
+        change = {"limits": {"timeout_ms": 1000}}
+        assert node.request("PUT", "/v1/tool-catalog/echo", json.dumps(change, indent=2).encode(),
+                            {"Content-Type": "application/json"})[0] == 200
+        assert [r for r in records(node) if r.get("diff") == change], "no record has the change"
         with open(os.path.join(node.data_dir, "audit.ndjson")) as file:
             text = file.read() + node.log_text()
         assert "planted" not in text

@@ -31,8 +31,10 @@ app::brought_proof proof_of(const request_context& ctx) {
   return b;
 }
 
-// Nodes and tools of the same deployment: known by what they share, and nobody in particular.
-result<app::caller> internal_identity(const request_context& ctx, const secret_string& token) {
+// Nodes and tools of the same deployment: known by what they share, and nobody in particular. On
+// routes that are theirs alone they say for which tenant they ask.
+result<app::caller> internal_identity(const request_context& ctx, app::access rule,
+                                      const secret_string& token) {
   const auto given = ctx.header("x-internal-token");
   if (given.empty() || token.empty())
     return error(codes::auth_required, "this route is internal: it asks for X-Internal-Token");
@@ -41,6 +43,11 @@ result<app::caller> internal_identity(const request_context& ctx, const secret_s
   app::caller seen;
   seen.role = app::role::internal;
   seen.user = user_id("internal");  // as rules of policy may name it
+  if (rule != app::access::internal) return seen;
+  seen.tenant = tenant_id(std::string(ctx.header("X-Tenant-ID")));
+  if (seen.tenant.empty())
+    return error(codes::request_invalid_parameter, "X-Tenant-ID says whose it is")
+        .about("X-Tenant-ID");
   return seen;
 }
 
@@ -50,7 +57,7 @@ boost::asio::awaitable<result<app::caller>> request_authenticator::authenticate(
     const request_context& ctx, app::access rule) {
   if (rule == app::access::internal ||
       (rule == app::access::operation && !ctx.header("x-internal-token").empty()))
-    co_return internal_identity(ctx, internal_token_);
+    co_return internal_identity(ctx, rule, internal_token_);
   auto given = proof_of(ctx);
   co_return co_await app::authenticate(identities_, pool_, std::move(given));
 }

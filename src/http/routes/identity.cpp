@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 
 #include "app/on_lane.hpp"
+#include "app/pipeline.hpp"
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
 #include "core/limits.hpp"
@@ -161,6 +162,7 @@ asio::awaitable<response> create_key(gateway& g, request_context& ctx) {
   auto work = [&g, wanted] { return g.services.keys.create(wanted, now_ms()); };
   auto made = co_await app::on_lane(g.services.lanes.writes, work);
   if (!made) co_return problem(made.error(), ctx);
+  ctx.admitted->about(made->key.id);
   response answer(201);
   json_writer w(answer.body);
   w.begin_object().field("key", made->text.reveal());

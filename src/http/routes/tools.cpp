@@ -88,7 +88,7 @@ asio::awaitable<response> put_tool(gateway& g, request_context& ctx) {
   };
   auto changed = co_await app::on_lane(g.services.lanes.writes, change);
   if (!changed) co_return problem(changed.error(), ctx);
-  ctx.admitted->add("\"diff\":" + std::string(ctx.body));
+  ctx.admitted->add("\"diff\":" + json::serialize(ctx.json));  // in one line, as a record is
   publish_tenant_event(g.services.node.feeds, ctx.caller.tenant, "catalog.changed", "{}");
   response answer(200, entry_json(g, ctx, *changed));
   answer.headers.emplace_back("ETag", g.services.tools.catalog.of(ctx.caller.tenant)->etag);

@@ -56,22 +56,12 @@ asio::awaitable<response> find_known(gateway& g, request_context& ctx) {
   co_return answer;
 }
 
+// Also for the nodes and tools of this deployment, of the tenant for which they ask.
 asio::awaitable<response> get_attachment(gateway& g, request_context& ctx) {
   auto opened =
       co_await app::open_attachment(g.services, ctx.caller, std::string(ctx.path_parameter("id")));
   if (!opened) co_return problem(opened.error(), ctx);
   co_return file_answer(ctx, std::move(*opened));
-}
-
-// For the nodes and tools of this deployment: they say for whom they ask.
-asio::awaitable<response> get_attachment_internal(gateway& g, request_context& ctx) {
-  tenant_id tenant(std::string(ctx.header("X-Tenant-ID")));
-  if (tenant.empty())
-    co_return problem(error(codes::request_invalid_parameter, "X-Tenant-ID says whose it is")
-                          .about("X-Tenant-ID"),
-                      ctx);
-  ctx.caller.tenant = std::move(tenant);
-  co_return co_await get_attachment(g, ctx);
 }
 
 asio::awaitable<response> delete_attachment(gateway& g, request_context& ctx) {
@@ -88,7 +78,7 @@ void add_upload_routes(router& routes, gateway& g) {
   add_operation(routes, g, "find_known_files", find_known);
   add_operation(routes, g, "get_attachment", get_attachment);
   add_operation(routes, g, "delete_attachment", delete_attachment);
-  add_operation(routes, g, "get_attachment_internal", get_attachment_internal);
+  add_operation(routes, g, "get_attachment_internal", get_attachment);
 }
 
 }  // namespace soma::http
