@@ -76,6 +76,8 @@ result<void> attachment_check::take(std::string_view line) {
   if (!part) return part.error();
   if (part->head) {
     if (auto whole = finish(); !whole) return whole;
+    if (++count_ > document_attachments_max)
+      return invalid("the document brings more than 100000 attachments");
     open_ = std::move(part->head);
     hash_.emplace();
     return {};

@@ -19,6 +19,9 @@ namespace soma::app {
 
 // Of bytes in one line; as base64 they fit document_line_bytes_max.
 inline constexpr std::size_t attachment_piece_bytes = 192 * 1024;
+// That the messages of a document name, and that it brings: what is named is kept in memory, and
+// written in one commit.
+inline constexpr std::size_t document_attachments_max = 100'000;
 
 std::string attachment_line(const files::stored_attachment& a);
 std::string attachment_bytes_line(std::string_view bytes);
@@ -36,7 +39,7 @@ struct attachment_part {
 result<attachment_part> parse_attachment_line(std::string_view line);
 
 // Whether lines follow each other as they must: each attachment has the bytes and the hash that its
-// head says. Errors: import.invalid.
+// head says, and there are not too many. Errors: import.invalid.
 class attachment_check {
  public:
   result<void> take(std::string_view line);
@@ -45,6 +48,7 @@ class attachment_check {
  private:
   std::optional<attachment_head> open_;
   std::uint64_t bytes_ = 0;
+  std::size_t count_ = 0;
   std::optional<security::sha256_stream> hash_;
 };
 

@@ -291,6 +291,10 @@ result<event> document_reader::take_event(std::string_view line) {
     return invalid("session.open is the first event, and only the first");
   if (e->type() == event_type::session_close)
     return invalid("the log of a session that exists holds no session.close");
+  if (const auto* said = std::get_if<soma::body::message_user>(&e->body))
+    for (const auto& a : said->attachments) named_.insert(a.id);
+  if (named_.size() > document_attachments_max)
+    return invalid("the messages name more than 100000 attachments");
   last_seq_ = e->meta.id.seq;
   ++events_;
   return e;

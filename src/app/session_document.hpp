@@ -4,13 +4,15 @@
 //   {"version":"v1","meta":{…},"type":"session.open","payload":{…}}
 //   {"end":true,"events":1,"sha256":"…"}
 // Attachments stand between the events and the last line: see document_attachments.hpp.
-// Neither side holds more than one line. Values of one thread at a time; no I/O.
+// Neither side holds more than one line, and the reader the ids of attachments. Values of one
+// thread at a time; no I/O.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "app/document_attachments.hpp"
 #include "core/error.hpp"
@@ -57,6 +59,7 @@ class document_reader {
   result<event> take_event(std::string_view line);
 
   attachment_check attachments_;
+  std::unordered_set<std::string> named_;  // attachments
   bool events_over_ = false;
   security::sha256_stream hash_;
   std::string hash_text_;

@@ -51,7 +51,7 @@ asio::awaitable<result<answered<conversation>>> fork_session(services& s, const 
   options.forked_from_event = event_id_text;
   options.opened_by = origin_of(who);
   options.opened_at_ms = now_ms();
-  session_stager stager(s, who.io_thread, std::move(options));
+  session_stager stager(s, who.io_thread, std::move(options), s.lanes.longer);
   auto walk = std::make_shared<log_walk>(s.node.log, from, head->first_seq, last->seq);
   session_stager::source next = [walk](const session_stager::taker& take) -> result<bool> {
     auto events = walk->next();

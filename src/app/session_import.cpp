@@ -79,6 +79,19 @@ struct import_work {
   }
 };
 
+// Lets go of it on the pool: that closes a large file, or removes an unfinished one.
+struct held_import {
+  lane& pool;
+  std::shared_ptr<import_work> work;
+
+  held_import(lane& on, attachment_restorer to)
+      : pool(on), work(std::make_shared<import_work>(std::move(to))) {}
+  held_import(const held_import&) = delete;
+  ~held_import() {
+    pool.post([work = std::move(work)] {});
+  }
+};
+
 constexpr int place_tries = 300;
 constexpr std::chrono::milliseconds place_pause(100);
 
@@ -177,7 +190,7 @@ asio::awaitable<result<void>> copy_in(services& s, const caller& who, const sess
   options.rename = renamer(to.session);
   options.opened_by = origin_of(who);
   options.all_by_opener = true;
-  session_stager stager(s, who.io_thread, std::move(options));
+  session_stager stager(s, who.io_thread, std::move(options), s.files.pool);
   session_stager::source next = [work](const session_stager::taker& take) {
     return work->copy_some(take);
   };
@@ -200,7 +213,8 @@ asio::awaitable<result<answered<imported_session>>> import_session(services& s, 
                                                                    std::uint64_t& refused_line) {
   const auto& who = in.who();
   attachment_restorer restorer(s.files.attachments, who.tenant, who.user.value);
-  auto work = std::make_shared<import_work>(std::move(restorer));
+  const held_import held(s.files.pool, std::move(restorer));
+  const auto& work = held.work;
   auto whole = co_await spool(s, who, body, work);
   if (!whole) {
     refused_line = work->document.line();

@@ -1,5 +1,7 @@
 #include "app/session_stager.hpp"
 
+#include <unordered_set>
+
 #include "actors/event_writer.hpp"
 #include "actors/session_info.hpp"
 #include "app/on_lane.hpp"
@@ -22,16 +24,21 @@ struct session_stager::work {
 
   void add(const event& e) {
     ready.push_back({e.meta.id.seq, e.type(), encode(e)});
-    storage::add_attachment_uses(uses, e.meta.key, e.body);
+    if (const auto* said = std::get_if<soma::body::message_user>(&e.body))
+      for (const auto& a : said->attachments)
+        if (named.insert(a.id).second) storage::add_attachment_use(uses, e.meta.key, a.id);
     ready_bytes += ready.back().json.size();
   }
 
-  // Fills `ready`; true when the source has no more.
+  // Fills `ready`; true when the source has no more. What gives no events may take long, so others
+  // on the lane have their turn before the next of it.
   result<bool> fill(const source& next) {
     const taker take = [this](event e) { add(copy.add(std::move(e))); };
     while (ready_bytes < stage_bytes) {
+      const auto before = ready_bytes;
       auto end = next(take);
       if (!end) return end.error();
+      if (!*end && ready_bytes == before) return false;
       if (!*end) continue;
       for (const auto& e : copy.close(now_ms())) add(e);
       return true;
@@ -43,10 +50,13 @@ struct session_stager::work {
   std::vector<storage::encoded_event> ready;
   std::size_t ready_bytes = 0;
   std::vector<storage::document_row> uses;  // of attachments, by the events so far
+  std::unordered_set<std::string> named;    // those attachments
 };
 
-session_stager::session_stager(services& s, std::size_t io_thread, copy_options options)
+session_stager::session_stager(services& s, std::size_t io_thread, copy_options options,
+                               lane& reads)
     : s_(s),
+      lane_(reads),
       bridge_(*s.bridges[io_thread]),
       to_(options.to),
       work_(std::make_shared<work>(std::move(options))) {}
@@ -54,9 +64,10 @@ session_stager::session_stager(services& s, std::size_t io_thread, copy_options 
 asio::awaitable<result<void>> session_stager::copy_all(source next) {
   for (bool end = false; !end;) {
     auto fill = [work = work_, next] { return work->fill(next); };
-    auto filled = co_await on_lane(s_.lanes.longer, fill);
+    auto filled = co_await on_lane(lane_, fill);
     if (!filled) co_return filled.error();
     end = *filled;
+    if (work_->ready.empty()) continue;
     auto staged = co_await stage_ready();
     if (!staged) co_return staged.error();
   }

@@ -1,6 +1,6 @@
 // Writes the copy of a session's past so that it appears whole or not at all: events are copied and
-// encoded on the reader pool, staged in pieces through the event writer, and published by one
-// append. Used by one request's coroutine, on its io thread.
+// encoded on a lane, in pieces between which others have their turn there, staged in pieces through
+// the event writer, and published by one append. Used by one request's coroutine, on its io thread.
 //
 // Lifetime: the services outlive it. What was staged and not published is removed by `discard`, or
 // by the next start of the server.
@@ -17,11 +17,11 @@ namespace soma::app {
 class session_stager {
  public:
   using taker = std::function<void(event)>;
-  // Gives the next events of the source; true at the end. Runs on the reader pool, and owns what
-  // it uses.
+  // Gives the next events of the source; true at the end. Runs on the lane, and owns what it uses.
   using source = std::function<result<bool>(const taker& take)>;
 
-  session_stager(services& s, std::size_t io_thread, copy_options options);
+  // `reads`: the lane for what the source does.
+  session_stager(services& s, std::size_t io_thread, copy_options options, lane& reads);
 
   // Errors: those of the source, of event_log::stage, server.busy.
   boost::asio::awaitable<result<void>> copy_all(source next);
@@ -44,9 +44,10 @@ class session_stager {
       std::function<result<void>(storage::event_log&)> what);
 
   services& s_;
+  lane& lane_;
   actor_bridge& bridge_;
   session_key to_;
-  std::shared_ptr<work> work_;  // shared with the pool, one user at a time
+  std::shared_ptr<work> work_;  // shared with the lane, one user at a time
 };
 
 }  // namespace soma::app

@@ -127,7 +127,10 @@ void session_copy::keep_only_open_work(const event& e) {
   } else if (e.type() == event_type::llm_request) {
     announced_.clear();
   }
-  if (!state_.queue.empty()) state_.queue.back().user_text.clear();
+  if (!state_.queue.empty()) {
+    state_.queue.back().user_text.clear();
+    state_.queue.back().attachments.clear();
+  }
   if (state_.turns.size() > 1) state_.turns.erase(state_.turns.begin(), state_.turns.end() - 1);
   if (!state_.turns.empty()) state_.turns.back().lines.clear();
 }

@@ -40,18 +40,22 @@ inline std::string attachment_time(std::int64_t ms) {
   return digits;
 }
 
+// That a session names an attachment.
+inline void add_attachment_use(std::vector<document_row>& out, const session_key& session,
+                               std::string_view id) {
+  const auto add = [&](std::string key) {
+    out.push_back({std::string(attachment_collection), std::move(key), {}});
+  };
+  add(attachment_key({"of", session.tenant.value, session.session.value, id}));
+  add(attachment_key({"by", session.tenant.value, id, session.session.value}));
+}
+
 // What a message that names attachments adds to its own append.
 inline void add_attachment_uses(std::vector<document_row>& out, const session_key& session,
                                 const event_body& said) {
   const auto* message = std::get_if<body::message_user>(&said);
   if (!message) return;
-  const auto add = [&](std::string key) {
-    out.push_back({std::string(attachment_collection), std::move(key), {}});
-  };
-  for (const auto& a : message->attachments) {
-    add(attachment_key({"of", session.tenant.value, session.session.value, a.id}));
-    add(attachment_key({"by", session.tenant.value, a.id, session.session.value}));
-  }
+  for (const auto& a : message->attachments) add_attachment_use(out, session, a.id);
 }
 
 inline document_row session_gone_row(const session_key& session) {

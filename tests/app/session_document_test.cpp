@@ -219,6 +219,26 @@ TEST_CASE("session document: a line larger than any event is refused by its size
   CHECK(refusal_of(lines, at) == codes::event_too_large);
 }
 
+TEST_CASE("session document: its messages name so many attachments, and none beyond") {
+  constexpr int at_once = 32;
+  document_reader read;
+  const auto take = [&read](const event& e) { return read.take(encode(e)); };
+  REQUIRE(read.take(document_of({make(1, body::session_open{})}).front()));
+  REQUIRE(take(make(1, body::session_open{})));
+  std::uint64_t seq = 1;
+  int named = 0;
+  while (named < static_cast<int>(document_attachments_max)) {
+    body::message_user said{id(3), id(3), "look", {}};
+    for (int n = 0; n < at_once; ++n) said.attachments.push_back({id(++named)});
+    REQUIRE(take(make(++seq, std::move(said))));
+  }
+  REQUIRE(take(make(++seq, body::message_user{id(3), id(3), "again", {{id(1)}}})));
+  const auto beyond =
+      take(make(++seq, body::message_user{id(3), id(3), "more", {{id(named + 1)}}}));
+  REQUIRE_FALSE(beyond);
+  CHECK(beyond.error().code == codes::import_invalid);
+}
+
 TEST_CASE("line cutter: lines are the same however the bytes arrive, and a long one is cut") {
   const std::string text = "one\n\nthree is long\nfour";
   for (std::size_t piece = 1; piece <= text.size(); ++piece) {

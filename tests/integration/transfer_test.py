@@ -5,12 +5,16 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import socket
 import sys
+import tempfile
 import threading
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from forms import upload
+from held_disk import Waiting
 from node_under_test import (ADMIN_KEY, Node, Rehearsal, assert_exactly_once, run_tests, wait_until)
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -258,6 +262,67 @@ def slow_senders():
             client.close()
 
 
+class MuteScanner:
+    """A clamd that takes files and says nothing of them until it is told to."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="soma-mute-")
+        self.path = os.path.join(self.folder, "clamd.sock")
+        self.peers = []
+        self.door = socket.socket(socket.AF_UNIX)
+        self.door.bind(self.path)
+        self.door.listen()
+        self.speaks = threading.Event()
+        threading.Thread(target=self.take, daemon=True).start()
+
+    def take(self):
+        while True:
+            peer = self.door.accept()[0]
+            self.peers.append(peer)
+            if self.speaks.is_set():
+                self.clear(peer)
+
+    def clear(self, peer):
+        try:
+            peer.sendall(b"stream: OK\0")
+        except OSError:
+            pass  # it has been told
+
+    def speak(self):
+        self.speaks.set()
+        for peer in self.peers:
+            self.clear(peer)
+
+
+def waits_for_a_scanner():
+    """import: files of a document that wait for a scanner keep nobody waiting who reads histories"""
+    documents = []
+    for content in (b"one", b"two"):
+        session = conversation(1)
+        made = upload(node, ("a.txt", content))[0]
+        node.json("POST", "/v1/session/message", {
+            "session_id": session, "message": "[[rehearsal words=2]] look",
+            "attachments": [{"id": made["id"]}]}, expect=202)
+        finished(session, 2)
+        documents.append(export(session))
+    scanner = MuteScanner()
+    other = Node(rehearsal.base_url, env={"CLAMD_SOCKET": scanner.path}).start()
+    try:
+        session = other.say("[[rehearsal words=2]] hello")["session_id"]
+        imports = [Waiting(other, "POST", "/v1/sessions/import", text.encode(), headers=NDJSON)
+                   for text in documents]
+        wait_until(lambda: len(scanner.peers) == 2, what="two files at the scanner")
+        assert other.request("GET", f"/v1/sessions/{session}/history")[0] == 200
+        assert [one.status for one in imports] == [None, None], "they wait for the scanner"
+        scanner.speak()
+        for one in imports:
+            assert one.ended(201)["created"]
+    finally:
+        scanner.speak()
+        other.stop()
+        shutil.rmtree(scanner.folder, ignore_errors=True)
+
+
 def bounds_of_an_import():
     """import: what no other way in takes is not taken from a document either; its events are its importer's"""
     session = conversation(1)
@@ -378,7 +443,7 @@ def lost(document):
 def main():
     try:
         return run_tests([forks_a_whole_past, forks_in_the_middle, refuses_forks, forks_once,
-                          round_trip, imports_what_was_deleted, refuses_documents, slow_senders,
+                          round_trip, imports_what_was_deleted, refuses_documents, slow_senders, waits_for_a_scanner,
                           bounds_of_an_import, numbers_of_any_size,
                           inputs_of_any_size, long_documents])
     finally:
