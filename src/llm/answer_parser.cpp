@@ -228,12 +228,11 @@ bool answer_parser::keep_state(std::string_view json) {
 void answer_parser::give(std::string_view bytes, bool thinking) {
   if (bytes.empty()) return;
   spoke_ = true;
-  if (thinking) {
-    thoughts_.pass_all();
-    give_part(bytes, true);
-  } else {
-    thoughts_.push(bytes, [this](std::string_view part, bool inside) { give_part(part, inside); });
-  }
+  const auto part = [this](std::string_view text, bool inside) { give_part(text, inside); };
+  if (!thinking) return thoughts_.push(bytes, part);
+  thoughts_.flush(part, false);  // what is held back came before
+  thoughts_.pass_all();
+  give_part(bytes, true);
 }
 
 void answer_parser::give_part(std::string_view bytes, bool thinking) {

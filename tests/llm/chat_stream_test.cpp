@@ -141,6 +141,13 @@ TEST_CASE("chat stream: thinking and text keep their order") {
   CHECK(got.pieces == std::vector<std::string>{"t1", "c1", "t2", "c2"});
 }
 
+TEST_CASE("chat stream: what could have begun a thought comes before one that is told elsewhere") {
+  const auto got = run(delta(R"("content":"\n<")") + delta(R"("reasoning":"t")") +
+                       delta(R"("content":"b> c")") + finish_stop + done);
+  CHECK(got.pieces == std::vector<std::string>{"\n<", "t", "b> c"});
+  CHECK(got.text == "\n<b> c");
+}
+
 TEST_CASE("chat stream: inputs are always a JSON object") {
   CHECK(calls_with(R"("{\"a\":1}")") == R"({"a":1})");
   CHECK(calls_with(R"("")") == "{}");
