@@ -173,10 +173,16 @@ def recorded():
             [r] = mine
             assert (r["outcome"] == "done") == (status < 400), (r, status)
             assert r["status"] == status and r["user_id"] == "admin" and r["door"] == "http", r
-        # Of a key that was made it says which.
-        made = node.json("POST", "/v1/keys", {"name": "named"}, {"X-Request-ID": "named-key"}, 201)
-        assert [r["resource"] for r in records(node) if r.get("request_id") == "named-key"] == [
-            made["key_id"]]
+        # Of what was made it says which.
+        for path, body, member, status in (("/v1/keys", {"name": "named"}, "key_id", 201),
+                                           ("/v1/sessions", {}, "session_id", 201),
+                                           ("/v1/session/message", {"message": "x"}, "session_id",
+                                            202)):
+            request_id = uuid.uuid4().hex
+            made = node.json("POST", path, body, {"X-Request-ID": request_id}, status)
+            named = [r["resource"] for r in records(node)
+                     if r.get("request_id") == request_id and "operation" in r]
+            assert named == [made[member]], (path, named, made)
         # A record is one line, however its request was written.
         change = {"limits": {"timeout_ms": 1000}}
         assert node.request("PUT", "/v1/tool-catalog/echo", json.dumps(change, indent=2).encode(),

@@ -51,6 +51,7 @@ asio::awaitable<response> send_message(gateway& g, request_context& ctx, session
   auto sent =
       co_await app::send_message(g.services, admitted_of(ctx), std::move(*key), std::move(wanted));
   if (!sent) co_return problem(sent.error(), ctx);
+  ctx.admitted->about(sent->what.session_id);  // the one that was made, where none was named
   response answer(202, message_json(sent->what));
   mark_replayed(answer, sent->replayed);
   co_return answer;

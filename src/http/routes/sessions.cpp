@@ -49,6 +49,7 @@ asio::awaitable<response> create_session(gateway& g, request_context& ctx) {
   auto made = co_await app::create_conversation(g.services, admitted_of(ctx), std::move(*key),
                                                 std::move(wanted));
   if (!made) co_return problem(made.error(), ctx);
+  ctx.admitted->about(made->what.session.value);
   response answer(201, json_of(made->what));
   answer.headers.emplace_back("Location", "/v1/sessions/" + made->what.session.value);
   mark_replayed(answer, made->replayed);

@@ -68,6 +68,7 @@ asio::awaitable<response> import_session(gateway& g, request_context& ctx) {
   auto made =
       co_await app::import_session(g.services, admitted_of(ctx), std::move(*key), ctx.stream, line);
   if (!made) co_return refused_document(made.error(), line, ctx);
+  ctx.admitted->about(made->what.session.value);
   std::string body;
   json_writer w(body);
   w.begin_object().field("session_id", made->what.session.value);
