@@ -18,11 +18,13 @@ cleared_session clear_session(const session_command& command, const storage::ses
   cleared_session out;
   out.op.key = command.key;
   out.op.expected_seq = head.seq;
-  const auto emit = [&](event_body body, std::string idempotency_key) {
+  // It stays that of who made it.
+  const auto& owner = head.info.user_id.empty() ? from.user_id : head.info.user_id;
+  const auto emit = [&](event_body body, const std::string& user, std::string idempotency_key) {
     event e;
     e.meta.id = {epoch, head.seq + 1 + out.op.events.size()};
     e.meta.key = command.key;
-    e.meta.user_id = from.user_id;
+    e.meta.user_id = user;
     e.meta.request_id = from.request_id;
     e.meta.trace_id = from.trace_id;
     e.meta.idempotency_key = std::move(idempotency_key);
@@ -31,7 +33,7 @@ cleared_session clear_session(const session_command& command, const storage::ses
     out.op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
     return e.meta.id;
   };
-  out.reply.event = emit(body::session_close{remove ? "deleted" : "reset"}, {});
+  out.reply.event = emit(body::session_close{remove ? "deleted" : "reset"}, from.user_id, {});
   out.reply.status = remove ? "deleted" : "reset";
   out.reply.session_id = command.key.session.value;
   out.reply.title = head.info.title;
@@ -41,13 +43,13 @@ cleared_session clear_session(const session_command& command, const storage::ses
     out.op.remove = true;
     out.op.documents.push_back(storage::session_gone_row(command.key));
   } else {
-    out.reply.event = emit(body::session_open{head.info.persona_id, head.info.title, {}, {}},
+    out.reply.event = emit(body::session_open{head.info.persona_id, head.info.title, {}, {}}, owner,
                            command.what.who.idempotency_key);
     out.op.first_seq = out.reply.event.seq;
     storage::session_info info;
     info.title = head.info.title;
     info.persona_id = head.info.persona_id;
-    info.user_id = from.user_id;
+    info.user_id = owner;
     info.created_at_ms = head.info.created_at_ms;
     info.updated_at_ms = now_ms;
     out.op.info = std::move(info);

@@ -318,6 +318,10 @@ bool names_a_session(const operation& what) {
          (what.resource == path_id && what.action.starts_with("conversation."));
 }
 
+bool makes_a_session(const operation& what) {
+  return what.id == "create_session" || what.id == "send_message" || what.id == "import_session";
+}
+
 const operation& operation_named(std::string_view id) {
   for (const auto& one : operations())
     if (one.id == id) return one;

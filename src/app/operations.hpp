@@ -52,6 +52,8 @@ std::span<const operation> operations();
 
 // Whether what policy judges is a session.
 bool names_a_session(const operation& what);
+// Whether one is made where none is named.
+bool makes_a_session(const operation& what);
 
 // An id that is not in the table is a bug and aborts.
 const operation& operation_named(std::string_view id);

@@ -138,8 +138,9 @@ asio::awaitable<result<std::optional<session_fact>>> pipeline::fact_of(const cal
                                                                        std::string_view resource) {
   session_fact mine;
   mine.owner = who.user.value;
-  // What is made for the request is its caller's.
-  if (resource.empty()) co_return std::optional<session_fact>(std::move(mine));
+  // What is made for the request is its caller's; what is all of a tenant's is nobody's.
+  if (resource.empty() && makes_a_session(what))
+    co_return std::optional<session_fact>(std::move(mine));
   if (!names_a_session(what)) co_return std::optional<session_fact>();
   session_key key{who.tenant, session_id(std::string(resource))};
   co_return co_await facts_->of(std::move(key));

@@ -371,7 +371,9 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
   emit(body::session_close{"reset"}, who.from);
   command_reply reply;
   const body::session_open again{s.persona_id, s.title, {}, {}};
-  reply.event = emit(again, who.from, who.idempotency_key);
+  auto from = who.from;
+  if (!s.owner.empty()) from.user_id = s.owner;  // it stays that of who made it
+  reply.event = emit(again, from, who.idempotency_key);
   reply.status = "reset";
   out.first_seq = reply.event.seq;
   return reply;

@@ -189,9 +189,10 @@ class actor_world {
     return {tenant_id("tenant"), session_id(session)};
   }
 
-  result<command_reply> command(const std::string& session, input::command what) {
+  result<command_reply> command(const std::string& session, input::command what, origin who = {}) {
     actors::session_command command;
     command.key = key(session);
+    command.what.who.from = std::move(who);
     command.what.what = std::move(what);
     return ask<actors::command_outcome>(std::move(command)).reply;
   }

@@ -251,6 +251,16 @@ TEST_CASE("session: a reset keeps its id and goes on counting") {
   CHECK(reset->event.seq > 2);
 }
 
+TEST_CASE("session: it stays that of who made it, whoever resets it") {
+  actor_world world;
+  REQUIRE(world.command("a", input::message{"hello", {}, input::open{}}, {"ann", {}, {}}));
+  REQUIRE(world.command("a", input::reset{}, {"root", "request", {}}));
+  CHECK(world.log()->head(world.key("a"))->info.user_id == "ann");
+  const auto all = world.events("a");
+  CHECK(all.front().meta.user_id == "ann");  // from which a lost head is made again
+  CHECK(all.front().meta.request_id == "request");
+}
+
 TEST_CASE(
     "session: what uses an attachment is written with its message, and its end with the removal") {
   actor_world world;

@@ -79,6 +79,10 @@ TEST_CASE("session facts: a rule of what is owned lets its owner in and nobody e
   CHECK(w.ask("ann", "get_session", w.anns.session.value) == "");
   CHECK(w.ask("bob", "get_session", w.anns.session.value) == "default");
   CHECK(w.ask("bob", "create_session", {}) == "");  // which is to be his
+  CHECK(w.ask("bob", "send_message", {}) == "");
+  // All of a tenant's sessions are nobody's.
+  CHECK(w.ask("bob", "list_sessions", {}) == "default");
+  CHECK(w.ask("bob", "stream_tenant", {}) == "default");
   CHECK(w.ask("bob", "get_session", "00000000-0000-4000-8000-000000000002") == "default");
   CHECK(w.ask("bob", "get_session", "no id") == "default");
 }
