@@ -15,12 +15,7 @@ std::function<std::string(std::string_view)> renamer(const session_id& to) {
 asio::awaitable<result<void>> give_up(services& s, session_stager& stager,
                                       idempotency_gate::entry& gate, error why) {
   co_await stager.discard();
-  if (why.code == codes::idempotency_exists) {
-    auto looked = co_await s.idempotency.look(gate);
-    if (!looked) co_return looked.error();
-    if (gate.replay) co_return result<void>();
-  }
-  co_return why;
+  co_return co_await s.idempotency.find_twin(gate, std::move(why));
 }
 
 }  // namespace soma::app

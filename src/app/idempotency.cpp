@@ -82,6 +82,14 @@ asio::awaitable<result<bool>> idempotency_gate::look(entry& in) {
   co_return true;
 }
 
+asio::awaitable<result<void>> idempotency_gate::find_twin(entry& in, error why) {
+  if (in.key.empty() || why.code != codes::idempotency_exists) co_return why;
+  auto looked = co_await look(in);
+  if (!looked) co_return looked.error();
+  if (in.replay) co_return result<void>();
+  co_return error(codes::server_busy, "the request was carried out a while ago", 1);
+}
+
 storage::idempotency_record idempotency_gate::record_of(const entry& in, int status,
                                                         std::string body) const {
   return {in.key, in.hash, status, std::move(body), now_ms(), ttl_ms_};

@@ -75,6 +75,10 @@ class idempotency_gate {
   // it. Errors as above.
   boost::asio::awaitable<result<bool>> look(entry& in);
 
+  // After a write that failed with `why`: where a twin was quicker, `in.replay` is its answer and
+  // there is no error. Errors: `why`; server.busy where what the twin left has expired since.
+  boost::asio::awaitable<result<void>> find_twin(entry& in, error why);
+
   // The record of an answer, to be kept with the work.
   storage::idempotency_record record_of(const entry& in, int status, std::string body) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/node_vitals.hpp"
+#include "app/services.hpp"
 #include "app/tool_gateway.hpp"
 #include "models/llm_gateway.hpp"
 #include "tools/mcp/servers.hpp"
@@ -67,6 +68,10 @@ health_component audit_of(const security::audit_log& audit) {
 }
 
 }  // namespace
+
+bool is_alive(const services& s) {
+  return s.node.root_alive.load();
+}
 
 std::vector<health_component> health_of(const services& s, const tenant_id& tenant) {
   const bool configured = s.llm.models().any();

@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "app/services.hpp"
+#include "core/ids.hpp"
 
 namespace soma::app {
+
+class services;
 
 struct health_component {
   std::string name;
@@ -18,6 +20,9 @@ struct health_component {
   std::string detail;  // a sentence, or a count; may be empty
   bool vital = true;   // without it the node is degraded
 };
+
+// Whether the sessions' actors run; where not, the process is about to be started again.
+bool is_alive(const services& s);
 
 std::vector<health_component> health_of(const services& s, const tenant_id& tenant);
 

@@ -63,6 +63,11 @@ class admitted {
   int status_ = 0;
 };
 
+class services;
+// What a door asks before its handler runs: pipeline::admit of these services.
+boost::asio::awaitable<result<admitted>> admit(services& s, const caller& who,
+                                               const operation& what, std::string resource);
+
 class pipeline {
  public:
   // `facts`: null where no policy wants them. `spans`: null where nobody does.

@@ -21,6 +21,15 @@ services::services(const services_needs& needs)
 
 services::~services() = default;
 
+identity_watches& watches_of(services& s) {
+  return s.watches;
+}
+
+asio::awaitable<result<admitted>> admit(services& s, const caller& who, const operation& what,
+                                        std::string resource) {
+  return s.pipeline.admit(who, what, std::move(resource));
+}
+
 std::string derived_uuid(std::initializer_list<std::string_view> parts) {
   std::string joined;
   for (const auto part : parts) joined.append(part).push_back('\n');
@@ -53,11 +62,9 @@ asio::awaitable<result<command_reply>> services::command(const admitted& in,
   }
   auto answer = co_await ask_tenant<actors::command_outcome>(who, std::move(command));
   if (!answer) co_return answer.error();
-  if (gate && !answer->reply && answer->reply.error().code == codes::idempotency_exists) {
-    auto looked = co_await idempotency.look(*gate);
-    if (!looked) co_return looked.error();
-    if (!gate->replay)  // it has expired since
-      co_return error(codes::server_busy, "the request was carried out a while ago", 1);
+  if (gate && !answer->reply) {
+    auto kept = co_await idempotency.find_twin(*gate, answer->reply.error());
+    if (!kept) co_return kept.error();
     co_return decode_command_reply(gate->replay->response_json);
   }
   co_return std::move(answer->reply);

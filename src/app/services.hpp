@@ -16,6 +16,7 @@
 #include "app/actor_bridge.hpp"
 #include "app/caller.hpp"
 #include "app/idempotency.hpp"
+#include "app/identity_watches.hpp"
 #include "app/imports_under_way.hpp"
 #include "app/lanes.hpp"
 #include "app/pipeline.hpp"
@@ -41,6 +42,7 @@ namespace soma::app {
 class node_vitals;
 struct tool_gateway;
 struct file_services;
+class tenant_notices;
 
 // Tenants' actors as each io thread last saw them, so that not every request asks the registry. An
 // io thread touches only its own.
@@ -79,6 +81,7 @@ struct services_needs {
   tool_gateway& tools;
   file_services& files;
   const node_vitals& vitals;
+  tenant_notices& notices;
 };
 
 class services : public services_needs {
@@ -91,6 +94,7 @@ class services : public services_needs {
   session_facts facts;
   app::pipeline pipeline;
   idempotency_gate idempotency;
+  identity_watches watches;
   std::vector<std::unique_ptr<actor_bridge>> bridges;               // one an io thread
   std::vector<std::unique_ptr<models::io_llm_client>> llm_clients;  // one an io thread
   tenant_handles known_tenants;

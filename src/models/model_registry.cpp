@@ -123,9 +123,24 @@ result<void> model_registry::may_put(const tenant_id& tenant, std::string_view n
   return {};
 }
 
+// The first is the one that is put.
+result<void> model_registry::write(const tenant_id& tenant,
+                                   const std::vector<llm::model_profile>& written,
+                                   const keeper& keep) {
+  if (!keep) {
+    std::vector<std::pair<std::string, std::string>> rows;
+    for (const auto& p : written) rows.emplace_back(row_key(tenant, p.name), llm::to_json(p));
+    return log_.put_documents(collection, rows);
+  }
+  std::vector<storage::document_row> rows;
+  for (const auto& p : written)
+    rows.push_back({std::string(collection), row_key(tenant, p.name), llm::to_json(p)});
+  return keep({written.front(), false, etag_of(written.front())}, rows);
+}
+
 result<listed_profile> model_registry::put(const tenant_id& tenant,
-                                           const llm::model_profile& profile,
-                                           const condition& only) {
+                                           const llm::model_profile& profile, const condition& only,
+                                           const keeper& keep) {
   const std::lock_guard one_at_a_time(change_mutex_);
   // One a role is preferred: the others give way in the same write.
   std::vector<llm::model_profile> written{profile};
@@ -139,9 +154,7 @@ result<listed_profile> model_registry::put(const tenant_id& tenant,
           written.back().preferred = false;
         }
   }
-  std::vector<std::pair<std::string, std::string>> rows;
-  for (const auto& p : written) rows.emplace_back(row_key(tenant, p.name), llm::to_json(p));
-  if (auto stored = log_.put_documents(collection, rows); !stored) return stored.error();
+  if (auto stored = write(tenant, written, keep); !stored) return stored.error();
   std::lock_guard lock(mutex_);
   auto& own = tenants_[tenant];
   for (const auto& p : written) own.insert_or_assign(p.name, p);

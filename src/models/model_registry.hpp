@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,8 +56,14 @@ class model_registry {
     std::string if_match;
     bool fresh = false;
   };
+  // Writes the rows of what a profile becomes, with whatever is to become true with them, or fails
+  // and writes nothing; the profile then is as it was.
+  using keeper =
+      std::function<result<void>(const listed_profile&, std::span<const storage::document_row>)>;
+  // `keep` writes in place of the store.
   result<listed_profile> put(const tenant_id& tenant, const llm::model_profile& profile,
-                             const condition& only);
+                             const condition& only, const keeper& keep = {});
+
   // What the configuration says of that name is visible again. Errors: profile.not_found,
   // profile.changed.
   result<void> remove(const tenant_id& tenant, std::string_view name, const condition& only);
@@ -93,6 +100,8 @@ class model_registry {
 
   result<llm::model_profile> from_settings() const;
   actors::model_settings settings_for(resolved_model resolved) const;
+  result<void> write(const tenant_id& tenant, const std::vector<llm::model_profile>& written,
+                     const keeper& keep);
   // Under mutex_:
   bool serves(const tenant_id& tenant, std::string_view model) const;
   result<resolved_model> choose(const tenant_id& tenant, const wanted_model& wanted) const;

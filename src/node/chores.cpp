@@ -10,7 +10,7 @@ namespace soma {
 void chores::run(const signals& from, std::optional<std::chrono::seconds> at_most) {
   using clock = std::chrono::steady_clock;
   const auto until = at_most ? clock::now() + *at_most : clock::time_point::max();
-  http::health_watch health(on_.services);
+  http::health_watch health(on_.services, on_.services.node.feeds);
   memory_keeper memory;
   auto& vitals = on_.store.vitals();
   for (std::uint64_t tick = 1; clock::now() < until; ++tick) {

@@ -33,9 +33,17 @@ void node_feeds::session_changed(const session_key& key, const storage::session_
   http::publish_session_change(registry_, key, info, last);
 }
 
+void node_feeds::settings_changed(const tenant_id& tenant) {
+  http::publish_tenant_event(registry_, tenant, "settings.changed", "{}");
+}
+
+void node_feeds::catalog_changed(const tenant_id& tenant) {
+  http::publish_tenant_event(registry_, tenant, "catalog.changed", "{}");
+}
+
 void node_feeds::tools_changed(const std::optional<tenant_id>& tenant) {
   for (const auto& one : tenant ? std::vector{*tenant} : registry_.tenants_followed())
-    http::publish_tenant_event(registry_, one, "catalog.changed", "{}");
+    catalog_changed(one);
 }
 
 }  // namespace soma

@@ -5,12 +5,13 @@
 #include <optional>
 
 #include "actors/node.hpp"
+#include "app/tenant_notices.hpp"
 #include "core/config.hpp"
 #include "core/session_feed.hpp"
 
 namespace soma {
 
-class node_feeds final : public actors::session_list_watch {
+class node_feeds final : public actors::session_list_watch, public app::tenant_notices {
  public:
   explicit node_feeds(const config& settings);
 
@@ -20,6 +21,8 @@ class node_feeds final : public actors::session_list_watch {
 
   void session_changed(const session_key& key, const storage::session_info* info,
                        event_id last) override;
+  void settings_changed(const tenant_id& tenant) override;
+  void catalog_changed(const tenant_id& tenant) override;
   // The tools of a tenant, of all where none is named.
   void tools_changed(const std::optional<tenant_id>& tenant);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/node_vitals.hpp"
+#include "app/services.hpp"
 #include "models/llm_gateway.hpp"
 #include "observability/log.hpp"
 

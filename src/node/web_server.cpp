@@ -135,7 +135,8 @@ app::services_needs services_needs_of(const web_server::needs& from) {
           from.models.gateway(),
           from.tools.gateway(),
           from.files.services(),
-          from.store.vitals()};
+          from.store.vitals(),
+          from.feeds};
 }
 
 }  // namespace
@@ -151,7 +152,8 @@ web_server::web_server(const needs& from, http::body_schemas schemas)
       schemas_(std::move(schemas)),
       page_(ui_folder(from.settings)),
       services_(services_needs_of(from)),
-      gateway_(services_, from.metrics, from.store.descriptors().connections_max),
+      gateway_(services_, from.settings, from.feeds.registry(), from.metrics,
+               from.store.descriptors().connections_max),
       authenticator_(from.identities.authenticator(), lanes_.quick,
                      from.settings.secret("auth.internal_token")),
       server_(server_options_of(from, gateway_, authenticator_, schemas_),

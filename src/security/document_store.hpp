@@ -12,6 +12,10 @@
 
 namespace soma::security {
 
+struct document_row {
+  std::string collection, key, document;
+};
+
 class document_store {
  public:
   virtual ~document_store() = default;

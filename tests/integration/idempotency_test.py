@@ -94,6 +94,10 @@ def key_in_the_body():
 def another_body():
     """one key with another body is 422, on every route that takes one, and changes nothing"""
     session = w.session()
+
+    def app_events():  # a model's answer goes on meanwhile
+        return sum(e["type"] == "app.event" for e in w.node.events(session))
+
     for path, one, other in (
             ("/v1/sessions", {"title": "one"}, {"title": "other"}),
             ("/v1/session/message", {"message": f"one {QUICK}"}, {"message": f"other {QUICK}"}),
@@ -103,14 +107,14 @@ def another_body():
         key = str(uuid.uuid4())
         status, _, first = w.post(path, one, key)
         assert status in (201, 202), (path, status)
-        before = len(w.node.events(session))
+        before = app_events()
         refused = w.post(path, other, key, expect=422)[2]
         assert refused["code"] == "idempotency.mismatch", refused
         _, replayed, again = w.post(path, one, key, expect=status)
         first.pop("key", None)  # an API key is shown once
         assert replayed and again == first, (path, first, again)
         if "/events" in path:
-            assert len(w.node.events(session)) == before
+            assert app_events() == before
 
 
 def survives_for_all():

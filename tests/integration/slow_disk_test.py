@@ -107,6 +107,52 @@ def stopped_while_the_disk_syncs():
     disk.end()
 
 
+def killed_while_the_disk_syncs():
+    """what was made under a key is there with its kept answer or not at all, wherever kill -9 comes"""
+    disk = HeldDisk(rehearsal.base_url)
+    node = disk.node
+
+    def named(path, member, name):
+        return [one for one in node.json("GET", path, expect=200)[member] if one["name"] == name]
+
+    for path, member, body in (
+            ("/v1/keys", "keys", {"name": "made-once", "role": "user"}),
+            ("/v1/model-profiles", "profiles",
+             {"name": "made-once", "model": "rehearsal", "base_url": rehearsal.base_url,
+              "role": "extra", "parameters": {"temperature": 0.1}})):
+        headers = {"Idempotency-Key": "made-once"}
+        disk.hold()
+        made = Waiting(node, "POST", path, body, headers=headers)
+        wait_until(lambda: disk.written(b"made-once"), what="the write that is not synced")
+        node.kill()
+        made.join(60)
+        assert made.status == 0, f"{path} was answered before it was durable: {made.status}"
+        disk.let_go()
+        node.start()
+        there = len(named(path, member, "made-once"))
+        status, fields, text = node.request("POST", path, body, headers)
+        assert status == 201, f"{path}: {status} {text[:400]}"
+        assert (fields.get("Idempotency-Replayed") == "true") == (there == 1), path
+        (one,) = named(path, member, "made-once")
+        answer = json.loads(text)
+        assert {k: v for k, v in answer.items() if k != "key"} == one, (answer, one)
+        again = node.request("POST", path, body, headers)
+        assert again[0] == 201 and json.loads(again[2]) == one, again
+        # What the disk has no room for leaves neither it nor an answer.
+        body, headers = {**body, "name": "made-later"}, {"Idempotency-Key": "made-later"}
+        disk.fill()
+        status, _, text = node.request("POST", path, body, headers)
+        assert status in (500, 503, 507), f"{path}: {status} {text[:400]}"
+        disk.let_go()
+        wait_until(lambda: node.request("POST", "/v1/session/message", {"message": "x"})[0] == 202,
+                   what="a store that writes again")
+        assert not named(path, member, "made-later")
+        status, fields, text = node.request("POST", path, body, headers)
+        assert status == 201 and "Idempotency-Replayed" not in fields, (path, status, text[:400])
+        assert len(named(path, member, "made-later")) == 1
+    disk.end()
+
+
 def while_searches_read():
     """while long reads stand still on every thread they have, a sign-in and single rows go through"""
     disk = HeldDisk(rehearsal.base_url)
@@ -189,7 +235,8 @@ def killed_while_uploads_are_kept():
 if __name__ == "__main__":
     rehearsal = Rehearsal()
     try:
-        status = run_tests([while_the_disk_syncs, stopped_while_the_disk_syncs, while_searches_read,
+        status = run_tests([while_the_disk_syncs, stopped_while_the_disk_syncs,
+                            killed_while_the_disk_syncs, while_searches_read,
                             killed_while_uploads_are_kept])
     finally:
         rehearsal.stop()

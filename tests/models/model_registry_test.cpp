@@ -5,6 +5,8 @@
 #include <atomic>
 #include <thread>
 
+#include "core/codes.hpp"
+#include "core/time.hpp"
 #include "support/held_log.hpp"
 #include "support/result_text.hpp"
 
@@ -99,4 +101,35 @@ TEST_CASE_FIXTURE(world, "models: who asks during a change never brings the old 
   over = true;
   for (auto& r : readers) r.join();
   CHECK(stale == 0);
+}
+
+TEST_CASE_FIXTURE(world, "models: a profile and the record of its answer are written in one") {
+  const auto named = [](const char* name) {
+    auto p = profile_of("other");
+    p.name = name;
+    p.preferred = true;
+    return p;
+  };
+  const auto keep = [&](const listed_profile& made, std::span<const storage::document_row> rows) {
+    return disk.put_idempotency({"key", "hash", 201, made.profile.name, now_ms()}, rows);
+  };
+  // As when the answer to the first was lost: the key is known, so there is no second profile.
+  REQUIRE(models.put(ours, named("once"), {{}, true}, keep));
+  CHECK(models.put(ours, named("twice"), {{}, true}, keep).error().code ==
+        codes::idempotency_exists);
+  CHECK(!models.get(ours, "twice"));
+  CHECK(models.get(ours, "once")->profile.preferred);
+  // A start finds what was written: the profile with its record, and nothing of the other.
+  model_registry again(settings, disk);
+  REQUIRE(again.load());
+  CHECK(again.list(ours).size() == 2);
+  CHECK(again.get(ours, "once")->etag == models.get(ours, "once")->etag);
+  CHECK(log->find_idempotency("key").value()->response_json == "once");
+  // A commit that fails leaves neither, in the store and in memory.
+  const auto fail = [](const listed_profile&, std::span<const storage::document_row>) {
+    return result<void>(error(codes::storage_unavailable, "told to fail"));
+  };
+  CHECK(models.put(ours, named("late"), {}, fail).error().code == codes::storage_unavailable);
+  CHECK(!models.get(ours, "late"));
+  CHECK(models.get(ours, "once")->profile.preferred);
 }

@@ -34,6 +34,26 @@ TEST_CASE("api key: what was shown once is known again, and is stored nowhere") 
   CHECK(documents.at(0).second.find(text.substr(38)) == std::string::npos);
 }
 
+TEST_CASE("api key: it is written by its keeper, with what else that writes, or not at all") {
+  world w;
+  const new_api_key wanted{"ci", role::user, tenant_id{"acme"}, user_id{"ann"}, 0};
+  const auto refused = w.keys.create(wanted, 10, [](const api_key&, const document_row&) {
+    return result<void>(error(codes::storage_unavailable, "told to fail"));
+  });
+  CHECK(refused.error().code == codes::storage_unavailable);
+  CHECK(w.documents.writes == 0);
+  document_row row;
+  const auto made = w.keys.create(wanted, 10, [&](const api_key& key, const document_row& given) {
+    row = given;
+    CHECK(key.name == "ci");
+    return w.documents.put(row.collection, row.key, row.document);
+  });
+  REQUIRE(made.has_value());
+  const std::string text(made->text.reveal());
+  CHECK(row.document.find(text.substr(38)) == std::string::npos);
+  CHECK(w.keys.verify(text, 20)->id == made->key.id);
+}
+
 TEST_CASE("api key: every changed, cut or added character is refused") {
   world w;
   const auto made = w.make();

@@ -40,6 +40,16 @@ class HeldDisk:
         except FileNotFoundError:
             return 0
 
+    def written(self, text):
+        """Whether the store's files say so, synced or not."""
+        store = os.path.join(self.node.data_dir, "store")
+        for name in os.listdir(store):
+            if name.endswith(".log"):
+                with open(os.path.join(store, name), "rb") as file:
+                    if text in file.read():
+                        return True
+        return False
+
     def hold_reads(self):
         open(self.flag + ".reads", "w").close()
 

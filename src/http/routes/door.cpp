@@ -53,7 +53,7 @@ std::string resource_of(const app::operation& what, request_context& ctx) {
 
 asio::awaitable<response> through_pipeline(gateway& g, request_context& ctx,
                                            const app::operation& what, const handler& run) {
-  auto in = co_await g.services.pipeline.admit(ctx.caller, what, resource_of(what, ctx));
+  auto in = co_await app::admit(g.services, ctx.caller, what, resource_of(what, ctx));
   if (!in) co_return problem(in.error(), ctx);
   ctx.admitted = &*in;
   response answer = co_await run(ctx);
@@ -71,7 +71,7 @@ void add_operation(router& routes, gateway& g, std::string_view id, handler run)
   r.pattern = what.path;
   r.operation_id = what.id;
   r.auth = what.access;
-  r.body_bytes_max = bytes_of(what.bound, g.services.settings);
+  r.body_bytes_max = bytes_of(what.bound, g.settings);
   r.body_is_secret = what.secret;
   switch (what.body) {
     case app::body::none: break;

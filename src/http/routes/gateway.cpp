@@ -19,18 +19,12 @@ std::size_t streams_per_tenant_max(const config& settings, std::size_t connectio
   return wanted > 0 ? static_cast<std::size_t>(wanted) : (connections_max * 3 + 3) / 4;
 }
 
-result<void> gateway::end(security::removal removed) {
-  for (const auto& hub : hubs) hub->end_with(stream_owner::of(removed.gone));
-  return std::move(removed.done);
+void gateway::gone(const security::gone_identity& who) {
+  for (const auto& hub : hubs) hub->end_with(stream_owner::of(who));
 }
 
 session_key key_of(const request_context& ctx) {
   return {ctx.caller.tenant, session_id(std::string(ctx.path_parameter("id")))};
-}
-
-std::string idempotency_key_of(const request_context& ctx, std::string_view from_body) {
-  const auto header = ctx.header("idempotency-key");
-  return std::string(header.empty() ? from_body : header);
 }
 
 namespace {
@@ -49,38 +43,14 @@ result<app::once_key> once_key_of(const request_context& ctx, std::string_view f
   if (ctx.has_header("Idempotency-Key") && ctx.header("Idempotency-Key").empty())
     return app::bad_idempotency_key();
   app::once_key key;
-  key.key = idempotency_key_of(ctx, from_body);
+  const auto header = ctx.header("idempotency-key");
+  key.key = header.empty() ? from_body : header;
   if (key.key.empty()) return key;
   key.operation = ctx.operation_id;
   key.subject = ctx.path_parameter("id");
   key.hash = hash_of(ctx.body);
   key.old_hash = security::hex(security::bytes_of(security::sha256(ctx.body)));
   return key;
-}
-
-asio::awaitable<result<app::idempotency_gate::entry>> enter_once(
-    gateway& g, request_context& ctx, std::string key, std::string request_hash,
-    std::string operation, std::function<bool(const storage::idempotency_record&)> also_mine) {
-  // A key that is sent is one, so an empty one is none that could be kept.
-  const bool empty_header =
-      ctx.has_header("Idempotency-Key") && ctx.header("Idempotency-Key").empty();
-  if (empty_header) co_return app::bad_idempotency_key();
-  app::idempotency_gate::asked asked;
-  if (!key.empty()) {
-    const bool own = operation.empty();
-    const std::string route_operation(ctx.operation_id), subject(ctx.path_parameter("id"));
-    asked.key = std::move(key);
-    asked.also_mine = std::move(also_mine);
-    asked.operation = own ? route_operation : std::move(operation);
-    if (own) asked.subject = subject;
-    asked.hash = request_hash.empty() ? hash_of(ctx.body) : std::move(request_hash);
-    asked.old_hash = security::hex(security::bytes_of(security::sha256(ctx.body)));
-    if (!own) {
-      asked.old_operation = route_operation;
-      asked.old_subject = subject;
-    }
-  }
-  co_return co_await g.services.idempotency.enter(ctx.caller, std::move(asked));
 }
 
 app::call_tie tie_to_caller(gateway& g, request_context& ctx) {
@@ -125,10 +95,6 @@ response stream_response(gateway& g, const request_context& ctx, stream_request 
     g.hubs[taken.io_thread]->open(std::move(taken.socket), *request, std::move(taken.slot));
   };
   return answer;
-}
-
-void mark_replayed(response& answer, const app::idempotency_gate::entry& gate) {
-  if (gate.replay) answer.headers.emplace_back("Idempotency-Replayed", "true");
 }
 
 void mark_replayed(response& answer, bool replayed) {

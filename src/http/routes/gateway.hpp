@@ -13,16 +13,15 @@
 #include <string_view>
 #include <vector>
 
+#include "app/identity_watches.hpp"
 #include "app/model_calls.hpp"
 #include "app/once.hpp"
-#include "app/services.hpp"
 #include "core/config.hpp"
 #include "core/session_feed.hpp"
 #include "core/tenant_places.hpp"
 #include "http/net/router.hpp"
 #include "http/stream/stream_hub.hpp"
 #include "http/stream/tenant_stream.hpp"
-#include "security/identity/authenticator.hpp"
 
 namespace soma::http {
 
@@ -39,16 +38,22 @@ class metrics_page {
   virtual std::string render(const gateway& g) = 0;  // Prometheus text
 };
 
-class gateway {
+class gateway final : public app::identity_watch {
  public:
   // `connections_max`: that the server takes.
-  gateway(app::services& all, metrics_page& shown, std::size_t connections_max)
+  gateway(app::services& all, const config& of, feed_registry& streamed, metrics_page& shown,
+          std::size_t connections_max)
       : services(all),
-        feeds(all.node.feeds),
+        settings(of),
+        feeds(streamed),
         metrics(shown),
-        places(streams_per_tenant_max(all.settings, connections_max)) {}
+        places(streams_per_tenant_max(of, connections_max)) {
+    app::watches_of(all).add(*this);
+  }
+  ~gateway() override { app::watches_of(services).remove(*this); }
 
   app::services& services;
+  const config& settings;
   feed_registry& feeds;
   metrics_page& metrics;
   std::vector<std::unique_ptr<stream_hub>> hubs;  // one an io thread
@@ -57,16 +62,12 @@ class gateway {
   std::atomic<bool> stopping{false};  // still serving, but balancers should look elsewhere
   std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
 
-  // Ends the streams of an identity that was removed, within a turn of each io thread; what the
-  // removal came to is returned. Any thread.
-  result<void> end(security::removal removed);
+  // Ends the streams of an identity that was removed, within a turn of each io thread. Any thread.
+  void gone(const security::gone_identity& who) override;
 };
 
 // The session that the path names.
 session_key key_of(const request_context& ctx);
-
-// The idempotency key of a request: its header, else the one given (from the body).
-std::string idempotency_key_of(const request_context& ctx, std::string_view from_body = {});
 
 // What ends a model call when its caller is gone, or the identity that asked: what is not taken yet
 // is then dropped, and the end says auth.invalid. For as long as the request's handler runs.
@@ -80,20 +81,10 @@ void warn_if(response& answer, bool warn);
 // request.invalid_parameter.
 result<app::once_key> once_key_of(const request_context& ctx, std::string_view from_body = {});
 
-// Enters the idempotency gate with what the request says. `request_hash`: what another request with
-// that key differs in; empty is that of the body, in whatever spelling. `operation`: of one that
-// has several routes, whose hash then covers the path; empty is the route's own. Errors:
-// request.invalid_parameter, idempotency.mismatch.
-asio::awaitable<result<app::idempotency_gate::entry>> enter_once(
-    gateway& g, request_context& ctx, std::string key, std::string request_hash = {},
-    std::string operation = {},
-    std::function<bool(const storage::idempotency_record&)> also_mine = {});
-
 // The answer that hands its connection to the hub of its io thread, as a stream of the request's
 // identity; quota.exceeded where its tenant has as many as it may.
 response stream_response(gateway& g, const request_context& ctx, stream_request stream);
 
-void mark_replayed(response& answer, const app::idempotency_gate::entry& gate);
 void mark_replayed(response& answer, bool replayed);
 
 void add_session_routes(router& routes, gateway& g);

@@ -1,21 +1,15 @@
 // Servers of the Model Context Protocol: what they are like, and a tenant's own.
 #include <boost/json.hpp>
 
-#include "app/on_lane.hpp"
-#include "app/tool_gateway.hpp"
-#include "core/codes.hpp"
+#include "app/mcp_servers.hpp"
 #include "core/json_writer.hpp"
-#include "core/secret_json.hpp"
-#include "core/time.hpp"
 #include "http/net/problem.hpp"
 #include "http/routes/door.hpp"
-#include "tools/mcp/servers.hpp"
 
 namespace soma::http {
 namespace {
 
 namespace asio = boost::asio;
-using tools::mcp::server_view;
 
 void write_texts(json_writer& w, std::string_view name, const std::vector<std::string>& texts) {
   w.key(name).begin_array();
@@ -23,7 +17,7 @@ void write_texts(json_writer& w, std::string_view name, const std::vector<std::s
   w.end_array();
 }
 
-std::string server_json(const server_view& view) {
+std::string server_json(const app::server_view& view) {
   std::string out;
   json_writer w(out);
   w.begin_object().field("name", view.name).field("source", view.source);
@@ -43,19 +37,17 @@ asio::awaitable<response> list_servers(gateway& g, request_context& ctx) {
   response answer;
   json_writer w(answer.body);
   w.begin_object().key("servers").begin_array();
-  for (const auto& one : g.services.tools.mcp.list(ctx.caller.tenant)) w.raw(server_json(one));
+  for (const auto& one : app::list_mcp_servers(g.services, ctx.caller)) w.raw(server_json(one));
   w.end_array().end_object();
   co_return answer;
 }
 
 asio::awaitable<response> put_server(gateway& g, request_context& ctx) {
-  const std::string name(ctx.path_parameter("name"));
-  auto put = [&servers = g.services.tools.mcp, tenant = ctx.caller.tenant, name,
-              body = std::make_shared<const secret_json>(ctx.json),
-              if_match = std::string(ctx.header("if-match"))] {
-    return servers.put(tenant, name, body->reveal().as_object(), if_match);
-  };
-  auto stored = co_await app::on_lane(g.services.lanes.writes, put);
+  app::mcp_server_wish wanted;
+  wanted.name = ctx.path_parameter("name");
+  wanted.settings = std::make_shared<const secret_json>(ctx.json);
+  wanted.if_match = ctx.header("if-match");
+  auto stored = co_await app::put_mcp_server(g.services, admitted_of(ctx), std::move(wanted));
   if (!stored) co_return problem(stored.error(), ctx);
   response answer(200, server_json(*stored));
   answer.headers.emplace_back("ETag", stored->etag);
@@ -63,12 +55,9 @@ asio::awaitable<response> put_server(gateway& g, request_context& ctx) {
 }
 
 asio::awaitable<response> delete_server(gateway& g, request_context& ctx) {
-  const std::string name(ctx.path_parameter("name"));
-  auto remove = [&servers = g.services.tools.mcp, tenant = ctx.caller.tenant, name,
-                 if_match = std::string(ctx.header("if-match"))] {
-    return servers.remove(tenant, name, if_match);
-  };
-  auto removed = co_await app::on_lane(g.services.lanes.writes, remove);
+  std::string name(ctx.path_parameter("name")), if_match(ctx.header("if-match"));
+  auto removed = co_await app::delete_mcp_server(g.services, admitted_of(ctx), std::move(name),
+                                                 std::move(if_match));
   if (!removed) co_return problem(removed.error(), ctx);
   co_return response(204);
 }

@@ -34,7 +34,7 @@ asio::awaitable<response> get_liveness(gateway&, request_context&) {
 asio::awaitable<response> get_readiness(gateway& g, request_context& ctx) {
   if (g.stopping.load())
     co_return problem(error(codes::server_shutting_down, "the server is about to stop", 1), ctx);
-  if (!g.ready.load() || !g.services.node.root_alive.load())
+  if (!g.ready.load() || !app::is_alive(g.services))
     co_return problem(error(codes::server_starting, "the server is not ready", 1), ctx);
   co_return response(200, R"({"status":"ready"})");
 }
@@ -66,8 +66,7 @@ void add_operation_routes(router& routes, gateway& g) {
   add_operation(routes, g, "get_health", get_health);
   add_operation(routes, g, "get_liveness", get_liveness);
   add_operation(routes, g, "get_readiness", get_readiness);
-  if (g.services.settings.flag("metrics.enabled"))
-    add_operation(routes, g, "get_metrics", get_metrics);
+  if (g.settings.flag("metrics.enabled")) add_operation(routes, g, "get_metrics", get_metrics);
   add_operation(routes, g, "get_openapi", get_openapi);
 }
 

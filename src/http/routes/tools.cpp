@@ -1,17 +1,13 @@
 // The tool catalog, and running a tool by hand.
 #include <boost/json.hpp>
 
-#include "app/on_lane.hpp"
-#include "app/tool_gateway.hpp"
-#include "core/codes.hpp"
+#include "app/tool_catalog.hpp"
 #include "core/json_member.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
-#include "core/time.hpp"
 #include "http/net/etag.hpp"
 #include "http/net/problem.hpp"
 #include "http/routes/door.hpp"
-#include "http/stream/tenant_stream.hpp"
 
 namespace soma::http {
 namespace {
@@ -27,87 +23,54 @@ void write_offer(json_writer& w, const tools::catalog_entry& entry) {
 }
 
 // With why it cannot run on this machine, where it cannot.
-std::string entry_json(const gateway& g, const request_context& ctx,
-                       const tools::catalog_entry& entry) {
+std::string entry_json(const tools::catalog_entry& entry, std::string_view unavailable) {
   auto text = tools::to_json(entry);
-  const auto why = g.services.tools.runner.unavailable(ctx.caller.tenant, entry.tool_id);
-  if (why.empty()) return text;
+  if (unavailable.empty()) return text;
   text.back() = ',';
   std::string quoted;
-  json_writer(quoted).string(why);
+  json_writer(quoted).string(unavailable);
   return text + "\"unavailable\":" + quoted + "}";
 }
 
-response with_etag(const gateway& g, std::string body, std::string_view etag,
-                   request_context& ctx) {
-  const bool same = any_etag_matches(ctx.header("if-none-match"), etag);
+response with_etag(std::string body, const app::listed_tools& list, request_context& ctx) {
+  const bool same = any_etag_matches(ctx.header("if-none-match"), list.etag);
   response answer = same ? response(304) : response(200, std::move(body));
-  answer.headers.emplace_back("ETag", std::string(etag));
+  answer.headers.emplace_back("ETag", list.etag);
   answer.cache_control = {};
-  answer.headers.emplace_back(
-      "Cache-Control",
-      "private, max-age=" + std::to_string(g.services.settings.number("tools.catalog_ttl_s")));
+  answer.headers.emplace_back("Cache-Control",
+                              "private, max-age=" + std::to_string(list.max_age_s));
   return answer;
 }
 
 asio::awaitable<response> list_tools(gateway& g, request_context& ctx) {
-  const auto set = g.services.tools.catalog.of(ctx.caller.tenant);
-  std::string body, etag_parts = set->etag;
-  json_writer w(body);
-  w.begin_object().key("tools").begin_array();
-  for (const auto& [id, entry] : set->entries) {
-    if (!entry.enabled || !g.services.tools.runner.unavailable(ctx.caller.tenant, id).empty())
-      continue;
-    const auto said = g.services.tools.policy.decide_now(
-        {ctx.caller.tenant.value, ctx.caller.user.value,
-         ctx.caller.role == app::role::admin ? "admin" : "user", "tool.execute", id});
-    if (!said.allow) continue;
-    etag_parts += id;
-    write_offer(w, entry);
-  }
-  w.end_array().end_object();
-  const auto etag = '"' + app::derived_uuid({"tools", etag_parts}) + '"';
-  co_return with_etag(g, std::move(body), etag, ctx);
-}
-
-asio::awaitable<response> get_catalog(gateway& g, request_context& ctx) {
-  const auto set = g.services.tools.catalog.of(ctx.caller.tenant);
+  const auto list = app::list_tools(g.services, ctx.caller);
   std::string body;
   json_writer w(body);
   w.begin_object().key("tools").begin_array();
-  for (const auto& [id, entry] : set->entries) w.raw(entry_json(g, ctx, entry));
+  for (const auto& one : list.tools) write_offer(w, *one.entry);
   w.end_array().end_object();
-  co_return with_etag(g, std::move(body), set->etag, ctx);
+  co_return with_etag(std::move(body), list, ctx);
+}
+
+asio::awaitable<response> get_catalog(gateway& g, request_context& ctx) {
+  const auto list = app::read_tool_catalog(g.services, ctx.caller);
+  std::string body;
+  json_writer w(body);
+  w.begin_object().key("tools").begin_array();
+  for (const auto& one : list.tools) w.raw(entry_json(*one.entry, one.unavailable));
+  w.end_array().end_object();
+  co_return with_etag(std::move(body), list, ctx);
 }
 
 asio::awaitable<response> put_tool(gateway& g, request_context& ctx) {
-  const std::string id(ctx.path_parameter("tool_id"));
-  auto change = [&catalog = g.services.tools.catalog, tenant = ctx.caller.tenant, id,
-                 body = json::serialize(ctx.json), if_match = std::string(ctx.header("if-match"))] {
-    return catalog.change(tenant, id, body, if_match);
-  };
-  auto changed = co_await app::on_lane(g.services.lanes.writes, change);
+  std::string id(ctx.path_parameter("tool_id")), if_match(ctx.header("if-match"));
+  auto change = json::serialize(ctx.json);
+  auto changed = co_await app::change_tool(g.services, *ctx.admitted, std::move(id),
+                                           std::move(change), std::move(if_match));
   if (!changed) co_return problem(changed.error(), ctx);
-  ctx.admitted->add("\"diff\":" + json::serialize(ctx.json));  // in one line, as a record is
-  publish_tenant_event(g.services.node.feeds, ctx.caller.tenant, "catalog.changed", "{}");
-  response answer(200, entry_json(g, ctx, *changed));
-  answer.headers.emplace_back("ETag", g.services.tools.catalog.of(ctx.caller.tenant)->etag);
+  response answer(200, entry_json(changed->entry, changed->unavailable));
+  answer.headers.emplace_back("ETag", changed->etag);
   co_return answer;
-}
-
-// Whether the call could run, before anything is written: a caller by hand gets an answer, where a
-// model gets an event.
-std::optional<response> refuse(gateway& g, request_context& ctx, const std::string& tool_id,
-                               const std::string& inputs_json) {
-  const auto set = g.services.tools.catalog.of(ctx.caller.tenant);
-  const auto* entry = set->find(tool_id);
-  if (!entry) return problem(error(codes::tool_unknown, "there is no such tool"), ctx);
-  if (!entry->enabled) return problem(error(codes::tool_disabled, "the tool is off"), ctx);
-  if (const auto why = g.services.tools.runner.unavailable(ctx.caller.tenant, tool_id);
-      !why.empty())
-    return problem(error(codes::tool_unavailable, why), ctx);
-  if (auto inputs = entry->inputs.read(inputs_json); !inputs) return problem(inputs.error(), ctx);
-  return std::nullopt;
 }
 
 asio::awaitable<response> request_tool(gateway& g, request_context& ctx) {
@@ -115,24 +78,19 @@ asio::awaitable<response> request_tool(gateway& g, request_context& ctx) {
   const session_id session(text_of(body, "session_id"));
   input::tool_request call;
   call.tool_id = text_of(body, "tool_id");
-  call.inputs_json = body.contains("inputs") ? json_member(ctx.body, "inputs") : "{}";
-  auto gate = co_await enter_once(g, ctx, idempotency_key_of(ctx));
-  if (!gate) co_return problem(gate.error(), ctx);
-  if (!gate->replay)
-    if (auto no = refuse(g, ctx, call.tool_id, call.inputs_json)) co_return std::move(*no);
-  if (!gate->replay) {
-    std::vector<std::string> tools{call.tool_id};
-    auto may = co_await g.services.pipeline.ask(admitted_of(ctx), "tool.execute", tools);
-    if (!may) co_return problem(may.error(), ctx);
-  }
-  input::command what = std::move(call);
-  auto reply = co_await g.services.command(admitted_of(ctx), session, std::move(what), &*gate);
+  call.inputs_json = "{}";
+  if (body.contains("inputs")) call.inputs_json = json_member(ctx.body, "inputs");
+  auto once = once_key_of(ctx);
+  if (!once) co_return problem(once.error(), ctx);
+  auto reply = co_await app::request_tool(g.services, admitted_of(ctx), std::move(*once), session,
+                                          std::move(call));
   if (!reply) co_return problem(reply.error(), ctx);
   response answer(202);
   json_writer w(answer.body);
-  w.begin_object().field("session_id", session.value).field("tool_call_id", reply->tool_call_id);
-  w.field("event_id", to_string(reply->event)).field("status", "queued").end_object();
-  mark_replayed(answer, *gate);
+  w.begin_object().field("session_id", session.value);
+  w.field("tool_call_id", reply->what.tool_call_id);
+  w.field("event_id", to_string(reply->what.event)).field("status", "queued").end_object();
+  mark_replayed(answer, reply->replayed);
   co_return answer;
 }
 

@@ -32,7 +32,7 @@ void write_health(json_writer& w, const std::vector<app::health_component>& all,
 
 void health_watch::look() {
   std::map<tenant_id, std::string> now;
-  for (const auto& tenant : services_.node.feeds.tenants_followed()) {
+  for (const auto& tenant : feeds_.tenants_followed()) {
     const auto all = app::health_of(services_, tenant);
     std::string down;
     for (const auto& one : all)
@@ -45,7 +45,7 @@ void health_watch::look() {
       w.begin_object();
       write_health(w, all, true);
       w.end_object();
-      publish_tenant_event(services_.node.feeds, tenant, "health.changed", payload);
+      publish_tenant_event(feeds_, tenant, "health.changed", payload);
     }
     now.emplace(tenant, std::move(down));
   }

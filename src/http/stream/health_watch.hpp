@@ -7,6 +7,7 @@
 
 #include "app/node_health.hpp"
 #include "core/json_writer.hpp"
+#include "core/session_feed.hpp"
 
 namespace soma::http {
 
@@ -16,13 +17,15 @@ void write_health(json_writer& w, const std::vector<app::health_component>& all,
 
 class health_watch {
  public:
-  explicit health_watch(const app::services& s) : services_(s) {}
+  // Both outlive it.
+  health_watch(const app::services& s, feed_registry& feeds) : services_(s), feeds_(feeds) {}
   // Tells each tenant that follows its stream what has changed since the last look. About once a
   // second.
   void look();
 
  private:
   const app::services& services_;
+  feed_registry& feeds_;
   std::map<tenant_id, std::string> told_;  // of those that follow, the names of what is not up
 };
 

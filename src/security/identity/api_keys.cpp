@@ -99,7 +99,7 @@ result<std::optional<key_store::stored>> key_store::read(std::string_view id) co
   return std::optional<stored>(std::move(*s));
 }
 
-result<void> key_store::write(const stored& s) {
+document_row key_store::row_of(const stored& s) {
   std::string json;
   json_writer w(json);
   w.begin_object().field("id", s.key.id).field("name", s.key.name);
@@ -108,10 +108,16 @@ result<void> key_store::write(const stored& s) {
   w.field("created_at_ms", static_cast<std::uint64_t>(s.key.created_at_ms));
   w.field("last_used_at_ms", static_cast<std::uint64_t>(s.key.last_used_at_ms));
   w.field("expires_at_ms", static_cast<std::uint64_t>(s.key.expires_at_ms)).end_object();
-  return documents_.put(collection, s.key.id, json);
+  return {std::string(collection), s.key.id, std::move(json)};
 }
 
-result<made_api_key> key_store::create(const new_api_key& wanted, std::int64_t now_ms) {
+result<void> key_store::write(const stored& s) {
+  const auto row = row_of(s);
+  return documents_.put(row.collection, row.key, row.document);
+}
+
+result<made_api_key> key_store::create(const new_api_key& wanted, std::int64_t now_ms,
+                                       const keeper& keep) {
   const std::lock_guard lock(change_);
   stored s;
   s.key.name = wanted.name;
@@ -125,7 +131,8 @@ result<made_api_key> key_store::create(const new_api_key& wanted, std::int64_t n
   std::string text =
       std::string(scheme) + without_dashes(s.key.id) + "_" + base64url(random_bytes(32));
   s.hash = hash(text);
-  if (const auto done = write(s); !done) return done.error();
+  const auto done = keep ? keep(s.key, row_of(s)) : write(s);
+  if (!done) return done.error();
   return made_api_key{s.key, secret_string(std::move(text))};
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,7 +53,12 @@ class key_store {
   // `documents` outlives this object.
   key_store(document_store& documents, const secret_string& server_key);
 
-  result<made_api_key> create(const new_api_key& wanted, std::int64_t now_ms);
+  // Writes a new key's row, with whatever is to become true with it, or fails and writes nothing.
+  using keeper = std::function<result<void>(const api_key& key, const document_row& row)>;
+
+  // `keep` writes in place of the store.
+  result<made_api_key> create(const new_api_key& wanted, std::int64_t now_ms,
+                              const keeper& keep = {});
   result<std::vector<api_key>> list(const tenant_id& tenant) const;  // oldest first
   // key.not_found for what is not there and for another tenant's.
   result<void> remove(const tenant_id& tenant, std::string_view id);
@@ -67,6 +73,7 @@ class key_store {
  private:
   struct stored;
   result<std::optional<stored>> read(std::string_view id) const;
+  static document_row row_of(const stored& s);
   result<void> write(const stored& s);
   std::string hash(std::string_view text) const;
 

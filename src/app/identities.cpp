@@ -1,0 +1,165 @@
+#include "app/identities.hpp"
+
+#include <boost/json.hpp>
+
+#include "app/on_lane.hpp"
+#include "app/services.hpp"
+#include "core/codes.hpp"
+#include "core/json_text.hpp"
+#include "core/json_writer.hpp"
+#include "core/time.hpp"
+#include "security/identity/authenticator.hpp"
+#include "security/identity/browser_sessions.hpp"
+#include "security/identity/sign_in_token.hpp"
+
+namespace soma::app {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+result<security::identity> identify(const services& s, const login_proof& by) {
+  if (!by.token.empty()) {
+    const auto redeem = [&] { return s.sign_in.redeem(by.token.reveal(), now_ms()); };
+    if (auto good = s.identities.attempt(by.peer, redeem); !good) return good.error();
+    security::identity admin;
+    admin.tenant = tenant_id("default");
+    admin.user = user_id("admin");
+    admin.role = security::role::admin;
+    return admin;
+  }
+  std::string bearer = "Bearer ";
+  bearer.reserve(bearer.size() + by.key.reveal().size());  // no half of it is left behind
+  bearer += by.key.reveal();
+  const secret_string wiped(std::move(bearer));
+  security::credentials given;
+  if (!by.key.empty()) given.authorization = wiped.reveal();
+  given.peer = by.peer;
+  return s.identities.authenticate(given);
+}
+
+// What is open for it ends also where the store failed: nobody knows whether it is still there.
+result<void> tell_removed(services& s, security::removal removed) {
+  s.watches.gone(removed.gone);
+  return std::move(removed.done);
+}
+
+bool behind_tls(const services& s) {
+  return s.settings.text("server.base_url").starts_with("https:");
+}
+
+// What is kept for a repeated request: the published members without the key's text.
+std::string encode(const api_key& key) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("key_id", key.id).field("name", key.name);
+  w.field("role", security::to_string(key.role)).field("prefix", key.prefix);
+  w.field("created_at", format_rfc3339(key.created_at_ms));
+  if (key.expires_at_ms > 0) w.field("expires_at", format_rfc3339(key.expires_at_ms));
+  w.end_object();
+  return out;
+}
+
+result<answered<created_key>> kept_key(const idempotency_gate::entry& gate) {
+  const auto& text = gate.replay->response_json;
+  boost::system::error_code ec;
+  const auto value = json::parse({text.data(), text.size()}, ec);
+  const auto* members = ec ? nullptr : value.if_object();
+  created_key made;
+  auto& key = made.key;
+  if (members) {
+    key.id = text_of(*members, "key_id");
+    key.name = text_of(*members, "name");
+    key.prefix = text_of(*members, "prefix");
+    if (text_of(*members, "role") == security::to_string(security::role::admin))
+      key.role = security::role::admin;
+    key.created_at_ms = parse_rfc3339(text_of(*members, "created_at"));
+    if (members->contains("expires_at"))
+      key.expires_at_ms = parse_rfc3339(text_of(*members, "expires_at"));
+  }
+  if (key.id.empty() || key.created_at_ms < 0 || key.expires_at_ms < 0)
+    return error(codes::storage_corrupt, "not the answer to a new key");
+  return answered<created_key>(std::move(made), true);
+}
+
+}  // namespace
+
+asio::awaitable<result<browser_login>> login(services& s, login_proof by) {
+  const auto proof = std::make_shared<const login_proof>(std::move(by));
+  auto judge = [&s, proof] { return identify(s, *proof); };
+  auto who = co_await on_lane(s.pool, judge);
+  if (!who) co_return who.error();
+  auto open = [&s, who = *who] { return s.browsers.open(who, now_ms()); };
+  auto session = co_await on_lane(s.lanes.writes, open);
+  if (!session) co_return session.error();
+  browser_login in;
+  in.tenant = who->tenant;
+  in.user = who->user;
+  if (who->role == security::role::admin) in.role = role::admin;
+  in.session = std::move(*session);
+  co_return in;
+}
+
+asio::awaitable<result<void>> logout(services& s, std::string cookie_header) {
+  const std::string token(s.browsers.token_in(cookie_header));
+  if (token.empty()) co_return result<void>();
+  auto close = [&s, token] { return tell_removed(s, s.identities.close_session(token)); };
+  co_return co_await on_lane(s.lanes.writes, close);
+}
+
+std::string session_cookie(const services& s, const secret_string& session) {
+  return s.browsers.set_cookie(session, behind_tls(s));
+}
+
+std::string cleared_cookie(const services& s, std::string_view cookie_header) {
+  return s.browsers.clear_cookie(cookie_header, behind_tls(s));
+}
+
+asio::awaitable<result<std::vector<api_key>>> list_keys(services& s, const caller& who) {
+  auto list = [&s, tenant = who.tenant] { return s.keys.list(tenant); };
+  co_return co_await on_lane(s.lanes.longer, list);
+}
+
+asio::awaitable<result<answered<created_key>>> create_key(services& s, const admitted& in,
+                                                          once_key once, key_wish wanted) {
+  auto gate = co_await s.idempotency.enter(in.who(), std::move(once));
+  if (!gate) co_return gate.error();
+  if (gate->replay) co_return kept_key(*gate);
+  const auto now = now_ms();
+  if (wanted.expires_at_ms && *wanted.expires_at_ms <= now)
+    co_return error(codes::request_invalid, "expires_at must lie in the future");
+  security::new_api_key fresh;
+  fresh.name = std::move(wanted.name);
+  if (wanted.role == role::admin) fresh.role = security::role::admin;
+  fresh.tenant = in.who().tenant;
+  fresh.user = in.who().user;
+  fresh.expires_at_ms = wanted.expires_at_ms.value_or(0);
+  security::key_store::keeper keep;
+  if (!gate->key.empty())
+    keep = [&s, record = s.idempotency.record_of(*gate, 201, {})](
+               const api_key& key, const security::document_row& row) mutable {
+      record.response_json = encode(key);
+      const storage::document_row made[] = {{row.collection, row.key, row.document}};
+      return s.node.log.put_idempotency(record, made);
+    };
+  auto create = [&s, fresh, now, keep]() mutable { return s.keys.create(fresh, now, keep); };
+  auto made = co_await on_lane(s.lanes.writes, create);
+  if (!made) {
+    auto kept = co_await s.idempotency.find_twin(*gate, made.error());
+    if (!kept) co_return kept.error();
+    co_return kept_key(*gate);
+  }
+  created_key out;
+  out.key = std::move(made->key);
+  out.text = std::move(made->text);
+  co_return answered<created_key>(std::move(out), false);
+}
+
+asio::awaitable<result<void>> delete_key(services& s, const admitted& in, std::string id) {
+  auto remove = [&s, tenant = in.who().tenant, id] {
+    return tell_removed(s, s.identities.remove_key(tenant, id));
+  };
+  co_return co_await on_lane(s.lanes.writes, remove);
+}
+
+}  // namespace soma::app

@@ -1,0 +1,118 @@
+#include "app/settings.hpp"
+
+#include "app/node_health.hpp"
+#include "app/on_lane.hpp"
+#include "app/services.hpp"
+#include "app/tenant_notices.hpp"
+#include "core/codes.hpp"
+#include "core/time.hpp"
+#include "llm/base_url.hpp"
+#include "models/llm_gateway.hpp"
+
+namespace soma::app {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::string_view profile_name = "default";
+
+result<void> remove_own(models::model_registry& models, const tenant_id& tenant) {
+  auto removed = models.remove(tenant, profile_name, {});
+  const bool was_none = !removed && removed.error().code == codes::profile_not_found;
+  return was_none ? result<void>() : removed;
+}
+
+result<void> change_profile(models::model_registry& models, const tenant_id& tenant,
+                            const settings_change& change) {
+  if (!change.base_url && !change.model) return {};
+  if (change.base_url && change.base_url->empty()) return remove_own(models, tenant);
+  const auto configured = models.configured(profile_name);
+  const auto before = models.get(tenant, profile_name);
+  auto profile = before ? before->profile : llm::model_profile();
+  profile.name = profile_name;
+  if (change.base_url) {
+    auto normal = llm::normalize_base_url(*change.base_url);
+    if (!normal) return normal.error();
+    if (*normal != profile.base_url) {
+      profile.base_url = std::move(*normal);
+      profile.provider = llm::detect_provider(profile.base_url);
+      profile.kind = llm::default_wire(profile.provider);
+    }
+  }
+  if (change.model) profile.model = *change.model;
+  if (profile.model.empty() && configured) profile.model = configured->model;
+  if (configured && profile == *configured) return remove_own(models, tenant);
+  // The same judgment as a profile that is given as a whole.
+  auto parsed = llm::parse_profile(llm::to_json(profile), profile_name);
+  if (!parsed) return parsed.error();
+  if (!models.private_allowed() && parsed->provider == "local")
+    return error(codes::profile_invalid, "base_url: private addresses are not allowed here");
+  auto put = models.put(tenant, *parsed, {});
+  return put ? result<void>() : result<void>(put.error());
+}
+
+result<void> change_key(models::llm_gateway& llm, const tenant_id& tenant,
+                        const settings_change& change) {
+  if (!change.api_key) return {};
+  const auto found = llm.models().get(tenant, profile_name);
+  const std::string provider = found ? found->profile.provider : "openai_compatible";
+  if (change.api_key->empty()) return llm.vault().remove(tenant, provider);
+  auto put = llm.vault().put(tenant, provider, *change.api_key, now_ms());
+  return put ? result<void>() : result<void>(put.error());
+}
+
+}  // namespace
+
+llm_settings read_settings(services& s, const caller& who) {
+  llm_settings out;
+  const auto found = s.llm.models().get(who.tenant, profile_name);
+  if (!found) return out;
+  out.base_url = found->profile.base_url;
+  out.model = found->profile.model;
+  const auto key = s.llm.key_for(who.tenant, llm::to_target(found->profile));
+  out.has_key = key && !key->empty();
+  return out;
+}
+
+asio::awaitable<result<llm_settings>> change_settings(services& s, const admitted& in,
+                                                      settings_change change) {
+  const auto& tenant = in.who().tenant;
+  auto work = [&llm = s.llm, tenant,
+               change =
+                   std::make_shared<const settings_change>(std::move(change))]() -> result<void> {
+    if (auto changed = change_profile(llm.models(), tenant, *change); !changed) return changed;
+    return change_key(llm, tenant, *change);
+  };
+  auto changed = co_await on_lane(s.lanes.writes, work);
+  if (!changed) {
+    const auto& why = changed.error();
+    if (why.code == codes::profile_invalid || why.code == codes::config_invalid)
+      co_return error(codes::request_invalid, why.detail);
+    co_return why;
+  }
+  s.notices.settings_changed(tenant);
+  co_return read_settings(s, in.who());
+}
+
+runtime_config read_runtime_config(services& s, const caller& who) {
+  const auto limit = [&](std::string_view key) {
+    return static_cast<std::uint64_t>(s.settings.number(key));
+  };
+  runtime_config out;
+  out.body_bytes_max = limit("http.body_bytes_max");
+  out.session_queue_max = limit("session.queue_max");
+  out.sse_heartbeat_s = limit("sse.heartbeat_s");
+  for (const auto& listed : s.llm.models().list(who.tenant))
+    if (listed.profile.enabled) out.profiles.push_back(listed.profile.name);
+  const auto model = s.llm.models().dialogue(who.tenant);
+  // The rehearsal server says itself, by the name of its model, that it is none.
+  out.rehearsal = model->profile.model == "rehearsal";
+  out.model_configured = !model->profile.base_url.empty();
+  out.admin_key = !s.settings.secret("auth.admin_key").empty();
+  for (const auto& one : health_of(s, who.tenant))
+    if (one.vital && !(one.name == "llm" ? out.model_configured : one.ok))
+      out.degraded.push_back(one.name);
+  return out;
+}
+
+}  // namespace soma::app
