@@ -34,6 +34,13 @@ third 'archive(_entry)?\.h' 'src/files/|src/extract/'
 third 'app/services\.hpp' 'src/app/|src/node/'
 third 'app/on_lane\.hpp'  'src/app/|src/http/net/file_answer\.cpp'
 third '(storage|actors)/'  'src/([^h]|h[^t])'
+third 'app/(file_services|tool_gateway|actor_bridge)\.hpp' 'src/app/|src/node/'
+# Nor by a name that comes along with a header.
+named=$(grep -rnE --include='*.hpp' --include='*.cpp' '(^|[^[:alnum:]_])(storage|actors|caf)::' src/http)
+if [ -n "$named" ]; then
+  echo "$named" | sed 's/$/  <- a door names what use cases stand on/'
+  bad=1
+fi
 
 level() {
   case $1 in
