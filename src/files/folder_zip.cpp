@@ -9,9 +9,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 #include <vector>
 
 #include "core/codes.hpp"
+#include "core/utf8.hpp"
 #include "files/beneath.hpp"
 #include "files/folder_walk.hpp"
 
@@ -39,7 +41,32 @@ struct level {
   work_handle folder;
   std::string prefix;
   std::vector<std::string> names;  // still to come, the last one first
+  std::set<std::string> given;     // as the archive has them
 };
+
+// Programs may have called a file what is no UTF-8, which libarchive has no name for, or what an
+// unpacker takes for a path or writes to a terminal.
+std::string name_in_archive(const std::string& name) {
+  std::string out;
+  for (std::string_view rest = name; !rest.empty();) {
+    const auto length = utf8_sequence_length(rest);
+    const bool plain = length > 0 && rest[0] != '\\' && static_cast<unsigned char>(rest[0]) >= ' ';
+    if (plain && rest[0] != 0x7f)
+      out += rest.substr(0, length);
+    else
+      out += '_';
+    rest.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
+// No two of one folder are the same.
+std::string new_name_in(std::set<std::string>& given, const std::string& name) {
+  const auto base = name_in_archive(name);
+  auto out = base;
+  for (int n = 2; !given.insert(out).second; ++n) out = base + '~' + std::to_string(n);
+  return out;
+}
 
 }  // namespace
 
@@ -47,7 +74,7 @@ struct folder_zip::impl {
   explicit impl(work_handle folder) : archive(archive_write_new()) {
     const utf8_locale names_are_utf8;
     auto names = sorted_names(folder);
-    levels.push_back({std::move(folder), {}, std::move(names)});
+    levels.push_back({std::move(folder), {}, std::move(names), {}});
     archive_write_set_format_zip(archive);
     archive_write_set_options(archive, "zip:hdrcharset=UTF-8");
     archive_write_set_bytes_per_block(archive, 0);
@@ -90,15 +117,15 @@ struct folder_zip::impl {
 
   result<bool> begin_entry(const std::string& name) {
     const auto folder = levels.back().folder.get();
-    const auto path = levels.back().prefix + name;
     const auto found = entry_of(folder, name);
     if (!found || found->kind == work_kind::other) return true;
+    const auto path = levels.back().prefix + new_name_in(levels.back().given, name);
     if (found->kind == work_kind::folder) {
       work_handle inner(open_beneath(folder, name.c_str(), O_RDONLY | O_DIRECTORY));
       if (!inner.valid() || levels.size() > walk_depth_max) return true;
       if (auto put = put_header(path + '/', *found, AE_IFDIR); !put) return put;
       auto names = sorted_names(inner);
-      levels.push_back({std::move(inner), path + '/', std::move(names)});
+      levels.push_back({std::move(inner), path + '/', std::move(names), {}});
       return true;
     }
     work_file opened;

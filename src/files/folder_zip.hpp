@@ -1,6 +1,7 @@
 // A folder as a zip archive, made while it is sent: never whole in memory or on the disk. Files and
 // folders only, whatever stands there when they are come upon; links, pipes and devices are left
-// out.
+// out. Names are told in what every unpacker takes: what is no UTF-8, a control character or a
+// backslash is `_`, and no two in a folder are the same.
 //
 // Used by one thread at a time; blocks on the disk.
 #pragma once

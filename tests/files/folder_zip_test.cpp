@@ -34,6 +34,20 @@ std::map<std::string, std::string> unpacked(const std::string& bytes) {
   return found;
 }
 
+std::string zipped(work_folders& folders, const session_key& whose) {
+  auto handle = folders.open_folder(whose, "");
+  REQUIRE(handle);
+  folder_zip zip(std::move(*handle));
+  std::string bytes;
+  for (;;) {
+    auto piece = zip.next();
+    REQUIRE(piece);
+    if (piece->empty()) return bytes;
+    CHECK(piece->size() < 512 * 1024);
+    bytes += *piece;
+  }
+}
+
 }  // namespace
 
 TEST_CASE("folder as zip: all files and folders are in it, and no link, pipe or more") {
@@ -52,18 +66,26 @@ TEST_CASE("folder as zip: all files and folders are in it, and no link, pipe or 
   std::filesystem::create_directory_symlink(folder.path(), place / "out");
   REQUIRE(::mkfifo((place / "pipe").c_str(), 0600) == 0);
 
-  auto handle = (*folders)->open_folder(mine, "");
-  REQUIRE(handle);
-  folder_zip zip(std::move(*handle));
-  std::string bytes;
-  for (;;) {
-    auto piece = zip.next();
-    REQUIRE(piece);
-    if (piece->empty()) break;
-    CHECK(piece->size() < 512 * 1024);
-    bytes += *piece;
-  }
   const std::map<std::string, std::string> expected{
       {"d/", ""}, {"d/caf\xc3\xa9.txt", "text"}, {"empty/", ""}, {"large", large}, {"nothing", ""}};
-  CHECK(unpacked(bytes) == expected);
+  CHECK(unpacked(zipped(**folders, mine)) == expected);
+}
+
+TEST_CASE("folder as zip: what programs called their files is told in names that unpackers take") {
+  testing::temp_folder folder;
+  auto folders = work_folders::open(folder / "work", {});
+  REQUIRE(folders);
+  const session_key mine{tenant_id("t"), session_id("s")};
+  const std::filesystem::path place = *(*folders)->place(mine);
+  const auto put = [&](const std::string& name) { std::ofstream(place / name) << name; };
+  for (const char* name :
+       {"bad\xff", "bad\xfe", "bad_", "line\nbreak", "..\\up", "\xed\xa0\x80", "e\x1b[2J"})
+    put(name);
+  std::filesystem::create_directory(place / "d\xff");
+  put("d\xff/in\xff");
+  const std::map<std::string, std::string> expected{
+      {".._up", "..\\up"},        {"___", "\xed\xa0\x80"}, {"bad_", "bad_"},
+      {"bad_~2", "bad\xfe"},      {"bad_~3", "bad\xff"},   {"d_/", ""},
+      {"d_/in_", "d\xff/in\xff"}, {"e_[2J", "e\x1b[2J"},   {"line_break", "line\nbreak"}};
+  CHECK(unpacked(zipped(**folders, mine)) == expected);
 }
