@@ -1,12 +1,14 @@
 #include "app/aside.hpp"
 
-#include "app/on_lane.hpp"
-#include "app/services.hpp"
+#include <utility>
+
+#include "app/on_longer.hpp"
 
 namespace soma::app {
 
-boost::asio::awaitable<result<void>> run_aside(services& s, std::function<result<void>()> work) {
-  co_return co_await on_lane(s.lanes.longer, std::move(work));
+boost::asio::awaitable<result<void>> run_aside(services& s, tenant_id whose,
+                                               std::function<result<void>()> work) {
+  co_return co_await on_longer(s, std::move(whose), std::move(work));
 }
 
 }  // namespace soma::app

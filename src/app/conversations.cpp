@@ -2,6 +2,7 @@
 
 #include "actors/log_reader.hpp"
 #include "app/on_lane.hpp"
+#include "app/on_longer.hpp"
 #include "app/services.hpp"
 #include "core/codes.hpp"
 #include "core/uuid.hpp"
@@ -71,9 +72,9 @@ asio::awaitable<result<session_list_page>> list_conversations(services& s, const
   auto look = [log = &s.node.log, tenant = who.tenant, options] {
     return log->list(tenant, options);
   };
+  if (options.query.empty()) co_return co_await on_lane(s.lanes.pages, std::move(look));
   // A search may look at many rows to find few.
-  auto& lane = options.query.empty() ? s.lanes.pages : s.lanes.longer;
-  co_return co_await on_lane(lane, look);
+  co_return co_await on_longer(s, who.tenant, std::move(look));
 }
 
 asio::awaitable<result<conversation>> find_conversation(services& s, const caller& who,
@@ -128,21 +129,26 @@ asio::awaitable<result<pause_outcome>> pause_conversation(services& s, const adm
 }
 
 asio::awaitable<result<history>> read_history(services& s, const caller& who, session_id session) {
-  history out;
-  out.place = s.histories.enter(who.tenant);
-  if (!out.place) co_return error(codes::server_busy, "many histories are being read", 1);
+  const auto place = s.histories.enter(who.tenant);
+  if (!place) co_return error(codes::server_busy, "many histories are being read", 1);
   const session_key key{who.tenant, std::move(session)};
   auto head = co_await s.head(key);
   if (!head) co_return head.error();
-  auto fold = [log = &s.node.log, key] { return actors::fold_log(*log, key); };
-  auto state = co_await on_lane(s.lanes.longer, fold);
-  if (!state) co_return state.error();
-  markdown_writer markdown;
-  markdown.add(**state);
-  out.markdown = markdown.take();
-  out.tokens = estimate_tokens(out.markdown);
-  out.last = event_id{(*state)->epoch, (*state)->seq};
-  co_return out;
+  // All of it there: a long conversation takes seconds, which others on this io thread would wait.
+  auto work = [log = &s.node.log, key]() -> result<history> {
+    const auto state = actors::fold_log(*log, key);
+    if (!state) return state.error();
+    markdown_writer markdown;
+    markdown.add(**state);
+    history out;
+    out.markdown = markdown.take();
+    out.tokens = estimate_tokens(out.markdown);
+    out.last = event_id{(*state)->epoch, (*state)->seq};
+    return out;
+  };
+  auto made = co_await on_longer(s, who.tenant, std::move(work));
+  if (made) made->place = place;
+  co_return made;
 }
 
 asio::awaitable<result<context_window>> read_context_window(services& s, const caller& who,

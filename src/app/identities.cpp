@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "app/on_lane.hpp"
+#include "app/on_longer.hpp"
 #include "app/services.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
@@ -117,7 +118,7 @@ std::string cleared_cookie(const services& s, std::string_view cookie_header) {
 
 asio::awaitable<result<std::vector<api_key>>> list_keys(services& s, const caller& who) {
   auto list = [&s, tenant = who.tenant] { return s.keys.list(tenant); };
-  co_return co_await on_lane(s.lanes.longer, list);
+  co_return co_await on_longer(s, who.tenant, std::move(list));
 }
 
 asio::awaitable<result<answered<created_key>>> create_key(services& s, const admitted& in,

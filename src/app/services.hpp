@@ -101,6 +101,7 @@ class services : public services_needs {
   // Whole histories that are being made, each can be large, and pages of raw events likewise. What
   // is made and waits for its reader counts among the bodies of the server.
   tenant_places histories{4, 8}, event_pages{16, 32};
+  tenant_places long_work{store_lanes::longer_max / 2};  // see on_longer.hpp
   imports_under_way imports;
 
   // Asks the tenant's actor. Errors: those of the answer, or server.busy.

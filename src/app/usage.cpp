@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "app/on_lane.hpp"
+#include "app/on_longer.hpp"
 #include "app/services.hpp"
 #include "core/codes.hpp"
 #include "core/time.hpp"
@@ -50,7 +50,7 @@ asio::awaitable<result<usage_report>> read_usage(services& s, const caller& who,
   auto read = [log = &s.node.log, tenant = who.tenant, asked, only_user] {
     return add_up(*log, tenant, asked, only_user);
   };
-  auto rows = co_await on_lane(s.lanes.longer, read);
+  auto rows = co_await on_longer(s, who.tenant, std::move(read));
   if (!rows) co_return rows.error();
   usage_report report;
   report.rows = std::move(*rows);

@@ -122,7 +122,7 @@ asio::awaitable<response> complete(gateway& g, request_context& ctx, bool legacy
   auto put = [body = std::move(*body), c = std::move(begun->call), raw, legacy]() mutable {
     return chat_call(body, std::move(c), raw, legacy);
   };
-  auto call = co_await for_size(g, ctx.body.size(), std::move(put));
+  auto call = co_await for_size(g, ctx, std::move(put));
   if (!call) co_return problem(call.error(), ctx);
   begun->call = std::move(*call);
   auto writer = raw ? raw_chat_writer(asked->wants_usage) : made_chat_writer(*asked, legacy);
@@ -165,7 +165,7 @@ asio::awaitable<response> embeddings(gateway& g, request_context& ctx) {
   body->erase("model");
   body->erase("base_url");
   auto write = [body = std::move(*body)] { return result<std::string>(json::serialize(body)); };
-  auto written = co_await for_size(g, ctx.body.size(), std::move(write));
+  auto written = co_await for_size(g, ctx, std::move(write));
   if (!written) co_return problem(written.error(), ctx);
   call.raw_body = std::move(*written);
   const bool warn = begun->warn;

@@ -35,14 +35,14 @@ struct openai_asked {
 };
 result<openai_asked> read_openai_asked(const boost::json::object& body, std::string_view id_prefix);
 
-// Runs `work`, which gives a result, here, or on the longer lane where a body of that size would
-// hold this thread up: not among the single rows that every request waits for.
+// Runs `work`, which gives a result, here, or on the longer lane where a body as large as the
+// request's would hold this thread up: not among the single rows that every request waits for.
 template <class Work>
-boost::asio::awaitable<std::invoke_result_t<Work&>> for_size(gateway& g, std::size_t bytes,
+boost::asio::awaitable<std::invoke_result_t<Work&>> for_size(gateway& g, const request_context& ctx,
                                                              Work work) {
   using answer = std::invoke_result_t<Work&>;
   static_assert(std::is_constructible_v<answer, error>);  // the lane is full
-  if (bytes <= openai_inline_bytes_max) co_return work();
+  if (ctx.body.size() <= openai_inline_bytes_max) co_return work();
   struct job {
     explicit job(Work w) : work(std::move(w)) {}
     Work work;
@@ -53,7 +53,7 @@ boost::asio::awaitable<std::invoke_result_t<Work&>> for_size(gateway& g, std::si
     kept->said.emplace(kept->work());
     return result<void>();
   };
-  auto done = co_await app::run_aside(g.services, std::move(run));
+  auto done = co_await app::run_aside(g.services, ctx.caller.tenant, std::move(run));
   if (!done) co_return done.error();
   co_return std::move(*kept->said);
 }

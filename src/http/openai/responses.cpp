@@ -91,7 +91,7 @@ asio::awaitable<response> respond(gateway& g, request_context& ctx) {
   auto put = [body, c = std::move(begun->call)]() mutable {
     return response_call(*body, std::move(c));
   };
-  auto call = co_await for_size(g, ctx.body.size(), std::move(put));
+  auto call = co_await for_size(g, ctx, std::move(put));
   if (!call) co_return problem(call.error(), ctx);
   begun->call = std::move(*call);
   auto writer = raw ? raw_writer() : made_writer(*asked, *body);

@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "app/aside.hpp"
 #include "app/conversation_json.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
+#include "core/limits.hpp"
 #include "http/net/problem.hpp"
 #include "http/routes/door.hpp"
 #include "http/routes/parameters.hpp"
@@ -135,11 +137,21 @@ asio::awaitable<response> pause_session(gateway& g, request_context& ctx) {
 asio::awaitable<response> get_history(gateway& g, request_context& ctx) {
   auto history = co_await app::read_history(g.services, ctx.caller, key_of(ctx).session);
   if (!history) co_return problem(history.error(), ctx);
-  response answer;
-  json_writer w(answer.body);
-  w.begin_object().field("history", history->markdown).field("tokens", history->tokens);
-  w.field("last_event_id", to_string(history->last)).end_object();
-  co_return answer;
+  const bool large = history->markdown.size() > limits::http_body_on_io_bytes;
+  auto answer = std::make_shared<response>();
+  std::function<result<void>()> write = [answer, told = std::move(*history)] {
+    json_writer w(answer->body);
+    w.begin_object().field("history", told.markdown).field("tokens", told.tokens);
+    w.field("last_event_id", to_string(told.last)).end_object();
+    return result<void>();
+  };
+  auto written = result<void>();
+  if (large)
+    written = co_await app::run_aside(g.services, ctx.caller.tenant, std::move(write));
+  else
+    written = write();
+  if (!written) co_return problem(written.error(), ctx);
+  co_return std::move(*answer);
 }
 
 asio::awaitable<response> get_context_window(gateway& g, request_context& ctx) {

@@ -1,0 +1,22 @@
+// Runs work that looks at much on the longer lane, for one tenant, which may have half of what
+// waits there: however much one asks for, others find room. As on_lane otherwise.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <utility>
+
+#include "app/on_lane.hpp"
+#include "app/services.hpp"
+
+namespace soma::app {
+
+template <class Work>
+boost::asio::awaitable<std::invoke_result_t<Work&>> on_longer(services& s, tenant_id whose,
+                                                              Work work) {
+  static_assert(std::is_constructible_v<std::invoke_result_t<Work&>, error>);  // there is no room
+  const auto place = s.long_work.enter(whose);
+  if (!place) co_return error(codes::server_busy, "much of this tenant waits already", 1);
+  co_return co_await on_lane(s.lanes.longer, std::move(work));
+}
+
+}  // namespace soma::app
