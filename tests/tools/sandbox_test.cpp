@@ -192,6 +192,25 @@ TEST_CASE("sandbox: more runs than it has room for are refused as busy, and room
   CHECK(becomes_true([&] { return run(shell("true"), small).end.why == reason::exited; }));
 }
 
+TEST_CASE("sandbox: one owner has three quarters of the room at most") {
+  sandbox_options options;
+  options.runs_max = 4;
+  sandbox small(options);
+  const auto of = [](const std::string& owner, const std::string& script) {
+    auto command = shell(script);
+    command.owner = owner;
+    return command;
+  };
+  std::vector<std::unique_ptr<watched_run>> waiting;
+  for (int n = 0; n < 3; ++n)
+    waiting.push_back(std::make_unique<watched_run>(small, of("one", "echo ready; sleep 1000")));
+  for (auto& each : waiting) each->output_with("ready");
+  CHECK(run(of("one", "true"), small).end.busy);
+  CHECK(run(of("another", "true"), small).end.why == reason::exited);
+  waiting[0]->cancel();
+  CHECK(becomes_true([&] { return run(of("one", "true"), small).end.why == reason::exited; }));
+}
+
 TEST_CASE("sandbox: destroying it kills what still runs") {
   const auto mark = unlikely("left");
   auto small = std::make_unique<sandbox>();

@@ -195,6 +195,7 @@ class code_execute : public tool {
       e->egress->equip(*command);
     }
     command->work = e->work;
+    command->owner = e->request.session.tenant.value;
     e->since_ns = file_clock_ns();
     sandbox_callbacks callbacks;
     callbacks.on_output = [e](bool is_errors, std::string_view bytes) {

@@ -55,6 +55,7 @@ class document_ingest : public tool {
     auto file = parts_.attachments.find(own, text_of(request.inputs, "attachment_id"));
     if (!file) return call->done(failed(file.error()));
     extraction what;
+    what.owner = request.session.tenant.value;
     what.input_fd = open(file->path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (what.input_fd < 0)
       return call->done(failed(codes::storage_unavailable, "the attachment's bytes are missing"));

@@ -65,6 +65,7 @@ std::unique_ptr<sandbox_run> extractor::start(extraction what,
                                               std::function<void(result<extracted>)> on_end) {
   const auto& profile = what.limits;
   sandbox_command command;
+  command.owner = std::move(what.owner);
   command.argv = {program_inside,
                   "--declared",
                   what.declared.empty() ? "-" : what.declared,

@@ -20,6 +20,7 @@ struct extracted {
 };
 
 struct extraction {
+  std::string owner;     // see sandbox_command
   std::string input;     // the document, or
   int input_fd = -1;     // a file with it; taken over and closed
   std::string declared;  // its type, as somebody said

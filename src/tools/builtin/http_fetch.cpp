@@ -190,6 +190,7 @@ class http_fetch : public tool {
   void take_text_out(const std::shared_ptr<call_state>& call, const tool_request& request,
                      fetched got) {
     extraction what;
+    what.owner = request.session.tenant.value;
     what.declared = bare_type(got.answer);
     what.limits = request.limits;
     auto head = head_of(got);

@@ -304,6 +304,8 @@ void sandbox::loop::finish_if_done(run& r) {
   {
     std::lock_guard hold(mutex_);
     --admitted_;
+    if (const auto of = admitted_of_.find(r.command.owner); --of->second == 0)
+      admitted_of_.erase(of);
   }
   call(*r.gate, [&] {
     r.gate->open = false;

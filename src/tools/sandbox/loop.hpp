@@ -92,6 +92,7 @@ class sandbox::loop {
   bool stopping_ = false;
   std::uint64_t last_id_ = 0;
   std::size_t admitted_ = 0;
+  std::map<std::string, std::size_t> admitted_of_;  // owners
 
   std::thread thread_;
 };

@@ -116,7 +116,9 @@ std::unique_ptr<sandbox_run> sandbox::loop::start(sandbox_command command,
   {
     std::lock_guard hold(mutex_);
     r->id = id = ++last_id_;
-    if (++admitted_ > options_.runs_max || stopping_) {
+    const auto share = options_.runs_max - options_.runs_max / 4;
+    const bool too_many = ++admitted_of_[r->command.owner] > share && !r->command.owner.empty();
+    if (++admitted_ > options_.runs_max || too_many || stopping_) {
       r->end.why = reason::refused;
       r->end.busy = true;
       r->end.detail = "all sandboxes of this server are in use";

@@ -42,6 +42,8 @@ struct sandbox_limits {
 };
 
 struct sandbox_command {
+  std::string
+      owner;  // who has three quarters of the sandboxes at most; empty: nobody in particular
   std::vector<std::string> argv;                                 // argv[0]: a path inside
   std::vector<std::pair<std::string, std::string>> environment;  // beside PATH, HOME, LANG, TMPDIR
   std::vector<sandbox_bind> binds;
