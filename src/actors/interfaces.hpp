@@ -83,7 +83,10 @@ struct loaded_session {
   std::shared_ptr<session_state> state;  // folded; seq 0 when there is no such session
   std::optional<error> failed;
 };
-using log_reader_actor = caf::typed_actor<caf::replies_to<load_request>::with<loaded_session>>;
+// To itself: the next piece of what is being read.
+struct read_on {};
+using log_reader_actor =
+    caf::typed_actor<caf::replies_to<load_request>::with<loaded_session>, caf::reacts_to<read_on>>;
 
 // ---- session ----
 
@@ -250,6 +253,7 @@ SOMA_LOCAL_MESSAGE(flush_batch)
 SOMA_LOCAL_MESSAGE(housekeeping)
 SOMA_LOCAL_MESSAGE(load_request)
 SOMA_LOCAL_MESSAGE(loaded_session)
+SOMA_LOCAL_MESSAGE(read_on)
 SOMA_LOCAL_MESSAGE(session_command)
 SOMA_LOCAL_MESSAGE(command_outcome)
 SOMA_LOCAL_MESSAGE(activate_request)

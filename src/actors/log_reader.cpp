@@ -14,56 +14,104 @@ error unreadable(const session_key& key, event_id at, const error& why) {
   return {why.code, "session " + key.session.value + ": event " + event + ": " + why.detail};
 }
 
+using pointer = log_reader_actor::stateful_pointer<log_reader_state>;
+
+// Nothing where there is more of it to read.
+std::optional<loaded_session> some_of(log_fold& fold) {
+  loaded_session loaded;
+  try {
+    const auto end = fold.step();
+    if (end && !*end) return std::nullopt;
+    if (end)
+      loaded.state = fold.state();
+    else
+      loaded.failed = end.error();
+  } catch (const std::exception& e) {  // this session's failure, not every session's
+    loaded.failed = error(codes::internal, e.what());
+  }
+  return loaded;
+}
+
+void read_some(pointer self) {
+  auto& s = self->state;
+  const auto tenant = std::move(s.turns.front());
+  s.turns.pop_front();
+  auto at = s.wanted.find(tenant);
+  auto& first = at->second.front();
+  if (auto loaded = some_of(first.fold)) {
+    first.answer.deliver(std::move(*loaded));
+    at->second.pop_front();
+  }
+  if (at->second.empty())
+    s.wanted.erase(at);
+  else
+    s.turns.push_back(tenant);
+  if (!s.turns.empty()) self->send(self, read_on{});
+}
+
 }  // namespace
+
+log_fold::log_fold(const storage::event_log& log, session_key key)
+    : log_(log), key_(std::move(key)), state_(std::make_shared<session_state>()) {
+  state_->key = key_;
+}
+
+result<bool> log_fold::begin() {
+  auto head = log_.head(key_);
+  if (!head) {
+    if (head.error().code == codes::session_not_found) return true;
+    return head.error();
+  }
+  head_ = std::move(*head);
+  options_.after_seq = head_->first_seq - 1;
+  options_.before_seq = head_->seq + 1;  // what the state says of itself, and no more
+  options_.compact = true;
+  options_.types = folded_types();
+  return false;
+}
+
+result<bool> log_fold::step() {
+  if (!head_)
+    if (auto none = begin(); !none || *none) return none;
+  auto page = log_.read(key_, options_);
+  if (!page) return page.error();
+  for (const auto& stored : page->events) {
+    auto e = decode(stored.json);
+    if (!e) return unreadable(key_, stored.id, e.error());
+    apply(*state_, *e);
+  }
+  options_.after_seq = page->scanned_seq;
+  if (!page->end) return false;
+  // What a filtered or trimmed log does not show.
+  state_->seq = head_->seq;
+  state_->epoch = head_->epoch_of(head_->seq);
+  state_->created_at_ms = head_->info.created_at_ms;
+  return true;
+}
 
 result<std::shared_ptr<session_state>> fold_log(const storage::event_log& log,
                                                 const session_key& key) {
-  auto state = std::make_shared<session_state>();
-  state->key = key;
-  auto head = log.head(key);
-  if (!head) {
-    if (head.error().code == codes::session_not_found) return state;
-    return head.error();
-  }
-  storage::read_options options;
-  options.after_seq = head->first_seq - 1;
-  options.before_seq = head->seq + 1;  // what the state says of itself, and no more
-  options.compact = true;
-  options.types = folded_types();
+  log_fold fold(log, key);
   for (;;) {
-    auto page = log.read(key, options);
-    if (!page) return page.error();
-    for (const auto& stored : page->events) {
-      auto e = decode(stored.json);
-      if (!e) return unreadable(key, stored.id, e.error());
-      apply(*state, *e);
-    }
-    if (page->end) break;
-    options.after_seq = page->scanned_seq;
+    const auto end = fold.step();
+    if (!end) return end.error();
+    if (*end) return fold.state();
   }
-  // What a filtered or trimmed log does not show.
-  state->seq = head->seq;
-  state->epoch = head->epoch_of(head->seq);
-  state->created_at_ms = head->info.created_at_ms;
-  return state;
 }
 
-log_reader_actor::behavior_type log_reader(log_reader_actor::pointer, node_services* node) {
+log_reader_actor::behavior_type log_reader(pointer self, node_services* node) {
   this_thread_may_block();
   return {
-      [node](const load_request& request) {
-        loaded_session loaded;
-        try {
-          auto state = fold_log(node->log, request.key);
-          if (state)
-            loaded.state = std::move(*state);
-          else
-            loaded.failed = state.error();
-        } catch (const std::exception& e) {  // this session's failure, not every session's
-          loaded.failed = error(codes::internal, e.what());
-        }
-        return loaded;
+      [self, node](const load_request& request) {
+        auto& s = self->state;
+        auto answer = self->make_response_promise<loaded_session>();
+        const auto& tenant = request.key.tenant;
+        if (s.turns.empty()) self->send(self, read_on{});
+        if (!s.wanted.count(tenant)) s.turns.push_back(tenant);
+        s.wanted[tenant].push_back({log_fold(node->log, request.key), answer});
+        return answer;
       },
+      [self](const read_on&) { read_some(self); },
   };
 }
 

@@ -1,15 +1,49 @@
-// Reads and folds a session's log for its actor, off the scheduler's threads. Detached: reads
-// block.
+// Reads and folds sessions' logs for their actors, off the scheduler's threads. Detached: reads
+// block. A piece of a log at a time, tenants by turns: one with long logs keeps no other waiting.
 #pragma once
 
 #include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
 
 #include "actors/interfaces.hpp"
 #include "actors/node.hpp"
 
 namespace soma::actors {
 
-log_reader_actor::behavior_type log_reader(log_reader_actor::pointer self, node_services* node);
+// The fold of a session's log, a page at a time. Not thread-safe; blocks.
+class log_fold {
+ public:
+  log_fold(const storage::event_log& log, session_key key);
+
+  // True at the end of the log. After an error nothing more is to be asked.
+  result<bool> step();
+  std::shared_ptr<session_state> state() const { return state_; }
+
+ private:
+  result<bool> begin();
+
+  const storage::event_log& log_;
+  const session_key key_;
+  std::shared_ptr<session_state> state_;
+  std::optional<storage::session_head> head_;
+  storage::read_options options_;
+};
+
+struct log_reader_state {
+  struct reading {
+    log_fold fold;
+    caf::typed_response_promise<loaded_session> answer;
+  };
+  std::map<tenant_id, std::deque<reading>> wanted;
+  std::deque<tenant_id> turns;  // of those
+};
+
+log_reader_actor::behavior_type log_reader(
+    log_reader_actor::stateful_pointer<log_reader_state> self, node_services* node);
 
 // The fold of the whole log, deltas of finished messages left out; seq 0 for no such session.
 result<std::shared_ptr<session_state>> fold_log(const storage::event_log& log,

@@ -10,7 +10,7 @@
 
 namespace soma::storage {
 
-class held_log final : public event_log {
+class held_log : public event_log {
  public:
   explicit held_log(event_log& inner) : inner_(inner) {}
   ~held_log() override { let_go(); }
