@@ -66,6 +66,12 @@ std::string safe_inputs(std::string_view raw) {
   return out;
 }
 
+// Looks no further than such an object is long: this is asked with every piece.
+bool is_empty_object(std::string_view text) {
+  constexpr std::size_t bytes_max = 64;
+  return text.size() <= bytes_max && trimmed(text) == "{}";
+}
+
 bool is_whole_object(std::string_view text) {
   if (!trimmed(text).starts_with('{') || !trimmed(text).ends_with('}')) return false;
   boost::system::error_code ec;
@@ -151,7 +157,10 @@ void answer_parser::fail(failure why) {
 
 void answer_parser::provider_failed(std::int64_t status, std::string_view message,
                                     std::string_view kind, std::string_view code) {
-  fail(failure_in_stream(status, message, kind, code, clean_(message)));
+  // What is behind says nothing new, and is looked through many times.
+  message = message.substr(0, limits::error_body_bytes_max);
+  fail(failure_in_stream(status, message, kind.substr(0, limits::error_body_bytes_max),
+                         code.substr(0, limits::error_body_bytes_max), clean_(message)));
 }
 
 // Providers number calls, or give each its id, or both, or number all of them 0; some give a new id
@@ -168,8 +177,10 @@ answer_parser::growing_call* answer_parser::call_of(const call_piece& piece) {
   if (!piece.id.empty() && !numbered->id.empty()) return nullptr;
   if (name_goes_on(*numbered, piece)) return numbered;
   if (piece.name != numbered->name) return nullptr;
-  return trimmed(piece.arguments).starts_with('{') && numbered->arguments != piece.arguments &&
-                 trimmed(numbered->arguments) != "{}" && is_whole_object(numbered->arguments)
+  // Read only where its brackets are closed, which is once: more behind them is no object any more.
+  return trimmed(piece.arguments).starts_with('{') && numbered->brackets.closed() &&
+                 numbered->arguments != piece.arguments && !is_empty_object(numbered->arguments) &&
+                 is_whole_object(numbered->arguments)
              ? nullptr
              : numbered;
 }
@@ -198,10 +209,36 @@ answer_parser::growing_call* answer_parser::grow(const call_piece& piece) {
   spoke_ = true;
   if (piece.arguments.empty()) return grown;
   // Some begin with an empty object and then write the real one, some end with all of it again.
-  if (trimmed(grown->arguments) == "{}") grown->arguments.clear();
+  if (is_empty_object(grown->arguments)) {
+    grown->arguments.clear();
+    grown->brackets = {};
+  }
   const bool again = grown->arguments == piece.arguments && is_whole_object(piece.arguments);
-  if (!again) grown->arguments += piece.arguments;
+  if (again) return grown;
+  grown->arguments += piece.arguments;
+  grown->brackets.add(piece.arguments);
   return grown;
+}
+
+void answer_parser::bracket_count::add(std::string_view more) {
+  for (const char c : more) {
+    if (in_text_) {
+      in_text_ = escaped_ || c != '"';
+      escaped_ = !escaped_ && c == '\\';
+    } else if (white_space.find(c) != white_space.npos) {
+      continue;
+    } else if (depth_ == 0) {
+      beyond_ = beyond_ || begun_ || c != '{';
+      begun_ = true;
+      depth_ = 1;
+    } else if (c == '"') {
+      in_text_ = true;
+    } else if (c == '{' || c == '[') {
+      ++depth_;
+    } else if (c == '}' || c == ']') {
+      --depth_;
+    }
+  }
 }
 
 answer_parser::growing_call* answer_parser::find_call(std::int64_t index) {
@@ -250,7 +287,8 @@ stream_end answer_parser::finish() {
   stream_end end;
   end.usage = usage_;
   const auto how = meaning_of(finish_reason_);
-  if (how == ending::filtered)
+  end.filtered = how == ending::filtered;
+  if (end.filtered)
     fail({std::string(codes::llm_provider_error), "the provider's content filter ended the answer",
           false});
   if (how == ending::failed)

@@ -46,10 +46,22 @@ class answer_parser {
   stream_end finish();
 
  protected:
+  // Whether a text that grows is one object in brackets so far, whatever is between them: told by
+  // looking at each byte once.
+  class bracket_count {
+   public:
+    void add(std::string_view more);
+    bool closed() const { return begun_ && depth_ == 0 && !beyond_; }
+
+   private:
+    std::size_t depth_ = 0;
+    bool begun_ = false, in_text_ = false, escaped_ = false, beyond_ = false;
+  };
   struct growing_call {
     std::int64_t index = -1;
     std::string id, name, arguments;
-    std::string given;  // inputs that came whole before any piece: pieces take their place
+    std::string given;       // inputs that came whole before any piece: pieces take their place
+    bracket_count brackets;  // of the arguments
   };
   struct call_piece {
     std::int64_t index = 0;
@@ -66,6 +78,8 @@ class answer_parser {
   // Adds to the call that the piece belongs to, or begins it. Null past the limits.
   growing_call* grow(const call_piece& piece);
   growing_call* find_call(std::int64_t index);
+  // Counts what is kept of calls; false past the limit, which ends the answer.
+  bool room_for(std::size_t bytes);
   const std::vector<growing_call>& calls() const { return calls_; }
   void provider_failed(std::int64_t status, std::string_view message, std::string_view kind,
                        std::string_view code);
@@ -82,7 +96,6 @@ class answer_parser {
   static bool name_goes_on(const growing_call& call, const call_piece& piece);
   void give_part(std::string_view bytes, bool thinking);
   void give_held_back();
-  bool room_for(std::size_t bytes);
 
   on_piece piece_;
   clean_text clean_;

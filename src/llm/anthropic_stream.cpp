@@ -55,6 +55,13 @@ void anthropic_stream::on_object(const json::object& event) {
   }
 }
 
+void anthropic_stream::thought::grow(std::string thought::*part, std::string_view more) {
+  lost = lost ||
+         text.size() + signature.size() + redacted.size() + more.size() > limits::state_bytes_max;
+  if (!lost) return void((this->*part) += more);
+  for (auto* kept : {&text, &signature, &redacted}) std::string().swap(*kept);
+}
+
 void anthropic_stream::on_block(std::int64_t index, const json::object& block) {
   const auto type = string_member(block, "type");
   if (type == "text") {
@@ -64,13 +71,15 @@ void anthropic_stream::on_block(std::int64_t index, const json::object& block) {
     // Streamed inputs begin with an empty object; some proxies give them whole, and again in
     // pieces.
     if (const auto* input = object_member(block, "input"); call && input && !input->empty())
-      call->given = json::serialize(*input).substr(0, limits::call_bytes_max);
+      if (auto whole = json::serialize(*input); room_for(whole.size()))
+        call->given = std::move(whole);
   } else if ((type == "thinking" || type == "redacted_thinking") &&
              thoughts_.size() < limits::thoughts_max) {
     give(string_member(block, "thinking"), true);
-    thoughts_[index] = {std::string(string_member(block, "thinking")),
-                        std::string(string_member(block, "signature")),
-                        std::string(string_member(block, "data"))};
+    auto& begun = thoughts_[index] = {};
+    begun.grow(&thought::text, string_member(block, "thinking"));
+    begun.grow(&thought::signature, string_member(block, "signature"));
+    begun.grow(&thought::redacted, string_member(block, "data"));
   }
 }
 
@@ -85,10 +94,10 @@ void anthropic_stream::on_delta(std::int64_t index, const json::object& delta) {
   } else if (type == "thinking_delta") {
     give(string_member(delta, "thinking"), true);
     if (const auto at = thoughts_.find(index); at != thoughts_.end())
-      at->second.text += string_member(delta, "thinking");
+      at->second.grow(&thought::text, string_member(delta, "thinking"));
   } else if (type == "signature_delta") {
     if (const auto at = thoughts_.find(index); at != thoughts_.end())
-      at->second.signature += string_member(delta, "signature");
+      at->second.grow(&thought::signature, string_member(delta, "signature"));
   }
 }
 

@@ -17,6 +17,9 @@ class anthropic_stream final : public answer_parser {
  private:
   struct thought {
     std::string text, signature, redacted;
+    bool lost = false;  // longer than is kept: it cannot be given back
+
+    void grow(std::string thought::*part, std::string_view more);
   };
 
   void on_object(const boost::json::object& event) override;

@@ -4,19 +4,37 @@
 #include <utility>
 
 namespace soma::llm {
+namespace {
+
+// Few places are all anybody's: those of a small model of one's own, say.
+constexpr std::size_t shared_from = 16;
+
+std::size_t share_of(std::size_t all) {
+  return all < shared_from ? all : all - all / 4;
+}
+
+std::size_t count_in(const std::map<std::string, std::size_t>& of, const std::string& tenant) {
+  const auto at = of.find(tenant);
+  return at == of.end() ? 0 : at->second;
+}
+
+void one_less(std::map<std::string, std::size_t>& of, const std::string& tenant) {
+  if (const auto at = of.find(tenant); --at->second == 0) of.erase(at);
+}
+
+}  // namespace
 
 std::optional<call_places::entered> call_places::enter(claim wanted) {
   std::lock_guard lock(mutex_);
   const auto at = providers_.find(wanted.provider);
-  // Nobody passes those who wait.
-  const bool now = running_ < limits_.a_node &&
-                   (at == providers_.end() ||
-                    (at->second.running < limits_.a_provider && at->second.turns.empty()));
+  // Nobody passes those who wait, but for tenants that have their share already.
+  const bool now = at == providers_.end() ? room_for(wanted.tenant, {})
+                                          : room_for(wanted.tenant, at->second) &&
+                                                !at->second.waiting.count(wanted.tenant);
   if (!now && !may_wait(wanted)) return std::nullopt;
   const auto mine = ++last_;
   if (now) {
-    ++providers_[wanted.provider].running;
-    ++running_;
+    runs(wanted, providers_[wanted.provider]);
   } else {
     queue(mine, wanted);
   }
@@ -34,8 +52,7 @@ void call_places::leave(ticket which) {
     const entry left = std::move(at->second);
     entries_.erase(at);
     if (left.running) {
-      --providers_[left.what.provider].running;
-      --running_;
+      ran(left.what, providers_[left.what.provider]);
     } else {
       unqueue(which, left.what);
     }
@@ -65,8 +82,24 @@ void call_places::tell() const {
   if (limits_.on_change) limits_.on_change({running_, waiting_});
 }
 
-bool call_places::room_at(const provider_queue& provider) const {
-  return running_ < limits_.a_node && provider.running < limits_.a_provider;
+bool call_places::room_for(const std::string& tenant, const provider_queue& provider) const {
+  return running_ < limits_.a_node && provider.running < limits_.a_provider &&
+         count_in(running_of_, tenant) < share_of(limits_.a_node) &&
+         count_in(provider.running_of, tenant) < share_of(limits_.a_provider);
+}
+
+void call_places::runs(const claim& one, provider_queue& at) {
+  ++running_;
+  ++at.running;
+  ++running_of_[one.tenant];
+  ++at.running_of[one.tenant];
+}
+
+void call_places::ran(const claim& one, provider_queue& at) {
+  --running_;
+  --at.running;
+  one_less(running_of_, one.tenant);
+  one_less(at.running_of, one.tenant);
 }
 
 bool call_places::may_wait(const claim& wanted) const {
@@ -113,10 +146,14 @@ void call_places::unqueue(ticket which, const claim& wanted) {
   std::erase(provider.turns, wanted.tenant);
 }
 
-// The first of whoever's turn it is, whose next turn is then the last.
-call_places::ticket call_places::next_of(provider_queue& provider) {
-  const auto tenant_name = std::move(provider.turns.front());
-  provider.turns.pop_front();
+// The first of whoever's turn it is, whose next turn is then the last. None where all who wait have
+// their share.
+std::optional<call_places::ticket> call_places::next_of(provider_queue& provider) {
+  const auto turn = std::find_if(provider.turns.begin(), provider.turns.end(),
+                                 [&](const auto& one) { return room_for(one, provider); });
+  if (turn == provider.turns.end()) return std::nullopt;
+  const auto tenant_name = std::move(*turn);
+  provider.turns.erase(turn);
   const auto tenant = provider.waiting.find(tenant_name);
   auto& all = tenant->second;
   const auto who_name = std::move(all.turns.front());
@@ -144,15 +181,15 @@ std::vector<std::function<void()>> call_places::fill() {
     if (at == providers_.end()) at = providers_.begin();
     served_ = at->first;
     auto& provider = at->second;
-    if (provider.turns.empty() || !room_at(provider)) {
+    const auto which = next_of(provider);
+    if (!which) {
       ++without;
       continue;
     }
     without = 0;
-    auto& next = entries_.at(next_of(provider));
+    auto& next = entries_.at(*which);
     next.running = true;
-    ++provider.running;
-    ++running_;
+    runs(next.what, provider);
     go.push_back(std::exchange(next.what.go, {}));
   }
   return go;

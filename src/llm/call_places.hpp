@@ -1,6 +1,8 @@
 // How many calls may be at providers at once: a provider and a node. What comes on top waits in
 // order, tenants by turns and within a tenant its sessions and users by turns, so that nobody's
-// burst keeps the others waiting longer than a round.
+// burst keeps the others waiting longer than a round. And since a model may talk for minutes, no
+// tenant holds all of them: three quarters at most, where there are enough for that to mean
+// something.
 //
 // Thread-safe; never blocks. Shared by all clients of a process.
 #pragma once
@@ -69,16 +71,19 @@ class call_places {
   };
   struct provider_queue {
     std::size_t running = 0;
-    std::deque<std::string> turns;  // of tenants
+    std::map<std::string, std::size_t> running_of;  // tenants
+    std::deque<std::string> turns;                  // of tenants
     std::map<std::string, tenant_queue> waiting;
   };
 
-  bool room_at(const provider_queue& provider) const;
+  bool room_for(const std::string& tenant, const provider_queue& provider) const;
+  void runs(const claim& one, provider_queue& at);
+  void ran(const claim& one, provider_queue& at);
   bool may_wait(const claim& wanted) const;
   void no_longer_waits(const claim& one);
   void queue(ticket which, const claim& wanted);
   void unqueue(ticket which, const claim& wanted);
-  ticket next_of(provider_queue& provider);
+  std::optional<ticket> next_of(provider_queue& provider);
   std::vector<std::function<void()>> fill();
   void tell() const;
 
@@ -86,7 +91,7 @@ class call_places {
   mutable std::mutex mutex_;
   ticket last_ = 0;
   std::size_t running_ = 0, waiting_ = 0, waiting_bytes_ = 0;
-  std::map<std::string, std::size_t> waiting_bytes_of_;  // tenants that have some
+  std::map<std::string, std::size_t> waiting_bytes_of_, running_of_;  // tenants that have some
   std::unordered_map<ticket, entry> entries_;
   std::map<std::string, provider_queue> providers_;  // that have calls
   std::string served_;                               // the provider that was last given a place

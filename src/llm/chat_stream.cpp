@@ -169,7 +169,10 @@ void chat_stream::on_call(const json::object& call, std::int64_t position) {
       grow({position, string_member(call, "id"), name, piece, call.contains("index")});
   const auto* extra = object_member(call, "extra_content");
   if (!grown || !extra) return;
-  extras_.emplace_back(static_cast<std::size_t>(grown - calls().data()), json::serialize(*extra));
+  auto text = json::serialize(*extra);
+  extras_bytes_ += sizeof extras_.front() + text.size();
+  if (extras_bytes_ > limits::state_bytes_max) return;
+  extras_.emplace_back(static_cast<std::size_t>(grown - calls().data()), std::move(text));
 }
 
 // Counts only grow: some servers end with zeros, some tell the total with every chunk.

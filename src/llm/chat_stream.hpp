@@ -39,6 +39,7 @@ class chat_stream final : public answer_parser {
   boost::json::array details_;
   std::size_t details_bytes_ = 0;
   std::vector<std::pair<std::size_t, std::string>> extras_;  // of the n-th call
+  std::size_t extras_bytes_ = 0;
 };
 
 }  // namespace soma::llm

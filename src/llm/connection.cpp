@@ -7,10 +7,13 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <mutex>
 #include <vector>
 
 #include "core/ip_address.hpp"
@@ -48,8 +51,25 @@ void tls_sessions::offer(const std::string& host, SSL* to) const {
   if (const auto at = kept_.find(host); at != kept_.end()) SSL_set_session(to, at->second.get());
 }
 
+void way_home::post(std::function<void()> what) {
+  const std::lock_guard lock(mutex_);
+  if (io_) asio::post(*io_, std::move(what));
+}
+
+void way_home::close() {
+  const std::lock_guard lock(mutex_);
+  io_ = nullptr;
+}
+
+struct connection::look_up {
+  explicit look_up(asio::io_context& io) : wake(io, asio::steady_timer::time_point::max()) {}
+
+  asio::steady_timer wake;
+  std::optional<found_addresses> found;
+};
+
 connection::connection(asio::io_context& io, std::atomic<std::uint64_t>& open_count)
-    : resolver_(io), socket_(io), open_count_(open_count) {
+    : io_(io), socket_(io), open_count_(open_count) {
   ++open_count_;
 }
 
@@ -68,13 +88,12 @@ asio::awaitable<connection::open_result> connection::open(const url_parts& url,
   if (!is_name) {
     endpoints.emplace_back(literal, url.port);
   } else {
-    const auto port = std::to_string(url.port);
-    auto [failed, found] = co_await resolver_.async_resolve(url.host, port, use_tuple);
-    if (failed || closed_) {
-      out.why = "the provider's host name cannot be resolved: " + failed.message();
+    const auto found = co_await find(url.host, how);
+    if (found.failed || closed_) {
+      out.why = "the provider's host name cannot be resolved: " + found.failed.message();
       co_return out;
     }
-    for (const auto& entry : found) endpoints.push_back(entry.endpoint());
+    for (const auto& address : found.all) endpoints.emplace_back(address, url.port);
   }
   if (how.public_only)
     std::erase_if(endpoints, [](const auto& e) { return !is_public_address(e.address()); });
@@ -104,6 +123,26 @@ asio::awaitable<connection::open_result> connection::open(const url_parts& url,
   }
   out.ok = !closed_;
   co_return out;
+}
+
+asio::awaitable<found_addresses> connection::find(std::string host, open_options how) {
+  const auto mine = looking_ = std::make_shared<look_up>(io_);
+  how.names.find(std::string(how.tenant), host,
+                 [home = how.home, weak = std::weak_ptr(mine)](const found_addresses& found) {
+                   home->post([weak, found] {
+                     const auto waiting = weak.lock();
+                     if (!waiting) return;
+                     waiting->found = found;
+                     waiting->wake.cancel();
+                   });
+                 });
+  while (!mine->found && !closed_) {
+    auto [ignored] = co_await mine->wake.async_wait(use_tuple);
+    (void)ignored;
+  }
+  looking_.reset();
+  if (mine->found) co_return std::move(*mine->found);
+  co_return found_addresses{asio::error::operation_aborted, {}};
 }
 
 asio::awaitable<connection::io_result> connection::write(std::string_view bytes) {
@@ -137,7 +176,7 @@ void connection::close() {
   if (closed_) return;
   closed_ = true;
   if (tls_ && sessions_) sessions_->keep(host_, tls_->native_handle());
-  resolver_.cancel();
+  if (looking_) looking_->wake.cancel();
   boost::system::error_code ignored;
   socket_.close(ignored);
 }

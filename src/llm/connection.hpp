@@ -9,13 +9,16 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "core/may_block.hpp"
 #include "llm/base_url.hpp"
+#include "llm/name_lookup.hpp"
 
 namespace soma::llm {
 
@@ -32,6 +35,19 @@ class tls_sessions {
     void operator()(SSL_SESSION* s) const { SSL_SESSION_free(s); }
   };
   std::map<std::string, std::unique_ptr<SSL_SESSION, free_session>> kept_;
+};
+
+// The way back from threads that look up names to a client's io thread, for as long as there is
+// one.
+class way_home {
+ public:
+  explicit way_home(boost::asio::io_context& io) : io_(&io) {}
+  void post(std::function<void()> what);
+  void close();
+
+ private:
+  quick_mutex mutex_;
+  boost::asio::io_context* io_;
 };
 
 class connection {
@@ -54,11 +70,13 @@ class connection {
   struct open_options {
     boost::asio::ssl::context& tls;
     tls_sessions& sessions;
+    name_lookups& names;
+    std::shared_ptr<way_home> home;
+    std::string_view tenant;   // who wants it, for its share of look-ups
     bool public_only = false;  // addresses that are not everybody's are not connected to
   };
   // Resolves, connects and, for https, shakes hands: SNI, chain and host name are checked by the
-  // verify mode of `tls`; a session kept from before is taken up. Ends when `close` is called,
-  // except that a name lookup ends in its own time.
+  // verify mode of `tls`; a session kept from before is taken up. Ends when `close` is called.
   boost::asio::awaitable<open_result> open(const url_parts& url, const open_options& how);
 
   boost::asio::awaitable<io_result> write(std::string_view bytes);
@@ -75,7 +93,11 @@ class connection {
   std::chrono::steady_clock::time_point idle_since;
 
  private:
-  boost::asio::ip::tcp::resolver resolver_;
+  struct look_up;
+  boost::asio::awaitable<found_addresses> find(std::string host, open_options how);
+
+  boost::asio::io_context& io_;
+  std::shared_ptr<look_up> looking_;
   boost::asio::ip::tcp::socket socket_;
   std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
   tls_sessions* sessions_ = nullptr;  // set once the peer is known to be who it should be

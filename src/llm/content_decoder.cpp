@@ -26,7 +26,7 @@ class inflater final : public content_decoder {
       stream_.avail_out = static_cast<uInt>(piece_.size());
       const int how = inflate(&stream_, Z_SYNC_FLUSH);
       const auto made = piece_.size() - stream_.avail_out;
-      if (made > 0) out({piece_.data(), made});
+      if (made > 0 && !out({piece_.data(), made})) return false;
       if (how == Z_STREAM_END) {
         // gzip may go on with another member.
         if (stream_.avail_in == 0 || *stream_.next_in != 0x1f) {
@@ -62,8 +62,7 @@ class inflater final : public content_decoder {
 class passing final : public content_decoder {
  public:
   bool feed(std::string_view bytes, const on_bytes& out) override {
-    if (!bytes.empty()) out(bytes);
-    return true;
+    return bytes.empty() || out(bytes);
   }
 };
 
@@ -74,10 +73,7 @@ class chain final : public content_decoder {
       : outer_(std::move(outer)), inner_(std::move(inner)) {}
 
   bool feed(std::string_view bytes, const on_bytes& out) override {
-    bool inner_good = true;
-    const bool outer_good = outer_->feed(
-        bytes, [&](std::string_view part) { inner_good = inner_good && inner_->feed(part, out); });
-    return outer_good && inner_good;
+    return outer_->feed(bytes, [&](std::string_view part) { return inner_->feed(part, out); });
   }
 
  private:

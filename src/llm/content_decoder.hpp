@@ -12,7 +12,8 @@ namespace soma::llm {
 
 class content_decoder {
  public:
-  using on_bytes = std::function<void(std::string_view bytes)>;
+  // False: no more is wanted. A few bytes can become very many.
+  using on_bytes = std::function<bool(std::string_view bytes)>;
 
   // Of a Content-Encoding header; null for a coding that is not known (br, zstd). None at all, and
   // identity, hand on what they get.
@@ -20,7 +21,7 @@ class content_decoder {
 
   virtual ~content_decoder() = default;
   // What of the content is known after `bytes`, in pieces of at most 64 KiB. False where they are
-  // not of that coding.
+  // not of that coding, or no more was wanted; then it is not fed again.
   virtual bool feed(std::string_view bytes, const on_bytes& out) = 0;
 };
 

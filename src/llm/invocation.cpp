@@ -39,7 +39,9 @@ std::size_t bytes_of(const call& c) {
   return bytes;
 }
 
-bool blames_provider(const failure& why) {
+bool blames_provider(const stream_end& how) {
+  const auto& why = *how.error;
+  if (how.filtered) return false;
   return why.code == codes::llm_unreachable || why.code == codes::llm_timeout_first_token ||
          why.code == codes::llm_timeout_idle || why.code == codes::llm_provider_error ||
          why.code == codes::llm_bad_stream;
@@ -125,7 +127,7 @@ bool invocation::aim() {
     if (asked_.target.provider != targets_.front().provider ||
         asked_.target.wire != targets_.front().wire)
       for (auto& m : asked_.messages) m.provider_state_json.clear();  // nothing another can read
-    asked_.form = core_.forms->of(breaker_key(), steady_ms());
+    asked_.form = core_.forms->of(target_key(), steady_ms());
     admitted_ = core_.health->admit(breaker_key(), steady_ms());
     if (admitted_) return true;
   }
@@ -188,7 +190,7 @@ void invocation::attempt_now() {
   if (sink_->wants_raw()) {
     inner.on_raw = [weak](std::string_view data) {
       if (const auto self = weak.lock()) {
-        self->begun_ = true;
+        self->answer_begins();
         self->sink_->raw(data);
       }
     };
@@ -204,9 +206,19 @@ void invocation::attempt_now() {
   stream_->start();
 }
 
+// From now on nothing is tried again, and what was asked can be megabytes for as long as the model
+// talks.
+void invocation::answer_begins() {
+  if (std::exchange(begun_, true)) return;
+  for (auto* text : {&asked_.raw_body, &asked_.members_json, &asked_.prefix})
+    std::string().swap(*text);
+  asked_.messages = {};
+  asked_.tools = {};
+}
+
 void invocation::on_piece(std::string text, bool thinking) {
   if (over_) return;
-  begun_ = true;
+  answer_begins();
   if (!cutter_ || thinking) return sink_->piece(std::move(text), thinking);
   auto said = cutter_->take(text);
   if (!said.empty()) sink_->piece(std::move(said), false);
@@ -225,7 +237,7 @@ void invocation::on_end(stream_end how) {
   how.model = asked_.target.model;
   how.base_url = asked_.target.base_url;
   const auto target = breaker_key();
-  if (how.thought_begun) core_.forms->learn_beginning(target, *how.thought_begun);
+  if (how.thought_begun) core_.forms->learn_beginning(target_key(), *how.thought_begun);
   const bool again = how.error && !begun_ && !over_ && try_again(how);
   judge(target, how, again);
   if (!again && cutter_ && !over_)
@@ -243,7 +255,7 @@ void invocation::judge(const std::string& target, const stream_end& how, bool ag
   admitted_ = false;
   if (!how.error)
     core_.health->succeeded(target);
-  else if (blames_provider(*how.error) && !same_target)
+  else if (blames_provider(how) && !same_target)
     core_.health->failed(target, steady_ms());
   else
     core_.health->undecided(target);
@@ -253,7 +265,7 @@ bool invocation::try_again(const stream_end& how) {
   // What it refuses it is asked without; that is no retry.
   if (how.form && forms_tried_ < limits::forms_tried_max) {
     ++forms_tried_;
-    core_.forms->learn(breaker_key(), *how.form, steady_ms());
+    core_.forms->learn(target_key(), *how.form, steady_ms());
     asio::post(core_.io, [self = shared_from_this()] {
       if (!self->over_) self->attempt();
     });
@@ -326,6 +338,10 @@ void invocation::set_paused(bool paused) {
 }
 
 std::string invocation::breaker_key() const {
+  return asked_.tenant + '\n' + target_key();
+}
+
+std::string invocation::target_key() const {
   return asked_.target.provider + ' ' + asked_.target.base_url + ' ' + asked_.target.model;
 }
 

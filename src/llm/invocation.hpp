@@ -54,6 +54,9 @@ class invocation : public std::enable_shared_from_this<invocation> {
   void judge(const std::string& target, const stream_end& how, bool again);
   void finish(stream_end how);
   void leave_undecided();
+  void answer_begins();
+  std::string target_key() const;
+  // A tenant's own: what its calls lead to at a provider keeps no other tenant from it.
   std::string breaker_key() const;
 
   const std::shared_ptr<client_core> core_owner_;

@@ -136,6 +136,7 @@ struct stream_end {
   bool cut = false;                 // the stream ended without saying why, after at least one piece
   bool prefix_refused = false;      // a 4xx to a call with a prefix
   bool elsewhere = false;           // refused for what another profile may well do
+  bool filtered = false;            // ended by the provider's content filter: no fault of its own
   std::optional<wire_form> form{};  // how the same may be asked with success
   std::optional<bool> thought_begun{};  // see wire_form::begins_in_thought; none: it does not tell
   std::uint64_t context_window = 0;     // tokens, where the provider told it; 0: it did not
@@ -178,6 +179,7 @@ class llm_client {
 class provider_health;
 class call_places;
 class wire_forms;
+class name_lookups;
 
 struct client_options {
   bool verify_tls = true;
@@ -191,6 +193,7 @@ struct client_options {
   std::shared_ptr<provider_health> health;  // shared with other clients; null: its own
   std::shared_ptr<call_places> places;      // the same
   std::shared_ptr<wire_forms> forms;        // the same
+  std::shared_ptr<name_lookups> names;      // the same
 };
 
 // Calls providers over HTTP/1.1, on an io thread of its own.

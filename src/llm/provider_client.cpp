@@ -15,8 +15,10 @@ client_core::client_core(const client_options& o, std::shared_ptr<asio::io_conte
       health(o.health ? o.health : std::make_shared<provider_health>()),
       places(o.places ? o.places : std::make_shared<call_places>()),
       forms(o.forms ? o.forms : std::make_shared<wire_forms>()),
+      names(o.names ? o.names : std::make_shared<name_lookups>()),
       io_owner(std::move(on)),
       io(*io_owner),
+      home(std::make_shared<way_home>(io)),
       pool(io, o.pool_idle_max, o.pool_idle_ms) {
   boost::system::error_code ec;
   tls.set_verify_mode(o.verify_tls ? asio::ssl::verify_peer : asio::ssl::verify_none, ec);
@@ -63,7 +65,10 @@ class provider_client : public llm_client {
       : core_(std::make_shared<client_core>(options, std::move(io))),
         for_streams_(owned ? std::shared_ptr<client_core>(std::shared_ptr<void>(), core_.get())
                            : core_) {}
-  ~provider_client() override { core_->pool.close(); }
+  ~provider_client() override {
+    core_->home->close();
+    core_->pool.close();
+  }
 
   std::unique_ptr<stream_handle> start(call c, stream_sink sink) override {
     auto guarded = std::make_shared<guarded_sink>(std::move(sink));

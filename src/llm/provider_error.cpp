@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <boost/json.hpp>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 #include <initializer_list>
 #include <limits>
 #include <optional>
+#include <vector>
 
 #include "core/codes.hpp"
 #include "core/json_bounds.hpp"
@@ -39,13 +42,45 @@ bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != text.npos;
 }
 
-bool echoes(std::string_view shown, std::string_view sent) {
-  if (sent.size() < short_echo_bytes) return false;
-  if (sent.size() <= echo_bytes) return contains(shown, sent);
-  for (std::size_t i = 0; i + echo_bytes <= shown.size(); ++i)
-    if (contains(sent, shown.substr(i, echo_bytes))) return true;
-  return false;
-}
+// Looks once through what was sent, however much that is and whatever is shown: it may be a
+// conversation of megabytes, and all that its thread serves waits meanwhile.
+class echo_finder {
+ public:
+  explicit echo_finder(std::string_view shown) : shown_(shown) {
+    for (std::size_t i = 0; i + echo_bytes <= shown.size(); ++i) {
+      parts_.push_back(shown.substr(i, echo_bytes));
+      marked_[mark_of(parts_.back())] = true;
+    }
+    std::sort(parts_.begin(), parts_.end());
+  }
+
+  bool is_in(std::string_view sent) const {
+    if (sent.size() < short_echo_bytes) return false;
+    if (sent.size() <= echo_bytes) return contains(shown_, sent);
+    for (std::size_t i = 0; i + echo_bytes <= sent.size(); ++i) {
+      const auto part = sent.substr(i, echo_bytes);
+      if (marked_[mark_of(part)] && std::binary_search(parts_.begin(), parts_.end(), part))
+        return true;
+    }
+    return false;
+  }
+
+ private:
+  // Most of a text is none of the parts by this alone.
+  static std::size_t mark_of(std::string_view part) {
+    std::uint64_t begin = 0;
+    std::uint32_t end = 0;
+    static_assert(sizeof begin + sizeof end == echo_bytes);
+    std::memcpy(&begin, part.data(), sizeof begin);
+    std::memcpy(&end, part.data() + sizeof begin, sizeof end);
+    return (begin * 0x9E3779B97F4A7C15ull ^ end * 0xC2B2AE3D27D4EB4Full) >> (64 - mark_bits);
+  }
+
+  static constexpr int mark_bits = 14;
+  const std::string_view shown_;
+  std::vector<std::string_view> parts_;
+  std::bitset<1u << mark_bits> marked_;
+};
 
 bool echoes_any(std::string_view shown, const call& asked) {
   const auto key = asked.target.api_key.reveal();
@@ -53,11 +88,12 @@ bool echoes_any(std::string_view shown, const call& asked) {
   if (!key.empty() && contains(shown, key)) return true;
   for (std::size_t i = 0; i + key_echo_bytes <= shown.size(); ++i)
     if (contains(key, shown.substr(i, key_echo_bytes))) return true;
-  if (echoes(shown, asked.prefix)) return true;
+  const echo_finder echo(shown);
+  if (echo.is_in(asked.prefix)) return true;
   return std::any_of(asked.messages.begin(), asked.messages.end(), [&](const chat_message& m) {
-    return echoes(shown, m.text) ||
+    return echo.is_in(m.text) ||
            std::any_of(m.tool_calls.begin(), m.tool_calls.end(),
-                       [&](const tool_invocation& t) { return echoes(shown, t.inputs_json); });
+                       [&](const tool_invocation& t) { return echo.is_in(t.inputs_json); });
   });
 }
 

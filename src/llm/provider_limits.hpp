@@ -18,6 +18,9 @@ inline constexpr std::size_t document_bytes_max = 16 * 1024 * 1024;
 inline constexpr std::size_t embeddings_bytes_max = 128 * 1024 * 1024;
 // All bytes of one answer, frames and comments included, after decoding.
 inline constexpr std::uint64_t answer_bytes_max = 512ull * 1024 * 1024;
+// What came compressed may become so many times as long, beyond the first megabytes. Streams shrink
+// to a tenth, and texts that say the same again and again to a fiftieth.
+inline constexpr std::uint64_t expansion_max = 100, expanded_bytes_free = 16ull * 1024 * 1024;
 // The body of a refusal; what is behind is not read.
 inline constexpr std::size_t error_body_bytes_max = 16 * 1024;
 // Answers are guarded by callers; what the model writes into tool calls they see only at the end.
@@ -25,11 +28,15 @@ inline constexpr std::size_t call_bytes_max = 4 * 1024 * 1024;
 inline constexpr std::size_t calls_max = 128;
 // Items of an answer of the Responses API, and parts of one, that are told apart.
 inline constexpr std::size_t items_max = 1024;
+// Of an item's id: gateways write what they want to know again into it.
+inline constexpr std::size_t item_id_bytes_max = 4096;
 // What a provider wants back with an answer: signed or encrypted thoughts.
 inline constexpr std::size_t state_bytes_max = 256 * 1024;
 inline constexpr std::size_t thoughts_max = 64;
 // A thought in the text of an answer: where it may begin or end is looked for up to here.
 inline constexpr std::size_t thought_bytes_max = 1024 * 1024;
+// White space before an answer that may still begin with a thought: some models write nothing else.
+inline constexpr std::size_t beginning_bytes_max = 4096;
 // Tokens that one call can have used: beyond any model, and no sum of such overflows.
 inline constexpr std::uint64_t tokens_max = 1'000'000'000'000;
 // How many times its first wait a provider may take for the first word while it gives signs of life
@@ -43,6 +50,9 @@ inline constexpr std::uint64_t answer_tokens_told_min = 64;
 inline constexpr std::uint32_t forms_tried_max = 5;
 // When a call may come again that found too many waiting for a place.
 inline constexpr std::uint32_t places_retry_ms = 5000;
+// Names that are looked up at once, and of one tenant: each holds a thread for as long as nobody
+// answers for it, which can be half a minute.
+inline constexpr std::size_t lookup_threads = 16, lookups_of_a_tenant = 4;
 // Providers and models whose refusals are kept in mind, and for how long.
 inline constexpr std::size_t forms_kept_max = 1024;
 inline constexpr std::int64_t form_kept_ms = 30 * 60 * 1000;

@@ -123,7 +123,8 @@ asio::awaitable<bool> provider_stream::open_connection() {
   }
   connection_ = std::make_unique<connection>(core_.io, core_.connections_open);
   connection_->key = pool_key(url_, asked_.target);
-  const connection::open_options how{core_.tls, core_.sessions, asked_.target.public_only};
+  const connection::open_options how{core_.tls,  core_.sessions, *core_.names,
+                                     core_.home, asked_.tenant,  asked_.target.public_only};
   const auto opened = co_await connection_->open(url_, how);
   if (closed_) co_return false;
   if (!opened.ok) end_with(codes::llm_unreachable, opened.why, true);
@@ -134,10 +135,12 @@ asio::awaitable<provider_stream::attempt> provider_stream::exchange() {
   prepare_reading();
   asked_at_ = clock::now();
   expect(phase::first_token, asked_.waits.first_token_ms);
-  const secret_string request = request_text();
-  const auto written = co_await connection_->write(request.reveal());
-  if (closed_) co_return attempt::over;
-  if (written.ec) co_return on_broken_off();
+  {  // the answer may take minutes, and this be megabytes
+    const secret_string request = request_text();
+    const auto written = co_await connection_->write(request.reveal());
+    if (closed_) co_return attempt::over;
+    if (written.ec) co_return on_broken_off();
+  }
   while (true) {
     co_await while_paused();
     if (closed_) co_return attempt::over;
@@ -226,8 +229,12 @@ void provider_stream::on_body(std::string_view bytes) {
     content_bytes_ += part.size();
     if (content_bytes_ > limits::answer_bytes_max)
       fail("the provider sent too long an answer");
-    else if (!answer_->failed())
+    else if (content_bytes_ > limits::expanded_bytes_free &&
+             content_bytes_ / limits::expansion_max > bytes_read_)
+      fail("the provider's answer is compressed beyond all reason");
+    else
       on_content(part);
+    return !answer_->failed();
   });
   if (!coded) fail("the provider's answer is not in the content coding that it names");
 }
@@ -253,6 +260,7 @@ void provider_stream::on_content(std::string_view bytes) {
       return answer_->fail(
           {std::string(codes::llm_bad_stream), "the provider answered with a web page", true});
     form_ = begun[first] == '{' || begun[first] == '[' ? form::document : form::events;
+    if (form_ == form::events) std::string().swap(asked_.raw_body);  // it has done its work
     bytes = begun;
   }
   bool room = true;

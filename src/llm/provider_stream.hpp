@@ -39,8 +39,10 @@ struct client_core {
   std::shared_ptr<provider_health> health;
   std::shared_ptr<call_places> places;
   std::shared_ptr<wire_forms> forms;
+  std::shared_ptr<name_lookups> names;
   std::shared_ptr<boost::asio::io_context> io_owner;  // behind what its last handlers still touch
   boost::asio::io_context& io;
+  std::shared_ptr<way_home> home;
   connection_pool pool;
 };
 
@@ -89,7 +91,7 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
 
   const std::shared_ptr<client_core> core_owner_;
   client_core& core_;
-  const call asked_;
+  call asked_;
   const url_parts url_;
   stream_sink sink_;
   bool ended_ = false, closed_ = false, paused_ = false;

@@ -79,11 +79,14 @@ std::size_t responses_stream::known_place(const item& told, bool begins) const {
 
 std::size_t responses_stream::place_of(const json::object& event, item_kind kind, bool begins) {
   item told{kind, number_member(event, "output_index"), {}, {}, {}, {}};
-  told.id = string_member(event, "item_id");
-  told.call_id = string_member(event, "call_id");
+  const auto id_in = [](const json::object& o, std::string_view name) {
+    return string_member(o, name).substr(0, limits::item_id_bytes_max);
+  };
+  told.id = id_in(event, "item_id");
+  told.call_id = id_in(event, "call_id");
   if (const auto* inside = object_member(event, "item")) {
-    if (told.id.empty()) told.id = string_member(*inside, "id");
-    if (told.call_id.empty()) told.call_id = string_member(*inside, "call_id");
+    if (told.id.empty()) told.id = id_in(*inside, "id");
+    if (told.call_id.empty()) told.call_id = id_in(*inside, "call_id");
   }
   const auto at = known_place(told, begins);
   if (at == nowhere) {

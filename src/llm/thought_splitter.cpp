@@ -136,7 +136,7 @@ void thought_splitter::take_beginning(bool last) {
     }
     could_be = could_be || tag.opening.starts_with(rest);
   }
-  if (could_be && !last) return;
+  if (could_be && !last && held_.size() <= limits::beginning_bytes_max) return;
   where_ = where_ == place::given ? place::inside_given : place::text;
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/time.hpp"
+#include "llm/name_lookup.hpp"
 #include "llm/provider_health.hpp"
 #include "llm/wire_form.hpp"
 
@@ -38,6 +39,7 @@ llm::client_options client_options_of(const config& settings, metrics_registry& 
   };
   options.places = std::make_shared<llm::call_places>(places);
   options.forms = std::make_shared<llm::wire_forms>();
+  options.names = std::make_shared<llm::name_lookups>();
   return options;
 }
 

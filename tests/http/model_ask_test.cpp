@@ -206,6 +206,11 @@ TEST_CASE("model ask: a value that asks for nothing passes, one of a wrong kind 
     CAPTURE(members);
     CHECK(refused(read_chat_ask, wire_kind::anthropic, with(members)) == parameter);
   }
+  const auto stop = [](std::size_t bytes) {
+    return with(R"("stop":["a",")" + std::string(bytes, 'x') + "\"]");
+  };
+  CHECK(refused(read_chat_ask, wire_kind::openai_responses, stop(1025)) == "stop");
+  CHECK(refused(read_chat_ask, wire_kind::openai_responses, stop(1024)).empty());
 }
 
 TEST_CASE("model ask: messages that are none are refused where they stand") {

@@ -339,6 +339,55 @@ def etags():
         assert node.request("GET", path, headers={"If-None-Match": '"other"'})[0] == 200
 
 
+def running_calls_have_a_budget():
+    """what was asked of a model counts among the bodies for as long as its answer is streamed"""
+    body = json.dumps({"model": "default", "stream": True, "messages": [
+        {"role": "user", "content": "x" * (1 << 20)},
+        {"role": "user", "content": "[[rehearsal words=2000 delay_ms=50]]"}]})
+    headers = {"Authorization": f"Bearer {ADMIN_KEY}", "Content-Type": "application/json"}
+    def begin():
+        connection = node.connect()
+        connection.request("POST", "/v1/chat/completions", body, headers)
+        return connection, connection.getresponse()
+    begun = [begin() for _ in range(5)]
+    statuses = [answer.status for _, answer in begun]
+    assert statuses.count(200) == 3 and statuses.count(503) == 2, statuses
+    assert json.loads(begun[-1][1].read())["error"]["code"] == "server.busy"
+    for connection, answer in begun:
+        answer.close()
+        connection.close()
+    def there_is_room():
+        connection, answer = begin()
+        answer.close()
+        connection.close()
+        return answer.status == 200
+    wait_until(there_is_room, what="the bodies of calls that are over to count no more")
+
+
+def searches_are_a_tenants_own():
+    """a tenant that searches without end keeps only itself waiting; another's history is not refused"""
+    connection = node.connect()
+    for _ in range(1500):
+        connection.request("POST", "/v1/sessions", json.dumps({"title": "t" * 190}),
+                           {"Authorization": f"Bearer {ADMIN_KEY}", "Content-Type": "application/json"})
+        assert connection.getresponse().read()
+    connection.close()
+    status, _, text = node.request("POST", "/v1/sessions", {}, key=elsewhere)
+    history = f"/v1/sessions/{json.loads(text)['session_id']}/history"
+    request = (f"GET /v1/sessions?q=zzz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+               f"Authorization: Bearer {ADMIN_KEY}\r\n\r\n").encode() * 20
+    searching = [socket.create_connection(("127.0.0.1", node.port), timeout=20) for _ in range(300)]
+    for one in searching:
+        one.sendall(request)
+    statuses = [node.request("GET", history, key=elsewhere)[0] for _ in range(20)]
+    refused = False
+    for one in searching:
+        refused = refused or b"503" in one.recv(65536)
+        one.close()
+    assert refused, "as much was asked for as may wait"
+    assert statuses == [200] * 20, statuses
+
+
 def main():
     global rehearsal, node, elsewhere
     rehearsal = Rehearsal()
@@ -354,7 +403,7 @@ def main():
                           no_descriptors, streams_end_with_their_identity,
                           model_streams_end_with_their_identity, tickets_end_with_their_browser,
                           expiry_ends_streams,
-                          streams_of_a_tenant, good_keys_get_in, etags])
+                          streams_of_a_tenant, running_calls_have_a_budget, searches_are_a_tenants_own, good_keys_get_in, etags])
     finally:
         node.stop()
         rehearsal.stop()

@@ -8,6 +8,7 @@ import re
 import socket
 import sys
 import threading
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from contract import judge_event
@@ -52,6 +53,32 @@ RUBBISH = {
 }
 
 
+def chunk(delta):
+    return "data: " + json.dumps({"choices": [{"delta": delta}]}) + "\n\n"
+
+
+def folded(layers, wire_bytes):
+    """Blank lines, compressed so many times over; without an end."""
+    data = b"\n" * (1 << 20)
+    for layer in range(layers):
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        piece = packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
+        data = piece * (((1 << 20) if layer + 1 < layers else wire_bytes) // len(piece))
+    return data
+
+
+# Little to send, and much work for whoever is careless.
+WORK = {
+    # Each piece of a call tells its name again, and looks like the end of its arguments.
+    "names": HEAD + chunk({"tool_calls": [{"index": 0, "function": {
+        "name": "a", "arguments": '{"a":"' + "x" * 3_000_000}}]}) + chunk({"tool_calls": [
+            {"index": 0, "function": {"name": "a", "arguments": "{}"}}] * 40_000}) + GOOD,
+    "folded": HEAD.replace("Connection", "Content-Encoding: deflate, deflate, deflate\r\n"
+                           "Connection").encode() + folded(3, 60_000),
+    "blank": HEAD + chunk({"content": "\n" * 100}) * 60_000 + GOOD,
+}
+
+
 class RawProvider:
     """Answers with the bytes that `case:NAME` in the last message asks for. `case:drip` sends a
     word now and then, and notes when its client is gone."""
@@ -84,7 +111,8 @@ class RawProvider:
             case = re.findall(rb"case:(\w+)", body)[-1].decode()
             if case == "drip":
                 return self.drip(client)
-            client.sendall(RUBBISH[case].encode())
+            answer = RUBBISH[case] if case in RUBBISH else WORK[case]
+            client.sendall(answer if isinstance(answer, bytes) else answer.encode())
             client.shutdown(socket.SHUT_WR)
             client.settimeout(5)
             while client.recv(65536):
@@ -182,6 +210,19 @@ def raw_faults():
             for case in sorted(retryable)] +
            [(expect_failure, raw_node, "case:html_error", "llm.provider_error", 2, "case:good"),
             (expect_failure, raw_node, "case:redirect", "llm.bad_request", 1, "case:good")])
+
+
+def much_work():
+    """what is made of little by a provider keeps no other session waiting"""
+    def one(case):
+        accepted = busy_node.say(f"case:{case}")
+        after = events_of_turn(busy_node, busy_node.say("case:good"), f"a turn beside {case}")
+        assert of_type(after, "message.assistant")[-1]["text"] == "It works.", (case, after)
+        return of_type(events_of_turn(busy_node, accepted, case), "llm.complete")[-1]
+    error = one("folded")["error"]
+    assert "compressed" in error["detail"], error
+    assert one("names")["finish_reason"] in ("tool_calls", "error")
+    assert one("blank")["finish_reason"] in ("length", "stop")
 
 
 def refused_connection():
@@ -294,17 +335,19 @@ def stop_while_waiting():
 
 
 def main():
-    global node, raw_node, patient, raw
+    global node, raw_node, busy_node, patient, raw
     rehearsal, raw = Rehearsal(), RawProvider()
     node = Node(rehearsal.base_url, settings=QUICK, resume="restart").start()
     raw_node = Node(raw.base_url, settings=[*QUICK, "llm.idle_timeout_ms=60000"],
                     resume="restart").start()
+    busy_node = Node(raw.base_url, settings=[*PATIENT, "turn.max_attempts=1"],
+                     resume="restart").start()
     patient = Node(rehearsal.base_url, settings=PATIENT).start()
     try:
-        return run_tests([scripted_faults, raw_faults, refused_connection, retried, retry_after, ids_go_on,
+        return run_tests([scripted_faults, raw_faults, much_work, refused_connection, retried, retry_after, ids_go_on,
                           split_everything, stop_is_at_once, stop_while_waiting])
     finally:
-        for each in (node, raw_node, patient, raw, rehearsal):
+        for each in (node, raw_node, busy_node, patient, raw, rehearsal):
             each.stop()
 
 

@@ -81,6 +81,39 @@ TEST_CASE("call places: tenants take turns, and within one its sessions") {
   CHECK(m.called == "a1 b1 a4 a2 a3 ");
 }
 
+TEST_CASE("call places: a tenant holds three quarters of many, and others pass its waiting") {
+  line l(16);
+  std::vector<call_places::ticket> mine;
+  for (int n = 0; n < 13; ++n) mine.push_back(l.enter("a" + std::to_string(n), "A", "one"));
+  CHECK(l.places.now().running == 12);
+  CHECK(l.places.waiting_of("A") == 1);
+  l.called.clear();
+  const auto b = l.enter("b", "B", "one");
+  CHECK(l.called == "b! ");
+  l.places.leave(b);  // its place is no more A's than before
+  CHECK(l.called == "b! ");
+  l.places.leave(mine[0]);
+  CHECK(l.called == "b! a12 ");
+  for (int n = 0; n < 4; ++n) l.enter("c" + std::to_string(n), "C", "one");
+  CHECK(l.places.now().running == 16);
+  const auto d = l.enter("d", "D", "one");
+  l.called.clear();
+  l.places.leave(mine[1]);
+  CHECK(l.called == "d ");
+  l.places.leave(d);
+  for (const auto which : mine) l.places.leave(which);
+}
+
+TEST_CASE("call places: a node's places are shared like a provider's") {
+  line l(100, 16);
+  for (int n = 0; n < 20; ++n)
+    l.enter("a" + std::to_string(n), "A", "one", "p" + std::to_string(n % 3));
+  CHECK(l.places.now().running == 12);
+  l.called.clear();
+  l.enter("b", "B", "one", "p0");
+  CHECK(l.called == "b! ");
+}
+
 TEST_CASE("call places: who is cancelled while waiting is never called, and holds nobody up") {
   line l(1);
   const auto a = l.enter("a", "t", "s");

@@ -216,7 +216,7 @@ TEST_CASE("invocation: a breaker that opens between two attempts leaves the fail
     f.health->failed(key.get_future().get(), now);  // another call's
     p.write(status("500 No"));
   }});
-  key.set_value("provider-first " + server.base_url() + " model-first");
+  key.set_value("\nprovider-first " + server.base_url() + " model-first");
   auto c = call_to(server);
   c.retries = 1;
   const auto end = f.run(c);
@@ -236,6 +236,27 @@ TEST_CASE("invocation: a call counts once for its breaker, whatever its retries"
   CHECK(f.health->open_breakers(0).empty());
   CHECK(f.run(c).attempts == 3);
   CHECK(f.run(c).error->code == "llm.circuit_open");
+}
+
+TEST_CASE("invocation: what a tenant's calls lead to keeps no other tenant from a provider") {
+  fixture f(quick_breaker(60'000));
+  scripted_server server({says(status("500 No")), says(head + good)});
+  auto one = call_to(server), another = call_to(server);
+  one.tenant = "one";
+  another.tenant = "another";
+  CHECK(f.run(one).error->code == "llm.provider_error");
+  CHECK(f.run(one).error->code == "llm.circuit_open");
+  CHECK(!f.run(another).error);
+}
+
+TEST_CASE("invocation: an answer that the provider's filter ends opens no breaker") {
+  const std::string filtered =
+      "data: {\"choices\":[{\"delta\":{\"content\":\"I\"},\"finish_reason\":"
+      "\"content_filter\"}]}\n\ndata: [DONE]\n\n";
+  fixture f(quick_breaker(60'000));
+  scripted_server server({says(head + filtered), says(head + good)});
+  CHECK(f.run(call_to(server)).error->code == "llm.provider_error");
+  CHECK(!f.run(call_to(server)).error);
 }
 
 TEST_CASE("invocation: a request that is at fault itself opens no breaker, whatever the status") {

@@ -51,7 +51,7 @@ std::string unpacked(std::string_view coding, std::string_view bytes) {
   REQUIRE(decoder);
   std::string out;
   for (const char c : bytes)
-    CHECK(decoder->feed({&c, 1}, [&](std::string_view part) { out += part; }));
+    CHECK(decoder->feed({&c, 1}, [&](std::string_view part) { return out += part, true; }));
   return out;
 }
 
@@ -303,7 +303,35 @@ TEST_CASE("content coding: gzip and deflate come off, in any pieces; others are 
   CHECK_FALSE(content_decoder::make("br"));
   CHECK_FALSE(content_decoder::make("gzip, gzip, gzip, gzip"));
   const auto decoder = content_decoder::make("gzip");
-  CHECK_FALSE(decoder->feed("not gzip at all", [](std::string_view) {}));
+  CHECK_FALSE(decoder->feed("not gzip at all", [](std::string_view) { return true; }));
+}
+
+TEST_CASE("content coding: no more comes off than is wanted, however little it came from") {
+  const auto bytes = packed(packed(std::string(64 << 20, 'x'), 31), 31);
+  REQUIRE(bytes.size() < 64 << 10);
+  std::size_t seen = 0;
+  const auto decoder = content_decoder::make("gzip, gzip");
+  CHECK_FALSE(decoder->feed(bytes, [&](std::string_view part) {
+    seen += part.size();
+    return seen < 1 << 20;
+  }));
+  CHECK(seen < 2 << 20);
+}
+
+TEST_CASE("refusal: the caller's words are found in a long conversation, and only there") {
+  auto c = full_call();
+  const std::string filler(100'000, 'a');
+  c.messages[1].text = filler + "my secret word is swordfish" + filler;
+  const auto told = [&](std::string_view message) {
+    return refused_with(400, R"({"error":{"message":")" + std::string(message) + "\"}}", c)
+        .error->detail;
+  };
+  CHECK(told("no: secret word is no good").find("secret") == std::string::npos);
+  CHECK(told("no: aaaaaaaaaaaa").find("aaaa") == std::string::npos);
+  CHECK(told("no: aaaaaaaaaaab").find("aaaaaaaaaaab") != std::string::npos);
+  CHECK(told("the model is too small").find("too small") != std::string::npos);
+  c.messages[1].tool_calls = {{"", "1", "clock", R"({"zone":"Mars/Olympus_Mons"})"}};
+  CHECK(told("there is no Mars/Olympus_Mons").find("Olympus") == std::string::npos);
 }
 
 TEST_CASE("response reader: a status line without a reason, and blank lines before it, are read") {

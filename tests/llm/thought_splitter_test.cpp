@@ -84,6 +84,18 @@ TEST_CASE("thoughts: what is longer than any thought is text from there on") {
   CHECK(got.begun == false);
 }
 
+TEST_CASE("thoughts: white space is held back only as far as a thought may begin behind it") {
+  const std::string blank(limits::beginning_bytes_max - 100, '\n');
+  const auto begun = split(blank + "<think>a</think>b", blank.size(), false);
+  CHECK(begun.thinking == "a");
+  CHECK(begun.text == "b");
+  std::string said;
+  thought_splitter splitter;
+  for (std::size_t n = 0; n < limits::beginning_bytes_max + 1; n += 100)
+    splitter.push(std::string(100, ' '), [&](std::string_view text, bool) { said += text; });
+  CHECK(said.size() > limits::beginning_bytes_max);
+}
+
 TEST_CASE("thoughts: of channels the final one is text, the others are thinking") {
   const std::string analysis = "<|channel|>analysis<|message|>plan 1 < 2<|end|>";
   const std::string final_part = "<|start|>assistant<|channel|>final<|message|>So <|x|> be it";

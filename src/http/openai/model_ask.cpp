@@ -1,5 +1,6 @@
 #include "http/openai/model_ask.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
 
@@ -30,6 +31,13 @@ result<void> take_number(const json::object& o, std::string_view name,
 result<void> take_stop(const json::object& o, model_ask& ask) {
   const auto* value = given(o, "stop");
   if (!value) return {};
+  const auto too_long = [](const json::value& word) {
+    return word.is_string() && word.get_string().size() > ask_stop_bytes_max;
+  };
+  const auto* given_words = value->if_array();
+  if (too_long(*value) ||
+      (given_words && std::any_of(given_words->begin(), given_words->end(), too_long)))
+    return ask_invalid("stop", "must be of words of at most 1024 bytes");
   std::vector<std::string> words;
   if (value->is_string()) {
     words.emplace_back(value->get_string());

@@ -66,6 +66,8 @@ struct model_ask {
 inline constexpr std::size_t ask_media_max = 100;
 // The words that end an answer; OpenAI takes 4, Anthropic some more.
 inline constexpr std::size_t ask_stop_max = 16;
+// Of one of them, as a profile's: 256 characters.
+inline constexpr std::size_t ask_stop_bytes_max = 1024;
 
 // The bodies of POST /v1/chat/completions, /v1/completions and /v1/responses, but `model`, `stream`
 // and `stream_options`, which are the route's. For the first, a request to a provider of chat

@@ -41,7 +41,7 @@ asio::awaitable<result<json::object>> take_openai_body(gateway& g, request_conte
   if (ctx.body.size() <= openai_inline_bytes_max) co_return parse_body(ctx.body);
   // A copy: the request may be gone before the work is done.
   auto parse = [text = std::string(ctx.body)] { return parse_body(text); };
-  co_return co_await for_size(g, ctx.body.size(), std::move(parse));
+  co_return co_await for_size(g, ctx, std::move(parse));
 }
 
 result<openai_asked> read_openai_asked(const json::object& body, std::string_view id_prefix) {
