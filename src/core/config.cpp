@@ -171,6 +171,9 @@ std::string quoted_text(std::string_view text) {
   return out + '"';
 }
 
+// A device has no end.
+constexpr std::size_t config_bytes_max = 1024 * 1024;
+
 result<std::string> read_file(const std::string& path) {
   std::error_code ec;
   // A folder opens like a file and only fails when read.
@@ -181,8 +184,12 @@ result<std::string> read_file(const std::string& path) {
   if (!in)
     return error(codes::config_invalid,
                  path + ": cannot be read: " + std::generic_category().message(why));
-  std::string text(std::istreambuf_iterator<char>(in), {});
+  std::string text(config_bytes_max + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
   if (in.bad()) return error(codes::config_invalid, path + ": cannot be read");
+  if (text.size() > config_bytes_max)
+    return error(codes::config_invalid, path + ": is longer than any configuration");
   return text;
 }
 

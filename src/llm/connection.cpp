@@ -88,7 +88,8 @@ asio::awaitable<connection::open_result> connection::open(const url_parts& url,
   if (!is_name) {
     endpoints.emplace_back(literal, url.port);
   } else {
-    const auto found = co_await find(url.host, how);
+    auto looking = find(url.host, how);
+    const auto found = co_await std::move(looking);
     if (found.failed || closed_) {
       out.why = "the provider's host name cannot be resolved: " + found.failed.message();
       co_return out;

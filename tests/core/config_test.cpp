@@ -111,6 +111,12 @@ TEST_CASE("config: a file that is not there stops the start") {
         "/nonexistent/soma.toml: cannot be read: No such file or directory");
 }
 
+TEST_CASE("config: a file without an end stops the start, too") {
+  const auto loaded = load_config({"/dev/zero", {}, {}});
+  REQUIRE(loaded.has_error());
+  CHECK(loaded.error().detail == "/dev/zero: is longer than any configuration");
+}
+
 TEST_CASE("config: prints TOML that reads back, without a secret") {
   const auto first = load_config(
       {"",
