@@ -150,6 +150,15 @@ asio::awaitable<result<void>> pipeline::ask(const admitted& in, std::string_view
                                             const std::vector<std::string>& resources) {
   std::vector<security::policy_input> asked;
   for (const auto& one : resources) asked.push_back(question(in.who(), action, one));
+  std::vector<std::string> owners(resources.size());
+  const bool of_sessions = action.starts_with("conversation.");
+  if (facts_ && of_sessions && policy_.wants_owner(action))
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      session_key key{in.who().tenant, session_id(resources[i])};
+      auto fact = co_await facts_->of(std::move(key));
+      if (!fact) co_return fact.error();
+      if (*fact) asked[i].owner = owners[i] = std::move((*fact)->owner);
+    }
   std::vector<security::decision> answers(asked.size());
   bool waits = false;
   for (std::size_t i = 0; i < asked.size(); ++i) {

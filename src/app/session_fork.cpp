@@ -36,6 +36,10 @@ asio::awaitable<result<answered<conversation>>> fork_session(services& s, const 
   auto gate = co_await s.idempotency.enter(who, std::move(key));
   if (!gate) co_return gate.error();
   if (gate->replay) co_return kept_conversation(*gate);
+  // Whoever makes a copy can read it.
+  std::vector<std::string> what{from.session.value};
+  auto may = co_await s.pipeline.ask(in, "conversation.read", what);
+  if (!may) co_return may.error();
   auto head = co_await s.head(from);
   if (!head) co_return head.error();
   if (!holds(*head, *last))

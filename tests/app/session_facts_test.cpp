@@ -62,6 +62,27 @@ struct world {
     return said;
   }
 
+  // Of who may make a session, and then wants to read that one.
+  std::string ask_further(std::string_view user, std::string resource) {
+    caller who;
+    who.tenant = anns.tenant;
+    who.user = user_id(std::string(user));
+    std::string said = "not run";
+    boost::asio::co_spawn(
+        io,
+        [&]() -> boost::asio::awaitable<void> {
+          const std::vector<std::string> resources{resource};
+          auto in = co_await through.admit(who, operation_named("create_session"), {});
+          REQUIRE(in.has_value());
+          auto may = co_await through.ask(*in, "conversation.read", resources);
+          said = may ? std::string() : may.error().rule;
+        },
+        boost::asio::detached);
+    while (said == "not run") io.run_one();
+    io.restart();
+    return said;
+  }
+
   const session_key anns{tenant_id("t"), session_id("00000000-0000-4000-8000-000000000001")};
   std::unique_ptr<storage::event_log> log = storage::make_memory_event_log();
   lane quick{1};
@@ -85,6 +106,12 @@ TEST_CASE("session facts: a rule of what is owned lets its owner in and nobody e
   CHECK(w.ask("bob", "stream_tenant", {}) == "default");
   CHECK(w.ask("bob", "get_session", "00000000-0000-4000-8000-000000000002") == "default");
   CHECK(w.ask("bob", "get_session", "no id") == "default");
+}
+
+TEST_CASE("session facts: a further question about a session knows its owner") {
+  world w;
+  CHECK(w.ask_further("ann", w.anns.session.value) == "");
+  CHECK(w.ask_further("bob", w.anns.session.value) == "default");
 }
 
 TEST_CASE("session facts: known from memory once they were asked for") {

@@ -258,6 +258,20 @@ def again_after_a_kill():
         node.stop()
 
 
+def a_fork_is_a_reading():
+    """who may not read a session gets no copy of it to read"""
+    rules = policy_file('[[rule]]\nid = "unread"\neffect = "deny"\nactions = ["conversation.read"]\n'
+                        '[[rule]]\nid = "talk"\neffect = "allow"\nactions = ["*"]\n')
+    node = Node(rehearsal.base_url, settings=[f"policy.file={rules}"]).start()
+    try:
+        session = node.json("POST", "/v1/sessions", {}, expect=201)
+        status, _, text = node.request("POST", f"/v1/sessions/{session['session_id']}/fork",
+                                       {"event_id": session["last_event_id"]})
+        assert status == 403 and json.loads(text)["rule"] == "unread", (status, text)
+    finally:
+        node.stop()
+
+
 def unknown_members():
     """an unknown member of a body is refused before anything else, and named"""
     for one in TABLE:
@@ -282,7 +296,7 @@ if __name__ == "__main__":
     w = Node(rehearsal.base_url, settings=[]).start()
     rehearsal_folder = w.data_dir
     try:
-        failed = run_tests([published, every_change_is_judged, denied, recorded, again_after_a_kill,
+        failed = run_tests([published, every_change_is_judged, denied, recorded, again_after_a_kill, a_fork_is_a_reading,
                             unknown_members, says_what_no_rule_names])
     finally:
         w.stop()
