@@ -54,6 +54,10 @@ struct line_writer::state {
       } else {
         next = std::move(lines.front());
         lines.pop_front();
+        while (!lines.empty() && next.size() + lines.front().size() <= how.gathered_bytes_max) {
+          next += lines.front();
+          lines.pop_front();
+        }
         bytes -= next.size();
       }
       writing = true;
@@ -95,9 +99,11 @@ bool line_writer::write(std::string line) {
     state_->dropped.fetch_add(1, std::memory_order_relaxed);
     return false;
   }
+  // The thread waits only where there was nothing; else it comes by.
+  const bool waits = state_->lines.empty() && !state_->writing;
   state_->bytes += line.size();
   state_->lines.push_back(std::move(line));
-  state_->changed.notify_all();
+  if (waits) state_->changed.notify_all();
   return true;
 }
 

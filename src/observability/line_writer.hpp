@@ -19,11 +19,13 @@ namespace soma {
 class line_writer {
  public:
   struct options {
-    // Called by the thread alone, with a line and its end. False: not written, and tried again.
+    // Called by the thread alone, with whole lines and their ends. False: none of them is written,
+    // and they are tried again.
     std::function<bool(std::string_view)> sink;
     // What is written, without its end, when so many lines were dropped.
     std::function<std::string(std::uint64_t)> dropped_line;
     std::size_t bytes_max = 1024 * 1024;
+    std::size_t gathered_bytes_max = 0;  // of what the sink is given at once; 0: one line
     std::chrono::milliseconds tried_again_after{500};
   };
   explicit line_writer(options how);

@@ -56,6 +56,32 @@ TEST_CASE("lines: who writes never waits, and what has no room is dropped, count
   CHECK(writer.waiting() == 0);
 }
 
+TEST_CASE("lines: what waits is written at once, as whole lines up to a bound") {
+  gate g;
+  line_writer::options how;
+  how.sink = [&](std::string_view line) {
+    if (g.first.exchange(false)) {
+      g.inside.set_value();
+      g.go.get_future().wait();
+    }
+    g.lines.emplace_back(line);
+    return true;
+  };
+  how.dropped_line = dropped_line;
+  how.gathered_bytes_max = 25;
+  line_writer writer(std::move(how));
+  CHECK(writer.write("first"));
+  g.inside.get_future().wait();
+  for (int n = 0; n < 5; ++n) CHECK(writer.write("123456789"));
+  CHECK(writer.write(std::string(30, 'x')));  // longer than is gathered: by itself
+  CHECK(writer.write("last"));
+  g.go.set_value();
+  REQUIRE(writer.flush(60s));
+  const std::string two = "123456789\n123456789\n";
+  CHECK(g.lines == std::vector<std::string>{"first\n", two, two, "123456789\n",
+                                            std::string(30, 'x') + "\n", "last\n"});
+}
+
 TEST_CASE("lines: one that was not written is tried again, in its place") {
   std::vector<std::string> written;
   int refusals = 3;

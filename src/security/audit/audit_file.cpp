@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <system_error>
@@ -18,6 +19,7 @@ namespace {
 
 // Records that wait for a disk that is slow, full or away: some 35,000.
 constexpr std::size_t waiting_bytes_max = 16 * 1024 * 1024;
+constexpr std::size_t gathered_bytes_max = 64 * 1024;  // of one write
 
 std::string why() {
   return std::generic_category().message(errno);
@@ -98,6 +100,11 @@ class audit_file final : public audit_log {
  private:
   static line_writer::options options_for(std::shared_ptr<open_file> file) {
     line_writer::options how;
+    how.gathered_bytes_max = gathered_bytes_max;
+    if (const auto most = file->bounds.bytes_max;
+        most > 0)  // what is written at once is in one file
+      how.gathered_bytes_max =
+          static_cast<std::size_t>(std::min<std::uint64_t>(most, gathered_bytes_max));
     how.sink = [file = std::move(file)](std::string_view line) { return file->append(line); };
     how.dropped_line = lost_line;
     how.bytes_max = waiting_bytes_max;
