@@ -39,13 +39,24 @@ struct line_writer::state {
   std::deque<std::string> lines;
   std::size_t bytes = 0;
   std::uint64_t untold = 0;  // dropped, and not yet said
-  bool writing = false, stopping = false;
+  std::size_t flushes = 0;   // that wait
+  bool writing = false, resting = false, stopping = false;
 
   bool idle() const { return lines.empty() && untold == 0 && !writing; }
+
+  bool is_full() const { return bytes >= how.gathered_bytes_max; }
+
+  void rest(std::unique_lock<std::mutex>& lock) {
+    if (how.gathered_for.count() == 0) return;
+    resting = true;
+    changed.wait_for(lock, how.gathered_for, [&] { return stopping || flushes > 0 || is_full(); });
+    resting = false;
+  }
 
   void run() {
     std::unique_lock lock(mutex);
     for (;;) {
+      rest(lock);
       changed.wait(lock, [&] { return stopping || !lines.empty() || untold > 0; });
       if (stopping) return;
       std::string next;
@@ -100,16 +111,20 @@ bool line_writer::write(std::string line) {
     return false;
   }
   // The thread waits only where there was nothing; else it comes by.
-  const bool waits = state_->lines.empty() && !state_->writing;
+  const bool waits = state_->lines.empty() && !state_->writing && !state_->resting;
   state_->bytes += line.size();
   state_->lines.push_back(std::move(line));
-  if (waits) state_->changed.notify_all();
+  if (waits || (state_->resting && state_->is_full())) state_->changed.notify_all();
   return true;
 }
 
 bool line_writer::flush(std::chrono::milliseconds at_most) {
   std::unique_lock lock(state_->mutex);
-  return state_->changed.wait_for(lock, at_most, [&] { return state_->idle(); });
+  ++state_->flushes;
+  state_->changed.notify_all();
+  const bool done = state_->changed.wait_for(lock, at_most, [&] { return state_->idle(); });
+  --state_->flushes;
+  return done;
 }
 
 std::size_t line_writer::waiting() const {

@@ -26,6 +26,9 @@ class line_writer {
     std::function<std::string(std::uint64_t)> dropped_line;
     std::size_t bytes_max = 1024 * 1024;
     std::size_t gathered_bytes_max = 0;  // of what the sink is given at once; 0: one line
+    // After a write the next lines are waited for so long, unless that much is there, or a flush
+    // waits: many lines then cost few writes and few wake-ups.
+    std::chrono::milliseconds gathered_for{0};
     std::chrono::milliseconds tried_again_after{500};
   };
   explicit line_writer(options how);

@@ -20,6 +20,7 @@ namespace {
 // Records that wait for a disk that is slow, full or away: some 35,000.
 constexpr std::size_t waiting_bytes_max = 16 * 1024 * 1024;
 constexpr std::size_t gathered_bytes_max = 64 * 1024;  // of one write
+constexpr std::chrono::milliseconds gathered_for{2};
 
 std::string why() {
   return std::generic_category().message(errno);
@@ -100,6 +101,7 @@ class audit_file final : public audit_log {
  private:
   static line_writer::options options_for(std::shared_ptr<open_file> file) {
     line_writer::options how;
+    how.gathered_for = gathered_for;
     how.gathered_bytes_max = gathered_bytes_max;
     if (const auto most = file->bounds.bytes_max;
         most > 0)  // what is written at once is in one file
