@@ -285,6 +285,8 @@ void session_world::settle() {
       model_speaks();
     else if (!tools_.empty())
       tool_answers();
+    else if (state_.paused)  // what was decided before a refused append is dropped with it
+      feed(go);
     else
       break;
   }
