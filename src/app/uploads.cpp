@@ -233,6 +233,9 @@ asio::awaitable<result<answered<known_files>>> find_known_files(services& s, con
                                                                 once_key key,
                                                                 std::vector<claimed_file> claims) {
   const auto& who = in.who();
+  // Each claim reads and writes rows on the threads of uploads: of its tenant's places.
+  const upload_place place(s.files, who);
+  if (!place) co_return error(codes::server_busy, "many uploads are under way", 5);
   auto gate = co_await s.idempotency.enter(who, std::move(key));
   if (!gate) co_return gate.error();
   if (gate->replay) co_return known_before(gate->replay->response_json);

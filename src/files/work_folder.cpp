@@ -219,7 +219,11 @@ result<work_folders::usage> work_folders::used(const session_key& whose) {
   auto root = root_of(whose, true);
   if (!root) return root.error();
   usage sum;
-  if (!add_usage(root->get(), 0, limits_.entries_max, sum)) sum.entries = limits_.entries_max + 1;
+  if (!add_usage(root->get(), 0, limits_.entries_max, sum)) {
+    sum.entries = limits_.entries_max + 1;
+    sum.bytes =
+        std::max(sum.bytes, limits_.bytes_max);  // as full as it may be, for all that is known
+  }
   const auto path = path_of(whose);
   const std::lock_guard lock(totals_mutex_);
   if (const auto at = totals_.find(whose.tenant); at != totals_.end())
@@ -235,7 +239,8 @@ std::map<std::string, std::uint64_t> work_folders::sizes_of(
     const work_handle folder(
         ::open(one.path().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     usage sum;
-    if (folder.valid()) (void)add_usage(folder.get(), 0, limits_.entries_max, sum);
+    if (folder.valid() && !add_usage(folder.get(), 0, limits_.entries_max, sum))
+      sum.bytes = std::max(sum.bytes, limits_.bytes_max);
     sizes.emplace(one.path().filename().string(), sum.bytes);
   }
   return sizes;

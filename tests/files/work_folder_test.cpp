@@ -281,6 +281,7 @@ TEST_CASE("work folder: its quotas count what is there, whoever put it there") {
   REQUIRE(deep.folders->remove(deep.mine, "closed"));
   for (int i = 0; i < 80; ++i) fs::create_directory(at /= "d");
   CHECK(deep.code(deep.folders->write(deep.mine, "f", "x")) == codes::workdir_full);
+  CHECK(deep.folders->used(deep.mine)->bytes >= deep.folders->limits().bytes_max);
   REQUIRE(deep.folders->remove(deep.mine, "d"));
   CHECK(deep.folders->write(deep.mine, "f", "x"));
 }

@@ -246,6 +246,15 @@ TEST_CASE("escape: a folder full of empty files is noticed") {
   CHECK(run(command, small).end.why == reason::disk);
 }
 
+TEST_CASE("escape: what is written below many folders is noticed") {
+  temp_folder folder;
+  auto command = shell(
+      "cd /work; i=0; while [ $i -lt 70 ]; do mkdir d; cd d; i=$((i + 1)); done; "
+      "while :; do head -c 100k /dev/zero > x; done");
+  command.work = folder.path();
+  CHECK(run(command).end.why == reason::disk);
+}
+
 TEST_CASE("escape: output without an end is cut and the program killed") {
   auto command = shell("yes");
   command.limits.output_bytes = 4096;

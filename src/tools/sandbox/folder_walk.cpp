@@ -37,7 +37,8 @@ struct walk {
       if (left-- == 0) return false;
       seen.path = path.empty() ? std::string(name) : path + "/" + std::string(name);
       if (!visit(seen)) return false;
-      if (!S_ISDIR(seen.info.st_mode) || seen.info.st_dev != device || depth >= depth_max) continue;
+      if (!S_ISDIR(seen.info.st_mode) || seen.info.st_dev != device) continue;
+      if (depth >= depth_max) return false;  // what is below it would be hidden
       const int below = openat(dirfd(folder.get()), entry->d_name,
                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
       if (below >= 0 && !enter(below, seen.path, depth + 1)) return false;
@@ -59,10 +60,11 @@ bool walk_folder(const std::string& folder, std::size_t entries_max,
 
 folder_size measure_folder(const std::string& folder, std::size_t entries_max) {
   folder_size out;
-  walk_folder(folder, entries_max + 1, [&](const folder_entry& entry) {
+  const bool whole = walk_folder(folder, entries_max + 1, [&](const folder_entry& entry) {
     out.bytes += static_cast<std::uint64_t>(entry.info.st_blocks) * 512;
     return ++out.entries <= entries_max;
   });
+  if (!whole) out.entries = entries_max + 1;
   return out;
 }
 

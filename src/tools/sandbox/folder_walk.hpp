@@ -15,8 +15,8 @@ struct folder_entry {
   struct stat info;
 };
 
-// Calls `visit` for each entry, until it says false or `entries_max` were seen; false then. What is
-// nested deeper than 64 folders is left out.
+// Calls `visit` for each entry, until it says false, `entries_max` were seen, or folders are nested
+// deeper than 64; false then.
 bool walk_folder(const std::string& folder, std::size_t entries_max,
                  const std::function<bool(const folder_entry&)>& visit);
 
@@ -25,7 +25,7 @@ struct folder_size {
   std::size_t entries = 0;
 };
 
-// Stops counting past `entries_max`.
+// Stops counting past `entries_max`; what is nested too deep to be counted is more than that.
 folder_size measure_folder(const std::string& folder, std::size_t entries_max);
 
 }  // namespace soma::tools
