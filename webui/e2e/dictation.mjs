@@ -85,6 +85,8 @@ export const dictationTests = [
       await page.getByLabel('Let the browser’s maker listen').check();
       await page.getByLabel('Language you speak').selectOption('de-DE');
       await page.getByRole('button', { name: 'Close the settings' }).click();
+      // Closing is a step back, which the browser takes in its own time; a reload would run into it.
+      await until('the step back is taken', () => !page.url().includes('open='));
       await page.reload(); // and that is kept
       await waitForConnection(page, 'connected');
       await mic(page).click();
