@@ -271,6 +271,21 @@ TEST_CASE("mcp connection: cursors without end end the attempt") {
   CHECK(w.server.state() == connection_state::waiting);
 }
 
+TEST_CASE("mcp connection: pages that are long together end the attempt as a long one does") {
+  world w;
+  w.be_discovered();
+  const std::string filler(3u << 20, 'x');
+  int pages = 0;
+  while (w.server.state() == connection_state::connecting) {
+    REQUIRE(++pages <= 3);
+    w.answer(w.take("tools/list"), {{"tools", json::array()},
+                                    {"nextCursor", std::to_string(pages)},
+                                    {"_meta", {{"filler", filler}}}});
+  }
+  CHECK(pages == 3);
+  CHECK(w.server.state() == connection_state::waiting);
+}
+
 TEST_CASE("mcp connection: a cursor that was there before ends the list with what is there") {
   for (const bool round : {true, false}) {
     CAPTURE(round);

@@ -261,6 +261,7 @@ void connection::agree(std::string_view revision, const json::object& capabiliti
   announces_ = flag_in(capabilities, "tools", "listChanged");
   coming_ = {};
   cursors_.clear();
+  listed_bytes_ = 0;
   if (!says(capabilities, "tools")) return become_ready();
   list({});
 }
@@ -288,6 +289,10 @@ void connection::on_page(incoming& answer) {
     return on_no_list("the server refused tools/list: " + answer.message);
   if (!add_page(coming_, answer.body, transport_->over_http() && writer_.modern()))
     return lose("the server lists more than " + std::to_string(limits::tools_max) + " tools");
+  listed_bytes_ += message_bytes_;
+  if (listed_bytes_ > limits::list_bytes_max)
+    return lose("the server's list of tools is longer than " +
+                std::to_string(limits::list_bytes_max) + " bytes");
   const auto next = text_of(answer.body, "nextCursor");
   if (next.empty()) return become_ready();
   if (cursors_.count(next)) return become_ready();  // it knows no cursors, and has told all it has
@@ -323,6 +328,7 @@ void connection::list_soon() {
   relist_.set(limits::list_gap, [this] {
     coming_ = {};
     cursors_.clear();
+    listed_bytes_ = 0;
     list({});
   });
 }
@@ -353,6 +359,7 @@ void connection::stray(std::string_view what) {
 }
 
 void connection::on_message(std::string_view text) {
+  message_bytes_ = text.size();
   message_weight_ = 1 + text.size() / limits::stray_bytes;
   auto read = read_messages(text);
   if (!read) {

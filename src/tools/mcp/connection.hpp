@@ -116,7 +116,9 @@ class connection {
   bool was_legacy_ = false;
   tool_list tools_, coming_;
   std::set<std::string> cursors_;
-  std::string theirs_;  // the revision of a server that is not spoken here
+  std::size_t message_bytes_ = 0;  // of the message that is looked at
+  std::size_t listed_bytes_ = 0;   // of the list that is coming
+  std::string theirs_;             // the revision of a server that is not spoken here
   std::string agreed_, server_name_, last_error_, last_words_;
   std::size_t strays_ = 0, message_weight_ = 1;
   int attempts_ = 0;

@@ -22,6 +22,8 @@ inline constexpr std::size_t cursor_bytes_max = 4096;
 // One message, either way: a line, a body, or the data of one event. Results are text of a few
 // kilobytes; images are the largest.
 inline constexpr std::size_t message_bytes_max = 8u << 20;
+// All pages of one list of tools: reading them is work for the thread of all servers.
+inline constexpr std::size_t list_bytes_max = message_bytes_max;
 // Nesting of a message: the parser recurses.
 inline constexpr std::size_t message_depth_max = 64;
 // Messages of one batch, which revision 2025-03-26 has.
