@@ -100,8 +100,9 @@ outcome read(std::string_view bytes, std::size_t step) {
     out.used += progress.used;
     require(out.body.size() <= body_bytes_max);
     if (progress.failure) {
-      out.code = progress.failure->code;
-      out.used = 0;  // what was taken before the failure depends on the cuts
+      // Of several faults, which is told depends on the cuts, as does what was taken before.
+      out.code = "refused";
+      out.used = 0;
       out.body.clear();
       return out;
     }

@@ -258,7 +258,11 @@ std::size_t request_parser::on_body_impl(string_view bytes, error_code& ec) {
   return bytes.size();
 }
 
-void request_parser::on_chunk_header_impl(std::uint64_t size, string_view, error_code& ec) {
+void request_parser::on_chunk_header_impl(std::uint64_t size, string_view extensions,
+                                          error_code& ec) {
+  // As where the line comes in pieces (is_malformed_chunk_head).
+  if (head_scanner().scan(extensions) == head_scanner::outcome::malformed)
+    return fail(ec, codes::request_malformed, "A chunk's header or a trailer is malformed");
   if (size > body_bytes_max_ - body_bytes_)
     fail(ec, codes::request_too_large, "The body is larger than this route takes");
 }
