@@ -61,6 +61,8 @@ inline constexpr unsigned http_strangers_burst_s = 10;
 inline constexpr std::size_t http_stranger_addresses_max = 4096;
 // Members of one JSON object that comes from outside: see core/json_bounds.hpp.
 inline constexpr std::size_t json_object_members_max = 4096;
+// Of one memory: more of a message than a model is ever given back. The event has all of it.
+inline constexpr std::size_t memory_text_bytes_max = 64 * 1024;
 // How long a graceful stop waits for running requests and streams.
 inline constexpr int http_stop_timeout_ms = 10'000;
 
