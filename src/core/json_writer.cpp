@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 #include "core/utf8.hpp"
 
@@ -10,13 +12,37 @@ namespace {
 
 constexpr std::string_view hex = "0123456789abcdef";
 
+constexpr std::uint64_t each_byte(std::uint64_t value) {
+  return value * 0x0101'0101'0101'0101;
+}
+
+// Bytes from `i` on that a JSON string holds as they are, eight at a time: no control characters,
+// no quote, no backslash, none that is not ASCII.
+std::size_t plain_until(std::string_view text, std::size_t i) {
+  constexpr auto high = each_byte(0x80);
+  const auto zero_in = [](std::uint64_t word) { return (word - each_byte(1)) & ~word & high; };
+  for (; i + 8 <= text.size(); i += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + i, 8);
+    const auto control = (word - each_byte(0x20)) & ~word & high;
+    if ((word & high) | control | zero_in(word ^ each_byte('"')) | zero_in(word ^ each_byte('\\')))
+      break;
+  }
+  while (i < text.size()) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\') break;
+    ++i;
+  }
+  return i;
+}
+
 }  // namespace
 
 void append_json_escaped(std::string& out, std::string_view text) {
   std::size_t run = 0;  // start of the bytes that can be copied as they are
   std::size_t i = 0;
   auto flush = [&] { out.append(text, run, i - run); };
-  while (i < text.size()) {
+  while ((i = plain_until(text, i)) < text.size()) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c >= 0x80) {
       if (const auto length = utf8_sequence_length(text.substr(i)); length > 0) {
@@ -25,9 +51,6 @@ void append_json_escaped(std::string& out, std::string_view text) {
       }
       flush();
       out += "\xEF\xBF\xBD";
-    } else if (c >= 0x20 && c != '"' && c != '\\') {
-      ++i;
-      continue;
     } else {
       flush();
       switch (c) {
@@ -49,7 +72,11 @@ void append_json_escaped(std::string& out, std::string_view text) {
 
 std::size_t json_escaped_size(std::string_view text) {
   std::size_t size = 0, i = 0;
-  while (i < text.size()) {
+  for (;;) {
+    const auto plain = plain_until(text, i);
+    size += plain - i;
+    i = plain;
+    if (i == text.size()) return size;
     const auto c = static_cast<unsigned char>(text[i]);
     if (c >= 0x80) {
       const auto length = utf8_sequence_length(text.substr(i));
@@ -63,7 +90,6 @@ std::size_t json_escaped_size(std::string_view text) {
       size += c == '\n' || c == '\r' || c == '\t' ? 2 : 6;
     ++i;
   }
-  return size;
 }
 
 std::string_view json_fitting(std::string_view text, std::size_t bytes_max) {
@@ -132,9 +158,8 @@ json_writer& json_writer::raw(std::string_view json) {
   const auto begin = out_.size();
   out_ += json.empty() ? std::string_view("null") : json;
   // JSON holds these only between its tokens; in a line of ours they would end it.
-  for (auto at = out_.find_first_of("\r\n", begin); at != out_.npos;
-       at = out_.find_first_of("\r\n", at))
-    out_[at] = ' ';
+  for (const char end : {'\r', '\n'})
+    for (auto at = out_.find(end, begin); at != out_.npos; at = out_.find(end, at)) out_[at] = ' ';
   return *this;
 }
 

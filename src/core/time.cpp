@@ -2,7 +2,8 @@
 
 #include <charconv>
 #include <chrono>
-#include <cstdio>
+#include <cstdlib>
+#include <string>
 
 namespace soma {
 
@@ -17,13 +18,26 @@ std::string format_rfc3339(std::int64_t ms) {
   const auto day = floor<days>(at);
   const year_month_day date{day};
   const hh_mm_ss clock{at - day};
-  char text[40];
-  const int n = std::snprintf(
-      text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return std::string(text, static_cast<std::size_t>(n));
+  const auto year = static_cast<int>(date.year());
+  // No printf: every event and every record has its time, and this is written once for each.
+  std::string text = "0000-00-00T00:00:00.000Z";
+  const auto put = [&text](std::size_t last, int digits, auto value) {
+    for (auto left = static_cast<unsigned>(value); digits > 0; --digits, --last, left /= 10)
+      text[last] = static_cast<char>('0' + left % 10);
+  };
+  put(6, 2, static_cast<unsigned>(date.month()));
+  put(9, 2, static_cast<unsigned>(date.day()));
+  put(12, 2, clock.hours().count());
+  put(15, 2, clock.minutes().count());
+  put(18, 2, clock.seconds().count());
+  put(22, 3, clock.subseconds().count());
+  if (year >= 0 && year <= 9999) {
+    put(3, 4, year);
+    return text;
+  }
+  auto digits = std::to_string(std::abs(year));  // of a clock that is wrong
+  if (digits.size() < 4) digits.insert(0, 4 - digits.size(), '0');
+  return (year < 0 ? "-" : "") + digits + text.substr(4);
 }
 
 std::int64_t parse_rfc3339(std::string_view text) {

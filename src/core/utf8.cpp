@@ -1,5 +1,7 @@
 #include "core/utf8.hpp"
 
+#include <simdjson.h>
+
 namespace soma {
 namespace {
 
@@ -52,12 +54,7 @@ std::size_t utf8_complete_prefix(std::string_view text) {
 }
 
 bool utf8_valid(std::string_view text) {
-  while (!text.empty()) {
-    const auto length = utf8_sequence_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
+  return simdjson::validate_utf8(text.data(), text.size());
 }
 
 }  // namespace soma

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 namespace soma::security {
@@ -19,20 +20,30 @@ const unsigned char* raw(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
+// OpenSSL 3 looks up by name, under a lock, what is not fetched once.
+const EVP_MD* fetched_sha256() {
+  static const EVP_MD* const md = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return md ? md : EVP_sha256();
+}
+
 }  // namespace
 
 digest sha256(std::string_view data) {
+  // Every request with a key comes by: the context is a thread's own, and kept.
+  thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(
+      EVP_MD_CTX_new(), EVP_MD_CTX_free);
   digest out;
   unsigned int size = 0;
-  if (EVP_Digest(data.data(), data.size(), out.data(), &size, EVP_sha256(), nullptr) != 1 ||
-      size != out.size())
+  if (!context || EVP_DigestInit_ex(context.get(), fetched_sha256(), nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), data.data(), data.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), out.data(), &size) != 1 || size != out.size())
     std::abort();
   return out;
 }
 
 sha256_stream::sha256_stream() : context_(EVP_MD_CTX_new()) {
   if (!context_ ||
-      EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) != 1)
+      EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), fetched_sha256(), nullptr) != 1)
     std::abort();
 }
 

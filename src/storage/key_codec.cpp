@@ -67,6 +67,14 @@ std::uint64_t seq_of(std::string_view event_key) {
   return get_number(event_key.substr(event_key.size() - 8));
 }
 
+std::string_view prefix_of_event(std::string_view bytes) {
+  const auto tenant_end = bytes.find('\0');
+  if (tenant_end == bytes.npos) return {};
+  const auto session_end = bytes.find('\0', tenant_end + 1);
+  if (session_end == bytes.npos || bytes.size() != session_end + 9) return {};
+  return bytes.substr(0, session_end + 1);
+}
+
 std::string recency_key(const session_key& key, std::int64_t updated_at_ms) {
   auto bytes = tenant_prefix(key.tenant);
   put_number(bytes, ~static_cast<std::uint64_t>(updated_at_ms), 8);

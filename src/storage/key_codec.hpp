@@ -15,6 +15,8 @@ namespace soma::storage {
 std::string session_prefix(const session_key& key);                // tenant 0 session 0
 std::string event_key(const session_key& key, std::uint64_t seq);  // prefix, seq
 std::uint64_t seq_of(std::string_view event_key);
+// The session_prefix that these bytes begin with; empty where they are no event's key.
+std::string_view prefix_of_event(std::string_view bytes);
 std::string tenant_prefix(const tenant_id& tenant);  // tenant 0
 // The newest first: tenant 0, complement of updated_at_ms, session.
 std::string recency_key(const session_key& key, std::int64_t updated_at_ms);

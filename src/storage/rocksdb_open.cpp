@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -24,6 +25,26 @@ constexpr std::uint64_t format_version = 1;
 constexpr std::int64_t epoch_origin_s = 1'577'836'800;  // 2020-01-01: epochs fit 32 bits until 2156
 constexpr std::uint64_t epoch_max = UINT32_MAX;  // a clock beyond it is wrong, and not believed
 constexpr std::uint64_t clock_behind_s = 60;
+
+// Where the last row of the same prefix went into a memtable, the next one goes beside it, without
+// a search from the top: an event behind the one before, a head before its older self.
+class hint_prefix final : public rocksdb::SliceTransform {
+ public:
+  explicit hint_prefix(bool of_events) : of_events_(of_events) {}
+  const char* Name() const override { return "soma.hint_prefix"; }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
+    if (!of_events_) return key;
+    const auto prefix = prefix_of_event({key.data(), key.size()});
+    return {prefix.data(), prefix.size()};
+  }
+  // Hints of points and of ranges would mix: what begins a deletion of a range must be none.
+  bool InDomain(const rocksdb::Slice& key) const override {
+    return !of_events_ || !prefix_of_event({key.data(), key.size()}).empty();
+  }
+
+ private:
+  const bool of_events_;
+};
 
 void exit_at_once(const error& why) {
   // Whoever does not read standard error must not keep a process that has to end.
@@ -121,7 +142,8 @@ rocksdb::Options rocksdb_event_log::database_options() const {
   // restart replays. (atomic_flush would say so more plainly, but in 7.8 hangs after a full disk.)
   o.max_total_wal_size = tight_ ? 3 * seams_.wal_bytes : seams_.wal_bytes;
   o.avoid_flush_during_recovery = tight_;
-  o.allow_fallocate = !quiet_;  // takes megabytes ahead, for the log and the manifest
+  o.allow_fallocate = !quiet_;                // takes megabytes ahead, for the log and the manifest
+  o.allow_concurrent_memtable_write = false;  // one writer, and hints are not for several
   o.max_background_jobs = 2;
   o.max_open_files = options_.open_files_max;
   o.bytes_per_sync = 1u << 20;
@@ -142,6 +164,9 @@ rocksdb::ColumnFamilyOptions rocksdb_event_log::family_options(family f) const {
   table.cache_index_and_filter_blocks = true;  // so that the cache's size bounds the memory
   // To salvage rows no filter is needed, which might be damaged.
   if (f != events && f != recency && !seams_.salvage) table.filter_policy = filter;
+  // Never `documents`, where ranges are deleted.
+  if (f == events || f == sessions)
+    o.memtable_insert_with_hint_prefix_extractor = std::make_shared<hint_prefix>(f == events);
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return o;
 }

@@ -31,6 +31,18 @@ TEST_CASE("json writer: any two bytes become valid JSON of the size that was tol
     }
 }
 
+TEST_CASE("json writer: a byte is escaped alike wherever it stands among plain ones") {
+  for (int c = 0; c < 256; ++c)
+    for (std::size_t at = 0; at < 20; ++at) {
+      std::string text = "abcdefghijklmnopqrst", alone, out;
+      text[at] = static_cast<char>(c);
+      append_json_escaped(alone, {text.data() + at, 1});
+      append_json_escaped(out, text);
+      REQUIRE(out == text.substr(0, at) + alone + text.substr(at + 1));
+      REQUIRE(json_escaped_size(text) == out.size());
+    }
+}
+
 TEST_CASE("json writer: what is JSON already stays one line") {
   std::string out;
   json_writer(out).begin_object().key("a").raw("{\n\r\n \"b\": [1,\n2]\r}").end_object();

@@ -168,3 +168,18 @@ TEST_CASE("key codec: bytes behind a value are refused: they are of something el
   CHECK_FALSE(decode_head(encode_head(full_head()) + "x"));
   CHECK_FALSE(decode_record("k", encode_record({"k", "h", 200, "{}", 1}) + "x"));
 }
+
+TEST_CASE("key codec: an event's key is told from what begins a deletion of events") {
+  // Ids of all lengths, one of seven characters above all: eight bytes end its prefix as a number
+  // ends an event's key.
+  for (std::size_t length = 1; length <= 40; ++length) {
+    const session_key key{tenant_id("t"), session_id(std::string(length, 's'))};
+    const auto prefix = session_prefix(key);
+    for (const std::uint64_t seq : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}})
+      CHECK(prefix_of_event(event_key(key, seq)) == prefix);
+    CHECK(prefix_of_event(prefix).empty());
+    CHECK(prefix_of_event(after_prefix(prefix)).empty());
+    CHECK(prefix_of_event(tenant_prefix(key.tenant)).empty());
+  }
+  CHECK(prefix_of_event("").empty());
+}

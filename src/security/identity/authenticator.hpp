@@ -105,6 +105,7 @@ class authenticator {
   // Whether this very proof was good before. Behind a proxy all share an address: one who guesses
   // must not lock out those who are in.
   bool held_before(const proof& p);
+  bool is_admins(std::string_view hashed) const;
   void forget(const std::function<bool(const std::string&, const known&)>& which);
 
   key_store& keys_;
