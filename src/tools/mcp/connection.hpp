@@ -51,6 +51,8 @@ class connection {
   // The id to cancel by; 0 where it was refused, which `on_done` has told by then.
   std::uint64_t call(tool_call_request what);
   void cancel(std::uint64_t id);
+  // All that run, as when the connection is lost.
+  void end_calls(std::string_view why);
 
   connection_state state() const { return state_; }
   const tool_list& tools() const { return tools_; }
@@ -97,7 +99,6 @@ class connection {
   void on_notification(incoming& message);
   void on_progress(const boost::json::object& params);
   void stray(std::string_view what);
-  void end_calls(std::string_view why);
   void check_alive();
   void tell();
 

@@ -49,7 +49,11 @@ class mcp_tool final : public tool {
         [call, what = std::move(what)](connection& c) {
           if (!call->state->over()) call->id = c.call(what);
         },
-        server_);
+        server_,
+        // Removed since the call was let through: it never reached the server.
+        [call, server = server_] {
+          call->state->done(failed(codes::tool_unavailable, server->unavailable()));
+        });
     return std::make_unique<handle>(server_, std::move(call));
   }
 
@@ -61,16 +65,26 @@ class mcp_tool final : public tool {
 
 }  // namespace
 
-void server_link::post(std::function<void()> job) {
+bool server_link::post(std::function<void()> job) {
   std::lock_guard hold(mutex_);
   if (loop_) loop_->post(std::move(job));
+  return loop_ != nullptr;
 }
 
 void server_link::with(std::function<void(connection&)> what,
-                       const std::shared_ptr<server_link>& self) {
-  post([self, what = std::move(what)] {
-    if (self->connection_) what(*self->connection_);
+                       const std::shared_ptr<server_link>& self, std::function<void()> without) {
+  const bool posted = post([self, what = std::move(what), without] {
+    if (self->connection_)
+      what(*self->connection_);
+    else if (without)
+      without();
   });
+  if (!posted && without) without();
+}
+
+void server_link::detach(std::string_view why) {
+  if (connection_) connection_->end_calls(why);
+  connection_.reset();
 }
 
 void server_link::set_unavailable(std::string why) {

@@ -16,19 +16,23 @@ class server_link {
  public:
   explicit server_link(loop& on) : loop_(&on) {}
 
-  // Runs with the connection on the loop's thread, unless it has ended.
-  void with(std::function<void(connection&)> what, const std::shared_ptr<server_link>& self);
+  // Runs with the connection on the loop's thread. `without` is called where there is none any
+  // more: on that thread, or on the caller's.
+  void with(std::function<void(connection&)> what, const std::shared_ptr<server_link>& self,
+            std::function<void()> without = {});
   void set_unavailable(std::string why);
   std::string unavailable() const;
 
   // On the loop's thread alone.
   void attach(std::unique_ptr<connection> to) { connection_ = std::move(to); }
   void detach() { connection_.reset(); }
+  // As when the connection is lost: its calls end, with `why`.
+  void detach(std::string_view why);
   connection* attached() { return connection_.get(); }
 
   // From now on nothing is posted any more.
   void close();
-  void post(std::function<void()> job);
+  bool post(std::function<void()> job);
 
  private:
   mutable std::mutex mutex_;  // of what follows

@@ -212,11 +212,12 @@ void servers::publish(entry& one, const tool_list& listed) {
   parts_.tools.replace(one.prefix, std::move(entries), one.tenant);
 }
 
-// Its tools are gone when this is back from the loop; calls of it end without an answer of it.
-void servers::end(const std::shared_ptr<entry>& one) {
-  one->link->set_unavailable("its MCP server was removed");
-  one->link->post([this, one] {
-    one->link->detach();
+// Its tools are gone when this is back from the loop; calls of it end at once, without an answer of
+// it.
+void servers::end(const std::shared_ptr<entry>& one, const std::string& why) {
+  one->link->set_unavailable(why);
+  one->link->post([this, one, why] {
+    one->link->detach(why);
     publish(*one, {});
     if (options_.on_change) options_.on_change(one->tenant);
   });
@@ -294,7 +295,7 @@ result<server_view> servers::put(const tenant_id& tenant, const std::string& nam
   if (auto kept = parts_.store.keep_token(tenant, name, settings->http.token); !kept)
     return kept.error();
   if (auto kept = parts_.store.put({tenant, name, text}); !kept) return kept.error();
-  if (before) end(before);
+  if (before) end(before, "its MCP server was replaced by other settings of it");
   add(tenant, std::move(*settings), etag_of(text));
   const auto now = find(tenant, name);
   std::lock_guard hold(now->mutex);
@@ -315,7 +316,7 @@ result<void> servers::remove(const tenant_id& tenant, const std::string& name,
     std::lock_guard hold(mutex_);
     entries_.erase({tenant, name});
   }
-  end(one);
+  end(one, "its MCP server was removed");
   return {};
 }
 

@@ -88,7 +88,7 @@ class servers {
 
   result<void> read_token(server_settings& of) const;
   void add(const tenant_id& tenant, server_settings settings, std::string etag);
-  void end(const std::shared_ptr<entry>& one);
+  void end(const std::shared_ptr<entry>& one, const std::string& why);
   void connect(const std::shared_ptr<entry>& one);
   void refresh(const std::shared_ptr<entry>& one);
   void publish(entry& one, const tool_list& listed);
