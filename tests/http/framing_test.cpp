@@ -157,6 +157,12 @@ TEST_CASE("framing: a bad chunk is refused and what follows it is not read as a 
       "g\r\nhello\r\n0\r\n\r\n",
       "10000000000000005\r\nhello\r\n0\r\n\r\n",
       "5\0\r\nhello\r\n0\r\n\r\n"s,
+      "5;a=\x01\r\nhello\r\n0\r\n\r\n",
+      // as they come in pieces, below
+      "5\r\nhello\r\n0\r\nX: a\r\n folded\r\n\r\n",
+      "5\r\nhello\r\n0\r\nX: a\r\n\tfolded\r\n\r\n",
+      "5\r\nhello\r\n0;last\r\nX: a\r\nY:\r\n folded\r\n\r\n",
+      "5\r\nhello\r\n0\r\n folded\r\n\r\n",
   };
   for (const auto& body : bad)
     expect_refused(server->port(), with(chunked, body), codes::request_malformed);

@@ -55,6 +55,10 @@ bool is_host(std::string_view text) {
          text.substr(end + 1).find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
 std::string_view view(beast::string_view s) {
   return {s.data(), s.size()};
 }
@@ -94,7 +98,6 @@ std::optional<error> request_parser::parse_head(std::string_view head) {
   if (!is_header_done())
     return error(codes::request_malformed, "The request is not HTTP/1.1: its head is cut off");
   head_done_ = true;
-  eager(true);
   return std::nullopt;
 }
 
@@ -104,22 +107,22 @@ request_parser::progress request_parser::parse_body(std::string_view bytes, std:
   out_ = &out;
   body_bytes_max_ = bytes_max;
   while (done.used < bytes.size() && !is_done()) {
+    const auto rest = bytes.substr(done.used);
+    // Beast judges a chunk's header, and all trailers, once their end is there, and takes more than
+    // is taken here. One judgement for what is whole and for what is not: a request means the same
+    // however it is cut, and what can be no such end is not waited for.
+    if (chunked_ && !in_chunk_ && is_malformed_chunk_head(rest)) {
+      done.failure.emplace(codes::request_malformed, "A chunk's header or a trailer is malformed");
+      break;
+    }
     error_code ec;
-    const auto used =
-        put(boost::asio::const_buffer(bytes.data() + done.used, bytes.size() - done.used), ec);
+    const auto used = put(boost::asio::const_buffer(rest.data(), rest.size()), ec);
     done.used += used;
     if (failure_) {
       done.failure = failure_;
       break;
     }
-    if (ec == beast::http::error::need_more || (!ec && used == 0)) {
-      // Beast looks for the end of a chunk's header, and of all trailers, before it judges them:
-      // what can be no such end is not waited for.
-      if (chunked_ && is_malformed_chunk_head(bytes.substr(done.used)))
-        done.failure.emplace(codes::request_malformed,
-                             "A chunk's header or a trailer is malformed");
-      break;
-    }
+    if (ec == beast::http::error::need_more || (!ec && used == 0)) break;
     if (ec) {
       done.failure = framing_error(ec);
       break;
@@ -128,10 +131,14 @@ request_parser::progress request_parser::parse_body(std::string_view bytes, std:
   return done;
 }
 
-// `bytes` begin with the end of the chunk before, or with a chunk's header, and do not end it. The
-// header and trailers are lines as those of a head are.
+// `bytes` begin with the end of the chunk before, or with a chunk's header. That is a line as those
+// of a head are, and after the last one so are the trailers.
 bool request_parser::is_malformed_chunk_head(std::string_view bytes) {
   if (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
+  const auto zeros = std::min(bytes.find_first_not_of('0'), bytes.size());
+  const bool is_last = zeros == bytes.size() || !is_hex(bytes[zeros]);
+  if (const auto end = bytes.find("\r\n"); !is_last && end != std::string_view::npos)
+    bytes = bytes.substr(0, end + 2);
   return head_scanner().scan(bytes) == head_scanner::outcome::malformed;
 }
 
@@ -258,16 +265,15 @@ std::size_t request_parser::on_body_impl(string_view bytes, error_code& ec) {
   return bytes.size();
 }
 
-void request_parser::on_chunk_header_impl(std::uint64_t size, string_view extensions,
-                                          error_code& ec) {
-  // As where the line comes in pieces (is_malformed_chunk_head).
-  if (head_scanner().scan(extensions) == head_scanner::outcome::malformed)
-    return fail(ec, codes::request_malformed, "A chunk's header or a trailer is malformed");
+void request_parser::on_chunk_header_impl(std::uint64_t size, string_view, error_code& ec) {
+  in_chunk_ = size > 0;
   if (size > body_bytes_max_ - body_bytes_)
     fail(ec, codes::request_too_large, "The body is larger than this route takes");
 }
 
-std::size_t request_parser::on_chunk_body_impl(std::uint64_t, string_view bytes, error_code& ec) {
+std::size_t request_parser::on_chunk_body_impl(std::uint64_t left, string_view bytes,
+                                               error_code& ec) {
+  in_chunk_ = left > bytes.size();
   return on_body_impl(bytes, ec);
 }
 

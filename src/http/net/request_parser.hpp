@@ -70,7 +70,7 @@ class request_parser final : public boost::beast::http::basic_parser<true> {
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
   std::size_t on_body_impl(string_view bytes, error_code& ec) override;
   void on_chunk_header_impl(std::uint64_t size, string_view extensions, error_code& ec) override;
-  std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, error_code& ec) override;
+  std::size_t on_chunk_body_impl(std::uint64_t left, string_view bytes, error_code& ec) override;
   void on_finish_impl(error_code&) override {}
 
   void fail(error_code& ec, std::string_view code, const char* detail);
@@ -86,7 +86,7 @@ class request_parser final : public boost::beast::http::basic_parser<true> {
   std::string* out_ = nullptr;
   std::size_t host_count_ = 0, transfer_encoding_count_ = 0;
   bool chunked_ = false, keeps_alive_ = true, expects_continue_ = false, http10_ = false;
-  bool head_done_ = false, closes_ = false;
+  bool head_done_ = false, closes_ = false, in_chunk_ = false;
 };
 
 }  // namespace soma::http
