@@ -5,20 +5,17 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <limits>
 #include <optional>
 #include <set>
-#include <system_error>
 
 #include "core/codes.hpp"
+#include "core/file_kind.hpp"
 #include "core/json_writer.hpp"
 #include "core/utf8.hpp"
 
@@ -171,28 +168,6 @@ std::string quoted_text(std::string_view text) {
   return out + '"';
 }
 
-// A device has no end.
-constexpr std::size_t config_bytes_max = 1024 * 1024;
-
-result<std::string> read_file(const std::string& path) {
-  std::error_code ec;
-  // A folder opens like a file and only fails when read.
-  std::ifstream in(path, std::ios::binary);
-  const int why = errno;
-  if (std::filesystem::is_directory(path, ec))
-    return error(codes::config_invalid, path + ": is a folder");
-  if (!in)
-    return error(codes::config_invalid,
-                 path + ": cannot be read: " + std::generic_category().message(why));
-  std::string text(config_bytes_max + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (in.bad()) return error(codes::config_invalid, path + ": cannot be read");
-  if (text.size() > config_bytes_max)
-    return error(codes::config_invalid, path + ": is longer than any configuration");
-  return text;
-}
-
 }  // namespace
 
 class config_loader {
@@ -232,7 +207,7 @@ class config_loader {
   }
 
   void take_file(const std::string& path) {
-    auto text = read_file(path);
+    auto text = text_of_file(path, config_bytes_max);
     if (!text) {
       if (why_.empty()) why_ = text.error().detail;
       return;

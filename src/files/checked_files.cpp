@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "core/file_kind.hpp"
 #include "security/digest.hpp"
 
 namespace soma::files {
@@ -55,8 +56,11 @@ int file_handle::release() {
 
 result<file_handle> checked_files::open(const std::string& path, std::string_view sha256,
                                         std::uint64_t size_bytes, bool may_read) {
-  file_handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  file_handle file(open_without_waiting(path.c_str(), O_RDONLY | O_NOFOLLOW));
   if (file.get() < 0) return unreadable(errno);
+  if (const auto kind = kind_if_no_file(file.get()); !kind.empty())
+    return error(codes::storage_corrupt,
+                 "its bytes are not there: " + std::string(kind) + " is in their place");
   struct stat now {};
   if (::fstat(file.get(), &now) != 0) return unreadable(errno);
   if (static_cast<std::uint64_t>(now.st_size) != size_bytes)

@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/file_kind.hpp"
 #include "files/scanner.hpp"
 
 namespace soma::files {
@@ -87,8 +88,9 @@ class clamd_scanner final : public scanner {
   explicit clamd_scanner(clamd_options options) : options_(std::move(options)) {}
 
   scan_result scan(const std::string& path) override {
-    const descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file.valid()) return failed("the file cannot be read");
+    const descriptor file(open_without_waiting(path.c_str(), O_RDONLY));
+    if (!file.valid() || !kind_if_no_file(file.get()).empty())
+      return failed("the file cannot be read");
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (options_.socket.size() >= sizeof address.sun_path)

@@ -6,10 +6,12 @@
 #include <utility>
 
 #include "core/context.hpp"
+#include "core/file_kind.hpp"
 
 namespace soma::llm {
 
 std::optional<picture> read_picture(std::string content_type, const std::string& path) {
+  if (!kind_if_no_file(path).empty()) return std::nullopt;
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) return std::nullopt;
   const auto size = static_cast<std::size_t>(file.tellg());

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/codes.hpp"
+#include "core/file_kind.hpp"
 #include "observability/log.hpp"
 
 namespace soma {
@@ -27,7 +29,11 @@ security::audit_bounds bounds_of(const config& settings) {
 }  // namespace
 
 result<std::unique_ptr<security::audit_log>> open_node_audit(const config& settings) {
-  return security::open_audit_file(path_of(settings), bounds_of(settings));
+  const auto path = path_of(settings);
+  if (const auto kind = kind_if_no_file(path); settings.text("audit.file").empty() && !kind.empty())
+    return error(codes::storage_unavailable,
+                 path + " is " + std::string(kind) + ", and no file: audit.file names another");
+  return security::open_audit_file(path, bounds_of(settings));
 }
 
 void flush_at_end(security::audit_log& audit) {

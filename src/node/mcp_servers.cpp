@@ -1,9 +1,7 @@
 #include "node/mcp_servers.hpp"
 
-#include <fstream>
-#include <iterator>
-
 #include "core/codes.hpp"
+#include "core/file_kind.hpp"
 #include "core/loopback.hpp"
 #include "core/time.hpp"
 #include "core/version.hpp"
@@ -78,10 +76,9 @@ result<std::vector<tools::mcp::server_settings>> mcp_servers_of(const config& se
   const auto& path = settings.text("mcp.file");
   if (path.empty())
     return tools::mcp::parse_servers(embedded::find_soma_embedded_config("mcp.toml"));
-  std::ifstream file(path);
-  if (!file) return error(codes::config_invalid, "mcp.file: " + path + " cannot be read");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  auto read = tools::mcp::parse_servers(text);
+  const auto text = text_of_file(path, config_bytes_max);
+  if (!text) return error(codes::config_invalid, "mcp.file: " + text.error().detail);
+  auto read = tools::mcp::parse_servers(*text);
   if (!read) return error(codes::config_invalid, path + ": " + read.error().detail);
   return read;
 }

@@ -1,13 +1,12 @@
 #include "node/policy_file.hpp"
 
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <string>
 #include <string_view>
 
 #include "app/operations.hpp"
 #include "core/codes.hpp"
+#include "core/file_kind.hpp"
 #include "embedded/soma_embedded_config.hpp"
 #include "observability/log.hpp"
 
@@ -17,10 +16,9 @@ result<std::unique_ptr<security::policy>> policy_of(const config& settings) {
   const auto& path = settings.text("policy.file");
   if (path.empty())
     return security::make_rules_policy(embedded::find_soma_embedded_config("policy.toml"));
-  std::ifstream file(path);
-  if (!file) return error(codes::config_invalid, "policy.file: " + path + " cannot be read");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  auto made = security::make_rules_policy(text);
+  const auto text = text_of_file(path, config_bytes_max);
+  if (!text) return error(codes::config_invalid, "policy.file: " + text.error().detail);
+  auto made = security::make_rules_policy(*text);
   if (!made) return error(codes::config_invalid, path + ": " + made.error().detail);
   return made;
 }

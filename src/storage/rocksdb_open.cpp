@@ -63,10 +63,13 @@ std::optional<std::uint64_t> free_bytes_of(const std::string& folder) {
 
 // Whoever cannot start must hear what to do.
 std::optional<error> damaged_table_with_advice(const std::string& path) {
-  auto damage = find_damaged_table(path);
-  if (damage)
-    damage->detail +=
-        "; soma repair writes the store anew without what is lost by it, and keeps this one";
+  const auto damaged = find_damaged_tables(path);
+  if (!damaged)  // the MANIFEST does not tell them, and soma repair knows no more than it
+    return error(damaged.error().code, damaged.error().detail + "; restore a backup");
+  if (damaged->empty()) return std::nullopt;
+  auto damage = damaged->front().what;
+  damage.detail +=
+      "; soma repair writes the store anew without what is lost by it, and keeps this one";
   return damage;
 }
 

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "core/file_kind.hpp"
 #include "storage/patient_fs.hpp"
 
 namespace soma::storage {
@@ -69,7 +70,27 @@ result<void> cut_file(const std::string& path, std::uint64_t bytes) {
   return error(codes::storage_unavailable, "cannot cut " + path + ": " + why);
 }
 
+namespace {
+
+// Whoever opened one would wait for its other end, or read without one.
+std::optional<error> find_no_file(const std::string& folder) {
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(folder, ec)) {
+    const auto path = entry.path().string();
+    const auto kind = kind_if_no_file(path);
+    if (!kind.empty() && !fs::is_directory(path, ec))
+      return error(codes::storage_corrupt,
+                   path + " is " + std::string(kind) +
+                       ", and no file: take it away, and restore a backup if a file of the "
+                       "store was there");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 result<store_lock> store_lock::take(rocksdb::Env* env, const std::string& data_dir) {
+  if (auto found = find_no_file(store_folder(data_dir))) return *found;
   const auto path = store_folder(data_dir) + "/LOCK";
   rocksdb::FileLock* lock = nullptr;
   const auto s = env->LockFile(path, &lock);
@@ -118,6 +139,9 @@ std::optional<error> find_manifest_damage(const std::string& folder, record_chec
   if (manifest.empty()) return std::nullopt;
   std::vector<torn_log> zeros;
   std::error_code ec;
+  if (fs::is_regular_file(manifest, ec) && fs::file_size(manifest, ec) == 0)
+    return error(codes::storage_corrupt,
+                 manifest + " is damaged at byte 0: it is empty; restore a backup");
   if (!fs::is_regular_file(manifest, ec))
     return error(codes::storage_corrupt,
                  folder + "/CURRENT is damaged: the file that it names is missing");

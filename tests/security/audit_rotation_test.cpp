@@ -1,6 +1,9 @@
 #include "security/audit/audit_log.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -59,4 +62,22 @@ TEST_CASE("audit: below the disk's reserve nothing is written, and records wait"
   CHECK_FALSE(log->flush(std::chrono::milliseconds(50)));
   CHECK(log->failing());
   CHECK(text_of(path).empty());
+}
+
+TEST_CASE("audit: a pipe that nobody reads stops the start, one that is read gets the records") {
+  const testing::temp_folder folder;
+  const auto path = folder / "audit.ndjson";
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  const auto refused = open_audit_file(path, {});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().detail.find("a pipe that nobody reads") != std::string::npos);
+
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  REQUIRE(reader >= 0);
+  auto log = open_audit_file(path, {}).value();
+  log->write("{}");
+  REQUIRE(log->flush(std::chrono::seconds(20)));
+  char line[16];
+  CHECK(::read(reader, line, sizeof line) == 3);
+  ::close(reader);
 }

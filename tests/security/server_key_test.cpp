@@ -47,6 +47,9 @@ TEST_CASE("server key: a short, open or linked file stops the start") {
   fs::create_symlink(path + ".real", path);
   CHECK(load_server_key(f.path).has_error());
   fs::remove(path);
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);  // nobody waits for its other end
+  CHECK(load_server_key(f.path).has_error());
+  fs::remove(path);
   std::ofstream(path) << "short";
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
   CHECK(load_server_key(f.path).has_error());

@@ -1,6 +1,8 @@
 // Cutting a damaged log: what goes, what stays, and that no byte is destroyed.
 #include "storage/store_repair.hpp"
 
+#include <sys/stat.h>
+
 #include "core/codes.hpp"
 #include "damaged_store.hpp"
 #include "raw_store.hpp"
@@ -196,6 +198,39 @@ TEST_CASE("repair: a store that is whole, in use, or damaged elsewhere is left a
     CHECK(refused.error().code == codes::storage_corrupt);
     CHECK(refused.error().detail.find("MANIFEST") != std::string::npos);
     CHECK(verify_store(s.original).error().code == codes::storage_corrupt);
+  }
+  SUBCASE("the MANIFEST is empty, or cut off: nobody is sent to the repair that refuses it") {
+    const auto bytes = contents(s.manifest());
+    for (const std::size_t kept : {std::size_t{0}, std::size_t{3}, std::size_t{20}}) {
+      CAPTURE(kept);
+      overwrite(s.manifest(), bytes.substr(0, kept));
+      const auto opened = s.open(s.original);
+      REQUIRE_FALSE(opened.has_value());
+      CHECK(opened.error().code == codes::storage_corrupt);
+      CHECK(opened.error().detail.find("restore a backup") != std::string::npos);
+      CHECK(opened.error().detail.find("soma repair") == std::string::npos);
+      CHECK(repair_store(s.original).error().code == codes::storage_corrupt);
+    }
+  }
+  SUBCASE("a pipe stands in the place of a file, or beside them: nothing waits for its other end") {
+    const auto folder = fs::path(store_folder(s.original));
+    const auto manifest = s.manifest().filename();
+    for (const auto& name : {fs::path("CURRENT"), manifest, s.wal().filename(), fs::path("LOG"),
+                             fs::path("LOCK"), fs::path("000999.log"), fs::path("000999.sst")}) {
+      CAPTURE(name.string());
+      const auto path = folder / name, aside = fs::path(s.folder / "aside");
+      const bool was_there = fs::exists(path);
+      if (was_there) fs::rename(path, aside);
+      REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+      for (const auto& refused : {s.open(s.original).error(), repair_store(s.original).error(),
+                                  verify_store(s.original).error()}) {
+        CHECK(refused.code == codes::storage_corrupt);
+        CHECK(refused.detail.find(path.string() + " is a pipe") != std::string::npos);
+      }
+      fs::remove(path);
+      if (was_there) fs::rename(aside, path);
+    }
+    CHECK(difference(s.dump_now(), s.dumps[20]) == "");
   }
   SUBCASE("a table is damaged") {
     CHECK(verify_store(s.original));

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "core/codes.hpp"
+#include "core/file_kind.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "observability/line_writer.hpp"
@@ -24,6 +25,14 @@ constexpr std::chrono::milliseconds gathered_for{2};
 
 std::string why() {
   return std::generic_category().message(errno);
+}
+
+// A pipe may stand in its place, which the writer's thread then waits for; but not one that nobody
+// reads: the opening would wait, too.
+int open_to_append(const std::string& path) {
+  const int file = open_without_waiting(path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  if (file >= 0) (void)::fcntl(file, F_SETFL, ::fcntl(file, F_GETFL) & ~O_NONBLOCK);
+  return file;
 }
 
 // The file as the writer's thread has it; shared with that thread.
@@ -65,7 +74,7 @@ struct open_file {
   }
 
   void open_again() {
-    const int fresh = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    const int fresh = open_to_append(path);
     if (fresh < 0 || ::dup3(fresh, file, O_CLOEXEC) < 0)
       log(log_level::error, "audit.not_reopened", {{"reason", why()}});
     if (fresh >= 0) ::close(fresh);
@@ -121,7 +130,11 @@ class audit_file final : public audit_log {
 
 result<std::unique_ptr<audit_log>> open_audit_file(const std::string& path,
                                                    const audit_bounds& bounds) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const int file = open_to_append(path);
+  if (file < 0 && errno == ENXIO)
+    return error(codes::storage_unavailable,
+                 "the audit file " + path + " cannot be opened: it is " +
+                     std::string(kind_if_no_file(path)) + " that nobody reads");
   if (file < 0)
     return error(codes::storage_unavailable,
                  "the audit file " + path + " cannot be opened: " + why());

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "core/codes.hpp"
+#include "core/file_kind.hpp"
 #include "security/digest.hpp"
 
 namespace soma::security {
@@ -94,7 +95,7 @@ result<secret_string> load_server_key(const std::string& data_dir) {
   }
 
   for (int round = 0; round < 2; ++round) {
-    const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    const descriptor file{open_without_waiting(path.c_str(), O_RDONLY | O_NOFOLLOW)};
     if (file.fd >= 0) return read_key(file, path);
     if (errno != ENOENT) return failed(path);
     if (const auto made = make_key(folder, path); !made) return made.error();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "core/file_kind.hpp"
 #include "core/json_writer.hpp"
 #include "tools/builtin/call.hpp"
 #include "tools/builtin/text_stream.hpp"
@@ -56,7 +57,7 @@ class document_ingest : public tool {
     if (!file) return call->done(failed(file.error()));
     extraction what;
     what.owner = request.session.tenant.value;
-    what.input_fd = open(file->path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    what.input_fd = open_without_waiting(file->path.c_str(), O_RDONLY | O_NOFOLLOW);
     if (what.input_fd < 0)
       return call->done(failed(codes::storage_unavailable, "the attachment's bytes are missing"));
     what.declared = text_of(request.inputs, "content_type", file->content_type);
