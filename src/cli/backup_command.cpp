@@ -17,6 +17,21 @@ int refuse(const error& why) {
   return 1;
 }
 
+// The folder of the data folder that `folder` would be made in; empty: it lies beside it. What is
+// copied into itself has no end. Asked of the disk, since links and mounts lead anywhere.
+std::string lies_in(const std::string& data_dir, const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code ec;
+  for (auto at = fs::weakly_canonical(fs::absolute(folder, ec), ec); !ec; at = at.parent_path()) {
+    for (const char* part : {"", "/store", "/attachments", "/secret", "/work"}) {
+      std::error_code none;
+      if (fs::equivalent(at, data_dir + part, none)) return data_dir + part;
+    }
+    if (at == at.root_path() || at.empty()) break;
+  }
+  return {};
+}
+
 // The copy of a backup, of which half is worse than none.
 class unfinished_copy {
  public:
@@ -94,6 +109,10 @@ int back_up(const config_sources& from, const backup_options& wanted) {
   std::error_code ec;
   if (!std::filesystem::exists(options.data_dir, ec))
     return refuse({codes::storage_unavailable, "there is no folder " + options.data_dir});
+  if (const auto around = lies_in(options.data_dir, wanted.folder); !around.empty())
+    return refuse({codes::storage_unavailable, wanted.folder + " is in " + around +
+                                                   ", which is what is copied: name a folder " +
+                                                   "beside the data folder"});
   std::vector<files::kept_bytes> kept;
   {
     auto log = storage::open_rocksdb_event_log(options);

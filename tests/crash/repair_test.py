@@ -238,6 +238,13 @@ def copied():
                    node.data_dir).strip()
         assert "checked" in soma("backup", "--data-dir", node.data_dir, target)
         assert "already" in soma("backup", "--data-dir", node.data_dir, target, expect=1)
+        inside = os.path.join(node.data_dir, "attachments", "copy")
+        link = os.path.join(os.path.dirname(target), "link")
+        os.symlink(os.path.dirname(inside), link)
+        for into in (inside, os.path.join(link, "copy"), os.path.join(node.data_dir, "..", ".",
+                     os.path.basename(node.data_dir), "copy")):
+            said = soma("backup", "--data-dir", node.data_dir, into, expect=1)
+            assert "which is what is copied" in said and not os.path.lexists(into), said
 
         copy = Node(rehearsal.base_url, data_dir=target).start()
         try:
