@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -116,14 +117,15 @@ class attachment_store final : public tools::attachment_source {
   result<void> remove(const tenant_id& tenant, std::string_view id);
 
   // Does what is due by now: scans what is pending, lets go what is unused, forgets what has gone.
-  // At most rows_max rows; returns how many it dealt with.
+  // At most rows_max rows; returns how many it dealt with. Bytes whose rows the store refused go,
+  // once it says that it has none of them.
   result<std::size_t> tidy(std::int64_t now_ms, std::size_t rows_max);
   // The uses of sessions that were deleted. Returns those sessions, whose other files may go too;
   // they are named again until `forget_session`.
   result<std::vector<session_key>> drop_uses_of_deleted(std::size_t sessions_max);
   result<void> forget_session(const session_key& session);
-  // Removes bytes that no attachment has: what a crash between bytes and row leaves. Returns how
-  // many files.
+  // Removes bytes that no attachment has: what a crash between bytes and row leaves. Nothing while
+  // the store takes no writes. Returns how many files.
   std::size_t remove_orphans();
 
  private:
@@ -139,6 +141,9 @@ class attachment_store final : public tools::attachment_source {
   result<void> write(const rows& all, const storage::idempotency_record* answer = nullptr);
   result<void> change(const changes& all);
   result<bool> any(const std::string& prefix) const;
+  bool tells_the_truth();
+  bool remove_unnamed(const std::string& sha256);
+  void remove_refused();
   result<void> release(const stored_attachment& a);
   result<void> make_gone(stored_attachment a, attachment_state how, std::int64_t now_ms);
   result<void> drop_uses(const session_key& session);
@@ -156,6 +161,8 @@ class attachment_store final : public tools::attachment_source {
   // Bytes are given a name and a row, or lose both, under the lock of their hash. Whoever takes
   // several takes them in their order.
   std::array<disk_mutex, 64> locks_;
+  quick_mutex refused_mutex_;
+  std::set<std::string> refused_;  // hashes of bytes whose rows may or may not be there
 };
 
 }  // namespace soma::files

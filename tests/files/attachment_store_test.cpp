@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -9,7 +10,9 @@
 #include "core/uuid.hpp"
 #include "files/attachment_audit.hpp"
 #include "files/attachment_store.hpp"
+#include "security/digest.hpp"
 #include "storage/attachment_rows.hpp"
+#include "support/held_log.hpp"
 #include "support/result_text.hpp"
 #include "support/temp_folder.hpp"
 
@@ -31,6 +34,34 @@ struct fake_scanner final : scanner {
     if (bytes.find("EVIL") != std::string::npos) return {verdict::harmful, "Test.Evil"};
     return {says, {}};
   }
+};
+
+// A log that refuses rows as a full disk does, and may have kept them all the same.
+class full_log final : public storage::held_log {
+ public:
+  using changes = std::span<const storage::document_change>;
+  using documents = std::span<const std::pair<std::string, std::string>>;
+  explicit full_log(storage::event_log& inner) : held_log(inner), inner_(inner) {}
+
+  result<void> put_documents(std::string_view collection, documents all) override {
+    if (!full) return inner_.put_documents(collection, all);
+    torn_.assign(all.begin(), all.end());
+    return refusal();
+  }
+  result<void> change_documents(std::string_view collection, changes all) override {
+    return full ? result<void>(refusal()) : inner_.change_documents(collection, all);
+  }
+  // As the next opening finds it.
+  void make_room(bool kept) {
+    full = false;
+    if (kept) REQUIRE(inner_.put_documents(storage::attachment_collection, torn_));
+  }
+  bool full = false;
+
+ private:
+  static error refusal() { return {codes::storage_full, "the disk is full"}; }
+  storage::event_log& inner_;
+  std::vector<std::pair<std::string, std::string>> torn_;
 };
 
 struct world {
@@ -302,6 +333,48 @@ TEST_CASE("attachments: bytes that a crash left without a row go, those of a row
   CHECK(w.store->remove_orphans() == 1);
   CHECK(w.files() == 1);
   CHECK(w.state(a.id) == "there");
+}
+
+TEST_CASE(
+    "attachments: bytes whose rows a full disk refused stay until it is known whether it has "
+    "them") {
+  world w;
+  const auto inner = std::move(w.log);
+  auto made = std::make_unique<full_log>(*inner);
+  auto& disk = *made;
+  w.log = std::move(made);
+  w.open();
+  for (const bool kept : {true, false}) {
+    CAPTURE(kept);
+    const std::string bytes = kept ? "kept" : "refused";
+    const auto before = w.files();
+    disk.full = true;
+    CHECK(w.send(bytes, w.tenant).error().code == codes::storage_full);
+    CHECK(w.files() == before + 1);
+    w.tidy_at(now_ms());
+    CHECK(w.store->remove_orphans() == 0);
+    CHECK(w.files() == before + 1);
+    disk.make_room(kept);
+    w.tidy_at(now_ms());
+    CHECK(w.files() == before + kept);
+    const auto sha256 = security::hex(security::bytes_of(security::sha256(bytes)));
+    const auto known = w.add_known(sha256, {w.tenant, "u", "again", {}});
+    REQUIRE(known);
+    CHECK(known->has_value() == kept);
+  }
+}
+
+TEST_CASE(
+    "attachments: a pipe in the place of bytes is damage, and nobody waits for its other end") {
+  world w;
+  const auto a = w.sent("bytes");
+  const auto path = w.store->path_of(a);
+  fs::remove(path);
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  const auto opened = w.store->open_bytes(a);
+  REQUIRE_FALSE(opened.has_value());
+  CHECK(opened.error().code == codes::storage_corrupt);
+  CHECK(opened.error().detail.find("a pipe is in their place") != std::string::npos);
 }
 
 TEST_CASE("attachments: a message names each once, with what it is called") {
