@@ -127,7 +127,7 @@ bool invocation::aim() {
     if (asked_.target.provider != targets_.front().provider ||
         asked_.target.wire != targets_.front().wire)
       for (auto& m : asked_.messages) m.provider_state_json.clear();  // nothing another can read
-    asked_.form = core_.forms->of(target_key(), steady_ms());
+    asked_.form = core_.forms->of(breaker_key(), steady_ms());
     admitted_ = core_.health->admit(breaker_key(), steady_ms());
     if (admitted_) return true;
   }
@@ -237,7 +237,7 @@ void invocation::on_end(stream_end how) {
   how.model = asked_.target.model;
   how.base_url = asked_.target.base_url;
   const auto target = breaker_key();
-  if (how.thought_begun) core_.forms->learn_beginning(target_key(), *how.thought_begun);
+  if (how.thought_begun) core_.forms->learn_beginning(breaker_key(), *how.thought_begun);
   const bool again = how.error && !begun_ && !over_ && try_again(how);
   judge(target, how, again);
   if (!again && cutter_ && !over_)
@@ -265,7 +265,7 @@ bool invocation::try_again(const stream_end& how) {
   // What it refuses it is asked without; that is no retry.
   if (how.form && forms_tried_ < limits::forms_tried_max) {
     ++forms_tried_;
-    core_.forms->learn(target_key(), *how.form, steady_ms());
+    core_.forms->learn(breaker_key(), *how.form, steady_ms());
     asio::post(core_.io, [self = shared_from_this()] {
       if (!self->over_) self->attempt();
     });

@@ -187,8 +187,29 @@ void wire_forms::learn_beginning(std::string_view key, bool in_thought) {
 }
 
 wire_forms::kept& wire_forms::at(std::string_view key) {
-  if (forms_.size() >= limits::forms_kept_max && !forms_.contains(key)) forms_.clear();
+  if (forms_.size() >= limits::forms_kept_max && !forms_.contains(key)) drop_most();
   return forms_[std::string(key)];
+}
+
+// Those of one tenant are neighbours.
+void wire_forms::drop_most() {
+  const auto tenant_of = [](const std::string& key) {
+    return std::string_view(key).substr(0, key.find('\n'));
+  };
+  auto from = forms_.begin(), to = from;
+  std::ptrdiff_t most = 0;
+  for (auto begin = forms_.begin(); begin != forms_.end();) {
+    const auto end = std::find_if(begin, forms_.end(), [&](const auto& one) {
+      return tenant_of(one.first) != tenant_of(begin->first);
+    });
+    if (const auto count = std::distance(begin, end); count > most) {
+      most = count;
+      from = begin;
+      to = end;
+    }
+    begin = end;
+  }
+  forms_.erase(from, to);
 }
 
 }  // namespace soma::llm

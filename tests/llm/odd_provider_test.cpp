@@ -186,6 +186,27 @@ TEST_CASE_FIXTURE(fixture,
   CHECK(fourth.text() == "fourth");
 }
 
+TEST_CASE_FIXTURE(fixture,
+                  "client: what one tenant's provider answered says nothing to another's") {
+  const auto answer = [](std::string content) {
+    return says(head + "data: {\"choices\":[{\"delta\":{\"content\":\"" + content +
+                "\"},\"finish_reason\":\"stop\"}]}\n\n");
+  };
+  scripted_server server({answer("plan\\n</think>\\n\\nfirst"), answer("so"), answer("so")});
+  const auto of = [&](const char* tenant) {
+    auto c = call_to(server);
+    c.tenant = tenant;
+    return c;
+  };
+  test::collector first, others, its_own;
+  CHECK(!run(of("one"), first).error);
+  CHECK(!run(of("two"), others).error);
+  CHECK(others.text() == "so");
+  CHECK(others.thinking().empty());
+  CHECK(!run(of("one"), its_own).error);
+  CHECK(its_own.thinking() == "so");
+}
+
 TEST_CASE("client: what one client found out of a model the others know") {
   llm::client_options options;
   options.forms = std::make_shared<llm::wire_forms>();

@@ -205,6 +205,19 @@ TEST_CASE("refusal: what is remembered of a provider is forgotten after its time
   CHECK_FALSE(forms.of("a", 1001 + limits::form_kept_ms).no_tools);
 }
 
+TEST_CASE("refusal: a tenant with very many providers forgets its own, and no other's") {
+  wire_forms forms;
+  wire_form form;
+  form.no_tools = true;
+  forms.learn("a\nits model", form, 1000);
+  for (std::size_t n = 0; n < 2 * limits::forms_kept_max; ++n)
+    forms.learn("b\n" + std::to_string(n), form, 1000);
+  forms.learn("c\nits model", form, 1000);
+  CHECK(forms.of("a\nits model", 1000) == form);
+  CHECK(forms.of("b\n" + std::to_string(2 * limits::forms_kept_max - 1), 1000) == form);
+  CHECK(forms.of("c\nits model", 1000) == form);
+}
+
 TEST_CASE("refusal: a longer answer than the model gives is asked for as long as it is named") {
   struct row {
     const char* message;
