@@ -58,6 +58,7 @@ asio::awaitable<result<stream_ticket>> create_ticket(services& s, const admitted
   claims.user = who.user;
   claims.key_id = who.key_id;
   claims.cookie_hash = who.cookie_hash;
+  if (who.role == role::admin) claims.role = security::role::admin;
   claims.expires_at_ms = now_ms() + s.settings.number("sse.ticket_ttl_s") * 1000;
   stream_ticket out;
   out.ticket = s.tickets.issue(claims);

@@ -45,6 +45,17 @@ TEST_CASE("ticket: every changed, cut or added character is refused") {
   CHECK(office.redeem(std::string(100'000, 'A'), session_id{"s1"}, 0).has_error());
 }
 
+TEST_CASE("ticket: it has the role of whoever asked for it") {
+  const ticket_office office(server_key);
+  auto asked = claims;
+  CHECK(office.redeem(office.issue(asked), session_id{"s1"}, 0)->role == role::user);
+  asked.role = role::admin;
+  const auto who = office.redeem(office.issue(asked), session_id{"s1"}, 0);
+  REQUIRE(who.has_value());
+  CHECK(who->role == role::admin);
+  CHECK(who->only_session.value == "s1");
+}
+
 TEST_CASE("ticket: another server's key opens nothing, nor does the bare server key sign") {
   const auto text = ticket_office(secret_string(std::string(32, 'x'))).issue(claims);
   CHECK(ticket_office(server_key).redeem(text, session_id{"s1"}, 0).has_error());

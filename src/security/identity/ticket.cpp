@@ -44,6 +44,7 @@ std::string ticket_office::issue(const ticket_claims& claims) const {
   put(said, std::to_string(claims.expires_at_ms));
   put(said, claims.key_id);
   put(said, claims.cookie_hash);
+  put(said, to_string(claims.role));
   return base64url(std::string(bytes_of(hmac_sha256(key_.reveal(), said))) + said);
 }
 
@@ -58,17 +59,19 @@ result<identity> ticket_office::redeem(std::string_view ticket, const session_id
   if (!constant_time_equal(bytes_of(expected), std::string_view(*bytes).substr(0, mac_bytes)))
     return invalid;
   const auto tenant = take(said), user = take(said), session = take(said), expiry = take(said);
-  // Tickets of before had no key, or no browser.
+  // Tickets of before had no key, or no browser, or no role.
   const auto key_id = said.empty() ? std::optional(std::string()) : take(said);
   const auto cookie = said.empty() ? std::optional(std::string()) : take(said);
-  if (!tenant || !user || !session || !expiry || !key_id || !cookie || !said.empty())
+  const auto is = said.empty() ? std::optional(std::string()) : take(said);
+  if (!tenant || !user || !session || !expiry || !key_id || !cookie || !is || !said.empty())
     return invalid;
   std::int64_t expires_at_ms = 0;
   const auto [end, ec] =
       std::from_chars(expiry->data(), expiry->data() + expiry->size(), expires_at_ms);
   if (ec != std::errc{} || end != expiry->data() + expiry->size()) return invalid;
   if (now_ms >= expires_at_ms || *session != asked.value || asked.empty()) return invalid;
-  identity who{tenant_id{*tenant}, user_id{*user}, *key_id, role::user, via::ticket, asked};
+  const auto as = *is == to_string(role::admin) ? role::admin : role::user;
+  identity who{tenant_id{*tenant}, user_id{*user}, *key_id, as, via::ticket, asked};
   who.expires_at_ms = expires_at_ms;
   who.cookie_hash = *cookie;
   return who;

@@ -1,7 +1,8 @@
 // Tickets: what opens one session's stream where a browser can set neither header nor cookie. A
 // ticket is its own proof (a keyed hash over what it says), so nothing is stored and it survives a
-// restart. It names the key of whoever asked for it, and the browser's session; whoever takes it
-// asks whether these still hold. Without both it holds until it expires. Thread-safe, pure.
+// restart. It has the role of whoever asked for it, and names the key and the browser's session;
+// whoever takes it asks whether these still hold. Without both it holds until it expires.
+// Thread-safe, pure.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@ struct ticket_claims {
   std::int64_t expires_at_ms = 0;
   std::string key_id{};       // of the key it was asked for with; empty: none
   std::string cookie_hash{};  // of the browser likewise
+  security::role role = security::role::user;
 };
 
 class ticket_office {
