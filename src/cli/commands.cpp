@@ -80,7 +80,8 @@ int check_config(const config_sources& from) {
   auto settings = load_config(from);
   if (!settings) return refuse(settings.error());
   if (auto good = check_settings(*settings); !good) return refuse(good.error());
-  const auto files = plan_descriptors(raise_descriptor_limit(), connections_wanted(*settings));
+  const auto files = plan_descriptors(raise_descriptor_limit(), connections_wanted(*settings),
+                                      io_threads_of(*settings));
   if (!files) return refuse(files.error());
   for (const auto& one : settings->warnings()) std::fprintf(stderr, "soma: %s\n", one.c_str());
   if (!files->said.empty()) std::fprintf(stderr, "soma: %s\n", files->said.c_str());

@@ -13,6 +13,8 @@ struct descriptor_plan {
   std::uint64_t limit = 0;          // open files that the process may have
   std::size_t connections_max = 0;  // of clients: http.connections_max, or what there is room for
   int store_files_max = 0;          // tables that the store keeps open
+  // Connections past connections_max, which are told so and get to read it, an io thread.
+  std::size_t refused_lingering_max = 0;
   // What an operator should know; empty: http.connections_max is as configured.
   std::string said;
 };
@@ -21,6 +23,7 @@ struct descriptor_plan {
 std::uint64_t raise_descriptor_limit();
 
 // Pure. Error: config.invalid, where the limit is too low to run at all.
-result<descriptor_plan> plan_descriptors(std::uint64_t limit, std::size_t connections_wanted);
+result<descriptor_plan> plan_descriptors(std::uint64_t limit, std::size_t connections_wanted,
+                                         std::size_t io_threads);
 
 }  // namespace soma

@@ -1,19 +1,12 @@
 #include "node/feeds.hpp"
 
-#include <algorithm>
-#include <thread>
 #include <vector>
 
 #include "http/stream/tenant_stream.hpp"
+#include "node/settings_checks.hpp"
 
 namespace soma {
 namespace {
-
-std::size_t io_threads_of(const config& settings) {
-  const auto wanted = static_cast<std::size_t>(settings.number("server.io_threads"));
-  const auto cores = std::max(1u, std::thread::hardware_concurrency());
-  return std::min<std::size_t>(wanted > 0 ? wanted : cores, feed_threads_max);
-}
 
 feed_limits limits_of(const config& settings) {
   feed_limits limits;

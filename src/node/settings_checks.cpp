@@ -3,9 +3,12 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
+#include <thread>
 
 #include "core/codes.hpp"
+#include "core/session_feed.hpp"
 #include "llm/base_url.hpp"
 #include "node/mcp_servers.hpp"
 #include "node/policy_file.hpp"
@@ -49,6 +52,12 @@ result<void> check_settings(const config& settings) {
 
 std::size_t connections_wanted(const config& settings) {
   return static_cast<std::size_t>(settings.number("http.connections_max"));
+}
+
+std::size_t io_threads_of(const config& settings) {
+  const auto wanted = static_cast<std::size_t>(settings.number("server.io_threads"));
+  const auto cores = std::max(1u, std::thread::hardware_concurrency());
+  return std::min<std::size_t>(wanted > 0 ? wanted : cores, feed_threads_max);
 }
 
 }  // namespace soma

@@ -13,5 +13,7 @@ result<void> check_settings(const config& settings);
 
 // Connections that are asked for; `plan_descriptors` says how many there will be.
 std::size_t connections_wanted(const config& settings);
+// server.io_threads, or one a core.
+std::size_t io_threads_of(const config& settings);
 
 }  // namespace soma

@@ -40,7 +40,8 @@ node_store::node_store(const config& settings, descriptor_plan plan,
 }
 
 result<std::unique_ptr<node_store>> node_store::open(const config& settings) {
-  auto plan = plan_descriptors(raise_descriptor_limit(), connections_wanted(settings));
+  auto plan = plan_descriptors(raise_descriptor_limit(), connections_wanted(settings),
+                               io_threads_of(settings));
   if (!plan) return plan.error();
   if (!plan->said.empty()) log(log_level::warn, "server.few_descriptors", {{"what", plan->said}});
   auto events = storage::open_rocksdb_event_log(store_options_of(settings, *plan));

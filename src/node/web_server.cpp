@@ -108,6 +108,7 @@ http::server_options server_options_of(const web_server::needs& from, http::gate
   options.io_threads = from.feeds.io_threads();
   options.limits = net_limits_of(from.settings);
   options.limits.connections_max = from.store.descriptors().connections_max;
+  options.limits.refused_lingering_max = from.store.descriptors().refused_lingering_max;
   options.guard = guard_of(from.settings);
   options.proxies = *trusted_proxies_of(from.settings);
   options.authenticator = &authenticator;

@@ -2,6 +2,7 @@
 damaged attachments. Each is a sentence and an exit status, or the server goes on."""
 
 import os
+import re
 import resource
 import socket
 import subprocess
@@ -89,6 +90,16 @@ def starts_that_are_refused():
     status, said, warned = soma("config", "check", "--data-dir", data,
                                 before=limited(resource.RLIMIT_NOFILE, 1024))
     assert status == 0 and "ulimit -n" in warned and "16384" in warned, (status, warned)
+    # What io threads wait with, and the connections that are refused and linger, have their share.
+    rooms = []
+    for threads in (1, 16):
+        status, _, warned = soma("config", "check", "--set", f"server.io_threads={threads}",
+                                 before=limited(resource.RLIMIT_NOFILE, 1024))
+        rooms.append(int(re.search(r"room for (\d+) connections", warned)[1]))
+    assert rooms[0] - rooms[1] == 15 * 3 + 16 * 2 - 8, rooms
+    status, _, said = soma("config", "check", "--set", "server.io_threads=64",
+                           before=limited(resource.RLIMIT_NOFILE, 256))
+    assert status == 1 and "server.io_threads" in said, (status, said)
 
 
 def misspelt():
