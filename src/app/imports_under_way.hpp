@@ -9,8 +9,9 @@
 
 namespace soma::app {
 
-// Which documents are being taken in: two of the same would mix their pieces. A place among them is
-// for what is here whole: no slow sender holds one. Thread-safe.
+// Which documents are being taken in, and for whom: one that is sent twice at a time would become
+// two sessions. A place among them is for what is here whole: no slow sender holds one.
+// Thread-safe.
 class imports_under_way {
  public:
   tenant_places places{4, 8};

@@ -160,30 +160,36 @@ struct found_place {
   bool there = false;
 };
 
-// Which session a document becomes: always the same one, unless that was deleted. Its ids then must
-// not be given again, so the next import is another session.
-result<found_place> import_place(storage::event_log& log, const tenant_id& tenant,
+std::string import_row(const caller& who, const std::string& hash) {
+  return who.tenant.value + '\n' + hash + '\n' + who.user.value;
+}
+
+// Which session a document becomes: always the same one of its importer's, unless that was deleted.
+// Its ids then must not be given again, so the next import is another session.
+result<found_place> import_place(storage::event_log& log, const caller& who,
                                  const std::string& hash) {
-  const auto row = tenant.value + '\n' + hash;
-  auto known = log.get_document(imports_collection, row);
-  if (!known) return known.error();
-  found_place place{{tenant, session_id(*known ? **known : std::string())}, false};
-  if (*known) {
-    auto head = log.head(place.key);
-    place.there = head.has_value();
+  // The second is a row of earlier versions, which told all of a tenant of the one that any of them
+  // had made.
+  for (const auto& row : {import_row(who, hash), who.tenant.value + '\n' + hash}) {
+    auto known = log.get_document(imports_collection, row);
+    if (!known) return known.error();
+    if (!*known) continue;
+    const session_key key{who.tenant, session_id(**known)};
+    auto head = log.head(key);
+    if (head && head->info.user_id == who.user.value) return found_place{key, true};
     if (!head && head.error().code != codes::session_not_found) return head.error();
   }
-  if (place.there) return place;
-  place.key.session = session_id(new_uuid());
-  if (auto kept = log.put_document(imports_collection, row, place.key.session.value); !kept)
-    return kept.error();
-  return place;
+  return found_place{{who.tenant, session_id(new_uuid())}, false};
 }
 
 // The whole document becomes the session.
 asio::awaitable<result<void>> copy_in(services& s, const caller& who, const session_key& to,
                                       std::shared_ptr<import_work> work,
                                       const imported_session& made, idempotency_gate::entry& gate) {
+  // Known as taken in once it is, and not before.
+  std::vector<storage::document_row> rows;
+  rows.push_back(
+      {std::string(imports_collection), import_row(who, work->document.hash()), to.session.value});
   copy_options options;
   options.to = to;
   options.epoch = s.node.log.epoch();
@@ -196,7 +202,7 @@ asio::awaitable<result<void>> copy_in(services& s, const caller& who, const sess
   };
   auto done = co_await stager.copy_all(std::move(next));
   auto record = s.idempotency.record_of(gate, 201, encode(made));
-  if (done) done = co_await stager.publish(stager.info(), std::move(record));
+  if (done) done = co_await stager.publish(stager.info(), std::move(record), std::move(rows));
   if (!done) co_return co_await give_up(s, stager, gate, done.error());
   // An actor that was asked for this session before it was there must fold it anew.
   actors::restart_request again;
@@ -227,12 +233,10 @@ asio::awaitable<result<answered<imported_session>>> import_session(services& s, 
   auto gate = co_await s.idempotency.enter(who, std::move(key));
   if (!gate) co_return gate.error();
   if (gate->replay) co_return kept_import(*gate);
-  import_pass pass(s.imports, {who.tenant, session_id(hash)});
+  import_pass pass(s.imports, {who.tenant, session_id(hash + '\n' + who.user.value)});
   if (!pass.held())
     co_return error(codes::server_busy, "this document is being taken in already", 1);
-  auto place_of = [log = &s.node.log, tenant = who.tenant, hash] {
-    return import_place(*log, tenant, hash);
-  };
+  auto place_of = [log = &s.node.log, who, hash] { return import_place(*log, who, hash); };
   auto found = co_await on_lane(s.lanes.writes, place_of);
   if (!found) co_return found.error();
   imported_session made;

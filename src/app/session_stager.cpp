@@ -100,8 +100,9 @@ event_id session_stager::last_id() const {
   return {s_.node.log.epoch(), work_->copy.state().seq};
 }
 
-asio::awaitable<result<void>> session_stager::publish(storage::session_info info,
-                                                      storage::idempotency_record record) {
+asio::awaitable<result<void>> session_stager::publish(
+    storage::session_info info, storage::idempotency_record record,
+    std::vector<storage::document_row> documents) {
   storage::append_op op;
   op.key = to_;
   op.expected_seq = work_->copy.state().seq;
@@ -109,6 +110,7 @@ asio::awaitable<result<void>> session_stager::publish(storage::session_info info
   op.compact_seq = work_->copy.state().compact_seq;
   op.publish_staged = true;
   op.documents = std::move(work_->uses);
+  for (auto& one : documents) op.documents.push_back(std::move(one));
   if (!record.key.empty()) op.idempotency.push_back(std::move(record));
   auto append = actors::append_of(s_.node, std::move(op));
   auto outcome = co_await bridge_.ask<actors::append_outcome>(s_.node.writer, std::move(append));

@@ -31,9 +31,10 @@ class session_stager {
   event_id last_id() const;
 
   // Makes the staged events the session `info` describes, in one atom with `record`, if it has a
-  // key.
+  // key, and with `documents`.
   boost::asio::awaitable<result<void>> publish(storage::session_info info,
-                                               storage::idempotency_record record);
+                                               storage::idempotency_record record,
+                                               std::vector<storage::document_row> documents = {});
 
   boost::asio::awaitable<void> discard();
 

@@ -58,6 +58,15 @@ def import_(text, headers=None):
     return node.request("POST", "/v1/sessions/import", text.encode(), {**NDJSON, **(headers or {})})
 
 
+def audited(headers):
+    """the record of a request, by its answer's headers"""
+    def found():
+        with open(os.path.join(node.data_dir, "audit.ndjson")) as file:
+            return [r for r in map(json.loads, file) if r.get("request_id") == headers["X-Request-ID"]]
+    wait_until(found, what="the record")
+    return found()[0]
+
+
 def forks_a_whole_past():
     """fork: the copy says the same under ids of its own and goes on by itself"""
     session = conversation()
@@ -67,6 +76,8 @@ def forks_a_whole_past():
     assert status == 201, text
     made = json.loads(text)
     assert headers["Location"] == "/v1/sessions/" + made["session_id"]
+    record = audited(headers)
+    assert (record["resource"], record["made"]) == (session, [made["session_id"]]), record
     copy = node.events(made["session_id"])
     assert_exactly_once(copy)
     assert copy[-1]["meta"]["event_id"] == made["last_event_id"]
@@ -168,6 +179,50 @@ def imports_what_was_deleted():
     assert json.loads(import_(document)[2]) == {**again, "created": False}
     node.say("[[rehearsal words=3]] on", again["session_id"])
     finished(again["session_id"], 2)
+
+
+def imports_of_each():
+    """import: of one document each importer has a session, and learns of no other's"""
+    document = export(conversation(1))
+    other = Node(rehearsal.base_url)
+    keys = {user: other.new_key("--user", user) for user in ("ann", "bob")}
+    other.start()
+    try:
+        def made_by(user):
+            status, _, text = other.request("POST", "/v1/sessions/import", document.encode(), NDJSON,
+                                            key=keys[user])
+            assert status == 201, text
+            return json.loads(text)
+
+        anns, bobs = made_by("ann"), made_by("bob")
+        assert anns["created"] and bobs["created"] and anns["session_id"] != bobs["session_id"]
+        for user, first in (("ann", anns), ("bob", bobs)):
+            assert made_by(user) == {**first, "created": False}
+            assert other.events(first["session_id"])[0]["meta"]["user_id"] == user
+    finally:
+        other.stop()
+
+
+def forgets_a_failed_import():
+    """import: one that failed after its document was found whole leaves no row of it"""
+    made = upload(node, ("a.txt", b"a text"))[0]
+    session = conversation(1)
+    node.json("POST", "/v1/session/message", {"session_id": session, "attachments": [{"id": made["id"]}],
+                                              "message": "[[rehearsal words=2]] look"}, expect=202)
+    finished(session, 2)
+    document = export(session)
+    other = Node(rehearsal.base_url, settings=["uploads.types_refused=text/plain"]).start()
+    try:
+        status, _, text = other.request("POST", "/v1/sessions/import", document.encode(), NDJSON)
+        assert status >= 400 and json.loads(text)["code"] != "import.invalid", text
+        other.stop()
+        store = os.path.join(other.data_dir, "store")
+        hash_ = json.loads(document.splitlines()[-1])["sha256"].encode()
+        for name in os.listdir(store):
+            with open(os.path.join(store, name), "rb") as file:
+                assert hash_ not in file.read(), name
+    finally:
+        other.stop()
 
 
 def refuses_documents():
@@ -443,7 +498,8 @@ def lost(document):
 def main():
     try:
         return run_tests([forks_a_whole_past, forks_in_the_middle, refuses_forks, forks_once,
-                          round_trip, imports_what_was_deleted, refuses_documents, slow_senders, waits_for_a_scanner,
+                          round_trip, imports_what_was_deleted, imports_of_each,
+                          forgets_a_failed_import, refuses_documents, slow_senders, waits_for_a_scanner,
                           bounds_of_an_import, numbers_of_any_size,
                           inputs_of_any_size, long_documents])
     finally:
