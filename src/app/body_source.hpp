@@ -18,6 +18,9 @@ class body_source {
   // The next piece, valid until the next call; empty at the end. Fails with request.too_large,
   // request.timeout or request.malformed; after a failure the connection ends with the answer.
   virtual boost::asio::awaitable<result<std::string_view>> read_some() = 0;
+  // The piece that is waited for, and each one after it, fails with `why`. On the thread that
+  // reads.
+  virtual void interrupt(error why) = 0;
 };
 
 inline constexpr std::size_t handed_on_bytes = 256 * 1024;  // at once, between two threads

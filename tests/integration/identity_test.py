@@ -163,6 +163,68 @@ def keys_and_roles():
         assert {k["name"] for k in listed} == {"a", "s"} and "key" not in listed[0]
 
 
+def what_goes_on_ends_with_its_key():
+    """a body on its way in, or out, is cut when the key that sends or reads it is revoked"""
+    with Started() as node:
+        def new_key():
+            made = node.json("POST", "/v1/keys", {"name": "k", "role": "user"}, expect=201)
+            return made["key_id"], made["key"]
+
+        def ask(key, head, body=b"", receives=None):
+            peer = socket.socket()
+            peer.settimeout(20)  # below the time that a body has to come in
+            if receives:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+            peer.connect(("127.0.0.1", node.port))
+            peer.sendall(f"{head} HTTP/1.1\r\nHost: 127.0.0.1:{node.port}\r\n"
+                         f"Authorization: Bearer {key}\r\n".encode() + body)
+            return peer
+
+        def all_of(peer):
+            got = b""
+            try:
+                while piece := peer.recv(1 << 20):
+                    got += piece
+            except ConnectionResetError:
+                pass
+            return got
+
+        form = (b"Content-Type: multipart/form-data; boundary=b\r\n", b'--b\r\nContent-Disposition: '
+                b'form-data; name="f"; filename="cut.txt"\r\n\r\nsome')
+        for head, fields, begin in (("PUT /v1/workdir/write?path=cut.txt", b"", b"some"),
+                                    ("POST /v1/workdir/upload", *form), ("POST /v1/uploads", *form),
+                                    ("POST /v1/sessions/import",
+                                     b"Content-Type: application/x-ndjson\r\n", b'{"soma":')):
+            key_id, key = new_key()
+            with ask(key, head, fields + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n") as peer:
+                assert peer.recv(4096).startswith(b"HTTP/1.1 100"), head
+                peer.sendall(begin)
+                assert node.request("DELETE", f"/v1/keys/{key_id}")[0] == 204
+                answer = all_of(peer)
+            assert answer.startswith(b"HTTP/1.1 401") and b"auth.invalid" in answer, (head, answer[:300])
+        assert node.json("GET", "/v1/workdir/list")["entries"] == []
+
+        # A body that is judged as a whole, of a request that was let in before.
+        key_id, key = new_key()
+        with ask(key, "POST /v1/sessions", b"Content-Type: application/json\r\nContent-Length: 2\r\n"
+                 b"Expect: 100-continue\r\n\r\n") as peer:
+            assert peer.recv(4096).startswith(b"HTTP/1.1 100")
+            assert node.request("DELETE", f"/v1/keys/{key_id}")[0] == 204
+            peer.sendall(b"{}")
+            peer.shutdown(socket.SHUT_WR)
+            assert all_of(peer).startswith(b"HTTP/1.1 401")
+
+        key_id, key = new_key()
+        size = 24 << 20
+        with ask(key, "PUT /v1/workdir/write?path=large", f"Content-Length: {size}\r\n"
+                 "Connection: close\r\n\r\n".encode() + bytes(size)) as peer:
+            assert all_of(peer).startswith(b"HTTP/1.1 200")
+        with ask(key, "GET /v1/workdir/download?path=large", b"\r\n", receives=65536) as peer:
+            got = len(peer.recv(1000))
+            assert node.request("DELETE", f"/v1/keys/{key_id}")[0] == 204
+            assert got + len(all_of(peer)) < size, "a download went on without its key"
+
+
 def key_new():
     """`soma key new` makes a key that holds, and not while the server runs"""
     with Started() as node:
@@ -303,7 +365,7 @@ def main():
     rehearsal = Rehearsal()
     try:
         return run_tests([loopback_only, sign_in_link, secure_cookie, cookies_and_origins,
-                          configured_hosts, keys_and_roles, key_new, config_checked,
+                          configured_hosts, keys_and_roles, what_goes_on_ends_with_its_key, key_new, config_checked,
                           tenants_apart,
                           too_many_failures, nothing_secret_in_the_log])
     finally:

@@ -27,6 +27,7 @@ class connection final : public body_reader, public response_stream, public peer
   asio::awaitable<void> run();
 
   asio::awaitable<result<std::string_view>> read_some() override;
+  void interrupt(error why) override;
   asio::awaitable<bool> write(std::string_view piece) override;
   void when_gone(std::function<void()> gone) override;
 
@@ -95,6 +96,7 @@ class connection final : public body_reader, public response_stream, public peer
   bool body_is_secret_ = false;
   std::uint64_t body_bytes_max_ = 0;
   clock::duration stream_waited_{};
+  std::optional<error> interrupted_;  // why the streamed body is read no further
   std::uint64_t streamed_bytes_ = 0;
   bool first_ = true;  // no request was served yet
   bool head_only_ = false;

@@ -50,6 +50,7 @@ asio::awaitable<std::optional<error>> connection::take_body(const route& r) {
     ctx_.stream = this;
     stream_waited_ = {};
     streamed_bytes_ = 0;
+    interrupted_.reset();
     co_return std::nullopt;
   }
   body_.clear();
@@ -122,8 +123,15 @@ void connection::release_body() {
   share_.release();
 }
 
+void connection::interrupt(error why) {
+  interrupted_ = std::move(why);
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
 asio::awaitable<result<std::string_view>> connection::read_some() {
   piece_.clear();
+  if (interrupted_) co_return *interrupted_;
   while (piece_.empty() && !parser_->is_done()) {
     // Whoever sends a byte now and then holds a place that others wait for.
     const std::chrono::milliseconds allowed(
@@ -133,6 +141,7 @@ asio::awaitable<result<std::string_view>> connection::read_some() {
     const auto deadline = begin + (allowed - stream_waited_);
     auto failure = co_await read_body_into(piece_, deadline);
     stream_waited_ += clock::now() - begin;
+    if (interrupted_) co_return *interrupted_;
     if (failure) co_return *failure;
   }
   streamed_bytes_ += piece_.size();

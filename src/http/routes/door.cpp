@@ -4,7 +4,9 @@
 #include <cassert>
 
 #include "app/pipeline.hpp"
+#include "core/codes.hpp"
 #include "core/json_text.hpp"
+#include "core/json_writer.hpp"
 #include "core/limits.hpp"
 #include "http/net/problem.hpp"
 
@@ -51,6 +53,56 @@ std::string resource_of(const app::operation& what, request_context& ctx) {
   return body ? text_of(*body, name) : std::string();
 }
 
+error identity_gone() {
+  return {codes::auth_invalid, "the key or sign-in that asked is gone"};
+}
+
+// An answer's body, until its asker's identity is gone.
+class tied_stream final : public response_stream {
+ public:
+  explicit tied_stream(response_stream& out) : out_(out) {}
+  asio::awaitable<bool> write(std::string_view piece) override {
+    if (*cut_) co_return false;
+    co_return co_await out_.write(piece);
+  }
+  std::function<void()> cutter() const {
+    return [cut = cut_] { *cut = true; };
+  }
+
+ private:
+  response_stream& out_;
+  const std::shared_ptr<bool> cut_ = std::make_shared<bool>(false);
+};
+
+asio::awaitable<bool> produce_tied(
+    identity_ties& ties, stream_owner whose,
+    const std::function<asio::awaitable<bool>(response_stream&)>& produce, response_stream& out) {
+  tied_stream tied(out);
+  const auto tie = ties.tie(whose, tied.cutter());
+  if (!tie) co_return false;
+  co_return co_await produce(tied);
+}
+
+// Runs with what goes on for long tied to the identity that asked: a body that is read in pieces,
+// an answer that is made of them. Calls of models tie themselves, and say so in their answer's own
+// form.
+asio::awaitable<response> run_tied(gateway& g, request_context& ctx, const app::operation& what,
+                                   const handler& run) {
+  if (ctx.caller.role == app::role::anonymous) co_return co_await run(ctx);
+  auto& ties = g.hubs[ctx.io_thread]->ties();
+  const auto whose = stream_owner::of(ctx.caller);
+  // While its body came.
+  if (ties.is_gone(whose)) co_return problem(identity_gone(), ctx);
+  std::shared_ptr<void> tie;
+  if (ctx.stream) tie = ties.tie(whose, [body = ctx.stream] { body->interrupt(identity_gone()); });
+  response answer = co_await run(ctx);
+  if (answer.produce && what.action != "llm.invoke")
+    answer.produce = [&ties, whose, produce = std::move(answer.produce)](response_stream& out) {
+      return produce_tied(ties, whose, produce, out);
+    };
+  co_return answer;
+}
+
 asio::awaitable<response> through_pipeline(gateway& g, request_context& ctx,
                                            const app::operation& what, const handler& run) {
   auto in = co_await app::admit(g.services, ctx.caller, what, resource_of(what, ctx));
@@ -80,17 +132,29 @@ void add_operation(router& routes, gateway& g, std::string_view id, handler run)
     case app::body::json: r.body_schema = what.id; [[fallthrough]];
     case app::body::raw_json: r.body = body_mode::whole; break;
   }
+  handler tied = [&g, &what, run = std::move(run)](request_context& ctx) {
+    return run_tied(g, ctx, what, run);
+  };
   if (what.action.empty())
-    r.handler = std::move(run);
+    r.handler = std::move(tied);
   else
-    r.handler = [&g, &what, run = std::move(run)](request_context& ctx) {
-      return through_pipeline(g, ctx, what, run);
+    r.handler = [&g, &what, tied = std::move(tied)](request_context& ctx) {
+      return through_pipeline(g, ctx, what, tied);
     };
   routes.add(std::move(r));
 }
 
 void add_operation(router& routes, gateway& g, std::string_view id, operation_handler run) {
   add_operation(routes, g, id, handler([&g, run](request_context& ctx) { return run(g, ctx); }));
+}
+
+void tell_made(request_context& ctx, const std::vector<std::string>& ids) {
+  std::string members;
+  json_writer w(members);
+  w.begin_array();
+  for (const auto& id : ids) w.string(id);
+  w.end_array();
+  ctx.admitted->add("\"made\":" + members);
 }
 
 const app::admitted& admitted_of(const request_context& ctx) {

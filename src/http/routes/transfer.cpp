@@ -33,6 +33,7 @@ asio::awaitable<response> fork_session(gateway& g, request_context& ctx) {
                                          key_of(ctx).session, std::move(event));
   if (!made) co_return problem(made.error(), ctx);
   const auto& c = made->what;
+  tell_made(ctx, {c.session.value});
   co_return created(c.session, app::conversation_json(c.session, c.head.info, c.head.last_id()),
                     made->replayed);
 }

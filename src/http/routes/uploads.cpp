@@ -35,6 +35,9 @@ asio::awaitable<response> upload(gateway& g, request_context& ctx) {
   auto made =
       co_await app::take_upload(g.services, admitted_of(ctx), std::move(*key), std::move(*form));
   if (!made) co_return problem(made.error(), ctx);
+  std::vector<std::string> ids;
+  for (const auto& one : made->what) ids.push_back(one.id);
+  tell_made(ctx, ids);
   response answer(201, app::attachments_json(made->what));
   mark_replayed(answer, made->replayed);
   co_return answer;

@@ -121,6 +121,7 @@ asio::awaitable<response> write(gateway& g, request_context& ctx) {
   auto made =
       co_await app::write_work_file(g.services, admitted_of(ctx), std::move(*place), ctx.stream);
   if (!made) co_return problem(made.error(), ctx);
+  tell_made(ctx, {made->path});
   response answer;
   json_writer w(answer.body);
   write_written(w, *made);
@@ -136,6 +137,9 @@ asio::awaitable<response> upload(gateway& g, request_context& ctx) {
   auto made = co_await app::upload_to_work_folder(g.services, admitted_of(ctx), std::move(*place),
                                                   std::move(*form));
   if (!made) co_return problem(made.error(), ctx);
+  std::vector<std::string> paths;
+  for (const auto& one : *made) paths.push_back(one.path);
+  tell_made(ctx, paths);
   response answer(201);
   json_writer w(answer.body);
   w.begin_array();
@@ -156,6 +160,7 @@ asio::awaitable<response> move(gateway& g, request_context& ctx) {
 
 asio::awaitable<response> make_folder(gateway& g, request_context& ctx) {
   auto place = place_in(ctx.json.as_object(), "path");
+  tell_made(ctx, {place.path});
   auto done = co_await app::make_work_folder(g.services, admitted_of(ctx), std::move(place));
   co_return done_or_problem(done, ctx);
 }
