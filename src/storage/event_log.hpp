@@ -1,7 +1,7 @@
 // The store as one: sessions' logs, answers kept for their keys, documents. Who needs one of them
-// takes its port (session_log.hpp, idempotency_records.hpp, documents.hpp). Two implementations:
-// rocksdb_event_log (the store) and memory_event_log (its in-memory twin for tests);
-// tests/storage/event_log_contract.hpp runs against both.
+// takes its port (session_log.hpp, idempotency_records.hpp, documents.hpp, outbox.hpp). Two
+// implementations: rocksdb_event_log (the store) and memory_event_log (its in-memory twin for
+// tests); tests/storage/event_log_contract.hpp runs against both.
 //
 // Threads: `commit`, `stage` and `discard_staged` belong to one thread at a time (the event
 // writer); all other calls are thread-safe. Those that write block on fsync, those that read may
@@ -23,11 +23,15 @@
 #include "core/ids.hpp"
 #include "storage/documents.hpp"
 #include "storage/idempotency_records.hpp"
+#include "storage/outbox.hpp"
 #include "storage/session_log.hpp"
 
 namespace soma::storage {
 
-class event_log : public session_log, public idempotency_records, public document_store {
+class event_log : public session_log,
+                  public idempotency_records,
+                  public document_store,
+                  public outbox_rows {
  public:
   // A consistent copy that can be opened by itself, in a folder that does not exist yet. Online.
   virtual result<void> checkpoint(const std::string& folder) const = 0;

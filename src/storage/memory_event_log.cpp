@@ -21,7 +21,9 @@ class memory_event_log final : public event_log {
     std::lock_guard lock(mutex_);
     std::vector<result<std::uint64_t>> results;
     ++counters_.batches;
+    const auto before = last_outbox_;
     for (const auto& op : ops) results.push_back(append(op));
+    if (last_outbox_ != before && outbox_told_) outbox_told_(last_outbox_);
     return results;
   }
 
@@ -214,6 +216,46 @@ class memory_event_log final : public event_log {
     return found;
   }
 
+  result<outbox_page> read_outbox(std::string_view sink, std::uint64_t after,
+                                  std::size_t rows_max) const override {
+    std::lock_guard lock(mutex_);
+    outbox_page page;
+    page.scanned = after;
+    std::size_t looked_at = 0;
+    for (auto at = outbox_.upper_bound(after); at != outbox_.end(); ++at) {
+      if (page.rows.size() == rows_max || looked_at++ == 8 * rows_max) return page;
+      page.scanned = at->first;
+      if (at->second.sink == sink) page.rows.push_back({at->first, at->second.payload});
+    }
+    page.end = true;
+    return page;
+  }
+
+  result<void> delete_outbox(std::string_view sink,
+                             const std::vector<std::uint64_t>& numbers) override {
+    std::lock_guard lock(mutex_);
+    for (const auto number : numbers)
+      if (const auto at = outbox_.find(number); at != outbox_.end() && at->second.sink == sink)
+        outbox_.erase(at);
+    return {};
+  }
+
+  result<bool> write_rows(const row_batch& rows) override {
+    std::lock_guard lock(mutex_);
+    for (const auto& wanted : rows.expected)
+      if (!documents_.contains(wanted)) return false;
+    for (const auto& gone : rows.deleted) documents_.erase(gone);
+    for (const auto& d : rows.documents) documents_[{d.collection, d.key}] = d.value;
+    keep_outbox(rows.outbox);
+    if (!rows.outbox.empty() && outbox_told_) outbox_told_(last_outbox_);
+    return true;
+  }
+
+  void on_outbox(std::function<void(std::uint64_t)> told) override {
+    std::lock_guard lock(mutex_);
+    outbox_told_ = std::move(told);
+  }
+
   result<void> checkpoint(const std::string&) const override {
     return error(codes::storage_unavailable, "a log in memory has no files to copy");
   }
@@ -240,6 +282,11 @@ class memory_event_log final : public event_log {
     ages_.insert({record.created_at_ms, record.key});
   }
 
+  void keep_outbox(const std::vector<outbox_row>& rows) {
+    for (const auto& row : rows) outbox_[++last_outbox_] = row;
+    counters_.outbox_rows += rows.size();
+  }
+
   std::optional<error> taken_by_kept(std::span<const idempotency_record> records) const {
     for (const auto& record : records)
       if (const auto at = idempotency_.find(record.key); at != idempotency_.end())
@@ -262,7 +309,7 @@ class memory_event_log final : public event_log {
         return one.first.first == d.collection && one.first.second.starts_with(d.prefix);
       });
     for (const auto& d : op.documents) documents_[{d.collection, d.key}] = d.value;
-    counters_.outbox_rows += op.outbox.size();
+    keep_outbox(op.outbox);
     counters_.events += op.events.size();
     if (op.remove) {
       sessions_.erase(op.key);
@@ -287,6 +334,9 @@ class memory_event_log final : public event_log {
   std::map<std::string, idempotency_record> idempotency_;
   std::set<std::pair<std::int64_t, std::string>> ages_;  // of records, also those written anew
   std::map<std::pair<std::string, std::string>, std::string> documents_;
+  std::map<std::uint64_t, outbox_row> outbox_;
+  std::uint64_t last_outbox_ = 0;
+  std::function<void(std::uint64_t)> outbox_told_;
   counters counters_;
 };
 

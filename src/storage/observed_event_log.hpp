@@ -94,6 +94,20 @@ class observed_event_log final : public event_log {
       std::string_view after = {}) const override {
     return read_by(inner_.list_documents(collection, prefix, limit, after));
   }
+  result<outbox_page> read_outbox(std::string_view sink, std::uint64_t after,
+                                  std::size_t rows_max) const override {
+    return read_by(inner_.read_outbox(sink, after, rows_max));
+  }
+  result<void> delete_outbox(std::string_view sink,
+                             const std::vector<std::uint64_t>& numbers) override {
+    return read_by(inner_.delete_outbox(sink, numbers));
+  }
+  result<bool> write_rows(const row_batch& rows) override {
+    return written_by(inner_.write_rows(rows));
+  }
+  void on_outbox(std::function<void(std::uint64_t)> told) override {
+    inner_.on_outbox(std::move(told));
+  }
   result<void> checkpoint(const std::string& folder) const override {
     return read_by(inner_.checkpoint(folder));
   }

@@ -1,7 +1,8 @@
 // The store: RocksDB with a column family a kind of row; docs/event-log.md is the prose. Every
-// commit is one synced batch. rocksdb_open.cpp opens, rocksdb_write.cpp writes, rocksdb_read.cpp
-// reads, rocksdb_keep.cpp is the keeper's thread. Private to storage. Threads: as the port says; a
-// writing call holds write_mutex_, private functions that write expect it held.
+// commit is one synced batch. rocksdb_open.cpp opens, rocksdb_write.cpp and rocksdb_outbox.cpp
+// write, rocksdb_read.cpp reads, rocksdb_keep.cpp is the keeper's thread. Private to storage.
+// Threads: as the port says; a writing call holds write_mutex_, private functions that write expect
+// it held.
 #pragma once
 
 #include <rocksdb/cache.h>
@@ -10,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -91,6 +93,12 @@ class rocksdb_event_log final : public event_log {
   result<std::vector<std::pair<std::string, std::string>>> list_documents(
       std::string_view collection, std::string_view prefix, std::size_t limit,
       std::string_view after) const override;
+  result<outbox_page> read_outbox(std::string_view sink, std::uint64_t after,
+                                  std::size_t rows_max) const override;
+  result<void> delete_outbox(std::string_view sink,
+                             const std::vector<std::uint64_t>& numbers) override;
+  result<bool> write_rows(const row_batch& rows) override;
+  void on_outbox(std::function<void(std::uint64_t)> told) override;
   result<void> checkpoint(const std::string& folder) const override;
   counters stats() const override;
 
@@ -128,6 +136,8 @@ class rocksdb_event_log final : public event_log {
                       const session_head& after);
   void add_removal(rocksdb::WriteBatch& batch, const append_op& op, const session_head* before);
   void add_record(rocksdb::WriteBatch& batch, const idempotency_record& record);
+  void add_outbox(rocksdb::WriteBatch& batch, const std::vector<outbox_row>& rows);
+  void tell_outbox(std::size_t rows);
   result<void> write(rocksdb::WriteBatch& batch, const rocksdb::WriteOptions& how,
                      room what = room::any);
   result<void> ready_to_write(room what = room::any);
@@ -174,6 +184,7 @@ class rocksdb_event_log final : public event_log {
   disk_mutex write_mutex_;  // held through every writing call; taken before open_mutex_
   std::unordered_map<session_key, session_head> heads_;  // what the store holds, of some sessions
   std::uint64_t next_outbox_ = 0;
+  std::function<void(std::uint64_t)> outbox_told_;
   std::int64_t no_record_before_ms_ = 0;  // idempotency records
   bool failed_ = false;                   // for good
   bool disk_full_ = false;                // nothing can be written until leave_full_disk

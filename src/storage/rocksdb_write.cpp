@@ -210,11 +210,7 @@ result<session_head> rocksdb_event_log::add(rocksdb::WriteBatch& batch, const ap
   }
   for (const auto& d : op.documents)
     batch.Put(families_[documents], document_key(d.collection, d.key), d.value);
-  for (const auto& row : op.outbox) {
-    std::string key;
-    put_number(key, next_outbox_++, 8);
-    batch.Put(families_[outbox], key, row.sink + '\0' + row.payload);
-  }
+  add_outbox(batch, op.outbox);
   if (op.publish_staged) batch.Delete(families_[staging], prefix);
   if (op.remove) {
     add_removal(batch, op, before);
@@ -283,6 +279,7 @@ std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const app
   events_ += added;
   outbox_rows_ += rows;
   bytes_ += bytes;
+  tell_outbox(rows);
   if (heads_.size() + state.heads.size() > cached_heads_max) heads_.clear();
   for (const auto& op : ops) {
     if (!op.gone.empty()) note_deleted_documents();

@@ -314,6 +314,19 @@ class troubled_log final : public storage::event_log {
       std::string_view after) const override {
     return real_->list_documents(c, prefix, limit, after);
   }
+  result<storage::outbox_page> read_outbox(std::string_view s, std::uint64_t after,
+                                           std::size_t rows_max) const override {
+    return real_->read_outbox(s, after, rows_max);
+  }
+  result<void> delete_outbox(std::string_view s, const std::vector<std::uint64_t>& all) override {
+    return real_->delete_outbox(s, all);
+  }
+  result<bool> write_rows(const storage::row_batch& rows) override {
+    return real_->write_rows(rows);
+  }
+  void on_outbox(std::function<void(std::uint64_t)> told) override {
+    real_->on_outbox(std::move(told));
+  }
   result<void> checkpoint(const std::string& folder) const override {
     return real_->checkpoint(folder);
   }

@@ -82,6 +82,19 @@ class held_log : public event_log {
       std::string_view after = {}) const override {
     return inner_.list_documents(c, prefix, limit, after);
   }
+  result<outbox_page> read_outbox(std::string_view s, std::uint64_t after,
+                                  std::size_t rows_max) const override {
+    return inner_.read_outbox(s, after, rows_max);
+  }
+  result<void> delete_outbox(std::string_view s, const std::vector<std::uint64_t>& all) override {
+    return wait(), inner_.delete_outbox(s, all);
+  }
+  result<bool> write_rows(const row_batch& rows) override {
+    return wait(), inner_.write_rows(rows);
+  }
+  void on_outbox(std::function<void(std::uint64_t)> told) override {
+    inner_.on_outbox(std::move(told));
+  }
   result<void> checkpoint(const std::string& folder) const override {
     return inner_.checkpoint(folder);
   }
