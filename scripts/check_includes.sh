@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks what may include what, naming file:line: third-party headers stay in their folders, and
 # arrows between our folders run down only ({cli node}, http/{routes openai}, http/stream, http/net, app,
-# models, {actors files memory}, {storage security llm tools kafka}, observability, core).
+# models, actors, {files memory}, {storage security llm tools kafka}, observability, core).
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
 bad=0
@@ -28,6 +28,7 @@ third 'curl/'           'src/tools/(builtin/http_fetch|egress/(socket_address|ur
 third 'absl/'           'src/tools/builtin/clock\.'
 third 'seccomp\.h'      'src/tools/sandbox/'
 third 'magic\.h'        'src/files/|src/extract/'
+third 'sqlite3\.h'       'src/memory/sqlite\.'
 third 'archive(_entry)?\.h' 'src/files/|src/extract/'
 
 # Doors see use cases alone: not what these stand on, and nothing through which it can be changed.
@@ -47,15 +48,16 @@ level() {
     core) echo 0 ;;
     observability) echo 1 ;;
     storage|security|llm|tools|kafka) echo 2 ;;
-    files|memory|actors) echo 3 ;;
-    models) echo 4 ;;
-    app) echo 5 ;;
-    http/net) echo 6 ;;
-    http/stream) echo 7 ;;
-    http/routes|http/openai) echo 8 ;;
-    cli|node) echo 9 ;;
+    files|memory) echo 3 ;;
+    actors) echo 4 ;;
+    models) echo 5 ;;
+    app) echo 6 ;;
+    http/net) echo 7 ;;
+    http/stream) echo 8 ;;
+    http/routes|http/openai) echo 9 ;;
+    cli|node) echo 10 ;;
     rehearsal|extract) echo 1 ;;
-    *) echo 10 ;;
+    *) echo 11 ;;
   esac
 }
 # The rooms of http are looked at one by one.

@@ -124,7 +124,8 @@ std::optional<tool_outcome> catalog_runner::refuse(call& c) {
       parts_.decide ? parts_.decide(c.who, id, *inputs) : verdict{false, "none", "no policy"};
   if (!said.allow)
     return failed("denied", codes::policy_denied, "rule " + said.rule + ": " + said.reason);
-  c.request = {c.who.session, c.what, std::move(*inputs), entry->limits, entry->egress};
+  c.request = {c.who.session, c.what,        std::move(*inputs),
+               entry->limits, entry->egress, c.who.user_id};
   c.lane = c.who.session.tenant.value + '\n' + id;
   return std::nullopt;
 }

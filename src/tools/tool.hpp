@@ -38,6 +38,7 @@ struct tool_request {
   boost::json::object inputs;  // as the tool's schema wants them
   execution_profile limits;
   std::vector<std::string> egress;  // host names that may be reached; empty: none
+  std::string user_id{};            // on whose behalf
 };
 
 class tool {

@@ -1,0 +1,204 @@
+#include "memory/index_reader.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <unordered_map>
+
+#include "memory/index_file.hpp"
+
+namespace soma::memory {
+namespace {
+
+// Rows of a term that are looked at: one that more have says little, and is left out where others
+// of the question say more.
+constexpr std::size_t rows_of_a_term_max = 5000;
+// BM25 with every word counted once and constants in place of a corpus's averages: what is added
+// later changes no score.
+constexpr double corpus = 1e6, k1 = 1.2, b = 0.4, usual_bytes = 200;
+
+double rareness(std::size_t rows) {
+  return std::log(1 + corpus / (1 + static_cast<double>(rows)));
+}
+
+double length_factor(std::size_t bytes) {
+  return (k1 + 1) / (1 + k1 * (1 - b + b * static_cast<double>(bytes) / usual_bytes));
+}
+
+constexpr std::string_view columns =
+    "number, session, id, kind, message_id, owner, state, tags, pinned, created_at, bytes";
+
+index_row row_of(const sqlite_statement& s) {
+  index_row row;
+  row.number = s.number(0);
+  row.session = s.text(1);
+  row.id = s.text(2);
+  row.kind = s.text(3);
+  row.message_id = s.text(4);
+  row.owner = s.text(5);
+  row.state = s.text(6);
+  row.tags = s.text(7);
+  row.pinned = s.number(8) != 0;
+  row.created_at_ms = s.number(9);
+  row.bytes = static_cast<std::size_t>(s.number(10));
+  return row;
+}
+
+struct term_rows {
+  std::vector<std::int64_t> rows;
+  bool common = false;
+};
+
+result<term_rows> rows_of(sqlite_statement& find, const std::string& term, std::int64_t at) {
+  term_rows out;
+  find.bind(1, term).bind(2, at).bind(3, static_cast<std::int64_t>(rows_of_a_term_max + 1));
+  for (;;) {
+    auto more = find.step();
+    if (!more) return more.error();
+    if (!*more) break;
+    out.rows.push_back(find.number(0));
+  }
+  find.reset();
+  out.common = out.rows.size() > rows_of_a_term_max;
+  if (out.common) out.rows.pop_back();
+  return out;
+}
+
+using scored = std::pair<double, std::int64_t>;
+
+// By what they have of the terms, newest first among equals, so that looking can end early.
+std::vector<scored> scores_of(const std::vector<term_rows>& terms) {
+  const bool rare = std::any_of(terms.begin(), terms.end(),
+                                [](const auto& t) { return !t.common && !t.rows.empty(); });
+  std::unordered_map<std::int64_t, double> sums;
+  for (const auto& term : terms) {
+    if (rare && term.common) continue;
+    const auto worth = rareness(term.rows.size());
+    for (const auto row : term.rows) sums[row] += worth;
+  }
+  std::vector<scored> out;
+  out.reserve(sums.size());
+  for (const auto& [row, sum] : sums) out.emplace_back(sum, row);
+  std::sort(out.begin(), out.end(), std::greater<>());
+  return out;
+}
+
+}  // namespace
+
+result<std::unique_ptr<index_reader>> index_reader::open(const std::string& path) {
+  auto db = sqlite_file::open(path, sqlite_file::access::read);
+  if (!db) return db.error();
+  if (auto ok = (*db)->run("PRAGMA query_only=1; PRAGMA cache_size=-8192"); !ok) return ok.error();
+  return std::unique_ptr<index_reader>(new index_reader(std::move(*db)));
+}
+
+result<void> index_reader::begin(std::chrono::steady_clock::time_point until) {
+  db_->set_deadline(until);
+  if (auto ok = db_->run("BEGIN"); !ok) return ok;
+  last_ = 0;
+  building_ = false;
+  auto marks = db_->prepare("SELECT name, value FROM marks WHERE name IN ('last', 'building')");
+  if (!marks) return marks.error();
+  for (;;) {
+    auto row = marks->step();
+    if (!row) return row.error();
+    if (!*row) return {};
+    const auto value = marks->text(1);
+    if (marks->text(0) == "building")
+      building_ = true;
+    else
+      std::from_chars(value.data(), value.data() + value.size(), last_);
+  }
+}
+
+void index_reader::end() {
+  db_->set_deadline(std::chrono::steady_clock::time_point::max());
+  (void)db_->run("ROLLBACK");
+}
+
+result<std::int64_t> index_reader::tenant_number(const tenant_id& tenant) {
+  auto find = db_->prepare("SELECT no FROM tenants WHERE tenant=?");
+  if (!find) return find.error();
+  auto row = find->bind(1, tenant.value).step();
+  if (!row) return row.error();
+  return *row ? find->number(0) : 0;
+}
+
+result<std::vector<ranked_row>> index_reader::rank(const tenant_id& tenant, table which,
+                                                   const std::vector<std::string>& terms,
+                                                   std::int64_t at, const row_filter& passes,
+                                                   std::size_t rows_max) {
+  std::vector<ranked_row> out;
+  auto no = tenant_number(tenant);
+  if (!no) return no.error();
+  if (*no == 0) return out;
+  const auto name = which == table::words ? words_table(*no) : parts_table(*no);
+  auto find = db_->prepare("SELECT rowid FROM " + name + " WHERE " + name +
+                           " MATCH ? AND rowid<=? ORDER BY rowid DESC LIMIT ?");
+  if (!find) return find.error();
+  std::vector<term_rows> found;
+  for (const auto& term : terms) {
+    auto rows = rows_of(*find, term, at);
+    if (!rows) return rows.error();
+    found.push_back(std::move(*rows));
+  }
+  auto show = db_->prepare("SELECT " + std::string(columns) + " FROM items WHERE number=?");
+  if (!show) return show.error();
+  for (const auto& [sum, number] : scores_of(found)) {
+    if (out.size() == rows_max) break;
+    auto there = show->bind(1, number).step();
+    if (!there) return there.error();
+    if (*there) {
+      auto row = row_of(*show);
+      if (passes(row)) {
+        const auto score = sum * length_factor(row.bytes);
+        out.push_back({std::move(row), score});
+      }
+    }
+    show->reset();
+  }
+  std::sort(out.begin(), out.end(), [](const ranked_row& x, const ranked_row& y) {
+    return x.score != y.score ? x.score > y.score : x.row.id < y.row.id;
+  });
+  return out;
+}
+
+result<index_reader::list_page> index_reader::list(const tenant_id& tenant, const place& behind,
+                                                   const row_filter& passes, std::size_t rows_max,
+                                                   std::size_t looked_at_max) {
+  list_page page;
+  auto no = tenant_number(tenant);
+  if (!no) return no.error();
+  auto show = db_->prepare("SELECT " + std::string(columns) +
+                           " FROM items WHERE tenant=? AND (created_at, id) < (?, ?)"
+                           " ORDER BY created_at DESC, id DESC LIMIT ?");
+  if (!show) return show.error();
+  show->bind(1, *no).bind(2, behind.created_at_ms).bind(3, behind.id);
+  show->bind(4, static_cast<std::int64_t>(looked_at_max + 1));
+  std::size_t looked_at = 0;
+  place last = behind;
+  for (;;) {
+    auto there = show->step();
+    if (!there) return there.error();
+    if (!*there) return page;
+    auto row = row_of(*show);
+    const bool fits = passes(row);
+    if (looked_at == looked_at_max || (fits && page.rows.size() == rows_max)) {
+      page.next = last;
+      return page;
+    }
+    ++looked_at;
+    last = {row.created_at_ms, row.id};
+    if (fits) page.rows.push_back(std::move(row));
+  }
+}
+
+result<std::uint64_t> index_reader::count(const tenant_id& tenant) {
+  auto find = db_->prepare("SELECT items FROM tenants WHERE tenant=?");
+  if (!find) return find.error();
+  auto row = find->bind(1, tenant.value).step();
+  if (!row) return row.error();
+  return *row ? static_cast<std::uint64_t>(find->number(0)) : 0;
+}
+
+}  // namespace soma::memory

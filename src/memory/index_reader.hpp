@@ -1,0 +1,77 @@
+// Reading the index of memories: what fits words, what is there. Every question sees one moment of
+// the index. A reader belongs to one thread at a time; blocks; errors as sqlite.hpp says.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "memory/sqlite.hpp"
+#include "memory/viewer.hpp"
+#include "memory/words.hpp"
+
+namespace soma::memory {
+
+struct index_row {
+  std::int64_t number = 0;
+  std::string session, id, kind, message_id, owner, state, tags;
+  bool pinned = false;
+  std::int64_t created_at_ms = 0;
+  std::size_t bytes = 0;  // of its text
+};
+
+using row_filter = std::function<bool(const index_row&)>;
+
+struct ranked_row {
+  index_row row;
+  double score = 0;
+};
+
+class index_reader {
+ public:
+  static result<std::unique_ptr<index_reader>> open(const std::string& path);
+
+  // From here to `end` all is as of one moment; `until`: when to give up (late() then).
+  result<void> begin(std::chrono::steady_clock::time_point until);
+  void end();
+  bool late() const { return db_->late(); }
+
+  std::int64_t last() const { return last_; }  // number of the newest change
+  bool building() const { return building_; }  // there may be more than is found
+
+  enum class table { words, parts };
+  // What has any of the terms, rows up to `at` alone and those that pass, the best first; ties by
+  // id. Scores follow from the rows up to `at`: later ones change nothing.
+  result<std::vector<ranked_row>> rank(const tenant_id& tenant, table which,
+                                       const std::vector<std::string>& terms, std::int64_t at,
+                                       const row_filter& passes, std::size_t rows_max);
+
+  struct place {
+    std::int64_t created_at_ms = INT64_MAX;
+    std::string id{};
+  };
+  // Newest first, behind a place; those that pass. Looks at `looked_at_max` rows; gives the place
+  // to go on from, none where there is no more.
+  struct list_page {
+    std::vector<index_row> rows;
+    std::optional<place> next;
+  };
+  result<list_page> list(const tenant_id& tenant, const place& behind, const row_filter& passes,
+                         std::size_t rows_max, std::size_t looked_at_max);
+
+  result<std::uint64_t> count(const tenant_id& tenant);
+
+ private:
+  explicit index_reader(std::unique_ptr<sqlite_file> db) : db_(std::move(db)) {}
+  result<std::int64_t> tenant_number(const tenant_id& tenant);
+
+  std::unique_ptr<sqlite_file> db_;
+  std::int64_t last_ = 0;
+  bool building_ = false;
+};
+
+}  // namespace soma::memory

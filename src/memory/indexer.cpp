@@ -1,0 +1,340 @@
+#include "memory/indexer.hpp"
+
+#include <algorithm>
+
+#include "core/codes.hpp"
+#include "core/time.hpp"
+
+namespace soma::memory {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+constexpr std::size_t idle_readers_max = 8, documents_at_once = 500, counted_max = 10'000;
+constexpr unsigned pages_between_checkpoints = 16;  // or the log grows as large as the index
+constexpr std::size_t taken_max = 2000;             // rows that wait for a checkpoint
+constexpr std::chrono::seconds settle_after(2), try_again_after(1);
+constexpr std::string_view mark_collection = "memory.index", rebuild_mark = "rebuild";
+
+// The store's fault, by which nothing is known of the index.
+error of_store(error why) {
+  why.code = codes::storage_unavailable;
+  return why;
+}
+
+}  // namespace
+
+indexer::indexer(storage::event_log& log, indexer_options options)
+    : log_(log), options_(std::move(options)) {
+  log_.on_outbox([this](std::uint64_t last) {
+    const std::lock_guard lock(mutex_);
+    told_ = std::max(told_, last);
+    wake_.notify_one();
+  });
+  thread_ = std::thread([this] { run(); });
+}
+
+indexer::~indexer() {
+  log_.on_outbox({});
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    wake_.notify_one();
+    caught_up_.notify_all();
+  }
+  thread_.join();
+}
+
+void indexer::catch_up(clock::time_point until) {
+  std::unique_lock lock(mutex_);
+  const auto wanted = told_;
+  caught_up_.wait_until(lock, until, [&] {
+    return stop_ || (scanned_all_ && done_ >= wanted) || !degraded_.empty();
+  });
+}
+
+std::string indexer::degraded() const {
+  const std::lock_guard lock(mutex_);
+  return degraded_;
+}
+
+indexer::lag indexer::waiting() const {
+  lag out;
+  std::uint64_t after = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    after = done_;
+  }
+  while (out.waiting < counted_max) {
+    const auto page = log_.read_outbox(outbox_sink, after, 1000);
+    if (!page) break;
+    out.waiting += page->rows.size();
+    after = page->scanned;
+    if (!page->rows.empty() && out.oldest_at_ms == 0) {
+      const auto first = read_change(page->rows.front().payload);
+      if (first && first->what == change::kind::item) {
+        const auto& key = first->key;
+        const auto text =
+            log_.get_document(item_collection, item_key(key.tenant, key.session.value, first->id));
+        if (text && *text)
+          if (const auto it = decode_item(**text)) out.oldest_at_ms = it->updated_at_ms;
+      }
+    }
+    if (page->end) break;
+  }
+  return out;
+}
+
+result<indexer::lease> indexer::read() {
+  std::uint64_t generation = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    generation = generation_;
+    if (!idle_.empty()) {
+      auto reader = std::move(idle_.back());
+      idle_.pop_back();
+      return lease(*this, std::move(reader), generation);
+    }
+  }
+  auto reader = index_reader::open(options_.path);
+  if (!reader) return reader.error();
+  return lease(*this, std::move(*reader), generation);
+}
+
+indexer::lease::~lease() {
+  if (!reader_) return;
+  const std::lock_guard lock(from_->mutex_);
+  if (generation_ == from_->generation_ && from_->idle_.size() < idle_readers_max)
+    from_->idle_.push_back(std::move(reader_));
+}
+
+void indexer::found_damaged() {
+  const std::lock_guard lock(mutex_);
+  damaged_ = true;
+  wake_.notify_one();
+}
+
+void indexer::run() {
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    const bool damaged = std::exchange(damaged_, false);
+    const auto told = told_;
+    lock.unlock();
+    bool more = false;
+    if (damaged) build_anew("it is damaged");
+    if (!index_ && !open_index()) {
+      drop_backlog();
+    } else if (index_->building()) {
+      build_some();
+      more = index_ != nullptr;
+    } else {
+      more = take_rows();
+      if (index_) settle(!more);
+    }
+    const bool usable = index_ != nullptr;
+    lock.lock();
+    if (more || damaged_) continue;
+    // Rows that wait for their checkpoint want another look, and so does what failed.
+    const auto pause = usable && taken_.empty() ? std::chrono::seconds(3600)
+                       : usable                 ? settle_after
+                                                : try_again_after;
+    wake_.wait_for(lock, pause, [&] { return stop_ || damaged_ || told_ != told; });
+  }
+  lock.unlock();
+  if (index_) settle(true);
+}
+
+bool indexer::open_index() {
+  const auto wanted = log_.get_document(mark_collection, rebuild_mark);
+  if (wanted && *wanted) {
+    index_file::remove(options_.path);
+    notice("the index of memories is built anew: changes were not kept for it");
+  }
+  auto opened = index_file::open(options_.path);
+  if (!opened && opened.error().code == codes::storage_corrupt) {
+    notice("the index of memories is built anew: " + opened.error().detail);
+    index_file::remove(options_.path);
+    opened = index_file::open(options_.path);
+  }
+  if (opened && (*opened)->position() >> 32 > log_.epoch()) {
+    notice("the index of memories is built anew: it is of another store");
+    opened->reset();
+    index_file::remove(options_.path);
+    opened = index_file::open(options_.path);
+  }
+  if (!opened) {
+    failed(opened.error());
+    return false;
+  }
+  index_ = std::move(*opened);
+  scanned_ = 0;
+  taken_.clear();
+  if (wanted && *wanted) (void)log_.delete_document(mark_collection, rebuild_mark);
+  const std::lock_guard lock(mutex_);
+  degraded_ = index_->building() ? "the index of memories is being built" : "";
+  scanned_all_ = false;
+  idle_.clear();
+  ++generation_;
+  return true;
+}
+
+void indexer::build_anew(const std::string& why) {
+  notice("the index of memories is built anew: " + why);
+  index_.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    degraded_ = "the index of memories is being built";
+    idle_.clear();
+    ++generation_;
+  }
+  index_file::remove(options_.path);
+}
+
+void indexer::build_some() {
+  const auto behind = *index_->building();
+  auto page = log_.list_documents(item_collection, {}, documents_at_once, behind);
+  auto done = [&]() -> result<void> {
+    if (!page) return of_store(page.error());
+    if (auto ok = index_->begin(); !ok) return ok;
+    for (const auto& [key, text] : *page) {
+      const auto it = decode_item(text);
+      const auto first = key.find('\n'), second = key.find('\n', first + 1);
+      if (!it || second == std::string::npos) continue;  // no item, or one that cannot be read
+      const auto session = key.substr(first + 1, second - first - 1);
+      if (auto ok = index_->put(tenant_id(key.substr(0, first)), session, *it, 0); !ok) return ok;
+    }
+    const bool all = page->size() < documents_at_once;
+    if (auto ok = index_->set_building(all ? std::nullopt : std::optional(page->back().first)); !ok)
+      return ok;
+    return index_->commit();
+  }();
+  if (!done) {
+    index_->roll_back();
+    return failed(done.error());
+  }
+  const bool complete = !index_->building();
+  if (complete || ++built_pages_ % pages_between_checkpoints == 0) (void)index_->checkpoint();
+  if (!complete) return;
+  const std::lock_guard lock(mutex_);
+  degraded_.clear();
+}
+
+bool indexer::take_rows() {
+  auto page = log_.read_outbox(outbox_sink, scanned_, options_.rows_at_once);
+  if (!page) {
+    failed(of_store(page.error()));
+    return false;
+  }
+  if (auto ok = apply(page->rows); !ok) {
+    index_->roll_back();
+    failed(ok.error());
+    return false;
+  }
+  scanned_ = page->scanned;
+  for (const auto& row : page->rows) taken_.push_back(row.number);
+  for (const auto& tenant : std::exchange(changed_, {}))
+    if (options_.on_changed) options_.on_changed(tenant);
+  const std::lock_guard lock(mutex_);
+  done_ = std::max(done_, scanned_);
+  if (page->end) {
+    scanned_all_ = true;
+    caught_up_.notify_all();
+  }
+  return !page->end && !stop_;
+}
+
+result<void> indexer::apply(const std::vector<storage::outbox_entry>& rows) {
+  changed_.clear();
+  // After a crash some are there again that were taken.
+  const auto taken = [&](const auto& row) { return row.number <= index_->position(); };
+  if (std::all_of(rows.begin(), rows.end(), taken)) return {};
+  if (auto ok = index_->begin(); !ok) return ok;
+  for (const auto& row : rows)
+    if (!taken(row))
+      if (auto ok = apply_one(row); !ok) return ok;
+  if (auto ok = index_->set_position(rows.back().number); !ok) return ok;
+  return index_->commit();
+}
+
+// None: it is gone, or cannot be read, which is no reason to stand still.
+result<std::optional<item>> indexer::document_of(const change& what, std::string_view id) const {
+  const auto& [tenant, session] = what.key;
+  auto text = log_.get_document(item_collection, item_key(tenant, session.value, id));
+  if (!text && text.error().code != codes::storage_corrupt) return text.error();
+  if (!text || !*text) return std::optional<item>();
+  auto it = decode_item(**text);
+  return it ? std::optional(std::move(*it)) : std::optional<item>();
+}
+
+// The document is asked: however late a row is taken, the index gets what is there now.
+result<void> indexer::apply_one(const storage::outbox_entry& row) {
+  const auto what = read_change(row.payload);
+  if (!what) return {};  // of no version that is known: nothing can be made of it
+  const auto& [tenant, session] = what->key;
+  changed_.insert(tenant);
+  if (what->what == change::kind::session) {
+    auto gone = index_->erase_session(tenant, session.value);
+    if (!gone) return gone.error();
+    // Those that were written after the session's end are its no more, but are there.
+    storage::row_batch ids;
+    for (const auto& id : *gone) {
+      auto it = document_of(*what, id);
+      if (!it) return it.error();
+      if (!*it)
+        ids.deleted.emplace_back(id_collection, id_key(tenant, id));
+      else if (auto ok = index_->put(tenant, session.value, **it, row.number); !ok)
+        return ok;
+    }
+    if (ids.deleted.empty()) return {};
+    auto written = log_.write_rows(ids);
+    return written ? result<void>() : of_store(written.error());
+  }
+  auto it = document_of(*what, what->id);
+  if (!it) return it.error();
+  if (!*it) return index_->erase(tenant, what->id);
+  return index_->put(tenant, session.value, **it, row.number);
+}
+
+void indexer::settle(bool idle) {
+  if (taken_.empty()) return;
+  const auto now = clock::now();
+  bool stopping = false;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping = stop_;
+  }
+  if (!stopping && taken_.size() < taken_max && !(idle && now - settled_at_ > settle_after)) return;
+  settled_at_ = now;
+  const auto moved = index_->checkpoint();
+  if (!moved) return failed(moved.error());
+  if (!*moved) return;
+  if (const auto ok = log_.delete_outbox(outbox_sink, taken_); !ok) return;  // the next time
+  taken_.clear();
+}
+
+void indexer::failed(const error& why) {
+  index_.reset();
+  if (why.code == codes::storage_corrupt) return build_anew(why.detail);
+  {
+    const std::lock_guard lock(mutex_);
+    if (degraded_ != why.detail) notice("the index of memories cannot be written: " + why.detail);
+    degraded_ = why.detail;
+    caught_up_.notify_all();
+  }
+}
+
+void indexer::drop_backlog() {
+  std::vector<std::uint64_t> numbers;
+  for (std::uint64_t after = 0;;) {
+    const auto page = log_.read_outbox(outbox_sink, after, 5000);
+    if (!page) return;
+    for (const auto& row : page->rows) numbers.push_back(row.number);
+    after = page->scanned;
+    if (page->end) break;
+  }
+  if (numbers.size() <= options_.backlog_max) return;
+  if (!log_.put_document(mark_collection, rebuild_mark, "1")) return;
+  (void)log_.delete_outbox(outbox_sink, numbers);
+}
+
+}  // namespace soma::memory

@@ -1,0 +1,116 @@
+// Keeps the index of memories: one thread that takes the outbox's rows in batches, and makes the
+// index anew from the documents where there is none, or none that can be used. Readers go on
+// meanwhile and say so.
+//
+// Thread-safe. Lifetime: log outlives it; readers end before it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/error.hpp"
+#include "memory/index_file.hpp"
+#include "memory/index_reader.hpp"
+#include "storage/event_log.hpp"
+
+namespace soma::memory {
+
+struct indexer_options {
+  std::string path;  // of the file
+  // Called with the tenants whose memories were changed, once that can be found; on its thread.
+  std::function<void(const tenant_id&)> on_changed;
+  // A sentence for an operator: the index is built anew, and why; it cannot be written.
+  std::function<void(const std::string&)> on_notice;
+  std::size_t rows_at_once = 500;
+  // Rows that wait while the index cannot be written: past it they are dropped, and the index is
+  // built anew once it can be.
+  std::size_t backlog_max = 100'000;
+};
+
+class indexer {
+ public:
+  indexer(storage::event_log& log, indexer_options options);
+  ~indexer();
+
+  // Waits until what was committed before this call can be found, or until then.
+  void catch_up(std::chrono::steady_clock::time_point until);
+
+  // Why not all that is remembered can be found; empty: all can.
+  std::string degraded() const;
+
+  struct lag {
+    std::size_t waiting = 0;        // rows not yet taken; at most 10,000 are counted
+    std::int64_t oldest_at_ms = 0;  // when the first of them was seen; 0: none
+  };
+  lag waiting() const;
+
+  // A reader for as long as it is held; several at once. Errors: those of opening the file.
+  class lease {
+   public:
+    index_reader* operator->() const { return reader_.get(); }
+    index_reader& operator*() const { return *reader_; }
+    lease(lease&&) = default;
+    ~lease();
+
+   private:
+    friend class indexer;
+    lease(indexer& from, std::unique_ptr<index_reader> reader, std::uint64_t generation)
+        : from_(&from), reader_(std::move(reader)), generation_(generation) {}
+    indexer* from_;
+    std::unique_ptr<index_reader> reader_;
+    std::uint64_t generation_;
+  };
+  result<lease> read();
+  // A reader came upon damage: the index is built anew.
+  void found_damaged();
+
+ private:
+  void run();
+  bool open_index();
+  void build_anew(const std::string& why);
+  void build_some();
+  bool take_rows();  // true: there may be more at once
+  result<void> apply(const std::vector<storage::outbox_entry>& rows);
+  result<void> apply_one(const storage::outbox_entry& row);
+  result<std::optional<item>> document_of(const change& what, std::string_view id) const;
+  void settle(bool now);  // deletes rows whose effect is on the disk
+  void failed(const error& why);
+  void drop_backlog();
+  void notice(const std::string& what) const {
+    if (options_.on_notice) options_.on_notice(what);
+  }
+
+  storage::event_log& log_;
+  const indexer_options options_;
+
+  // Of the thread alone.
+  std::unique_ptr<index_file> index_;
+  std::uint64_t scanned_ = 0;
+  unsigned built_pages_ = 0;
+  std::vector<std::uint64_t> taken_;  // and not yet deleted
+  std::chrono::steady_clock::time_point settled_at_{};
+  std::set<tenant_id> changed_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_, caught_up_;
+  bool stop_ = false;
+  std::uint64_t told_ = 0, done_ = 0;  // numbers of rows: the last committed, the last taken
+  std::string degraded_ = "the index of memories is being opened";
+  bool damaged_ = false;
+  bool scanned_all_ = false;  // since the index was opened
+  std::uint64_t generation_ = 0;
+  std::vector<std::unique_ptr<index_reader>> idle_;
+
+  std::thread thread_;  // the last
+};
+
+}  // namespace soma::memory

@@ -1,0 +1,386 @@
+#include "memory/memories.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <unordered_map>
+
+#include "core/codes.hpp"
+#include "core/fingerprint.hpp"
+#include "core/limits.hpp"
+#include "core/uuid.hpp"
+#include "memory/ranking.hpp"
+#include "memory/words.hpp"
+
+namespace soma::memory {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+constexpr std::size_t candidates_max = 200, listed_at_once_max = 20'000;
+
+error not_found() {
+  return {codes::memory_not_found, "there is no such memory"};
+}
+
+bool passes(const item_filter& filter, const index_row& row) {
+  if (!filter.kinds.empty() &&
+      std::find(filter.kinds.begin(), filter.kinds.end(), row.kind) == filter.kinds.end())
+    return false;
+  if (!filter.tag.empty() && row.tags.find('\n' + filter.tag + '\n') == std::string::npos)
+    return false;
+  if (!filter.session_id.empty() && row.session != filter.session_id) return false;
+  if (!filter.state.empty() && row.state != filter.state) return false;
+  return !filter.pinned || row.pinned == *filter.pinned;
+}
+
+// A key of texts: of one owner, whatever its letters' case and its spaces.
+std::string text_key(const viewer& who, std::string_view text) {
+  auto said = normalized(text);
+  if (said.empty()) said = text;
+  const auto of = fingerprint(said, fingerprint("\n", fingerprint(who.user.value)));
+  return who.tenant.value + '\n' + fingerprint_text(of) + '.' + std::to_string(said.size());
+}
+
+bool says_the_same(std::string_view a, std::string_view b) {
+  return a == b || (normalized(a) == normalized(b) && !normalized(a).empty());
+}
+
+std::optional<index_reader::place> parse_cursor(std::string_view cursor) {
+  const auto dot = cursor.find('.');
+  if (dot == std::string_view::npos || dot == 0 || dot > 15) return std::nullopt;
+  index_reader::place place;
+  place.created_at_ms = 0;
+  for (const char c : cursor.substr(0, dot)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    place.created_at_ms = place.created_at_ms * 10 + (c - '0');
+  }
+  place.id = cursor.substr(dot + 1);
+  if (place.id.empty() || place.id.size() > 200) return std::nullopt;
+  return place;
+}
+
+// Ends a reader's moment whatever happens.
+class moment {
+ public:
+  explicit moment(index_reader& reader) : reader_(reader) {}
+  ~moment() { reader_.end(); }
+  moment(const moment&) = delete;
+
+ private:
+  index_reader& reader_;
+};
+
+}  // namespace
+
+memories::memories(storage::event_log& log, indexer& index, memory_limits limits,
+                   std::function<std::int64_t()> now_ms)
+    : log_(log), index_(index), limits_(limits), now_ms_(std::move(now_ms)) {}
+
+std::string etag_of(const item& it) {
+  return '"' + fingerprint_text(fingerprint(encode(it))) + '"';
+}
+
+error memories::index_failed(const error& why) const {
+  if (why.code == codes::storage_corrupt) index_.found_damaged();
+  return {codes::storage_unavailable, why.detail, 1};
+}
+
+result<std::optional<item>> memories::read(const tenant_id& tenant, std::string_view session,
+                                           std::string_view id) const {
+  auto text = log_.get_document(item_collection, item_key(tenant, session, id));
+  if (!text) return text.error();
+  if (!*text) return std::optional<item>();
+  auto it = decode_item(**text);
+  if (!it) return it.error();
+  return std::optional(std::move(*it));
+}
+
+result<memories::place> memories::look_up(const viewer& who, std::string_view id) const {
+  if (id.find('\n') != std::string_view::npos) return not_found();
+  auto session = log_.get_document(id_collection, id_key(who.tenant, id));
+  if (!session) return session.error();
+  if (!*session) return not_found();
+  auto it = read(who.tenant, **session, id);
+  if (!it) return it.error();
+  if (!*it || !may_see(who, (*it)->owner, **session)) return not_found();
+  place out;
+  out.session = std::move(**session);
+  out.what = std::move(**it);
+  return out;
+}
+
+result<item> memories::find(const viewer& who, std::string_view id) const {
+  auto there = look_up(who, id);
+  if (!there) return there.error();
+  return std::move(there->what);
+}
+
+result<std::optional<item>> memories::same_note(const viewer& who, const std::string& key,
+                                                const new_note& note) const {
+  auto where = log_.get_document(text_collection, key);
+  if (!where) return where.error();
+  if (!*where) return std::optional<item>();
+  const auto end = (*where)->find('\n');
+  if (end == std::string::npos) return std::optional<item>();
+  auto there = read(who.tenant, (*where)->substr(0, end), (*where)->substr(end + 1));
+  if (!there || !*there) return there;
+  const auto& it = **there;
+  if (it.kind != note.kind || it.owner != who.user.value || !says_the_same(it.text, note.text))
+    return std::optional<item>();
+  return there;
+}
+
+result<void> memories::has_room(const tenant_id& tenant) const {
+  index_.catch_up(clock::now() + std::chrono::milliseconds(limits_.catch_up_ms));
+  auto reader = index_.read();
+  if (!reader) return index_failed(reader.error());
+  const moment as_of(**reader);
+  if (auto ok = (*reader)->begin(clock::now() + std::chrono::milliseconds(limits_.search_ms)); !ok)
+    return index_failed(ok.error());
+  const auto items = (*reader)->count(tenant);
+  if (!items) return index_failed(items.error());
+  if (*items >= limits_.items_max)
+    return error(codes::quota_exceeded, "the tenant remembers as much as memory.items_max allows");
+  return {};
+}
+
+result<saved_note> memories::save(const viewer& who, const new_note& note) {
+  const auto key = text_key(who, note.text);
+  const std::lock_guard one_at_a_time(changing_);
+  auto same = same_note(who, key, note);
+  if (!same) return same.error();
+  saved_note out;
+  if (*same) {
+    out.what = std::move(**same);
+    out.again = true;
+    return out;
+  }
+  if (auto room = has_room(who.tenant); !room) return room.error();
+  auto& it = out.what;
+  it.memory_id = new_uuid();
+  it.kind = note.kind;
+  it.text = note.text;
+  it.tags = note.tags;
+  it.importance = note.importance;
+  it.session_id = note.session_id;
+  it.tool_call_id = note.tool_call_id;
+  it.owner = who.user.value;
+  it.created_at_ms = it.updated_at_ms = now_ms_();
+  const std::string session = it.session_id.empty() ? std::string(no_session) : it.session_id;
+  storage::row_batch rows;
+  add_item(rows.documents, who.tenant, it);
+  rows.documents.push_back({std::string(text_collection), key, session + '\n' + it.memory_id});
+  rows.outbox.push_back(
+      to_outbox({change::kind::item, {who.tenant, session_id(session)}, it.memory_id}));
+  if (auto written = log_.write_rows(rows); !written) return written.error();
+  return out;
+}
+
+result<item> memories::change(const viewer& who, std::string_view id, const item_change& what,
+                              std::string_view expected) {
+  const std::lock_guard one_at_a_time(changing_);
+  auto there = look_up(who, id);
+  if (!there) return there.error();
+  auto it = there->what;
+  if (!expected.empty() && expected != "*" && expected != etag_of(it))
+    return error(codes::memory_changed, "the memory was changed meanwhile");
+  storage::row_batch rows;
+  if (what.text && *what.text != it.text) {
+    rows.deleted.emplace_back(text_collection, text_key(who, it.text));
+    if (it.kind != "message")
+      rows.documents.push_back({std::string(text_collection), text_key(who, *what.text),
+                                there->session + '\n' + it.memory_id});
+    it.text = *what.text;
+    it.cut = false;
+  }
+  if (what.tags) it.tags = *what.tags;
+  if (what.importance) it.importance = *what.importance;
+  if (what.pinned) it.pinned = *what.pinned;
+  if (it == there->what) return it;
+  it.updated_at_ms = std::max(now_ms_(), it.updated_at_ms + 1);
+  rows.expected.emplace_back(item_collection, item_key(who.tenant, there->session, id));
+  add_item(rows.documents, who.tenant, it);
+  rows.outbox.push_back(to_outbox(
+      {memory::change::kind::item, {who.tenant, session_id(there->session)}, it.memory_id}));
+  auto written = log_.write_rows(rows);
+  if (!written) return written.error();
+  if (!*written) return not_found();
+  return it;
+}
+
+result<void> memories::forget(const viewer& who, std::string_view id, std::string_view expected) {
+  const std::lock_guard one_at_a_time(changing_);
+  auto there = look_up(who, id);
+  if (!there) return there.error();
+  if (!expected.empty() && expected != "*" && expected != etag_of(there->what))
+    return error(codes::memory_changed, "the memory was changed meanwhile");
+  storage::row_batch rows;
+  rows.deleted.emplace_back(item_collection, item_key(who.tenant, there->session, id));
+  rows.deleted.emplace_back(id_collection, id_key(who.tenant, id));
+  if (there->what.kind != "message")
+    rows.deleted.emplace_back(text_collection, text_key(who, there->what.text));
+  rows.outbox.push_back(to_outbox(
+      {memory::change::kind::item, {who.tenant, session_id(there->session)}, std::string(id)}));
+  auto written = log_.write_rows(rows);
+  return written ? result<void>() : result<void>(written.error());
+}
+
+result<item_page> memories::list(const viewer& who, const item_filter& filter,
+                                 std::string_view cursor, std::size_t limit) const {
+  index_reader::place behind;
+  if (!cursor.empty()) {
+    const auto place = parse_cursor(cursor);
+    if (!place)
+      return error(codes::request_invalid_parameter, "the cursor is none of this list")
+          .about("cursor");
+    behind = *place;
+  }
+  const auto now = clock::now();
+  index_.catch_up(now + std::chrono::milliseconds(limits_.catch_up_ms));
+  auto reader = index_.read();
+  if (!reader) return index_failed(reader.error());
+  const moment as_of(**reader);
+  if (auto ok = (*reader)->begin(now + std::chrono::milliseconds(limits_.search_ms)); !ok)
+    return index_failed(ok.error());
+  const auto fits = [&](const index_row& row) {
+    return may_see(who, row.owner, row.session) && passes(filter, row);
+  };
+  auto rows = (*reader)->list(who.tenant, behind, fits, limit, listed_at_once_max);
+  if (!rows) return index_failed(rows.error());
+  item_page page;
+  for (const auto& row : rows->rows) {
+    auto it = read(who.tenant, row.session, row.id);
+    if (!it) return it.error();
+    if (*it) page.items.push_back(std::move(**it));
+  }
+  if (rows->next)
+    page.next_cursor = std::to_string(rows->next->created_at_ms) + '.' + rows->next->id;
+  return page;
+}
+
+result<found_items> memories::search(const viewer& who, const search_question& question) const {
+  const auto now = clock::now();
+  if (question.up_to_date) index_.catch_up(now + std::chrono::milliseconds(limits_.catch_up_ms));
+  found_items out;
+  out.why = index_.degraded();
+  out.degraded = !out.why.empty();
+  const auto terms = terms_of(question.query);
+  std::vector<ranking> rankings;
+  std::unordered_map<std::string, std::string> sessions;  // of what was found, by id
+  // Without the index nothing is found, and the answer says so.
+  const auto degraded = [&](const error& why) {
+    out.degraded = true;
+    if (out.why.empty()) out.why = index_failed(why).detail;
+  };
+  if (auto reader = index_.read(); !reader) {
+    degraded(reader.error());
+  } else {
+    const moment as_of(**reader);
+    const auto ms = question.ms > 0 ? question.ms : limits_.search_ms;
+    if (auto ok = (*reader)->begin(now + std::chrono::milliseconds(ms)); !ok) {
+      degraded(ok.error());
+      return out;
+    }
+    out.as_of = question.at > 0 ? std::min(question.at, (*reader)->last()) : (*reader)->last();
+    const std::set<std::string_view> held(question.held_message_ids.begin(),
+                                          question.held_message_ids.end());
+    const auto fits = [&](const index_row& row) {
+      return may_see(who, row.owner, row.session) && passes(question.filter, row) &&
+             (row.message_id.empty() || !held.contains(row.message_id));
+    };
+    const auto add = [&](index_reader::table which, const std::vector<std::string>& words,
+                         double weight) -> result<void> {
+      auto found = (*reader)->rank(who.tenant, which, words, out.as_of, fits, candidates_max);
+      if (!found) return found.error();
+      ranking one{{}, weight};
+      for (auto& row : *found) {
+        one.ids.push_back(row.row.id);
+        sessions.emplace(std::move(row.row.id), std::move(row.row.session));
+      }
+      rankings.push_back(std::move(one));
+      return {};
+    };
+    auto asked = add(index_reader::table::words, terms.words, words_weight);
+    if (asked) asked = add(index_reader::table::parts, terms.parts, parts_weight);
+    if (!asked) {
+      const bool late = (*reader)->late();
+      degraded(late ? error(codes::storage_unavailable, "looking through it took too long")
+                    : asked.error());
+    }
+  }
+  std::set<std::string> said;
+  for (auto& one : fuse(rankings)) {
+    if (out.items.size() == question.limit) break;
+    auto it = read(who.tenant, sessions[one.id], one.id);
+    if (!it) return it.error();
+    if (!*it) continue;  // deleted meanwhile
+    if (question.once_each && !said.insert(normalized((*it)->text)).second) continue;
+    out.items.push_back({std::move(**it), one.score});
+  }
+  return out;
+}
+
+result<recall_answer> memories::recall(const recall_question& question) const {
+  search_question asked;
+  asked.query = question.query;
+  asked.held_message_ids = question.held_message_ids;
+  asked.limit = std::min(candidates_max, question.items_max * 4);
+  asked.up_to_date = false;
+  asked.once_each = true;
+  asked.ms = limits_.recall_ms;
+  viewer who;
+  who.tenant = question.key.tenant;
+  who.user = question.user;
+  auto found = search(who, asked);
+  if (!found) return found.error();
+  recall_answer out;
+  out.degraded = found->degraded;
+  out.why = std::move(found->why);
+  out.as_of = found->as_of;
+  std::vector<std::string_view> sessions;
+  for (const auto& one : found->items) sessions.push_back(one.what.session_id);
+  // One long text leaves room for others.
+  const auto of_one = std::max<std::size_t>(question.bytes_max / 3, 200);
+  auto room = question.bytes_max;
+  for (const auto at : diversified(sessions)) {
+    if (out.items.size() == question.items_max) break;
+    const auto& it = found->items[at].what;
+    auto text = excerpt(it.text, question.query, std::min(of_one, question.bytes_max));
+    if (text.empty() || text.size() > room) continue;
+    room -= text.size();
+    recalled_item one;
+    one.memory_id = it.memory_id;
+    one.text = std::move(text);
+    one.kind = it.kind;
+    one.session_id = it.session_id;
+    one.message_id = it.message_id;
+    one.place_json = it.place_json;
+    one.score = found->items[at].score;
+    one.created_at_ms = it.created_at_ms;
+    out.items.push_back(std::move(one));
+  }
+  std::stable_sort(out.items.begin(), out.items.end(),
+                   [](const auto& a, const auto& b) { return a.score > b.score; });
+  return out;
+}
+
+result<memory_status> memories::status(const tenant_id& tenant) const {
+  memory_status out;
+  const auto lag = index_.waiting();
+  out.waiting = lag.waiting;
+  if (lag.oldest_at_ms > 0)
+    out.oldest_waiting_ms = std::max<std::int64_t>(0, now_ms_() - lag.oldest_at_ms);
+  out.degraded = index_.degraded();
+  auto reader = index_.read();
+  if (!reader) return index_failed(reader.error());
+  const moment as_of(**reader);
+  if (auto ok = (*reader)->begin(clock::now() + std::chrono::milliseconds(limits_.search_ms)); !ok)
+    return index_failed(ok.error());
+  const auto items = (*reader)->count(tenant);
+  if (!items) return index_failed(items.error());
+  out.stored = *items;
+  return out;
+}
+
+}  // namespace soma::memory

@@ -1,0 +1,137 @@
+// What can be done with a tenant's memories: the one set of functions below the API, the tools and
+// recall. Items are read from the store, so one that was deleted is in no answer, however far the
+// index is.
+//
+// Thread-safe; blocks on the disk. Lifetime: what it needs outlives it. Errors: memory.not_found,
+// quota.exceeded, those of the store; of the index storage.unavailable where it cannot be read.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/may_block.hpp"
+#include "memory/indexer.hpp"
+#include "memory/item.hpp"
+#include "memory/recall.hpp"
+#include "memory/viewer.hpp"
+#include "storage/event_log.hpp"
+
+namespace soma::memory {
+
+struct memory_limits {
+  std::size_t items_max = 1'000'000;  // of a tenant: past it no note is taken, messages are
+  int search_ms = 2000;               // of a search or a list
+  int recall_ms = 300;                // of a recall
+  int catch_up_ms = 200;              // that a search waits for the index to be up to date
+};
+
+struct new_note {
+  std::string text, kind = "note";
+  std::vector<std::string> tags{};
+  double importance = 0.5;
+  std::string session_id{}, tool_call_id{};
+};
+struct saved_note {
+  item what;
+  bool again = false;  // the owner has had it noted already, and there is nothing new
+};
+
+struct item_change {
+  std::optional<std::string> text{};
+  std::optional<std::vector<std::string>> tags{};
+  std::optional<double> importance{};
+  std::optional<bool> pinned{};
+};
+
+struct item_filter {
+  std::vector<std::string> kinds{};  // any of them; none: all
+  std::string tag{}, session_id{}, state{};
+  std::optional<bool> pinned{};
+};
+
+struct item_page {
+  std::vector<item> items;
+  std::string next_cursor;  // empty: no more; a page may be short, or empty, and not the last
+};
+
+struct found_item {
+  item what;
+  double score = 0;
+};
+struct found_items {
+  std::vector<found_item> items;
+  bool degraded = false;
+  std::string why;
+  std::int64_t as_of = 0;
+};
+
+struct search_question {
+  std::string query;
+  item_filter filter{};
+  std::size_t limit = 20;
+  std::int64_t at = 0;  // as of which change; 0: now
+  std::vector<std::string> held_message_ids{};
+  bool up_to_date = true;  // waits for what was just written
+  bool once_each = false;  // of items that say the same only the best
+  int ms = 0;              // 0: memory_limits::search_ms
+};
+
+struct memory_status {
+  std::uint64_t stored = 0, replicated = 0, failed = 0;  // of the tenant
+  std::size_t waiting = 0;                               // changes not yet in the index
+  std::int64_t oldest_waiting_ms = 0;
+  std::string degraded;
+};
+
+class memories {
+ public:
+  memories(storage::event_log& log, indexer& index, memory_limits limits,
+           std::function<std::int64_t()> now_ms);
+
+  result<saved_note> save(const viewer& who, const new_note& note);
+  result<item> find(const viewer& who, std::string_view id) const;
+  // `expected`: the etag of what is changed; empty: whatever it is. Errors: memory.changed.
+  result<item> change(const viewer& who, std::string_view id, const item_change& what,
+                      std::string_view expected);
+  result<void> forget(const viewer& who, std::string_view id, std::string_view expected);
+
+  // Errors: request.invalid_parameter about the cursor.
+  result<item_page> list(const viewer& who, const item_filter& filter, std::string_view cursor,
+                         std::size_t limit) const;
+  result<found_items> search(const viewer& who, const search_question& question) const;
+  result<recall_answer> recall(const recall_question& question) const;
+  result<memory_status> status(const tenant_id& tenant) const;
+
+ private:
+  struct place {  // where an item is
+    std::string session, json;
+    item what;
+  };
+  result<place> look_up(const viewer& who, std::string_view id) const;
+  result<std::optional<item>> read(const tenant_id& tenant, std::string_view session,
+                                   std::string_view id) const;
+  result<std::optional<item>> same_note(const viewer& who, const std::string& key,
+                                        const new_note& note) const;
+  result<void> has_room(const tenant_id& tenant) const;
+  error index_failed(const error& why) const;
+
+  storage::event_log& log_;
+  indexer& index_;
+  const memory_limits limits_;
+  const std::function<std::int64_t()> now_ms_;
+  mutable disk_mutex changing_;  // over reading and writing what is changed
+};
+
+// What tells versions of an item apart, with quotes.
+std::string etag_of(const item& it);
+
+// Notes of the version before this one, `tenant id` in the collection of items, become items.
+// Nothing is done where that was done. Blocks. Gives how many.
+result<std::size_t> take_over_notes(storage::event_log& log, std::int64_t now_ms);
+
+}  // namespace soma::memory

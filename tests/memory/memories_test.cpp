@@ -1,0 +1,241 @@
+#include "memory/memories.hpp"
+
+#include "core/codes.hpp"
+#include "memory/memory_world.hpp"
+#include "memory/recall_threads.hpp"
+
+using namespace soma;
+using namespace soma::memory;
+using namespace soma::memory::testing;
+
+TEST_CASE_FIXTURE(world, "memories: a note is found by its words at once, by its tenant alone") {
+  const auto saved = note("The office is in Zürich, near the lake");
+  note("The key is under the mat");
+  note("The office key of another tenant", by("ada", "other"));
+  CHECK(found("ZURICH office") == strings{saved.text});
+  CHECK(found("Where are the keys?") == strings{"The key is under the mat", saved.text});
+  CHECK(found("nothing of that").empty());
+  CHECK(found("office", by("eve", "nobody")).empty());
+  CHECK(kept->find(by(), saved.memory_id).value() == saved);
+  CHECK(kept->find(by("ada", "other"), saved.memory_id).error().code == codes::memory_not_found);
+}
+
+TEST_CASE_FIXTURE(world, "memories: a message is found in another script, and by parts of words") {
+  say("s1", "g1", "我的女儿叫艾达。");
+  say("s1", "g2", "ลูกสาวของฉันชื่อเอดา");
+  say("s1", "g3", "Mein Hausschlüssel liegt beim Nachbarn");
+  settle();
+  CHECK(found("女儿叫什么名字") == strings{"我的女儿叫艾达。"});
+  CHECK(found("ลูกสาวชื่ออะไร") == strings{"ลูกสาวของฉันชื่อเอดา"});
+  CHECK(found("Schlüssel") == strings{"Mein Hausschlüssel liegt beim Nachbarn"});
+}
+
+TEST_CASE_FIXTURE(world, "memories: what an owner has noted already is kept once") {
+  const auto first = note("My daughter is Ada.");
+  new_note again;
+  again.text = "my  daughter is ADA";
+  const auto same = kept->save(by(), again);
+  REQUIRE(same);
+  CHECK(same->again);
+  CHECK(same->what.memory_id == first.memory_id);
+  CHECK(note("my daughter is ada", by("eve")).memory_id != first.memory_id);
+  // Changed or forgotten, it may be noted anew.
+  item_change other;
+  other.text = "My daughter is Eva.";
+  REQUIRE(kept->change(by(), first.memory_id, other, {}));
+  const auto anew = note("My daughter is Ada.");
+  CHECK(anew.memory_id != first.memory_id);
+  REQUIRE(kept->forget(by(), anew.memory_id, {}));
+  CHECK(note("My daughter is Ada.").memory_id != anew.memory_id);
+}
+
+TEST_CASE_FIXTURE(world, "memories: a change is seen at once, and only from what it was made of") {
+  const auto saved = note("The code is 1234");
+  item_change what;
+  what.text = "The code is 9876";
+  what.pinned = true;
+  what.tags = strings{"door"};
+  const auto changed_item = kept->change(by(), saved.memory_id, what, etag_of(saved));
+  REQUIRE(changed_item);
+  CHECK(changed_item->pinned);
+  CHECK(changed_item->updated_at_ms > saved.updated_at_ms);
+  CHECK(kept->change(by(), saved.memory_id, what, etag_of(saved)).error().code ==
+        codes::memory_changed);
+  CHECK(kept->forget(by(), saved.memory_id, etag_of(saved)).error().code == codes::memory_changed);
+  CHECK(found("1234").empty());
+  CHECK(found("9876").size() == 1);
+  REQUIRE(kept->forget(by(), saved.memory_id, etag_of(*changed_item)));
+  CHECK(found("9876").empty());
+  CHECK(kept->find(by(), saved.memory_id).error().code == codes::memory_not_found);
+  CHECK(kept->forget(by(), saved.memory_id, {}).error().code == codes::memory_not_found);
+}
+
+TEST_CASE("memories: a tenant keeps so many notes and no more, but all that is said") {
+  auto few = world::patient();
+  few.items_max = 2;
+  world w(few);
+  w.note("one");
+  w.note("two");
+  new_note third;
+  third.text = "three";
+  CHECK(w.kept->save(w.by(), third).error().code == codes::quota_exceeded);
+  CHECK(w.kept->save(w.by("ada", "other"), third));
+  w.say("s1", "g1", "said all the same");
+  w.settle();
+  CHECK(w.found("said").size() == 1);
+  third.text = "TWO";
+  CHECK(w.kept->save(w.by(), third)->again);
+}
+
+TEST_CASE_FIXTURE(world, "memories: the list is by time, filtered, a page at a time") {
+  for (int i = 0; i < 5; ++i) note("note " + std::to_string(i));
+  say("s1", "g1", "a message");
+  settle();
+  item_filter all;
+  strings texts;
+  std::string cursor;
+  do {
+    const auto page = kept->list(by(), all, cursor, 2);
+    REQUIRE(page);
+    for (const auto& it : page->items) texts.push_back(it.text);
+    cursor = page->next_cursor;
+  } while (!cursor.empty());
+  CHECK(texts == strings{"a message", "note 4", "note 3", "note 2", "note 1", "note 0"});
+  item_filter messages;
+  messages.kinds = {"message"};
+  CHECK(kept->list(by(), messages, {}, 10)->items.size() == 1);
+  item_filter of_session;
+  of_session.session_id = "s1";
+  CHECK(kept->list(by(), of_session, {}, 10)->items.size() == 1);
+  CHECK(kept->list(by("ada", "other"), all, {}, 10)->items.empty());
+  for (const char* bad : {"x", ".", "5.", "99999999999999999.x", "-1.x"})
+    CHECK(kept->list(by(), all, bad, 10).error().parameter == "cursor");
+}
+
+TEST_CASE_FIXTURE(world, "recall: leaves out what is held, repeats nothing, lets others speak") {
+  say("s1", "g1", "My daughter is called Ada");
+  for (int i = 2; i < 12; ++i)
+    say("s1", "g" + std::to_string(i), "daughter number " + std::to_string(i));
+  say("s2", "h1", "my DAUGHTER is called ada!");
+  say("s3", "k1", "The daughter of my neighbour plays chess every single Tuesday");
+  say("s4", "q1", "what is my daughter called?");
+  settle();
+  auto q = question("what is my daughter called?");
+  q.held_message_ids = {"q1"};
+  q.items_max = 5;
+  const auto answer = kept->recall(q);
+  REQUIRE(answer);
+  CHECK_FALSE(answer->degraded);
+  CHECK(answer->as_of > 0);
+  REQUIRE(answer->items.size() == 5);
+  std::size_t of_s1 = 0, of_s3 = 0;
+  for (const auto& one : answer->items) {
+    CHECK(one.message_id != "q1");
+    of_s1 += one.session_id == "s1";
+    of_s3 += one.session_id == "s3";
+  }
+  CHECK(of_s1 <= 4);
+  CHECK(of_s3 == 1);
+  CHECK(answer->items[0].text.find("called") != std::string::npos);
+  CHECK((answer->items[0].text.find("ada") != std::string::npos ||
+         answer->items[0].text.find("Ada") != std::string::npos));
+}
+
+TEST_CASE_FIXTURE(world, "recall: cut to bytes, and a long text leaves room for others") {
+  say("s1", "g1", std::string(20'000, 'x') + " daughter " + std::string(20'000, 'y'));
+  say("s2", "g2", "the daughter is Ada");
+  settle();
+  auto q = question("daughter");
+  q.bytes_max = 1000;
+  const auto answer = kept->recall(q);
+  REQUIRE(answer);
+  CHECK(answer->items.size() == 2);
+  std::size_t bytes = 0;
+  for (const auto& one : answer->items) bytes += one.text.size();
+  CHECK(bytes <= 1000);
+}
+
+TEST_CASE_FIXTURE(world, "search: as of a change it stays what it was, whatever comes later") {
+  for (int i = 0; i < 20; ++i)
+    say("s" + std::to_string(i), "g" + std::to_string(i),
+        "the daughter " + std::string(static_cast<std::size_t>(i % 7), 'x') + " plays");
+  settle();
+  search_question asked;
+  asked.query = "daughter plays xxx";
+  const auto before = kept->search(by(), asked);
+  REQUIRE(before);
+  asked.at = before->as_of;
+  for (int i = 0; i < 50; ++i)
+    say("t" + std::to_string(i), "h" + std::to_string(i), "daughter xxx plays xxx");
+  settle();
+  const auto after = kept->search(by(), asked);
+  REQUIRE(after);
+  CHECK(after->as_of == before->as_of);
+  REQUIRE(after->items.size() == before->items.size());
+  for (std::size_t i = 0; i < after->items.size(); ++i) {
+    CHECK(after->items[i].what == before->items[i].what);
+    CHECK(after->items[i].score == before->items[i].score);
+  }
+  // What is deleted is in no answer, as of whenever.
+  REQUIRE(kept->forget(by(), after->items[0].what.memory_id, {}));
+  CHECK(kept->search(by(), asked)->items[0].what != after->items[0].what);
+}
+
+TEST_CASE_FIXTURE(world, "memories: a session's go with it, and no other's") {
+  say("s1", "g1", "of the first session");
+  say("s11", "g2", "of the other session");
+  const auto noted = note("noted in the first session", by(), "s1");
+  settle();
+  delete_session("s1");
+  settle();
+  CHECK(found("session") == strings{"of the other session"});
+  CHECK(kept->find(by(), noted.memory_id).error().code == codes::memory_not_found);
+  CHECK(kept->find(by(), "m-g1").error().code == codes::memory_not_found);
+  CHECK_FALSE(log->get_document("memory.ids", "t\nm-g1").value());
+  CHECK(kept->status(tenant_id("t"))->stored == 1);
+}
+
+TEST_CASE_FIXTURE(world, "memories: a memory that went with its session does not come back") {
+  const auto noted = note("noted in the session", by(), "s1");
+  storage::append_op op;
+  op.key = {tenant_id("t"), session_id("s1")};
+  op.events.push_back({1, event_type::app_event, "{}"});
+  REQUIRE(log->commit(std::span(&op, 1)).front());
+  seqs["s1"] = 1;
+  delete_session("s1");
+  item_change pin;
+  pin.pinned = true;
+  CHECK(kept->change(by(), noted.memory_id, pin, {}).error().code == codes::memory_not_found);
+}
+
+TEST_CASE("memories: notes of the version before are items") {
+  world w;
+  w.stop();
+  REQUIRE(w.log->put_document("memory", "t\n0001", "The office is in Zurich"));
+  REQUIRE(w.log->put_document("memory", "other\n0002", "Elsewhere"));
+  CHECK(take_over_notes(*w.log, 5).value() == 2);
+  CHECK(take_over_notes(*w.log, 6).value() == 0);
+  CHECK_FALSE(w.log->get_document("memory", "t\n0001").value());
+  w.start();
+  CHECK(w.found("office") == strings{"The office is in Zurich"});
+  CHECK(w.kept->find(w.by(), "0001")->kind == "note");
+}
+
+TEST_CASE("recall: many at once are answered, each once, or told that it is busy") {
+  world w;
+  w.note("the daughter is Ada");
+  w.settle();
+  std::atomic<int> answered = 0, busy = 0;
+  {
+    recall_threads threads(*w.kept, 2);
+    for (int i = 0; i < 1000; ++i)
+      threads.recall(w.question("daughter"), [&](result<recall_answer> answer) {
+        if (answer)
+          answered += answer->items.size() == 1;
+        else
+          busy += answer.error().code == codes::server_busy;
+      });
+  }
+  CHECK(answered + busy == 1000);
+  CHECK(answered >= 256);
+}
