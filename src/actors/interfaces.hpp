@@ -207,10 +207,7 @@ using tenant_registry_actor = caf::typed_actor<caf::replies_to<tenant_request>::
 
 // ---- llm_stream ----
 
-struct provider_piece {  // from the client's io thread
-  std::string text;
-  bool thinking = false;
-};
+struct provider_said {};  // from the client's io thread: as much as was waited for
 struct begin_stream {};
 struct loaded_picture {
   std::string attachment_id;
@@ -227,7 +224,7 @@ struct provider_end {
   llm::stream_end how;
 };
 using llm_stream_actor =
-    caf::typed_actor<caf::reacts_to<begin_stream>, caf::reacts_to<provider_piece>,
+    caf::typed_actor<caf::reacts_to<begin_stream>, caf::reacts_to<provider_said>,
                      caf::reacts_to<provider_end>, caf::reacts_to<flush_pieces>,
                      caf::reacts_to<pictures_loaded>, caf::reacts_to<made_durable>>;
 
@@ -281,7 +278,7 @@ SOMA_LOCAL_MESSAGE(shut_down)
 SOMA_LOCAL_MESSAGE(all_ended)
 SOMA_LOCAL_MESSAGE(tenant_request)
 SOMA_LOCAL_MESSAGE(tenant_found)
-SOMA_LOCAL_MESSAGE(provider_piece)
+SOMA_LOCAL_MESSAGE(provider_said)
 SOMA_LOCAL_MESSAGE(provider_end)
 SOMA_LOCAL_MESSAGE(tool_outcome_message)
 SOMA_LOCAL_MESSAGE(tool_text)

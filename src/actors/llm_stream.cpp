@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "core/utf8.hpp"
 #include "core/uuid.hpp"
@@ -59,40 +60,49 @@ void add_pictures(llm::chat_message& to, const llm_stream_state& s, const contex
       if (loaded.attachment_id == file.id) to.pictures.push_back(loaded.what);
 }
 
-llm::call make_call(const llm_stream_state& s) {
+// Takes the conversation with it: it is not kept for as long as the model talks.
+llm::call make_call(llm_stream_state& s) {
   llm::call call;
   call.target = s.model->profile;
   // Another model cannot go on with this one's text.
   if (s.what.prefix.empty()) call.fallbacks = s.model->fallbacks;
   call.waits = s.model->waits;
-  call.prefix = s.what.prefix;
+  call.prefix = std::move(s.what.prefix);
   call.request_id = s.what.from.request_id;
   call.traceparent = traceparent(s.what.from.trace_id);
   // Providers refuse calls of tools in a history without the tools: at the last step they are
   // named, but may not be called.
-  const auto& parts = s.what.context.parts;
+  auto parts = std::exchange(s.what.context.parts, {});
   call.may_call_tools = s.what.with_tools;
   if (s.what.with_tools || std::any_of(parts.begin(), parts.end(),
                                        [](const auto& part) { return !part.tool_calls.empty(); }))
     offer_tools(call, *s.offered, s.model->rules.context_window);
-  for (const auto& part : s.what.context.parts) {
+  for (auto& part : parts) {
     if (part.kind == "attachment" && !call.messages.empty()) {  // of the message before it
       call.messages.back().text += "\n\n" + part.text;
       continue;
     }
-    call.messages.push_back({part.role, part.text, part.tool_calls, part.provider_call_id});
+    call.messages.push_back({std::move(part.role), std::move(part.text), std::move(part.tool_calls),
+                             std::move(part.provider_call_id)});
     // As the provider was told of it, also of a tool that is offered no longer.
     for (auto& asked : call.messages.back().tool_calls)
       asked.tool_id = tools::provider_name(asked.tool_id);
     add_pictures(call.messages.back(), s, part);
     if (part.provider == call.target.provider)
-      call.messages.back().provider_state_json = part.provider_state_json;
+      call.messages.back().provider_state_json = std::move(part.provider_state_json);
   }
   return call;
 }
 
-// Hands over what was gathered, in pieces that each fit one event, and pauses the provider when
-// too much is on its way to the disk.
+// More than may wait here or on its way to the disk, keeps the provider from being read.
+void pause_when_full(pointer self) {
+  auto& s = self->state;
+  if (!s.reading || s.uncommitted + s.gathered.size() <= s.node->limits.uncommitted_bytes) return;
+  s.reading = false;
+  if (s.provider) s.provider->pause();
+}
+
+// Hands over what was gathered, in pieces that each fit one event.
 void flush(pointer self) {
   auto& s = self->state;
   s.last_flush = llm_stream_state::clock::now();
@@ -105,10 +115,29 @@ void flush(pointer self) {
                                         s.gathered_thinking}});
     s.gathered.erase(0, length);
   }
-  if (s.reading && s.uncommitted > s.node->limits.uncommitted_bytes) {
-    s.reading = false;
-    if (s.provider) s.provider->pause();
-  }
+}
+
+// How long a piece gathers from the last one's going: for delta_flush_ms, and where all streams
+// together keep the node busy, for as long again as the last one took to become durable.
+llm_stream_state::clock::duration gather_time(const llm_stream_state& s) {
+  const std::chrono::milliseconds least(s.node->limits.delta_flush_ms);
+  const std::chrono::milliseconds most(
+      std::max(s.node->limits.delta_flush_ms, s.node->limits.delta_flush_ms_max));
+  return std::clamp<llm_stream_state::clock::duration>(2 * s.last_took, least, most);
+}
+
+// One piece is on its way at a time, and what comes meanwhile is the next: the more waits for the
+// disk, the more goes with one event. After a quiet while a piece goes on at once.
+void flush_when_due(pointer self) {
+  auto& s = self->state;
+  if (s.gathered.size() >= s.node->limits.piece_bytes_max) return flush(self);
+  // Its time or its predecessor's becoming durable asks again.
+  if (s.gathered.empty() || s.flush_queued || s.uncommitted > 0) return;
+  const auto gather = gather_time(s);
+  const auto since = llm_stream_state::clock::now() - s.last_flush;
+  if (since >= gather) return flush(self);
+  s.flush_queued = true;
+  self->delayed_send(self, gather - since, flush_pieces{});
 }
 
 llm_caller caller_of(const llm_stream_state& s) {
@@ -121,8 +150,8 @@ void ask(pointer self) {
   // The sink's handle keeps only the actor's address alive; its state ends with the actor.
   const llm_stream_actor me = self;
   llm::stream_sink sink;
-  sink.on_piece = [me](std::string text, bool thinking) {
-    caf::anon_send(me, provider_piece{std::move(text), thinking});
+  sink.on_piece = [me, said = s.said](std::string text, bool thinking) {
+    if (said->add(std::move(text), thinking)) caf::anon_send(me, provider_said{});
   };
   sink.on_end = [me](llm::stream_end how) { caf::anon_send(me, provider_end{std::move(how)}); };
   auto started = s.node->models.start(caller_of(s), make_call(s), std::move(sink));
@@ -152,26 +181,45 @@ void begin(pointer self) {
   });
 }
 
-void on_piece(pointer self, provider_piece& piece) {
+void take_said(pointer self) {
   auto& s = self->state;
-  if (s.first_token_ms == 0) {
-    s.first_token_ms = std::max<std::uint64_t>(1, ms_since(s.asked_at));
-    s.node->probe.first_token(static_cast<double>(s.first_token_ms) / 1000);
+  for (auto& piece : s.said->take()) {
+    if (s.first_token_ms == 0) {
+      s.first_token_ms = std::max<std::uint64_t>(1, ms_since(s.asked_at));
+      s.node->probe.first_token(static_cast<double>(s.first_token_ms) / 1000);
+    }
+    if (s.gathered_thinking != piece.thinking) flush(self);
+    s.gathered_thinking = piece.thinking;
+    if (s.gathered.empty())
+      s.gathered = std::move(piece.text);
+    else
+      s.gathered += piece.text;
   }
-  if (s.gathered_thinking != piece.thinking) flush(self);
-  s.gathered_thinking = piece.thinking;
-  s.gathered += piece.text;
-  if (s.flush_queued) return;
-  // After a quiet while a piece goes on at once; what follows closely is gathered.
-  const std::chrono::milliseconds gather(s.node->limits.delta_flush_ms);
-  const auto since = llm_stream_state::clock::now() - s.last_flush;
-  if (since >= gather || s.gathered.size() >= s.node->limits.piece_bytes_max) return flush(self);
-  s.flush_queued = true;
-  self->delayed_send(self, gather - since, flush_pieces{});
+}
+
+// While a piece is on its way or has its time, only what is too much for one more is heard of.
+std::size_t heard_from(const llm_stream_state& s) {
+  if (s.uncommitted == 0 && !s.flush_queued) return 1;
+  const auto& limits = s.node->limits;
+  const auto room = [&](std::size_t most, std::size_t used) {
+    return used < most ? most - used : limits.piece_bytes_max;
+  };
+  return std::min(room(limits.piece_bytes_max, s.gathered.size()),
+                  room(limits.uncommitted_bytes + 1, s.uncommitted + s.gathered.size()));
+}
+
+void on_said(pointer self) {
+  auto& s = self->state;
+  do {
+    take_said(self);
+    flush_when_due(self);
+    pause_when_full(self);
+  } while (!s.said->tell_from(heard_from(s)));
 }
 
 void on_end(pointer self, provider_end& end) {
   auto& s = self->state;
+  take_said(self);
   if (s.gathered.size() > s.node->limits.piece_bytes_max) flush(self);
   const auto& how = end.how;
   if (how.error) {
@@ -209,6 +257,32 @@ void on_end(pointer self, provider_end& end) {
 
 }  // namespace
 
+bool said_pieces::add(std::string text, bool thinking) {
+  const std::lock_guard lock(mutex_);
+  bytes_ += text.size();
+  if (!pieces_.empty() && pieces_.back().thinking == thinking)
+    pieces_.back().text += text;
+  else
+    pieces_.push_back({std::move(text), thinking});
+  if (bytes_ < tell_from_) return false;
+  tell_from_ = never;
+  return true;
+}
+
+std::vector<said_pieces::piece> said_pieces::take() {
+  const std::lock_guard lock(mutex_);
+  bytes_ = 0;
+  tell_from_ = never;
+  return std::exchange(pieces_, {});
+}
+
+bool said_pieces::tell_from(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (bytes_ >= bytes) return false;
+  tell_from_ = bytes;
+  return true;
+}
+
 llm_stream_actor::behavior_type llm_stream(pointer self, node_services* node, session_actor session,
                                            session_key key, action::start_llm what,
                                            std::shared_ptr<const model_settings> model) {
@@ -218,23 +292,29 @@ llm_stream_actor::behavior_type llm_stream(pointer self, node_services* node, se
   s.key = std::move(key);
   s.what = std::move(what);
   s.model = std::move(model);
-  self->delayed_send(self, std::chrono::milliseconds(s.what.delay_ms), begin_stream{});
+  if (s.what.delay_ms > 0)
+    self->delayed_send(self, std::chrono::milliseconds(s.what.delay_ms), begin_stream{});
+  else
+    self->send(self, begin_stream{});
   return {
       [self](const begin_stream&) { begin(self); },
       [self](pictures_loaded& loaded) {
         self->state.pictures = std::move(loaded.pictures);
         ask(self);
       },
-      [self](provider_piece& piece) { on_piece(self, piece); },
+      [self](const provider_said&) { on_said(self); },
       [self](provider_end& end) { on_end(self, end); },
       [self](const flush_pieces&) {
         self->state.flush_queued = false;
-        flush(self);
+        on_said(self);
       },
       [self](const made_durable& done) {
         auto& s = self->state;
         s.uncommitted -= std::min(s.uncommitted, done.bytes);
-        if (s.reading || s.uncommitted > s.node->limits.uncommitted_bytes / 2) return;
+        if (s.uncommitted == 0) s.last_took = llm_stream_state::clock::now() - s.last_flush;
+        on_said(self);
+        if (s.reading || s.uncommitted + s.gathered.size() > s.node->limits.uncommitted_bytes / 2)
+          return;
         s.reading = true;
         if (s.provider) s.provider->resume();
       },

@@ -38,6 +38,7 @@ struct actor_limits {
   std::uint32_t recovery_concurrency = 16;
   std::uint32_t held_commands_max = 64;  // a session between two incarnations
   std::uint32_t delta_flush_ms = 15;
+  std::uint32_t delta_flush_ms_max = 150;      // where the node is busy
   std::size_t uncommitted_bytes = 256 * 1024;  // of one model stream, waiting for the writer
   std::size_t piece_bytes_max = 64 * 1024;     // of one llm.delta
   std::size_t writer_queue_bytes = 64u << 20;  // of all sessions; past it commands are refused

@@ -24,7 +24,7 @@ struct place_counts {
 };
 
 struct place_limits {
-  std::size_t a_node = 1024, a_provider = 256;
+  std::size_t a_node = 4096, a_provider = 1024;
   std::size_t waiting_max = 100'000;
   // A waiting call is its messages in memory: of all, and of one tenant half of that.
   std::size_t waiting_bytes_max = 256u << 20;

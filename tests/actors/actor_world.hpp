@@ -30,6 +30,7 @@ struct model_call {
   llm::call asked;
   llm::stream_sink sink;
   std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<std::atomic<bool>> paused = std::make_shared<std::atomic<bool>>(false);
 };
 
 class scripted_models final : public actors::model_source {
@@ -43,16 +44,17 @@ class scripted_models final : public actors::model_source {
   result<std::unique_ptr<llm::stream_handle>> start(const actors::llm_caller&, llm::call c,
                                                     llm::stream_sink sink) override {
     struct handle final : llm::stream_handle {
-      std::shared_ptr<std::atomic<bool>> cancelled;
+      std::shared_ptr<std::atomic<bool>> cancelled, paused;
       ~handle() override { *cancelled = true; }
-      void pause() override {}
-      void resume() override {}
+      void pause() override { *paused = true; }
+      void resume() override { *paused = false; }
     };
     auto one = std::make_shared<model_call>();
     one->asked = std::move(c);
     one->sink = std::move(sink);
     auto h = std::make_unique<handle>();
     h->cancelled = one->cancelled;
+    h->paused = one->paused;
     std::lock_guard lock(mutex_);
     calls_.push_back(std::move(one));
     changed_.notify_all();
@@ -75,11 +77,16 @@ class scripted_models final : public actors::model_source {
   std::deque<std::shared_ptr<model_call>> calls_;
 };
 
-// The call's handle goes with its actor, which ends on a thread of its own.
-inline bool is_cancelled(const model_call& call) {
-  for (int i = 0; i < 20'000 && !*call.cancelled; ++i)
+// What an actor does on a thread of its own.
+inline bool becomes(const std::atomic<bool>& flag, bool wanted) {
+  for (int i = 0; i < 20'000 && flag != wanted; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  return *call.cancelled;
+  return flag == wanted;
+}
+
+// The call's handle goes with its actor.
+inline bool is_cancelled(const model_call& call) {
+  return becomes(*call.cancelled, true);
 }
 
 inline void finish(model_call& call, const std::string& text) {

@@ -1,4 +1,5 @@
 #include "actor_world.hpp"
+#include "support/held_log.hpp"
 
 using namespace soma;
 using namespace soma::testing;
@@ -60,6 +61,52 @@ TEST_CASE("session: stop is answered when the cancelled call is durable, and kee
   CHECK(last_of<body::llm_complete>(all).finish_reason == "cancelled");
   CHECK(last_of<body::message_assistant>(all).text == "once upon");
   CHECK(is_cancelled(*call));
+}
+
+TEST_CASE("session: what comes while a piece is on its way to the disk is one piece after it") {
+  const auto log = std::shared_ptr(storage::make_memory_event_log());
+  const auto disk = std::make_shared<storage::held_log>(*log);
+  world_options options;
+  options.limits.delta_flush_ms = 0;
+  actor_world world(disk, options);
+  REQUIRE(world.say("a", "tell me"));
+  const auto call = world.models.next();
+  disk->hold();
+  call->sink.on_piece("once", false);
+  disk->wait_for_writers(1);
+  for (const auto* word : {" upon", " a", " time"}) call->sink.on_piece(word, false);
+  disk->let_go();
+  std::vector<std::string> said;
+  const auto all = world.wait_for("a", [&](const std::vector<event>& events) {
+    said.clear();
+    for (const auto& e : events)
+      if (const auto* delta = std::get_if<body::llm_delta>(&e.body)) said.push_back(delta->text);
+    return said.size() > 1;
+  });
+  CHECK(said == std::vector<std::string>{"once", " upon a time"});
+  finish(*call, ".");
+  CHECK(last_of<body::message_assistant>(world.wait_for_type("a", event_type::llm_complete)).text ==
+        "once upon a time.");
+}
+
+TEST_CASE("session: a provider whose text gathers before a slow disk is not read on") {
+  const auto log = std::shared_ptr(storage::make_memory_event_log());
+  const auto disk = std::make_shared<storage::held_log>(*log);
+  world_options options;
+  options.limits.uncommitted_bytes = 1000;
+  actor_world world(disk, options);
+  REQUIRE(world.say("a", "tell me"));
+  const auto call = world.models.next();
+  disk->hold();
+  call->sink.on_piece("once", false);
+  disk->wait_for_writers(1);
+  CHECK_FALSE(*call->paused);
+  call->sink.on_piece(std::string(1000, 'x'), false);
+  CHECK(becomes(*call->paused, true));
+  disk->let_go();
+  CHECK(becomes(*call->paused, false));
+  finish(*call, ".");
+  world.wait_for_type("a", event_type::llm_complete);
 }
 
 TEST_CASE("session: an answer cut by the end of the server goes on in the same message") {
