@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <iterator>
 
 #include "core/codes.hpp"
 #include "core/uuid.hpp"
@@ -52,9 +53,13 @@ bool worth_a_fallback(const stream_end& how) {
   return how.error->retryable || how.elsewhere || how.error->code == codes::llm_auth;
 }
 
-std::vector<profile> all_targets(const call& c) {
-  std::vector<profile> all = {c.target};
-  all.insert(all.end(), c.fallbacks.begin(), c.fallbacks.end());
+// Out of the call, which gets the one that is asked back.
+std::vector<profile> take_targets(call& c) {
+  std::vector<profile> all;
+  all.reserve(1 + c.fallbacks.size());
+  all.push_back(std::move(c.target));
+  std::move(c.fallbacks.begin(), c.fallbacks.end(), std::back_inserter(all));
+  c.fallbacks.clear();
   return all;
 }
 
@@ -88,8 +93,10 @@ invocation::invocation(std::shared_ptr<client_core> core, call asked,
                        std::shared_ptr<guarded_sink> sink)
     : core_owner_(std::move(core)),
       core_(*core_owner_),
-      asked_(std::move(asked)),
-      targets_(all_targets(asked_)),
+      asked_(std::make_shared<call>(std::move(asked))),
+      targets_(take_targets(*asked_)),
+      tenant_(asked_->tenant),
+      retries_max_(asked_->retries),
       sink_(std::move(sink)),
       wait_(core_.io),
       total_(core_.io) {
@@ -106,8 +113,8 @@ invocation::~invocation() {
 
 void invocation::start() {
   if (over_) return;
-  if (asked_.waits.total_ms > 0) {
-    total_.expires_after(std::chrono::milliseconds(asked_.waits.total_ms));
+  if (asked_->waits.total_ms > 0) {
+    total_.expires_after(std::chrono::milliseconds(asked_->waits.total_ms));
     total_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
       const auto self = weak.lock();
       if (ec || !self || self->over_) return;
@@ -121,13 +128,18 @@ void invocation::start() {
   attempt();
 }
 
+call& invocation::own_call() {
+  if (asked_.use_count() > 1) asked_ = std::make_shared<call>(*asked_);
+  return *asked_;
+}
+
 bool invocation::aim() {
   for (; target_ < targets_.size(); ++target_, retries_ = 0) {
-    asked_.target = targets_[target_];
-    if (asked_.target.provider != targets_.front().provider ||
-        asked_.target.wire != targets_.front().wire)
-      for (auto& m : asked_.messages) m.provider_state_json.clear();  // nothing another can read
-    asked_.form = core_.forms->of(breaker_key(), steady_ms());
+    auto& asked = own_call();
+    asked.target = target();
+    if (target().provider != targets_.front().provider || target().wire != targets_.front().wire)
+      for (auto& m : asked.messages) m.provider_state_json.clear();  // nothing another can read
+    asked.form = core_.forms->of(breaker_key(), steady_ms());
     admitted_ = core_.health->admit(breaker_key(), steady_ms());
     if (admitted_) return true;
   }
@@ -147,15 +159,15 @@ void invocation::attempt() {
 
 // Whether the call may go to its target now; if not, it is told when.
 bool invocation::has_place() {
-  if (asked_.purpose != purpose::answer && asked_.purpose != purpose::embeddings) return true;
-  if (place_ && place_at_ == asked_.target.base_url) return true;
+  if (asked_->purpose != purpose::answer && asked_->purpose != purpose::embeddings) return true;
+  if (place_ && place_at_ == target().base_url) return true;
   leave_place();
-  place_at_ = asked_.target.base_url;
+  place_at_ = target().base_url;
   call_places::claim wanted;
   wanted.provider = place_at_;
-  wanted.tenant = asked_.tenant;
-  wanted.who = asked_.asker;
-  wanted.bytes = bytes_of(asked_);
+  wanted.tenant = tenant_;
+  wanted.who = asked_->asker;
+  wanted.bytes = bytes_of(*asked_);
   wanted.go = [weak = weak_from_this(), io = core_.io.get_executor()] {
     asio::post(io, [weak] {
       const auto self = weak.lock();
@@ -183,8 +195,8 @@ void invocation::leave_place() {
 void invocation::attempt_now() {
   ++attempts_;
   cutter_.reset();
-  if (asked_.target.wire == wire_kind::openai_responses && !asked_.target.stop.empty())
-    cutter_.emplace(asked_.target.stop);
+  if (target().wire == wire_kind::openai_responses && !target().stop.empty())
+    cutter_.emplace(target().stop);
   stream_sink inner;
   const auto weak = weak_from_this();
   if (sink_->wants_raw()) {
@@ -207,13 +219,12 @@ void invocation::attempt_now() {
 }
 
 // From now on nothing is tried again, and what was asked can be megabytes for as long as the model
-// talks.
+// talks. The attempt keeps what an error's text is compared with.
 void invocation::answer_begins() {
   if (std::exchange(begun_, true)) return;
-  for (auto* text : {&asked_.raw_body, &asked_.members_json, &asked_.prefix})
-    std::string().swap(*text);
-  asked_.messages = {};
-  asked_.tools = {};
+  for (auto* text : {&asked_->raw_body, &asked_->members_json}) std::string().swap(*text);
+  asked_->tools.clear();
+  asked_.reset();
 }
 
 void invocation::on_piece(std::string text, bool thinking) {
@@ -232,14 +243,14 @@ void invocation::on_piece(std::string text, bool thinking) {
 }
 
 void invocation::on_end(stream_end how) {
-  how.profile = asked_.target.name;
-  how.provider = asked_.target.provider;
-  how.model = asked_.target.model;
-  how.base_url = asked_.target.base_url;
-  const auto target = breaker_key();
+  how.profile = target().name;
+  how.provider = target().provider;
+  how.model = target().model;
+  how.base_url = target().base_url;
+  const auto asked_of = breaker_key();
   if (how.thought_begun) core_.forms->learn_beginning(breaker_key(), *how.thought_begun);
   const bool again = how.error && !begun_ && !over_ && try_again(how);
-  judge(target, how, again);
+  judge(asked_of, how, again);
   if (!again && cutter_ && !over_)
     if (auto held = cutter_->rest(); !held.empty()) sink_->piece(std::move(held), false);
   if (again)
@@ -272,7 +283,7 @@ bool invocation::try_again(const stream_end& how) {
     return true;
   }
   const bool soon = how.retry_after_ms <= retry_after_ms_max;
-  if (how.error->retryable && soon && retries_ < asked_.retries && core_.health->take_retry()) {
+  if (how.error->retryable && soon && retries_ < retries_max_ && core_.health->take_retry()) {
     const auto wait = std::max(how.retry_after_ms, back_off_ms(retries_++));
     wait_.expires_after(std::chrono::milliseconds(wait));
     wait_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
@@ -287,7 +298,6 @@ bool invocation::try_again(const stream_end& how) {
   if (!larger && !worth_a_fallback(how)) return false;
   ++target_;
   retries_ = 0;
-  asked_.target = targets_[target_];
   // Not from inside the end of the stream before.
   asio::post(core_.io, [self = shared_from_this()] {
     if (!self->over_) self->attempt();
@@ -304,14 +314,14 @@ void invocation::finish(stream_end how) {
   leave_undecided();
   leave_place();
   if (how.profile.empty()) {
-    how.profile = asked_.target.name;
-    how.provider = asked_.target.provider;
-    how.model = asked_.target.model;
-    how.base_url = asked_.target.base_url;
+    how.profile = target().name;
+    how.provider = target().provider;
+    how.model = target().model;
+    how.base_url = target().base_url;
   }
   how.attempts = attempts_;
-  if (how.usage.cost_usd == std::nullopt && asked_.target.prices)
-    how.usage.cost_usd = cost_of(how.usage, *asked_.target.prices);
+  if (how.usage.cost_usd == std::nullopt && target().prices)
+    how.usage.cost_usd = cost_of(how.usage, *target().prices);
   sink_->end(std::move(how));
 }
 
@@ -338,11 +348,11 @@ void invocation::set_paused(bool paused) {
 }
 
 std::string invocation::breaker_key() const {
-  return asked_.tenant + '\n' + target_key();
+  return tenant_ + '\n' + target_key();
 }
 
 std::string invocation::target_key() const {
-  return asked_.target.provider + ' ' + asked_.target.base_url + ' ' + asked_.target.model;
+  return target().provider + ' ' + target().base_url + ' ' + target().model;
 }
 
 }  // namespace soma::llm

@@ -3,6 +3,7 @@
 // All of it on the client's io thread, except `guarded_sink::silence`.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <mutex>
@@ -55,14 +56,19 @@ class invocation : public std::enable_shared_from_this<invocation> {
   void finish(stream_end how);
   void leave_undecided();
   void answer_begins();
+  call& own_call();  // to be changed: no attempt before may see that
+  // The one that is asked, or was asked last.
+  const profile& target() const { return targets_[std::min(target_, targets_.size() - 1)]; }
   std::string target_key() const;
   // A tenant's own: what its calls lead to at a provider keeps no other tenant from it.
   std::string breaker_key() const;
 
   const std::shared_ptr<client_core> core_owner_;
   client_core& core_;
-  call asked_;
+  std::shared_ptr<call> asked_;  // shared with the attempt; null once the answer has begun
   const std::vector<profile> targets_;
+  const std::string tenant_;
+  const std::uint32_t retries_max_;
   const std::shared_ptr<guarded_sink> sink_;
   std::size_t target_ = 0;
   std::uint32_t retries_ = 0;  // of this target

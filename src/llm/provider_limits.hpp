@@ -7,6 +7,10 @@
 
 namespace soma::llm::limits {
 
+// What one read from a provider takes: words of a stream fit into the least many times over; an
+// answer that fills it is read in larger and larger pieces.
+inline constexpr std::size_t read_bytes_least = 2 * 1024, read_bytes_most = 32 * 1024;
+inline constexpr std::size_t read_buffers_kept = 128;  // between the calls of a client
 // Status line and headers of an answer.
 inline constexpr std::size_t header_bytes_max = 64 * 1024;
 // One line, and the data of one event: the Responses API repeats a whole answer, with instructions

@@ -81,10 +81,24 @@ std::string pool_key(const url_parts& url, const profile& target) {
 
 }  // namespace
 
-provider_stream::provider_stream(std::shared_ptr<client_core> core, call asked, stream_sink sink)
+std::vector<char> read_buffers::take() {
+  if (kept_.empty()) return std::vector<char>(limits::read_bytes_least);
+  auto one = std::move(kept_.back());
+  kept_.pop_back();
+  return one;
+}
+
+void read_buffers::give_back(std::vector<char> used) {
+  if (used.size() == limits::read_bytes_least && kept_.size() < limits::read_buffers_kept)
+    kept_.push_back(std::move(used));
+}
+
+provider_stream::provider_stream(std::shared_ptr<client_core> core,
+                                 std::shared_ptr<const call> asked, stream_sink sink)
     : core_owner_(std::move(core)),
       core_(*core_owner_),
-      asked_(std::move(asked)),
+      asked_owner_(std::move(asked)),
+      asked_(*asked_owner_),
       url_(split_base_url(asked_.target.base_url)),
       sink_(std::move(sink)),
       watchdog_(core_.io),
@@ -93,9 +107,11 @@ provider_stream::provider_stream(std::shared_ptr<client_core> core, call asked, 
 void provider_stream::start() {
   if (closed_) return;
   auto self = shared_from_this();
+  buffer_ = core_.buffers.take();
   asio::co_spawn(core_.io, drive(self), [self](std::exception_ptr failed) {
     if (failed) self->end_with(codes::internal, "the model client failed", false);
     self->close();
+    self->core_.buffers.give_back(std::move(self->buffer_));
   });
 }
 
@@ -156,6 +172,8 @@ asio::awaitable<provider_stream::attempt> provider_stream::exchange() {
           {std::string(codes::llm_bad_stream), "the provider's answer is not HTTP", true});
     after_bytes();
     if (!http) close();
+    if (got.bytes == buffer_.size() && buffer_.size() < limits::read_bytes_most)
+      buffer_ = std::vector<char>(4 * buffer_.size());
     if (closed_ || reader_->done()) break;
   }
   if (!closed_) keep_connection();
@@ -260,7 +278,6 @@ void provider_stream::on_content(std::string_view bytes) {
       return answer_->fail(
           {std::string(codes::llm_bad_stream), "the provider answered with a web page", true});
     form_ = begun[first] == '{' || begun[first] == '[' ? form::document : form::events;
-    if (form_ == form::events) std::string().swap(asked_.raw_body);  // it has done its work
     bytes = begun;
   }
   bool room = true;

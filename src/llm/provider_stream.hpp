@@ -2,7 +2,6 @@
 // All of it on the client's io thread.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -11,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "core/sse_parser.hpp"
 #include "llm/answer_parser.hpp"
@@ -23,6 +23,17 @@
 #include "llm/wire_form.hpp"
 
 namespace soma::llm {
+
+// Buffers that calls read into, kept between them: they are too large for what an allocator gives
+// quickly. One thread's own.
+class read_buffers {
+ public:
+  std::vector<char> take();
+  void give_back(std::vector<char> used);
+
+ private:
+  std::vector<std::vector<char>> kept_;
+};
 
 // What the streams of a client share. Used on the one thread that runs `io`, which stops before
 // this is destroyed. Streams on a borrowed io own it, since they may wait in `io` for longer than
@@ -44,11 +55,15 @@ struct client_core {
   boost::asio::io_context& io;
   std::shared_ptr<way_home> home;
   connection_pool pool;
+  read_buffers buffers;
 };
 
 class provider_stream : public std::enable_shared_from_this<provider_stream> {
  public:
-  provider_stream(std::shared_ptr<client_core> core, call asked, stream_sink sink);
+  // What is asked is shared with whoever asks: the body of a caller may go from it once the answer
+  // has begun.
+  provider_stream(std::shared_ptr<client_core> core, std::shared_ptr<const call> asked,
+                  stream_sink sink);
 
   void start();
   void cancel();  // closes unless the answer is complete
@@ -91,7 +106,8 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
 
   const std::shared_ptr<client_core> core_owner_;
   client_core& core_;
-  call asked_;
+  const std::shared_ptr<const call> asked_owner_;
+  const call& asked_;
   const url_parts url_;
   stream_sink sink_;
   bool ended_ = false, closed_ = false, paused_ = false;
@@ -106,7 +122,7 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
   enum class form { unknown, events, document } form_ = form::unknown;
   std::string start_;  // of the content, until its form is known
   std::uint64_t bytes_read_ = 0, content_bytes_ = 0;
-  std::array<char, 16 * 1024> buffer_;
+  std::vector<char> buffer_;
 
   boost::asio::steady_timer watchdog_, resumed_;
   phase phase_ = phase::connecting;

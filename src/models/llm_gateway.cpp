@@ -17,6 +17,17 @@ model_lock lock_of(const config& settings) {
   return text == "enforce" ? model_lock::enforce : model_lock::warn;
 }
 
+std::uint32_t small_number(const config& settings, std::string_view key) {
+  return static_cast<std::uint32_t>(settings.number(key));
+}
+
+llm::timeouts waits_of(const config& settings) {
+  return {small_number(settings, "llm.connect_timeout_ms"),
+          small_number(settings, "llm.first_token_timeout_ms"),
+          small_number(settings, "llm.idle_timeout_ms"),
+          small_number(settings, "llm.total_timeout_ms")};
+}
+
 std::uint64_t prompt_estimate(const llm::call& c) {
   if (c.purpose == llm::purpose::model_list) return 0;
   std::uint64_t tokens = estimate_tokens(c.raw_body);
@@ -186,7 +197,10 @@ llm::stream_sink metered(llm::stream_sink sink, std::shared_ptr<metered_call> me
 }  // namespace
 
 llm_gateway::llm_gateway(const llm_gateway_needs& needs)
-    : p_(needs), lock_(lock_of(needs.settings)) {}
+    : p_(needs),
+      lock_(lock_of(needs.settings)),
+      retries_(small_number(needs.settings, "llm.retries")),
+      waits_(waits_of(needs.settings)) {}
 
 void llm_gateway::settle_open_calls() {
   decltype(questions_) over;  // end without the lock: their ends take it
@@ -228,15 +242,11 @@ void llm_gateway::ask_for_window(llm::llm_client& client, const llm::call& c) {
 result<llm::call> llm_gateway::prepare(const tenant_id& tenant, const wanted_model& wanted) const {
   auto resolved = p_.models.resolve(tenant, wanted);
   if (!resolved) return resolved.error();
-  const auto number = [this](std::string_view key) {
-    return static_cast<std::uint32_t>(p_.settings.number(key));
-  };
   llm::call c;
   c.target = std::move(resolved->target);
   c.fallbacks = std::move(resolved->fallbacks);
-  c.retries = number("llm.retries");
-  c.waits = {number("llm.connect_timeout_ms"), number("llm.first_token_timeout_ms"),
-             number("llm.idle_timeout_ms"), number("llm.total_timeout_ms")};
+  c.retries = retries_;
+  c.waits = waits_;
   return c;
 }
 

@@ -73,6 +73,8 @@ class llm_gateway {
 
   const llm_gateway_needs p_;
   const model_lock lock_;
+  const std::uint32_t retries_;
+  const llm::timeouts waits_;
   quick_mutex open_mutex_;
   std::set<metered_call*> open_calls_;
   std::uint64_t last_question_ = 0;

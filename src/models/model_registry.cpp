@@ -80,10 +80,11 @@ result<void> model_registry::load() {
   return storage::each_document(log_, collection, "", take);
 }
 
-model_registry::profile_map model_registry::all_of(const tenant_id& tenant) const {
-  auto all = defaults_;
+model_registry::profiles_seen model_registry::all_of(const tenant_id& tenant) const {
+  profiles_seen all;
+  for (const auto& [name, p] : defaults_) all.emplace(name, &p);
   if (const auto own = tenants_.find(tenant); own != tenants_.end())
-    for (const auto& [name, p] : own->second) all.insert_or_assign(name, p);
+    for (const auto& [name, p] : own->second) all.insert_or_assign(name, &p);
   return all;
 }
 
@@ -201,14 +202,14 @@ result<resolved_model> model_registry::choose(const tenant_id& tenant,
   const llm::model_profile* found = nullptr;
   const auto first = [&](auto fits) {
     for (const auto& [name, p] : all)
-      if (!found && p.enabled && fits(p)) found = &p;
+      if (!found && p->enabled && fits(*p)) found = p;
   };
   std::string what = wanted.profile;
   if (!wanted.profile.empty()) {
-    if (const auto at = all.find(wanted.profile); at != all.end()) found = &at->second;
+    if (const auto at = all.find(wanted.profile); at != all.end()) found = at->second;
   } else if (!wanted.model.empty()) {
     what = wanted.model;
-    if (const auto at = all.find(wanted.model); at != all.end()) found = &at->second;
+    if (const auto at = all.find(wanted.model); at != all.end()) found = at->second;
     first([&](const auto& p) { return p.model == wanted.model; });
   } else {
     const std::string role = wanted.role.empty() ? "dialogue" : wanted.role;
@@ -232,8 +233,8 @@ result<resolved_model> model_registry::choose(const tenant_id& tenant,
   resolved_model resolved;
   resolved.target = target_of(tenant, *found);
   for (const auto& name : found->fallbacks)
-    if (const auto at = all.find(name); at != all.end() && at->second.enabled)
-      resolved.fallbacks.push_back(target_of(tenant, at->second));
+    if (const auto at = all.find(name); at != all.end() && at->second->enabled)
+      resolved.fallbacks.push_back(target_of(tenant, *at->second));
   return resolved;
 }
 

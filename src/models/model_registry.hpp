@@ -106,7 +106,9 @@ class model_registry {
   bool serves(const tenant_id& tenant, std::string_view model) const;
   result<resolved_model> choose(const tenant_id& tenant, const wanted_model& wanted) const;
   result<void> may_put(const tenant_id& tenant, std::string_view name, const condition& only) const;
-  profile_map all_of(const tenant_id& tenant) const;
+  // For as long as mutex_ is held: asked for every call, so nothing of a profile is copied.
+  using profiles_seen = std::map<std::string_view, const llm::model_profile*>;
+  profiles_seen all_of(const tenant_id& tenant) const;
   std::uint64_t known_window(const llm::model_profile& p) const;
   llm::profile target_of(const tenant_id& tenant, const llm::model_profile& p) const;
   std::optional<listed_profile> find(const tenant_id& tenant, std::string_view name) const;

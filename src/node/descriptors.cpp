@@ -37,11 +37,12 @@ result<descriptor_plan> plan_descriptors(std::uint64_t limit, std::size_t connec
                                             " open files and needs at least " +
                                             std::to_string(limit_min) + ": raise ulimit -n");
   const auto tables = std::clamp(limit / tables_part, tables_min, tables_max);
+  const auto others = std::min(limit / others_part, others_max);
   descriptor_plan plan;
   plan.refused_lingering_max = std::min<std::uint64_t>(limits::http_refused_lingering_max,
                                                        limit / refused_part / io_threads);
-  const auto taken = own_files + tables + std::min(limit / others_part, others_max) +
-                     io_threads * (loop_files + plan.refused_lingering_max);
+  const auto taken =
+      own_files + tables + others + io_threads * (loop_files + plan.refused_lingering_max);
   if (taken + connections_min > limit)
     return error(codes::config_invalid, "of " + std::to_string(limit) +
                                             " open files too few are left for clients: raise "
@@ -50,6 +51,7 @@ result<descriptor_plan> plan_descriptors(std::uint64_t limit, std::size_t connec
   const auto room = limit - taken;
   plan.limit = limit;
   plan.store_files_max = static_cast<int>(tables);
+  plan.provider_idle_max = others / 2;
   plan.connections_max = std::min<std::uint64_t>(connections_wanted, room);
   if (plan.connections_max < connections_wanted)
     plan.said = "http.connections_max is " + std::to_string(connections_wanted) + ", but of " +

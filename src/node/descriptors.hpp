@@ -10,9 +10,10 @@
 namespace soma {
 
 struct descriptor_plan {
-  std::uint64_t limit = 0;          // open files that the process may have
-  std::size_t connections_max = 0;  // of clients: http.connections_max, or what there is room for
-  int store_files_max = 0;          // tables that the store keeps open
+  std::uint64_t limit = 0;            // open files that the process may have
+  std::size_t connections_max = 0;    // of clients: http.connections_max, or what there is room for
+  int store_files_max = 0;            // tables that the store keeps open
+  std::size_t provider_idle_max = 0;  // connections to providers that are kept between calls
   // Connections past connections_max, which are told so and get to read it, an io thread.
   std::size_t refused_lingering_max = 0;
   // What an operator should know; empty: http.connections_max is as configured.

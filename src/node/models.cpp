@@ -1,5 +1,6 @@
 #include "node/models.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/time.hpp"
@@ -19,11 +20,13 @@ llm::usage_caps caps_of(const config& settings) {
   return caps;
 }
 
-llm::client_options client_options_of(const config& settings, metrics_registry& metrics) {
+llm::client_options client_options_of(const config& settings, metrics_registry& metrics,
+                                      std::size_t idle_max) {
   llm::health_rules rules;
   rules.failures_to_open = static_cast<std::uint32_t>(settings.number("llm.breaker_failures"));
   rules.open_ms = settings.number("llm.breaker_open_ms");
   llm::client_options options;
+  options.pool_idle_max = idle_max / 2;
   options.verify_tls = settings.flag("llm.verify_tls");
   options.ca_file = settings.text("llm.ca_file");
   options.health = std::make_shared<llm::provider_health>(rules);
@@ -46,7 +49,7 @@ llm::client_options client_options_of(const config& settings, metrics_registry& 
 }  // namespace
 
 node_models::node_models(const config& settings, node_store& store, metrics_registry& metrics)
-    : calls_(client_options_of(settings, metrics)),
+    : calls_(client_options_of(settings, metrics, store.descriptors().provider_idle_max)),
       client_(llm::make_provider_client(calls_)),
       registry_(settings, store.events()),
       ledger_(caps_of(settings)),
@@ -61,6 +64,12 @@ result<std::unique_ptr<node_models>> node_models::open(const config& settings, n
   auto restored = models::usage_store::restore(store.events(), made->ledger_, now_ms());
   if (!restored) return restored.error();
   return made;
+}
+
+llm::client_options node_models::calls(std::size_t threads) const {
+  auto options = calls_;
+  options.pool_idle_max = std::max<std::size_t>(1, options.pool_idle_max / threads);
+  return options;
 }
 
 std::shared_ptr<const actors::model_settings> node_models::of(const tenant_id& tenant) const {

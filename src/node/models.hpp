@@ -24,8 +24,9 @@ class node_models final : public actors::model_source {
                                                    metrics_registry& metrics);
 
   models::llm_gateway& gateway() { return gateway_; }
-  // For clients on other threads: they share places and what was learnt of providers.
-  const llm::client_options& calls() const { return calls_; }
+  // For clients on that many other threads: they share places, what was learnt of providers, and as
+  // many connections kept between calls as the sessions' own client has.
+  llm::client_options calls(std::size_t threads) const;
 
   std::shared_ptr<const actors::model_settings> of(const tenant_id& tenant) const override;
   result<std::unique_ptr<llm::stream_handle>> start(const actors::llm_caller& who, llm::call c,

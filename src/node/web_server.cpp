@@ -167,6 +167,7 @@ void web_server::make_threads(const needs& from) {
   const auto threads = from.feeds.io_threads();
   const auto asks_max =
       static_cast<std::size_t>(from.settings.number("http.asks_inflight_max")) / threads;
+  const auto calls = from.models.calls(threads);
   for (std::size_t i = 0; i < threads; ++i) {
     auto& io = server_.context(i);
     services_.bridges.push_back(std::make_unique<app::actor_bridge>(
@@ -175,7 +176,7 @@ void web_server::make_threads(const needs& from) {
         io, static_cast<unsigned>(i), from.feeds.registry(), from.store.events(), lanes_.pages,
         sse_options_of(from.settings)));
     services_.llm_clients.push_back(std::make_unique<models::io_llm_client>(
-        models::io_llm_client{io, llm::make_provider_client_on(io, from.models.calls())}));
+        models::io_llm_client{io, llm::make_provider_client_on(io, calls)}));
   }
 }
 
