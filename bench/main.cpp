@@ -1,10 +1,13 @@
 // soma-bench: flags, then one scenario or all of them, then the report.
-// Exit code 0: measured and correct (targets may be missed); 1: not measured; 2: a check counted.
+// `compare` measures two builds instead.
+// Exit code 0: measured and correct (targets may be missed); 1: not measured; 2: a check counted;
+// 3: with --strict, a target was missed.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 
+#include "compare.hpp"
 #include "event_loop.hpp"
 #include "process.hpp"
 #include "scenarios/scenarios.hpp"
@@ -13,20 +16,22 @@ namespace {
 
 using namespace soma::bench;
 
-struct scenario {
-  const char* name;
-  const char* what;
-  void (*run)(const options&, report&);
-};
-
 constexpr scenario scenarios[] = {
     {"fanout", "live readers of one session, beside nchan", run_fanout},
+    {"live", "live readers of a log, beside the Durable Streams server", run_live},
     {"parked", "memory of idle readers, beside nchan", run_parked},
-    {"append", "durable events, beside Redis XADD and a fixed reply of nginx", run_append},
+    {"append", "durable events, beside Redis XADD, Durable Streams and a fixed reply of nginx",
+     run_append},
     {"replay", "a long session read from its start", run_replay},
+    {"paths", "CPU, allocations and system calls of the five hot paths", run_paths},
     {"start", "start-up and idle memory with many sessions on disk", run_start},
-    {"relay", "model calls through the gateway, beside nginx and Portkey", run_relay},
+    {"activate", "the first command of a long session that has left memory", run_activate},
+    {"memory", "what a session holds in memory and leaves behind", run_memory},
+    {"relay", "model calls through the gateway, beside nginx, Portkey, LiteLLM and Ferro",
+     run_relay},
     {"turn", "message round trips against the rehearsal server", run_turn},
+    {"streaming", "very many slow answers at once", run_streaming},
+    {"slow_disk", "who notices that an fsync takes 20 ms", run_slow_disk},
     {"tool", "tool calls, in the server and in the sandbox, beside bare bubblewrap", run_tool},
 };
 
@@ -53,6 +58,12 @@ void add_flags(CLI::App& app, options& o, bool& no_soma, bool& no_peers) {
   app.add_option("--data-dir", o.start_data_dir, "start: keep the sessions here for another run");
   app.add_option("--relay-calls", o.relay_calls, "relay: calls at once, a list")->delimiter(',');
   app.add_option("--portkey", o.portkey, "relay: start-server.js of Portkey's gateway");
+  app.add_option("--components", o.components, "peers that ./dev bench installed");
+  app.add_option("--path", o.only_path, "paths: those whose name has this");
+  app.add_option("--activate-events", o.activate_events, "activate: events of the session");
+  app.add_option("--memory-sessions", o.memory_sessions, "memory: sessions of a wave");
+  app.add_option("--streaming-sessions", o.streaming_sessions, "streaming: answers at once");
+  app.add_option("--streaming-seconds", o.streaming_s, "streaming: how long they are watched");
   app.add_option("--turn-sessions", o.turn_sessions, "turn: sessions, a list")->delimiter(',');
   app.add_option("--turns", o.turns, "turn: messages a session and round");
 }
@@ -84,19 +95,30 @@ int run(int argc, char** argv) {
     if (std::string_view(argv[i]) == "--quick") o.make_quick();
   }
   CLI::App app{"Load harness of SomaAgent01: the server and its peers under the same clients."};
-  bool no_soma = false, no_peers = false, quick = false;
+  bool no_soma = false, no_peers = false, quick = false, strict = false;
   const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   o.soma = here / "soma";
   o.rehearsal = here / "soma-rehearsal";
   // Where ./dev bench puts it.
   o.portkey = here / "../../bench-peers/node_modules/@portkey-ai/gateway/build/start-server.js";
+  o.components = here / "../../components";
   o.work_dir = std::filesystem::temp_directory_path();
   add_flags(app, o, no_soma, no_peers);
   app.add_flag("--quick", quick, "a small run, to see that everything works");
+  app.add_flag("--strict", strict, "a missed target is a failure, too (exit code 3)");
   app.require_subcommand(1);
   app.fallthrough();
   for (const auto& s : scenarios) app.add_subcommand(s.name, s.what);
   app.add_subcommand("all", "all of them");
+  comparison with;
+  std::string only = "append,fanout,replay,relay,turn";
+  auto* compare = app.add_subcommand("compare", "two builds in one run, round by round");
+  compare->add_option("--base", with.base, "the other server binary")->required();
+  compare->add_option("--only", only, "scenarios, a list");
+  for (int i = 1; i < argc; ++i) {
+    // Sizes of a comparison, unless the command line says others.
+    if (std::string_view(argv[i]) == "compare" && !o.quick) o.make_comparison();
+  }
   CLI11_PARSE(app, argc, argv);
   o.with_soma = !no_soma;
   o.with_peers = !no_peers;
@@ -108,6 +130,15 @@ int run(int argc, char** argv) {
   }
   report r;
   note_load(r);
+  if (compare->parsed()) {
+    for (const auto& s : scenarios) {
+      if (("," + only + ",").find("," + std::string(s.name) + ",") != std::string::npos)
+        with.scenarios.push_back(&s);
+    }
+    const auto tables = compare_builds(o, with, r);
+    std::fputs(r.markdown(command, tables).c_str(), stdout);
+    return r.correct() ? 0 : 2;
+  }
   for (const auto& s : scenarios) {
     if (app.got_subcommand("all") || app.got_subcommand(s.name)) run_one(s, o, r);
   }
@@ -117,7 +148,8 @@ int run(int argc, char** argv) {
     write_file(o.results_dir / "RESULTS.md", r.markdown(command));
     write_file(o.results_dir / "results.json", r.json(command));
   }
-  return r.correct() ? 0 : 2;
+  if (!r.correct()) return 2;
+  return strict && !r.reached() ? 3 : 0;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace soma::bench {
@@ -13,6 +14,7 @@ struct options {
   std::filesystem::path rehearsal;    // the stand-in model server's binary
   std::filesystem::path soma_config;  // empty: the server's defaults
   std::filesystem::path work_dir;     // where scratch folders are made; one filesystem for all
+  std::filesystem::path components;   // where ./dev bench installs peers from registries
   std::filesystem::path results_dir;  // `all` writes RESULTS.md and results.json here
   std::filesystem::path json_file;    // empty: none
   bool with_soma = true;
@@ -35,10 +37,26 @@ struct options {
   std::size_t replay_readers = 4;
   std::size_t start_sessions = 100000;
   std::filesystem::path start_data_dir;  // kept and used again; empty: made and removed
-  std::vector<std::size_t> turn_sessions{1, 16, 64};
+  std::string only_path;                 // paths: those whose name has this; empty: all
+  std::size_t activate_events = 100'000;
+  std::size_t memory_sessions = 2000;
+  std::size_t streaming_sessions = 10'000;
+  double streaming_s = 60;
+  std::vector<std::size_t> turn_sessions{1, 64, 512};
   std::size_t turns = 5;  // a session and round
   std::vector<std::size_t> relay_calls{1, 64, 512};
   std::filesystem::path portkey;  // start-server.js of Portkey's gateway
+
+  // Many short rounds: what two builds are judged by is their number, not their length.
+  void make_comparison() {
+    rounds = 8;
+    seconds = 2;
+    warm_up_s = 0.5;
+    fanout_readers = {1000};
+    turn_sessions = {64};
+    turns = 2;
+    relay_calls = {64};
+  }
 
   void make_quick() {
     quick = true;
@@ -52,6 +70,10 @@ struct options {
     append_connections = 16;
     replay_events = 1000;
     start_sessions = 1000;
+    activate_events = 2000;
+    memory_sessions = 100;
+    streaming_sessions = 200;
+    streaming_s = 8;
     turn_sessions = {1, 4};
     turns = 2;
     relay_calls = {1, 64};

@@ -58,13 +58,31 @@ void report::add(const metric_name& name, const std::string& system, double valu
 }
 
 double report::median(const metric_name& name, const std::string& system) const {
+  return median_of(rounds_of(name, system));
+}
+
+std::vector<metric_name> report::names() const {
+  std::vector<metric_name> all;
+  for (const auto& r : rows_) all.push_back(r.name);
+  return all;
+}
+
+std::vector<double> report::rounds_of(const metric_name& name, const std::string& system) const {
   for (const auto& r : rows_) {
     if (!same(r.name, name)) continue;
     for (const auto& s : r.systems) {
-      if (s.system == system) return median_of(s.rounds);
+      if (s.system == system) return s.rounds;
     }
   }
-  return median_of({});
+  return {};
+}
+
+void report::add_target(target t) {
+  if (!std::isnan(t.measured)) targets_.push_back(std::move(t));
+}
+
+void report::take_checks(const report& other, const std::string& prefix) {
+  for (const auto& c : other.checks_) add_check(prefix + c.text, c.count, c.example);
 }
 
 void report::add_check(std::string text, std::uint64_t count, std::string example) {
@@ -79,6 +97,10 @@ void report::add_check(std::string text, std::uint64_t count, std::string exampl
 
 bool report::correct() const {
   return std::all_of(checks_.begin(), checks_.end(), [](const check& c) { return c.count == 0; });
+}
+
+bool report::reached() const {
+  return std::all_of(targets_.begin(), targets_.end(), [](const target& t) { return t.reached(); });
 }
 
 std::string report::tables() const {
@@ -146,10 +168,14 @@ std::string report::verdicts() const {
 }
 
 std::string report::markdown(const std::string& command) const {
+  return markdown(command, tables());
+}
+
+std::string report::markdown(const std::string& command, const std::string& inside) const {
   std::string out = "# Benchmark results\n\nWritten by `" + command +
                     "`; how to read it: [README.md](README.md).\n\n| | |\n|---|---|\n";
   for (const auto& [name, value] : describe_machine()) out += "| " + name + " | " + value + " |\n";
-  out += verdicts() + tables();
+  out += verdicts() + inside;
   if (!notes_.empty()) out += "\n## Notes\n\n";
   for (const auto& n : notes_) out += "- " + n + "\n";
   return out;
@@ -187,8 +213,13 @@ std::string report::json(const std::string& command) const {
                                       {"correct", correct()},
                                       {"metrics", std::move(metrics)},
                                       {"targets", std::move(targets)},
-                                      {"checks", std::move(checks)}}) +
+                                      {"checks", std::move(checks)},
+                                      {"notes", json::array(notes_.begin(), notes_.end())}}) +
          "\n";
+}
+
+std::string figure_text(const std::vector<double>& rounds) {
+  return grouped(median_of(rounds));
 }
 
 void write_file(const std::filesystem::path& path, const std::string& text) {

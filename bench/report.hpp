@@ -40,16 +40,24 @@ class report {
   // The median over the rounds; NaN when never measured.
   double median(const metric_name& name, const std::string& system) const;
 
-  void add_target(target t) { targets_.push_back(std::move(t)); }
+  // The metrics in the order they came, and their values round by round; empty when never measured.
+  std::vector<metric_name> names() const;
+  std::vector<double> rounds_of(const metric_name& name, const std::string& system) const;
+
+  void add_target(target t);  // one that was not measured (NaN) is none
   void add_check(std::string text, std::uint64_t count, std::string example = {});
+  void take_checks(const report& other, const std::string& prefix);
   void add_note(std::string text) { notes_.push_back(std::move(text)); }
 
   bool correct() const;  // every check counted zero
+  bool reached() const;  // every target
 
   // The tables alone; the first system of a load is the one ratios are made of.
   std::string tables() const;
   // A page of its own: the machine, the command, tables, targets, checks, notes.
   std::string markdown(const std::string& command) const;
+  // The same, with `inside` in place of its own tables.
+  std::string markdown(const std::string& command, const std::string& inside) const;
   std::string json(const std::string& command) const;
 
  private:
@@ -70,6 +78,9 @@ class report {
   std::vector<check> checks_;
   std::vector<std::string> notes_;
 };
+
+// The median, as a person reads it.
+std::string figure_text(const std::vector<double>& rounds);
 
 void write_file(const std::filesystem::path& path, const std::string& text);
 

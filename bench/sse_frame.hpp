@@ -34,8 +34,8 @@ std::size_t scan_frames(std::string_view text, F&& f) {
       frame.id = content.substr(4);
     } else if (content.starts_with("event: ")) {
       frame.event = content.substr(7);
-    } else if (content.starts_with("data: ")) {
-      frame.data = content.substr(6);
+    } else if (content.starts_with("data:")) {
+      frame.data = content.substr(content.starts_with("data: ") ? 6 : 5);
       frame.has_data = true;
     }
     line = newline + 1;

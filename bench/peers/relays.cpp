@@ -33,8 +33,8 @@ void wait_for_port(child_process& process, std::uint16_t port, const char* path)
   http_request probe;
   probe.target = path;
   probe.close = true;
-  const auto deadline = now_ns() + 20 * ns_per_s;
-  while (exchange(port, to_text(probe), 500).empty()) {
+  const auto deadline = now_ns() + 60 * ns_per_s;
+  while (!exchange(port, to_text(probe), 500).starts_with("HTTP/1.1 ")) {
     throw_if_interrupted();
     if (!process.running() || now_ns() > deadline)
       throw std::runtime_error("a relay did not start: " + process.log_tail());
@@ -106,6 +106,83 @@ class portkey_relay final : public chat_relay {
   child_process process_;
 };
 
+// Keys of servers on loopback that live as long as a run.
+constexpr std::string_view litellm_key = "sk-bench-loopback-only-91c2e7a5d0f84b36a1";
+constexpr std::string_view ferro_key = "fgw_0b1e9d7c3a5f48e2b6d4c8a091f7e35d";
+
+class litellm_relay final : public chat_relay {
+ public:
+  litellm_relay(const std::filesystem::path& program, const std::filesystem::path& folder,
+                std::uint16_t upstream)
+      : port_(free_port()), process_(command(program, folder, port_, upstream)) {
+    wait_for_port(process_, port_, "/health/liveliness");
+  }
+  std::uint16_t port() const override { return port_; }
+  child_process& process() override { return process_; }
+  std::string request(const std::string& json) const override {
+    return post(json, "Bearer " + std::string(litellm_key));
+  }
+
+ private:
+  static process_options command(const std::filesystem::path& program,
+                                 const std::filesystem::path& folder, std::uint16_t port,
+                                 std::uint16_t upstream) {
+    const auto file = folder / "litellm.yaml";
+    write_file(file,
+               "model_list:\n  - model_name: default\n    litellm_params:\n"
+               "      model: openai/m\n      api_key: none\n      api_base: http://127.0.0.1:" +
+                   std::to_string(upstream) + "/v1\n");
+    process_options p;
+    p.argv = {program.string(), "--config",           file.string(), "--host", "127.0.0.1",
+              "--port",         std::to_string(port), "--telemetry", "False"};
+    p.environment = {{"LITELLM_LOCAL_MODEL_COST_MAP", "True"},
+                     {"LITELLM_MASTER_KEY", std::string(litellm_key)},
+                     {"LITELLM_LOG", "ERROR"}};
+    p.log = folder / "litellm.log";
+    return p;
+  }
+  std::uint16_t port_;
+  child_process process_;
+};
+
+class ferro_relay final : public chat_relay {
+ public:
+  ferro_relay(const std::filesystem::path& program, const std::filesystem::path& folder,
+              std::uint16_t upstream)
+      : port_(free_port()), process_(command(program, folder, port_, upstream)) {
+    wait_for_port(process_, port_, "/health");
+  }
+  std::uint16_t port() const override { return port_; }
+  child_process& process() override { return process_; }
+  std::string request(const std::string& json) const override {
+    // It takes names of models from its own list.
+    auto named = json;
+    named.replace(named.find("\"default\""), 9, "\"gpt-4o-mini\"");
+    return post(named, "Bearer " + std::string(ferro_key));
+  }
+
+ private:
+  static process_options command(const std::filesystem::path& program,
+                                 const std::filesystem::path& folder, std::uint16_t port,
+                                 std::uint16_t upstream) {
+    const auto file = folder / "ferro.yaml";
+    write_file(file, "strategy:\n  mode: single\ntargets:\n  - virtual_key: openai\n");
+    process_options p;
+    p.argv = {program.string(), "serve"};
+    p.environment = {{"GATEWAY_CONFIG", file.string()},
+                     {"PORT", std::to_string(port)},
+                     {"MASTER_KEY", std::string(ferro_key)},
+                     {"OPENAI_API_KEY", "none"},
+                     {"OPENAI_BASE_URL", "http://127.0.0.1:" + std::to_string(upstream)},
+                     {"RATE_LIMIT_RPS", "0"},
+                     {"LOG_LEVEL", "error"}};
+    p.log = folder / "ferro.log";
+    return p;
+  }
+  std::uint16_t port_;
+  child_process process_;
+};
+
 class soma_relay final : public chat_relay {
  public:
   soma_relay(const options& o, const std::filesystem::path& folder, std::uint16_t upstream)
@@ -148,6 +225,20 @@ std::unique_ptr<chat_relay> start_portkey(const options& o, const std::filesyste
                                           std::uint16_t upstream) {
   if (!std::filesystem::exists(o.portkey)) return nullptr;
   return std::make_unique<portkey_relay>(o, folder, upstream);
+}
+
+std::unique_ptr<chat_relay> start_litellm(const options& o, const std::filesystem::path& folder,
+                                          std::uint16_t upstream) {
+  const auto program = o.components / "relays/bin/litellm";
+  if (!std::filesystem::exists(program)) return nullptr;
+  return std::make_unique<litellm_relay>(program, folder, upstream);
+}
+
+std::unique_ptr<chat_relay> start_ferro(const options& o, const std::filesystem::path& folder,
+                                        std::uint16_t upstream) {
+  const auto program = o.components / "relays/bin/ferrogw";
+  if (!std::filesystem::exists(program)) return nullptr;
+  return std::make_unique<ferro_relay>(program, folder, upstream);
 }
 
 std::unique_ptr<chat_relay> start_soma_relay(const options& o, const std::filesystem::path& folder,

@@ -1,5 +1,5 @@
 // Gateways in front of a model provider, as peers of the relay scenario: nginx as a plain reverse
-// proxy, and Portkey's gateway from npm.
+// proxy, Portkey's gateway from npm, LiteLLM and the Ferro gateway from PyPI.
 #pragma once
 
 #include <memory>
@@ -27,6 +27,11 @@ std::unique_ptr<chat_relay> start_nginx_proxy(const std::filesystem::path& folde
 // Nothing where node or the package is not installed.
 std::unique_ptr<chat_relay> start_portkey(const options& o, const std::filesystem::path& folder,
                                           std::uint16_t upstream);
+std::unique_ptr<chat_relay> start_litellm(const options& o, const std::filesystem::path& folder,
+                                          std::uint16_t upstream);
+// It listens on every address: start it inside a network_namespace alone.
+std::unique_ptr<chat_relay> start_ferro(const options& o, const std::filesystem::path& folder,
+                                        std::uint16_t upstream);
 std::unique_ptr<chat_relay> start_soma_relay(const options& o, const std::filesystem::path& folder,
                                              std::uint16_t upstream);
 

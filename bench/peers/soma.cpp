@@ -2,10 +2,13 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
+#include <sstream>
 #include <stdexcept>
 
 #include "clock.hpp"
 #include "event_loop.hpp"
+#include "report.hpp"
 #include "socket.hpp"
 
 namespace soma::bench {
@@ -18,7 +21,9 @@ process_options command(const options& o, const soma_launch& launch, std::uint16
   std::filesystem::create_directories(launch.data_dir);
   process_options p;
   p.argv = {o.soma.string(), "serve"};
-  if (!o.soma_config.empty()) p.argv.insert(p.argv.end(), {"--config", o.soma_config.string()});
+  auto config = o.soma_config;
+  if (!launch.config.empty()) write_file(config = launch.data_dir / "bench.toml", launch.config);
+  if (!config.empty()) p.argv.insert(p.argv.end(), {"--config", config.string()});
   p.argv.insert(p.argv.end(),
                 {"--data-dir", launch.data_dir.string(), "--port", std::to_string(port)});
   p.environment = launch.environment;
@@ -108,6 +113,24 @@ std::string soma_server::new_session() {
   return std::string(id);
 }
 
+std::string soma_server::get_request(std::string path) const {
+  return to_text(request("GET", std::move(path)));
+}
+
+double soma_server::metric(const std::string& name, const std::string& label) const {
+  auto r = request("GET", "/metrics");
+  r.close = true;
+  std::istringstream lines(exchange(port_, to_text(r), 10'000));
+  double sum = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(name) || line.find(label) == line.npos) continue;
+    const char after = line.size() > name.size() ? line[name.size()] : ' ';
+    if (after != ' ' && after != '{') continue;
+    sum += std::atof(line.c_str() + line.rfind(' '));
+  }
+  return sum;
+}
+
 std::string soma_server::chat_request(const std::string& json) const {
   return post("/v1/chat/completions", json);
 }
@@ -116,6 +139,10 @@ std::string soma_server::message_request(const std::string& session,
                                          const std::string& text) const {
   return post("/v1/session/message",
               R"({"session_id":")" + session + R"(","message":)" + json_string(text) + "}");
+}
+
+std::string soma_server::first_message_request(const std::string& text) const {
+  return post("/v1/session/message", R"({"message":)" + json_string(text) + "}");
 }
 
 std::string soma_server::tool_request(const std::string& session, const std::string& tool,

@@ -14,6 +14,7 @@ struct soma_launch {
   std::filesystem::path data_dir;  // made if it is not there
   std::filesystem::path log;
   std::vector<std::pair<std::string, std::string>> environment;
+  std::string config{};  // TOML, in place of the run's own configuration; empty: that
 };
 
 class soma_server : public stream_server {
@@ -33,9 +34,13 @@ class soma_server : public stream_server {
 
   std::string new_session();
   std::string new_session_request() const;
+  std::string get_request(std::string path) const;  // of an admin
+  // The sum of a metric over its labels, of those lines that hold `label`.
+  double metric(const std::string& name, const std::string& label = {}) const;
   std::string replay_request(const std::string& session) const;  // from the start
   std::string chat_request(const std::string& json) const;  // a chat completion through the gateway
   std::string message_request(const std::string& session, const std::string& text) const;
+  std::string first_message_request(const std::string& text) const;  // makes its session
   std::string tool_request(const std::string& session, const std::string& tool,
                            const std::string& inputs_json) const;
 

@@ -1,7 +1,9 @@
 // Durable small events: each connection sends one, waits for its acknowledgement, sends the next.
-// Against Redis Streams with an fsync a write, and against nginx answering at once, which does no
+// Against Redis Streams with an fsync a write, the Durable Streams server with a stream a
+// connection, and against nginx answering at once, which does no
 // work at all: the ceiling of HTTP and of the harness on this machine.
 #include "clock.hpp"
+#include "peers/durable_streams.hpp"
 #include "peers/nginx.hpp"
 #include "peers/redis.hpp"
 #include "peers/soma.hpp"
@@ -81,6 +83,21 @@ void run_append(const options& o, report& r) {
                          return redis->xadd_request("s" + std::to_string(connection), json);
                        }});
   }
+  std::unique_ptr<stream_server> durable;
+  std::vector<std::string> streams;
+  if (o.with_peers) durable = start_durable_streams(o.components, scratch.path());
+  if (durable) {
+    for (std::size_t i = 0; i < o.append_connections; ++i)
+      streams.push_back(durable->new_channel());
+    systems.push_back({durable->name(),
+                       &durable->process(),
+                       {durable->port(), o.append_connections},
+                       [&](std::size_t connection, const std::string& json) {
+                         return durable->publish_request(streams[connection], json);
+                       }});
+  } else if (o.with_peers) {
+    r.add_note(std::string("append: ") + durable_streams_missing);
+  }
   if (o.with_peers && nchan_installed()) {
     nginx = std::make_unique<nginx_server>(scratch.path());
     systems.push_back(
@@ -94,13 +111,22 @@ void run_append(const options& o, report& r) {
       append(o, systems[round % 2 ? systems.size() - 1 - i : i], r);
     }
   }
-  if (soma && redis) {
-    const metric_name name{"append", with_commas(o.append_connections) + " connections", "appended",
-                           "acks/s"};
+  const auto median = [&](const char* metric, const char* unit, const std::string& system) {
+    return r.median({"append", with_commas(o.append_connections) + " connections", metric, unit},
+                    system);
+  };
+  if (!soma) return;
+  const auto rate = median("appended", "acks/s", "soma");
+  if (redis) {
     r.add_target({"durable appends/s against Redis XADD, appendfsync always",
-                  r.median(name, "soma") / r.median(name, "redis XADD"), bound::at_least, 1.5,
-                  "×"});
+                  rate / median("appended", "acks/s", "redis XADD"), bound::at_least, 1.5, "×"});
   }
+  if (durable) {
+    r.add_target({"durable appends/s against the Durable Streams server",
+                  rate / median("appended", "acks/s", durable->name()), bound::at_least, 1, "×"});
+  }
+  r.add_target({"server CPU an append", median("server CPU an append", "µs", "soma"),
+                bound::at_most, 22, "µs"});
 }
 
 }  // namespace soma::bench

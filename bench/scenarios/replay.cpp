@@ -2,37 +2,15 @@
 // reload, a reconnect or a new tab. No peer: nchan keeps no history on disk.
 #include "clock.hpp"
 #include "peers/soma.hpp"
-#include "request_load.hpp"
+#include "scenarios/filled_session.hpp"
 #include "scenarios/scenarios.hpp"
 #include "scenarios/systems.hpp"
 #include "sse_client.hpp"
 
-#include <stdexcept>
-
 namespace soma::bench {
 namespace {
 
-constexpr std::size_t writers = 64;
 constexpr std::size_t sweeps_a_round = 10;
-
-void fill_session(const options& o, const soma_server& soma, const std::string& session) {
-  event_loop loop;
-  std::size_t sent = 0;
-  request_load load(loop, {soma.port(), writers},
-                    [&](std::size_t, std::int64_t now, std::string& out) {
-                      if (sent == o.replay_events) return request_load::nothing;
-                      ++sent;
-                      out += soma.publish_request(session, stamped_payload(now, o.payload_bytes));
-                      return now;
-                    });
-  loop.run(120 * ns_per_s, [&](std::int64_t now) {
-    load.pump(now);
-    return load.acks() + load.errors() >= o.replay_events ? event_loop::stop : now + ns_per_ms;
-  });
-  if (load.acks() != o.replay_events) {
-    throw std::runtime_error("the session was not filled: " + load.first_error());
-  }
-}
 
 void sweep(const options& o, soma_server& soma, const std::string& request, report& r) {
   event_loop loop;
@@ -64,7 +42,7 @@ void run_replay(const options& o, report& r) {
   const soma_launch launch{scratch.path() / "data", scratch.path() / "soma.log", {}};
   soma_server soma(o, launch);
   const auto session = soma.new_session();
-  fill_session(o, soma, session);
+  fill_session(o, soma, session, o.replay_events);
   const auto request = soma.replay_request(session);
   for (std::size_t i = 0; i < o.rounds * sweeps_a_round; ++i) sweep(o, soma, request, r);
   const auto load =
