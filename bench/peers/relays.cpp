@@ -33,7 +33,7 @@ void wait_for_port(child_process& process, std::uint16_t port, const char* path)
   http_request probe;
   probe.target = path;
   probe.close = true;
-  const auto deadline = now_ns() + 60 * ns_per_s;
+  const auto deadline = now_ns() + 180 * ns_per_s;
   while (!exchange(port, to_text(probe), 500).starts_with("HTTP/1.1 ")) {
     throw_if_interrupted();
     if (!process.running() || now_ns() > deadline)

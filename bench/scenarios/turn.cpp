@@ -167,7 +167,9 @@ void run_turn(const options& o, report& r) {
                            scratch.path() / "soma.log",
                            {{"SOMA_LLM_BASE_URL", model.base_url()},
                             {"SOMA_LLM_API_KEY", "rehearsal"},
-                            {"SOMA_LLM_MODEL", "rehearsal"}}};
+                            {"SOMA_LLM_MODEL", "rehearsal"}},
+                           // Sessions shall not wait for places in a provider that has them.
+                           "[llm]\ncalls_max = 4096\nprovider_calls_max = 4096\n"};
   soma_server soma(o, launch);
   for (const auto sessions : o.turn_sessions) {
     for (const auto& how : paces) {
@@ -176,6 +178,16 @@ void run_turn(const options& o, report& r) {
         ask_soma(o, soma, load, r);
         ask_rehearsal(o, model, load, r);
       }
+    }
+    const auto load = with_commas(sessions) + " at once, " + paces[0].name;
+    const metric_name first{"turn", load, "first delta p50", "ms"},
+        whole{"turn", load, "whole answer p50", "ms"};
+    if (sessions >= 64) {
+      r.add_target({"first delta p50, " + load, r.median(first, "soma"), bound::at_most,
+                    sessions >= 512 ? 30.0 : 5.0, "ms"});
+      r.add_target({"whole answer p50 against the provider alone, " + load,
+                    r.median(whole, "soma") / r.median(whole, "rehearsal alone"), bound::at_most,
+                    1.1, "×"});
     }
   }
 }
