@@ -27,6 +27,11 @@ class answer_parser {
   // The data of one event, or a whole answer document. What is blank is passed over.
   void on_data(std::string_view data);
 
+  // Whether a document is looked at while it comes, in place of `on_data` with all of it.
+  virtual bool reads_pieces() const { return false; }
+  virtual void on_document_piece(std::string_view) {}
+  virtual void on_document_end() {}
+
   // The answer goes on from a text that was given: it does not begin with thinking.
   void goes_on() { thoughts_.pass_all(); }
   // The model's template begins its thinking.

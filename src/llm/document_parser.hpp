@@ -1,31 +1,32 @@
 // A provider's document that is no answer of a model: embeddings, the list of its models. Only its
-// usage and whether it is one are looked at; callers take it raw.
+// usage and whether it is one are looked at; callers take it raw. Embeddings are long: they are
+// looked at while they come, a piece at a time, and nothing is made of them.
 #pragma once
 
-#include <boost/json.hpp>
+#include <boost/json/fwd.hpp>
+#include <memory>
 
 #include "llm/answer_parser.hpp"
 
 namespace soma::llm {
 
+class document_scan;
+
 class document_parser final : public answer_parser {
  public:
-  using answer_parser::answer_parser;
+  document_parser(on_piece piece, clean_text clean, bool has_data, bool in_pieces);
+  ~document_parser() override;
 
-  bool has_data = true;  // it is none without
+  bool reads_pieces() const override { return scan_ != nullptr; }
+  void on_document_piece(std::string_view bytes) override;
+  void on_document_end() override;
 
  private:
-  void on_object(const boost::json::object& document) override {
-    if (const auto* error = object_member(document, "error"))
-      return provider_failed(0, string_member(*error, "message"), string_member(*error, "type"),
-                             string_member(*error, "code"));
-    if (has_data && !array_member(document, "data"))
-      return fail({"llm.bad_stream", "the provider's document has no data", true});
-    if (const auto* usage = object_member(document, "usage"))
-      usage_.prompt_tokens = count_member(*usage, "prompt_tokens");
-    finish_reason_ = "stop";
-    done_ = true;
-  }
+  void on_object(const boost::json::object& document) override;
+  void succeed();
+
+  const bool has_data_;  // it is none without
+  std::unique_ptr<document_scan> scan_;
 };
 
 }  // namespace soma::llm

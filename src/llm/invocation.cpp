@@ -75,6 +75,11 @@ void guarded_sink::raw(std::string_view data) {
   if (!silenced_ && sink_.on_raw) sink_.on_raw(data);
 }
 
+void guarded_sink::document(std::shared_ptr<kept_document> document) {
+  std::lock_guard lock(mutex_);
+  if (!silenced_ && sink_.on_document) sink_.on_document(std::move(document));
+}
+
 void guarded_sink::end(stream_end how) {
   std::lock_guard lock(mutex_);
   if (silenced_) return;
@@ -204,6 +209,14 @@ void invocation::attempt_now() {
       if (const auto self = weak.lock()) {
         self->answer_begins();
         self->sink_->raw(data);
+      }
+    };
+  }
+  if (sink_->wants_document()) {
+    inner.on_document = [weak](std::shared_ptr<kept_document> document) {
+      if (const auto self = weak.lock()) {
+        self->answer_begins();
+        self->sink_->document(std::move(document));
       }
     };
   }

@@ -20,8 +20,10 @@ class guarded_sink {
   explicit guarded_sink(stream_sink sink) : sink_(std::move(sink)) {}
 
   bool wants_raw() const { return wants_raw_; }
+  bool wants_document() const { return wants_document_; }
   void piece(std::string text, bool thinking);
   void raw(std::string_view data);
+  void document(std::shared_ptr<kept_document> document);
   void end(stream_end how);
 
   // After this the sink is not called again, and is not being called unless by this very thread.
@@ -32,6 +34,7 @@ class guarded_sink {
   bool silenced_ = false;
   stream_sink sink_;
   const bool wants_raw_ = static_cast<bool>(sink_.on_raw);
+  const bool wants_document_ = static_cast<bool>(sink_.on_document);
 };
 
 class invocation : public std::enable_shared_from_this<invocation> {

@@ -20,6 +20,10 @@
 #include "core/secret.hpp"
 #include "llm/provider_limits.hpp"
 
+namespace soma {
+class byte_budget;
+}
+
 namespace soma::llm {
 
 // A picture beside a text, as it goes into requests; read by read_picture (llm/picture.hpp).
@@ -132,7 +136,7 @@ struct stream_end {
   std::vector<tool_invocation> tool_calls;  // tool_call_id left empty: the session's to give
   std::string provider_state_json;          // an array that the provider wants back; empty: none
   soma::usage usage;
-  std::optional<failure> error;     // code is one of the llm.* codes
+  std::optional<failure> error;     // code is one of the llm.* codes, or server.busy
   bool cut = false;                 // the stream ended without saying why, after at least one piece
   bool prefix_refused = false;      // a 4xx to a call with a prefix
   bool elsewhere = false;           // refused for what another profile may well do
@@ -149,10 +153,14 @@ struct stream_end {
 
 double cost_of(const soma::usage& used, const token_prices& prices);
 
+class kept_document;
+
 struct stream_sink {
   // Each event's data as the provider sent it, or the whole document; in place of on_piece. Valid
   // during the call.
   std::function<void(std::string_view data)> on_raw;
+  // Embeddings, found to be such, in place of on_raw.
+  std::function<void(std::shared_ptr<kept_document> document)> on_document{};
   // `text` is whole code points. Thinking and text come in the provider's order.
   std::function<void(std::string text, bool thinking)> on_piece;
   std::function<void(stream_end)> on_end;
@@ -194,6 +202,7 @@ struct client_options {
   std::shared_ptr<call_places> places;      // the same
   std::shared_ptr<wire_forms> forms;        // the same
   std::shared_ptr<name_lookups> names;      // the same
+  std::shared_ptr<byte_budget> documents;   // the same
 };
 
 // Calls providers over HTTP/1.1, on an io thread of its own.

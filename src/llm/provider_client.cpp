@@ -4,6 +4,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
+#include "core/byte_budget.hpp"
 #include "llm/invocation.hpp"
 
 namespace soma::llm {
@@ -16,6 +17,8 @@ client_core::client_core(const client_options& o, std::shared_ptr<asio::io_conte
       places(o.places ? o.places : std::make_shared<call_places>()),
       forms(o.forms ? o.forms : std::make_shared<wire_forms>()),
       names(o.names ? o.names : std::make_shared<name_lookups>()),
+      documents(o.documents ? o.documents
+                            : std::make_shared<byte_budget>(limits::documents_bytes_max)),
       io_owner(std::move(on)),
       io(*io_owner),
       home(std::make_shared<way_home>(io)),

@@ -18,8 +18,17 @@ inline constexpr std::size_t header_bytes_max = 64 * 1024;
 inline constexpr std::size_t line_bytes_max = 8 * 1024 * 1024;
 // An answer in one piece.
 inline constexpr std::size_t document_bytes_max = 16 * 1024 * 1024;
-// Embeddings: 2,048 vectors of 3,072 numbers, as text.
-inline constexpr std::size_t embeddings_bytes_max = 128 * 1024 * 1024;
+// Embeddings: 2,048 vectors of 1,536 numbers, each on a line of its own with all its digits, as
+// OpenAI sends them (31 bytes a number); of 3,072 numbers in base64, as its clients ask for them, a
+// third of it.
+inline constexpr std::size_t embeddings_bytes_max = 96 * 1024 * 1024;
+// What a provider says of itself: the longest lists of models are a megabyte.
+inline constexpr std::size_t description_bytes_max = 4 * 1024 * 1024;
+// All documents that are being received or wait for their readers, of all calls together; half of
+// it for one tenant.
+inline constexpr std::size_t documents_bytes_max = 256 * 1024 * 1024;
+// When a call may come again that found no room for its document.
+inline constexpr std::uint32_t documents_retry_ms = 1000;
 // All bytes of one answer, frames and comments included, after decoding.
 inline constexpr std::uint64_t answer_bytes_max = 512ull * 1024 * 1024;
 // What came compressed may become so many times as long, beyond the first megabytes. Streams shrink

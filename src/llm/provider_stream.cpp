@@ -219,7 +219,7 @@ void provider_stream::prepare_reading() {
   form_ = form::unknown;
   start_.clear();
   decoder_.reset();
-  document_.clear();
+  document_.reset();
   refusal_body_.clear();
   reader_ = std::make_unique<response_reader>([this](std::string_view bytes) { on_body(bytes); });
   events_ = std::make_unique<sse_parser>(core_.options.line_bytes_max);
@@ -230,8 +230,9 @@ void provider_stream::prepare_reading() {
 }
 
 std::size_t provider_stream::document_bytes_max() const {
-  return asked_.purpose == purpose::embeddings ? core_.options.embeddings_bytes_max
-                                               : core_.options.document_bytes_max;
+  if (asked_.purpose == purpose::embeddings) return core_.options.embeddings_bytes_max;
+  return asked_.purpose == purpose::answer ? core_.options.document_bytes_max
+                                           : limits::description_bytes_max;
 }
 
 void provider_stream::on_body(std::string_view bytes) {
@@ -280,18 +281,22 @@ void provider_stream::on_content(std::string_view bytes) {
     form_ = begun[first] == '{' || begun[first] == '[' ? form::document : form::events;
     bytes = begun;
   }
-  bool room = true;
-  if (form_ == form::document) {
-    room = document_.size() + bytes.size() <= document_bytes_max();
-    if (room) document_ += bytes;
-  } else {
-    room = events_->feed(bytes, [this](std::string_view data) { on_data(data); });
-  }
-  if (!room)
-    answer_->fail({std::string(codes::llm_bad_stream),
-                   form_ == form::document ? "the provider sent too long a document"
-                                           : "the provider sent too long a line",
-                   true});
+  if (form_ == form::document) return on_document_piece(bytes);
+  if (!events_->feed(bytes, [this](std::string_view data) { on_data(data); }))
+    answer_->fail({std::string(codes::llm_bad_stream), "the provider sent too long a line", true});
+}
+
+void provider_stream::on_document_piece(std::string_view bytes) {
+  if (!document_) document_ = std::make_shared<kept_document>(core_.documents, asked_.tenant);
+  if (document_->size() + bytes.size() > document_bytes_max())
+    return answer_->fail(
+        {std::string(codes::llm_bad_stream), "the provider sent too long a document", true});
+  // What was asked for once and is long is not asked for again at once: it may well be paid for.
+  if (!document_->add(bytes))
+    return answer_->fail({std::string(codes::server_busy),
+                          "the memory for providers' documents is taken by others",
+                          asked_.purpose == purpose::answer});
+  if (answer_->reads_pieces()) answer_->on_document_piece(bytes);
 }
 
 // Scanned first: what is no answer must not reach a caller as one.
@@ -306,15 +311,26 @@ void provider_stream::on_data(std::string_view data) {
 // A caller that relays a stream gets one, also from a server that gives no streams; and what is one
 // object a line is read so.
 void provider_stream::on_document() {
+  const auto document = std::exchange(document_, nullptr);  // counts until this is done
+  if (!answer_->reads_pieces()) return on_whole_document(document->take_whole());
+  answer_->on_document_end();
+  if (answer_->failed()) return;
+  if (sink_.on_document)
+    sink_.on_document(document);
+  else if (sink_.on_raw)
+    sink_.on_raw(document->take_whole());
+}
+
+void provider_stream::on_whole_document(const std::string& document) {
   if (asked_.purpose == purpose::answer && sink_.on_raw && wants_stream(asked_)) {
-    answer_->on_data(document_);
+    answer_->on_data(document);
     if (answer_->failed()) return;
-    sink_.on_raw(as_chunk(document_));
+    sink_.on_raw(as_chunk(document));
     sink_.on_raw("[DONE]");
     return;
   }
-  if (asked_.purpose != purpose::answer || !is_lines(document_)) return on_data(document_);
-  std::string_view rest = document_;
+  if (asked_.purpose != purpose::answer || !is_lines(document)) return on_data(document);
+  std::string_view rest = document;
   while (!rest.empty()) {
     const auto end = std::min(rest.find('\n'), rest.size());
     on_data(rest.substr(0, end));
@@ -423,6 +439,8 @@ void provider_stream::give_piece(std::string text, bool thinking) {
 void provider_stream::end(stream_end how) {
   if (ended_) return;
   ended_ = true;
+  if (how.error && how.error->code == codes::server_busy)
+    how.retry_after_ms = limits::documents_retry_ms;
   const auto sink = std::exchange(sink_, {});
   if (sink.on_end) sink.on_end(std::move(how));
 }

@@ -17,6 +17,7 @@
 #include "llm/call_places.hpp"
 #include "llm/connection_pool.hpp"
 #include "llm/content_decoder.hpp"
+#include "llm/kept_document.hpp"
 #include "llm/llm_client.hpp"
 #include "llm/provider_health.hpp"
 #include "llm/response_reader.hpp"
@@ -51,6 +52,7 @@ struct client_core {
   std::shared_ptr<call_places> places;
   std::shared_ptr<wire_forms> forms;
   std::shared_ptr<name_lookups> names;
+  std::shared_ptr<byte_budget> documents;
   std::shared_ptr<boost::asio::io_context> io_owner;  // behind what its last handlers still touch
   boost::asio::io_context& io;
   std::shared_ptr<way_home> home;
@@ -84,7 +86,9 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
   void on_body(std::string_view bytes);
   void on_content(std::string_view bytes);
   void on_data(std::string_view data);
+  void on_document_piece(std::string_view bytes);
   void on_document();
+  void on_whole_document(const std::string& document);
   std::size_t document_bytes_max() const;
   void on_refusal_read();
   void on_response_end();
@@ -117,8 +121,8 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
   std::unique_ptr<content_decoder> decoder_;  // once the header is there
   std::unique_ptr<sse_parser> events_;
   std::unique_ptr<answer_parser> answer_;
-  std::string document_;      // an answer given in one piece
-  std::string refusal_body_;  // of a status other than 2xx
+  std::shared_ptr<kept_document> document_;  // an answer given in one piece
+  std::string refusal_body_;                 // of a status other than 2xx
   enum class form { unknown, events, document } form_ = form::unknown;
   std::string start_;  // of the content, until its form is known
   std::uint64_t bytes_read_ = 0, content_bytes_ = 0;

@@ -50,9 +50,10 @@ provider_request make_request(const call& c) {
 std::unique_ptr<answer_parser> make_parser(const call& c, answer_parser::on_piece piece,
                                            answer_parser::clean_text clean) {
   if (c.purpose != purpose::answer) {
-    auto parser = std::make_unique<document_parser>(std::move(piece), std::move(clean));
-    parser->has_data = c.purpose == purpose::embeddings || c.purpose == purpose::model_list;
-    return parser;
+    const bool embeddings = c.purpose == purpose::embeddings;
+    const bool has_data = embeddings || c.purpose == purpose::model_list;
+    return std::make_unique<document_parser>(std::move(piece), std::move(clean), has_data,
+                                             embeddings);
   }
   std::unique_ptr<answer_parser> parser;
   if (c.target.wire == wire_kind::anthropic)

@@ -6,6 +6,7 @@
 #include "core/context.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
+#include "llm/kept_document.hpp"
 #include "observability/log.hpp"
 
 namespace soma::models {
@@ -182,6 +183,12 @@ llm::stream_sink metered(llm::stream_sink sink, std::shared_ptr<metered_call> me
       meter->said(data.size() / 8);  // most of an event is its frame
       raw(data);
     };
+  if (sink.on_document)
+    outer.on_document =
+        [meter, take = std::move(sink.on_document)](std::shared_ptr<llm::kept_document> document) {
+          meter->said(document->size() / 8);
+          take(std::move(document));
+        };
   if (sink.on_piece)
     outer.on_piece = [meter, piece = std::move(sink.on_piece)](std::string text, bool thinking) {
       meter->said(text.size());

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "actors/node.hpp"
+#include "core/byte_budget.hpp"
 #include "core/config.hpp"
 #include "core/may_block.hpp"
 #include "llm/call_places.hpp"
@@ -33,6 +34,7 @@ struct llm_gateway_needs {
   metrics_registry& metrics;
   usage_store& usage;                              // told when the ledger has something to save
   std::shared_ptr<const llm::call_places> places;  // where calls wait for their turn
+  std::shared_ptr<byte_budget> documents;          // what whole answers may take
 };
 
 class metered_call;
@@ -46,6 +48,7 @@ class llm_gateway {
   llm::usage_ledger& ledger() { return p_.ledger; }
   security::audit_log& audit() { return p_.audit; }
   const llm::call_places& places() const { return *p_.places; }
+  byte_budget& documents() { return *p_.documents; }
   model_lock lock() const { return lock_; }
 
   // The call to a model without its messages: target, fallbacks, waits and retries.

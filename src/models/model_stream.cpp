@@ -21,14 +21,16 @@ result<std::shared_ptr<model_stream>> model_stream::start(llm_gateway& models,
                                                           io_llm_client& client,
                                                           const actors::llm_caller& who,
                                                           llm::call c, bool raw) {
-  auto stream = std::make_shared<model_stream>(client.io);
-  if (c.purpose == llm::purpose::embeddings)
-    stream->whole_bytes_max_ = llm::limits::embeddings_bytes_max;
+  auto stream = std::make_shared<model_stream>(client.io, models.documents(), who.tenant.value);
   const std::weak_ptr<model_stream> weak = stream;
   llm::stream_sink sink;
   if (raw)
     sink.on_raw = [weak](std::string_view data) {
       if (const auto self = weak.lock()) self->take(std::string(data), false);
+    };
+  if (raw)
+    sink.on_document = [weak](std::shared_ptr<llm::kept_document> document) {
+      if (const auto self = weak.lock()) self->take_document(std::move(document));
     };
   sink.on_piece = [weak](std::string text, bool thinking) {
     if (const auto self = weak.lock()) self->take(std::move(text), thinking);
@@ -50,6 +52,11 @@ void model_stream::take(std::string text, bool thinking) {
     paused_ = true;
     call_->pause();
   }
+  wake_.cancel();
+}
+
+void model_stream::take_document(std::shared_ptr<llm::kept_document> document) {
+  items_.push_back({{}, false, {}, std::move(document)});
   wake_.cancel();
 }
 
@@ -94,17 +101,30 @@ void model_stream::unread(item one) {
   items_.push_front(std::move(one));
 }
 
+// None where there is room for it.
+std::optional<failure> model_stream::count(whole& got) {
+  const auto bytes = got.text.size() + got.thinking.size();
+  if (bytes > llm::limits::document_bytes_max)
+    return failure{std::string(codes::llm_bad_stream),
+                   "the provider's answer is longer than is kept", false};
+  constexpr auto step = llm::kept_document::piece_bytes;
+  const auto counted =
+      bytes > llm::kept_document::uncounted_bytes ? (bytes / step + 1) * step : std::size_t{0};
+  if (documents_.grow(got.counted, tenant_, counted)) return std::nullopt;
+  return failure{std::string(codes::server_busy), "the memory for whole answers is taken by others",
+                 true};
+}
+
 asio::awaitable<model_stream::whole> model_stream::rest() {
   const auto self = shared_from_this();
   whole got;
   item one = co_await next();
   while (!one.end) {
     (one.thinking ? got.thinking : got.text) += one.text;
-    if (got.text.size() + got.thinking.size() > whole_bytes_max_) {
+    if (auto why = count(got)) {
       over_ = true;
       call_.reset();
-      got.end.error = failure{std::string(codes::llm_bad_stream),
-                              "the provider's answer is longer than is kept", false};
+      got.end.error = std::move(*why);
       co_return got;
     }
     one = co_await next();

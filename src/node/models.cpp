@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/byte_budget.hpp"
 #include "core/time.hpp"
 #include "llm/name_lookup.hpp"
 #include "llm/provider_health.hpp"
@@ -43,6 +44,8 @@ llm::client_options client_options_of(const config& settings, metrics_registry& 
   options.places = std::make_shared<llm::call_places>(places);
   options.forms = std::make_shared<llm::wire_forms>();
   options.names = std::make_shared<llm::name_lookups>();
+  options.documents = std::make_shared<byte_budget>(
+      static_cast<std::size_t>(settings.number("llm.documents_bytes_max")));
   return options;
 }
 
@@ -55,7 +58,7 @@ node_models::node_models(const config& settings, node_store& store, metrics_regi
       ledger_(caps_of(settings)),
       usage_(ledger_, store.events()),
       gateway_({settings, registry_, store.secrets().vault(), ledger_, store.audit(), metrics,
-                usage_, calls_.places}) {}
+                usage_, calls_.places, calls_.documents}) {}
 
 result<std::unique_ptr<node_models>> node_models::open(const config& settings, node_store& store,
                                                        metrics_registry& metrics) {

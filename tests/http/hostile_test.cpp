@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "core/byte_budget.hpp"
 #include "core/codes.hpp"
 #include "core/limits.hpp"
 #include "core/tenant_places.hpp"
-#include "http/net/body_budget.hpp"
 #include "http/net/stranger_buckets.hpp"
 #include "http/net/trusted_proxies.hpp"
 #include "http/net_world.hpp"
@@ -110,8 +110,8 @@ TEST_CASE("body: one in an encoding is refused, whoever reads it") {
 }
 
 TEST_CASE("body: all that are read at once have one bound, and one tenant half of it") {
-  const auto budget = std::make_shared<body_budget>(100);
-  body_budget::share a, b, c;
+  const auto budget = std::make_shared<byte_budget>(100);
+  byte_budget::share a, b, c;
   CHECK(budget->grow(a, "one", 30));
   CHECK(budget->grow(a, "one", 50));
   CHECK_FALSE(budget->grow(a, "one", 51));
@@ -129,8 +129,8 @@ TEST_CASE("body: all that are read at once have one bound, and one tenant half o
 }
 
 TEST_CASE("body: an answer has its turn, however large, and others keep their half") {
-  const auto budget = std::make_shared<body_budget>(100);
-  body_budget::share a, b, c, d;
+  const auto budget = std::make_shared<byte_budget>(100);
+  byte_budget::share a, b, c, d;
   CHECK(budget->grow_for_answer(a, "one", 60));  // nothing else of its tenant is held
   CHECK_FALSE(budget->grow_for_answer(b, "one", 1));
   CHECK(budget->grow_for_answer(b, "two", 40));

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "http/net/body_budget.hpp"
+#include "core/byte_budget.hpp"
 #include "http/net/io_shard.hpp"
 #include "http/net/request_parser.hpp"
 #include "http/net/response_head.hpp"
@@ -92,7 +92,7 @@ class connection final : public body_reader, public response_stream, public peer
   request_context ctx_;
   std::optional<request_parser> parser_;
   std::string body_, piece_, out_;
-  body_budget::share share_;  // of the memory for bodies, that body_ takes, or else its answer
+  byte_budget::share share_;  // of the memory for bodies, that body_ takes, or else its answer
   bool body_is_secret_ = false;
   std::uint64_t body_bytes_max_ = 0;
   clock::duration stream_waited_{};

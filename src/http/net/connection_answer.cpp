@@ -100,7 +100,7 @@ void connection::count_answer(response& answer) {
 asio::awaitable<bool> connection::finish(response answer) {
   // The request's body is not held while a slow client reads. What is made piece by piece may be
   // made of it, a model's answer say, so there it counts to the end.
-  body_budget::share made_of;
+  byte_budget::share made_of;
   if (answer.produce) made_of = std::move(share_);
   release_body();
   // Whoever is nobody and at fault again and again is told to wait, before more is done for it.

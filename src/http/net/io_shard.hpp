@@ -11,8 +11,8 @@
 #include <chrono>
 #include <string>
 
+#include "core/byte_budget.hpp"
 #include "core/uuid.hpp"
-#include "http/net/body_budget.hpp"
 #include "http/net/server.hpp"
 #include "http/net/stranger_buckets.hpp"
 
@@ -32,7 +32,7 @@ struct watched_socket
 
 struct io_shard {
   io_shard(std::size_t i, const server_options& o, const router& r, asio::thread_pool& pool,
-           std::shared_ptr<body_budget> budget)
+           std::shared_ptr<byte_budget> budget)
       : index(i),
         options(o),
         routes(r),
@@ -46,7 +46,7 @@ struct io_shard {
   const server_options& options;
   const router& routes;
   asio::thread_pool& checkers;  // large bodies are judged there
-  const std::shared_ptr<body_budget> bodies;
+  const std::shared_ptr<byte_budget> bodies;
   asio::io_context context;
   asio::steady_timer timer;
   boost::intrusive::list<watched_socket, boost::intrusive::constant_time_size<false>> sockets;

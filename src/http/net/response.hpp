@@ -69,6 +69,7 @@ struct response {
   std::function<asio::awaitable<bool>(response_stream&)> produce;
   std::optional<std::uint64_t> produced_bytes;  // how many; unset: not known before
   bool close = false;                           // end the connection after this answer
+  std::shared_ptr<void> held;                   // something that lives until the answer is sent
 
   response() = default;
   explicit response(int s) : status(s) {}

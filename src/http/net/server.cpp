@@ -266,8 +266,8 @@ struct server::impl {
   server_options options;
   router routes;
   asio::thread_pool checkers{1};
-  std::shared_ptr<body_budget> bodies =
-      std::make_shared<body_budget>(options.limits.bodies_bytes_max);
+  std::shared_ptr<byte_budget> bodies =
+      std::make_shared<byte_budget>(options.limits.bodies_bytes_max);
   int spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);  // see refuse_with_spare()
   std::shared_ptr<connection_slot::pool> slots = std::make_shared<connection_slot::pool>();
   std::vector<std::unique_ptr<io_shard>> shards;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "core/byte_budget.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
@@ -147,6 +148,36 @@ bool is_embeddable(const json::value& input) {
          });
 }
 
+// Each piece goes when it is sent.
+asio::awaitable<bool> send_document(std::shared_ptr<llm::kept_document> document,
+                                    response_stream& out) {
+  for (;;) {
+    const auto piece = document->take();
+    if (piece.empty()) co_return true;
+    if (!co_await out.write(piece)) co_return false;
+  }
+}
+
+asio::awaitable<response> embeddings_answer(std::shared_ptr<models::model_stream> stream,
+                                            request_context& ctx) {
+  auto item = co_await stream->next();
+  const auto document = item.document;
+  response answer;
+  if (document) {
+    answer.produced_bytes = document->size();
+    answer.produce = [document](response_stream& out) { return send_document(document, out); };
+    item = co_await stream->next();
+  } else if (!item.end) {  // said by a server that streams everything
+    stream->unread(std::move(item));
+    auto got = co_await stream->rest();
+    answer.body = std::move(got.text);
+    answer.held = std::make_shared<byte_budget::share>(std::move(got.counted));
+    item.end = std::move(got.end);
+  }
+  if (item.end->error) co_return problem(openai_error_of(*item.end), ctx);
+  co_return answer;
+}
+
 asio::awaitable<response> embeddings(gateway& g, request_context& ctx) {
   auto body = co_await take_openai_body(g, ctx);
   if (!body) co_return problem(body.error(), ctx);
@@ -172,9 +203,7 @@ asio::awaitable<response> embeddings(gateway& g, request_context& ctx) {
   const auto tie = tie_to_caller(g, ctx);
   auto stream = app::start_call(g.services, admitted_of(ctx), std::move(*begun), true, tie);
   if (!stream) co_return problem(stream.error(), ctx);
-  auto got = co_await (*stream)->rest();
-  if (got.end.error) co_return problem(openai_error_of(got.end), ctx);
-  response answer(200, std::move(got.text));
+  auto answer = co_await embeddings_answer(std::move(*stream), ctx);
   warn_if(answer, warn);
   co_return answer;
 }

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "core/byte_budget.hpp"
 #include "core/codes.hpp"
 #include "core/json_bounds.hpp"
 #include "core/json_text.hpp"
@@ -119,7 +120,9 @@ asio::awaitable<response> whole(std::shared_ptr<relay> r, request_context& ctx) 
   r->stream->unread(std::move(r->first));
   auto got = co_await r->stream->rest();
   if (got.end.error) co_return problem(openai_error_of(got.end), ctx);
-  co_return response(200, r->writer->whole(got));
+  response answer(200, r->writer->whole(got));
+  answer.held = std::make_shared<byte_budget::share>(std::move(got.counted));
+  co_return answer;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "app/model_calls.hpp"
 #include "app/profile_test.hpp"
+#include "core/byte_budget.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
@@ -74,7 +75,7 @@ result<begun_call> begin(gateway& g, request_context& ctx) {
 asio::awaitable<response> invoke(gateway& g, request_context& ctx) {
   auto begun = begin(g, ctx);
   if (!begun) co_return problem(begun.error(), ctx);
-  const auto got = co_await begun->stream->rest();
+  auto got = co_await begun->stream->rest();
   const auto& how = got.end;
   if (how.error) co_return problem(error_of(*how.error, how), ctx);
   response answer;
@@ -83,6 +84,7 @@ asio::awaitable<response> invoke(gateway& g, request_context& ctx) {
   write_end(w, how);
   w.end_object();
   warn_if(answer, begun->warn);
+  answer.held = std::make_shared<byte_budget::share>(std::move(got.counted));
   co_return answer;
 }
 

@@ -1,8 +1,8 @@
-// The memory that bodies being read or served may take in all: a sum that no number of clients can
-// pass, of which one tenant gets no more than half. Small bodies are not counted: the number of
-// connections bounds them.
+// The memory that large things from outside may take in all, such as bodies that are being read or
+// served, or documents of providers: a sum that no number of clients can pass, of which one tenant
+// gets no more than half. Small ones are not counted: something else bounds their number.
 //
-// Thread-safe; a short lock for each body that counts. Outlived by nothing: shares hold it.
+// Thread-safe; a short lock whenever one grows or goes. Outlived by nothing: shares hold it.
 #pragma once
 
 #include <cstddef>
@@ -13,13 +13,13 @@
 #include <string_view>
 #include <utility>
 
-namespace soma::http {
+namespace soma {
 
-class body_budget : public std::enable_shared_from_this<body_budget> {
+class byte_budget : public std::enable_shared_from_this<byte_budget> {
  public:
-  explicit body_budget(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  explicit byte_budget(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  // What one body holds of the budget; given back with it.
+  // What one of them holds of the budget; given back with it. Used by one thread at a time.
   class share {
    public:
     share() = default;
@@ -38,10 +38,11 @@ class body_budget : public std::enable_shared_from_this<body_budget> {
 
     std::size_t bytes() const { return bytes_; }
     void release();
+    void shrink(std::size_t bytes);  // to so many, no more than it was
 
    private:
-    friend class body_budget;
-    std::shared_ptr<body_budget> of_;
+    friend class byte_budget;
+    std::shared_ptr<byte_budget> of_;
     std::string tenant_;
     std::size_t bytes_ = 0;
   };
@@ -68,4 +69,4 @@ class body_budget : public std::enable_shared_from_this<body_budget> {
   std::map<std::string, std::size_t, std::less<>> by_tenant_;
 };
 
-}  // namespace soma::http
+}  // namespace soma

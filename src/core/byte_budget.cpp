@@ -1,13 +1,13 @@
-#include "http/net/body_budget.hpp"
+#include "core/byte_budget.hpp"
 
-namespace soma::http {
+namespace soma {
 
-std::size_t body_budget::theirs(std::string_view tenant) const {
+std::size_t byte_budget::theirs(std::string_view tenant) const {
   const auto at = by_tenant_.find(tenant);
   return at == by_tenant_.end() ? 0 : at->second;
 }
 
-bool body_budget::grow(share& held, std::string_view tenant, std::size_t bytes) {
+bool byte_budget::grow(share& held, std::string_view tenant, std::size_t bytes) {
   if (bytes <= held.bytes_) return true;
   const auto more = bytes - held.bytes_;
   const std::lock_guard lock(mutex_);
@@ -16,7 +16,7 @@ bool body_budget::grow(share& held, std::string_view tenant, std::size_t bytes) 
   return true;
 }
 
-bool body_budget::grow_for_answer(share& held, std::string_view tenant, std::size_t bytes) {
+bool byte_budget::grow_for_answer(share& held, std::string_view tenant, std::size_t bytes) {
   if (bytes <= held.bytes_) return true;
   const auto more = bytes - held.bytes_;
   const std::lock_guard lock(mutex_);
@@ -26,13 +26,13 @@ bool body_budget::grow_for_answer(share& held, std::string_view tenant, std::siz
   return true;
 }
 
-void body_budget::count(share& held, std::string_view tenant, std::size_t bytes) {
+void byte_budget::count(share& held, std::string_view tenant, std::size_t bytes) {
   if (bytes <= held.bytes_) return;
   const std::lock_guard lock(mutex_);
   take(held, tenant, bytes);
 }
 
-void body_budget::take(share& held, std::string_view tenant, std::size_t bytes) {
+void byte_budget::take(share& held, std::string_view tenant, std::size_t bytes) {
   const auto more = bytes - held.bytes_;
   held_ += more;
   by_tenant_.try_emplace(std::string(tenant), 0).first->second += more;
@@ -41,19 +41,23 @@ void body_budget::take(share& held, std::string_view tenant, std::size_t bytes) 
   held.bytes_ = bytes;
 }
 
-void body_budget::share::release() {
-  const auto of = std::move(of_);
-  const auto bytes = std::exchange(bytes_, 0);
-  if (!of) return;
-  const std::lock_guard lock(of->mutex_);
-  of->held_ -= bytes;
-  const auto at = of->by_tenant_.find(tenant_);
-  if ((at->second -= bytes) == 0) of->by_tenant_.erase(at);
+void byte_budget::share::release() {
+  shrink(0);
+  of_.reset();
 }
 
-std::size_t body_budget::bytes_held() const {
+void byte_budget::share::shrink(std::size_t bytes) {
+  if (!of_ || bytes >= bytes_) return;
+  const auto fewer = std::exchange(bytes_, bytes) - bytes;
+  const std::lock_guard lock(of_->mutex_);
+  of_->held_ -= fewer;
+  const auto at = of_->by_tenant_.find(tenant_);
+  if ((at->second -= fewer) == 0) of_->by_tenant_.erase(at);
+}
+
+std::size_t byte_budget::bytes_held() const {
   const std::lock_guard lock(mutex_);
   return held_;
 }
 
-}  // namespace soma::http
+}  // namespace soma
