@@ -89,16 +89,6 @@ result<bool> log_fold::step() {
   return true;
 }
 
-result<std::shared_ptr<session_state>> fold_log(const storage::event_log& log,
-                                                const session_key& key) {
-  log_fold fold(log, key);
-  for (;;) {
-    const auto end = fold.step();
-    if (!end) return end.error();
-    if (*end) return fold.state();
-  }
-}
-
 log_reader_actor::behavior_type log_reader(pointer self, node_services* node) {
   this_thread_may_block();
   return {

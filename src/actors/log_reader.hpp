@@ -45,8 +45,4 @@ struct log_reader_state {
 log_reader_actor::behavior_type log_reader(
     log_reader_actor::stateful_pointer<log_reader_state> self, node_services* node);
 
-// The fold of the whole log, deltas of finished messages left out; seq 0 for no such session.
-result<std::shared_ptr<session_state>> fold_log(const storage::event_log& log,
-                                                const session_key& key);
-
 }  // namespace soma::actors

@@ -1,6 +1,7 @@
 #include "app/conversations.hpp"
 
-#include "actors/log_reader.hpp"
+#include "app/body_source.hpp"
+#include "app/history_walk.hpp"
 #include "app/on_lane.hpp"
 #include "app/on_longer.hpp"
 #include "app/services.hpp"
@@ -12,33 +13,48 @@ namespace {
 
 namespace asio = boost::asio;
 
-// A conversation as Markdown, for people.
-class markdown_writer {
+class history_steps final : public history_source {
  public:
-  void add(const session_state& state) {
-    for (const auto& turn : state.turns) add(turn);
-    if (state.call && !state.call->text.empty()) say("Assistant", state.call->text + " …");
-    for (const auto& turn : state.queue) add(turn);
+  history_steps(services& s, const session_key& key, session_head head, std::shared_ptr<void> place)
+      : s_(s),
+        turn_(long_turn_of(key.tenant)),
+        last_(head.last_id()),
+        walk_(std::make_shared<history_walk>(s.node.log, key, std::move(head))),
+        place_(std::move(place)) {}
+
+  asio::awaitable<result<std::string>> next() override {
+    std::string text;
+    while (!over_ && text.size() < handed_on_bytes) {
+      auto step = [walk = walk_] {
+        auto more = walk->step();
+        return more ? result<told>(told{std::move(*more), walk->over()})
+                    : result<told>(more.error());
+      };
+      auto more = co_await on_lane(s_.lanes.pages, turn_, step);
+      if (!more) co_return more.error();
+      text += more->text;
+      over_ = more->over;
+    }
+    bytes_ += text.size();
+    co_return text;
   }
-  std::string take() { return std::move(out_); }
+  bool over() const override { return over_; }
+  std::uint64_t tokens() const override { return tokens_of_bytes(bytes_); }
+  event_id last() const override { return last_; }
 
  private:
-  void say(std::string_view who, std::string_view text) {
-    out_.append("**").append(who).append("**\n\n").append(text).append("\n\n");
-  }
-  void add(const turn_record& turn) {
-    say("User", turn.user_text);
-    for (const auto& line : turn.lines) {
-      if (!line.tool_call_id.empty())
-        say("Tool", "```json\n" + line.text + "\n```");
-      else if (!line.text.empty())
-        say("Assistant", line.text);
-      for (const auto& call : line.tool_calls)
-        say("Tool call", "`" + call.tool_id + "` `" + call.inputs_json + "`");
-    }
-  }
+  struct told {
+    std::string text;
+    bool over = false;
+  };
 
-  std::string out_;
+  services& s_;
+  const std::string turn_;
+  const event_id last_;
+  const std::shared_ptr<history_walk> walk_;
+  const std::shared_ptr<void> place_;
+  std::uint64_t bytes_ = 0;
+  bool over_ = false;
 };
 
 }  // namespace
@@ -72,7 +88,9 @@ asio::awaitable<result<session_list_page>> list_conversations(services& s, const
   auto look = [log = &s.node.log, tenant = who.tenant, options] {
     return log->list(tenant, options);
   };
-  if (options.query.empty()) co_return co_await on_lane(s.lanes.pages, std::move(look));
+  auto turn = turn_of(who.tenant);
+  if (options.query.empty())
+    co_return co_await on_lane(s.lanes.pages, std::move(turn), std::move(look));
   // A search may look at many rows to find few.
   co_return co_await on_longer(s, who.tenant, std::move(look));
 }
@@ -128,31 +146,23 @@ asio::awaitable<result<pause_outcome>> pause_conversation(services& s, const adm
   co_return out;
 }
 
-asio::awaitable<result<history>> read_history(services& s, const caller& who, session_id session) {
-  const auto place = s.histories.enter(who.tenant);
+asio::awaitable<result<std::shared_ptr<history_source>>> read_history(services& s,
+                                                                      const caller& who,
+                                                                      session_id session) {
+  auto place = s.histories.enter(who.tenant);
   if (!place) co_return error(codes::server_busy, "many histories are being read", 1);
   const session_key key{who.tenant, std::move(session)};
   auto head = co_await s.head(key);
   if (!head) co_return head.error();
-  // All of it there: a long conversation takes seconds, which others on this io thread would wait.
-  auto work = [log = &s.node.log, key]() -> result<history> {
-    const auto state = actors::fold_log(*log, key);
-    if (!state) return state.error();
-    markdown_writer markdown;
-    markdown.add(**state);
-    history out;
-    out.markdown = markdown.take();
-    out.tokens = estimate_tokens(out.markdown);
-    out.last = event_id{(*state)->epoch, (*state)->seq};
-    return out;
-  };
-  auto made = co_await on_longer(s, who.tenant, std::move(work));
-  if (made) made->place = place;
-  co_return made;
+  std::shared_ptr<history_source> steps =
+      std::make_shared<history_steps>(s, key, std::move(*head), std::move(place));
+  co_return steps;
 }
 
 asio::awaitable<result<context_window>> read_context_window(services& s, const caller& who,
                                                             session_id session) {
+  const auto place = s.contexts.enter(who.tenant);
+  if (!place) co_return error(codes::server_busy, "many contexts are being made", 1);
   actors::context_request request;
   request.key = {who.tenant, std::move(session)};
   auto head = co_await s.head(request.key);
@@ -161,6 +171,7 @@ asio::awaitable<result<context_window>> read_context_window(services& s, const c
   if (!asked) co_return asked.error();
   if (!asked->context) co_return asked->context.error();
   context_window out;
+  out.place = place;
   out.context = std::move(*asked->context);
   out.tokens_max = s.node.models.of(who.tenant)->rules.context_window;
   co_return out;

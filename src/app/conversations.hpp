@@ -12,6 +12,7 @@
 
 #include "app/log_reader.hpp"
 #include "app/once.hpp"
+#include "app/piece_source.hpp"
 #include "app/pipeline.hpp"
 #include "core/context.hpp"
 #include "core/session_core.hpp"
@@ -54,18 +55,21 @@ struct pause_outcome {
 boost::asio::awaitable<result<pause_outcome>> pause_conversation(services& s, const admitted& in,
                                                                  session_id session, bool paused);
 
-struct history {
-  std::string markdown;
-  std::uint64_t tokens = 0;
-  event_id last;
-  std::shared_ptr<void> place;  // among those that are made; held until it is sent
+// A conversation as Markdown, made while it is sent.
+class history_source : public piece_source {
+ public:
+  virtual bool over() const = 0;             // nothing more comes
+  virtual std::uint64_t tokens() const = 0;  // of what came
+  virtual event_id last() const = 0;
 };
-boost::asio::awaitable<result<history>> read_history(services& s, const caller& who,
-                                                     session_id session);
+boost::asio::awaitable<result<std::shared_ptr<history_source>>> read_history(services& s,
+                                                                             const caller& who,
+                                                                             session_id session);
 
 struct context_window {
   model_context context;
   std::uint64_t tokens_max = 0;  // of the model
+  std::shared_ptr<void> place;   // among those that are made; held until the answer is
 };
 boost::asio::awaitable<result<context_window>> read_context_window(services& s, const caller& who,
                                                                    session_id session);

@@ -16,7 +16,8 @@ boost::asio::awaitable<std::invoke_result_t<Work&>> on_longer(services& s, tenan
   static_assert(std::is_constructible_v<std::invoke_result_t<Work&>, error>);  // there is no room
   const auto place = s.long_work.enter(whose);
   if (!place) co_return error(codes::server_busy, "much of this tenant waits already", 1);
-  co_return co_await on_lane(s.lanes.longer, std::move(work));
+  auto turn = turn_of(whose);
+  co_return co_await on_lane(s.lanes.longer, std::move(turn), std::move(work));
 }
 
 }  // namespace soma::app

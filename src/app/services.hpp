@@ -98,9 +98,13 @@ class services : public services_needs {
   std::vector<std::unique_ptr<actor_bridge>> bridges;               // one an io thread
   std::vector<std::unique_ptr<models::io_llm_client>> llm_clients;  // one an io thread
   tenant_handles known_tenants;
-  // Whole histories that are being made, each can be large, and pages of raw events likewise. What
-  // is made and waits for its reader counts among the bodies of the server.
-  tenant_places histories{4, 8}, event_pages{16, 32};
+  // Pages of raw events that are being made, each can be large. What is made and waits for its
+  // reader counts among the bodies of the server.
+  tenant_places event_pages{16, 32};
+  // Histories and exports under way, until they are read: each holds a piece of what is sent and,
+  // of a history, what of a turn cannot be told yet, some megabytes at most.
+  tenant_places histories{16, 32}, exports{32, 64};
+  tenant_places contexts{4, 8};  // of models, being made: each as large as its window
   tenant_places long_work{store_lanes::longer_max / 2};  // see on_longer.hpp
   imports_under_way imports;
 

@@ -23,7 +23,7 @@ boost::asio::awaitable<result<answered<conversation>>> fork_session(services& s,
 
 // The document is made line by line (session_document.hpp) and, after a failure, to be cut off
 // before its last line. Attachments that the caller may not read are left out. Errors:
-// session.not_found.
+// session.not_found, server.busy.
 boost::asio::awaitable<result<std::shared_ptr<piece_source>>> export_session(services& s,
                                                                              const admitted& in,
                                                                              session_id session);

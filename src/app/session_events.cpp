@@ -37,7 +37,8 @@ asio::awaitable<result<events_page>> read_events(services& s, const caller& who,
     options.backwards = !asked.after && !asked.after_end;
   }
   auto look = [log = &s.node.log, key, options] { return log->read(key, options); };
-  auto page = co_await on_lane(s.lanes.pages, look);
+  auto turn = turn_of(who.tenant);
+  auto page = co_await on_lane(s.lanes.pages, std::move(turn), look);
   if (!page) co_return page.error();
   // As of after the page: the one before may not know its last events.
   head = co_await s.head(key);

@@ -91,8 +91,13 @@ class export_work {
 // Events, then each attachment's line and bytes, then the last line.
 class export_steps final : public piece_source {
  public:
-  export_steps(services& s, std::shared_ptr<export_work> work, std::string header)
-      : s_(s), work_(std::move(work)), header_(std::move(header)) {}
+  export_steps(services& s, const tenant_id& tenant, std::shared_ptr<export_work> work,
+               std::string header, std::shared_ptr<void> place)
+      : s_(s),
+        turn_(long_turn_of(tenant)),
+        work_(std::move(work)),
+        header_(std::move(header)),
+        place_(std::move(place)) {}
 
   asio::awaitable<result<std::string>> next() override {
     for (;;) {
@@ -126,12 +131,14 @@ class export_steps final : public piece_source {
     auto& where = which == step::events       ? s_.lanes.pages
                   : which == step::attachment ? s_.files.hashes
                                               : s_.files.reads;
-    co_return co_await on_lane(where, run);
+    co_return co_await on_lane(where, turn_, run);
   }
 
   services& s_;
+  const std::string turn_;
   const std::shared_ptr<export_work> work_;
   const std::string header_;
+  const std::shared_ptr<void> place_;
   step at_ = step::header;
 };
 
@@ -141,6 +148,8 @@ asio::awaitable<result<std::shared_ptr<piece_source>>> export_session(services& 
                                                                       const admitted& in,
                                                                       session_id session) {
   const auto& who = in.who();
+  auto place = s.exports.enter(who.tenant);
+  if (!place) co_return error(codes::server_busy, "many sessions are being exported", 1);
   const session_key key{who.tenant, std::move(session)};
   auto head = co_await s.head(key);
   if (!head) co_return head.error();
@@ -151,8 +160,8 @@ asio::awaitable<result<std::shared_ptr<piece_source>>> export_session(services& 
   auto work = std::make_shared<export_work>(std::move(walk), s.files.attachments, key.tenant,
                                             std::move(readable));
   auto header = conversation_json(key.session, head->info, head->last_id());
-  std::shared_ptr<piece_source> steps =
-      std::make_shared<export_steps>(s, std::move(work), std::move(header));
+  std::shared_ptr<piece_source> steps = std::make_shared<export_steps>(
+      s, key.tenant, std::move(work), std::move(header), std::move(place));
   co_return steps;
 }
 

@@ -167,7 +167,11 @@ std::string instruction_text(std::string_view instruction) {
 }  // namespace
 
 std::uint64_t estimate_tokens(std::string_view text) {
-  return (text.size() + 3) / 4 + 4;
+  return tokens_of_bytes(text.size());
+}
+
+std::uint64_t tokens_of_bytes(std::uint64_t bytes) {
+  return (bytes + 3) / 4 + 4;
 }
 
 model_context build_context(std::span<const turn_record* const> turns,

@@ -44,6 +44,7 @@ struct context_options {
 // The estimate used everywhere a real tokenizer is not at hand: four bytes a token, and four
 // tokens for what surrounds a message.
 std::uint64_t estimate_tokens(std::string_view text);
+std::uint64_t tokens_of_bytes(std::uint64_t bytes);  // the same
 
 // What providers count a picture as, or less; how large one and all of a call may be, in base64 a
 // third more; and how many are given, the newest first. Others are named in the text alone, as are

@@ -1,6 +1,8 @@
 // Model profiles, credentials of providers, usage.
 #include <boost/json.hpp>
+#include <functional>
 
+#include "app/aside.hpp"
 #include "app/credentials.hpp"
 #include "app/model_profiles.hpp"
 #include "app/usage.hpp"
@@ -18,6 +20,7 @@ namespace asio = boost::asio;
 
 constexpr std::int64_t day_ms = 24ll * 3600 * 1000;
 constexpr int days_max = 92;
+constexpr std::size_t rows_on_io_max = 1000;  // of usage, written on the io thread
 
 response profile_answer(const app::shown_profile& shown, int status = 200) {
   response answer(status, app::profile_json(shown));
@@ -193,9 +196,20 @@ asio::awaitable<response> get_usage(gateway& g, request_context& ctx) {
   if (!asked) co_return problem(asked.error(), ctx);
   auto report = co_await app::read_usage(g.services, ctx.caller, *asked);
   if (!report) co_return problem(report.error(), ctx);
-  response answer;
-  write_report(answer.body, *report, llm::day_of(asked->from_ms), llm::day_of(asked->to_ms));
-  co_return answer;
+  const auto from = llm::day_of(asked->from_ms), to = llm::day_of(asked->to_ms);
+  auto answer = std::make_shared<response>();
+  const bool large = report->rows.size() > rows_on_io_max;
+  std::function<result<void>()> write = [answer, told = std::move(*report), from, to] {
+    write_report(answer->body, told, from, to);
+    return result<void>();
+  };
+  auto written = result<void>();
+  if (large)
+    written = co_await app::run_aside(g.services, ctx.caller.tenant, std::move(write));
+  else
+    written = write();
+  if (!written) co_return problem(written.error(), ctx);
+  co_return std::move(*answer);
 }
 
 }  // namespace

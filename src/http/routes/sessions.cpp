@@ -1,6 +1,7 @@
 // Sessions: make, list, read, rename, delete, reset, pause, history, context window.
 #include <algorithm>
 #include <boost/json.hpp>
+#include <utility>
 
 #include "app/aside.hpp"
 #include "app/conversation_json.hpp"
@@ -8,6 +9,7 @@
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/limits.hpp"
+#include "http/net/file_answer.hpp"
 #include "http/net/problem.hpp"
 #include "http/routes/door.hpp"
 #include "http/routes/parameters.hpp"
@@ -134,15 +136,77 @@ asio::awaitable<response> pause_session(gateway& g, request_context& ctx) {
   co_return answer;
 }
 
+// The answer around the text, which its end follows.
+class history_answer final : public app::piece_source {
+ public:
+  explicit history_answer(std::shared_ptr<app::history_source> history)
+      : history_(std::move(history)) {}
+
+  asio::awaitable<result<std::string>> next() override {
+    std::string bytes;
+    if (over_) co_return bytes;
+    const auto text = co_await history_->next();
+    if (!text) co_return text.error();
+    if (!std::exchange(begun_, true)) bytes = R"({"history":")";
+    append_json_escaped(bytes, *text);
+    over_ = history_->over();
+    if (over_) {
+      bytes += '"';
+      bytes.append(R"(,"tokens":)").append(std::to_string(history_->tokens()));
+      bytes.append(R"(,"last_event_id":")").append(to_string(history_->last())).append("\"}");
+    }
+    co_return bytes;
+  }
+  bool over() const { return over_; }
+
+ private:
+  const std::shared_ptr<app::history_source> history_;
+  bool begun_ = false, over_ = false;
+};
+
+asio::awaitable<bool> send_history(std::string first, std::shared_ptr<history_answer> rest,
+                                   response_stream& out) {
+  if (!co_await out.write(first)) co_return false;
+  first = {};
+  co_return co_await send_pieces(rest, out);
+}
+
 asio::awaitable<response> get_history(gateway& g, request_context& ctx) {
   auto history = co_await app::read_history(g.services, ctx.caller, key_of(ctx).session);
   if (!history) co_return problem(history.error(), ctx);
-  const bool large = history->markdown.size() > limits::http_body_on_io_bytes;
+  const auto pieces = std::make_shared<history_answer>(std::move(*history));
+  auto first = co_await pieces->next();
+  if (!first) co_return problem(first.error(), ctx);
+  if (pieces->over()) co_return response(200, std::move(*first));
+  response answer;
+  answer.produce = [first = std::move(*first), pieces](response_stream& out) {
+    return send_history(first, pieces, out);
+  };
+  co_return answer;
+}
+
+void write_context(std::string& out, const app::context_window& window) {
+  const auto& context = window.context;
+  json_writer w(out);
+  w.begin_object().key("parts").begin_array();
+  for (const auto& part : context.parts) {
+    w.begin_object().field("kind", part.kind).field("role", part.role);
+    w.field_if("message_id", part.message_id).field_if("turn_id", part.turn_id);
+    w.field("text", part.text).field("tokens", part.tokens).end_object();
+  }
+  w.end_array().field("tokens", context.tokens).field("context_window", window.tokens_max);
+  w.field("left_out_messages", context.left_out_messages);
+  w.field("shortened_results", context.shortened_results).end_object();
+}
+
+asio::awaitable<response> get_context_window(gateway& g, request_context& ctx) {
+  auto window = co_await app::read_context_window(g.services, ctx.caller, key_of(ctx).session);
+  if (!window) co_return problem(window.error(), ctx);
+  constexpr std::uint64_t bytes_of_a_token = 4;  // by our estimate
+  const bool large = window->context.tokens * bytes_of_a_token > limits::http_body_on_io_bytes;
   auto answer = std::make_shared<response>();
-  std::function<result<void>()> write = [answer, told = std::move(*history)] {
-    json_writer w(answer->body);
-    w.begin_object().field("history", told.markdown).field("tokens", told.tokens);
-    w.field("last_event_id", to_string(told.last)).end_object();
+  std::function<result<void>()> write = [answer, told = std::move(*window)] {
+    write_context(answer->body, told);
     return result<void>();
   };
   auto written = result<void>();
@@ -152,24 +216,6 @@ asio::awaitable<response> get_history(gateway& g, request_context& ctx) {
     written = write();
   if (!written) co_return problem(written.error(), ctx);
   co_return std::move(*answer);
-}
-
-asio::awaitable<response> get_context_window(gateway& g, request_context& ctx) {
-  auto window = co_await app::read_context_window(g.services, ctx.caller, key_of(ctx).session);
-  if (!window) co_return problem(window.error(), ctx);
-  const auto& context = window->context;
-  response answer;
-  json_writer w(answer.body);
-  w.begin_object().key("parts").begin_array();
-  for (const auto& part : context.parts) {
-    w.begin_object().field("kind", part.kind).field("role", part.role);
-    w.field_if("message_id", part.message_id).field_if("turn_id", part.turn_id);
-    w.field("text", part.text).field("tokens", part.tokens).end_object();
-  }
-  w.end_array().field("tokens", context.tokens).field("context_window", window->tokens_max);
-  w.field("left_out_messages", context.left_out_messages);
-  w.field("shortened_results", context.shortened_results).end_object();
-  co_return answer;
 }
 
 }  // namespace

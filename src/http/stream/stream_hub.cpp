@@ -127,13 +127,15 @@ shared_bytes stream_hub::heartbeat(hub_feed& entry) {
 
 void stream_hub::read(std::shared_ptr<sse_stream> stream, chunk_request request) {
   if (reads_ < options_.reads_max) return start_read(stream, std::move(request));
-  waiting_reads_.push_back({stream, std::move(request)});
+  const auto turn = app::turn_of(request.key.tenant);
+  waiting_reads_.push(turn, {stream, std::move(request)});
 }
 
 void stream_hub::start_read(std::weak_ptr<sse_stream> stream, chunk_request request) {
   ++reads_;
   ++counters_.chunks;
-  lane_.post([this, request = std::move(request), stream = std::move(stream)] {
+  const auto turn = app::turn_of(request.key.tenant);
+  lane_.post(turn, [this, request = std::move(request), stream = std::move(stream)] {
     boost::asio::post(io_, [this, stream, chunk = read_chunk(log_, request)]() mutable {
       on_chunk(stream, std::move(chunk));
     });
@@ -143,8 +145,7 @@ void stream_hub::start_read(std::weak_ptr<sse_stream> stream, chunk_request requ
 void stream_hub::on_chunk(const std::weak_ptr<sse_stream>& stream, log_chunk chunk) {
   --reads_;
   while (!waiting_reads_.empty() && reads_ < options_.reads_max) {
-    waiting_read next = std::move(waiting_reads_.front());
-    waiting_reads_.pop_front();
+    waiting_read next = waiting_reads_.pop();
     const auto waiting = next.stream.lock();
     if (waiting && !waiting->closed()) start_read(next.stream, std::move(next.request));
   }

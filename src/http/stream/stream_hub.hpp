@@ -10,7 +10,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <random>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "app/lanes.hpp"
+#include "core/by_turns.hpp"
 #include "core/session_feed.hpp"
 #include "http/stream/identity_ties.hpp"
 #include "http/stream/log_chunk.hpp"
@@ -141,7 +141,7 @@ class stream_hub {
   std::vector<feed_frame> scratch_, batch_;
   std::vector<std::shared_ptr<sse_stream>> closed_;  // to be reaped
   std::size_t reads_ = 0;
-  std::deque<waiting_read> waiting_reads_;
+  by_turns<waiting_read> waiting_reads_;
   std::size_t held_bytes_ = 0;
   identity_ties ties_;
   bool draining_ = false;
