@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -44,6 +45,8 @@ struct actor_limits {
   std::size_t writer_queue_bytes = 64u << 20;  // of all sessions; past it commands are refused
   std::size_t batch_bytes = 4u << 20;          // of one commit
   std::int64_t idempotency_ttl_ms = 24ll * 3600 * 1000;
+  std::uint64_t stored_bytes_max =
+      0;  // of a tenant's events; past it nothing is begun; 0: no bound
 };
 
 // Where counts, durations and what an operator should hear of go. Called on the actors' hot paths:
@@ -119,6 +122,9 @@ struct node_services : node_ports {
 
   const node_options options;
   const actor_limits& limits = options.limits;
+
+  // Why nothing new is begun for a tenant: quota.storage.
+  std::optional<error> refuses_more(const tenant_id& tenant) const;
 
   std::atomic<bool> root_alive{true};
   void root_died(std::string_view name);

@@ -12,6 +12,7 @@
 #include "actors/event_writer.hpp"
 #include "actors/log_reader.hpp"
 #include "actors/tenant_registry.hpp"
+#include "core/codes.hpp"
 #include "core/may_block.hpp"
 #include "observability/log.hpp"
 
@@ -86,6 +87,13 @@ caf::behavior watch(caf::stateful_actor<watch_state>* self, node_services* node,
 }
 
 }  // namespace
+
+std::optional<error> node_services::refuses_more(const tenant_id& tenant) const {
+  const auto most = limits.stored_bytes_max;
+  if (most == 0 || log.stored_bytes(tenant) < most) return std::nullopt;
+  return error(codes::quota_storage,
+               "the tenant's sessions take as much of the disk as they may: delete or reset some");
+}
 
 void node_services::root_died(std::string_view name) {
   root_alive = false;

@@ -18,6 +18,14 @@ namespace {
 // Longer than between a gateway's look at the store and its command's arrival here.
 constexpr std::chrono::seconds recent_keys_kept{10};
 
+// What ends work or makes room is taken from a tenant that has filled its part of the disk.
+bool begins_something(const input::command& what) {
+  if (const auto* pause = std::get_if<input::pause>(&what)) return !pause->paused;
+  return !std::holds_alternative<input::stop>(what) &&
+         !std::holds_alternative<input::reset>(what) &&
+         !std::holds_alternative<input::remove>(what);
+}
+
 command_outcome refused(const error& why) {
   return command_outcome(result<command_reply>(why));
 }
@@ -278,6 +286,9 @@ caf::typed_response_promise<command_outcome> session_shell::on_command(session_c
   } else if (node_->queued_bytes.load(std::memory_order_relaxed) >
              node_->limits.writer_queue_bytes) {
     answer.deliver(refused({codes::server_busy, "too much waits for the disk", 1}));
+  } else if (const auto full = node_->refuses_more(key_.tenant);
+             full && begins_something(command.what.what)) {
+    answer.deliver(refused(*full));
   } else if (const auto twin = twin_of_recent(command.idempotency_key)) {
     answer.deliver(refused(*twin));
   } else {

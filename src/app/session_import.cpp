@@ -218,6 +218,7 @@ asio::awaitable<result<answered<imported_session>>> import_session(services& s, 
                                                                    once_key key, body_source* body,
                                                                    std::uint64_t& refused_line) {
   const auto& who = in.who();
+  if (const auto full = s.node.refuses_more(who.tenant)) co_return *full;
   attachment_restorer restorer(s.files.attachments, who.tenant, who.user.value);
   const held_import held(s.files.pool, std::move(restorer));
   const auto& work = held.work;

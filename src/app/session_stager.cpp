@@ -68,6 +68,7 @@ asio::awaitable<result<void>> session_stager::copy_all(source next) {
     if (!filled) co_return filled.error();
     end = *filled;
     if (work_->ready.empty()) continue;
+    if (const auto full = s_.node.refuses_more(to_.tenant)) co_return *full;
     auto staged = co_await stage_ready();
     if (!staged) co_return staged.error();
   }

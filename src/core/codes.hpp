@@ -95,6 +95,7 @@ inline constexpr std::string_view secret_key_missing = "secret.key_missing";
 inline constexpr std::string_view secret_key_wrong = "secret.key_wrong";
 inline constexpr std::string_view dependency_unavailable = "dependency.unavailable";
 inline constexpr std::string_view quota_exceeded = "quota.exceeded";
+inline constexpr std::string_view quota_storage = "quota.storage";
 inline constexpr std::string_view server_starting = "server.starting";
 inline constexpr std::string_view upload_malformed = "upload.malformed";
 inline constexpr std::string_view upload_empty = "upload.empty";

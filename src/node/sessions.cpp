@@ -20,6 +20,7 @@ actors::actor_limits limits_of(const config& settings) {
   limits.writer_queue_bytes = size("storage.writer_queue_bytes");
   limits.batch_bytes = size("storage.batch_bytes");
   limits.idempotency_ttl_ms = settings.number("idempotency.ttl_h") * 3'600'000;
+  limits.stored_bytes_max = static_cast<std::uint64_t>(settings.number("quota.stored_bytes"));
   return limits;
 }
 

@@ -27,6 +27,15 @@ class memory_event_log final : public event_log {
     return results;
   }
 
+  std::uint64_t stored_bytes(const tenant_id& tenant) const override {
+    std::lock_guard lock(mutex_);
+    std::uint64_t bytes = 0;
+    for (const auto& [key, session] : sessions_)
+      if (key.tenant == tenant)
+        for (const auto& [seq, e] : session.events) bytes += e.json.size();
+    return bytes;
+  }
+
   result<session_head> head(const session_key& key) const override {
     std::lock_guard lock(mutex_);
     const auto at = sessions_.find(key);

@@ -52,6 +52,9 @@ class observed_event_log final : public event_log {
   result<std::vector<session_key>> busy_sessions() const override {
     return read_by(inner_.busy_sessions());
   }
+  std::uint64_t stored_bytes(const tenant_id& tenant) const override {
+    return inner_.stored_bytes(tenant);
+  }
   result<std::vector<tenant_id>> tenants() const override { return read_by(inner_.tenants()); }
   result<std::optional<idempotency_record>> find_idempotency(std::string_view key) const override {
     return read_by(inner_.find_idempotency(key));

@@ -26,6 +26,7 @@
 #include "storage/key_codec.hpp"
 #include "storage/rocksdb_testing.hpp"
 #include "storage/store_keeper.hpp"
+#include "storage/tenant_sizes.hpp"
 
 namespace soma::storage {
 
@@ -73,6 +74,7 @@ class rocksdb_event_log final : public event_log {
   result<session_list_page> list(const tenant_id& tenant,
                                  const session_list_options& options) const override;
   result<std::vector<session_key>> busy_sessions() const override;
+  std::uint64_t stored_bytes(const tenant_id& tenant) const override { return sizes_.of(tenant); }
   result<std::vector<tenant_id>> tenants() const override;
   result<std::optional<idempotency_record>> find_idempotency(std::string_view key) const override;
   result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) override;
@@ -147,6 +149,8 @@ class rocksdb_event_log final : public event_log {
   std::uint64_t flush_needs_bytes() const;
   error fail_for_good(const rocksdb::Status& why);
   std::optional<error> disk_refuses() const;
+  void note_added(const session_key& key, std::span<const encoded_event> events);
+  void measure(const tenant_id& tenant);
   result<std::optional<std::string>> get(family f, std::string_view key) const;
   result<event_page> read_as_of_now(const session_key& key, const read_options& options) const;
   result<session_head> head_as_of(const rocksdb::ReadOptions& how, const session_key& key) const;
@@ -183,6 +187,7 @@ class rocksdb_event_log final : public event_log {
 
   disk_mutex write_mutex_;  // held through every writing call; taken before open_mutex_
   std::unordered_map<session_key, session_head> heads_;  // what the store holds, of some sessions
+  tenant_sizes sizes_;
   std::uint64_t next_outbox_ = 0;
   std::function<void(std::uint64_t)> outbox_told_;
   std::int64_t no_record_before_ms_ = 0;  // idempotency records

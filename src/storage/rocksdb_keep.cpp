@@ -309,6 +309,7 @@ rocksdb_event_log::reclaimed rocksdb_event_log::reclaim() {
       (void)db_->CompactRange(how, families_[f], &from, &to);
     }
   }
+  for (const auto& tenant : sizes_.known()) measure(tenant);
   // Looks for files that are of no use any more: a log of writes that was being synced when its
   // tables were written stays until somebody does.
   if (db_->DisableFileDeletions().ok()) (void)db_->EnableFileDeletions(false);

@@ -55,6 +55,23 @@ std::optional<error> rocksdb_event_log::disk_refuses() const {
                                         " MiB left, fewer than storage.min_free_bytes");
 }
 
+void rocksdb_event_log::note_added(const session_key& key, std::span<const encoded_event> events) {
+  std::uint64_t bytes = 0;
+  for (const auto& e : events) bytes += e.json.size();
+  if (bytes > 0 && sizes_.add(key.tenant, bytes)) measure(key.tenant);
+}
+
+// By the indexes of tables and memtables; nothing is read of what they hold.
+void rocksdb_event_log::measure(const tenant_id& tenant) {
+  const auto prefix = tenant_prefix(tenant), end = after_prefix(prefix);
+  const rocksdb::Range all(slice(prefix), slice(end));
+  rocksdb::SizeApproximationOptions how;
+  how.include_memtables = true;
+  std::uint64_t bytes = 0;
+  if (db_->GetApproximateSizes(how, families_[events], &all, 1, &bytes).ok())
+    sizes_.measured(tenant, bytes);
+}
+
 // Which makes tables of all logs.
 bool rocksdb_event_log::lacks_room_to_recover(std::uint64_t at_least) const {
   constexpr std::uint64_t beside_tables = 1u << 20;
@@ -281,7 +298,9 @@ std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const app
   bytes_ += bytes;
   tell_outbox(rows);
   if (heads_.size() + state.heads.size() > cached_heads_max) heads_.clear();
-  for (const auto& op : ops) {
+  for (std::size_t n = 0; n < ops.size(); ++n) {
+    const auto& op = ops[n];
+    if (results[n]) note_added(op.key, op.events);
     if (!op.gone.empty()) note_deleted_documents();
     if (op.remove || op.first_seq) note_deleted(op.key);
   }
@@ -313,7 +332,9 @@ result<void> rocksdb_event_log::stage(const session_key& key,
   std::string last;
   put_number(last, staged.back().seq, 8);
   batch.Put(families_[staging], session_prefix(key), last);
-  return write(batch, {});
+  auto written = write(batch, {});
+  if (written) note_added(key, staged);
+  return written;
 }
 
 result<void> rocksdb_event_log::discard_staged(const session_key& key) {

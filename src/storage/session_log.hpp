@@ -138,6 +138,9 @@ class session_log {
   virtual result<session_list_page> list(const tenant_id& tenant,
                                          const session_list_options& options) const = 0;
   virtual result<std::vector<session_key>> busy_sessions() const = 0;
+  // About what a tenant's events take on the disk; 0 until the first of them is written after a
+  // start. What was deleted counts until its space is given back. Never blocks.
+  virtual std::uint64_t stored_bytes(const tenant_id& tenant) const = 0;
   virtual result<std::vector<tenant_id>> tenants() const = 0;
 
   // Writes events of a session that does not exist yet, dense from 1, invisible until an append_op

@@ -274,6 +274,7 @@ class troubled_log final : public storage::event_log {
     return real_->list(t, o);
   }
   result<std::vector<session_key>> busy_sessions() const override { return real_->busy_sessions(); }
+  std::uint64_t stored_bytes(const tenant_id& t) const override { return real_->stored_bytes(t); }
   result<std::vector<tenant_id>> tenants() const override { return real_->tenants(); }
   result<std::optional<storage::idempotency_record>> find_idempotency(
       std::string_view key) const override {

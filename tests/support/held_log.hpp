@@ -31,6 +31,9 @@ class held_log : public event_log {
   }
 
   std::uint32_t epoch() const override { return inner_.epoch(); }
+  std::uint64_t stored_bytes(const tenant_id& tenant) const override {
+    return inner_.stored_bytes(tenant);
+  }
   std::vector<result<std::uint64_t>> commit(std::span<const append_op> ops) override {
     return wait(), inner_.commit(ops);
   }

@@ -109,6 +109,7 @@ constexpr row table[] = {
     {codes::llm_timeout_idle, 504},
     {codes::llm_timeout_total, 504},
     {codes::storage_full, 507},
+    {codes::quota_storage, 507},
 };
 
 const row* find(std::string_view code) {

@@ -73,6 +73,7 @@ export const t = words({
     'session.quarantined': 'This chat failed several times and was set aside. Restart it to go on.',
     'quota.exceeded': 'This is more than you may ask for at the moment.',
     'storage.full': 'The server’s disk is full: nothing was kept.',
+    'quota.storage': 'The chats take all the space they may have: delete or clear some.',
     'server.busy': 'The server has too much to do at the moment.',
     'import.invalid': 'This is no chat that was exported whole.',
   } as Readonly<Record<string, string>>,
