@@ -86,7 +86,8 @@ result<void> history_walk::take(event e) {
     beyond_.push_back(e.meta.id.seq);
     return {};
   }
-  if (e.type() == event_type::llm_request && state_.queue.empty())
+  // Whatever comes next may be of the message whose turn it is: a file of it that is read, say.
+  if (e.type() != event_type::message_user && state_.queue.empty())
     if (auto taken = take_up_waiting(); !taken) return taken;
   apply(state_, e);
   // What a tool was asked stands in the message that asked it.
