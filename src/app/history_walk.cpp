@@ -89,6 +89,11 @@ result<void> history_walk::take(event e) {
   // Whatever comes next may be of the message whose turn it is: a file of it that is read, say.
   if (e.type() != event_type::message_user && state_.queue.empty())
     if (auto taken = take_up_waiting(); !taken) return taken;
+  // A file of a message that waits is read already: its result will be looked for there.
+  if (const auto* called = std::get_if<body::tool_call>(&e.body);
+      called && !called->turn_id.empty())
+    while (!beyond_.empty() && !state_.find_turn(called->turn_id))
+      if (auto taken = take_up_waiting(); !taken) return taken;
   apply(state_, e);
   // What a tool was asked stands in the message that asked it.
   if (e.type() == event_type::tool_call) state_.tools.back().call.inputs_json = {};

@@ -166,7 +166,9 @@ class history_answer final : public app::piece_source {
 
 asio::awaitable<bool> send_history(std::string first, std::shared_ptr<history_answer> rest,
                                    response_stream& out) {
-  if (!co_await out.write(first)) co_return false;
+  // Not within the `if`: g++ 12 lays out a coroutine that begins so in two ways.
+  const bool sent = co_await out.write(first);
+  if (!sent) co_return false;
   first = {};
   co_return co_await send_pieces(rest, out);
 }
