@@ -15,6 +15,13 @@
 namespace soma::http {
 namespace {
 
+using clock = std::chrono::steady_clock;
+
+// After a drain this long as much time again is others', at most the second: requests and their
+// answers go between, and what they add is gathered into one write a reader.
+constexpr std::chrono::microseconds drain_is_long{500};
+constexpr std::chrono::milliseconds rest_max{20};
+
 constexpr int unsent_bytes_max = 128 * 1024;  // in the kernel, of one stream
 
 // A heartbeat an hour late is no heartbeat: small writes go at once, a peer that acknowledges
@@ -41,6 +48,7 @@ stream_hub::stream_hub(boost::asio::io_context& io, unsigned thread, feed_regist
       options_(options),
       tick_ms_(std::clamp(options.heartbeat_ms / 15, 5u, 1000u)),
       timer_(io),
+      rest_timer_(io),
       now_ms_(clock_ms()),
       jitter_(std::random_device{}()) {
   registry_.wakers().set_waker(thread_, [this] { boost::asio::post(io_, [this] { wake(); }); });
@@ -88,11 +96,27 @@ std::string stream_hub::preface(const stream_request& request) {
 }
 
 void stream_hub::wake() {
+  if (rests_) return;
+  if (clock::now() >= rested_at_) return drain_feeds();
+  rests_ = true;
+  rest_timer_.expires_at(rested_at_);
+  rest_timer_.async_wait([this](boost::system::error_code failure) {
+    if (failure) return;
+    rests_ = false;
+    drain_feeds();
+  });
+}
+
+void stream_hub::drain_feeds() {
+  const auto begin = clock::now();
   for (const auto& feed : registry_.wakers().take(thread_)) {
     feed->drain(thread_);
     const auto it = feeds_.find(feed.get());
     if (it != feeds_.end()) drain_feed(it->second);
   }
+  const auto end = clock::now();
+  if (end - begin >= drain_is_long)
+    rested_at_ = end + std::min<clock::duration>(end - begin, rest_max);
 }
 
 // Frames are copied out of the ring once for all streams that stand where the last drain ended; a

@@ -115,6 +115,7 @@ class stream_hub {
   hub_feed& join(const stream_request& request);
   std::string preface(const stream_request& request);
   void wake();
+  void drain_feeds();
   void drain_feed(hub_feed& entry);
   void cut_streams_of(const stream_owner& gone);
   void start_read(std::weak_ptr<sse_stream> stream, chunk_request request);
@@ -132,6 +133,9 @@ class stream_hub {
   const sse_options options_;
   const std::uint32_t tick_ms_;
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer rest_timer_;
+  std::chrono::steady_clock::time_point rested_at_;  // before it no feed is drained
+  bool rests_ = false;
   std::uint32_t now_ms_ = 0;
   std::uint64_t ticks_ = 0;
   std::minstd_rand jitter_;
