@@ -88,6 +88,16 @@ TEST_CASE("authenticator: a hot key is read once, and forgotten when it is remov
   CHECK(w.bearer(made.text.reveal()).error().code == codes::auth_invalid);
 }
 
+TEST_CASE("authenticator: who names a key of another tenant ends nothing of theirs") {
+  world w;
+  const auto made = w.key();
+  CHECK(w.bearer(made.text.reveal()).has_value());
+  const auto tried = w.door.remove_key(tenant_id{"other"}, made.key.id);
+  CHECK(tried.done.error().code == codes::key_not_found);
+  CHECK(tried.gone.key_id.empty());
+  CHECK(w.door.remove_key(tenant_id{"acme"}, made.key.id).gone.key_id == made.key.id);
+}
+
 TEST_CASE("authenticator: a cached key still expires on time") {
   world w;
   const auto made = w.key(2000);
