@@ -19,6 +19,7 @@
 
 #include "core/session_core.hpp"
 #include "llm/llm_client.hpp"
+#include "memory/recall.hpp"
 #include "storage/event_log.hpp"
 #include "tools/tool_runner.hpp"
 
@@ -143,6 +144,13 @@ struct turn_deadline {  // tenant → session; only the newest serial counts
   std::string turn_id;
   std::uint64_t serial = 0;
 };
+struct memory_answered {  // from wherever memory was looked through; only the newest serial counts
+  std::uint64_t serial = 0;
+  result<memory::recall_answer> answer = memory::recall_answer{};
+};
+struct memory_late {  // the session to itself
+  std::uint64_t serial = 0;
+};
 struct idle_check {};       // tenant → session, every session.idle_s
 struct may_leave {};        // tenant → session: nothing more was routed to you
 struct end_incarnation {};  // tenant → session: shutdown or restart
@@ -152,8 +160,9 @@ using session_actor = caf::typed_actor<
     caf::replies_to<activate_request>::with<activated>,
     caf::replies_to<context_request>::with<context_outcome>, caf::reacts_to<stream_piece>,
     caf::reacts_to<stream_done>, caf::reacts_to<stream_failed>, caf::reacts_to<tool_said>,
-    caf::reacts_to<tool_ended>, caf::reacts_to<turn_deadline>, caf::reacts_to<idle_check>,
-    caf::reacts_to<may_leave>, caf::reacts_to<end_incarnation>>;
+    caf::reacts_to<tool_ended>, caf::reacts_to<turn_deadline>, caf::reacts_to<memory_answered>,
+    caf::reacts_to<memory_late>, caf::reacts_to<idle_check>, caf::reacts_to<may_leave>,
+    caf::reacts_to<end_incarnation>>;
 
 // ---- tenant: the only one that routes to its sessions, and their supervisor ----
 
@@ -264,6 +273,8 @@ SOMA_LOCAL_MESSAGE(stream_failed)
 SOMA_LOCAL_MESSAGE(tool_said)
 SOMA_LOCAL_MESSAGE(tool_ended)
 SOMA_LOCAL_MESSAGE(turn_deadline)
+SOMA_LOCAL_MESSAGE(memory_answered)
+SOMA_LOCAL_MESSAGE(memory_late)
 SOMA_LOCAL_MESSAGE(idle_check)
 SOMA_LOCAL_MESSAGE(may_leave)
 SOMA_LOCAL_MESSAGE(end_incarnation)

@@ -82,6 +82,11 @@ llm::call make_call(llm_stream_state& s) {
       call.messages.back().text += "\n\n" + part.text;
       continue;
     }
+    // One message of the system: templates of models take no second one.
+    if (part.kind == "memory" && !call.messages.empty() && call.messages.back().role == "system") {
+      call.messages.back().text += "\n\n" + part.text;
+      continue;
+    }
     call.messages.push_back({std::move(part.role), std::move(part.text), std::move(part.tool_calls),
                              std::move(part.provider_call_id)});
     // As the provider was told of it, also of a tool that is offered no longer.

@@ -13,6 +13,7 @@
 #include "actors/interfaces.hpp"
 #include "core/session_feed.hpp"
 #include "llm/llm_client.hpp"
+#include "memory/recall.hpp"
 #include "storage/event_log.hpp"
 #include "tools/tool_runner.hpp"
 
@@ -64,6 +65,8 @@ class runtime_probe {
   virtual void llm_started() {}
   virtual void llm_failed(std::string_view /*code*/) {}
   virtual void first_token(double /*seconds*/) {}
+  // Before a turn's first model call; degraded: failed, late or in part.
+  virtual void recalled(std::size_t /*items*/, bool /*degraded*/, double /*seconds*/) {}
 };
 
 // Where models come from. Called by actors, for every input and every call, so neither waits for
@@ -105,6 +108,7 @@ struct node_ports {
   tools::tool_runner& tools;
   session_list_watch& sessions;
   runtime_probe& probe;
+  memory::recaller* recaller = nullptr;  // null: nothing is remembered here
 };
 
 struct node_options {

@@ -9,6 +9,7 @@
 #include "core/codes.hpp"
 #include "core/command_codec.hpp"
 #include "core/time.hpp"
+#include "memory/item.hpp"
 #include "storage/attachment_rows.hpp"
 #include "storage/feedback_rows.hpp"
 
@@ -98,6 +99,7 @@ storage::append_op session_shell::make_op(session_actions& actions) {
     storage::add_attachment_uses(op.documents, key_, e.body);
     storage::add_feedback(op.documents, e);
   }
+  memory::add_remembered(op, key_, core_.owner, actions.append);
   if (auto now = info_of(core_); !(now == last_info_)) {
     op.info = now;
     last_info_ = std::move(now);
@@ -109,7 +111,10 @@ storage::append_op session_shell::make_op(session_actions& actions) {
   // What was said of answers goes with them.
   if (op.remove || op.first_seq)
     op.gone.push_back({std::string(storage::feedback_collection), storage::feedback_prefix(key_)});
-  if (op.remove) op.documents.push_back(storage::session_gone_row(key_));
+  if (op.remove) {
+    op.documents.push_back(storage::session_gone_row(key_));
+    memory::add_forgotten_session(op, key_);
+  }
   for (const auto& a : actions.then) {
     const auto* reply = std::get_if<action::reply>(&a);
     if (!reply || !reply->what) continue;
@@ -259,7 +264,64 @@ void session_shell::carry_out(action::arm_deadline& a) {
   self_->send(tenant_, std::move(begun));
 }
 
+void session_shell::carry_out(action::recall& a) {
+  // A stop may have been quicker than the disk.
+  if (ending_ || !core_.recalling || core_.recalling->turn_id != a.turn_id) return;
+  asked_memory_ = {a.turn_id, ++recall_serial_, std::chrono::steady_clock::now()};
+  // Both come back through the mailbox: this may be in the middle of a step.
+  const session_actor me = self_;
+  const auto serial = recall_serial_;
+  if (!node_->recaller) return self_->send(me, memory_answered{serial, memory::recall_answer{}});
+  self_->delayed_send(me, std::chrono::milliseconds(model_->rules.recall_ms), memory_late{serial});
+  memory::recall_question question;
+  question.key = key_;
+  question.user = user_id(a.from.user_id);
+  question.query = std::move(a.query);
+  question.held_message_ids = std::move(a.held_message_ids);
+  question.bytes_max = a.bytes_max;
+  question.items_max = a.items_max;
+  node_->recaller->recall(std::move(question), [me, serial](result<memory::recall_answer> answer) {
+    caf::anon_send(me, memory_answered{serial, std::move(answer)});
+  });
+}
+
+void session_shell::end_recall(input::recalled answer) {
+  const std::chrono::duration<double> took =
+      std::chrono::steady_clock::now() - asked_memory_->since;
+  asked_memory_.reset();
+  node_->probe.recalled(answer.items.size(), answer.degraded, took.count());
+  feed(answer);
+}
+
 // ---- messages ----
+
+void session_shell::on_memory_answered(memory_answered& m) {
+  if (!asked_memory_ || asked_memory_->serial != m.serial) return;
+  input::recalled told;
+  told.turn_id = asked_memory_->turn_id;
+  if (!m.answer) {
+    told.degraded = true;
+    told.why = m.answer.error().detail;
+    return end_recall(std::move(told));
+  }
+  for (auto& item : m.answer->items)
+    told.items.push_back({std::move(item.memory_id), std::move(item.text), std::move(item.kind),
+                          std::move(item.session_id), std::move(item.message_id),
+                          std::move(item.place_json), item.score, item.created_at_ms});
+  told.degraded = m.answer->degraded;
+  told.why = std::move(m.answer->why);
+  told.as_of = m.answer->as_of;
+  end_recall(std::move(told));
+}
+
+void session_shell::on_memory_late(const memory_late& m) {
+  if (!asked_memory_ || asked_memory_->serial != m.serial) return;
+  input::recalled told;
+  told.turn_id = asked_memory_->turn_id;
+  told.degraded = true;
+  told.why = "memory did not answer in time";
+  end_recall(std::move(told));
+}
 
 std::optional<error> session_shell::twin_of_recent(const std::string& idempotency_key) {
   const auto old = std::chrono::steady_clock::now() - recent_keys_kept;
@@ -324,7 +386,7 @@ void session_shell::on_deadline(const turn_deadline& due) {
 
 bool session_shell::at_rest() const {
   return in_flight_.empty() && asked_.empty() && !core_.call && core_.tools.empty() &&
-         (!core_.turn || core_.paused);
+         ((!core_.turn && !core_.recalling) || core_.paused);
 }
 
 void session_shell::on_idle_check() {
@@ -399,6 +461,8 @@ session_actor::behavior_type session(session_shell::pointer self, node_services*
       [&shell](const tool_said& m) { shell.feed(m.output); },
       [&shell](const tool_ended& m) { shell.feed(m.done); },
       [&shell](const turn_deadline& m) { shell.on_deadline(m); },
+      [&shell](memory_answered& m) { shell.on_memory_answered(m); },
+      [&shell](const memory_late& m) { shell.on_memory_late(m); },
       [&shell](const idle_check&) { shell.on_idle_check(); },
       [&shell](const may_leave&) { shell.on_may_leave(); },
       [&shell](const end_incarnation&) { shell.on_end_incarnation(); },

@@ -33,6 +33,8 @@ class session_shell {
   caf::typed_response_promise<activated> on_activate();
   context_outcome on_context() const;
   void on_deadline(const turn_deadline& due);
+  void on_memory_answered(memory_answered& m);
+  void on_memory_late(const memory_late& m);
   void on_idle_check();
   void on_may_leave();
   void on_end_incarnation();
@@ -65,6 +67,8 @@ class session_shell {
   void carry_out(action::start_tool& a);
   void carry_out(action::cancel_tool& a);
   void carry_out(action::arm_deadline& a);
+  void carry_out(action::recall& a);
+  void end_recall(input::recalled answer);
   void fail(const error& why);
   void end_children();
   void maybe_end();
@@ -86,6 +90,13 @@ class session_shell {
   llm_stream_actor stream_;
   std::string stream_invocation_;
   std::unordered_map<std::string, tool_call_actor> tools_;
+  struct asked_memory {  // for its answer
+    std::string turn_id;
+    std::uint64_t serial = 0;
+    std::chrono::steady_clock::time_point since;
+  };
+  std::optional<asked_memory> asked_memory_;
+  std::uint64_t recall_serial_ = 0;
   bool active_since_check_ = false, loaded_ = false, ending_ = false, failed_ = false;
   bool turn_is_timed_ = false;
   std::optional<error> unread_;  // why its log could not be read

@@ -93,6 +93,7 @@ inline constexpr std::string_view host_refused = "host.refused";
 inline constexpr std::string_view key_not_found = "key.not_found";
 inline constexpr std::string_view secret_key_missing = "secret.key_missing";
 inline constexpr std::string_view secret_key_wrong = "secret.key_wrong";
+inline constexpr std::string_view memory_unavailable = "memory.unavailable";
 inline constexpr std::string_view dependency_unavailable = "dependency.unavailable";
 inline constexpr std::string_view quota_exceeded = "quota.exceeded";
 inline constexpr std::string_view quota_storage = "quota.storage";

@@ -202,6 +202,13 @@ model_context build_context(std::span<const turn_record* const> turns,
     context.from_turn = (*turn)->turn_id;
     ++context.turns;
     chosen.push_back(std::move(parts));
+    if (chosen.size() > 1) continue;
+    const auto room = options.tokens_max - std::min(options.tokens_max, context.tokens);
+    auto text = remembered_text(options.remembered, std::min(room, options.remembered_tokens_max));
+    if (text.empty()) continue;
+    head.push_back(make_part("memory", "system", std::move(text)));
+    head.back().turn_id = (*turn)->turn_id;
+    context.tokens += head.back().tokens;
   }
 
   for (; turn != turns.rend(); ++turn) context.left_out_messages += messages_of(**turn);

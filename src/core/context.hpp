@@ -8,12 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "core/remembered.hpp"
 #include "core/session_state.hpp"
 
 namespace soma {
 
 struct context_part {
-  std::string kind;  // system, user, assistant, tool, instruction
+  std::string kind;  // system, memory, user, attachment, assistant, tool, instruction
   std::string role;  // system, user, assistant, tool
   std::string turn_id, message_id;
   std::string text;
@@ -39,6 +40,10 @@ struct context_options {
   std::uint64_t tokens_max = 0;  // the newest turn is always sent, whatever its size
   std::string instruction;       // "", "nudge", "summarize"
   bool pictures = false;         // the model takes them
+  // What was recalled for the newest turn. Given as far as it has room beside that turn, and before
+  // older ones.
+  std::vector<remembered_item> remembered{};
+  std::uint64_t remembered_tokens_max = 0;
 };
 
 // The estimate used everywhere a real tokenizer is not at hand: four bytes a token, and four

@@ -87,6 +87,9 @@ struct message_user {
 };
 struct memory_recall {
   std::string turn_id, query, items_json;
+  bool degraded = false;  // not all that is remembered was looked through: `reason`
+  std::string reason{};
+  std::int64_t as_of = 0;  // what the answer knew: the same question at it gets the same answer
 };
 struct llm_request {
   std::string invocation_id, message_id, turn_id;

@@ -53,6 +53,8 @@ void write(json_writer& w, const body::message_user& b) {
 
 void write(json_writer& w, const body::memory_recall& b) {
   w.field("turn_id", b.turn_id).field("query", b.query).key("items").raw(b.items_json);
+  if (b.degraded) w.field_bool("degraded", true).field_if("reason", b.reason);
+  if (b.as_of > 0) w.field("as_of", static_cast<std::uint64_t>(b.as_of));
 }
 
 void write(json_writer& w, const body::llm_request& b) {
@@ -217,6 +219,9 @@ void read(object& o, body::memory_recall& b) {
   b.turn_id = text_of(o, "turn_id");
   b.query = text_of(o, "query");
   b.items_json = raw_of(o, "items");
+  b.degraded = flag_of(o, "degraded");
+  b.reason = text_of(o, "reason");
+  b.as_of = static_cast<std::int64_t>(number_of(o, "as_of"));
 }
 
 void read(object& o, body::llm_request& b) {

@@ -113,7 +113,9 @@ struct judge {
     if (auto bad = bad_failure(b.what)) return bad;
     return too_long({{"request_id", b.request_id}});
   }
-  problem operator()(const body::memory_recall&) const { return std::nullopt; }
+  problem operator()(const body::memory_recall& b) const {
+    return too_long({{"query", b.query, limits::detail_bytes_max}, {"reason", b.reason}});
+  }
   problem operator()(const body::llm_delta&) const { return std::nullopt; }
   problem operator()(const body::session_close&) const { return std::nullopt; }
 };

@@ -212,6 +212,7 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
   reply.message_id = s.ids.next();
   reply.event = emit(body::message_user{reply.message_id, reply.message_id, c.text, c.attachments},
                      who.from, who.idempotency_key);
+  remember(reply.message_id, reply.message_id, c.text, who.from);
   reply.status = "queued";
   for (const auto& call : c.prepare)
     call_tool({s.ids.next(),
@@ -283,7 +284,11 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
     advance();
     return reply;
   }
-  const bool running = s.turn.has_value() || !s.tools.empty();
+  // A turn that is about to begin ends as one that began a moment ago.
+  if (recalls_waiting_turn()) ask({s.queue.front().turn_id, {}, {}, 1, 0, {}});
+  const bool running =
+      s.turn.has_value() || !s.tools.empty() || (s.recalling.has_value() && !s.paused);
+  s.recalling.reset();
   if (s.turn) end_turn("cancelled", std::nullopt);
   const auto tools = s.tools;  // what a user started outside any turn
   for (const auto& tool : tools) end_tool(tool, "cancelled");
@@ -310,45 +315,40 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
   command_reply reply;
   reply.status = "running";
   const bool reads = !s.queue.empty() && has_tools(s.queue.front().turn_id);
-  if (s.call || turn_has_tools() || reads) return reply;
+  if (s.call || turn_has_tools() || reads || (s.recalling && !s.paused)) return reply;
   if (s.paused) return decide(who, input::pause{false});
   if (s.turns.empty())
     return error{codes::session_nothing_to_do, "nothing has been asked in this session yet"};
-  ask({s.turns.back().turn_id, "nudge", {}, 1, 0, {}});
-  reply.event = out.append.back().meta.id;
+  if (begin({s.turns.back().turn_id, "nudge", {}, 1, 0, {}}))
+    reply.event = out.append.back().meta.id;
   return reply;
 }
 
 result<command_reply> session_step::decide(const input::request&, const input::retry&) {
   if (!s.exists()) return not_found();
-  if (s.turn || s.call) return error{codes::session_busy, "a turn is running"};
+  if (s.turn || s.call || s.recalling) return error{codes::session_busy, "a turn is running"};
   if (s.paused) return error{codes::session_paused, "the session is paused: resume it first"};
   if (s.turns.empty())
     return error{codes::session_nothing_to_retry, "there is no turn to ask again"};
   const auto& last = s.turns.back();
   const auto answer = std::find_if(last.lines.rbegin(), last.lines.rend(),
                                    [](const transcript_line& l) { return !l.message_id.empty(); });
-  ask({last.turn_id,
-       {},
-       answer == last.lines.rend() ? std::string() : answer->message_id,
-       1,
-       0,
-       {}});
+  const auto supersedes = answer == last.lines.rend() ? std::string() : answer->message_id;
   command_reply reply;
-  reply.event = out.append.back().meta.id;
+  if (begin({last.turn_id, {}, supersedes, 1, 0, {}})) reply.event = out.append.back().meta.id;
   reply.status = "running";
   return reply;
 }
 
 result<command_reply> session_step::decide(const input::request&, const input::summarize&) {
   if (!s.exists()) return not_found();
-  if (s.turn || s.call) return error{codes::session_busy, "a turn is running"};
+  if (s.turn || s.call || s.recalling) return error{codes::session_busy, "a turn is running"};
   if (s.paused) return error{codes::session_paused, "the session is paused: resume it first"};
   if (s.turns.empty())
     return error{codes::session_nothing_to_do, "nothing has been asked in this session yet"};
-  ask({s.turns.back().turn_id, "summarize", {}, 1, 0, {}});
   command_reply reply;
-  reply.event = out.append.back().meta.id;
+  if (begin({s.turns.back().turn_id, "summarize", {}, 1, 0, {}}))
+    reply.event = out.append.back().meta.id;
   reply.status = "running";
   return reply;
 }
@@ -405,7 +405,23 @@ context_options context_rules(const session_state& state, const session_rules& r
   const auto& refused = state.too_large;
   if (refused && refused->profile == rules.profile && refused->model == rules.model)
     tokens_max = std::min(tokens_max, refused->tokens / 3 * 2);
-  return {rules.system_prompt, tokens_max, std::string(instruction), rules.pictures};
+  context_options options;
+  options.system_prompt = rules.system_prompt;
+  options.tokens_max = tokens_max;
+  options.instruction = instruction;
+  options.pictures = rules.pictures;
+  return options;
+}
+
+model_context context_of(const session_state& state, const session_rules& rules,
+                         std::string_view instruction,
+                         const std::vector<const turn_record*>& turns) {
+  auto options = context_rules(state, rules, instruction);
+  if (!turns.empty() && !turns.back()->remembered_json.empty()) {
+    options.remembered = parse_remembered(turns.back()->remembered_json);
+    options.remembered_tokens_max = remembered_frame_tokens + rules.recall_tokens * 2;
+  }
+  return build_context(turns, options);
 }
 
 // Whether what the model has just refused as too large can be asked with less.
@@ -424,7 +440,7 @@ model_context current_context(const session_state& state, const session_rules& r
                               std::string_view instruction) {
   std::vector<const turn_record*> turns;
   for (const auto& turn : state.turns) turns.push_back(&turn);
-  return build_context(turns, context_rules(state, rules, instruction));
+  return context_of(state, rules, instruction, turns);
 }
 
 }  // namespace soma

@@ -17,6 +17,7 @@
 
 #include "core/context.hpp"
 #include "core/feedback.hpp"
+#include "core/remembered.hpp"
 #include "core/session_state.hpp"
 
 namespace soma {
@@ -37,6 +38,11 @@ struct session_rules {
   std::string profile = "default", provider, model;
   bool prefill = false;   // the provider continues a given assistant text
   bool pictures = false;  // the model is given attached pictures
+  // Memory. `remember`: each message of the user and each final answer is told of as memory.write.
+  // `recall`: a turn begins with what is remembered; `strict`: or not at all.
+  bool remember = false, recall = false, recall_strict = false;
+  std::uint32_t recall_ms = 300;       // for the answer, kept by the shell
+  std::uint64_t recall_tokens = 1024;  // of what a turn is told
 };
 
 // ---- what comes in ----
@@ -131,15 +137,23 @@ struct tool_done {
   std::uint64_t duration_ms = 0;
 };
 
+struct recalled {  // the answer to action::recall
+  std::string turn_id;
+  std::vector<remembered_item> items{};  // the likeliest first
+  bool degraded = false;                 // failed, late or in part: `why`
+  std::string why{};
+  std::int64_t as_of = 0;
+};
+
 struct deadline {  // arm_deadline's time has come
   std::string turn_id;
 };
 
 }  // namespace input
 
-using session_input =
-    std::variant<input::activated, input::commanded, input::llm_piece, input::llm_done,
-                 input::llm_failed, input::tool_output, input::tool_done, input::deadline>;
+using session_input = std::variant<input::activated, input::commanded, input::llm_piece,
+                                   input::llm_done, input::llm_failed, input::tool_output,
+                                   input::tool_done, input::deadline, input::recalled>;
 
 // ---- what is to be done ----
 
@@ -179,6 +193,13 @@ struct start_tool {
 struct cancel_tool {
   std::string tool_call_id;
 };
+// Looks through what is remembered; answered once by input::recalled, in rules.recall_ms at most.
+struct recall {
+  std::string turn_id, query;
+  std::vector<std::string> held_message_ids;  // are in the model's context anyway
+  std::size_t items_max = 0, bytes_max = 0;
+  origin from;
+};
 struct arm_deadline {
   std::string turn_id;
   std::uint32_t after_s = 0;
@@ -186,8 +207,9 @@ struct arm_deadline {
 
 }  // namespace action
 
-using session_action = std::variant<action::reply, action::start_llm, action::cancel_llm,
-                                    action::start_tool, action::cancel_tool, action::arm_deadline>;
+using session_action =
+    std::variant<action::reply, action::start_llm, action::cancel_llm, action::start_tool,
+                 action::cancel_tool, action::arm_deadline, action::recall>;
 
 struct session_actions {
   std::vector<session_action> now;

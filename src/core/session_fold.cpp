@@ -16,6 +16,7 @@ void clear_conversation(session_state& s) {
   s.unanswered.reset();
   s.tools.clear();
   s.too_large.reset();
+  s.recalling.reset();
   s.paused = false;
   s.message_count = 0;
 }
@@ -143,7 +144,9 @@ struct folder {
 
   void operator()(const body::session_close& b) { s.closed = b.reason == "deleted"; }
 
-  void operator()(const body::memory_recall&) {}
+  void operator()(const body::memory_recall& b) {
+    if (auto* turn = s.find_turn(b.turn_id)) turn->remembered_json = b.items_json;
+  }
   void operator()(const body::tool_progress&) {}
   void operator()(const body::memory_write&) {}
   void operator()(const body::app_event&) {}
@@ -152,6 +155,7 @@ struct folder {
   // The first request of a turn takes it from the queue; later ones find it among the turns.
   void start_turn_of(const body::llm_request& b) {
     if (!s.queue.empty() && s.queue.front().turn_id == b.turn_id) {
+      if (!s.turns.empty()) s.turns.back().remembered_json = {};  // only the newest is asked again
       s.turns.push_back(std::move(s.queue.front()));
       s.queue.pop_front();
     }
@@ -212,8 +216,8 @@ void apply(session_state& state, const event& e) {
 std::uint32_t folded_types() {
   std::uint32_t mask = 0;
   for (unsigned type = 1; type <= event_type_max; ++type) mask |= 1u << type;
-  for (const auto type : {event_type::memory_recall, event_type::tool_progress,
-                          event_type::memory_write, event_type::app_event, event_type::error})
+  for (const auto type : {event_type::tool_progress, event_type::memory_write,
+                          event_type::app_event, event_type::error})
     mask &= ~(1u << static_cast<unsigned>(type));
   return mask;
 }

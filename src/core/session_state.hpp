@@ -42,6 +42,16 @@ struct turn_record {
   std::vector<attachment_ref> attachments;
   origin from;
   std::vector<transcript_line> lines;
+  // What was recalled for it, as its memory.recall holds it; kept while it can be asked again.
+  std::string remembered_json{};
+};
+
+// A turn that is to be begun, once what is remembered was looked through for it. Not durable: after
+// a crash it is asked for anew.
+struct pending_recall {
+  std::string turn_id, instruction, supersedes;
+  std::string query;
+  bool asked = false;  // else the answer came at a time when the turn could not begin
 };
 
 // A model call whose llm.complete is still to come.
@@ -119,6 +129,7 @@ struct session_state {
   // ---- of this incarnation ----
   std::uint32_t epoch = 0;
   uuid_source ids;
+  std::optional<pending_recall> recalling;
   bool prefill_refused = false;
   // The model's context as its provider named it, of that model; 0: it did not.
   std::string window_model;

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/session_core.hpp"
 
@@ -28,6 +29,7 @@ struct session_step {
   void on(const input::tool_output& in);
   void on(const input::tool_done& in);
   void on(const input::deadline& in);
+  void on(const input::recalled& in);
 
   result<command_reply> decide(const input::request& who, const input::open& c);
   result<command_reply> decide(const input::request& who, const input::message& c);
@@ -52,6 +54,9 @@ struct session_step {
   };
   // Takes up whatever is due, if nothing runs.
   void advance(std::uint32_t delay_ms = 0, const std::optional<failure>& last_failure = {});
+  // Begins a turn: asks the model, or first what is remembered. False: that, so there is no event
+  // yet.
+  bool begin(const question& q);
   void ask(const question& q);
   void ask_again(const question& q);  // the unanswered message, next attempt
   // False: the answer is as long as it may be, and what is past that was left out.
@@ -73,10 +78,23 @@ struct session_step {
   event_id call_tool(body::tool_call call, const origin& from, std::string_view key = {});
   origin turn_origin(std::string_view turn_id) const;
   void arm_turn_deadline();
+  // Started turns, and the one that waits if it is `turn_id`.
+  std::vector<const turn_record*> turns_with(std::string_view turn_id) const;
+
+  // ---- session_recall.cpp ----
+  bool wants_recall(const question& q) const;
+  void ask_memory();
+  void remember(std::string message_id, std::string turn_id, std::string_view text,
+                const origin& from);
+  bool recalls_waiting_turn() const;
 };
 
 // A quarter of the window is left for the answer.
 context_options context_rules(const session_state& state, const session_rules& rules,
                               std::string_view instruction);
+// What the model is sent of these turns, the newest with what was recalled for it.
+model_context context_of(const session_state& state, const session_rules& rules,
+                         std::string_view instruction,
+                         const std::vector<const turn_record*>& turns);
 
 }  // namespace soma

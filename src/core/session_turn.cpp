@@ -52,6 +52,13 @@ void session_step::arm_turn_deadline() {
   out.then.push_back(action::arm_deadline{s.turn->turn_id, rules.timeout_s});
 }
 
+std::vector<const turn_record*> session_step::turns_with(std::string_view turn_id) const {
+  std::vector<const turn_record*> turns;
+  for (const auto& turn : s.turns) turns.push_back(&turn);
+  if (!s.queue.empty() && s.queue.front().turn_id == turn_id) turns.push_back(&s.queue.front());
+  return turns;
+}
+
 void session_step::advance(std::uint32_t delay_ms, const std::optional<failure>& last_failure) {
   if (s.closed || s.paused || s.call || turn_has_tools()) return;
   if (s.turn) {
@@ -60,9 +67,17 @@ void session_step::advance(std::uint32_t delay_ms, const std::optional<failure>&
     ++q.step;
     return ask(q);
   }
+  if (s.recalling) {
+    if (s.recalling->asked) return;
+    const question q{
+        s.recalling->turn_id, s.recalling->instruction, s.recalling->supersedes, 1, 0, {}};
+    s.recalling.reset();
+    begin(q);
+    return;
+  }
   // What is attached is read first.
   if (!s.queue.empty() && !has_tools(s.queue.front().turn_id))
-    ask({s.queue.front().turn_id, {}, {}, 1, 0, {}});
+    begin({s.queue.front().turn_id, {}, {}, 1, 0, {}});
 }
 
 void session_step::ask(const question& q) {
@@ -80,16 +95,14 @@ void session_step::ask(const question& q) {
 
   // What the context will be once this request is folded: its turn started, a superseded answer
   // gone.
-  std::vector<const turn_record*> turns;
-  for (const auto& turn : s.turns) turns.push_back(&turn);
-  if (!s.queue.empty() && s.queue.front().turn_id == q.turn_id) turns.push_back(&s.queue.front());
+  auto turns = turns_with(q.turn_id);
   turn_record unanswered_turn;
   if (!q.supersedes.empty()) {
     unanswered_turn = *turns.back();
     drop_answers(unanswered_turn);
     turns.back() = &unanswered_turn;
   }
-  auto context = build_context(turns, context_rules(s, rules, q.instruction));
+  auto context = context_of(s, rules, q.instruction, turns);
   request.context_from_turn = context.from_turn;
   request.context_turns = context.turns;
   request.prompt_tokens_estimate = context.tokens;
@@ -171,6 +184,7 @@ void session_step::append_answer(std::string_view text, std::vector<tool_invocat
   emit(body::message_assistant{request.message_id, request.turn_id, std::string(text),
                                std::move(calls), std::move(provider_state_json), final},
        from);
+  if (final) remember(s.call->request.message_id, s.call->request.turn_id, text, from);
 }
 
 void session_step::append_complete(std::string_view finish_reason,
@@ -260,7 +274,10 @@ void session_step::end_turn(std::string_view finish_reason, const std::optional<
     last.turn_id = turn_id;
     last.text = unanswered ? s.unanswered->text : std::string();
     last.final = true;
+    const auto said = last.text;
+    const auto message_id = last.message_id;
     emit(std::move(last), from);
+    remember(message_id, turn_id, said, from);
   }
   if (why) emit(body::error{*why, from.request_id, turn_id}, from);
 }

@@ -268,6 +268,11 @@ actors::model_settings model_registry::settings_for(resolved_model resolved) con
   rules.event_text_bytes_max = static_cast<std::size_t>(settings_.number("llm.answer_bytes_max"));
   rules.context_window = made.profile.context_window;
   rules.system_prompt = settings_.text("llm.system_prompt");
+  rules.remember = settings_.flag("memory.write");
+  rules.recall = settings_.flag("memory.recall");
+  rules.recall_strict = settings_.flag("memory.strict");
+  rules.recall_ms = ms("memory.recall_ms");
+  rules.recall_tokens = static_cast<std::uint64_t>(settings_.number("memory.recall_tokens"));
   rules.profile = made.profile.name;
   rules.provider = made.profile.provider;
   rules.model = made.profile.model;

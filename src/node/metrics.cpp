@@ -46,6 +46,12 @@ void metrics_probe::first_token(double seconds) {
   metrics_.llm_first_token.observe_us(microseconds(seconds));
 }
 
+void metrics_probe::recalled(std::size_t items, bool degraded, double seconds) {
+  metrics_.recall.observe_us(microseconds(seconds));
+  const auto* outcome = degraded ? "degraded" : items > 0 ? "found" : "nothing";
+  metrics_.recalls(outcome).add();
+}
+
 std::string node_metrics::render(const http::gateway& g) {
   auto& metrics = metrics_;
   std::uint64_t open = 0, frames = 0, bytes = 0, reads = 0;

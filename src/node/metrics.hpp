@@ -26,6 +26,7 @@ class metrics_probe final : public http::http_probe, public actors::runtime_prob
   void llm_started() override { metrics_.llm_calls.add(); }
   void llm_failed(std::string_view code) override { metrics_.llm_failures(code).add(); }
   void first_token(double seconds) override;
+  void recalled(std::size_t items, bool degraded, double seconds) override;
 
  private:
   server_metrics& metrics_;

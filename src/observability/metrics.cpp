@@ -154,6 +154,8 @@ server_metrics::server_metrics(metrics_registry& r)
       fsync(r.get_histogram("soma_append_sync_seconds", "Time of one synced write")),
       llm_first_token(
           r.get_histogram("soma_llm_first_token_seconds", "Time to the first piece of an answer")),
+      recall(r.get_histogram("soma_recall_seconds",
+                             "Time to what is remembered, before a turn's first model call")),
       registry_(r) {
   // What fails is there from the start, so that its first time is an increase.
   for (const auto code :
@@ -163,6 +165,7 @@ server_metrics::server_metrics(metrics_registry& r)
         codes::llm_provider_error})
     (void)llm_failures(code);
   for (const auto outcome : turn_outcomes) (void)turns(outcome);
+  for (const auto outcome : {"found", "nothing", "degraded"}) (void)recalls(outcome);
 }
 
 counter& server_metrics::http_requests(std::string_view route, std::string_view method,
@@ -184,6 +187,11 @@ counter& server_metrics::llm_failures(std::string_view code) {
 }
 
 // Providers name reasons as they like.
+counter& server_metrics::recalls(std::string_view outcome) {
+  return registry_.get_counter("soma_recalls_total", "Turns for which memory was looked through",
+                               {{"outcome", std::string(outcome)}});
+}
+
 counter& server_metrics::turns(std::string_view outcome) {
   if (std::find(std::begin(turn_outcomes), std::end(turn_outcomes), outcome) ==
       std::end(turn_outcomes))

@@ -100,13 +100,14 @@ struct server_metrics {
   counter& llm_calls;
   counter &sessions_quarantined, &store_full, &store_damaged, &store_unavailable;
   counter &log_lines_dropped, &audit_lost;
-  histogram &fsync, &llm_first_token;
+  histogram &fsync, &llm_first_token, &recall;
 
   // A lookup under a lock: keep the handle where it is hot.
   counter& http_requests(std::string_view route, std::string_view method, int status);
   histogram& http_latency(std::string_view route);
   counter& llm_failures(std::string_view code);
   counter& turns(std::string_view outcome);
+  counter& recalls(std::string_view outcome);  // found, nothing, degraded
 
  private:
   metrics_registry& registry_;

@@ -80,6 +80,28 @@ std::vector<std::string> attached_texts(std::string_view text) {
   return out;
 }
 
+// The texts that the system's message says are remembered, a line of JSON each.
+std::vector<std::string> remembered_texts(const conversation& asked) {
+  constexpr std::string_view mark = "Remembered from earlier conversations";
+  constexpr std::size_t texts_max = 3;
+  std::vector<std::string> out;
+  for (const auto& m : asked.messages) {
+    if (m.role != "system") continue;
+    const auto at = m.text.find(mark);
+    if (at == m.text.npos) continue;
+    for (auto line = m.text.find('\n', at); line != m.text.npos && out.size() < texts_max;
+         line = m.text.find('\n', line + 1)) {
+      const std::string one = m.text.substr(line + 1, m.text.find('\n', line + 1) - line - 1);
+      boost::system::error_code wrong;
+      const auto read = boost::json::parse(one, wrong);
+      const auto* object = wrong ? nullptr : read.if_object();
+      const auto* text = object ? object->if_contains("text") : nullptr;
+      if (text && text->is_string()) out.emplace_back(std::string_view(text->get_string()));
+    }
+  }
+  return out;
+}
+
 // "19.99 * 3 + 8%" where it says "plus tax of 8 %".
 std::string in_signs(std::string_view written) {
   std::string text(written);
@@ -175,8 +197,13 @@ std::string default_text(const conversation& asked, std::size_t user) {
       "around a model works.\n\nWhat it understood of your message:\n\n";
   const auto quote = one_line(written(said));
   out += quote.empty() ? "- it holds no words\n" : "- you wrote “" + quote + "”\n";
+  const auto end_of_past = asked.messages.begin() + static_cast<std::ptrdiff_t>(user);
+  const auto before = std::count_if(asked.messages.begin(), end_of_past,
+                                    [](const auto& m) { return m.role != "system"; });
   out += "- words in it: " + std::to_string(count_words(written(said))) +
-         "; messages before it: " + std::to_string(user) + "\n";
+         "; messages before it: " + std::to_string(before) + "\n";
+  for (const auto& text : remembered_texts(asked))
+    out += "- it was told from memory “" + one_line(text) + "”\n";
   for (const auto& text : attached_texts(said))
     out += "- an attached file says “" + one_line(text) + "”\n";
   out += tool_results(asked, user);

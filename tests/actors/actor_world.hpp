@@ -138,6 +138,7 @@ class counting_probe final : public actors::runtime_probe {
 // How a world is made otherwise.
 struct world_options : actors::node_options {
   actors::model_settings model;
+  memory::recaller* recaller = nullptr;
   world_options() {
     model.profile.prefill = model.rules.prefill = true;
     model.rules.model = "scripted";
@@ -151,7 +152,8 @@ class actor_world {
       : models(options.model),
         log_(log ? std::move(log) : std::shared_ptr(storage::make_memory_event_log())),
         feeds_(1, feed_limits{}),
-        node_({*log_, feeds_, models, pictures_, tools_, watch_, probe}, options) {
+        node_({*log_, feeds_, models, pictures_, tools_, watch_, probe, options.recaller},
+              options) {
     feeds_.wakers().set_waker(0, [this] {
       std::lock_guard lock(mutex_);
       changed_.notify_all();

@@ -35,7 +35,7 @@ std::vector<event_body> one_of_each() {
   return {
       body::session_open{"p", hard, uuid, "3.4"},
       body::message_user{uuid, uuid, hard, {{uuid}, {uuid, hard, "text/plain", 7}}},
-      body::memory_recall{uuid, hard, "[]"},
+      body::memory_recall{uuid, hard, "[]", true, hard, 7},
       request,
       body::llm_delta{uuid, uuid, 7, "", true},
       complete,

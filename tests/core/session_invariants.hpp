@@ -24,6 +24,10 @@ class session_invariants {
     require(e.meta.id.epoch >= epoch_, "no event of an older epoch after a newer one", e);
     seq_ = e.meta.id.seq;
     epoch_ = e.meta.id.epoch;
+    if (!to_remember_.empty())
+      require(e.type() == event_type::memory_write, "a message is remembered at once", e);
+    if (!to_begin_.empty())
+      require(e.type() == event_type::llm_request, "what was recalled begins its turn", e);
     std::visit([&](const auto& b) { on(b, e); }, e.body);
   }
 
@@ -33,6 +37,15 @@ class session_invariants {
     if (!open_tools_.empty()) throw violation("a tool.call never got its tool.result");
     if (!running_turn_.empty()) throw violation("a turn never ended: " + running_turn_);
   }
+
+  bool everything_is_remembered = false;
+  // Of a copy: cut anywhere, with what its source was told and remembered.
+  bool copied = false;
+
+  // Messages of users, turns that were begun, and what was recalled for which.
+  const std::set<std::string>& messages() const { return messages_; }
+  const std::set<std::string>& begun() const { return begun_; }
+  const std::map<std::string, std::string>& recalled() const { return recalled_; }
 
   std::uint64_t seq() const { return seq_; }
   const std::map<std::string, int>& users_by_key() const { return users_by_key_; }
@@ -54,6 +67,21 @@ class session_invariants {
     if (!e.meta.idempotency_key.empty())
       require(++users_by_key_[e.meta.idempotency_key] == 1, "one key, one message.user", e);
     waiting_.push_back(b.turn_id);
+    messages_.insert(b.message_id);
+    if (everything_is_remembered) to_remember_ = b.message_id;
+  }
+  void on(const body::memory_write& b, const event& e) {
+    if (copied) return;
+    require(everything_is_remembered, "nothing is remembered where nothing shall be", e);
+    require(b.message_id == to_remember_, "a memory stands behind its message", e);
+    require(memories_.insert(b.memory_id).second, "a memory has an id of its own", e);
+    to_remember_.clear();
+  }
+  void on(const body::memory_recall& b, const event& e) {
+    require(!waiting_.empty() || ended_turns_.count(b.turn_id), "memory begins a turn", e);
+    require(running_turn_.empty() && open_call_.empty(), "memory is recalled between turns", e);
+    require(recalled_.emplace(b.turn_id, b.items_json).second, "memory is recalled once a turn", e);
+    if (!copied) to_begin_ = b.turn_id;
   }
   void on(const body::llm_request& b, const event& e) {
     require(open_call_.empty(), "one model call at a time", e);
@@ -68,6 +96,9 @@ class session_invariants {
       require(ended_turns_.count(b.turn_id) || running_turn_ == b.turn_id,
               "messages are taken up in order", e);
     }
+    require(to_begin_.empty() || to_begin_ == b.turn_id, "what was recalled is of its turn", e);
+    to_begin_.clear();
+    begun_.insert(b.turn_id);
     running_turn_ = b.turn_id;
     open_call_ = b.invocation_id;
     open_message_ = b.message_id;
@@ -97,6 +128,7 @@ class session_invariants {
       require(texts_[b.message_id] == b.text, "deltas folded equal the message", e);
     require(b.turn_id == running_turn_, "an answer is of the running turn", e);
     if (!b.final) return;
+    if (everything_is_remembered && !b.text.empty()) to_remember_ = b.message_id;
     ended_turns_.insert(b.turn_id);
     running_turn_.clear();
   }
@@ -130,7 +162,10 @@ class session_invariants {
   std::map<std::string, std::string> open_tools_;  // id → turn
   std::map<std::string, std::string> texts_, answers_, finish_;
   std::map<std::string, int> users_by_key_;
-  std::map<std::string, std::size_t> bytes_;  // ever said of a message, dropped text included
+  std::set<std::string> messages_, begun_, memories_;
+  std::map<std::string, std::string> recalled_;  // turn → items
+  std::string to_remember_, to_begin_;           // what the next event has to be about
+  std::map<std::string, std::size_t> bytes_;     // ever said of a message, dropped text included
 };
 
 }  // namespace soma::testing

@@ -101,6 +101,28 @@ TEST_CASE("simulation: catches a recovery that forgets the interrupted model cal
   CHECK(first_broken(bug, 1, 200, why) != 0);
 }
 
+TEST_CASE("simulation: catches a turn whose model is told what was recalled once, and not again") {
+  const step_function bug = [](session_state& s, const session_rules& r, std::int64_t now,
+                               const session_input& in) {
+    auto actions = step(s, r, now, in);
+    for (auto& turn : s.turns) turn.remembered_json.clear();
+    return actions;
+  };
+  std::string why;
+  CHECK(first_broken(bug, 1, 200, why) != 0);
+}
+
+TEST_CASE("simulation: catches a message that is not remembered in its own step") {
+  const step_function bug = [](session_state& s, const session_rules& r, std::int64_t now,
+                               const session_input& in) {
+    auto quiet = r;
+    quiet.remember = r.remember && !std::holds_alternative<input::llm_done>(in);
+    return step(s, quiet, now, in);
+  };
+  std::string why;
+  CHECK(first_broken(bug, 1, 200, why) != 0);
+}
+
 TEST_CASE("simulation: catches a tool result that answers another call") {
   const step_function bug = [](session_state& s, const session_rules& r, std::int64_t now,
                                const session_input& in) {

@@ -12,7 +12,9 @@ std::string summary(const session_state& s) {
       out += "\n  " + line.message_id + line.tool_call_id + ": " + line.text + " +" +
              std::to_string(line.tool_calls.size());
   }
-  for (const auto& waiting : s.queue) out += "\nqueued " + waiting.turn_id;
+  for (const auto& waiting : s.queue)
+    out += "\nqueued " + waiting.turn_id + " " + waiting.remembered_json;
+  if (!s.turns.empty()) out += "\nremembered " + s.turns.back().remembered_json;
   if (s.turn) out += "\nrunning " + s.turn->turn_id + " step " + std::to_string(s.turn->step);
   if (s.call)
     out += "\ncall " + s.call->request.invocation_id + " " + s.call->text + " next " +
@@ -26,6 +28,10 @@ std::string summary(const session_state& s) {
 
 session_world::session_world(std::uint64_t seed, step_function core, faults planted)
     : random_(seed), core_(std::move(core)), faults_(planted), invariants_(3) {
+  rules_.remember = pick(2) == 0;
+  rules_.recall = pick(3) > 0;
+  rules_.recall_strict = pick(4) == 0;
+  invariants_.everything_is_remembered = rules_.remember;
   rules_.max_attempts = 3;
   rules_.max_steps = 4;
   rules_.max_tool_calls = 5;
@@ -83,6 +89,7 @@ void session_world::execute(const session_action& a) {
     const auto whole = answer_to(start->message_id);
     if (whole.compare(0, start->prefix.size(), start->prefix) != 0)
       throw violation("the prefix is not what the model said: " + start->prefix);
+    check_told(*start);
     calls_[start->invocation_id] = {start->message_id, whole.substr(start->prefix.size()),
                                     start->with_tools};
   } else if (const auto* cancel = std::get_if<action::cancel_llm>(&a)) {
@@ -93,6 +100,14 @@ void session_world::execute(const session_action& a) {
     tools_.erase(end->tool_call_id);
   } else if (const auto* arm = std::get_if<action::arm_deadline>(&a)) {
     deadlines_.insert(arm->turn_id);
+  } else if (const auto* recall = std::get_if<action::recall>(&a)) {
+    if (invariants_.messages().count(recall->turn_id) == 0)
+      throw violation("memory is asked for a message that is not durable");
+    if (invariants_.recalled().count(recall->turn_id) > 0)
+      throw violation("a turn's memory is asked for again");
+    if (invariants_.begun().count(recall->turn_id) > 0 && !rules_.recall_strict)
+      throw violation("memory is asked after the turn's first model call");
+    recalls_.push_back(recall->turn_id);
   } else if (const auto* reply = std::get_if<action::reply>(&a)) {
     if (reply->what && reply->what->event.seq > invariants_.seq())
       throw violation("acknowledged before it was durable");
@@ -161,6 +176,8 @@ void session_world::begin_again() {
   calls_.clear();
   tools_.clear();
   deadlines_.clear();
+  recalls_.clear();
+  late_.clear();
   awaiting_.clear();
   activate();
 }
@@ -261,6 +278,50 @@ void session_world::tool_answers() {
   feed(done);
 }
 
+// With items of every sort, without any, degraded, or not in time: then the answer may still come.
+void session_world::memory_answers() {
+  const auto at = recalls_.begin() + static_cast<long>(pick(recalls_.size()));
+  input::recalled told;
+  told.turn_id = *at;
+  recalls_.erase(at);
+  if (chance(20)) {
+    late_ = told.turn_id;
+    told.degraded = true;
+    told.why = "late";
+    return feed(told);
+  }
+  told.degraded = chance(15);
+  if (told.degraded) told.why = std::string(400, 'x');
+  for (auto n = pick(15); n > 0; --n) {
+    remembered_item item{format_uuid(random_(), random_()), "remembered \n</x> \"größe\"",
+                         "message", chance(50) ? "no uuid" : format_uuid(1, random_())};
+    if (chance(20)) item.memory_id = "none";
+    if (chance(20)) item.text = std::string(pick(9000), 'y');
+    if (chance(30)) item.place_json = some_json();
+    item.score = chance(10) ? 1.0 / 0.0 : 0.25;
+    item.created_at_ms = now_ms_;
+    told.items.push_back(std::move(item));
+  }
+  feed(told);
+}
+
+// The model is told what the log says was recalled for its turn, and nothing else.
+void session_world::check_told(const action::start_llm& start) const {
+  const auto at = invariants_.recalled().find(start.turn_id);
+  const bool has = at != invariants_.recalled().end() && !parse_remembered(at->second).empty();
+  std::string told;
+  for (const auto& part : start.context.parts)
+    if (part.kind == "memory") told += part.text;
+  if (told.empty() == has) throw violation("the model is not told what was recalled: " + told);
+  if (!has) return;
+  for (const auto& item : parse_remembered(at->second))
+    if (told.find("\"session\":\"" + item.session_id) == told.npos && !item.session_id.empty())
+      throw violation("the model is not told where it was said: " + told);
+  std::uint64_t tokens = 0;
+  for (const auto& part : start.context.parts) tokens += part.tokens;
+  if (tokens != start.context.tokens) throw violation("what is remembered is not counted");
+}
+
 void session_world::act() {
   const auto what = pick(100);
   if (what < 12) return send_message();
@@ -269,6 +330,13 @@ void session_world::act() {
   if (what < 25 && !deadlines_.empty()) return feed(input::deadline{*deadlines_.begin()});
   if (what < 60 && !pending_.empty()) return sync_some();
   if (what < 85 && !calls_.empty()) return model_speaks();
+  if (what < 90 && !recalls_.empty()) return memory_answers();
+  if (what < 93 && !late_.empty()) {
+    input::recalled told;
+    told.turn_id = late_;
+    told.items.push_back({format_uuid(7, random_()), "too late", "note"});
+    return feed(told);
+  }
   if (!tools_.empty()) return tool_answers();
   if (!pending_.empty()) sync_some();
 }
@@ -285,6 +353,8 @@ void session_world::settle() {
       model_speaks();
     else if (!tools_.empty())
       tool_answers();
+    else if (!recalls_.empty())
+      memory_answers();
     else if (state_.paused)  // what was decided before a refused append is dropped with it
       feed(go);
     else

@@ -57,8 +57,10 @@ class session_world {
   void send_command();
   void model_speaks();
   void tool_answers();
+  void memory_answers();
   std::string some_json();
   void check_fold() const;
+  void check_told(const action::start_llm& start) const;
   void settle();
 
   std::uint64_t pick(std::uint64_t n) { return n == 0 ? 0 : random_() % n; }
@@ -82,6 +84,8 @@ class session_world {
   std::map<std::string, model_call> calls_;   // by invocation
   std::map<std::string, std::string> tools_;  // tool_call_id → tool_id
   std::set<std::string> deadlines_;
+  std::vector<std::string> recalls_;               // turn_ids that wait for what is remembered
+  std::string late_;                               // one whose answer was given up
   std::map<std::uint64_t, std::string> awaiting_;  // token → idempotency key ("" none)
   std::set<std::string> unacknowledged_;           // keys to be sent again
   std::uint64_t next_token_ = 1, next_key_ = 1, crashes_ = 0;

@@ -37,8 +37,8 @@ def free_port():
 def wait_until(condition, seconds=20, what="condition"):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if condition():
-            return
+        if seen := condition():
+            return seen
         threading.Event().wait(0.01)
     raise AssertionError(f"waited in vain for {what}")
 
