@@ -122,6 +122,29 @@ int run(int argc, char** argv) {
   tools_run->add_option("tool", tools.tool_id, "its id")->required();
   tools_run->add_option("inputs", tools.inputs, "a JSON object");
   tools_run->add_option("--session", tools.session, "keep the call in this session");
+  soma::memory_options memory;
+  server_flags memory_server;
+  auto* remembered = app.add_subcommand("memory", "what is remembered");
+  const auto memory_command = [&](const char* name, const char* what) {
+    auto* made = remembered->add_subcommand(name, what);
+    memory_server.add_to(*made);
+    return made;
+  };
+  auto* memory_ls = memory_command("ls", "all of it, newest first");
+  auto* memory_search = memory_command("search", "what fits these words, the best first");
+  auto* memory_add = memory_command("add", "keep a note");
+  auto* memory_forget = memory_command("forget", "delete one");
+  auto* memory_shown = memory_command("status", "how much there is, and how far it can be found");
+  auto* memory_export = memory_command("export", "all of it as NDJSON");
+  for (auto* command : {memory_ls, memory_search, memory_export}) {
+    command->add_option("--kind", memory.kind, "message, note, knowledge or summary");
+    command->add_option("--tag", memory.tag, "with this tag");
+    command->add_option("--session", memory.session, "of this session");
+  }
+  memory_search->add_option("words", memory.text, "what to look for")->required();
+  memory_add->add_option("text", memory.text, "what to keep")->required();
+  memory_add->add_option("--tag", memory.tag, "a tag of it");
+  memory_forget->add_option("id", memory.text, "which")->required();
   auto* table =
       app.add_subcommand("operations", "what the API can do and which action of policy each is");
   auto* about = app.add_subcommand("version", "print the version");
@@ -143,6 +166,12 @@ int run(int argc, char** argv) {
   if (*talk) return soma::chat(chat_server.over(chat));
   if (*tools_ls) return soma::list_tools(ls_server.over(tools));
   if (*tools_run) return soma::run_tool(run_server.over(tools));
+  if (*memory_ls) return soma::list_memories(memory_server.over(memory));
+  if (*memory_search) return soma::search_memories(memory_server.over(memory));
+  if (*memory_add) return soma::add_memory(memory_server.over(memory));
+  if (*memory_forget) return soma::forget_memory(memory_server.over(memory));
+  if (*memory_shown) return soma::memory_status(memory_server.over(memory));
+  if (*memory_export) return soma::export_memories(memory_server.over(memory));
   if (*table) return soma::print_operations(), 0;
   if (*about) return soma::print_version(), 0;
   const auto& group = named(app);

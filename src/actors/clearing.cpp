@@ -1,6 +1,7 @@
 #include "actors/clearing.hpp"
 
 #include "core/command_codec.hpp"
+#include "memory/item.hpp"
 #include "storage/attachment_rows.hpp"
 #include "storage/feedback_rows.hpp"
 
@@ -42,6 +43,8 @@ cleared_session clear_session(const session_command& command, const storage::ses
   if (remove) {
     out.op.remove = true;
     out.op.documents.push_back(storage::session_gone_row(command.key));
+    if (!std::get<input::remove>(command.what.what).keep_memories)
+      memory::add_forgotten_session(out.op, command.key);
   } else {
     out.reply.event = emit(body::session_open{head.info.persona_id, head.info.title, {}, {}}, owner,
                            command.what.who.idempotency_key);

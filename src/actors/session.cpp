@@ -113,7 +113,7 @@ storage::append_op session_shell::make_op(session_actions& actions) {
     op.gone.push_back({std::string(storage::feedback_collection), storage::feedback_prefix(key_)});
   if (op.remove) {
     op.documents.push_back(storage::session_gone_row(key_));
-    memory::add_forgotten_session(op, key_);
+    if (!actions.keep_memories) memory::add_forgotten_session(op, key_);
   }
   for (const auto& a : actions.then) {
     const auto* reply = std::get_if<action::reply>(&a);

@@ -115,8 +115,8 @@ asio::awaitable<result<conversation>> rename_conversation(services& s, const adm
 }
 
 asio::awaitable<result<void>> delete_conversation(services& s, const admitted& in,
-                                                  session_id session) {
-  input::command remove = input::remove{};
+                                                  session_id session, bool keep_memories) {
+  input::command remove = input::remove{keep_memories};
   auto reply = co_await s.command(in, session, std::move(remove));
   if (!reply) co_return reply.error();
   co_return result<void>();

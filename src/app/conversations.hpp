@@ -41,8 +41,10 @@ boost::asio::awaitable<result<conversation>> rename_conversation(services& s, co
                                                                  session_id session,
                                                                  std::string title);
 
+// With what is remembered of it, unless that is kept.
 boost::asio::awaitable<result<void>> delete_conversation(services& s, const admitted& in,
-                                                         session_id session);
+                                                         session_id session,
+                                                         bool keep_memories = false);
 
 // Gives the event that says so.
 boost::asio::awaitable<result<event_id>> reset_conversation(services& s, const admitted& in,

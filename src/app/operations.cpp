@@ -201,6 +201,16 @@ constexpr row table[] = {
         .by(access::admin)
         .changes("mcp.update", path_name)
         .gives(answer::none),
+    op("list_memories", get, "/v1/memories").reads("memory.read"),
+    op("add_memory", post, "/v1/memories").changes("memory.write").takes(json),
+    op("search_memories", get, "/v1/memories/search").reads("memory.read"),
+    op("get_memory", get, "/v1/memories/{id}").reads("memory.read", path_id),
+    op("update_memory", patch, "/v1/memories/{id}").changes("memory.write", path_id).takes(json),
+    op("delete_memory", delete_, "/v1/memories/{id}")
+        .changes("memory.delete", path_id)
+        .gives(answer::none),
+    op("recall_memory", post, "/v1/memory/recall").reads("memory.read").takes(json),
+    op("get_memory_status", get, "/v1/memory/status").reads("memory.read"),
     op("get_settings", get, "/v1/settings").by(access::admin),
     op("update_settings", put, "/v1/settings")
         .by(access::admin)

@@ -32,6 +32,10 @@ class sign_in_token;
 class ticket_office;
 }  // namespace soma::security
 
+namespace soma::memory {
+class memories;
+}
+
 namespace soma::models {
 class llm_gateway;
 struct io_llm_client;
@@ -82,6 +86,7 @@ struct services_needs {
   file_services& files;
   const node_vitals& vitals;
   tenant_notices& notices;
+  memory::memories& memories;
 };
 
 class services : public services_needs {

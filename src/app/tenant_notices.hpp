@@ -11,6 +11,7 @@ class tenant_notices {
   virtual ~tenant_notices() = default;
   virtual void settings_changed(const tenant_id& tenant) = 0;  // of models, keys, the settings
   virtual void catalog_changed(const tenant_id& tenant) = 0;   // of tools
+  virtual void memory_changed(const tenant_id& tenant) = 0;    // that can be found by now
 };
 
 }  // namespace soma::app

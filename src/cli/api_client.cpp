@@ -123,6 +123,12 @@ answer http_client::post(const std::string& path, const std::string& json,
   return perform(c, false);
 }
 
+answer http_client::remove(const std::string& path) {
+  const auto c = request(path, {});
+  curl_easy_setopt(c.first.get(), CURLOPT_CUSTOMREQUEST, "DELETE");
+  return perform(c, false);
+}
+
 answer http_client::insist(const std::string& path, const std::string& json,
                            const std::string& idempotency_key) {
   const auto c =

@@ -1,4 +1,4 @@
-// A client of the public API for the subcommands that are one: chat, tools. Each call blocks, and
+// A client of the public API for the subcommands that are one: chat, tools, memory. Each call blocks, and
 // ends early where `given_up` says so.
 #pragma once
 
@@ -44,7 +44,8 @@ class http_client {
 
   answer get(const std::string& path);
   answer post(const std::string& path, const std::string& json, const std::string& idempotency_key);
-  // The same, whether anybody gave up or not.
+  answer remove(const std::string& path);
+  // As post, whether anybody gave up or not.
   answer insist(const std::string& path, const std::string& json,
                 const std::string& idempotency_key);
   // Gives the stream's bytes to `reader` until it says stop, the connection ends, or nothing came

@@ -27,6 +27,12 @@ struct tools_options {
   std::string tool_id, inputs;  // inputs: a JSON object
 };
 
+struct memory_options {
+  std::string url, key;            // as of chat
+  std::string text;                // what is noted or looked for, or the id of what is forgotten
+  std::string kind, tag, session;  // only these; empty: all
+};
+
 // The environment, with a configuration file.
 config_sources process_sources(const std::string& file);
 
@@ -45,6 +51,12 @@ int sign_in(const config_sources& from);
 int chat(const chat_options& options);
 int list_tools(const tools_options& options);
 int run_tool(const tools_options& options);
+int list_memories(const memory_options& options);
+int search_memories(const memory_options& options);
+int add_memory(const memory_options& options);
+int forget_memory(const memory_options& options);
+int memory_status(const memory_options& options);
+int export_memories(const memory_options& options);  // NDJSON
 // The table of operations as NDJSON: for those who write policy, and for tests.
 void print_operations();
 void print_version();

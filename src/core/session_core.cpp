@@ -379,13 +379,14 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
   return reply;
 }
 
-result<command_reply> session_step::decide(const input::request& who, const input::remove&) {
+result<command_reply> session_step::decide(const input::request& who, const input::remove& c) {
   if (!s.exists()) return not_found();
   decide(who, input::stop{}).value();
   command_reply reply;
   reply.event = emit(body::session_close{"deleted"}, who.from);
   reply.status = "deleted";
   out.remove = true;
+  out.keep_memories = c.keep_memories;
   return reply;
 }
 

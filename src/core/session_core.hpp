@@ -95,7 +95,9 @@ struct rename {
   std::string title;
 };
 struct reset {};
-struct remove {};
+struct remove {
+  bool keep_memories = false;  // of what was said and noted in it
+};
 using command = std::variant<open, message, app_event, feedback, tool_request, stop, pause, nudge,
                              retry, summarize, rename, reset, remove>;
 struct commanded {
@@ -217,6 +219,7 @@ struct session_actions {
   std::vector<session_action> then;
   std::optional<std::uint64_t> first_seq;  // a reset: drop what is below
   bool remove = false;                     // a deletion: after the append nothing is kept
+  bool keep_memories = false;              // but what is remembered of it
 };
 
 session_actions step(session_state& state, const session_rules& rules, std::int64_t now_ms,

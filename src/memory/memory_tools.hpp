@@ -1,19 +1,22 @@
-// memory_save and memory_recall: what a model does with notes.
+// memory_save, memory_recall and memory_forget: what a model does with memories, by the functions
+// that the API has.
 //
-// Lifetime: notes and pool outlive the tools, and the tools their calls.
+// Lifetime: memories and pool outlive the tools, and the tools their calls.
 #pragma once
 
 #include <memory>
 
-#include "memory/notes.hpp"
+#include "memory/memories.hpp"
 #include "tools/tool.hpp"
 #include "tools/work_pool.hpp"
 
 namespace soma::memory {
 
-// {text} → {memory_id}
-std::unique_ptr<tools::tool> make_memory_save(notes& kept, tools::work_pool& pool);
-// {query, limit?} → {items: [{memory_id, score, text}]}
-std::unique_ptr<tools::tool> make_memory_recall(notes& kept, tools::work_pool& pool);
+// {text, tags?, importance?} → {memory_id}
+std::unique_ptr<tools::tool> make_memory_save(memories& kept, tools::work_pool& pool);
+// {query, limit?, kinds?} → {items: [{memory_id, score, text, kind, …}], degraded}
+std::unique_ptr<tools::tool> make_memory_recall(memories& kept, tools::work_pool& pool);
+// {memory_id} → {forgotten}
+std::unique_ptr<tools::tool> make_memory_forget(memories& kept, tools::work_pool& pool);
 
 }  // namespace soma::memory

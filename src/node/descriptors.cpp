@@ -10,8 +10,9 @@
 namespace soma {
 namespace {
 
-// Logs, locks, pipes of programs, the write-ahead logs and what a compaction writes.
-constexpr std::uint64_t own_files = 96;
+// Logs, locks, pipes of programs, the write-ahead logs and what a compaction writes, and the index
+// of memories with its readers.
+constexpr std::uint64_t own_files = 120;
 // Of an io thread: what it waits with (epoll, its wake-up, its clock).
 constexpr std::uint64_t loop_files = 3;
 constexpr std::uint64_t refused_part = 32;

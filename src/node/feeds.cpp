@@ -34,6 +34,10 @@ void node_feeds::catalog_changed(const tenant_id& tenant) {
   http::publish_tenant_event(registry_, tenant, "catalog.changed", "{}");
 }
 
+void node_feeds::memory_changed(const tenant_id& tenant) {
+  http::publish_tenant_event(registry_, tenant, "memory.changed", "{}");
+}
+
 void node_feeds::tools_changed(const std::optional<tenant_id>& tenant) {
   for (const auto& one : tenant ? std::vector{*tenant} : registry_.tenants_followed())
     catalog_changed(one);

@@ -23,6 +23,7 @@ class node_feeds final : public actors::session_list_watch, public app::tenant_n
                        event_id last) override;
   void settings_changed(const tenant_id& tenant) override;
   void catalog_changed(const tenant_id& tenant) override;
+  void memory_changed(const tenant_id& tenant) override;
   // The tools of a tenant, of all where none is named.
   void tools_changed(const std::optional<tenant_id>& tenant);
 

@@ -1,6 +1,7 @@
 #include "node/serve.hpp"
 
 #include "node/chores.hpp"
+#include "node/memory.hpp"
 #include "node/memory_keeper.hpp"
 #include "node/process_start.hpp"
 #include "node/settings_checks.hpp"
@@ -24,14 +25,16 @@ result<int> serve(const config& settings) {
   if (!models) return models.error();
   auto files = node_files::open(settings, (*store)->events());
   if (!files) return files.error();
-  auto tools = node_tools::open({settings, **store, **files, feeds});
+  auto memory = node_memory::open(settings, **store, feeds);
+  if (!memory) return memory.error();
+  auto tools = node_tools::open({settings, **store, **files, feeds, (*memory)->memories()});
   if (!tools) return tools.error();
   auto identities = node_identities::open(settings, **store);
   if (!identities) return identities.error();
   node_sessions sessions(settings, {(*store)->events(), feeds.registry(), **models, **tools,
                                     (*tools)->runner(), feeds, metrics.probe()});
-  auto web = web_server::open(
-      {settings, **store, metrics, feeds, **models, **files, **tools, **identities, sessions});
+  auto web = web_server::open({settings, **store, metrics, feeds, **models, **files, **tools,
+                               **identities, sessions, **memory});
   if (!web) return web.error();
   auto recovering = sessions.recover();
   if (!recovering) return recovering.error();

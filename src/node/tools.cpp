@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "core/json_text.hpp"
 #include "core/time.hpp"
 #include "embedded/soma_embedded_config.hpp"
 #include "files/file_tools.hpp"
@@ -60,7 +61,6 @@ node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rule
       store_(from.store.events()),
       attachments_(from.files.attachments()),
       catalog_(std::move(entries), store_),
-      notes_(from.store.events()),
       workers_(worker_threads, waiting_max),
       fetchers_(fetch_threads, waiting_max),
       reader_(box_, tools::installed_extract_program()),
@@ -101,8 +101,9 @@ void node_tools::add_built_in(const needs& from) {
   runner_.add("clock", tools::make_clock(now_ms));
   runner_.add("echo", tools::make_echo());
   runner_.add("canvas_append", files::make_canvas_append(folders, pool));
-  runner_.add("memory_save", memory::make_memory_save(notes_, pool));
-  runner_.add("memory_recall", memory::make_memory_recall(notes_, pool));
+  runner_.add("memory_save", memory::make_memory_save(from.memories, pool));
+  runner_.add("memory_recall", memory::make_memory_recall(from.memories, pool));
+  runner_.add("memory_forget", memory::make_memory_forget(from.memories, pool));
   runner_.add("file_read", files::make_file_read(folders, pool));
   runner_.add("file_write", files::make_file_write(folders, pool));
   runner_.add("file_list", files::make_file_list(folders, pool));
@@ -127,6 +128,10 @@ tools::verdict node_tools::judge(const tools::tool_caller& who, std::string_view
     return tools::verdict{said.allow, std::move(said.rule), std::move(said.reason)};
   };
   auto said = ask("tool.execute", tool_id);
+  if (said.allow && tool_id == "memory_save") return ask("memory.write", {});
+  if (said.allow && tool_id == "memory_recall") return ask("memory.read", {});
+  if (said.allow && tool_id == "memory_forget")
+    return ask("memory.delete", text_of(inputs, "memory_id"));
   const auto* named = inputs.if_contains("attachment_id");
   if (!said.allow || tool_id != "document_ingest" || !named || !named->is_string()) return said;
   return ask("attachment.read", std::string_view(named->get_string()));

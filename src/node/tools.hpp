@@ -11,7 +11,7 @@
 #include "actors/node.hpp"
 #include "app/tool_gateway.hpp"
 #include "core/config.hpp"
-#include "memory/stored_notes.hpp"
+#include "memory/memories.hpp"
 #include "node/feeds.hpp"
 #include "node/files.hpp"
 #include "node/mcp_servers.hpp"
@@ -33,6 +33,7 @@ class node_tools final : public actors::picture_source {
     node_store& store;
     node_files& files;
     node_feeds& feeds;
+    memory::memories& memories;
   };
   // Connects to the servers of tools, too. Blocks on the store. Errors: config.invalid
   // (policy.file, mcp.file), those of the store.
@@ -56,7 +57,6 @@ class node_tools final : public actors::picture_source {
   stored_catalog store_;
   tools::attachment_source& attachments_;
   tools::catalog catalog_;
-  memory::stored_notes notes_;
   tools::egress_proxy egress_;  // before what runs with leases of it
   tools::sandbox box_;
   tools::worker_pool workers_, fetchers_;

@@ -73,6 +73,7 @@ http::router routes_of(http::gateway& g, const http::static_files& page) {
   http::add_openai_routes(routes, g);
   http::add_tool_routes(routes, g);
   http::add_mcp_routes(routes, g);
+  http::add_memory_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
   http::add_upload_routes(routes, g);
@@ -137,7 +138,8 @@ app::services_needs services_needs_of(const web_server::needs& from) {
           from.tools.gateway(),
           from.files.services(),
           from.store.vitals(),
-          from.feeds};
+          from.feeds,
+          from.memory.memories()};
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "node/feeds.hpp"
 #include "node/files.hpp"
 #include "node/identities.hpp"
+#include "node/memory.hpp"
 #include "node/metrics.hpp"
 #include "node/models.hpp"
 #include "node/sessions.hpp"
@@ -41,6 +42,7 @@ class web_server {
     node_tools& tools;
     node_identities& identities;
     node_sessions& sessions;
+    node_memory& memory;
   };
   // Errors: internal, for a schema that is none.
   static result<std::unique_ptr<web_server>> open(const needs& from);

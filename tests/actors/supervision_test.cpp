@@ -176,6 +176,19 @@ TEST_CASE("supervision: deleting an unreadable session is the first that anyone 
   CHECK(log->head(world.key("a")).error().code == codes::session_not_found);
 }
 
+TEST_CASE("supervision: an unreadable session's memories go with it, unless they are kept") {
+  for (const bool keep : {false, true}) {
+    const auto log = log_with_session("a");
+    damage(*log, "a");
+    actor_world world(log);
+    const auto key = memory::item_key(world.key("a").tenant, "a", "m");
+    REQUIRE(log->put_document("memory", key, "{}"));
+    CHECK(world.command("a", input::remove{keep}));
+    CHECK(log->get_document("memory", key).value().has_value() == keep);
+    CHECK(log->read_outbox("memory", 0, 10)->rows.size() == (keep ? 0 : 1));
+  }
+}
+
 TEST_CASE("supervision: a reset makes an unreadable session usable again") {
   const auto log = log_with_session("a");
   damage(*log, "a");

@@ -73,7 +73,9 @@ class World:
         self.ask(operation, 403, headers={"Origin": "http://evil.example"}, code="origin.refused",
                  **given)
         self.ask(operation, 421, headers={"Host": "evil.example"}, code="host.refused", **given)
-        if "id" in values and operation not in ("delete_key", "get_attachment", "delete_attachment"):
+        if "id" in values and operation not in (
+                "delete_key", "get_attachment", "delete_attachment", "get_memory", "update_memory",
+                "delete_memory"):
             for strange in (str(uuid.uuid4()), "no-id", "%20", "@you"):
                 self.ask(operation, 404, code="session.not_found", body=body, id=strange)
             self.ask(operation, 404, code="session.not_found", body=body, id=values["id"],
@@ -164,6 +166,8 @@ def case_update_session(w):
 def case_delete_session(w):
     session = w.session()
     w.refusals("delete_session", id=session)
+    for bad in ("?memories=perhaps", "?memories=", "?x=1"):
+        w.ask("delete_session", 400, id=session, query=bad, code="request.invalid_parameter")
     w.ask("delete_session", 204, id=session)
     for operation in ("delete_session", "get_session", "get_history", "list_events",
                       "get_context_window"):
@@ -673,6 +677,122 @@ def case_create_ticket(w):
     w.refusals("create_ticket", id=session)
     ticket = w.ask("create_ticket", 201, id=session).json
     assert ticket["url"] == f"/v1/session/{session}/events?ticket={ticket['ticket']}"
+
+
+# ---- memories ----
+
+NO_MEMORIES = ("none", "%20", "a%0Ab", "@you")
+
+
+def case_add_memory(w):
+    good = {"text": "The key is under the mat", "tags": ["home"], "importance": 0.9}
+    w.refusals("add_memory", good)
+    w.bad_bodies("add_memory", good)
+    for bad in ({}, {"text": ""}, {"text": 1}, {"text": "x" * 16385}, {**good, "kind": "message"},
+                {**good, "importance": 2}, {**good, "tags": ["a\nb"]}, {**good, "tags": [""]}):
+        w.ask("add_memory", 422, bad, code="request.invalid")
+    made = w.ask("add_memory", 201, good)
+    assert made.headers["location"] == "/v1/memories/" + made.json["memory_id"]
+    again = w.ask("add_memory", 200, {"text": "the KEY is under  the mat."})
+    assert again.json == made.json, again.json
+    assert w.ask("add_memory", 201, good, key=w.other_key).json["memory_id"] != made.json["memory_id"]
+
+
+def case_list_memories(w):
+    w.refusals("list_memories")
+    w.ask("add_memory", 201, {"text": "one of a list", "tags": ["of-a-list"]})
+    w.ask("add_memory", 201, {"text": "another of a list", "tags": ["of-a-list"]})
+    for bad in ("limit=0", "limit=201", "cursor=", "cursor=x", "pinned=perhaps", "x=1"):
+        w.ask("list_memories", 400, query="?" + bad, code="request.invalid_parameter")
+    first = w.ask("list_memories", 200, query="?tag=of-a-list&limit=1").json
+    second = w.ask("list_memories", 200,
+                   query="?tag=of-a-list&limit=1&cursor=" + first["next_cursor"]).json
+    assert [m["text"] for m in first["memories"] + second["memories"]] == [
+        "another of a list", "one of a list"]
+    assert second["next_cursor"] is None
+    for none in ("?kind=summary", "?tag=other", "?session_id=" + str(uuid.uuid4()), "?state=failed",
+                 "?tag=of-a-list&pinned=true"):
+        assert w.ask("list_memories", 200, query=none).json["memories"] == [], none
+    assert w.ask("list_memories", 200, query="?tag=of-a-list", key=w.other_key).json["memories"] == []
+
+
+def case_search_memories(w):
+    w.refusals("search_memories", query="?q=x")
+    w.ask("add_memory", 201, {"text": "The zebra lives in Zürich"})
+    for bad in ("", "?q=", "?q=x&limit=101", "?q=" + "x" * 8193, "?q=x&x=1", "?q=x&pinned=2"):
+        w.ask("search_memories", 400, query=bad, code="request.invalid_parameter")
+    found = w.ask("search_memories", 200, query="?q=ZEBRA%20zurich").json
+    assert [m["text"] for m in found["memories"]] == ["The zebra lives in Zürich"], found
+    assert w.ask("search_memories", 200, query="?q=zebra", key=w.other_key).json["memories"] == []
+
+
+def case_get_memory(w):
+    made = w.ask("add_memory", 201, {"text": "to be shown"})
+    path = {"id": made.json["memory_id"]}
+    w.refusals("get_memory", **path)
+    shown = w.ask("get_memory", 200, **path)
+    assert shown.json == made.json and shown.headers["etag"] == made.headers["etag"]
+    w.ask("get_memory", 404, key=w.other_key, code="memory.not_found", **path)
+    for none in NO_MEMORIES:
+        w.ask("get_memory", 404, id=none, code="memory.not_found")
+
+
+def case_update_memory(w):
+    made = w.ask("add_memory", 201, {"text": "to be changed"})
+    path, good = {"id": made.json["memory_id"]}, {"pinned": True}
+    w.refusals("update_memory", good, **path)
+    w.bad_bodies("update_memory", good, **path)
+    for bad in ({}, {"pinned": 1}, {"text": ""}, {"importance": -1}):
+        w.ask("update_memory", 422, bad, code="request.invalid", **path)
+    w.ask("update_memory", 404, good, key=w.other_key, code="memory.not_found", **path)
+    for none in NO_MEMORIES:
+        w.ask("update_memory", 404, good, id=none, code="memory.not_found")
+    changed = w.ask("update_memory", 200, {"text": "changed", "tags": ["t"], "pinned": True,
+                                           "importance": 1}, **path)
+    assert changed.json["text"] == "changed" and changed.json["pinned"], changed.json
+    stale = {"If-Match": made.headers["etag"]}
+    w.ask("update_memory", 412, good, headers=stale, code="memory.changed", **path)
+    w.ask("delete_memory", 412, headers=stale, code="memory.changed", **path)
+    w.ask("update_memory", 200, {"pinned": False}, headers={"If-Match": changed.headers["etag"]},
+          **path)
+
+
+def case_delete_memory(w):
+    made = w.ask("add_memory", 201, {"text": "to be forgotten, the quagga"})
+    path = {"id": made.json["memory_id"]}
+    w.refusals("delete_memory", **path)
+    w.ask("delete_memory", 404, key=w.other_key, code="memory.not_found", **path)
+    w.ask("delete_memory", 204, headers={"If-Match": made.headers["etag"]}, **path)
+    w.ask("delete_memory", 404, code="memory.not_found", **path)
+    assert w.ask("search_memories", 200, query="?q=quagga").json["memories"] == []
+
+
+def case_recall_memory(w):
+    made = w.ask("add_memory", 201, {"text": "The okapi is called Olga"}).json
+    good = {"query": "what is the okapi called?"}
+    w.refusals("recall_memory", good)
+    w.bad_bodies("recall_memory", good)
+    for bad in ({}, {**good, "ids": ["x"]}, {"query": ""}, {**good, "limit": 0}, {**good, "at": "x"},
+                {**good, "kinds": ["none"]}, {"ids": []}):
+        w.ask("recall_memory", 422, bad, code="request.invalid")
+    w.ask("list_memories", 200)  # which waits for the index
+    answer = w.ask("recall_memory", 200, good).json
+    assert answer["items"][0]["memory_id"] == made["memory_id"], answer
+    w.ask("add_memory", 201, {"text": "what the okapi is called is a secret"})
+    assert w.ask("recall_memory", 200, {**good, "at": answer["as_of"]}).json == answer
+    of_ids = w.ask("recall_memory", 200, {"ids": [made["memory_id"], "none"]}).json["items"]
+    assert [i["memory_id"] for i in of_ids] == [made["memory_id"]]
+    assert w.ask("recall_memory", 200, {"ids": [made["memory_id"]]},
+                 key=w.other_key).json["items"] == []
+    assert w.ask("recall_memory", 200, good, key=w.other_key).json["items"] == []
+
+
+def case_get_memory_status(w):
+    w.refusals("get_memory_status")
+    before = w.ask("get_memory_status", 200).json["stored"]
+    w.ask("add_memory", 201, {"text": "to be counted"})
+    w.ask("list_memories", 200)
+    assert w.ask("get_memory_status", 200).json["stored"] == before + 1
 
 
 # ---- settings ----

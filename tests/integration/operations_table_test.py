@@ -18,6 +18,7 @@ TABLE = [json.loads(line) for line in
 SOMEBODY = str(uuid.uuid4())  # a session that is not there
 PROFILE = {"name": "spare", "model": "m", "base_url": "http://127.0.0.1:1/v1"}
 BODIES = {
+    "add_memory": {"text": "planted text " + uuid.uuid4().hex},
     "append_event": {"name": "n", "data": {}},
     "create_key": {"name": "spare"},
     "create_model_profile": PROFILE,
@@ -36,10 +37,12 @@ BODIES = {
     "put_credential": {"secret": "planted-" + uuid.uuid4().hex},
     "put_mcp_server": {"url": "http://127.0.0.1:1/mcp", "token": "planted-" + uuid.uuid4().hex},
     "put_tool": {"enabled": True},
+    "recall_memory": {"query": "planted text " + uuid.uuid4().hex},
     "request_tool": {"session_id": SOMEBODY, "tool_id": "echo", "inputs": {"text": "x"}},
     "send_message": {"message": "planted text " + uuid.uuid4().hex, "session_id": SOMEBODY},
     "send_session_message": {"message": "x"},
     "session_action": {"session_id": SOMEBODY, "action": "nudge"},
+    "update_memory": {"text": "planted text " + uuid.uuid4().hex},
     "update_session": {"title": "x"},
     "update_settings": {"llm": {"api_key": "planted-" + uuid.uuid4().hex}},
     "update_settings_post": {"llm": {"api_key": "planted-" + uuid.uuid4().hex}},

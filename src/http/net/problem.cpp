@@ -65,6 +65,8 @@ constexpr row table[] = {
     {codes::workdir_wrong_kind, 409},
     {codes::attachment_expired, 410},
     {codes::profile_changed, 412},
+    {codes::memory_changed, 412},
+    {codes::memory_not_found, 404},
     {codes::mcp_server_changed, 412},
     {codes::tool_entry_changed, 412},
     {codes::request_too_large, 413},

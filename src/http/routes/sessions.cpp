@@ -110,7 +110,14 @@ asio::awaitable<response> update_session(gateway& g, request_context& ctx) {
 }
 
 asio::awaitable<response> delete_session(gateway& g, request_context& ctx) {
-  auto done = co_await app::delete_conversation(g.services, admitted_of(ctx), key_of(ctx).session);
+  query_reader query(ctx);
+  const auto memories = query.take("memories");
+  if (auto bad = query.rest()) co_return problem(*bad, ctx);
+  if (memories && *memories != "keep" && *memories != "delete")
+    co_return problem(unreadable_parameter("memories"), ctx);
+  const bool keep = memories == "keep";
+  auto done =
+      co_await app::delete_conversation(g.services, admitted_of(ctx), key_of(ctx).session, keep);
   if (!done) co_return problem(done.error(), ctx);
   co_return response(204);
 }

@@ -147,6 +147,131 @@ export interface components {
         tool_catalog: {
             tools: components["schemas"]["tool_entry"][];
         };
+        /** @enum {string} */
+        memory_kind: "message" | "note" | "knowledge" | "summary";
+        memory_tags: string[];
+        memory_create: {
+            text: string;
+            /**
+             * @default note
+             * @enum {string}
+             */
+            kind: "note" | "knowledge" | "summary";
+            tags?: components["schemas"]["memory_tags"];
+            /** @default 0.5 */
+            importance: number;
+        };
+        memory_change: {
+            text?: string;
+            tags?: components["schemas"]["memory_tags"];
+            importance?: number;
+            pinned?: boolean;
+        };
+        memory_question: {
+            query?: string;
+            ids?: string[];
+            /** @description Only what is of this session. */
+            session_id?: string;
+            /** @default 20 */
+            limit: number;
+            kinds?: ("message" | "note" | "knowledge" | "summary")[];
+            /** @description The `as_of` of an earlier answer. */
+            at?: string;
+        } & (unknown | unknown);
+        memory: {
+            memory_id: string;
+            kind: components["schemas"]["memory_kind"];
+            text: string;
+            /** @description There was more of it; the message has all. */
+            cut?: boolean;
+            /** @enum {string} */
+            role?: "user" | "assistant";
+            tags: string[];
+            importance: number;
+            pinned: boolean;
+            session_id?: string;
+            message_id?: string;
+            tool_call_id?: string;
+            attachment_id?: string;
+            /** @description Page, heading or range of the document it is from. */
+            place?: Record<string, unknown>;
+            owner: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @enum {string} */
+            state: "stored" | "replicated" | "failed";
+        };
+        memory_page: {
+            memories: components["schemas"]["memory"][];
+            next_cursor: string | null;
+        };
+        memory_found: {
+            memories: {
+                memory_id: string;
+                kind: components["schemas"]["memory_kind"];
+                text: string;
+                /** @description There was more of it; the message has all. */
+                cut?: boolean;
+                /** @enum {string} */
+                role?: "user" | "assistant";
+                tags: string[];
+                importance: number;
+                pinned: boolean;
+                session_id?: string;
+                message_id?: string;
+                tool_call_id?: string;
+                attachment_id?: string;
+                /** @description Page, heading or range of the document it is from. */
+                place?: Record<string, unknown>;
+                owner: string;
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                updated_at: string;
+                /** @enum {string} */
+                state: "stored" | "replicated" | "failed";
+                score: number;
+            }[];
+            degraded: boolean;
+            why?: string;
+        };
+        memory_recalled: {
+            items: {
+                memory_id: string;
+                score: number;
+                text: string;
+                kind: components["schemas"]["memory_kind"];
+                session_id?: string;
+                message_id?: string;
+                place?: Record<string, unknown>;
+                /** Format: date-time */
+                created_at: string;
+                /** @enum {string} */
+                from: "local";
+            }[];
+            degraded: boolean;
+            why?: string;
+            as_of: string;
+        };
+        memory_status: {
+            stored: number;
+            replicated: number;
+            /** @description Changes that cannot be found yet. */
+            waiting: number;
+            failed: number;
+            oldest_waiting_s: number;
+            index_lag: number;
+            replica_lag_s: number;
+            /**
+             * @description There is nothing beyond this node that memories go to.
+             * @enum {string}
+             */
+            breaker: "none";
+            degraded: boolean;
+            why?: string;
+        };
         mcp_server_write: {
             /** @description Of a server reached over streamable HTTP. */
             url?: string;

@@ -1,0 +1,149 @@
+#include "app/memories.hpp"
+
+#include <algorithm>
+
+#include "app/on_lane.hpp"
+#include "app/on_longer.hpp"
+#include "app/services.hpp"
+#include "core/codes.hpp"
+#include "memory/ranking.hpp"
+
+namespace soma::app {
+namespace {
+
+namespace asio = boost::asio;
+
+memory::viewer viewer_of(const caller& who) {
+  memory::viewer out;
+  out.tenant = who.tenant;
+  out.user = who.user;
+  return out;
+}
+
+shown_memory shown(memory_item it, bool again = false) {
+  shown_memory out;
+  out.etag = memory::etag_of(it);
+  out.what = std::move(it);
+  out.again = again;
+  return out;
+}
+
+memory::search_question question_of(const memory_search& asked) {
+  memory::search_question out;
+  out.query = asked.query;
+  out.filter = asked.filter;
+  out.limit = asked.limit;
+  out.at = asked.at;
+  return out;
+}
+
+result<found_memories> by_ids(const memory::memories& kept, const memory::viewer& who,
+                              const memory_search& asked) {
+  found_memories out;
+  for (const auto& id : asked.ids) {
+    if (out.items.size() == asked.limit) break;
+    auto it = kept.find(who, id);
+    if (it)
+      out.items.push_back({std::move(*it), 1});
+    else if (it.error().code != codes::memory_not_found)
+      return it.error();
+  }
+  return out;
+}
+
+result<found_memories> found_of(result<memory::found_items> found) {
+  if (!found) return found.error();
+  found_memories out;
+  out.items = std::move(found->items);
+  out.degraded = found->degraded;
+  out.why = std::move(found->why);
+  out.as_of = found->as_of;
+  return out;
+}
+
+result<found_memories> recalled(const memory::memories& kept, const memory::viewer& who,
+                                const memory_search& asked) {
+  if (asked.query.empty()) return by_ids(kept, who, asked);
+  auto question = question_of(asked);
+  question.once_each = true;
+  question.limit = asked.limit * 4;
+  auto found = found_of(kept.search(who, question));
+  if (!found) return found;
+  std::vector<std::string_view> sessions;
+  for (const auto& one : found->items) sessions.push_back(one.what.session_id);
+  auto order = memory::diversified(sessions);
+  if (order.size() > asked.limit) order.resize(asked.limit);
+  std::sort(order.begin(), order.end());  // the best first, as ever
+  std::vector<memory::found_item> taken;
+  for (const auto at : order) taken.push_back(std::move(found->items[at]));
+  found->items = std::move(taken);
+  return found;
+}
+
+}  // namespace
+
+asio::awaitable<result<item_page>> list_memories(services& s, const caller& who, item_filter filter,
+                                                 std::string cursor, std::size_t limit) {
+  auto work = [&kept = s.memories, me = viewer_of(who), filter = std::move(filter),
+               cursor = std::move(cursor), limit] { return kept.list(me, filter, cursor, limit); };
+  co_return co_await on_longer(s, who.tenant, std::move(work));
+}
+
+asio::awaitable<result<found_memories>> search_memories(services& s, const caller& who,
+                                                        memory_search asked) {
+  auto work = [&kept = s.memories, me = viewer_of(who), asked = std::move(asked)] {
+    return found_of(kept.search(me, question_of(asked)));
+  };
+  co_return co_await on_longer(s, who.tenant, std::move(work));
+}
+
+asio::awaitable<result<found_memories>> recall_memories(services& s, const caller& who,
+                                                        memory_search asked) {
+  auto work = [&kept = s.memories, me = viewer_of(who), asked = std::move(asked)] {
+    return recalled(kept, me, asked);
+  };
+  co_return co_await on_longer(s, who.tenant, std::move(work));
+}
+
+asio::awaitable<result<shown_memory>> find_memory(services& s, const caller& who, std::string id) {
+  auto work = [&kept = s.memories, me = viewer_of(who), id = std::move(id)] {
+    return kept.find(me, id);
+  };
+  auto found = co_await on_lane(s.lanes.quick, std::move(work));
+  if (!found) co_return found.error();
+  co_return shown(std::move(*found));
+}
+
+asio::awaitable<result<shown_memory>> add_memory(services& s, admitted& in, memory_note note) {
+  auto work = [&kept = s.memories, me = viewer_of(in.who()), note = std::move(note)] {
+    return kept.save(me, note);
+  };
+  auto saved = co_await on_lane(s.lanes.writes, std::move(work));
+  if (!saved) co_return saved.error();
+  in.about(saved->what.memory_id);
+  co_return shown(std::move(saved->what), saved->again);
+}
+
+asio::awaitable<result<shown_memory>> change_memory(services& s, const admitted& in, std::string id,
+                                                    memory_change change, std::string if_match) {
+  auto work = [&kept = s.memories, me = viewer_of(in.who()), id = std::move(id),
+               change = std::move(change),
+               if_match = std::move(if_match)] { return kept.change(me, id, change, if_match); };
+  auto changed = co_await on_lane(s.lanes.writes, std::move(work));
+  if (!changed) co_return changed.error();
+  co_return shown(std::move(*changed));
+}
+
+asio::awaitable<result<void>> forget_memory(services& s, const admitted& in, std::string id,
+                                            std::string if_match) {
+  auto work = [&kept = s.memories, me = viewer_of(in.who()), id = std::move(id),
+               if_match = std::move(if_match)] { return kept.forget(me, id, if_match); };
+  co_return co_await on_lane(s.lanes.writes, std::move(work));
+}
+
+asio::awaitable<result<memory::memory_status>> read_memory_status(services& s, const caller& who) {
+  auto work = [&kept = s.memories, tenant = who.tenant] { return kept.status(tenant); };
+  co_return co_await on_longer(s, who.tenant, std::move(work));
+}
+
+}  // namespace soma::app

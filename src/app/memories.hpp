@@ -1,0 +1,68 @@
+// Use cases of memories: listed, searched, shown, noted, changed, forgotten, recalled. Each runs on
+// its caller's io thread; what looks at the index waits on the longer lane.
+//
+// Errors: memory.not_found, memory.changed, quota.exceeded, server.busy, those of the store.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/pipeline.hpp"
+#include "memory/memories.hpp"
+
+namespace soma::app {
+
+class services;
+using memory::item_filter;
+using memory::item_page;
+
+using memory_item = memory::item;
+using memory_change = memory::item_change;
+using memory_note = memory::new_note;
+
+struct shown_memory {
+  memory_item what;
+  std::string etag;
+  bool again = false;  // it was noted before
+};
+
+boost::asio::awaitable<result<item_page>> list_memories(services& s, const caller& who,
+                                                        item_filter filter, std::string cursor,
+                                                        std::size_t limit);
+
+struct memory_search {
+  std::string query;
+  item_filter filter{};
+  std::size_t limit = 20;
+  std::int64_t at = 0;             // as of which change; 0: now
+  std::vector<std::string> ids{};  // in place of a query
+};
+struct found_memories {
+  std::vector<memory::found_item> items;
+  bool degraded = false;
+  std::string why;
+  std::int64_t as_of = 0;
+};
+boost::asio::awaitable<result<found_memories>> search_memories(services& s, const caller& who,
+                                                               memory_search asked);
+// As a turn is told of them: of those that say the same the best alone, no session before others.
+boost::asio::awaitable<result<found_memories>> recall_memories(services& s, const caller& who,
+                                                               memory_search asked);
+
+boost::asio::awaitable<result<shown_memory>> find_memory(services& s, const caller& who,
+                                                         std::string id);
+boost::asio::awaitable<result<shown_memory>> add_memory(services& s, admitted& in,
+                                                        memory_note note);
+boost::asio::awaitable<result<shown_memory>> change_memory(services& s, const admitted& in,
+                                                           std::string id, memory_change change,
+                                                           std::string if_match);
+boost::asio::awaitable<result<void>> forget_memory(services& s, const admitted& in, std::string id,
+                                                   std::string if_match);
+
+boost::asio::awaitable<result<memory::memory_status>> read_memory_status(services& s,
+                                                                         const caller& who);
+
+}  // namespace soma::app

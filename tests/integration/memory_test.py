@@ -1,0 +1,242 @@
+"""Memories over HTTP: nothing leaks from one tenant to another, what was acknowledged survives kill -9
+and can be found, the index is made anew where it is gone, broken or of a newer version, and @me tells
+of changes."""
+
+import json
+import os
+import sqlite3
+import sys
+import threading
+import urllib.parse
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from node_under_test import ADMIN_KEY, Node, Rehearsal, run_tests, wait_until
+from stream_client import Stream
+
+QUICK = "[[rehearsal words=2 delay_ms=0]]"
+
+
+class World:
+    def __init__(self):
+        self.rehearsal = Rehearsal()
+        self.node = Node(self.rehearsal.base_url, settings=["memory.items_max=5000"])
+        self.other = self.node.new_key("--tenant", "other", "--role", "admin")
+        self.node.start()
+
+    def stop(self):
+        self.node.stop()
+        self.rehearsal.stop()
+
+    def ask(self, method, path, body=None, key=ADMIN_KEY, expect=200):
+        status, _, text = self.node.request(method, path, body, key=key)
+        assert status == expect, (method, path, status, text[:300])
+        return json.loads(text) if text else None
+
+    def note(self, text, key=ADMIN_KEY, **more):
+        status, _, answer = self.node.request("POST", "/v1/memories", {"text": text, **more}, key=key)
+        assert status in (200, 201), (status, answer)
+        return json.loads(answer)
+
+    def search(self, q, key=ADMIN_KEY):
+        found = self.ask("GET", "/v1/memories/search?q=" + urllib.parse.quote(q), key=key)
+        return found
+
+    def all(self, key=ADMIN_KEY, query=""):
+        found, cursor = [], ""
+        while True:
+            page = self.ask("GET", f"/v1/memories?limit=200{query}{cursor}", key=key)
+            found += page["memories"]
+            if not page["next_cursor"]:
+                return found
+            cursor = "&cursor=" + page["next_cursor"]
+
+    def tool(self, session, tool_id, inputs):
+        made = self.node.json("POST", "/v1/tool/request",
+                              {"session_id": session, "tool_id": tool_id, "inputs": inputs},
+                              {"Idempotency-Key": str(uuid.uuid4())}, expect=202)
+
+        def result():
+            return [e for e in self.node.events(session) if e["type"] == "tool.result"
+                    and e["payload"]["tool_call_id"] == made["tool_call_id"]]
+        wait_until(result, what="the tool's result")
+        return result()[0]["payload"]
+
+
+w = None
+
+
+def no_leaks():
+    """no route and no tool shows a tenant what is another's"""
+    secret = "leak" + uuid.uuid4().hex[:8]
+    mine = [w.note(f"{secret} number {n}", tags=[secret]) for n in range(5)]
+    answers = [w.ask("GET", "/v1/memories?limit=200", key=w.other),
+               w.ask("GET", f"/v1/memories?tag={secret}", key=w.other),
+               w.search(secret, w.other), w.search(secret[:-2], w.other),
+               w.ask("POST", "/v1/memory/recall", {"query": secret}, w.other),
+               w.ask("POST", "/v1/memory/recall", {"ids": [m["memory_id"] for m in mine]}, w.other)]
+    assert secret not in json.dumps(answers).replace(f'"query": "{secret}"', ""), answers
+    assert w.ask("GET", "/v1/memory/status", key=w.other)["stored"] == 0
+    for one in mine:
+        path = "/v1/memories/" + one["memory_id"]
+        w.ask("GET", path, key=w.other, expect=404)
+        w.ask("PATCH", path, {"pinned": True}, key=w.other, expect=404)
+        w.ask("DELETE", path, key=w.other, expect=404)
+        assert w.ask("GET", path) == one
+    assert len(w.search(secret)["memories"]) == 5
+
+
+def tools():
+    """what a tool saves the API finds, and the other way round; forgotten is forgotten"""
+    session = w.ask("POST", "/v1/sessions", {}, expect=201)["session_id"]
+    saved = w.tool(session, "memory_save", {"text": "The axolotl is called Axel", "tags": ["pets"]})
+    assert saved["status"] == "success", saved
+    memory_id = saved["output"]["memory_id"]
+    shown = w.ask("GET", "/v1/memories/" + memory_id)
+    assert (shown["session_id"], shown["kind"], shown["owner"]) == (session, "note", "admin"), shown
+    again = w.tool(session, "memory_save", {"text": "the axolotl is called AXEL"})
+    assert again["output"]["memory_id"] == memory_id
+    other = w.note("An axolotl regrows its legs")
+    found = w.tool(session, "memory_recall", {"query": "axolotl called"})["output"]["items"]
+    assert [i["memory_id"] for i in found] == [memory_id, other["memory_id"]], found
+    assert w.tool(session, "memory_forget", {"memory_id": memory_id})["output"] == {"forgotten": True}
+    assert w.tool(session, "memory_forget", {"memory_id": memory_id})["output"] == {"forgotten": False}
+    w.ask("GET", "/v1/memories/" + memory_id, expect=404)
+    assert [m["memory_id"] for m in w.search("axolotl")["memories"]] == [other["memory_id"]]
+
+
+def with_its_session():
+    """deleting a session forgets what was noted in it, unless that is kept; a reset forgets nothing"""
+    def noted(text):
+        session = w.ask("POST", "/v1/sessions", {}, expect=201)["session_id"]
+        saved = w.tool(session, "memory_save", {"text": text})
+        return session, saved["output"]["memory_id"]
+
+    gone, gone_id = noted("The numbat sleeps at night")
+    kept, kept_id = noted("The numbat eats termites")
+    reset, reset_id = noted("The numbat has stripes")
+    w.ask("DELETE", f"/v1/sessions/{gone}", expect=204)
+    w.ask("DELETE", f"/v1/sessions/{kept}?memories=keep", expect=204)
+    w.ask("POST", f"/v1/sessions/{reset}/reset")
+    w.ask("GET", "/v1/memories/" + gone_id, expect=404)
+    assert {m["memory_id"] for m in w.search("numbat")["memories"]} == {kept_id, reset_id}
+    assert {m["memory_id"] for m in w.all(query="&session_id=" + kept)} == {kept_id}
+
+
+def tells_of_changes():
+    """@me says memory.changed once a change can be found, to the tenant's own alone"""
+    with Stream(w.node, "/v1/session/@me/events") as mine:
+        assert mine.next_event()["event"] == "session.list"
+        made = w.note("a change to be told of " + uuid.uuid4().hex)
+        while mine.next_event()["event"] != "memory.changed":
+            pass
+        w.ask("DELETE", "/v1/memories/" + made["memory_id"], expect=204)
+        while mine.next_event()["event"] != "memory.changed":
+            pass
+
+
+def survives():
+    """acknowledged notes are there after kill -9, found by id, list and search"""
+    word = "kept" + uuid.uuid4().hex[:8]
+    made = {w.note(f"{word} {n}")["memory_id"] for n in range(50)}
+    w.node.kill()
+    w.node.start()
+    for one in made:
+        w.ask("GET", "/v1/memories/" + one)
+    assert made <= {m["memory_id"] for m in w.all()}
+    assert w.search(word)["memories"]
+
+
+def index_file():
+    return os.path.join(w.node.data_dir, "memory.sqlite")
+
+
+def index_gone(harm):
+    word = "index" + uuid.uuid4().hex[:8]
+    made = {w.note(f"{word} {n}")["memory_id"] for n in range(20)}
+    w.node.stop()
+    harm()
+    w.node.start()
+    wait_until(lambda: not w.search(word)["degraded"], what="the index")
+    assert {m["memory_id"] for m in w.search(word)["memories"]} == made
+
+
+def index_deleted():
+    """the index is deleted: it is made anew from the store"""
+    index_gone(lambda: os.remove(index_file()))
+
+
+def index_cut():
+    """the index is cut off: it is made anew"""
+    index_gone(lambda: os.truncate(index_file(), os.path.getsize(index_file()) // 2))
+
+
+def index_newer():
+    """the index is of a newer version: it is made anew"""
+    def newer():
+        with sqlite3.connect(index_file()) as db:
+            db.execute("PRAGMA user_version=99")
+    index_gone(newer)
+
+
+def index_garbage():
+    """the index is written over: it is made anew, at the latest when that is noticed"""
+    def garbage():
+        with open(index_file(), "r+b") as file:
+            file.seek(8192)
+            file.write(b"\x5a" * (os.path.getsize(index_file()) - 8192))
+    index_gone(garbage)
+
+
+def quota():
+    """past memory.items_max no note is taken, by name, and another tenant has its own"""
+    node = Node(w.rehearsal.base_url, settings=["memory.items_max=2"])
+    other = node.new_key("--tenant", "other", "--role", "admin")
+    node.start()
+    try:
+        for n in range(2):
+            assert node.request("POST", "/v1/memories", {"text": f"note {n}"})[0] == 201
+        status, _, text = node.request("POST", "/v1/memories", {"text": "one more"})
+        assert (status, json.loads(text)["code"]) == (429, "quota.exceeded"), text
+        assert node.request("POST", "/v1/memories", {"text": "NOTE 1"})[0] == 200
+        assert node.request("POST", "/v1/memories", {"text": "one more"}, key=other)[0] == 201
+    finally:
+        node.stop()
+
+
+def seen_at_once():
+    """what is written is in the next list and search, whoever else writes"""
+    stop = threading.Event()
+
+    def others():
+        while not stop.is_set():
+            w.note("noise " + uuid.uuid4().hex)
+    threads = [threading.Thread(target=others) for _ in range(4)]
+    for one in threads:
+        one.start()
+    try:
+        for _ in range(20):
+            word = "now" + uuid.uuid4().hex[:10]
+            made = w.note(word)
+            found = [m["memory_id"] for m in w.search(word)["memories"]]
+            assert found[:1] == [made["memory_id"]], (found, made)
+            w.ask("DELETE", "/v1/memories/" + made["memory_id"], expect=204)
+            assert made["memory_id"] not in [m["memory_id"] for m in w.search(word)["memories"]]
+    finally:
+        stop.set()
+        for one in threads:
+            one.join()
+
+
+def main():
+    global w
+    w = World()
+    try:
+        return run_tests([no_leaks, tools, with_its_session, tells_of_changes, survives, index_deleted, index_cut,
+                          index_newer, index_garbage, quota, seen_at_once])
+    finally:
+        w.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
