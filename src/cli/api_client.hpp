@@ -1,5 +1,5 @@
-// A client of the public API for the subcommands that are one: chat, tools, memory. Each call blocks, and
-// ends early where `given_up` says so.
+// A client of the public API for the subcommands that are one: chat, tools, memory. Each call
+// blocks, and ends early where `given_up` says so.
 #pragma once
 
 #include <curl/curl.h>
