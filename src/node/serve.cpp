@@ -31,8 +31,9 @@ result<int> serve(const config& settings) {
   if (!tools) return tools.error();
   auto identities = node_identities::open(settings, **store);
   if (!identities) return identities.error();
-  node_sessions sessions(settings, {(*store)->events(), feeds.registry(), **models, **tools,
-                                    (*tools)->runner(), feeds, metrics.probe()});
+  node_sessions sessions(
+      settings, {(*store)->events(), feeds.registry(), **models, **tools, (*tools)->runner(), feeds,
+                 metrics.probe(), &(*memory)->recaller()});
   auto web = web_server::open({settings, **store, metrics, feeds, **models, **files, **tools,
                                **identities, sessions, **memory});
   if (!web) return web.error();
