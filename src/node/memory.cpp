@@ -19,6 +19,7 @@ memory::indexer_options index_options_of(const config& settings, node_feeds& fee
 memory::memory_limits limits_of(const config& settings) {
   memory::memory_limits limits;
   limits.items_max = static_cast<std::size_t>(settings.number("memory.items_max"));
+  limits.recall_ms = static_cast<int>(settings.number("memory.recall_ms"));
   return limits;
 }
 

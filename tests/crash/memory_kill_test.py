@@ -86,7 +86,7 @@ def items_events_and_outbox_agree():
     print(f"seed {SEED}, {KILLS} kills", flush=True)
     rng = random.Random(SEED)
     rehearsal = Rehearsal()
-    node = Node(rehearsal.base_url, settings=["turn.max_attempts=10"]).start()
+    node = Node(rehearsal.base_url, settings=["turn.max_attempts=10", "memory.write=true"]).start()
     writers = [Writer(node, SEED + n) for n in range(3)]
     sessions, turns = {}, []
     try:
