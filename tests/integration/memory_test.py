@@ -112,14 +112,15 @@ def with_its_session():
         saved = w.tool(session, "memory_save", {"text": text})
         return session, saved["output"]["memory_id"]
 
-    gone, gone_id = noted("The numbat sleeps at night")
-    kept, kept_id = noted("The numbat eats termites")
-    reset, reset_id = noted("The numbat has stripes")
+    gone, gone_id = noted("The xyloquagga sleeps at night")
+    kept, kept_id = noted("The xyloquagga eats termites")
+    reset, reset_id = noted("The xyloquagga has stripes")
     w.ask("DELETE", f"/v1/sessions/{gone}", expect=204)
     w.ask("DELETE", f"/v1/sessions/{kept}?memories=keep", expect=204)
     w.ask("POST", f"/v1/sessions/{reset}/reset")
     w.ask("GET", "/v1/memories/" + gone_id, expect=404)
-    assert {m["memory_id"] for m in w.search("numbat")["memories"]} == {kept_id, reset_id}
+    found = {m["memory_id"] for m in w.search("xyloquagga")["memories"]}
+    assert found == {kept_id, reset_id}, (found, gone_id, kept_id, reset_id)
     assert {m["memory_id"] for m in w.all(query="&session_id=" + kept)} == {kept_id}
 
 

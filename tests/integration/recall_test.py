@@ -14,7 +14,7 @@ QUICK = "[[rehearsal words=2 delay_ms=0]]"
 class World:
     def __init__(self):
         self.rehearsal = Rehearsal()
-        self.node = Node(self.rehearsal.base_url)
+        self.node = Node(self.rehearsal.base_url, ["memory.write=true", "memory.recall=true"])
         self.node.start()
 
     def stop(self):
