@@ -188,7 +188,8 @@ def case_get_context_window(w):
     session = w.session("Tell [[rehearsal text=Once. delay_ms=0]]")
     w.refusals("get_context_window", id=session)
     found = w.ask("get_context_window", 200, id=session).json
-    assert [p["role"] for p in found["parts"]] == ["system", "user", "assistant"], found
+    roles = [p["role"] for p in found["parts"] if p["kind"] != "memory"]  # of sessions before it
+    assert roles == ["system", "user", "assistant"], found
     assert found["tokens"] >= sum(p["tokens"] for p in found["parts"]) > 0
 
 
