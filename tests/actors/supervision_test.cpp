@@ -1,4 +1,5 @@
 #include "actor_world.hpp"
+#include "memory/item.hpp"
 
 using namespace soma;
 using namespace soma::testing;
