@@ -2,7 +2,7 @@
 lie on a shared machine; instructions do not. A count that moved by more than 5 % fails, up or down,
 until it is accepted with its reason:
 
-    python3 tests/instructions/check.py                       # what ./dev check runs
+    python3 tests/instructions/check.py                       # as ./dev nightly does
     python3 tests/instructions/check.py --accept 'why' [NAME …]
 
 A better count is to be accepted as well: the next one is held against it. The baseline names the
