@@ -81,6 +81,8 @@ def models():
         session = node.say(text)["session_id"]
         wait_until(lambda: not node.json("GET", f"/v1/sessions/{session}")["busy"])
     session = node.say("[[rehearsal hang_before=1]]")["session_id"]
+    # A turn that still looks for what is remembered has called no model.
+    wait_until(lambda: counts()[0] == before[0] + 3, what="its call")
     node.json("POST", "/v1/session/action", {"session_id": session, "action": "stop"}, expect=200)
     wait_until(lambda: counts() == [n + more for n, more in zip(before, (3, 1, 1, 1, 1, 1))],
                what=f"the counts, {before} → {counts()}")
