@@ -598,7 +598,7 @@ export interface components {
         };
         context_window: {
             parts: {
-                /** @description `system`, `message`, `tool_result` … */
+                /** @description `system`, `memory` (what was recalled for the turn), `user`, `attachment`, `assistant`, `tool`, `instruction`. */
                 kind: string;
                 /** @enum {string} */
                 role: "system" | "user" | "assistant" | "tool";
