@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "core/codes.hpp"
+#include "core/utf8.hpp"
 #include "memory/words.hpp"
 
 namespace soma::memory {
@@ -62,8 +63,11 @@ std::string tags_column(const item& it) {
   return out;
 }
 
-std::string cleaned(std::string_view text) {  // for trigrams
-  std::string out(text);
+// For trigrams, of a text's beginning: parts of words farther on are not found. It bounds what a
+// search spends on one text, between two looks at the clock.
+std::string cleaned(std::string_view text) {
+  constexpr std::size_t bytes_max = 16 * 1024;
+  std::string out(text.substr(0, utf8_complete_prefix(text.substr(0, bytes_max))));
   std::replace(out.begin(), out.end(), '\0', ' ');
   return out;
 }

@@ -133,10 +133,12 @@ bool has_digit(std::string_view text) {
 // A word inside others; a long one without its end, which is where words of most languages change.
 void add_part(distinct& parts, const run& r) {
   constexpr std::size_t shortest = 4, end_counts_below = 6, end = 2;
+  // A phrase costs its length times how often its trigrams stand in a text: of "xxxx…" that is all.
+  constexpr std::size_t longest = 24;
   const auto size = r.begins.size();
   if (size < shortest) return;
-  parts.add(
-      quoted(characters(r, 0, size < end_counts_below || has_digit(r.text) ? size : size - end)));
+  const auto looked_for = size < end_counts_below || has_digit(r.text) ? size : size - end;
+  parts.add(quoted(characters(r, 0, std::min(looked_for, longest))));
 }
 
 }  // namespace
