@@ -8,7 +8,7 @@
 namespace soma::memory {
 namespace {
 
-constexpr int busy_ms = 2000;              // a lock that another connection holds
+constexpr int busy_ms = 2000;            // a lock that another connection holds
 constexpr int steps_between_looks = 50;  // at the clock
 constexpr std::size_t kept_statements_max = 256;
 
