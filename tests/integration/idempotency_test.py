@@ -253,6 +253,9 @@ def only_successes():
     for _ in range(2):
         w.post(f"/v1/session/{session}/message", {"message": "[[rehearsal hang_before=1]]"},
                expect=202)
+        # One that waits for what is remembered is in the queue.
+        wait_until(lambda: "llm.request" in [e["type"] for e in w.node.events(session)],
+                   what="the first turn's call")
     key = str(uuid.uuid4())
     w.post(f"/v1/session/{session}/message", body, key, expect=429)
     w.post("/v1/session/action", {"session_id": session, "action": "restart"}, expect=200)
