@@ -61,7 +61,10 @@ class Node:
         if not data_dir and not os.environ.get("SOMA_KEEP_DATA"):
             atexit.register(shutil.rmtree, self.data_dir, ignore_errors=True)
         self.port = free_port()
-        self.settings = list(settings)
+        # A turn that first looks for what is remembered begins a moment later: only what is about
+        # that asks for it.
+        named = [one.split("=")[0] for one in settings]
+        self.settings = ([] if "memory.recall" in named else ["memory.recall=false"]) + list(settings)
         # The server looks through its environment for its own names, and this is the tests'.
         around = {name: value for name, value in os.environ.items() if name != "SOMA_BIN_DIR"}
         self.env = {**around, "SOMA_ADMIN_KEY": ADMIN_KEY, "SOMA_LLM_BASE_URL": base_url,
