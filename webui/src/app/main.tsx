@@ -4,7 +4,6 @@ import { render } from 'preact';
 import { startAppearance } from '../features/appearance/theme';
 import { CurrentChat } from '../features/chat/current';
 import { Uploads } from '../features/files/attach';
-import { Deletes } from '../features/sessions/delete_session';
 import { startSpeechSettings } from '../features/speech/speech_settings';
 import { start, startAccount, workspace } from '../kernel/account';
 import { startVersion } from '../kernel/page_version';
@@ -14,7 +13,7 @@ import type { PartClass } from '../kernel/workspace';
 import { App } from './app';
 
 /** What is at work for a person before anything asks for it; it brings what it needs. */
-const atOnce: readonly PartClass<object>[] = [CurrentChat, Deletes, Uploads];
+const atOnce: readonly PartClass<object>[] = [CurrentChat, Uploads];
 
 startAppearance();
 startSpeechSettings();

@@ -1,6 +1,7 @@
 import { fetchOk, request } from '../../kernel/api/http';
 import type { History, Imported } from '../../kernel/api/types';
 import { newKey } from '../../kernel/api/new_key';
+import { offerFile } from '../../ui/offer_file';
 
 /** The session as a document that this or another server takes in again. */
 export async function exportNdjson(id: string, title: string): Promise<void> {
@@ -8,13 +9,13 @@ export async function exportNdjson(id: string, title: string): Promise<void> {
     method: 'POST', headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ session_id: id }),
   });
-  offer(await answer.blob(), `${fileNameOf(id, title)}.ndjson`);
+  offerFile(await answer.blob(), `${fileNameOf(id, title)}.ndjson`);
 }
 
 /** The conversation to be read elsewhere; nothing takes it in again. */
 export async function exportMarkdown(id: string, title: string): Promise<void> {
   const { history } = await readHistory(id);
-  offer(new Blob([history], { type: 'text/markdown' }), `${fileNameOf(id, title)}.md`);
+  offerFile(new Blob([history], { type: 'text/markdown' }), `${fileNameOf(id, title)}.md`);
 }
 
 export function readHistory(id: string): Promise<History> {
@@ -33,13 +34,4 @@ export async function importNdjson(file: Blob): Promise<Imported> {
 function fileNameOf(id: string, title: string): string {
   const words = title.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '').slice(0, 60);
   return words || id;
-}
-
-function offer(file: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(file);
-  link.download = name;
-  link.click();
-  // The browser takes the file in a later task.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
