@@ -10,6 +10,7 @@ import { dictationTests } from './dictation.mjs';
 import { fileTests } from './files.mjs';
 import { fingerTests } from './fingers.mjs';
 import { listTests } from './list.mjs';
+import { memoryLookTests, memoryTests } from './memory.mjs';
 import { modelChoiceTests } from './model_choice.mjs';
 import { modelKeyTests } from './model_keys.mjs';
 import { modelLooksTests } from './model_looks.mjs';
@@ -31,7 +32,7 @@ const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
   ...signInTests, ...peopleTests, ...listTests, ...actionTests, ...dialogTests, ...placeTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...sanitizerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
-  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...viewTests,
+  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...memoryTests, ...memoryLookTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 
 let browser = await launch();

@@ -46,7 +46,7 @@ export const tabTests = [
       await waitForStatus(second, 'done');
       await first.locator('.row').hover();
       await first.getByRole('button', { name: /^Delete/ }).click();
-      await first.getByText('is deleted.').waitFor();
+      await first.getByText('is deleted, and what is remembered of it.').waitFor();
       await first.getByText('What shall we work on?').waitFor();
       await waitForStatus(second, 'done'); // until the first has no way back
       await first.getByRole('button', { name: 'Dismiss' }).click();

@@ -33,7 +33,7 @@ test('places: each has a name of its own for the address, and words for its read
 
 test('places: what they are about stands in the address under names that are not the page’s own', () => {
   for (const { command, turnMenu } of places) {
-    const turn = { id: 't', user: null, items: [], status: 'done', beforeId: '1.1', firstId: '1.2', lastId: '1.3' } as const;
+    const turn = { id: 't', user: null, items: [], status: 'done', recalled: null, beforeId: '1.1', firstId: '1.2', lastId: '1.3' } as const;
     const params = { ...command?.params?.('words'), ...turnMenu?.params(turn) };
     for (const name of Object.keys(params)) expect(route.ownParams.has(name)).toBe(false);
     expect(route.parse(route.hrefOf('s', 'x', params)).params).toEqual(params);
@@ -52,8 +52,8 @@ test('places: the code of each can be brought', async () => {
 
 test('commands: what needs a chat is offered in one, in an order that stays', () => {
   const names = (session: string | null) => commands.commandsOf(offer, of('admin'), session).map(({ name }) => name);
-  expect(names('s')).toEqual(['export', 'model', 'tool', 'rename', 'history', 'context', 'travel', 'new', 'settings']);
-  expect(names(null)).toEqual(['model', 'new', 'settings']);
+  expect(names('s')).toEqual(['export', 'model', 'tool', 'rename', 'history', 'context', 'travel', 'memory', 'new', 'settings']);
+  expect(names(null)).toEqual(['model', 'memory', 'new', 'settings']);
 });
 
 test('commands: what is not theirs is told to those who ask for it', () => {

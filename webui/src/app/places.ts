@@ -3,6 +3,7 @@ import { appearancePlaces } from '../features/appearance/places';
 import { filePlaces } from '../features/files/places';
 import { keyPlaces } from '../features/keys/places';
 import { logPlaces } from '../features/log/places';
+import { memoryPlaces } from '../features/memory/places';
 import { modelPlaces } from '../features/models/places';
 import { sessionActions, sessionPlaces } from '../features/sessions/places';
 import { speechPlaces } from '../features/speech/places';
@@ -15,7 +16,7 @@ import { texts } from './texts';
 /** Everything that can be opened. The settings stand in this order. */
 const places: readonly Place[] = [
   ...modelPlaces, ...toolPlaces, ...keyPlaces, ...appearancePlaces, ...speechPlaces, ...aboutPlaces,
-  ...logPlaces, ...filePlaces, ...sessionPlaces,
+  ...logPlaces, ...filePlaces, ...sessionPlaces, ...memoryPlaces,
 ];
 
 const settings: Action = {

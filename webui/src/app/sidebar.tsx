@@ -3,13 +3,14 @@ import { request } from '../kernel/api/http';
 import type { Identity } from '../kernel/api/types';
 import { signOut } from '../kernel/account';
 import { ServerConfig } from '../kernel/server_config';
-import { select, selected } from '../kernel/route';
+import { address, hrefOf, open, select, selected } from '../kernel/route';
 import { SessionSearch } from '../features/sessions/session_search';
 import { openSettings } from './places';
 import { Toasts } from '../kernel/toasts';
 import { usePart, useWorkspace } from '../ui/use_part';
 import { ConfirmDialog } from '../ui/confirm_dialog';
 import { Icon, Mark } from '../ui/icon';
+import { isFor, useOffer } from '../ui/place';
 import { SessionRows } from '../features/sessions/session_rows';
 import { texts } from './texts';
 import { texts as sessionsTexts } from '../features/sessions/texts';
@@ -25,13 +26,37 @@ export function Sidebar({ onPick }: { onPick: () => void }) {
     <aside class="sidebar" id="sidebar" aria-label={sessionsTexts.list.chats}>
       <div class="brand"><Mark /><span>SomaAgent<b>01</b></span></div>
       <button type="button" class="new-chat" title={sessionsTexts.list.newKeys} onClick={() => pick(null)}
-        aria-current={selected.value === null ? 'page' : undefined}>
+        aria-current={selected.value === null && address.value.place === null ? 'page' : undefined}>
         <Icon name="plus" /><span>{t.newChat}</span>
       </button>
+      <Places onPick={onPick} />
       <Search />
       <SessionRows onPick={pick} />
       <Foot />
     </aside>
+  );
+}
+
+/** What stands in a chat's stead, and can be gone to from any. */
+function Places({ onPick }: { onPick: () => void }) {
+  const { role } = useWorkspace().identity.value;
+  const { chat, place } = address.value;
+  const places = useOffer().places.filter((one) => isFor(one, role));
+  return (
+    <>
+      {places.map(({ id, title, sidebar }) => sidebar && (
+        <a key={id} class="side-place" data-place={id} href={hrefOf(chat, id)}
+          aria-current={place === id ? 'page' : undefined}
+          onClick={(event) => {
+            if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+            event.preventDefault();
+            open(id);
+            onPick();
+          }}>
+          <Icon name={sidebar.icon} /><span>{title()}</span>
+        </a>
+      ))}
+    </>
   );
 }
 
@@ -52,7 +77,7 @@ function Search() {
     return () => window.removeEventListener('keydown', onKey);
   }, []);
   return (
-    <div class="search" role="search">
+    <div class="search" role="search" aria-label={sessionsTexts.list.search}>
       <Icon name="search" />
       <input ref={input} type="search" dir="auto" value={search.words.value} placeholder={sessionsTexts.list.search}
         aria-label={sessionsTexts.list.search} title={sessionsTexts.list.searchKeys} maxLength={200} autocomplete="off"

@@ -146,3 +146,39 @@ test('route: on the first page a token leaves nothing in the address bar', async
   expect(location.hash).toBe('');
   expect(route.selected.value).toBe(null);
 });
+
+test('route: a message of a chat has an address, and what is opened over it leaves it there', async () => {
+  route.selectAt('b', 'm/1');
+  expect(location.hash).toBe('#s=b&at=m%2F1');
+  expect(route.parse(location.hash)).toEqual(route.address.value);
+  route.open('events', { turn: 't' });
+  expect(location.hash).toBe('#s=b&at=m%2F1&open=events&turn=t');
+  expect(route.parse(location.hash)).toEqual(route.address.value);
+  route.close('events');
+  await settle();
+  expect(location.hash).toBe('#s=b&at=m%2F1');
+  // The same is wished for again: nothing changes but that.
+  const before = route.arrivals.value;
+  route.selectAt('b', 'm/1');
+  expect([route.arrivals.value, hashes()]).toEqual([before + 1, ['#s=a', '#s=b&at=m%2F1', '#s=b&at=m%2F1&open=events&turn=t']]);
+  route.leaveMessage();
+  expect(location.hash).toBe('#s=b');
+  route.select('a');
+  expect(location.hash).toBe('#s=a');
+});
+
+test('route: from what is open to a message is a step, and Back comes back to it', async () => {
+  route.open('memory', { q: 'Ada' });
+  route.selectAt('b', 'm');
+  expect(hashes()).toEqual(['#s=a', '#s=a&open=memory&q=Ada', '#s=b&at=m']);
+  step(-1);
+  await settle();
+  expect(route.address.value).toEqual({ chat: 'a', place: 'memory', params: { q: 'Ada' } });
+  route.close('memory');
+  await settle();
+  expect(location.hash).toBe('#s=a');
+});
+
+test('route: a message without a chat is none', async () => {
+  expect(route.parse('#new&at=m')).toEqual({ chat: null, place: null, params: {} });
+});

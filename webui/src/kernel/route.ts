@@ -1,12 +1,15 @@
 import { computed, signal } from '@preact/signals';
 
 /**
- * Where the page is, as it stands behind the `#`: `#s=<id>` a chat, `#new` a new one, and behind it
- * `&open=<place>` what is open over the chat, with what that is about.
+ * Where the page is, as it stands behind the `#`: `#s=<id>` a chat, `#new` a new one, `&at=<message>`
+ * what of the chat is looked for, and `&open=<place>` what is open over the chat, with what that is
+ * about.
  */
 export interface Address {
   /** Null is a new chat. */
   readonly chat: string | null;
+  /** A message of the chat, or a tool call, that is to be brought into view. */
+  readonly message?: string | undefined;
   /** Null where nothing is open. */
   readonly place: string | null;
   readonly params: Params;
@@ -15,9 +18,12 @@ export interface Address {
 export type Params = Readonly<Record<string, string>>;
 
 /** What a place cannot call what it is about. */
-export const ownParams: ReadonlySet<string> = new Set(['s', 'new', 'open', 'signin']);
+export const ownParams: ReadonlySet<string> = new Set(['s', 'new', 'at', 'open', 'signin']);
 
 export const address = signal<Address>(parse(location.hash));
+
+/** Goes up with each wish to see a message, since the same may be wished for twice. */
+export const arrivals = signal(0);
 
 /** The chat that is shown. */
 export const selected = computed(() => address.value.chat);
@@ -25,14 +31,21 @@ export const selected = computed(() => address.value.chat);
 export function parse(hash: string): Address {
   const all = new URLSearchParams(hash.slice(1));
   const place = all.get('open');
+  const chat = all.get('s');
+  const message = all.get('at');
   const params = [...all].filter(([name]) => place !== null && !ownParams.has(name));
-  return { chat: all.get('s'), place, params: Object.fromEntries(params) };
+  return {
+    chat, place, params: Object.fromEntries(params), ...(chat !== null && message !== null ? { message } : {}),
+  };
 }
 
-export function hrefOf(chat: string | null, place: string | null = null, params: Params = {}): string {
+export function hrefOf(
+  chat: string | null, place: string | null = null, params: Params = {}, message?: string,
+): string {
   const start = chat === null ? 'new' : `s=${encodeURIComponent(chat)}`;
+  const at = chat === null || message === undefined ? '' : `&at=${encodeURIComponent(message)}`;
   const rest = place === null ? '' : `&${new URLSearchParams({ open: place, ...params })}`;
-  return `#${start}${rest}`;
+  return `#${start}${at}${rest}`;
 }
 
 /** Shows a chat, and nothing over it. */
@@ -42,10 +55,23 @@ export function select(chat: string | null): void {
   go({ chat, place: null, params: {} }, here.place === null ? 'push' : 'replace');
 }
 
+/** Shows a chat where that was said. From what is open it is a step, so that Back comes back to it. */
+export function selectAt(chat: string, message: string | undefined): void {
+  arrivals.value++;
+  go({ chat, place: null, params: {}, message }, 'push');
+}
+
+/** What was looked for is not looked for any more, as when the reader goes on writing. */
+export function leaveMessage(): void {
+  const { message: _, ...here } = address.peek();
+  go(here, 'replace');
+}
+
 /** The chat that is shown is this one from now on; what is open over it stays. */
 export function become(chat: string): void {
   const here = address.peek();
-  go({ ...here, chat }, here.place === null ? 'push' : 'replace');
+  const { message: _, ...rest } = here;
+  go({ ...rest, chat }, here.place === null ? 'push' : 'replace');
 }
 
 /** As `select`, without a step to go back to. */
@@ -56,14 +82,14 @@ export function show(chat: string): void {
 /** Opens a place over the chat, or in place of the one that is open. */
 export function open(place: string, params: Params = {}): void {
   const here = address.peek();
-  go({ chat: here.chat, place, params }, here.place === null ? 'over' : 'replace');
+  go({ ...here, place, params }, here.place === null ? 'over' : 'replace');
 }
 
 /** Closes the place of that name, if it is still the one that is open. */
 export function close(place: string): void {
   const here = address.peek();
   if (here.place !== place) return;
-  address.value = { chat: here.chat, place: null, params: {} };
+  address.value = { ...here, place: null, params: {} };
   if (!isOver(history.state)) return write('replace');
   // It was opened here, so the step before is the chat without it.
   isGoingBack = true;
@@ -88,9 +114,9 @@ export function holdAddress(by: Hold): () => void {
 export function takeSignInToken(): string | null {
   const token = new URLSearchParams(location.hash.slice(1)).get('signin');
   if (token === null) return null;
-  const { chat, place, params } = address.peek();
+  const { chat, place, params, message } = address.peek();
   const isBare = chat === null && place === null;
-  history.replaceState(null, '', isBare ? location.pathname + location.search : hrefOf(chat, place, params));
+  history.replaceState(null, '', isBare ? location.pathname + location.search : hrefOf(chat, place, params, message));
   return token;
 }
 
@@ -137,12 +163,12 @@ function write(how: How): void {
 }
 
 function hrefHere(): string {
-  const { chat, place, params } = address.peek();
-  return hrefOf(chat, place, params);
+  const { chat, place, params, message } = address.peek();
+  return hrefOf(chat, place, params, message);
 }
 
-function isHere({ chat, place, params }: Address): boolean {
-  return hrefOf(chat, place, params) === hrefHere();
+function isHere({ chat, place, params, message }: Address): boolean {
+  return hrefOf(chat, place, params, message) === hrefHere();
 }
 
 function isOver(state: unknown): boolean {

@@ -42,6 +42,8 @@ interface Entry {
    */
   readonly pane: 'dialog' | 'settings' | 'side' | 'main';
   readonly title: () => string;
+  /** In the sidebar, above the chats. */
+  readonly sidebar?: { readonly icon: IconName };
   /** In the menu of a chat. */
   readonly chatMenu?: {
     readonly at: number;

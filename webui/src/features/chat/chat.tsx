@@ -3,7 +3,7 @@ import { Outbox, type Outgoing } from '../../kernel/outbox';
 import type { SessionStore } from '../../kernel/session/session_store';
 import { activeTurn, emptySession, type SessionState } from '../../kernel/session/state';
 import { CurrentChat } from './current';
-import { select } from '../../kernel/route';
+import { leaveMessage, select } from '../../kernel/route';
 import { usePart } from '../../ui/use_part';
 import { Uploads } from '../files/attach';
 import { Toasts } from '../../kernel/toasts';
@@ -16,6 +16,7 @@ import { OutgoingView } from './outgoing';
 import { steer } from './steer';
 import { Transcript } from './transcript';
 import { Turns, turnsAtOnce } from './turns';
+import { useWantedTurn } from './wanted_turn';
 import { texts } from './texts';
 import { texts as filesTexts } from '../files/texts';
 import { t } from '../../kernel/texts/texts';
@@ -32,6 +33,7 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
   const outgoing = outgoingOf(outbox.entries.value, id, state);
   const active = activeTurn(state);
   const busy = active !== undefined;
+  const wanted = useWantedTurn(store, state);
   const [sent, setSent] = useState(0);
   const [dropping, setDropping] = useState(false);
   const undrawn = useRef(0);
@@ -48,9 +50,10 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
       {gone ? <Gone /> : (
         <>
           {id === null && outgoing.length === 0 ? <Greeting /> : (
-            <Transcript follow={`${id} ${sent}`} onNearStart={store?.hasOlder.value ? older : null}>
+            <Transcript follow={`${id} ${sent}`} wanted={wanted} onLatest={leaveMessage}
+              onNearStart={store?.hasOlder.value ? older : null}>
               {store && state.headSeq === 0 && outgoing.length === 0 && <Skeleton />}
-              {store && <Turns key={store.id} store={store} state={state} undrawn={undrawn} />}
+              {store && <Turns key={store.id} store={store} state={state} undrawn={undrawn} wanted={wanted?.turnId ?? null} />}
               {outgoing.map((entry) => (
                 <OutgoingView key={entry.key} entry={entry} queued={busy} />
               ))}
@@ -61,7 +64,7 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
             {store && state.paused && <Paused store={store} state={state} />}
             <Composer chat={id ?? 'new'} store={store} busy={busy}
               disabled={id === null && outgoing.some((entry) => entry.phase !== 'refused')}
-              onSend={(text, files) => { outbox.send(id, text, files); setSent(sent + 1); }}
+              onSend={(text, files) => { leaveMessage(); outbox.send(id, text, files); setSent(sent + 1); }}
               onStop={store && active?.status === 'running' ? () => steer(toasts, store, 'stop') : null} />
             <p class="fine">{texts.composer.keys}</p>
           </div>

@@ -7,6 +7,7 @@ import { canSpeak } from '../speech/speech';
 import { speechSettings } from '../speech/speech_settings';
 import { Toasts } from '../../kernel/toasts';
 import { useWorkspace } from '../../ui/use_part';
+import { RecalledView } from '../memory/recalled';
 import { CopyButton } from '../../ui/copy_button';
 import { EditMessage } from './edit_message';
 import { failureDetail, failureTitle } from './failures';
@@ -36,6 +37,8 @@ interface Props {
   working: boolean;
   isLast: boolean;
   canRetry: boolean;
+  /** It is the one that was looked for. */
+  isWanted?: boolean;
 }
 
 export const TurnView = memo((props: Props) => {
@@ -44,7 +47,7 @@ export const TurnView = memo((props: Props) => {
   const [editing, setEditing] = useState(false);
   const onStop = actions?.onStopCall ?? null;
   return (
-    <article class="turn" data-status={turn.status}>
+    <article class="turn" data-status={turn.status} data-turn={turn.id} data-wanted={props.isWanted ?? false}>
       {turn.user && editing && actions ? (
         <EditMessage text={turn.user.text} onCancel={() => setEditing(false)}
           onSend={(text) => {
@@ -55,6 +58,7 @@ export const TurnView = memo((props: Props) => {
         <UserBubble text={turn.user.text} files={turn.user.attachments} note={waiting ? texts.chat.queued : ''}
           look={waiting ? 'pending' : ''} />
       )}
+      {turn.recalled && <RecalledView recalled={turn.recalled} canForget={actions !== null} />}
       {turn.items.map((item) => (
         <ItemView key={item.kind + item.id} item={item} turn={turn} onStop={onStop}
           sessionId={actions?.sessionId ?? null} />

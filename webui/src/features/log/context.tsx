@@ -43,15 +43,20 @@ function Window({ window: { parts, tokens, context_window: room } }: { window: C
       {parts.map((part, i) => (
         <details key={i} class="card part" data-role={part.role}>
           <summary>
-            <strong>{texts.context.role[part.role]}</strong>
+            <strong>{nameOf(part)}</strong>
             <span class="tool-gist" dir="auto">{part.text.replace(/\s+/g, ' ').slice(0, 120)}</span>
             <span class="tool-status">{texts.context.tokens(part.tokens)}</span>
           </summary>
-          <pre tabIndex={0} dir="auto" aria-label={texts.context.role[part.role]}>{part.text}</pre>
+          <pre tabIndex={0} dir="auto" aria-label={nameOf(part)}>{part.text}</pre>
         </details>
       ))}
     </>
   );
+}
+
+/** What is remembered is told to the model by the system, and is not the system's. */
+function nameOf({ kind, role }: Part): string {
+  return kind === 'memory' ? texts.context.memory : texts.context.role[role];
 }
 
 const roles = ['system', 'user', 'assistant', 'tool'] as const;

@@ -14,6 +14,7 @@ export const texts = words({
         `${Math.round((100 * tokens) / room)} % of its ${room.toLocaleString(language)}.`,
     full: 'How full the context window is',
     tokens: (n: number) => count(n, 'token', 'tokens'),
+    memory: 'Remembered',
     role: { system: 'System', user: 'You', assistant: 'The agent', tool: 'Tools' },
   },
 

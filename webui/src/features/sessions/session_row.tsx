@@ -1,12 +1,13 @@
 import { memo } from 'preact/compat';
 import { useRef, useState } from 'preact/hooks';
 import type { SessionInfo } from '../../kernel/api/types';
-import { hrefOf, selected } from '../../kernel/route';
+import { address, hrefOf, selected } from '../../kernel/route';
 import { SessionList } from './session_list';
 import { Toasts } from '../../kernel/toasts';
 import { Unread } from './unread';
 import { usePart } from '../../ui/use_part';
 import { Icon } from '../../ui/icon';
+import { useOffer } from '../../ui/place';
 import { texts } from './texts';
 import { t } from '../../kernel/texts/texts';
 
@@ -18,7 +19,10 @@ interface RowProps {
 }
 
 export const SessionRow = memo(({ session, onPick, onRename, onDelete }: RowProps) => {
-  const isCurrent = selected.value === session.session_id;
+  const { place } = address.value;
+  // Something else may stand in the chat's stead.
+  const isShown = !useOffer().places.some(({ id, pane }) => id === place && pane === 'main');
+  const isCurrent = isShown && selected.value === session.session_id;
   const isUnread = usePart(Unread).has(session);
   const isNew = !isCurrent && isUnread;
   const name = nameOf(session);

@@ -19,7 +19,7 @@ export const texts = words({
     busy: 'The agent is at work',
     unread: 'There is something new',
     renameThe: (name: string) => `Rename “${name}”`,
-    deleted: (name: string) => `“${name}” is deleted.`,
+    deleted: (name: string) => `“${name}” is deleted, and what is remembered of it.`,
   },
 
   moveTitle: 'Import and export',

@@ -27,6 +27,14 @@ export type History = Schemas['history'];
 export type Imported = Schemas['import_result'];
 export type Key = Schemas['key_list']['keys'][number];
 export type KeyCreated = Schemas['key_created'];
+export type Memory = Schemas['memory'];
+export type MemoryChange = Schemas['memory_change'];
+/** In the order in which they fit, where words were asked for. */
+export type MemoryFound = Omit<Schemas['memory_found'], 'memories'> & { memories: Memory[] };
+export type MemoryKind = Schemas['memory_kind'];
+export type MemoryPage = Schemas['memory_page'];
+export type MemoryRecalled = Schemas['memory_recalled'];
+export type MemoryStatus = Schemas['memory_status'];
 export type MessageAccepted = Schemas['message_result'];
 export type ModelProfile = Schemas['model_profile'];
 export type ModelProfileWrite = Schemas['model_profile_write'];

@@ -352,3 +352,23 @@ describe('fold', () => {
     expect([seqOf('3.42'), seqOf('17.9'), seqOf(undefined), seqOf('x')]).toEqual([42, 9, 0, 0]);
   });
 });
+
+test('fold: what was recalled belongs to its turn, as it was told, and stays through a retry', () => {
+  const item = {
+    memory_id: 'm', score: 1, text: 'Ada', kind: 'message', session_id: 'x', message_id: 'y', created_at: '2026-01-01T00:00:00Z',
+    place: { page: 3 },
+  };
+  const log = new Log().open().user('t1')
+    .add('memory.recall', { turn_id: 't1', query: 'hi', items: [item, 'odd'], degraded: true, reason: 'late' })
+    .request('t1', 'a').answer('t1', 'a', 'Ada').complete('t1', 'a')
+    .request('t1', 'b', { supersedes: 'a' }).user('t2').add('memory.recall', { turn_id: 't2', items: 'odd' });
+  expect(log.state.turns.map(({ recalled }) => recalled)).toEqual([
+    {
+      items: [{
+        memoryId: 'm', text: 'Ada', kind: 'message', sessionId: 'x', messageId: 'y', createdAt: '2026-01-01T00:00:00Z', place: { page: 3 },
+      }],
+      degraded: true, reason: 'late',
+    },
+    { items: [], degraded: false, reason: '' },
+  ]);
+});

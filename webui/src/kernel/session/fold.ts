@@ -1,6 +1,6 @@
 import type { Envelope } from '../api/types';
 import { emptyText, place, wholeText } from './byte_text';
-import { attachmentRefs, failureDetail, feedbackOf, isRecord, number, ruleOf, text } from './payload';
+import { attachmentRefs, failureDetail, feedbackOf, isRecord, number, recalledOf, ruleOf, text } from './payload';
 import { emptySession, isOver, newAnswer } from './state';
 import type {
   Answer, Failure, FoldedEvent, Item, SessionState, ToolCall, Turn, TurnStatus,
@@ -91,10 +91,13 @@ function apply(
       };
       const at = meta.event_id ?? '';
       const turn: Turn = {
-        id: turnId || messageId, user, items: [], status: 'queued', beforeId, firstId: at, lastId: at,
+        id: turnId || messageId, user, items: [], status: 'queued', recalled: null, beforeId, firstId: at, lastId: at,
       };
       return { ...state, turns: [...state.turns, turn] };
     }
+
+    case 'memory.recall':
+      return inTurn(state, turnId, (turn) => ({ ...turn, recalled: recalledOf(payload) }));
 
     case 'llm.request': {
       const answerId = text(payload.message_id);
@@ -296,7 +299,7 @@ function inTurn(state: SessionState, id: string, change: (turn: Turn) => Turn): 
   if (at < 0) {
     const here = state.lastEventId ?? '';
     const loose: Turn = {
-      id, user: null, items: [], status: 'done', beforeId: null, firstId: here, lastId: here,
+      id, user: null, items: [], status: 'done', recalled: null, beforeId: null, firstId: here, lastId: here,
     };
     const begun = change(loose);
     return begun === loose ? state : { ...state, turns: [...state.turns, begun] };

@@ -47,6 +47,7 @@ function seen(state: SessionState) {
           failures: turn.items.filter(isFailure).map(({ code }) => code),
           thinking: Object.fromEntries(answers.filter(({ thinking }) => thinking.bytes > 0).map(({ id, thinking }) => [id, thinking.bytes])),
           finish: Object.fromEntries(answers.map(({ id, finish }) => [id, finish])),
+          ...(turn.recalled ? { recalled: turn.recalled.items.map(({ memoryId }) => memoryId), degraded: turn.recalled.degraded } : {}),
         },
       };
     }),

@@ -1,4 +1,4 @@
-import type { AttachmentRef, Feedback } from './state';
+import type { AttachmentRef, Feedback, Recalled } from './state';
 
 /** Reads what an event carries. A member that is missing or of another kind reads as nothing. */
 
@@ -21,6 +21,18 @@ export function attachmentRefs(attachments: unknown): AttachmentRef[] {
     contentType: text(item.content_type),
     sizeBytes: number(item.size_bytes),
   }));
+}
+
+export function recalledOf(payload: Readonly<Record<string, unknown>>): Recalled {
+  const items = Array.isArray(payload.items) ? payload.items.filter(isRecord) : [];
+  return {
+    items: items.map((item) => ({
+      memoryId: text(item.memory_id), text: text(item.text), kind: text(item.kind), sessionId: text(item.session_id),
+      messageId: text(item.message_id), createdAt: text(item.created_at), place: isRecord(item.place) ? item.place : null,
+    })),
+    degraded: payload.degraded === true,
+    reason: text(payload.reason),
+  };
 }
 
 /** An imported log may say anything here. */

@@ -8,7 +8,7 @@ import type { Channel, Streams } from '../streams/streams';
 import { connecting, offline, type LinkState } from '../streams/link_state';
 import { epochOf, seqOf } from './fold';
 import { SessionLog } from './session_log';
-import { emptySession } from './state';
+import { emptySession, hasId } from './state';
 
 const pageEvents = 500;
 /** How late a state may be told where no frames are drawn. */
@@ -80,6 +80,15 @@ export class SessionStore {
   readOlder(): Promise<void> {
     this.reading ??= this.readBack(this.log).finally(() => (this.reading = null));
     return this.reading;
+  }
+
+  /** Reads back until the message, answer or tool call of that id is there. Answers whether it is. */
+  async readBackTo(id: string): Promise<boolean> {
+    for (;;) {
+      if (this.log.state.turns.some((turn) => hasId(turn, id))) return true;
+      if (this.isClosed || this.log.older === null) return false;
+      await this.readOlder();
+    }
   }
 
   private async open(): Promise<void> {

@@ -41,6 +41,8 @@ export interface Turn {
   readonly user: UserMessage | null;
   readonly items: readonly Item[];
   readonly status: TurnStatus;
+  /** What the model was told from memory before it was asked; null where nothing was looked for or found. */
+  readonly recalled: Recalled | null;
   /** The event before its first, null where that was not read. A fork there has not asked yet. */
   readonly beforeId: string | null;
   readonly firstId: string;
@@ -54,6 +56,28 @@ export interface UserMessage {
   readonly createdAt: string;
   readonly idempotencyKey: string;
   readonly attachments: readonly AttachmentRef[];
+}
+
+/** Copies: a memory that was changed or forgotten since stands here as it was. */
+export interface Recalled {
+  readonly items: readonly RecalledItem[];
+  /** Not all that is remembered was looked through. */
+  readonly degraded: boolean;
+  /** Of `degraded`, a sentence; '' where nobody said. */
+  readonly reason: string;
+}
+
+/** What is not known of it is ''. */
+export interface RecalledItem {
+  readonly memoryId: string;
+  readonly text: string;
+  readonly kind: string;
+  readonly sessionId: string;
+  readonly messageId: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** Of a passage: page, heading. */
+  readonly place: Readonly<Record<string, unknown>> | null;
 }
 
 /** A file that a message names. What is not known of it is '' or 0. */
@@ -132,6 +156,11 @@ export const emptySession: SessionState = {
   checkpoint: null,
   since: null,
 };
+
+/** Whether the turn has that message, answer or tool call. */
+export function hasId(turn: Turn, id: string): boolean {
+  return turn.user?.messageId === id || turn.items.some((item) => item.id === id);
+}
 
 export function newAnswer(id: string): Answer {
   return {

@@ -1,0 +1,42 @@
+import { fetchOk, request, requestTagged } from '../../kernel/api/http';
+import type { Memory, MemoryChange } from '../../kernel/api/types';
+
+/** A memory with the tag it must still have when it is written. */
+export interface TaggedMemory {
+  readonly memory: Memory;
+  readonly etag: string;
+}
+
+export async function readMemory(id: string): Promise<TaggedMemory> {
+  const { body, etag } = await requestTagged<Memory>(pathOf(id));
+  return { memory: body, etag };
+}
+
+/** `etag`: of what was seen; none where nothing of it can be written over unseen. Throws `Problem`. */
+export async function changeMemory(id: string, change: MemoryChange, etag?: string): Promise<Memory> {
+  return request<Memory>(pathOf(id), {
+    method: 'PATCH', body: change, ...(etag === undefined ? {} : { ifMatch: etag }),
+  });
+}
+
+export interface NewNote {
+  readonly text: string;
+  readonly tags: readonly string[];
+  readonly importance: number;
+}
+
+/** What says the same as an earlier note is that note, and not new. */
+export async function addNote(note: NewNote): Promise<{ memory: Memory; isNew: boolean }> {
+  const answer = await fetchOk('memories', {
+    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(note),
+  });
+  return { memory: (await answer.json()) as Memory, isNew: answer.status === 201 };
+}
+
+export async function deleteMemory(id: string, keepalive: boolean): Promise<void> {
+  await request(pathOf(id), { method: 'DELETE', keepalive });
+}
+
+function pathOf(id: string): string {
+  return `memories/${encodeURIComponent(id)}`;
+}
