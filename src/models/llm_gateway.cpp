@@ -1,6 +1,7 @@
 #include "models/llm_gateway.hpp"
 
 #include <map>
+#include <set>
 
 #include "core/codes.hpp"
 #include "core/context.hpp"
@@ -38,12 +39,20 @@ std::uint64_t prompt_estimate(const llm::call& c) {
 
 }  // namespace
 
+// Those that have not gone, of a gateway. Shared with each of them: a call that is let go goes when
+// its client's thread comes to it, and that may be after the gateway.
+struct open_calls {
+  quick_mutex mutex;
+  std::set<metered_call*> all;
+};
+
 // One call from its admission to its one settlement, whoever brings it: the provider's end, or the
 // caller who lets go of it.
 class metered_call {
  public:
   metered_call(llm_gateway& g, actors::llm_caller who, const llm::call& c)
       : g_(g),
+        open_(g.open_),
         who_(std::move(who)),
         purpose_(c.purpose),
         base_url_(c.target.base_url),
@@ -53,12 +62,12 @@ class metered_call {
         prices_(c.target.prices),
         prompt_estimate_(prompt_estimate(c)) {
     for (const auto& p : c.fallbacks) fallback_prices_.emplace(p.name, p.prices);
-    std::lock_guard lock(g_.open_mutex_);
-    g_.open_calls_.insert(this);
+    std::lock_guard lock(open_->mutex);
+    open_->all.insert(this);
   }
   ~metered_call() {
-    std::lock_guard lock(g_.open_mutex_);
-    g_.open_calls_.erase(this);
+    std::lock_guard lock(open_->mutex);
+    open_->all.erase(this);
   }
 
   void said(std::size_t bytes) { said_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
@@ -147,7 +156,8 @@ class metered_call {
     g_.p_.audit.write(line);
   }
 
-  llm_gateway& g_;
+  llm_gateway& g_;  // until it is settled
+  const std::shared_ptr<open_calls> open_;
   const actors::llm_caller who_;
   const llm::purpose purpose_;
   std::string base_url_, profile_, provider_, model_;
@@ -207,13 +217,21 @@ llm_gateway::llm_gateway(const llm_gateway_needs& needs)
     : p_(needs),
       lock_(lock_of(needs.settings)),
       retries_(small_number(needs.settings, "llm.retries")),
-      waits_(waits_of(needs.settings)) {}
+      waits_(waits_of(needs.settings)),
+      open_(std::make_shared<open_calls>()) {}
+
+llm_gateway::~llm_gateway() {
+  settle_open_calls();
+}
 
 void llm_gateway::settle_open_calls() {
   decltype(questions_) over;  // end without the lock: their ends take it
-  std::lock_guard lock(open_mutex_);
-  for (auto* open : open_calls_) open->let_go();
-  over.swap(questions_);
+  {
+    std::lock_guard lock(questions_mutex_);
+    over.swap(questions_);
+  }
+  std::lock_guard lock(open_->mutex);
+  for (auto* call : open_->all) call->let_go();
 }
 
 // The list of models tells it in most servers; what else may tell is asked in a test of the
@@ -225,7 +243,7 @@ void llm_gateway::ask_for_window(llm::llm_client& client, const llm::call& c) {
   question.purpose = llm::purpose::model_list;
   question.target = c.target;
   question.waits = c.waits;
-  std::unique_lock lock(open_mutex_);
+  std::unique_lock lock(questions_mutex_);
   const auto number = ++last_question_;
   questions_.try_emplace(number);
   lock.unlock();
@@ -235,7 +253,7 @@ void llm_gateway::ask_for_window(llm::llm_client& client, const llm::call& c) {
     p_.models.learn_window(base_url, model, llm::window_in_list(list, model));
   };
   sink.on_end = [this, number](const llm::stream_end&) {
-    std::unique_lock done(open_mutex_);
+    std::unique_lock done(questions_mutex_);
     const auto over = questions_.extract(number);
     done.unlock();  // before the handle goes
   };

@@ -1,13 +1,12 @@
 // The one way to a model, for sessions and for callers over HTTP: caps are checked, keys added, the
 // call made, and whatever became of it counted and audited.
 //
-// Thread-safe; never blocks. Lifetime: what it needs outlives it, and it outlives the calls it
-// started.
+// Thread-safe; never blocks. Lifetime: what it needs outlives it. It outlives all use of the calls
+// that it started; what a client's thread still keeps of one may go later.
 #pragma once
 
 #include <map>
 #include <memory>
-#include <set>
 
 #include "actors/node.hpp"
 #include "core/byte_budget.hpp"
@@ -38,10 +37,13 @@ struct llm_gateway_needs {
 };
 
 class metered_call;
+struct open_calls;
 
 class llm_gateway {
  public:
   explicit llm_gateway(const llm_gateway_needs& needs);
+  ~llm_gateway();
+  llm_gateway(const llm_gateway&) = delete;
 
   model_registry& models() { return p_.models; }
   security::credential_vault& vault() { return p_.vault; }
@@ -65,7 +67,8 @@ class llm_gateway {
   // Empty when there is none.
   result<secret_string> key_for(const tenant_id& tenant, const llm::profile& target) const;
 
-  // At the end, when no thread runs calls any more: what is still open counts as let go.
+  // At the end, when no thread begins calls any more: what is still open counts as let go, and what
+  // becomes of it later is not counted.
   void settle_open_calls();
 
  private:
@@ -78,8 +81,8 @@ class llm_gateway {
   const model_lock lock_;
   const std::uint32_t retries_;
   const llm::timeouts waits_;
-  quick_mutex open_mutex_;
-  std::set<metered_call*> open_calls_;
+  const std::shared_ptr<open_calls> open_;
+  quick_mutex questions_mutex_;  // of what follows
   std::uint64_t last_question_ = 0;
   std::map<std::uint64_t, std::unique_ptr<llm::stream_handle>> questions_;  // of windows
 };

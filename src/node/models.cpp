@@ -53,12 +53,12 @@ llm::client_options client_options_of(const config& settings, metrics_registry& 
 
 node_models::node_models(const config& settings, node_store& store, metrics_registry& metrics)
     : calls_(client_options_of(settings, metrics, store.descriptors().provider_idle_max)),
-      client_(llm::make_provider_client(calls_)),
       registry_(settings, store.events()),
       ledger_(caps_of(settings)),
       usage_(ledger_, store.events()),
       gateway_({settings, registry_, store.secrets().vault(), ledger_, store.audit(), metrics,
-                usage_, calls_.places, calls_.documents}) {}
+                usage_, calls_.places, calls_.documents}),
+      client_(llm::make_provider_client(calls_)) {}
 
 result<std::unique_ptr<node_models>> node_models::open(const config& settings, node_store& store,
                                                        metrics_registry& metrics) {

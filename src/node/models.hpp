@@ -40,11 +40,11 @@ class node_models final : public actors::model_source {
   node_models(const config& settings, node_store& store, metrics_registry& metrics);
 
   const llm::client_options calls_;
-  const std::unique_ptr<llm::llm_client> client_;
   models::model_registry registry_;
   llm::usage_ledger ledger_;
   models::usage_store usage_;
   models::llm_gateway gateway_;
+  const std::unique_ptr<llm::llm_client> client_;  // the last: its thread tells the gateway
 };
 
 }  // namespace soma
