@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks what may include what, naming file:line: third-party headers stay in their folders, and
 # arrows between our folders run down only ({cli node}, http/{routes openai}, http/stream, http/net, app,
-# models, actors, {files memory}, {storage security llm tools kafka}, observability, core).
+# models, actors, {files memory}, outbox, {storage security llm tools kafka}, observability, core).
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
 bad=0
@@ -24,7 +24,7 @@ third 'openssl/'        'src/security/|src/llm/'
 third 'toml\+\+/'       'src/core/config\.cpp|src/security/policy/rules_policy\.cpp|src/tools/mcp/server_settings\.cpp'
 third 'valijson/'       'src/http/|src/tools/input_schema\.cpp'
 third 'libxml/|poppler-' 'src/extract/'
-third 'curl/'           'src/tools/(builtin/http_fetch|egress/(socket_address|url_guard|web_request))\.|src/tools/mcp/|src/cli/|src/node/|src/main\.cpp'
+third 'curl/'           'src/tools/(builtin/http_fetch|egress/(socket_address|url_guard|web_request))\.|src/tools/mcp/|src/outbox/http_client\.|src/cli/|src/node/|src/main\.cpp'
 third 'absl/'           'src/tools/builtin/clock\.'
 third 'seccomp\.h'      'src/tools/sandbox/'
 third 'magic\.h'        'src/files/|src/extract/'
@@ -48,16 +48,17 @@ level() {
     core) echo 0 ;;
     observability) echo 1 ;;
     storage|security|llm|tools|kafka) echo 2 ;;
-    files|memory) echo 3 ;;
-    actors) echo 4 ;;
-    models) echo 5 ;;
-    app) echo 6 ;;
-    http/net) echo 7 ;;
-    http/stream) echo 8 ;;
-    http/routes|http/openai) echo 9 ;;
-    cli|node) echo 10 ;;
+    outbox) echo 3 ;;
+    files|memory) echo 4 ;;
+    actors) echo 5 ;;
+    models) echo 6 ;;
+    app) echo 7 ;;
+    http/net) echo 8 ;;
+    http/stream) echo 9 ;;
+    http/routes|http/openai) echo 10 ;;
+    cli|node) echo 11 ;;
     rehearsal|extract) echo 1 ;;
-    *) echo 11 ;;
+    *) echo 12 ;;
   esac
 }
 # The rooms of http are looked at one by one.

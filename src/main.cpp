@@ -135,6 +135,7 @@ int run(int argc, char** argv) {
   auto* memory_add = memory_command("add", "keep a note");
   auto* memory_forget = memory_command("forget", "delete one");
   auto* memory_shown = memory_command("status", "how much there is, and how far it can be found");
+  auto* memory_sync = memory_command("sync", "send SomaBrain again what it never acknowledged");
   auto* memory_export = memory_command("export", "all of it as NDJSON");
   for (auto* command : {memory_ls, memory_search, memory_export}) {
     command->add_option("--kind", memory.kind, "message, note, knowledge or summary");
@@ -171,6 +172,7 @@ int run(int argc, char** argv) {
   if (*memory_add) return soma::add_memory(memory_server.over(memory));
   if (*memory_forget) return soma::forget_memory(memory_server.over(memory));
   if (*memory_shown) return soma::memory_status(memory_server.over(memory));
+  if (*memory_sync) return soma::sync_memories(memory_server.over(memory));
   if (*memory_export) return soma::export_memories(memory_server.over(memory));
   if (*table) return soma::print_operations(), 0;
   if (*about) return soma::print_version(), 0;

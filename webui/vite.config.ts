@@ -46,7 +46,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
   },
   server: {
-    proxy: { '/v1': { target: process.env.SOMA_BASE_URL ?? 'http://localhost:21016' } },
+    proxy: { '/v1': { target: process.env.GATEWAY_BASE_URL ?? 'http://localhost:21016' } },
   },
   // A machine that has much else to do is slow, not wrong.
   test: { include: ['src/**/*.test.{ts,tsx}'], testTimeout: 60_000 },

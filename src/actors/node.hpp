@@ -109,6 +109,7 @@ struct node_ports {
   session_list_watch& sessions;
   runtime_probe& probe;
   memory::recaller* recaller = nullptr;  // null: nothing is remembered here
+  bool memories_replicated = false;      // what is remembered goes to SomaBrain, too
 };
 
 struct node_options {

@@ -99,7 +99,7 @@ storage::append_op session_shell::make_op(session_actions& actions) {
     storage::add_attachment_uses(op.documents, key_, e.body);
     storage::add_feedback(op.documents, e);
   }
-  memory::add_remembered(op, key_, core_.owner, actions.append);
+  memory::add_remembered(op, key_, core_.owner, actions.append, node_->memories_replicated);
   if (auto now = info_of(core_); !(now == last_info_)) {
     op.info = now;
     last_info_ = std::move(now);

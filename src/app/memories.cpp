@@ -141,9 +141,14 @@ asio::awaitable<result<void>> forget_memory(services& s, const admitted& in, std
   co_return co_await on_lane(s.lanes.writes, std::move(work));
 }
 
-asio::awaitable<result<memory::memory_status>> read_memory_status(services& s, const caller& who) {
+asio::awaitable<result<told_memory_status>> read_memory_status(services& s, const caller& who) {
   auto work = [&kept = s.memories, tenant = who.tenant] { return kept.status(tenant); };
-  co_return co_await on_longer(s, who.tenant, std::move(work));
+  auto status = co_await on_longer(s, who.tenant, std::move(work));
+  if (!status) co_return status.error();
+  told_memory_status out;
+  out.here = std::move(*status);
+  out.away = outgoing_now(s);
+  co_return out;
 }
 
 }  // namespace soma::app

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "app/outgoing.hpp"
 #include "app/pipeline.hpp"
 #include "memory/memories.hpp"
 
@@ -62,7 +63,11 @@ boost::asio::awaitable<result<shown_memory>> change_memory(services& s, const ad
 boost::asio::awaitable<result<void>> forget_memory(services& s, const admitted& in, std::string id,
                                                    std::string if_match);
 
-boost::asio::awaitable<result<memory::memory_status>> read_memory_status(services& s,
-                                                                         const caller& who);
+struct told_memory_status {
+  memory::memory_status here;
+  outgoing_figures away;  // of SomaBrain
+};
+boost::asio::awaitable<result<told_memory_status>> read_memory_status(services& s,
+                                                                      const caller& who);
 
 }  // namespace soma::app

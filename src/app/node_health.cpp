@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "app/node_vitals.hpp"
+#include "app/outgoing.hpp"
 #include "app/services.hpp"
 #include "app/tool_gateway.hpp"
+#include "memory/memories.hpp"
 #include "models/llm_gateway.hpp"
 #include "tools/mcp/servers.hpp"
 
@@ -67,6 +69,28 @@ health_component audit_of(const security::audit_log& audit) {
   return {"audit", true, ""};
 }
 
+// Others that are away hold up nothing here.
+health_component outbox_of(const outgoing_figures& now) {
+  std::string why;
+  if (now.breaker != "none" && now.breaker != "closed")
+    append(why, "somabrain", now.trouble.empty() ? "it is away" : now.trouble);
+  if (now.dead > 0) append(why, "dead letters", "see /v1/admin/dlq");
+  const bool ok = why.empty();
+  return {"outbox",
+          ok,
+          std::move(why),
+          false,
+          {{"depth", static_cast<double>(now.depth)},
+           {"lag_s", now.lag_s},
+           {"dlq", static_cast<double>(now.dead)}}};
+}
+
+health_component memory_of(const services& s) {
+  auto why = s.memories.degraded();
+  const bool ok = why.empty();
+  return {"memory", ok, std::move(why), false};
+}
+
 }  // namespace
 
 bool is_alive(const services& s) {
@@ -85,7 +109,8 @@ std::vector<health_component> health_of(const services& s, const tenant_id& tena
   all.push_back(storage_of(s));
   all.push_back(files_of(s.vitals));
   all.push_back(audit_of(s.llm.audit()));
-  all.push_back({"outbox", true, std::to_string(s.node.log.stats().outbox_rows) + " rows wait"});
+  all.push_back(outbox_of(outgoing_now(s)));
+  all.push_back(memory_of(s));
   // A machine without a sandbox, or a server of others that is away: conversations go on.
   const bool tools_ok = missing.empty(), servers_ok = servers.empty();
   all.push_back({"tools", tools_ok, std::move(missing), false});

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/ids.hpp"
@@ -19,6 +21,7 @@ struct health_component {
   bool ok = true;
   std::string detail;  // a sentence, or a count; may be empty
   bool vital = true;   // without it the node is degraded
+  std::vector<std::pair<std::string_view, double>> figures = {};
 };
 
 // Whether the sessions' actors run; where not, the process is about to be started again.

@@ -211,6 +211,17 @@ constexpr row table[] = {
         .gives(answer::none),
     op("recall_memory", post, "/v1/memory/recall").reads("memory.read").takes(json),
     op("get_memory_status", get, "/v1/memory/status").reads("memory.read"),
+    op("sync_memory", post, "/v1/memory/sync").by(access::admin).changes("dlq.manage"),
+    op("list_dead_letters", get, "/v1/admin/dlq").by(access::admin).reads("dlq.manage"),
+    op("get_dead_letter", get, "/v1/admin/dlq/{id}").by(access::admin).reads("dlq.manage", path_id),
+    op("requeue_dead_letter", post, "/v1/admin/dlq/{id}/requeue")
+        .by(access::admin)
+        .changes("dlq.manage", path_id)
+        .gives(answer::none),
+    op("delete_dead_letter", delete_, "/v1/admin/dlq/{id}")
+        .by(access::admin)
+        .changes("dlq.manage", path_id)
+        .gives(answer::none),
     op("get_settings", get, "/v1/settings").by(access::admin),
     op("update_settings", put, "/v1/settings")
         .by(access::admin)

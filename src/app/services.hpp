@@ -47,6 +47,7 @@ class node_vitals;
 struct tool_gateway;
 struct file_services;
 class tenant_notices;
+struct outgoing;
 
 // Tenants' actors as each io thread last saw them, so that not every request asks the registry. An
 // io thread touches only its own.
@@ -87,6 +88,7 @@ struct services_needs {
   const node_vitals& vitals;
   tenant_notices& notices;
   memory::memories& memories;
+  outgoing& out;
 };
 
 class services : public services_needs {

@@ -56,6 +56,7 @@ int search_memories(const memory_options& options);
 int add_memory(const memory_options& options);
 int forget_memory(const memory_options& options);
 int memory_status(const memory_options& options);
+int sync_memories(const memory_options& options);
 int export_memories(const memory_options& options);  // NDJSON
 // The table of operations as NDJSON: for those who write policy, and for tests.
 void print_operations();

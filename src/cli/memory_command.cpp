@@ -1,4 +1,5 @@
-// `soma memory ls|search|add|forget|status|export`: what is remembered, over the public API alone.
+// `soma memory ls|search|add|forget|sync|status|export`: what is remembered, over the public API
+// alone.
 #include <boost/json.hpp>
 #include <cstdio>
 
@@ -136,6 +137,14 @@ int forget_memory(const memory_options& options) {
   http_client client(server_url(options.url), options.key);
   const auto got = client.remove("/v1/memories/" + percent_encoded(options.text));
   return got.status == 204 ? 0 : refuse(client, got);
+}
+
+int sync_memories(const memory_options& options) {
+  http_client client(server_url(options.url), options.key);
+  const auto got = client.post("/v1/memory/sync", "", new_uuid());
+  if (got.status != 200) return refuse(client, got);
+  show(got.body + "\n");
+  return 0;
 }
 
 int memory_status(const memory_options& options) {

@@ -123,6 +123,11 @@ result<void> index_file::prepare(const std::string& path) {
     if (auto ok = set_building(std::string()); !ok) return ok;
     if (auto ok = commit(); !ok) return ok;
   }
+  // Only what is not merely stored: where nothing is replicated it is empty.
+  if (auto ok = db_->run("CREATE INDEX IF NOT EXISTS items_state ON items(tenant, state) "
+                         "WHERE state<>'stored'");
+      !ok)
+    return ok;
   return read_marks();
 }
 
@@ -196,8 +201,37 @@ result<std::int64_t> index_file::tenant_number(const tenant_id& tenant, bool mak
   return tenants_[tenant.value] = no;
 }
 
+// Whether all of it but its state is as it stands there. Such a row keeps its number, so that what
+// was found as of then still is; only its state is set.
+result<bool> index_file::put_state(std::int64_t tenant, std::string_view session, const item& it) {
+  auto find = db_->kept(
+      "SELECT number, session, kind, message_id, owner, tags, pinned, created_at, text, state "
+      "FROM items WHERE tenant=? AND id=?");
+  if (!find) return find.error();
+  auto& s = **find;
+  auto there = s.bind(1, tenant).bind(2, it.memory_id).step();
+  const bool same = there && *there && s.text(1) == session && s.text(2) == it.kind &&
+                    s.text(3) == it.message_id && s.text(4) == it.owner &&
+                    s.text(5) == tags_column(it) && s.number(6) == std::int64_t{it.pinned} &&
+                    s.number(7) == it.created_at_ms && s.text(8) == it.text;
+  const auto row = same ? s.number(0) : 0;
+  const bool told = same && s.text(9) == it.state;
+  s.reset();
+  if (!there) return there.error();
+  if (!same || told) return same;
+  auto set = db_->kept("UPDATE items SET state=? WHERE number=?");
+  if (!set) return set.error();
+  if (auto ok = (*set)->bind(1, it.state).bind(2, row).run(); !ok) return ok.error();
+  return true;
+}
+
 result<void> index_file::put(const tenant_id& tenant, std::string_view session, const item& it,
                              std::uint64_t number) {
+  auto known = tenant_number(tenant, true);
+  if (!known) return known.error();
+  auto same = put_state(*known, session, it);
+  if (!same) return same.error();
+  if (*same) return {};
   if (auto gone = erase(tenant, it.memory_id); !gone) return gone;
   auto no = tenant_number(tenant, true);
   if (!no) return no.error();

@@ -40,7 +40,8 @@ class index_file {
   result<void> set_position(std::uint64_t position);
   result<void> set_building(const std::optional<std::string>& behind);
 
-  // In place of what was there; a row that was is given back to no reader.
+  // In place of what was there; a row that was is given back to no reader. One that differs by its
+  // state alone stays.
   result<void> put(const tenant_id& tenant, std::string_view session, const item& it,
                    std::uint64_t number);
   result<void> erase(const tenant_id& tenant, std::string_view id);
@@ -55,6 +56,7 @@ class index_file {
   result<void> read_marks();
   result<void> set_mark(std::string_view name, std::string_view value);
   result<std::int64_t> tenant_number(const tenant_id& tenant, bool make);
+  result<bool> put_state(std::int64_t tenant, std::string_view session, const item& it);
   result<void> erase_row(std::int64_t tenant, std::int64_t row);
   result<void> count(std::int64_t tenant, std::int64_t more);
 

@@ -201,4 +201,21 @@ result<std::uint64_t> index_reader::count(const tenant_id& tenant) {
   return *row ? static_cast<std::uint64_t>(find->number(0)) : 0;
 }
 
+result<index_reader::states> index_reader::count_states(const tenant_id& tenant) {
+  auto no = tenant_number(tenant);
+  if (!no) return no.error();
+  auto find = db_->prepare(
+      "SELECT state, count(*) FROM items WHERE tenant=? AND state<>'stored' GROUP BY state");
+  if (!find) return find.error();
+  find->bind(1, *no);
+  states out;
+  for (;;) {
+    auto row = find->step();
+    if (!row) return row.error();
+    if (!*row) return out;
+    const auto many = static_cast<std::uint64_t>(find->number(1));
+    (find->text(0) == "failed" ? out.failed : out.replicated) += many;
+  }
+}
+
 }  // namespace soma::memory

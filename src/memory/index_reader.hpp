@@ -64,6 +64,10 @@ class index_reader {
                          std::size_t rows_max, std::size_t looked_at_max);
 
   result<std::uint64_t> count(const tenant_id& tenant);
+  struct states {
+    std::uint64_t replicated = 0, failed = 0;
+  };
+  result<states> count_states(const tenant_id& tenant);
 
  private:
   explicit index_reader(std::unique_ptr<sqlite_file> db) : db_(std::move(db)) {}

@@ -27,6 +27,7 @@ error of_store(error why) {
 indexer::indexer(storage::event_log& log, indexer_options options)
     : log_(log), options_(std::move(options)) {
   log_.on_outbox([this](std::uint64_t last) {
+    if (options_.on_rows) options_.on_rows();
     const std::lock_guard lock(mutex_);
     told_ = std::max(told_, last);
     wake_.notify_one();
@@ -280,10 +281,13 @@ result<void> indexer::apply_one(const storage::outbox_entry& row) {
     for (const auto& id : *gone) {
       auto it = document_of(*what, id);
       if (!it) return it.error();
-      if (!*it)
+      if (!*it) {
         ids.deleted.emplace_back(id_collection, id_key(tenant, id));
-      else if (auto ok = index_->put(tenant, session.value, **it, row.number); !ok)
+        if (options_.replicated)
+          ids.outbox.push_back(to_outbox({change::kind::gone, what->key, id}, brain_sink));
+      } else if (auto ok = index_->put(tenant, session.value, **it, row.number); !ok) {
         return ok;
+      }
     }
     if (ids.deleted.empty()) return {};
     auto written = log_.write_rows(ids);

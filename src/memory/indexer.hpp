@@ -30,6 +30,10 @@ struct indexer_options {
   std::function<void(const tenant_id&)> on_changed;
   // A sentence for an operator: the index is built anew, and why; it cannot be written.
   std::function<void(const std::string&)> on_notice;
+  // Called once rows were committed, of whatever sink, on the thread that wrote them: must not
+  // block.
+  std::function<void()> on_rows;
+  bool replicated = false;  // what goes with its session is told to SomaBrain
   std::size_t rows_at_once = 500;
   // Rows that wait while the index cannot be written: past it they are dropped, and the index is
   // built anew once it can be.

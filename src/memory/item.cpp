@@ -120,12 +120,13 @@ std::string id_key(const tenant_id& tenant, std::string_view id) {
   return joined({tenant.value, id});
 }
 
-storage::outbox_row to_outbox(const change& what) {
+storage::outbox_row to_outbox(const change& what, std::string_view sink) {
   const auto& [tenant, session] = what.key;
   const std::string_view of = session.empty() ? no_session : std::string_view(session.value);
-  auto payload = what.what == change::kind::item ? joined({"item", tenant.value, of, what.id})
-                                                 : joined({"session", tenant.value, of});
-  return {std::string(outbox_sink), std::move(payload)};
+  const std::string_view kind = what.what == change::kind::gone ? "gone" : "item";
+  auto payload = what.what == change::kind::session ? joined({"session", tenant.value, of})
+                                                    : joined({kind, tenant.value, of, what.id});
+  return {std::string(sink), std::move(payload)};
 }
 
 result<change> read_change(std::string_view payload) {
@@ -137,12 +138,13 @@ result<change> read_change(std::string_view payload) {
     at = end + 1;
   }
   change out;
-  if (parts[0] == "item" && parts.size() == 4)
+  if ((parts[0] == "item" || parts[0] == "gone") && parts.size() == 4)
     out.id = parts[3];
   else if (parts[0] == "session" && parts.size() == 3)
     out.what = change::kind::session;
   else
     return unreadable("a change of memories");
+  if (parts[0] == "gone") out.what = change::kind::gone;
   out.key = {tenant_id(std::string(parts[1])), session_id(std::string(parts[2]))};
   return out;
 }
@@ -160,7 +162,7 @@ void add_item(std::vector<storage::document_row>& out, const tenant_id& tenant, 
 }
 
 void add_remembered(storage::append_op& op, const session_key& key, std::string_view owner,
-                    std::span<const event> appended) {
+                    std::span<const event> appended, bool replicated) {
   for (const auto& e : appended) {
     const auto* written = std::get_if<body::memory_write>(&e.body);
     if (!written || written->state != "stored" || written->message_id.empty()) continue;
@@ -176,7 +178,9 @@ void add_remembered(storage::append_op& op, const session_key& key, std::string_
     it.owner = owner;
     bound_text(it);
     add_item(op.documents, key.tenant, it);
-    op.outbox.push_back(to_outbox({change::kind::item, key, it.memory_id}));
+    const change written_now{change::kind::item, key, it.memory_id};
+    op.outbox.push_back(to_outbox(written_now));
+    if (replicated) op.outbox.push_back(to_outbox(written_now, brain_sink));
   }
 }
 

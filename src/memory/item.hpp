@@ -26,7 +26,8 @@ namespace soma::memory {
 inline constexpr std::string_view item_collection = "memory";
 inline constexpr std::string_view id_collection = "memory.ids";
 inline constexpr std::string_view text_collection = "memory.texts";
-inline constexpr std::string_view outbox_sink = "memory";  // what the index reads
+inline constexpr std::string_view outbox_sink = "memory";    // what the index reads
+inline constexpr std::string_view brain_sink = "somabrain";  // what goes to SomaBrain
 inline constexpr std::string_view no_session = "-";
 
 struct item {
@@ -55,14 +56,15 @@ std::string item_key(const tenant_id& tenant, std::string_view session, std::str
 std::string id_key(const tenant_id& tenant, std::string_view id);
 
 // What tells the index that an item was written or is gone, or all of a session are. Rows name what
-// they are about and do not hold it: applied twice or late they lead to the same.
+// they are about and do not hold it: applied twice or late they lead to the same. `gone` is for
+// SomaBrain, which is told of each that went.
 struct change {
-  enum class kind { item, session } what = kind::item;
+  enum class kind { item, session, gone } what = kind::item;
   session_key key;  // session "-": of none
   std::string id;   // of the item
   bool operator==(const change&) const = default;
 };
-storage::outbox_row to_outbox(const change& what);
+storage::outbox_row to_outbox(const change& what, std::string_view sink = outbox_sink);
 result<change> read_change(std::string_view payload);  // storage.corrupt
 
 // Whether a message is worth a memory.write: one without words is not.
@@ -70,9 +72,10 @@ bool remembers(std::string_view text);
 
 // What is remembered with an append: for each memory.write (state stored, with a message_id) among
 // the events the item of the message.user or final message.assistant of the same append, and the
-// outbox row of each. A memory.write whose message is not there adds nothing.
+// outbox row of each; where it is `replicated`, one for SomaBrain, too. A memory.write whose
+// message is not there adds nothing.
 void add_remembered(storage::append_op& op, const session_key& key, std::string_view owner,
-                    std::span<const event> appended);
+                    std::span<const event> appended, bool replicated = false);
 
 // All memories of a session go in the atom that deletes it.
 void add_forgotten_session(storage::append_op& op, const session_key& key);

@@ -78,7 +78,17 @@ memories::memories(storage::event_log& log, indexer& index, memory_limits limits
     : log_(log), index_(index), limits_(limits), now_ms_(std::move(now_ms)) {}
 
 std::string etag_of(const item& it) {
-  return '"' + fingerprint_text(fingerprint(encode(it))) + '"';
+  auto same = it;
+  same.state = "stored";
+  return '"' + fingerprint_text(fingerprint(encode(same))) + '"';
+}
+
+// What the readers of memories hear of a change.
+void memories::tell(storage::row_batch& rows, const tenant_id& tenant, const std::string& session,
+                    std::string_view id, memory::change::kind what) const {
+  const session_key of{tenant, session_id(session)};
+  rows.outbox.push_back(to_outbox({change::kind::item, of, std::string(id)}));
+  if (limits_.replicated) rows.outbox.push_back(to_outbox({what, of, std::string(id)}, brain_sink));
 }
 
 error memories::index_failed(const error& why) const {
@@ -171,8 +181,7 @@ result<saved_note> memories::save(const viewer& who, const new_note& note) {
   storage::row_batch rows;
   add_item(rows.documents, who.tenant, it);
   rows.documents.push_back({std::string(text_collection), key, session + '\n' + it.memory_id});
-  rows.outbox.push_back(
-      to_outbox({change::kind::item, {who.tenant, session_id(session)}, it.memory_id}));
+  tell(rows, who.tenant, session, it.memory_id, change::kind::item);
   if (auto written = log_.write_rows(rows); !written) return written.error();
   return out;
 }
@@ -199,10 +208,10 @@ result<item> memories::change(const viewer& who, std::string_view id, const item
   if (what.pinned) it.pinned = *what.pinned;
   if (it == there->what) return it;
   it.updated_at_ms = std::max(now_ms_(), it.updated_at_ms + 1);
+  it.state = "stored";
   rows.expected.emplace_back(item_collection, item_key(who.tenant, there->session, id));
   add_item(rows.documents, who.tenant, it);
-  rows.outbox.push_back(to_outbox(
-      {memory::change::kind::item, {who.tenant, session_id(there->session)}, it.memory_id}));
+  tell(rows, who.tenant, there->session, id, memory::change::kind::item);
   auto written = log_.write_rows(rows);
   if (!written) return written.error();
   if (!*written) return not_found();
@@ -220,8 +229,7 @@ result<void> memories::forget(const viewer& who, std::string_view id, std::strin
   rows.deleted.emplace_back(id_collection, id_key(who.tenant, id));
   if (there->what.kind != "message")
     rows.deleted.emplace_back(text_collection, text_key(who, there->what.text));
-  rows.outbox.push_back(to_outbox(
-      {memory::change::kind::item, {who.tenant, session_id(there->session)}, std::string(id)}));
+  tell(rows, who.tenant, there->session, id, memory::change::kind::gone);
   auto written = log_.write_rows(rows);
   return written ? result<void>() : result<void>(written.error());
 }
@@ -380,6 +388,10 @@ result<memory_status> memories::status(const tenant_id& tenant) const {
   const auto items = (*reader)->count(tenant);
   if (!items) return index_failed(items.error());
   out.stored = *items;
+  const auto states = (*reader)->count_states(tenant);
+  if (!states) return index_failed(states.error());
+  out.replicated = states->replicated;
+  out.failed = states->failed;
   return out;
 }
 

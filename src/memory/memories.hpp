@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ struct memory_limits {
   int search_ms = 2000;               // of a search or a list
   int recall_ms = 300;                // of a recall
   int catch_up_ms = 200;              // that a search waits for the index to be up to date
+  bool replicated = false;            // what changes goes to SomaBrain, too
 };
 
 struct new_note {
@@ -106,6 +108,17 @@ class memories {
   result<found_items> search(const viewer& who, const search_question& question) const;
   result<recall_answer> recall(const recall_question& question) const;
   result<memory_status> status(const tenant_id& tenant) const;
+  // Why not all can be found; empty: all can. Does not block.
+  std::string degraded() const { return index_.degraded(); }
+
+  // Whether what SomaBrain was told of an item is what it is; in one synced write. Items that are
+  // gone, or were changed since (`version_ms`; 0: whatever it is), are left alone.
+  struct new_state {
+    std::string session, id;
+    std::int64_t version_ms = 0;
+  };
+  result<void> set_states(const tenant_id& tenant, const std::vector<new_state>& which,
+                          std::string_view state);
 
  private:
   struct place {  // where an item is
@@ -113,6 +126,10 @@ class memories {
     item what;
   };
   result<place> look_up(const viewer& who, std::string_view id) const;
+  result<bool> put_states(const tenant_id& tenant, std::span<const new_state> which,
+                          std::string_view state);
+  void tell(storage::row_batch& rows, const tenant_id& tenant, const std::string& session,
+            std::string_view id, memory::change::kind what) const;
   result<std::optional<item>> read(const tenant_id& tenant, std::string_view session,
                                    std::string_view id) const;
   result<std::optional<item>> same_note(const viewer& who, const std::string& key,
@@ -127,7 +144,7 @@ class memories {
   mutable disk_mutex changing_;  // over reading and writing what is changed
 };
 
-// What tells versions of an item apart, with quotes.
+// What tells versions of an item apart, with quotes; whether SomaBrain has it changes nothing.
 std::string etag_of(const item& it);
 
 // Notes of the version before this one, `tenant id` in the collection of items, become items.

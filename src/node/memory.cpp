@@ -6,10 +6,17 @@
 namespace soma {
 namespace {
 
-memory::indexer_options index_options_of(const config& settings, node_feeds& feeds) {
+bool is_replicated(const config& settings) {
+  return !settings.text("somabrain.base_url").empty();
+}
+
+memory::indexer_options index_options_of(const config& settings, node_feeds& feeds,
+                                         std::function<void()> on_rows) {
   memory::indexer_options options;
   options.path = settings.text("storage.data_dir") + "/memory.sqlite";
   options.on_changed = [&feeds](const tenant_id& tenant) { feeds.memory_changed(tenant); };
+  options.on_rows = std::move(on_rows);
+  options.replicated = is_replicated(settings);
   options.on_notice = [](const std::string& what) {
     log(log_level::warn, "memory.index", {{"what", what}});
   };
@@ -20,15 +27,27 @@ memory::memory_limits limits_of(const config& settings) {
   memory::memory_limits limits;
   limits.items_max = static_cast<std::size_t>(settings.number("memory.items_max"));
   limits.recall_ms = static_cast<int>(settings.number("memory.recall_ms"));
+  limits.replicated = is_replicated(settings);
   return limits;
 }
 
 }  // namespace
 
 node_memory::node_memory(const config& settings, node_store& store, node_feeds& feeds)
-    : index_(store.events(), index_options_of(settings, feeds)),
+    : replicated_(is_replicated(settings)),
+      index_(store.events(), index_options_of(settings, feeds, [this] { tell_of_rows(); })),
       memories_(store.events(), index_, limits_of(settings), now_ms),
       recaller_(memories_) {}
+
+void node_memory::on_rows(std::function<void()> told) {
+  const std::lock_guard lock(told_mutex_);
+  told_ = std::move(told);
+}
+
+void node_memory::tell_of_rows() {
+  const std::lock_guard lock(told_mutex_);
+  if (told_) told_();
+}
 
 result<std::unique_ptr<node_memory>> node_memory::open(const config& settings, node_store& store,
                                                        node_feeds& feeds) {

@@ -4,9 +4,11 @@
 // Thread-safe once it is open. Lifetime: what it needs outlives it, and it outlives the actors.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "core/config.hpp"
+#include "core/may_block.hpp"
 #include "memory/indexer.hpp"
 #include "memory/memories.hpp"
 #include "memory/recall_threads.hpp"
@@ -24,10 +26,20 @@ class node_memory {
   memory::memories& memories() { return memories_; }
   memory::recaller& recaller() { return recaller_; }
   memory::indexer& index() { return index_; }
+  // What is remembered goes to SomaBrain, too.
+  bool replicated() const { return replicated_; }
+  // Calls `told` once rows were committed, on the thread that wrote them: it must not block. An
+  // empty one: nobody any more, from the moment this returns.
+  void on_rows(std::function<void()> told);
 
  private:
   node_memory(const config& settings, node_store& store, node_feeds& feeds);
 
+  void tell_of_rows();
+
+  const bool replicated_;
+  quick_mutex told_mutex_;
+  std::function<void()> told_;
   memory::indexer index_;
   memory::memories memories_;
   memory::recall_threads recaller_;  // the last: its work uses the others

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/node_vitals.hpp"
+#include "app/outgoing.hpp"
 #include "app/services.hpp"
 #include "models/llm_gateway.hpp"
 #include "observability/log.hpp"
@@ -88,6 +89,15 @@ std::string node_metrics::render(const http::gateway& g) {
   metrics.log_lines_dropped.raise_to(log_lines_dropped());
   metrics.audit_lost.raise_to(g.services.llm.audit().lost());
   set(metrics.audit_waiting, g.services.llm.audit().waiting());
+  const auto out = app::outgoing_now(g.services);
+  set(metrics.dead_letters, out.dead);
+  if (const auto* relay = g.services.out.somabrain) {
+    const auto now = relay->figures();
+    set(metrics.outbox_depth("somabrain"), out.depth);
+    set(metrics.outbox_lag_seconds("somabrain"), static_cast<std::uint64_t>(out.lag_s));
+    metrics.outbox_sent("somabrain").raise_to(now.sent);
+    metrics.outbox_failures("somabrain").raise_to(now.failed);
+  }
   return registry_.render();
 }
 

@@ -3,6 +3,7 @@
 #include "node/chores.hpp"
 #include "node/memory.hpp"
 #include "node/memory_keeper.hpp"
+#include "node/outgoing.hpp"
 #include "node/process_start.hpp"
 #include "node/settings_checks.hpp"
 #include "node/sign_in.hpp"
@@ -27,15 +28,17 @@ result<int> serve(const config& settings) {
   if (!files) return files.error();
   auto memory = node_memory::open(settings, **store, feeds);
   if (!memory) return memory.error();
+  auto outgoing = node_outgoing::open(settings, **store, **memory);
+  if (!outgoing) return outgoing.error();
   auto tools = node_tools::open({settings, **store, **files, feeds, (*memory)->memories()});
   if (!tools) return tools.error();
   auto identities = node_identities::open(settings, **store);
   if (!identities) return identities.error();
   node_sessions sessions(
       settings, {(*store)->events(), feeds.registry(), **models, **tools, (*tools)->runner(), feeds,
-                 metrics.probe(), &(*memory)->recaller()});
+                 metrics.probe(), &(*memory)->recaller(), (*memory)->replicated()});
   auto web = web_server::open({settings, **store, metrics, feeds, **models, **files, **tools,
-                               **identities, sessions, **memory});
+                               **identities, sessions, **memory, **outgoing});
   if (!web) return web.error();
   auto recovering = sessions.recover();
   if (!recovering) return recovering.error();

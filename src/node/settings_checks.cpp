@@ -11,6 +11,7 @@
 #include "core/session_feed.hpp"
 #include "llm/base_url.hpp"
 #include "node/mcp_servers.hpp"
+#include "node/outgoing.hpp"
 #include "node/policy_file.hpp"
 #include "node/secrets.hpp"
 #include "node/web_server.hpp"
@@ -47,6 +48,8 @@ result<void> check_settings(const config& settings) {
   if (const auto& url = settings.text("llm.base_url"); !url.empty())
     if (auto normal = llm::normalize_base_url(url); !normal)
       return wrong("llm.base_url", normal.error().detail);
+  if (auto url = somabrain_url(settings); !url)
+    return wrong("somabrain.base_url", url.error().detail);
   return {};
 }
 

@@ -74,6 +74,7 @@ http::router routes_of(http::gateway& g, const http::static_files& page) {
   http::add_tool_routes(routes, g);
   http::add_mcp_routes(routes, g);
   http::add_memory_routes(routes, g);
+  http::add_outgoing_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
   http::add_upload_routes(routes, g);
@@ -139,7 +140,8 @@ app::services_needs services_needs_of(const web_server::needs& from) {
           from.files.services(),
           from.store.vitals(),
           from.feeds,
-          from.memory.memories()};
+          from.memory.memories(),
+          from.outgoing.services()};
 }
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "node/memory.hpp"
 #include "node/metrics.hpp"
 #include "node/models.hpp"
+#include "node/outgoing.hpp"
 #include "node/sessions.hpp"
 #include "node/store.hpp"
 #include "node/tools.hpp"
@@ -43,6 +44,7 @@ class web_server {
     node_identities& identities;
     node_sessions& sessions;
     node_memory& memory;
+    node_outgoing& outgoing;
   };
   // Errors: internal, for a schema that is none.
   static result<std::unique_ptr<web_server>> open(const needs& from);

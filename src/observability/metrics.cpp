@@ -134,6 +134,7 @@ server_metrics::server_metrics(metrics_registry& r)
       files_max(r.get_gauge("process_max_fds", "Descriptors that may be open")),
       resident_bytes(r.get_gauge("process_resident_memory_bytes", "Memory in use")),
       audit_waiting(r.get_gauge("soma_audit_records_waiting", "Audit records not yet written")),
+      dead_letters(r.get_gauge("soma_outbox_dead_letters", "Rows that no sink takes")),
       connections_refused(r.get_counter("soma_http_connections_refused_total",
                                         "Connections closed for want of room")),
       stream_frames(r.get_counter("soma_stream_frames_total", "Frames sent to streams")),
@@ -165,6 +166,12 @@ server_metrics::server_metrics(metrics_registry& r)
         codes::llm_provider_error})
     (void)llm_failures(code);
   for (const auto outcome : turn_outcomes) (void)turns(outcome);
+  for (const auto sink : {"somabrain"}) {
+    (void)outbox_depth(sink);
+    (void)outbox_lag_seconds(sink);
+    (void)outbox_sent(sink);
+    (void)outbox_failures(sink);
+  }
   for (const auto outcome : {"found", "nothing", "degraded"}) (void)recalls(outcome);
 }
 
@@ -190,6 +197,26 @@ counter& server_metrics::llm_failures(std::string_view code) {
 counter& server_metrics::recalls(std::string_view outcome) {
   return registry_.get_counter("soma_recalls_total", "Turns for which memory was looked through",
                                {{"outcome", std::string(outcome)}});
+}
+
+gauge& server_metrics::outbox_depth(std::string_view sink) {
+  return registry_.get_gauge("soma_outbox_depth", "Rows that wait for a sink",
+                             {{"sink", std::string(sink)}});
+}
+
+gauge& server_metrics::outbox_lag_seconds(std::string_view sink) {
+  return registry_.get_gauge("soma_outbox_lag_seconds", "Age of the oldest row that waits",
+                             {{"sink", std::string(sink)}});
+}
+
+counter& server_metrics::outbox_sent(std::string_view sink) {
+  return registry_.get_counter("soma_outbox_sent_total", "Rows that a sink acknowledged",
+                               {{"sink", std::string(sink)}});
+}
+
+counter& server_metrics::outbox_failures(std::string_view sink) {
+  return registry_.get_counter("soma_outbox_failures_total", "Calls of a sink that failed",
+                               {{"sink", std::string(sink)}});
 }
 
 counter& server_metrics::turns(std::string_view outcome) {

@@ -94,7 +94,7 @@ struct server_metrics {
   gauge &connections_open, &streams_open, &sessions_active, &writer_queue_bytes,
       &reader_queue_depth, &asks_in_flight, &writes_waiting;
   gauge &disk_free_bytes, &disk_free_inodes, &store_bytes, &files_open, &files_max, &resident_bytes,
-      &audit_waiting;
+      &audit_waiting, &dead_letters;
   counter &connections_refused, &stream_frames, &stream_bytes, &reader_fallbacks;
   counter &append_events, &append_batches, &append_bytes;
   counter& llm_calls;
@@ -108,6 +108,10 @@ struct server_metrics {
   counter& llm_failures(std::string_view code);
   counter& turns(std::string_view outcome);
   counter& recalls(std::string_view outcome);  // found, nothing, degraded
+  gauge& outbox_depth(std::string_view sink);
+  gauge& outbox_lag_seconds(std::string_view sink);
+  counter& outbox_sent(std::string_view sink);
+  counter& outbox_failures(std::string_view sink);
 
  private:
   metrics_registry& registry_;

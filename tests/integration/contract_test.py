@@ -18,7 +18,9 @@ from stream_client import Stream, is_final
 BODY_BYTES_MAX = 1 << 21
 # What takes a broken disk, a flood or a failing session is provoked in other tests.
 PROVOKED_HERE = {200, 201, 202, 204, 304, 400, 401, 403, 404, 413, 415, 422}
-NOT_PROVOKED = {("import_session", 413)}  # a document of a GiB
+NOT_PROVOKED = {("import_session", 413),  # a document of a GiB
+                # Of dead letters: somabrain_test.py has some.
+                ("get_dead_letter", 200), ("requeue_dead_letter", 204), ("delete_dead_letter", 204)}
 
 
 class World:
@@ -75,7 +77,7 @@ class World:
         self.ask(operation, 421, headers={"Host": "evil.example"}, code="host.refused", **given)
         if "id" in values and operation not in (
                 "delete_key", "get_attachment", "delete_attachment", "get_memory", "update_memory",
-                "delete_memory"):
+                "delete_memory", "get_dead_letter", "requeue_dead_letter", "delete_dead_letter"):
             for strange in (str(uuid.uuid4()), "no-id", "%20", "@you"):
                 self.ask(operation, 404, code="session.not_found", body=body, id=strange)
             self.ask(operation, 404, code="session.not_found", body=body, id=values["id"],
@@ -797,6 +799,39 @@ def case_get_memory_status(w):
     assert w.ask("get_memory_status", 200).json["stored"] == before + 1
 
 
+def case_sync_memory(w):
+    w.refusals("sync_memory", admin=True)
+    assert w.ask("sync_memory", 200).json == {"configured": False, "looked_at": 0, "queued": 0,
+                                              "gone": 0}
+
+
+def case_list_dead_letters(w):
+    w.refusals("list_dead_letters", admin=True)
+    for bad in ("limit=0", "limit=201", "cursor=", "cursor=x", "x=1"):
+        w.ask("list_dead_letters", 400, query="?" + bad, code="request.invalid_parameter")
+    none = {"rows": [], "next_cursor": None}
+    assert w.ask("list_dead_letters", 200, query="?sink=somabrain&limit=1").json == none
+    assert w.ask("list_dead_letters", 200, query="?cursor=" + "0" * 20).json == none
+
+
+def no_dead_letter(w, operation):
+    w.refusals(operation, admin=True, id="0" * 20)
+    for strange in ("0" * 20, str(uuid.uuid4()), "no-id", "%20", "x" * 64):
+        w.ask(operation, 404, id=strange, code="dlq.not_found")
+
+
+def case_get_dead_letter(w):
+    no_dead_letter(w, "get_dead_letter")
+
+
+def case_requeue_dead_letter(w):
+    no_dead_letter(w, "requeue_dead_letter")
+
+
+def case_delete_dead_letter(w):
+    no_dead_letter(w, "delete_dead_letter")
+
+
 # ---- settings ----
 
 def case_get_settings(w):
@@ -1352,7 +1387,7 @@ def methods_and_paths(w):
             assert set(headers["Allow"].split(", ")) == allow, (real, headers["Allow"])
         status, headers, text = w.node.request("OPTIONS", real, key=None)
         assert status == 204 and set(headers["Allow"].split(", ")) == allow and not text
-        if "get" in known and not any(p in path for p in ("{provider}", "/attachments/", "/workdir/")):
+        if "get" in known and not any(p in path for p in ("{provider}", "/attachments/", "/workdir/", "/dlq/")):
             query = "?q=anything" if path == "/v1/memories/search" else ""
             status, headers, text = w.node.request("HEAD", real + query)
             assert status == 200 and not text, (real, status)

@@ -28,6 +28,7 @@ struct world {
   void start() {
     indexer_options options;
     options.path = path;
+    options.replicated = limits.replicated;
     options.on_changed = [this](const tenant_id& t) {
       const std::lock_guard lock(told_mutex);
       changed.push_back(t.value);
@@ -78,7 +79,7 @@ struct world {
     op.expected_seq = seqs[session];
     op.events.push_back({++seqs[session], said.type(), encode(said)});
     op.events.push_back({++seqs[session], written.type(), encode(written)});
-    add_remembered(op, key, "ada", std::vector{said, written});
+    add_remembered(op, key, "ada", std::vector{said, written}, limits.replicated);
     REQUIRE(log->commit(std::span(&op, 1)).front());
   }
   void delete_session(const std::string& session, const std::string& tenant = "t") {

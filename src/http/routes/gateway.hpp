@@ -98,6 +98,7 @@ void add_openai_routes(router& routes, gateway& g);     // chat completions, mod
 void add_tool_routes(router& routes, gateway& g);       // catalog, running a tool by hand
 void add_mcp_routes(router& routes, gateway& g);        // servers of tools
 void add_memory_routes(router& routes, gateway& g);     // what is remembered
+void add_outgoing_routes(router& routes, gateway& g);   // dead letters, memory/sync
 void add_settings_routes(router& routes, gateway& g);   // settings, runtime-config
 void add_operation_routes(router& routes, gateway& g);  // health, metrics, openapi
 

@@ -199,12 +199,15 @@ asio::awaitable<response> get_memory_status(gateway& g, request_context& ctx) {
   if (!now) co_return problem(now.error(), ctx);
   response answer;
   json_writer w(answer.body);
-  w.begin_object().field("stored", now->stored).field("replicated", now->replicated);
-  w.field("waiting", static_cast<std::uint64_t>(now->waiting)).field("failed", now->failed);
-  w.key("oldest_waiting_s").real(static_cast<double>(now->oldest_waiting_ms) / 1000);
-  w.field("index_lag", static_cast<std::uint64_t>(now->waiting)).field("replica_lag_s", 0u);
-  w.field("breaker", "none").field_bool("degraded", !now->degraded.empty());
-  w.field_if("why", now->degraded).end_object();
+  const auto& [here, away] = *now;
+  const std::uint64_t lag = here.waiting;
+  // Where nothing leaves the node, what waits is what cannot be found yet.
+  w.begin_object().field("stored", here.stored).field("replicated", here.replicated);
+  w.field("waiting", away.configured ? away.depth : lag).field("failed", here.failed);
+  w.key("oldest_waiting_s")
+      .real(away.configured ? away.lag_s : static_cast<double>(here.oldest_waiting_ms) / 1000);
+  w.field("index_lag", lag).field("replica_lag_s", 0u).field("breaker", away.breaker);
+  w.field_bool("degraded", !here.degraded.empty()).field_if("why", here.degraded).end_object();
   co_return answer;
 }
 

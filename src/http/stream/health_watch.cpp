@@ -25,7 +25,9 @@ void write_health(json_writer& w, const std::vector<app::health_component>& all,
   w.key("components").begin_object();
   for (const auto& one : all) {
     w.key(one.name).begin_object().field("status", one.ok ? "ok" : "degraded");
-    w.field_if("detail", one.detail).end_object();
+    w.field_if("detail", one.detail);
+    for (const auto& [name, figure] : one.figures) w.key(name).real(figure);
+    w.end_object();
   }
   w.end_object();
 }

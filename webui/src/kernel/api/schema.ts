@@ -258,19 +258,48 @@ export interface components {
         memory_status: {
             stored: number;
             replicated: number;
-            /** @description Changes that cannot be found yet. */
+            /** @description Changes that SomaBrain has not acknowledged yet, of the node; without SomaBrain those that cannot be found yet. */
             waiting: number;
             failed: number;
             oldest_waiting_s: number;
             index_lag: number;
             replica_lag_s: number;
             /**
-             * @description There is nothing beyond this node that memories go to.
+             * @description `none`: there is nothing beyond this node that memories go to. `open`: SomaBrain is away and left alone for a while.
              * @enum {string}
              */
-            breaker: "none";
+            breaker: "none" | "closed" | "open" | "half_open";
             degraded: boolean;
             why?: string;
+        };
+        memory_synced: {
+            configured: boolean;
+            /** @description Memories of the tenant. */
+            looked_at: number;
+            /** @description Of them, to be sent. */
+            queued: number;
+            /** @description Memories that went without SomaBrain hearing of it; it will. */
+            gone: number;
+        };
+        dead_letter: {
+            id: string;
+            sink: string;
+            topic?: string;
+            attempts: number;
+            /** Format: date-time */
+            first_at: string;
+            /** Format: date-time */
+            last_at: string;
+            last_error: string;
+            session_id?: string;
+            /** @description Of the row. */
+            bytes: number;
+            /** @description The row; one for SomaBrain names a memory and holds nothing of it. Of one dead letter alone. */
+            payload?: string;
+        };
+        dead_letter_page: {
+            rows: components["schemas"]["dead_letter"][];
+            next_cursor: string | null;
         };
         mcp_server_write: {
             /** @description Of a server reached over streamable HTTP. */
@@ -889,6 +918,12 @@ export interface components {
                     /** @enum {unknown} */
                     status: "ok" | "degraded" | "down";
                     detail?: string;
+                    /** @description Of `outbox`: rows that wait for a sink. */
+                    depth?: number;
+                    /** @description Of `outbox`: age of the oldest of them. */
+                    lag_s?: number;
+                    /** @description Of `outbox`: dead letters. */
+                    dlq?: number;
                 };
             };
         };

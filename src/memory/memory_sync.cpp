@@ -1,0 +1,146 @@
+#include "memory/memory_sync.hpp"
+
+#include <chrono>
+
+#include "core/codes.hpp"
+#include "core/fingerprint.hpp"
+
+namespace soma::memory {
+namespace {
+
+constexpr std::size_t at_once = 500;
+// Rows that wait for SomaBrain and are known as such: past it some are queued twice, which counts
+// once.
+constexpr std::size_t waiting_max = 2'000'000;
+
+struct place {
+  std::string_view tenant, session, id;
+};
+std::optional<place> place_in(std::string_view key) {
+  const auto first = key.find('\n'), second = key.find('\n', first + 1);
+  if (first == std::string_view::npos || second == std::string_view::npos) return std::nullopt;
+  return place{key.substr(0, first), key.substr(first + 1, second - first - 1),
+               key.substr(second + 1)};
+}
+
+storage::outbox_row row_of(const place& of, change::kind what) {
+  change out;
+  out.what = what;
+  out.key = {tenant_id(std::string(of.tenant)), session_id(std::string(of.session))};
+  out.id = of.id;
+  return to_outbox(out, brain_sink);
+}
+
+}  // namespace
+
+memory_sync::memory_sync(storage::event_log& log, std::int64_t every_ms,
+                         std::function<void(const result<sync_outcome>&)> told)
+    : log_(log), every_ms_(every_ms), told_(std::move(told)), thread_([this] { run(); }) {}
+
+memory_sync::~memory_sync() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    wake_.notify_one();
+  }
+  thread_.join();
+}
+
+bool memory_sync::stopping() {
+  const std::lock_guard lock(mutex_);
+  return stop_;
+}
+
+void memory_sync::run() {
+  for (;;) {
+    const auto found = look_at({});
+    if (told_ && !stopping() && (!found || found->queued > 0)) told_(found);
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, std::chrono::milliseconds(every_ms_), [&] { return stop_; })) return;
+  }
+}
+
+result<sync_outcome> memory_sync::look(const tenant_id& tenant) {
+  const auto prefix = tenant.value + '\n';
+  auto out = look_at(prefix);
+  if (!out) return out;
+  const std::lock_guard one_at_a_time(looking_);
+  if (auto done = queue_gone(prefix, *out); !done) return done.error();
+  return out;
+}
+
+result<sync_outcome> memory_sync::look_at(const std::string& prefix) {
+  const std::lock_guard one_at_a_time(looking_);
+  sync_outcome out;
+  const auto known = waiting();
+  if (!known) return known.error();
+  if (auto done = queue_items(prefix, *known, out); !done) return done.error();
+  return out;
+}
+
+result<memory_sync::known_rows> memory_sync::waiting() const {
+  known_rows out;
+  for (std::uint64_t after = 0; out.size() < waiting_max;) {
+    const auto page = log_.read_outbox(brain_sink, after, at_once);
+    if (!page) return page.error();
+    for (const auto& row : page->rows) out.insert(fingerprint(row.payload));
+    after = page->scanned;
+    if (page->end) break;
+  }
+  return out;
+}
+
+result<void> memory_sync::queue_items(const std::string& prefix, const known_rows& waiting,
+                                      sync_outcome& out) {
+  std::string after;
+  for (;;) {
+    const auto page = log_.list_documents(item_collection, prefix, at_once, after);
+    if (!page) return page.error();
+    storage::row_batch rows;
+    for (const auto& [key, text] : *page) {
+      const auto it = decode_item(text);
+      const auto of = place_in(key);
+      if (!it || !of) continue;
+      ++out.looked_at;
+      if (it->state != "stored") continue;
+      auto row = row_of(*of, change::kind::item);
+      if (!waiting.contains(fingerprint(row.payload))) rows.outbox.push_back(std::move(row));
+    }
+    if (!rows.outbox.empty()) {
+      if (const auto written = log_.write_rows(rows); !written) return written.error();
+      out.queued += rows.outbox.size();
+    }
+    if (page->size() < at_once || stopping()) return {};
+    after = page->back().first;
+  }
+}
+
+// An id whose item is not there counts as absent: of a session that was deleted while the index did
+// not know it.
+result<void> memory_sync::queue_gone(const std::string& prefix, sync_outcome& out) {
+  std::string after;
+  for (;;) {
+    const auto page = log_.list_documents(id_collection, prefix, at_once, after);
+    if (!page) return page.error();
+    storage::row_batch rows;
+    for (const auto& [key, session] : *page) {
+      const auto end = key.find('\n');
+      if (end == std::string::npos) continue;
+      const auto tenant = tenant_id(key.substr(0, end));
+      const auto id = key.substr(end + 1);
+      const auto there = log_.get_document(item_collection, item_key(tenant, session, id));
+      if (!there) return there.error();
+      if (*there) continue;
+      rows.deleted.emplace_back(id_collection, key);
+      rows.outbox.push_back(row_of({tenant.value, session, id}, change::kind::gone));
+    }
+    if (!rows.outbox.empty()) {
+      if (const auto written = log_.write_rows(rows); !written) return written.error();
+      out.gone += rows.outbox.size();
+    }
+    if (page->size() < at_once || stopping()) return {};
+    after = page->back().first;
+  }
+}
+
+}  // namespace soma::memory

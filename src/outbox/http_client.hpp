@@ -1,0 +1,52 @@
+// JSON to a server that is configured, and what it answers: for sinks, whose threads may wait.
+// Connections are kept between calls; certificates are verified; redirects are not followed.
+// Thread-safe; blocks. Not for addresses that a user or a model names (tools/egress).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/secret.hpp"
+
+namespace soma::outbox {
+
+struct http_answer {
+  int status = 0;  // 0: there is none
+  std::string body;
+  std::int64_t retry_after_ms = -1;  // of Retry-After in seconds; -1: none
+  std::string why;                   // there is none, in a sentence
+};
+
+class http_client {
+ public:
+  // `base`: scheme, host, port and perhaps a path, without a final slash. `token`: sent as a bearer
+  // token; may be empty.
+  http_client(std::string base, secret_string token);
+  ~http_client();
+
+  // What is longer than `bytes_max` counts as no answer.
+  http_answer post(const std::string& path, const std::string& json,
+                   const std::vector<std::pair<std::string, std::string>>& headers,
+                   std::int64_t deadline_ms, std::size_t bytes_max);
+
+  // Calls under way end within a second, later ones at once. Any thread.
+  void stop() { stopped_ = true; }
+
+ private:
+  struct handle;
+  std::unique_ptr<handle> take();
+
+  const std::string base_;
+  const secret_string token_;
+  std::atomic<bool> stopped_{false};
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<handle>> idle_;
+};
+
+}  // namespace soma::outbox
