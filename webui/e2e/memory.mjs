@@ -296,6 +296,33 @@ export const memoryTests = [
     },
   },
   {
+    name: 'memory: what waits, was not replicated or cannot be found is told',
+    async run({ browser, server }) {
+      await note(server, 'The key is under the mat');
+      await indexed(server);
+      const reader = await (await Reader.open(browser, server, { viewport: { width: 390, height: 844 } })).signIn();
+      const why = 'the index is being built anew';
+      // As a server tells it whose index was lost, and whose memories go to another.
+      await reader.context.route('**/v1/memory/status', (route) => route.fulfill({ json: {
+        stored: 1_284, replicated: 1_200, waiting: 3, failed: 2, oldest_waiting_s: 40.2, index_lag: 3, replica_lag_s: 0,
+        breaker: 'open', degraded: true, why,
+      } }));
+      await reader.context.route('**/v1/memories/search?*', async (route) => {
+        const answer = await route.fetch();
+        return route.fulfill({ response: answer, json: { ...(await answer.json()), degraded: true, why } });
+      });
+      const page = await reader.page('#new&open=memory&q=key');
+      await page.getByText('1,284 memories · 3 changes wait for the index, the oldest for 40 s · 1,200 replicated · 2 not replicated').waitFor();
+      // Once for all, and not again for each search.
+      assert.equal(await page.getByText('Not all can be found at the moment.').count(), 1);
+      await page.getByText('The index is being built anew.').waitFor();
+      await page.locator('mark', { hasText: 'key' }).waitFor();
+      await picture(page, 'memory-degraded');
+      await assertAccessible(page, 'a degraded view');
+      assert.deepEqual(reader.complaints, []);
+    },
+  },
+  {
     name: 'memory: a link opens a long chat at a message of long ago, and stays there',
     async run({ browser, server }) {
       const session = await importSession(server, 900);

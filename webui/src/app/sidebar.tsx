@@ -77,7 +77,7 @@ function Search() {
     return () => window.removeEventListener('keydown', onKey);
   }, []);
   return (
-    <div class="search" role="search" aria-label={sessionsTexts.list.search}>
+    <div class="search" role="search">
       <Icon name="search" />
       <input ref={input} type="search" dir="auto" value={search.words.value} placeholder={sessionsTexts.list.search}
         aria-label={sessionsTexts.list.search} title={sessionsTexts.list.searchKeys} maxLength={200} autocomplete="off"

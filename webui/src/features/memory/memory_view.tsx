@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { asSentence } from '../../kernel/api/http';
 import { open } from '../../kernel/route';
 import { ServerConfig } from '../../kernel/server_config';
 import { Streams } from '../../kernel/streams/streams';
@@ -117,7 +118,7 @@ function Health() {
       <p class="memory-status" role="status">{status ? statusWords(status).join(' · ') : '\u00a0'}</p>
       {status?.degraded && (
         <div class="notice warn" role="status">
-          <Icon name="alert" /><p><strong>{texts.status.degraded}</strong> {status.why}</p>
+          <Icon name="alert" /><p><strong>{texts.status.degraded}</strong> {status.why && asSentence(status.why)}</p>
         </div>
       )}
     </>
@@ -134,13 +135,15 @@ function Found({ filter, onTag }: { filter: MemoryFilter; onTag: (tag: string) =
   const pickTag = useMemo(() => (name: string) => tag.current(name), []);
   const isSearch = filter.q.trim() !== '';
   const degraded = list.degraded.value;
+  // Of this search alone, as when it took too long; what holds for all stands above.
+  const isTold = usePart(MemoryHealth).value.value?.degraded === true;
   const isEditedHere = edited !== null && shown?.some(({ memory_id: id }) => id === edited.base.memory_id);
   return (
     <>
       <Problem text={list.problem.value} onRetry={() => list.again()} />
       {edited && !isEditedHere && <EditForm edited={edited} onDone={() => focusCard(edited.base.memory_id)} />}
-      {degraded !== null && (
-        <p class="note" role="status"><Icon name="alert" />{texts.status.degraded} {degraded}</p>
+      {degraded !== null && !isTold && (
+        <p class="note" role="status"><Icon name="alert" />{texts.status.degraded} {degraded && asSentence(degraded)}</p>
       )}
       {shown === null && list.problem.value === '' && <Loading />}
       <p class={shown?.length === 0 ? 'memory-none' : 'memory-count'} role="status">

@@ -81,7 +81,7 @@ test('recalled: it says where not all was looked through, or nothing', async () 
   await unfold();
   expect(root.textContent).toContain('It took too long.');
   await show(recalled({ items: [], degraded: true, reason: 'the index is being built' }));
-  expect(root.textContent).toBe('What is remembered could not be looked through: the index is being built');
+  expect(root.textContent).toBe('What is remembered could not be looked through. The index is being built.');
   await show(recalled({ items: [] }));
   expect(root.textContent).toBe('');
 });

@@ -1,6 +1,6 @@
 import { memo } from 'preact/compat';
 import { useEffect, useState } from 'preact/hooks';
-import { request } from '../../kernel/api/http';
+import { asSentence, request } from '../../kernel/api/http';
 import type { MemoryRecalled } from '../../kernel/api/types';
 import type { Recalled, RecalledItem } from '../../kernel/session/state';
 import { usePart } from '../../ui/use_part';
@@ -23,9 +23,10 @@ interface Props {
 export const RecalledView = memo(({ recalled, canForget }: Props) => {
   const [open, setOpen] = useState(false);
   const { items, degraded, reason } = recalled;
+  const why = reason && ` ${asSentence(reason)}`;
   if (items.length === 0) {
     return degraded ? (
-      <p class="note recalled-none"><Icon name="alert" />{[texts.nothingLookedThrough, reason].filter(Boolean).join(': ')}</p>
+      <p class="note recalled-none"><Icon name="alert" />{texts.nothingLookedThrough}{why}</p>
     ) : null;
   }
   return (
@@ -36,7 +37,7 @@ export const RecalledView = memo(({ recalled, canForget }: Props) => {
       </summary>
       {open && (
         <div class="recalled-body">
-          {degraded && <p class="note"><Icon name="alert" />{texts.degraded(reason)}</p>}
+          {degraded && <p class="note"><Icon name="alert" />{texts.degraded}{why}</p>}
           <Items items={items} canForget={canForget} />
         </div>
       )}

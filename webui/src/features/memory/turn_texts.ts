@@ -4,9 +4,8 @@ import { count, words } from '../../kernel/texts/language';
 export const texts = words({
   remembered: (n: number) => `Remembered ${count(n, 'thing', 'things')}`,
   notAll: 'perhaps not all',
-  nothingLookedThrough: 'What is remembered could not be looked through',
-  degraded: (why: string) => `Not all that is remembered was looked through. ${why}`.trim(),
-  copies: 'As it was when the agent was told of it.',
+  nothingLookedThrough: 'What is remembered could not be looked through.',
+  degraded: 'Not all that is remembered was looked through.',
 
   you: 'You said',
   agent: 'The agent said',
