@@ -296,7 +296,7 @@ export const memoryTests = [
     },
   },
   {
-    name: 'memory: what waits, was not replicated or cannot be found is told',
+    name: 'memory: what waits, was refused by SomaBrain or cannot be found is told',
     async run({ browser, server }) {
       await note(server, 'The key is under the mat');
       await indexed(server);
@@ -304,7 +304,7 @@ export const memoryTests = [
       const why = 'the index is being built anew';
       // As a server tells it whose index was lost, and whose memories go to another.
       await reader.context.route('**/v1/memory/status', (route) => route.fulfill({ json: {
-        stored: 1_284, replicated: 1_200, waiting: 3, failed: 2, oldest_waiting_s: 40.2, index_lag: 3, replica_lag_s: 0,
+        stored: 1_284, replicated: 1_200, waiting: 82, failed: 2, oldest_waiting_s: 40.2, index_lag: 3, replica_lag_s: 0,
         breaker: 'open', degraded: true, why,
       } }));
       await reader.context.route('**/v1/memories/search?*', async (route) => {
@@ -312,11 +312,16 @@ export const memoryTests = [
         return route.fulfill({ response: answer, json: { ...(await answer.json()), degraded: true, why } });
       });
       const page = await reader.page('#new&open=memory&q=key');
-      await page.getByText('1,284 memories · 3 changes wait for the index, the oldest for 40 s · 1,200 replicated · 2 not replicated').waitFor();
+      await page.getByText('1,284 memories · 3 changes wait for the index · 1,200 in SomaBrain · 82 changes wait for SomaBrain, the oldest for 40 s · 2 refused by SomaBrain · SomaBrain is away').waitFor();
       // Once for all, and not again for each search.
       assert.equal(await page.getByText('Not all can be found at the moment.').count(), 1);
       await page.getByText('The index is being built anew.').waitFor();
       await page.locator('mark', { hasText: 'key' }).waitFor();
+      await reader.context.route('**/v1/memory/sync', (route) => route.fulfill({ json: { configured: true, looked_at: 1_284, queued: 2, gone: 0 } }));
+      await page.getByRole('button', { name: 'More about memory' }).click();
+      await page.getByRole('menuitem', { name: 'Send SomaBrain what it lacks' }).click();
+      await page.getByText('2 memories are on the way to SomaBrain.').waitFor();
+      await page.getByRole('button', { name: 'Dismiss' }).click();
       await picture(page, 'memory-degraded');
       await assertAccessible(page, 'a degraded view');
       assert.deepEqual(reader.complaints, []);

@@ -10,18 +10,28 @@ export class MemoryHealth extends Resource<MemoryStatus> {
   }
 }
 
+/** Whether memories go to SomaBrain, too. */
+export function isReplicated(status: MemoryStatus | null): boolean {
+  return status !== null && status.breaker !== 'none';
+}
+
 /** All there is to say of it, in parts of a line; what is as it should be is not said. */
 export function statusWords(status: MemoryStatus): readonly string[] {
   const { status: say } = texts;
-  const { stored, waiting, oldest_waiting_s: oldest, replicated, failed, replica_lag_s: behind } = status;
+  const { stored, waiting, oldest_waiting_s: oldest, index_lag: lag, replicated, failed, replica_lag_s: behind } = status;
+  const isAway = isReplicated(status);
+  // Where memories go to SomaBrain, what waits and since when is what waits for that.
+  const isOld = oldest >= 1;
+  const seconds = oldest.toFixed(0);
   // What there is beyond this node may be told in words that this page does not know.
   const breaker: string = status.breaker;
   return [
     say.stored(stored),
-    waiting === 0 ? '' : oldest < 1 ? say.waiting(waiting) : say.waitingSince(waiting, oldest.toFixed(0)),
-    replicated > 0 ? say.replicated(replicated) : '',
+    lag === 0 ? '' : isAway || !isOld ? say.waiting(lag) : say.waitingSince(lag, seconds),
+    isAway || replicated > 0 ? say.replicated(replicated) : '',
+    !isAway || waiting === 0 ? '' : isOld ? say.unsentSince(waiting, seconds) : say.unsent(waiting),
     failed > 0 ? say.failed(failed) : '',
     behind >= 1 ? say.behind(behind.toFixed(0)) : '',
-    breaker === 'none' ? '' : say.breaker[breaker] ?? breaker,
+    isAway ? say.breaker[breaker] ?? breaker : '',
   ].filter((words) => words !== '');
 }

@@ -285,10 +285,13 @@ test('status: what is as it should be is not said, and what this page does not k
     breaker: 'none' as const, degraded: false,
   };
   expect(statusWords(well)).toEqual(['1,234 memories']);
-  const ill = { ...well, stored: 1, waiting: 2, oldest_waiting_s: 31.4, replicated: 5, failed: 1, replica_lag_s: 4, breaker: 'open' as 'none' };
+  const behind = { ...well, waiting: 2, index_lag: 2, oldest_waiting_s: 31.4 };
+  expect(statusWords(behind)).toEqual(['1,234 memories', '2 changes wait for the index, the oldest for 31 s']);
+  expect(statusWords({ ...well, breaker: 'closed' })).toEqual(['1,234 memories', '0 in SomaBrain']);
+  const ill = { ...behind, stored: 1, index_lag: 1, waiting: 7, replicated: 5, failed: 1, replica_lag_s: 4, breaker: 'open' as const };
   expect(statusWords(ill)).toEqual([
-    '1 memory', '2 changes wait for the index, the oldest for 31 s', '5 replicated', '1 not replicated',
-    'the replica is 4 s behind', 'replication was given a break, after it failed',
+    '1 memory', '1 change waits for the index', '5 in SomaBrain', '7 changes wait for SomaBrain, the oldest for 31 s',
+    '1 refused by SomaBrain', 'the replica is 4 s behind', 'SomaBrain is away and left alone for a while',
   ]);
-  expect(statusWords({ ...well, breaker: 'molten' as 'none' })[1]).toBe('molten');
+  expect(statusWords({ ...well, breaker: 'molten' as 'open' })[2]).toBe('molten');
 });

@@ -1,14 +1,16 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { asSentence } from '../../kernel/api/http';
+import { asSentence, request } from '../../kernel/api/http';
+import type { MemorySynced } from '../../kernel/api/types';
 import { open } from '../../kernel/route';
 import { ServerConfig } from '../../kernel/server_config';
 import { Streams } from '../../kernel/streams/streams';
 import { Tenant } from '../../kernel/tenant';
 import { Toasts } from '../../kernel/toasts';
+import type { Workspace } from '../../kernel/workspace';
 import { ConnectionChip } from '../../ui/connection_chip';
 import { Loading } from '../../ui/dialog';
 import { Icon } from '../../ui/icon';
-import { Menu } from '../../ui/menu';
+import { Menu, type MenuItem } from '../../ui/menu';
 import { offerFile } from '../../ui/offer_file';
 import type { PlaceProps } from '../../ui/place';
 import { Problem } from '../../ui/problem';
@@ -20,7 +22,7 @@ import { wordsOf } from './marked';
 import { MemoryCard } from './memory_card';
 import { MemoryFilters } from './memory_filters';
 import { EditForm, NoteForm } from './memory_form';
-import { MemoryHealth, statusWords } from './memory_health';
+import { isReplicated, MemoryHealth, statusWords } from './memory_health';
 import { MemoryList } from './memory_list';
 import { texts } from './texts';
 import { titles } from './titles';
@@ -77,9 +79,22 @@ function Head({ filter, onClose }: { filter: MemoryFilter; onClose: () => void }
       </button>
       <Menu label={texts.more} items={[{
         label: inUse(filter) > 0 ? texts.exporting.these : texts.exporting.all, icon: 'download', run: setExported,
-      }]} />
+      }, ...syncFor(workspace)]} />
     </header>
   );
+}
+
+/** For those who may: what SomaBrain never acknowledged is sent again. */
+function syncFor(workspace: Workspace): MenuItem[] {
+  const { attempt, say } = workspace.of(Toasts);
+  const health = workspace.of(MemoryHealth);
+  if (workspace.identity.value.role !== 'admin' || !isReplicated(health.value.value)) return [];
+  const sync = async () => {
+    const { queued, gone } = await request<MemorySynced>('memory/sync', { method: 'POST' });
+    say(texts.sync.queued(queued + gone));
+    await health.read();
+  };
+  return [{ label: texts.sync.again, icon: 'retry', run: () => void attempt(sync) }];
 }
 
 /** How many were read for an export that is under way, and what begins one. */

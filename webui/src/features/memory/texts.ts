@@ -10,13 +10,15 @@ export const texts = words({
     stored: (n: number) => count(n, 'memory', 'memories'),
     waiting: (n: number) => `${count(n, 'change waits', 'changes wait')} for the index`,
     waitingSince: (n: number, seconds: string) => `${count(n, 'change waits', 'changes wait')} for the index, the oldest for ${seconds} s`,
-    replicated: (n: number) => `${n.toLocaleString(language)} replicated`,
-    failed: (n: number) => `${n.toLocaleString(language)} not replicated`,
+    unsent: (n: number) => `${count(n, 'change waits', 'changes wait')} for SomaBrain`,
+    unsentSince: (n: number, seconds: string) => `${count(n, 'change waits', 'changes wait')} for SomaBrain, the oldest for ${seconds} s`,
+    replicated: (n: number) => `${n.toLocaleString(language)} in SomaBrain`,
+    failed: (n: number) => `${n.toLocaleString(language)} refused by SomaBrain`,
     behind: (seconds: string) => `the replica is ${seconds} s behind`,
     breaker: {
-      closed: 'replication works',
-      open: 'replication was given a break, after it failed',
-      half_open: 'replication is tried again',
+      closed: '',
+      open: 'SomaBrain is away and left alone for a while',
+      half_open: 'SomaBrain is tried again',
     } as Readonly<Record<string, string>>,
     degraded: 'Not all can be found at the moment.',
   },
@@ -31,7 +33,7 @@ export const texts = words({
   kinds: { message: 'What was said', note: 'Notes', knowledge: 'Knowledge', summary: 'Summaries' },
   state: 'State',
   anyState: 'Any state',
-  states: { stored: 'Stored here', replicated: 'Replicated', failed: 'Not replicated' },
+  states: { stored: 'Here alone', replicated: 'In SomaBrain', failed: 'Refused by SomaBrain' },
   chat: 'Chat',
   anyChat: 'Any chat',
   unknownChat: 'One that is not in the list',
@@ -88,6 +90,11 @@ export const texts = words({
     takeTheirs: 'Take theirs, drop mine',
     saveMine: 'Save mine over it',
     noTags: 'no tags',
+  },
+
+  sync: {
+    again: 'Send SomaBrain what it lacks',
+    queued: (n: number) => n === 0 ? 'SomaBrain lacks nothing.' : `${count(n, 'memory is', 'memories are')} on the way to SomaBrain.`,
   },
 
   exporting: {

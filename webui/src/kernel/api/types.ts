@@ -35,6 +35,7 @@ export type MemoryKind = Schemas['memory_kind'];
 export type MemoryPage = Schemas['memory_page'];
 export type MemoryRecalled = Schemas['memory_recalled'];
 export type MemoryStatus = Schemas['memory_status'];
+export type MemorySynced = Schemas['memory_synced'];
 export type MessageAccepted = Schemas['message_result'];
 export type ModelProfile = Schemas['model_profile'];
 export type ModelProfileWrite = Schemas['model_profile_write'];
