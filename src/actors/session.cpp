@@ -100,10 +100,7 @@ storage::append_op session_shell::make_op(session_actions& actions) {
     storage::add_feedback(op.documents, e);
   }
   memory::add_remembered(op, key_, core_.owner, actions.append, node_->memories_replicated);
-  if (auto now = info_of(core_); !(now == last_info_)) {
-    op.info = now;
-    last_info_ = std::move(now);
-  }
+  if (!tells(last_info_, core_)) op.info = last_info_ = info_of(core_);
   if (core_.compact_seq != last_compact_seq_)
     op.compact_seq = last_compact_seq_ = core_.compact_seq;
   op.first_seq = actions.first_seq;
@@ -213,8 +210,8 @@ void session_shell::carry_out(action::reply& a) {
   const auto at = asked_.find(a.token);
   if (at == asked_.end()) return;
   if (a.what && !at->second.idempotency_key.empty())
-    recent_keys_.emplace_back(std::chrono::steady_clock::now(),
-                              std::move(at->second.idempotency_key));
+    recent_keys_.push_back(
+        {std::chrono::steady_clock::now(), std::move(at->second.idempotency_key)});
   at->second.answer.deliver(command_outcome(std::move(a.what)));
   asked_.erase(at);
 }

@@ -7,7 +7,6 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <chrono>
-#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -16,6 +15,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/node.hpp"
+#include "core/small_queue.hpp"
 
 namespace soma::actors {
 
@@ -82,9 +82,9 @@ class session_shell {
   std::shared_ptr<const model_settings> model_;
   storage::session_info last_info_;
   std::uint64_t last_compact_seq_ = 0;
-  std::deque<step_in_flight> in_flight_;
+  small_queue<step_in_flight> in_flight_;
   std::unordered_map<std::uint64_t, asked> asked_;
-  std::deque<std::pair<std::chrono::steady_clock::time_point, std::string>> recent_keys_;
+  small_queue<std::pair<std::chrono::steady_clock::time_point, std::string>> recent_keys_;
   std::vector<caf::typed_response_promise<activated>> activations_;
   std::uint64_t next_token_ = 1, deadline_serial_ = 0;
   llm_stream_actor stream_;

@@ -41,7 +41,7 @@ void refuse(caf::typed_response_promise<activated>& answer, const error&) {
 
 // A full disk is no fault of the session, nor is a key that another command was quicker with: it is
 // begun again without counting towards quarantine, and as soon as anyone asks for it.
-bool blames_session(const std::string& code) {
+bool blames_session(std::string_view code) {
   return code != codes::storage_full && code != codes::storage_unavailable &&
          code != codes::idempotency_exists;
 }
@@ -61,42 +61,40 @@ void tenant_shell::start(pointer self, node_services* node, tenant_id tenant) {
 
 // Between two incarnations for no fault of its own: waiting would tell nobody anything new.
 bool tenant_shell::begins_at_once(const entry& e) {
-  return e.now == phase::failed && !blames_session(e.failure_code);
+  return e.now == phase::failed && !blames_session(e.failure());
 }
 
 tenant_shell::entry& tenant_shell::begin_incarnation(const session_id& session, entry& e) {
-  disarm(session, e, timer::deadline);
-  arm(session, e, timer::idle, std::chrono::seconds(node_->limits.session_idle_s));
+  disarm(e, timer::deadline);
+  arm(e, timer::idle, std::chrono::seconds(node_->limits.session_idle_s));
   e.actor = self_->spawn<caf::monitored>(actors::session, node_, tenant_actor(self_),
                                          session_key{tenant_, session});
   e.now = phase::running;
-  e.failure_code.clear();
-  e.unreadable.reset();
+  if (e.failed) e.failed->code.clear(), e.failed->unreadable.reset();
   by_address_[e.actor.address()] = session;
   return e;
 }
 
 void tenant_shell::forget(std::unordered_map<session_id, entry>::iterator at) {
-  disarm(at->first, at->second, timer::idle);
-  disarm(at->first, at->second, timer::deadline);
+  disarm(at->second, timer::idle);
+  disarm(at->second, timer::deadline);
   sessions_.erase(at);
 }
 
 // ---- time: one message of the tenant to itself for all of its sessions. A message to a session
 // would keep its memory until it came, long after the session had ended. ----
 
-void tenant_shell::arm(const session_id& session, entry& e, timer which,
-                       std::chrono::milliseconds after) {
-  disarm(session, e, which);
+void tenant_shell::arm(entry& e, timer which, std::chrono::milliseconds after) {
+  disarm(e, which);
   const auto due = clock::now() + std::max(after, shortest_timer);
   e.due[static_cast<std::size_t>(which)] = due;
-  timers_.insert({due, session, which});
+  timers_.insert({due, &e, which});
   wake_at(due);
 }
 
-void tenant_shell::disarm(const session_id& session, entry& e, timer which) {
+void tenant_shell::disarm(entry& e, timer which) {
   auto& due = e.due[static_cast<std::size_t>(which)];
-  if (due) timers_.erase({*due, session, which});
+  if (due) timers_.erase({*due, &e, which});
   due.reset();
 }
 
@@ -110,13 +108,13 @@ void tenant_shell::on_timers_due(clock::time_point at) {
   if (wakes_at_ != at) return;  // an earlier one was asked for since, or it is behind us
   const auto now = clock::now();
   while (!timers_.empty() && std::get<0>(*timers_.begin()) <= now) {
-    const auto [due, session, which] = *timers_.begin();
-    entry& e = sessions_.at(session);
-    disarm(session, e, which);
+    const auto [due, at_entry, which] = *timers_.begin();
+    entry& e = *at_entry;
+    disarm(e, which);
     if (e.actor && which == timer::deadline) self_->send(e.actor, e.deadline);
     if (!e.actor || which == timer::deadline) continue;
     self_->send(e.actor, idle_check{});
-    arm(session, e, timer::idle, std::chrono::seconds(node_->limits.session_idle_s));
+    arm(e, timer::idle, std::chrono::seconds(node_->limits.session_idle_s));
   }
   wakes_at_.reset();
   if (!timers_.empty()) wake_at(std::get<0>(*timers_.begin()));
@@ -126,12 +124,12 @@ void tenant_shell::on_turn_begun(const turn_begun& begun) {
   const auto at = sessions_.find(begun.session);
   if (at == sessions_.end() || !at->second.actor) return;
   at->second.deadline = begun.due;
-  arm(begun.session, at->second, timer::deadline, std::chrono::seconds(begun.after_s));
+  arm(at->second, timer::deadline, std::chrono::seconds(begun.after_s));
 }
 
 void tenant_shell::on_turn_over(const session_id& session) {
   if (const auto at = sessions_.find(session); at != sessions_.end())
-    disarm(session, at->second, timer::deadline);
+    disarm(at->second, timer::deadline);
 }
 
 template <class Answer, class Request>
@@ -149,7 +147,7 @@ caf::typed_response_promise<Answer> tenant_shell::route(Request& request) {
     deliver_waiting(e);
     answer_restarts(e, restarted());
   }
-  if (e.now == phase::running && !e.unreadable) {
+  if (e.now == phase::running && !(e.failed && e.failed->unreadable)) {
     answer.delegate(e.actor, std::move(request));
   } else if (e.now == phase::running || e.now == phase::quarantined) {
     refuse(answer, refusal(e));
@@ -227,8 +225,7 @@ void tenant_shell::ask_or_clear(entry& e, const std::shared_ptr<clearing>& what)
 // The incarnation ended with the command in its mailbox.
 void tenant_shell::on_bounced(const std::shared_ptr<clearing>& what, const caf::actor_addr& asked) {
   const auto at = sessions_.find(what->command.key.session);
-  const bool unreadable =
-      at != sessions_.end() && at->second.failure_code == codes::storage_corrupt;
+  const bool unreadable = at != sessions_.end() && at->second.failure() == codes::storage_corrupt;
   // Word of that end may still be on its way here: what comes of it decides.
   if (at != sessions_.end() && !shutting_down_ && !unreadable && at->second.actor &&
       at->second.actor.address() == asked)
@@ -297,7 +294,7 @@ void tenant_shell::end_clearing(const std::shared_ptr<clearing>& what, result<co
     e.now = phase::quarantined;
     refuse_waiting(e, refusal(e));
   } else {
-    e.failures_ms.clear();
+    e.failed.reset();
     begin_incarnation(session, e);
     deliver_waiting(e);
     answer_restarts(e, restarted());
@@ -313,7 +310,7 @@ caf::typed_response_promise<command_outcome> tenant_shell::on_restart(restart_re
   auto [at, fresh] = sessions_.try_emplace(request.key.session);
   entry& e = at->second;
   if (fresh || e.now == phase::quarantined || e.now == phase::failed) {
-    e.failures_ms.clear();
+    e.failed.reset();
     begin_incarnation(request.key.session, e);
     deliver_waiting(e);
     answer.deliver(command_outcome(restarted()));
@@ -349,16 +346,16 @@ void tenant_shell::on_stays(const session_id& session) {
 void tenant_shell::on_failed(const session_failed& m) {
   const auto at = sessions_.find(m.session);
   if (at == sessions_.end()) return;
-  at->second.failure_code = m.code;
-  if (m.code == codes::storage_corrupt)
-    at->second.unreadable.emplace(codes::storage_corrupt, m.detail);
+  auto& failed = at->second.failing();
+  failed.code = m.code;
+  if (m.code == codes::storage_corrupt) failed.unreadable.emplace(codes::storage_corrupt, m.detail);
   // Behind what it was sent before: what it could not read it says to whoever asks.
   self_->send(at->second.actor, end_incarnation{});
 }
 
 // What is damaged is said as such: a restart would not help.
 error tenant_shell::refusal(const entry& e) {
-  return e.unreadable ? *e.unreadable : quarantined();
+  return e.failed && e.failed->unreadable ? *e.failed->unreadable : quarantined();
 }
 
 void tenant_shell::on_down(const caf::down_msg& down) {
@@ -370,8 +367,8 @@ void tenant_shell::on_down(const caf::down_msg& down) {
   if (at == sessions_.end() || at->second.actor.address() != down.source) return;
   entry& e = at->second;
   e.actor = nullptr;
-  disarm(session, e, timer::idle);
-  disarm(session, e, timer::deadline);
+  disarm(e, timer::idle);
+  disarm(e, timer::deadline);
   if (e.now == phase::clearing) return;  // goes on when that is done
   if (shutting_down_) {
     forget(at);
@@ -390,17 +387,17 @@ void tenant_shell::on_down(const caf::down_msg& down) {
 void tenant_shell::after_failure(const session_id& session, entry& e) {
   const auto now = now_ms();
   // Reading it again would read the same.
-  if (e.failure_code == codes::storage_corrupt) return quarantine(session, e);
-  if (blames_session(e.failure_code)) e.failures_ms.push_back(now);
-  while (!e.failures_ms.empty() && e.failures_ms.front() < now - failure_window_ms)
-    e.failures_ms.pop_front();
-  if (e.failures_ms.size() >= node_->limits.restart_max) return quarantine(session, e);
+  auto& [failures_ms, code, unreadable] = e.failing();
+  if (code == codes::storage_corrupt) return quarantine(session, e);
+  if (blames_session(code)) failures_ms.push_back(now);
+  std::erase_if(failures_ms, [&](auto at_ms) { return at_ms < now - failure_window_ms; });
+  if (failures_ms.size() >= node_->limits.restart_max) return quarantine(session, e);
   e.now = phase::failed;
   const std::chrono::milliseconds back_off_max(node_->limits.back_off_ms_max);
-  const auto doublings = std::min<std::size_t>(e.failures_ms.size(), 8);
+  const auto doublings = std::min<std::size_t>(failures_ms.size(), 8);
   // By itself, for unfinished work; who asks for it does not wait as long when it is not to blame.
-  const auto delay = e.failure_code == codes::idempotency_exists ? back_off_first
-                     : blames_session(e.failure_code)
+  const auto delay = code == codes::idempotency_exists ? back_off_first
+                     : blames_session(code)
                          ? std::min(back_off_max, back_off_first * (1 << doublings))
                          : back_off_max;
   self_->delayed_send(self_, delay, restart_due{session});
@@ -419,7 +416,7 @@ void tenant_shell::answer_restarts(entry& e, const result<command_reply>& how) {
 }
 
 void tenant_shell::quarantine(const session_id& session, entry& e) {
-  log(log_level::error, "session.quarantined", {{"code", e.failure_code}},
+  log(log_level::error, "session.quarantined", {{"code", e.failure()}},
       {{}, {}, session.value, tenant_.value, {}});
   e.now = phase::quarantined;
   node_->probe.session_quarantined();

@@ -9,12 +9,12 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
@@ -55,16 +55,25 @@ class tenant_shell {
     std::function<void(const session_actor&)> deliver;
     std::function<void(const error&)> refuse;
   };
+  struct trouble {  // of a session that has failed
+    std::vector<std::int64_t> failures_ms;
+    std::string code;                 // of the last; empty: it was taken up again
+    std::optional<error> unreadable;  // why, where its log is damaged
+  };
   struct entry {
     session_actor actor;
     phase now = phase::running;
     std::vector<held> waiting;
-    std::deque<std::int64_t> failures_ms;
-    std::string failure_code;
-    std::optional<error> unreadable;                      // why, where its log is damaged
+    std::unique_ptr<trouble> failed;                      // most never do
     std::array<std::optional<clock::time_point>, 2> due;  // by timer
     turn_deadline deadline;
     std::vector<caf::typed_response_promise<command_outcome>> restarts;  // that wait for it
+
+    std::string_view failure() const { return failed ? failed->code : std::string_view(); }
+    trouble& failing() {
+      if (!failed) failed = std::make_unique<trouble>();
+      return *failed;
+    }
   };
 
   // A deletion or reset, which goes past an incarnation that cannot carry it out.
@@ -84,8 +93,8 @@ class tenant_shell {
   void end_clearing(const std::shared_ptr<clearing>& what, result<command_reply> how);
   static bool begins_at_once(const entry& e);
   void forget(std::unordered_map<session_id, entry>::iterator at);
-  void arm(const session_id& session, entry& e, timer which, std::chrono::milliseconds after);
-  void disarm(const session_id& session, entry& e, timer which);
+  void arm(entry& e, timer which, std::chrono::milliseconds after);
+  void disarm(entry& e, timer which);
   void wake_at(clock::time_point due);
   entry& begin_incarnation(const session_id& session, entry& e);
   void after_failure(const session_id& session, entry& e);
@@ -100,7 +109,7 @@ class tenant_shell {
   tenant_id tenant_;
   std::unordered_map<session_id, entry> sessions_;
   std::unordered_map<caf::actor_addr, session_id> by_address_;
-  std::set<std::tuple<clock::time_point, session_id, timer>> timers_;
+  std::set<std::tuple<clock::time_point, entry*, timer>> timers_;
   std::optional<clock::time_point> wakes_at_;  // the next timers_due under way
   caf::typed_response_promise<all_ended> ended_;
   bool shutting_down_ = false;

@@ -430,10 +430,10 @@ bool session_step::can_be_smaller() {
   constexpr std::uint32_t overflows_max = 8;  // each a third smaller: 4 % of the first
   const auto& request = s.call->request;
   if (s.call->overflows + 1 >= overflows_max) return false;
-  const auto before = std::exchange(
-      s.too_large, {{request.profile, request.model, request.prompt_tokens_estimate}});
+  auto before = std::exchange(
+      s.too_large, refused_context{request.profile, request.model, request.prompt_tokens_estimate});
   const auto context = current_context(s, rules, request.instruction);
-  s.too_large = before;
+  s.too_large = std::move(before);
   return context.tokens < request.prompt_tokens_estimate / 10 * 9;
 }
 

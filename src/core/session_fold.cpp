@@ -106,8 +106,8 @@ struct folder {
     if (!s.call || s.call->request.invocation_id != b.invocation_id) return;
     const bool overflowed = b.error && b.error->code == codes::llm_context_exceeded;
     if (overflowed)
-      s.too_large = {s.call->request.profile, s.call->request.model,
-                     s.call->request.prompt_tokens_estimate};
+      s.too_large = refused_context{s.call->request.profile, s.call->request.model,
+                                    s.call->request.prompt_tokens_estimate};
     if (!s.call->answered) {
       unanswered_call last;
       last.shown = !s.call->text.empty() || s.call->thinking_bytes > 0;

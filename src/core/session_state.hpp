@@ -7,14 +7,15 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/boxed.hpp"
 #include "core/event.hpp"
 #include "core/ids.hpp"
+#include "core/small_queue.hpp"
 #include "core/uuid.hpp"
 
 namespace soma {
@@ -119,17 +120,17 @@ struct session_state {
   bool paused = false;
   bool closed = false;             // deleted
   std::vector<turn_record> turns;  // started, in order
-  std::deque<turn_record> queue;   // accepted, not started
+  small_queue<turn_record> queue;  // accepted, not started
   std::optional<running_turn> turn;
-  std::optional<open_call> call;
-  std::optional<unanswered_call> unanswered;
+  boxed<open_call> call;
+  boxed<unanswered_call> unanswered;
   std::vector<open_tool> tools;
-  std::optional<refused_context> too_large;
+  boxed<refused_context> too_large;
 
   // ---- of this incarnation ----
   std::uint32_t epoch = 0;
   uuid_source ids;
-  std::optional<pending_recall> recalling;
+  boxed<pending_recall> recalling;
   bool prefill_refused = false;
   // The model's context as its provider named it, of that model; 0: it did not.
   std::string window_model;
