@@ -236,7 +236,7 @@ void invocation::attempt_now() {
 void invocation::answer_begins() {
   if (std::exchange(begun_, true)) return;
   for (auto* text : {&asked_->raw_body, &asked_->members_json}) std::string().swap(*text);
-  asked_->tools.clear();
+  std::vector<tool_spec>().swap(asked_->tools);
   asked_.reset();
 }
 

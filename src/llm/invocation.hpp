@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/boxed.hpp"
 #include "llm/provider_stream.hpp"
 #include "llm/stop_cutter.hpp"
 
@@ -79,9 +80,9 @@ class invocation : public std::enable_shared_from_this<invocation> {
   std::optional<call_places::ticket> place_;
   std::string place_at_;  // the address it is for
   bool begun_ = false, over_ = false, paused_ = false, admitted_ = false;
-  std::optional<stream_end> failed_last_;  // of the attempt before
+  boxed<stream_end> failed_last_;  // of the attempt before
   std::shared_ptr<provider_stream> stream_;
-  std::optional<stop_cutter> cutter_;  // where the target knows no stop words
+  boxed<stop_cutter> cutter_;  // where the target knows no stop words
   boost::asio::steady_timer wait_, total_;
 };
 

@@ -89,13 +89,28 @@ std::size_t catalog_runner::running() const {
   return count;
 }
 
+// One list for all model calls of a tenant, for as long as nothing of it changes: a call has it as
+// long as its model talks, and it is kilobytes.
 std::shared_ptr<const std::vector<offered_tool>> catalog_runner::offered(const tenant_id& tenant) {
-  auto out = std::make_shared<std::vector<offered_tool>>();
   const auto set = parts_.tools.of(tenant);
+  std::vector<std::pair<const std::string*, const catalog_entry*>> now;
   for (const auto& [id, entry] : set->entries)
-    if (entry.enabled && unavailable(tenant, id).empty())
-      out->push_back({id, entry.description, entry.offered_inputs_json});
-  return out;
+    if (entry.enabled && unavailable(tenant, id).empty()) now.emplace_back(&id, &entry);
+  const auto same = [](const offered_tool& told, const auto& one) {
+    const auto& [id, entry] = one;
+    return told.tool_id == *id && told.description == entry->description &&
+           told.inputs_schema_json == entry->offered_inputs_json;
+  };
+  std::lock_guard lock(offered_mutex_);
+  if (const auto at = offered_.find(tenant); at != offered_.end())
+    if (std::equal(at->second->begin(), at->second->end(), now.begin(), now.end(), same))
+      return at->second;
+  auto out = std::make_shared<std::vector<offered_tool>>();
+  out->reserve(now.size());
+  for (const auto& [id, entry] : now)
+    out->push_back({*id, entry->description, entry->offered_inputs_json});
+  if (offered_.size() >= offered_kept_max) offered_.clear();
+  return offered_[tenant] = std::move(out);
 }
 
 bool catalog_runner::idempotent(std::string_view tool_id, std::string_view inputs_json) const {

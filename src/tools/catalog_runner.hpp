@@ -91,6 +91,9 @@ class catalog_runner final : public tool_runner {
   const runner_options options_;
   mutable quick_mutex tools_mutex_;
   std::map<std::pair<tenant_id, std::string>, std::shared_ptr<tool>> tools_;  // no tenant: of all
+  static constexpr std::size_t offered_kept_max = 256;                        // tenants
+  quick_mutex offered_mutex_;
+  std::map<tenant_id, std::shared_ptr<const std::vector<offered_tool>>> offered_;  // as last told
   mutable quick_mutex lanes_mutex_;
   std::map<std::string, lane> lanes_;
   std::mutex work_mutex_;
