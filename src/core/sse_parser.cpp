@@ -14,18 +14,31 @@ bool sse_parser::feed(std::string_view bytes, const on_data& data) {
       }
     }
     const auto end = bytes.find_first_of("\r\n");
-    if (!add_to_line(bytes.substr(0, end))) return false;
-    if (end == bytes.npos) return true;
+    if (end == bytes.npos) return add_to_line(bytes);
+    std::string_view line = bytes.substr(0, end);
     skip_lf_ = bytes[end] == '\r';
     bytes.remove_prefix(end + 1);
-    if (!end_line(data)) return false;
+    // A line that came whole is looked at where it is.
+    if (line_.empty()) {
+      failed_ = line.size() > bytes_max_;
+    } else if (add_to_line(line)) {
+      line = line_;
+    }
+    if (failed_ || !take_line(line, blank_follows(bytes), data)) return false;
+    line_.clear();
   }
   return !failed_;
 }
 
+bool sse_parser::blank_follows(std::string_view rest) const {
+  if (skip_lf_ && rest.starts_with('\n')) rest.remove_prefix(1);
+  return rest.starts_with('\n') || rest.starts_with('\r');
+}
+
 bool sse_parser::finish(const on_data& data) {
   if (failed_) return false;
-  if (!line_.empty() && !end_line(data)) return false;
+  if (!line_.empty() && !take_line(line_, false, data)) return false;
+  line_.clear();
   dispatch(data);
   return true;
 }
@@ -36,8 +49,7 @@ bool sse_parser::add_to_line(std::string_view bytes) {
   return !failed_;
 }
 
-bool sse_parser::end_line(const on_data& data) {
-  std::string_view line = line_;
+bool sse_parser::take_line(std::string_view line, bool last, const on_data& data) {
   if (first_line_ && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
   first_line_ = false;
   if (line.empty()) {
@@ -45,6 +57,11 @@ bool sse_parser::end_line(const on_data& data) {
   } else if (line == "data" || line.starts_with("data:")) {
     line.remove_prefix(line.size() == 4 ? 4 : 5);
     if (line.starts_with(' ')) line.remove_prefix(1);
+    if (last && !has_data_) {  // an event's only one, which is not copied either
+      last_event_id_ = next_id_;
+      data(line);
+      return true;
+    }
     if (has_data_) data_ += '\n';
     failed_ = data_.size() + line.size() > bytes_max_;
     if (!failed_) data_ += line;
@@ -58,7 +75,6 @@ bool sse_parser::end_line(const on_data& data) {
     const auto [end, ec] = std::from_chars(line.data(), line.data() + line.size(), ms);
     if (ec == std::errc() && end == line.data() + line.size()) retry_ms_ = ms;
   }
-  line_.clear();
   return !failed_;
 }
 

@@ -32,7 +32,9 @@ class sse_parser {
 
  private:
   bool add_to_line(std::string_view bytes);
-  bool end_line(const on_data& data);
+  bool blank_follows(std::string_view rest) const;
+  // `last`: of its event.
+  bool take_line(std::string_view line, bool last, const on_data& data);
   void dispatch(const on_data& data);
 
   std::size_t bytes_max_;

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
-#include <map>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "llm/provider_limits.hpp"
 
@@ -20,12 +23,8 @@ constexpr auto header_bytes_max = static_cast<std::uint32_t>(limits::header_byte
 // "HTTP/1.1 200" without the blank that RFC 9112 wants behind it, as some servers write it.
 constexpr std::size_t bare_status_line = 12;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
+// What is asked for of a provider's headers: they send twenty, and an answer takes minutes.
+constexpr std::string_view kept_fields[] = {"content-encoding", "retry-after", "retry-after-ms"};
 }  // namespace
 
 struct response_reader::parser final : http::basic_parser<false> {
@@ -36,7 +35,7 @@ struct response_reader::parser final : http::basic_parser<false> {
   }
 
   unsigned status = 0;
-  std::map<std::string, std::string> fields;
+  std::vector<std::pair<std::string_view, std::string>> fields;
 
  private:
   void on_request_impl(http::verb, string_view, string_view, int, error_code&) override {}
@@ -44,7 +43,9 @@ struct response_reader::parser final : http::basic_parser<false> {
     status = static_cast<unsigned>(code);
   }
   void on_field_impl(http::field, string_view name, string_view value, error_code&) override {
-    fields[lower({name.data(), name.size()})] = std::string(value.data(), value.size());
+    for (const auto kept : kept_fields)
+      if (boost::beast::iequals(name, {kept.data(), kept.size()}))
+        fields.emplace_back(kept, std::string(value.data(), value.size()));
   }
   void on_header_impl(error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
@@ -123,8 +124,10 @@ unsigned response_reader::status() const {
 }
 
 std::string response_reader::header(std::string_view name) const {
-  const auto found = parser_->fields.find(lower(name));
-  return found == parser_->fields.end() ? std::string() : found->second;
+  std::string value;
+  for (const auto& [field, said] : parser_->fields)
+    if (field == name) value = said;  // the last one counts
+  return value;
 }
 
 }  // namespace soma::llm

@@ -27,6 +27,7 @@ class response_reader {
   bool done() const;
   bool keep_alive() const;  // once done
   unsigned status() const;  // once has_header
+  // Of content-encoding, retry-after and retry-after-ms, in small letters; others are not kept.
   std::string header(std::string_view name) const;
 
  private:

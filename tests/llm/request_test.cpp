@@ -148,7 +148,8 @@ TEST_CASE("provider error: Retry-After is seconds or a date") {
 
 TEST_CASE("response reader: cut at every byte it reads the same, interim responses passed over") {
   const std::string wire =
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nRetry-After: b\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n"
       "5\r\nhello\r\n1;ext=1\r\n \r\n5\r\nworld\r\n0\r\nTrailer: x\r\n\r\n";
   for (std::size_t n = 0; n <= wire.size(); ++n) {
     CAPTURE(n);
@@ -159,7 +160,8 @@ TEST_CASE("response reader: cut at every byte it reads the same, interim respons
     CHECK(reader.done());
     CHECK(reader.keep_alive());
     CHECK(reader.status() == 200);
-    CHECK(reader.header("x-a") == "b");
+    CHECK(reader.header("retry-after") == "b");
+    CHECK(reader.header("content-encoding").empty());
     CHECK(body == "hello world");
   }
 }
