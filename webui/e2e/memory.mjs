@@ -322,6 +322,24 @@ export const memoryTests = [
       await page.getByRole('menuitem', { name: 'Send SomaBrain what it lacks' }).click();
       await page.getByText('2 memories are on the way to SomaBrain.').waitFor();
       await page.getByRole('button', { name: 'Dismiss' }).click();
+      const letter = (id, last_error) => ({
+        id, sink: 'somabrain', attempts: 5, first_at: '2026-01-02T03:04:05Z', last_at: '2026-01-03T03:04:05Z', last_error, bytes: 120,
+      });
+      const letters = [letter('1', '422: the value is too long'), letter('2', '422: <b>no</b>')];
+      await reader.context.route('**/v1/admin/dlq**', (route) => {
+        if (route.request().method() === 'GET') return route.fulfill({ json: { rows: letters, next_cursor: null } });
+        assert.match(route.request().url(), /\/dlq\/1\/requeue$/);
+        letters.shift();
+        return route.fulfill({ status: 204 });
+      });
+      await page.getByText('Why SomaBrain refused some').click();
+      await page.getByText('422: <b>no</b>').waitFor();
+      await picture(page, 'memory-refused');
+      await assertAccessible(page, 'what was refused');
+      await page.getByRole('button', { name: 'Send again' }).first().click();
+      await gone(page.getByText('422: the value is too long'));
+      await page.getByText('422: <b>no</b>').waitFor();
+      await page.getByText('Why SomaBrain refused some').click();
       await picture(page, 'memory-degraded');
       await assertAccessible(page, 'a degraded view');
       assert.deepEqual(reader.complaints, []);

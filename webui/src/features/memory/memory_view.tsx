@@ -16,6 +16,7 @@ import type { PlaceProps } from '../../ui/place';
 import { Problem } from '../../ui/problem';
 import { usePart, useResource, useWorkspace } from '../../ui/use_part';
 import { MemoryEditing } from './editing';
+import { Refused } from './dead_letters';
 import { memoriesAsNdjson } from './export_memories';
 import { filterOf, inUse, paramsOf, type MemoryFilter } from './filter';
 import { wordsOf } from './marked';
@@ -41,6 +42,7 @@ export function MemoryView({ params, onClose }: PlaceProps) {
       <div class="memory-scroller" tabIndex={0} role="region" aria-label={texts.region}>
         <div class="memory-column">
           <Health />
+          <Refused />
           <MemoryFilters filter={filter} tags={tagsOf(list)} onFilter={change} />
           <NoteForm />
           <Found filter={filter} onTag={(tag) => change({ tag })} />

@@ -92,6 +92,14 @@ export const texts = words({
     noTags: 'no tags',
   },
 
+  refused: {
+    title: 'Why SomaBrain refused some',
+    none: 'What it refused is on its way again.',
+    tried: (times: number, when: string) => `${count(times, 'try', 'tries')}, the last ${when}`,
+    again: 'Send again',
+    more: 'There are more; these are the oldest.',
+  },
+
   sync: {
     again: 'Send SomaBrain what it lacks',
     queued: (n: number) => n === 0 ? 'SomaBrain lacks nothing.' : `${count(n, 'memory is', 'memories are')} on the way to SomaBrain.`,

@@ -22,6 +22,7 @@ export type ActionResult = Schemas['action_result'];
 export type Attachment = Schemas['attachment'];
 export type ContextWindow = Schemas['context_window'];
 export type Credential = Schemas['credential'];
+export type DeadLetterPage = Schemas['dead_letter_page'];
 export type Health = Schemas['health'];
 export type History = Schemas['history'];
 export type Imported = Schemas['import_result'];
