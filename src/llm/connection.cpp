@@ -173,6 +173,12 @@ asio::awaitable<connection::io_result> connection::read_some(asio::mutable_buffe
   co_return out;
 }
 
+asio::awaitable<void> connection::readable() {
+  if (tls_) co_return;
+  auto [ignored] = co_await socket_.async_wait(tcp::socket::wait_read, use_tuple);
+  (void)ignored;
+}
+
 void connection::close() {
   if (closed_) return;
   closed_ = true;

@@ -81,6 +81,8 @@ class connection {
 
   boost::asio::awaitable<io_result> write(std::string_view bytes);
   boost::asio::awaitable<io_result> read_some(boost::asio::mutable_buffer into);
+  // Until there is something to read, also an end. At once with TLS, which may hold something back.
+  boost::asio::awaitable<void> readable();
 
   // At once, without TLS's goodbye.
   void close();

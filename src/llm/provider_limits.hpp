@@ -11,6 +11,8 @@ namespace soma::llm::limits {
 // answer that fills it is read in larger and larger pieces.
 inline constexpr std::size_t read_bytes_least = 2 * 1024, read_bytes_most = 32 * 1024;
 inline constexpr std::size_t read_buffers_kept = 128;  // between the calls of a client
+// Past so many answers under way at a client none holds a buffer while it waits.
+inline constexpr std::uint64_t read_buffers_held = 1024;
 // Status line and headers of an answer.
 inline constexpr std::size_t header_bytes_max = 64 * 1024;
 // One line, and the data of one event: the Responses API repeats a whole answer, with instructions

@@ -81,18 +81,6 @@ std::string pool_key(const url_parts& url, const profile& target) {
 
 }  // namespace
 
-std::vector<char> read_buffers::take() {
-  if (kept_.empty()) return std::vector<char>(limits::read_bytes_least);
-  auto one = std::move(kept_.back());
-  kept_.pop_back();
-  return one;
-}
-
-void read_buffers::give_back(std::vector<char> used) {
-  if (used.size() == limits::read_bytes_least && kept_.size() < limits::read_buffers_kept)
-    kept_.push_back(std::move(used));
-}
-
 provider_stream::provider_stream(std::shared_ptr<client_core> core,
                                  std::shared_ptr<const call> asked, stream_sink sink)
     : core_owner_(std::move(core)),
@@ -107,7 +95,6 @@ provider_stream::provider_stream(std::shared_ptr<client_core> core,
 void provider_stream::start() {
   if (closed_) return;
   auto self = shared_from_this();
-  buffer_ = core_.buffers.take();
   asio::co_spawn(core_.io, drive(self), [self](std::exception_ptr failed) {
     if (failed) self->end_with(codes::internal, "the model client failed", false);
     self->close();
@@ -157,9 +144,16 @@ asio::awaitable<provider_stream::attempt> provider_stream::exchange() {
     if (closed_) co_return attempt::over;
     if (written.ec) co_return on_broken_off();
   }
+  bool filled = false;  // the buffer, by the last read: there is more
   while (true) {
     co_await while_paused();
     if (closed_) co_return attempt::over;
+    if (!filled && crowded()) {
+      core_.buffers.give_back(std::move(buffer_));
+      co_await connection_->readable();
+      if (closed_) co_return attempt::over;
+    }
+    if (buffer_.empty()) buffer_ = core_.buffers.take();
     const auto into = asio::buffer(buffer_);
     const auto got = co_await connection_->read_some(into);
     co_await while_paused();  // what came in meanwhile waits here
@@ -172,12 +166,19 @@ asio::awaitable<provider_stream::attempt> provider_stream::exchange() {
           {std::string(codes::llm_bad_stream), "the provider's answer is not HTTP", true});
     after_bytes();
     if (!http) close();
-    if (got.bytes == buffer_.size() && buffer_.size() < limits::read_bytes_most)
+    filled = got.bytes == buffer_.size();
+    if (filled && buffer_.size() < limits::read_bytes_most)
       buffer_ = std::vector<char>(4 * buffer_.size());
     if (closed_ || reader_->done()) break;
   }
   if (!closed_) keep_connection();
   co_return attempt::over;
+}
+
+// Where very many answers are under way, none keeps a buffer while its provider says nothing: that
+// costs a system call a read, and without it they would take more than all else of an answer.
+bool provider_stream::crowded() const {
+  return core_.open_streams.load(std::memory_order_relaxed) > limits::read_buffers_held;
 }
 
 asio::awaitable<void> provider_stream::while_paused() {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/sse_parser.hpp"
@@ -20,6 +21,7 @@
 #include "llm/kept_document.hpp"
 #include "llm/llm_client.hpp"
 #include "llm/provider_health.hpp"
+#include "llm/provider_limits.hpp"
 #include "llm/response_reader.hpp"
 #include "llm/wire_form.hpp"
 
@@ -29,8 +31,16 @@ namespace soma::llm {
 // quickly. One thread's own.
 class read_buffers {
  public:
-  std::vector<char> take();
-  void give_back(std::vector<char> used);
+  std::vector<char> take() {
+    if (kept_.empty()) return std::vector<char>(limits::read_bytes_least);
+    auto one = std::move(kept_.back());
+    kept_.pop_back();
+    return one;
+  }
+  void give_back(std::vector<char> used) {
+    if (used.size() == limits::read_bytes_least && kept_.size() < limits::read_buffers_kept)
+      kept_.push_back(std::move(used));
+  }
 
  private:
   std::vector<std::vector<char>> kept_;
@@ -80,6 +90,7 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
   boost::asio::awaitable<bool> open_connection();
   boost::asio::awaitable<attempt> exchange();
   boost::asio::awaitable<void> while_paused();
+  bool crowded() const;
   secret_string request_text() const;
 
   void prepare_reading();
@@ -126,7 +137,7 @@ class provider_stream : public std::enable_shared_from_this<provider_stream> {
   enum class form { unknown, events, document } form_ = form::unknown;
   std::string start_;  // of the content, until its form is known
   std::uint64_t bytes_read_ = 0, content_bytes_ = 0;
-  std::vector<char> buffer_;
+  std::vector<char> buffer_;  // empty where none is held
 
   boost::asio::steady_timer watchdog_, resumed_;
   phase phase_ = phase::connecting;
