@@ -66,6 +66,7 @@ result<found_memories> recalled(const memory::memories& kept, const memory::view
   if (asked.query.empty()) return by_ids(kept, who, asked);
   auto question = question_of(asked);
   question.once_each = true;
+  question.from_afar = true;
   question.limit = asked.limit * 4;
   auto found = found_of(kept.search(who, question));
   if (!found) return found;

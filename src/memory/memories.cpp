@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <set>
-#include <unordered_map>
 
 #include "core/codes.hpp"
 #include "core/fingerprint.hpp"
 #include "core/limits.hpp"
 #include "core/uuid.hpp"
-#include "memory/ranking.hpp"
 #include "memory/words.hpp"
 
 namespace soma::memory {
@@ -58,6 +56,12 @@ std::optional<index_reader::place> parse_cursor(std::string_view cursor) {
   place.id = cursor.substr(dot + 1);
   if (place.id.empty() || place.id.size() > 200) return std::nullopt;
   return place;
+}
+
+// What another may take of the time there is: half of it, so that what was found here is told in
+// any case.
+std::int64_t afar_ms(std::int64_t all_ms, std::int64_t recall_ms, std::int64_t spent_ms) {
+  return std::min(all_ms - spent_ms, recall_ms) / 2;
 }
 
 // Ends a reader's moment whatever happens.
@@ -275,7 +279,8 @@ result<found_items> memories::search(const viewer& who, const search_question& q
   out.degraded = !out.why.empty();
   const auto terms = terms_of(question.query);
   std::vector<ranking> rankings;
-  std::unordered_map<std::string, std::string> sessions;  // of what was found, by id
+  // Of what was found, by id; of it, what was found here.
+  std::unordered_map<std::string, std::string> sessions, local;
   // Without the index nothing is found, and the answer says so.
   const auto degraded = [&](const error& why) {
     out.degraded = true;
@@ -316,6 +321,16 @@ result<found_items> memories::search(const viewer& who, const search_question& q
       degraded(late ? error(codes::storage_unavailable, "looking through it took too long")
                     : asked.error());
     }
+    local = sessions;
+    if (question.from_afar && question.at == 0) {
+      const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - now);
+      ranking more{{}, remote_weight};
+      const auto why = rank_from_afar(who, question, afar_ms(ms, limits_.recall_ms, spent.count()),
+                                      fits, more, sessions);
+      rankings.push_back(std::move(more));
+      out.degraded = out.degraded || !why.empty();
+      if (out.why.empty()) out.why = why;
+    }
   }
   std::set<std::string> said;
   for (auto& one : fuse(rankings)) {
@@ -324,7 +339,7 @@ result<found_items> memories::search(const viewer& who, const search_question& q
     if (!it) return it.error();
     if (!*it) continue;  // deleted meanwhile
     if (question.once_each && !said.insert(normalized((*it)->text)).second) continue;
-    out.items.push_back({std::move(**it), one.score});
+    out.items.push_back({std::move(**it), one.score, !local.contains(one.id)});
   }
   return out;
 }
@@ -336,6 +351,7 @@ result<recall_answer> memories::recall(const recall_question& question) const {
   asked.limit = std::min(candidates_max, question.items_max * 4);
   asked.up_to_date = false;
   asked.once_each = true;
+  asked.from_afar = true;
   asked.ms = limits_.recall_ms;
   viewer who;
   who.tenant = question.key.tenant;

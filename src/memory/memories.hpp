@@ -8,17 +8,21 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/error.hpp"
 #include "core/may_block.hpp"
 #include "memory/indexer.hpp"
 #include "memory/item.hpp"
+#include "memory/ranking.hpp"
 #include "memory/recall.hpp"
+#include "memory/remote_recall.hpp"
 #include "memory/viewer.hpp"
 #include "storage/event_log.hpp"
 
@@ -64,6 +68,7 @@ struct item_page {
 struct found_item {
   item what;
   double score = 0;
+  bool from_afar = false;  // SomaBrain alone named it
 };
 struct found_items {
   std::vector<found_item> items;
@@ -81,6 +86,7 @@ struct search_question {
   bool up_to_date = true;  // waits for what was just written
   bool once_each = false;  // of items that say the same only the best
   int ms = 0;              // 0: memory_limits::search_ms
+  bool from_afar = false;  // SomaBrain is asked, too, where there is one; not as of earlier
 };
 
 struct memory_status {
@@ -108,6 +114,8 @@ class memories {
   result<found_items> search(const viewer& who, const search_question& question) const;
   result<recall_answer> recall(const recall_question& question) const;
   result<memory_status> status(const tenant_id& tenant) const;
+  // Whoever is asked, too, from now on; null: nobody. Any thread.
+  void ask_also(std::shared_ptr<remote_recall> whom);
   // Why not all can be found; empty: all can. Does not block.
   std::string degraded() const { return index_.degraded(); }
 
@@ -128,6 +136,11 @@ class memories {
   result<place> look_up(const viewer& who, std::string_view id) const;
   result<bool> put_states(const tenant_id& tenant, std::span<const new_state> which,
                           std::string_view state);
+  // Items that SomaBrain names, known here and such that they pass, as one more ranking. Gives why
+  // there may be more.
+  std::string rank_from_afar(const viewer& who, const search_question& question, std::int64_t ms,
+                             const std::function<bool(const index_row&)>& passes, ranking& into,
+                             std::unordered_map<std::string, std::string>& sessions) const;
   void tell(storage::row_batch& rows, const tenant_id& tenant, const std::string& session,
             std::string_view id, memory::change::kind what) const;
   result<std::optional<item>> read(const tenant_id& tenant, std::string_view session,
@@ -141,6 +154,8 @@ class memories {
   indexer& index_;
   const memory_limits limits_;
   const std::function<std::int64_t()> now_ms_;
+  mutable quick_mutex afar_mutex_;
+  std::shared_ptr<remote_recall> afar_;
   mutable disk_mutex changing_;  // over reading and writing what is changed
 };
 

@@ -48,13 +48,18 @@ node_outgoing::brain::brain(const config& settings, const std::string& url, node
       sink(store.events(), memory.memories(), client),
       relay({store.events(), sink, given_up, limits_of(settings), say}),
       sync(store.events(), static_cast<std::int64_t>(settings.number("memory.sync_s")) * 1000,
-           say_synced) {}
+           say_synced),
+      recall(std::make_shared<memory::somabrain_recall>(
+          url, secret_string(std::string(settings.secret("somabrain.api_token").reveal())),
+          static_cast<std::int64_t>(settings.number("outbox.breaker_ms")))) {}
 
 node_outgoing::node_outgoing(node_store& store, node_memory& memory)
     : memory_(memory), dead_letters_(store.events()), services_{dead_letters_, nullptr, nullptr} {}
 
 node_outgoing::~node_outgoing() {
   memory_.on_rows({});
+  memory_.memories().ask_also({});
+  if (brain_) brain_->recall->stop();
 }
 
 result<std::unique_ptr<node_outgoing>> node_outgoing::open(const config& settings,
@@ -68,6 +73,7 @@ result<std::unique_ptr<node_outgoing>> node_outgoing::open(const config& setting
   made->services_.somabrain = &brain.relay;
   made->services_.sync = &brain.sync;
   memory.on_rows([&brain] { brain.relay.wake(); });
+  memory.memories().ask_also(brain.recall);
   return made;
 }
 

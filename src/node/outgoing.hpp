@@ -12,6 +12,7 @@
 #include "core/config.hpp"
 #include "memory/memory_sync.hpp"
 #include "memory/somabrain.hpp"
+#include "memory/somabrain_recall.hpp"
 #include "memory/somabrain_sink.hpp"
 #include "node/memory.hpp"
 #include "node/store.hpp"
@@ -42,6 +43,8 @@ class node_outgoing {
     memory::somabrain_sink sink;
     outbox::relay relay;
     memory::memory_sync sync;
+    // Shared with recalls that are under way.
+    std::shared_ptr<memory::somabrain_recall> recall;
   };
   node_outgoing(node_store& store, node_memory& memory);
 

@@ -2,6 +2,7 @@
 nothing is lost, and no turn waits for it. The other side is a stand-in (tests/support/somabrain.py)."""
 
 import os
+import json
 import random
 import re
 import sys
@@ -247,6 +248,37 @@ def older_generation():
         assert there()[kept] == "kept"
 
 
+def recalls():
+    """SomaBrain names what it knows; what is told is read here, of the asker's tenant, and never waits long"""
+    with World(settings=[*PATIENCE, "outbox.breaker_ms=60000"]) as w:
+        other = w.node.new_key("--tenant", "other", "--role", "admin")
+        w.brain.start()
+        w.node.start()
+        known, words = w.note("The axolotl is called Axel"), w.note("A stove is hot")
+        w.settled()
+        status, _, text = w.node.request("POST", "/v1/memories", {"text": "of another tenant"}, key=other)
+        assert status == 201, text
+        for key in (known, "never-was", json.loads(text)["memory_id"]):
+            w.brain.keep(TENANT, key, {"memory_id": key, "text": "my pet"})
+
+        def recall(query):
+            return w.node.json("POST", "/v1/memory/recall", {"query": query}, expect=200)
+        found = recall("pet")
+        assert [(i["memory_id"], i["text"], i["from"]) for i in found["items"]] == [
+            (known, "The axolotl is called Axel", "somabrain")], found
+        assert found["degraded"] is False
+        assert (w.brain.calls[-1]) == ("/memory/recall", TENANT)
+        assert [i["from"] for i in recall("axolotl")["items"]] == ["local"]
+        w.brain.be("hang")
+        for _ in range(3):
+            found = recall("stove")
+            assert found["degraded"] and "SomaBrain" in found["why"], found
+            assert [i["memory_id"] for i in found["items"]] == [words]
+        asked = len(w.brain.calls)
+        assert recall("stove")["why"] == "SomaBrain is away"
+        assert len([c for c in w.brain.calls[asked:] if c[0] == "/memory/recall"]) == 0
+
+
 def wrong_token():
     """a token that is not taken is told in health, without the token"""
     with World() as w:
@@ -315,4 +347,4 @@ def one_port():
 
 if __name__ == "__main__":
     sys.exit(run_tests([one_port, down_at_start, bad_hours, lies, slow, changed_and_forgotten, dead_letters,
-                        set_up_later, older_generation, wrong_token, kills]))
+                        set_up_later, older_generation, recalls, wrong_token, kills]))

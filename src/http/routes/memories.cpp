@@ -187,7 +187,9 @@ asio::awaitable<response> recall_memory(gateway& g, request_context& ctx) {
     w.field("text", it.text).field("kind", it.kind).field_if("session_id", it.session_id);
     w.field_if("message_id", it.message_id);
     if (!it.place_json.empty()) w.key("place").raw(it.place_json);
-    w.field("created_at", format_rfc3339(it.created_at_ms)).field("from", "local").end_object();
+    w.field("created_at", format_rfc3339(it.created_at_ms))
+        .field("from", one.from_afar ? "somabrain" : "local");
+    w.end_object();
   }
   w.end_array().field_bool("degraded", found->degraded).field_if("why", found->why);
   w.field("as_of", std::to_string(found->as_of)).end_object();

@@ -248,8 +248,11 @@ export interface components {
                 place?: Record<string, unknown>;
                 /** Format: date-time */
                 created_at: string;
-                /** @enum {string} */
-                from: "local";
+                /**
+                 * @description `somabrain`: it alone named it.
+                 * @enum {string}
+                 */
+                from: "local" | "somabrain";
             }[];
             degraded: boolean;
             why?: string;
