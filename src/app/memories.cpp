@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "app/conversations.hpp"
 #include "app/on_lane.hpp"
 #include "app/on_longer.hpp"
 #include "app/services.hpp"
+#include "app/tool_gateway.hpp"
 #include "core/codes.hpp"
 #include "memory/ranking.hpp"
 
@@ -34,6 +36,7 @@ memory::search_question question_of(const memory_search& asked) {
   out.filter = asked.filter;
   out.limit = asked.limit;
   out.at = asked.at;
+  out.held_message_ids = asked.held_message_ids;
   return out;
 }
 
@@ -59,6 +62,23 @@ result<found_memories> found_of(result<memory::found_items> found) {
   out.why = std::move(found->why);
   out.as_of = found->as_of;
   return out;
+}
+
+constexpr std::size_t context_query_bytes_max = 4096, context_messages_max = 6;
+
+// The newest that was said, the last word first: of a question that is too long its end is cut.
+void ask_of_context(memory_search& asked, const context_window& window) {
+  const auto& parts = window.context.parts;
+  std::size_t messages = 0;
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    if (!part->message_id.empty()) asked.held_message_ids.push_back(part->message_id);
+    const bool said = part->kind == "user" || part->kind == "assistant";
+    if (!said || messages == context_messages_max) continue;
+    if (asked.query.size() + part->text.size() > context_query_bytes_max) continue;
+    ++messages;
+    asked.query += part->text;
+    asked.query += '\n';
+  }
 }
 
 result<found_memories> recalled(const memory::memories& kept, const memory::viewer& who,
@@ -100,6 +120,14 @@ asio::awaitable<result<found_memories>> search_memories(services& s, const calle
 
 asio::awaitable<result<found_memories>> recall_memories(services& s, const caller& who,
                                                         memory_search asked) {
+  if (asked.context_of) {
+    const auto verdict = judge(s.tools, who, "conversation.read", asked.context_of->value);
+    if (!verdict.allow) co_return error(codes::policy_denied, verdict.reason);
+    auto window = co_await read_context_window(s, who, *asked.context_of);
+    if (!window) co_return window.error();
+    ask_of_context(asked, *window);
+    if (asked.query.empty()) co_return found_memories();
+  }
   auto work = [&kept = s.memories, me = viewer_of(who), asked = std::move(asked)] {
     return recalled(kept, me, asked);
   };
@@ -150,6 +178,53 @@ asio::awaitable<result<told_memory_status>> read_memory_status(services& s, cons
   out.here = std::move(*status);
   out.away = outgoing_now(s);
   co_return out;
+}
+
+namespace {
+
+constexpr std::size_t exported_at_once = 200;
+
+class memory_pages final : public piece_source {
+ public:
+  memory_pages(services& s, memory::viewer who,
+               std::function<void(std::string&, const memory_item&)> line,
+               std::shared_ptr<void> place)
+      : s_(s), who_(std::move(who)), line_(std::move(line)), place_(std::move(place)) {}
+
+  asio::awaitable<result<std::string>> next() override {
+    std::string lines;
+    while (!over_ && lines.empty()) {
+      auto work = [this] { return s_.memories.list(who_, {}, cursor_, exported_at_once); };
+      auto page = co_await on_longer(s_, who_.tenant, std::move(work));
+      if (!page) co_return page.error();
+      for (const auto& it : page->items) {
+        line_(lines, it);
+        lines += '\n';
+      }
+      cursor_ = std::move(page->next_cursor);
+      over_ = cursor_.empty();
+    }
+    co_return lines;
+  }
+
+ private:
+  services& s_;
+  const memory::viewer who_;
+  const std::function<void(std::string&, const memory_item&)> line_;
+  const std::shared_ptr<void> place_;
+  std::string cursor_;
+  bool over_ = false;
+};
+
+}  // namespace
+
+asio::awaitable<result<std::shared_ptr<piece_source>>> export_memories(
+    services& s, const admitted& in, std::function<void(std::string&, const memory_item&)> line) {
+  auto place = s.exports.enter(in.who().tenant);
+  if (!place) co_return error(codes::server_busy, "much is being exported", 1);
+  std::shared_ptr<piece_source> pages =
+      std::make_shared<memory_pages>(s, viewer_of(in.who()), std::move(line), std::move(place));
+  co_return pages;
 }
 
 }  // namespace soma::app

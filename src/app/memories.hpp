@@ -6,11 +6,14 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "app/outgoing.hpp"
+#include "app/piece_source.hpp"
 #include "app/pipeline.hpp"
 #include "memory/memories.hpp"
 
@@ -40,6 +43,10 @@ struct memory_search {
   std::size_t limit = 20;
   std::int64_t at = 0;             // as of which change; 0: now
   std::vector<std::string> ids{};  // in place of a query
+  // In place of both: what the next turn of this session would be told, judging by what its context
+  // holds. That is left out.
+  std::optional<session_id> context_of{};
+  std::vector<std::string> held_message_ids{};
 };
 struct found_memories {
   std::vector<memory::found_item> items;
@@ -69,5 +76,9 @@ struct told_memory_status {
 };
 boost::asio::awaitable<result<told_memory_status>> read_memory_status(services& s,
                                                                       const caller& who);
+
+// All that is remembered, newest first, an item a line. `line`: renders one.
+boost::asio::awaitable<result<std::shared_ptr<piece_source>>> export_memories(
+    services& s, const admitted& in, std::function<void(std::string&, const memory_item&)> line);
 
 }  // namespace soma::app

@@ -204,6 +204,10 @@ constexpr row table[] = {
     op("list_memories", get, "/v1/memories").reads("memory.read"),
     op("add_memory", post, "/v1/memories").changes("memory.write").takes(json),
     op("search_memories", get, "/v1/memories/search").reads("memory.read"),
+    op("export_memories", get, "/v1/memories/export")
+        .changes("memory.read")
+        .gives(answer::file)
+        .with_caller(),
     op("get_memory", get, "/v1/memories/{id}").reads("memory.read", path_id),
     op("update_memory", patch, "/v1/memories/{id}").changes("memory.write", path_id).takes(json),
     op("delete_memory", delete_, "/v1/memories/{id}")

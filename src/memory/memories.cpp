@@ -145,15 +145,26 @@ result<std::optional<item>> memories::same_note(const viewer& who, const std::st
   return there;
 }
 
-result<void> memories::has_room(const tenant_id& tenant) const {
-  index_.catch_up(clock::now() + std::chrono::milliseconds(limits_.catch_up_ms));
+result<std::uint64_t> memories::count(const tenant_id& tenant) const {
   auto reader = index_.read();
   if (!reader) return index_failed(reader.error());
   const moment as_of(**reader);
   if (auto ok = (*reader)->begin(clock::now() + std::chrono::milliseconds(limits_.search_ms)); !ok)
     return index_failed(ok.error());
-  const auto items = (*reader)->count(tenant);
+  auto items = (*reader)->count(tenant);
   if (!items) return index_failed(items.error());
+  return *items;
+}
+
+// The index is waited for only where what waits for it could be what fills the tenant's part.
+result<void> memories::has_room(const tenant_id& tenant) const {
+  const auto waiting = index_.waiting().waiting;
+  auto items = count(tenant);
+  if (!items) return items.error();
+  if (*items + waiting < limits_.items_max) return {};
+  index_.catch_up(clock::now() + std::chrono::milliseconds(limits_.catch_up_ms));
+  items = count(tenant);
+  if (!items) return items.error();
   if (*items >= limits_.items_max)
     return error(codes::quota_exceeded, "the tenant remembers as much as memory.items_max allows");
   return {};
@@ -396,13 +407,8 @@ result<memory_status> memories::status(const tenant_id& tenant) const {
   if (lag.oldest_at_ms > 0)
     out.oldest_waiting_ms = std::max<std::int64_t>(0, now_ms_() - lag.oldest_at_ms);
   out.degraded = index_.degraded();
-  auto reader = index_.read();
-  if (!reader) return index_failed(reader.error());
-  const moment as_of(**reader);
-  if (auto ok = (*reader)->begin(clock::now() + std::chrono::milliseconds(limits_.search_ms)); !ok)
-    return index_failed(ok.error());
-  const auto items = (*reader)->count(tenant);
-  if (!items) return index_failed(items.error());
+  const auto items = count(tenant);
+  if (!items) return items.error();
   out.stored = *items;
   const auto states = (*reader)->count_states(tenant);
   if (!states) return index_failed(states.error());

@@ -147,6 +147,7 @@ class memories {
                                    std::string_view id) const;
   result<std::optional<item>> same_note(const viewer& who, const std::string& key,
                                         const new_note& note) const;
+  result<std::uint64_t> count(const tenant_id& tenant) const;
   result<void> has_room(const tenant_id& tenant) const;
   error index_failed(const error& why) const;
 

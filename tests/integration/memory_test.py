@@ -124,6 +124,39 @@ def with_its_session():
     assert {m["memory_id"] for m in w.all(query="&session_id=" + kept)} == {kept_id}
 
 
+def exported():
+    """GET /v1/memories/export gives each memory once, a line each, and those of no other tenant"""
+    w.note("a note to take home")
+    theirs = w.note("not to be taken home", key=w.other)
+    status, headers, text = w.node.request("GET", "/v1/memories/export")
+    assert status == 200 and headers["content-type"].startswith("application/x-ndjson"), (status, headers)
+    lines = [json.loads(line) for line in text.splitlines()]
+    listed = w.all()
+    assert lines == listed and len(lines) == len({m["memory_id"] for m in lines}), (len(lines), len(listed))
+    assert theirs["memory_id"] not in {m["memory_id"] for m in lines}
+
+
+def of_a_context():
+    """recall by a session's context finds what fits what was said there, and not what was said there"""
+    word = "quokka" + uuid.uuid4().hex[:8]
+    note = w.note(f"The {word} lives on an island")
+    session = w.ask("POST", "/v1/sessions", {}, expect=201)["session_id"]
+    asked = {"context_window": True, "session_id": session}
+    assert w.ask("POST", "/v1/memory/recall", asked)["items"] == []
+    w.ask("POST", "/v1/session/message", {"session_id": session, "message": f"Where does the {word} live? {QUICK}"},
+          expect=202)
+    wait_until(lambda: [e for e in w.node.events(session) if e["type"] == "llm.complete"], what="the answer")
+    w.search(word)  # what was said can be found by now
+    found = w.ask("POST", "/v1/memory/recall", asked)
+    assert note["memory_id"] == found["items"][0]["memory_id"], found
+    assert session not in {i.get("session_id") for i in found["items"]}, found
+    assert found == w.ask("POST", "/v1/memory/recall", asked)
+    w.ask("POST", "/v1/memory/recall", {"context_window": True}, expect=422)
+    w.ask("POST", "/v1/memory/recall", {**asked, "query": word}, expect=422)
+    w.ask("POST", "/v1/memory/recall", {**asked, "session_id": "nowhere"}, expect=404)
+    w.ask("POST", "/v1/memory/recall", asked, key=w.other, expect=404)
+
+
 def tells_of_changes():
     """@me says memory.changed once a change can be found, to the tenant's own alone"""
     with Stream(w.node, "/v1/session/@me/events") as mine:
@@ -233,7 +266,7 @@ def main():
     global w
     w = World()
     try:
-        return run_tests([no_leaks, tools, with_its_session, tells_of_changes, survives, index_deleted, index_cut,
+        return run_tests([no_leaks, tools, with_its_session, exported, of_a_context, tells_of_changes, survives, index_deleted, index_cut,
                           index_newer, index_garbage, quota, seen_at_once])
     finally:
         w.stop()

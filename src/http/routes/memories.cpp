@@ -7,6 +7,7 @@
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
+#include "http/net/file_answer.hpp"
 #include "http/net/problem.hpp"
 #include "http/routes/door.hpp"
 #include "http/routes/parameters.hpp"
@@ -165,13 +166,30 @@ asio::awaitable<response> delete_memory(gateway& g, request_context& ctx) {
   co_return response(204);
 }
 
+asio::awaitable<response> export_memories(gateway& g, request_context& ctx) {
+  auto line = [](std::string& out, const app::memory_item& it) {
+    json_writer w(out);
+    write_item(w, it);
+  };
+  auto pages = co_await app::export_memories(g.services, admitted_of(ctx), std::move(line));
+  if (!pages) co_return problem(pages.error(), ctx);
+  response answer;
+  answer.content_type = "application/x-ndjson";
+  answer.headers.emplace_back("Content-Disposition", "attachment; filename=\"memories.ndjson\"");
+  answer.produce = [pages = *pages](response_stream& out) { return send_pieces(pages, out); };
+  co_return answer;
+}
+
 asio::awaitable<response> recall_memory(gateway& g, request_context& ctx) {
   const auto& body = ctx.json.as_object();
   app::memory_search asked;
   asked.query = text_of(body, "query");
   asked.ids = texts_of(body, "ids");
   asked.filter.kinds = texts_of(body, "kinds");
-  asked.filter.session_id = text_of(body, "session_id");
+  if (body.contains("context_window"))
+    asked.context_of = session_id(text_of(body, "session_id"));
+  else
+    asked.filter.session_id = text_of(body, "session_id");
   asked.limit = found_usual;
   if (const auto* limit = body.if_contains("limit")) asked.limit = limit->to_number<std::size_t>();
   const auto at = text_of(body, "at");
@@ -218,6 +236,7 @@ asio::awaitable<response> get_memory_status(gateway& g, request_context& ctx) {
 void add_memory_routes(router& routes, gateway& g) {
   add_operation(routes, g, "list_memories", list_memories);
   add_operation(routes, g, "search_memories", search_memories);
+  add_operation(routes, g, "export_memories", export_memories);
   add_operation(routes, g, "get_memory", get_memory);
   add_operation(routes, g, "add_memory", add_memory);
   add_operation(routes, g, "update_memory", update_memory);

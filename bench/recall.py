@@ -1,0 +1,317 @@
+"""What memories cost and how well they are found: a server of its own, over HTTP, and SQLite's FTS5 asked
+directly with the same texts and questions.
+
+    python3 bench/recall.py speed [--items 1000000]      # recall and visibility over many items of one tenant
+    python3 bench/recall.py quality                      # recall@10 of questions with known answers
+    python3 bench/recall.py turn [--items 10000]         # what recall adds to a turn's first delta
+
+Prints a table; --json FILE keeps the figures. Percentiles are of single requests, one after another, of a
+client in Python (some 0.2 ms of each are its own); the machine's other work shows in p99.
+"""
+
+import argparse
+import json
+import os
+import re
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+
+from recall_corpus import Prose, quality
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BIN = os.path.join(HERE, "..", "build/release/bin")
+KEY = "soma-bench-loopback-only-4b1f6e0c9d2a"  # of a server of this run, on loopback, with an empty store
+FILLERS, AT_ONCE = 4, 64  # connections that fill, requests under way on each
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Client:
+    """One keep-alive connection."""
+
+    def __init__(self, port):
+        self.port = port
+        self.connection = socket.create_connection(("127.0.0.1", port))
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.rest = b""
+
+    def text(self, method, path, body=None):
+        payload = b"" if body is None else json.dumps(body).encode()
+        head = (f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: Bearer {KEY}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n")
+        return head.encode() + payload
+
+    def answer(self):
+        while b"\r\n\r\n" not in self.rest:
+            self.more()
+        head, _, self.rest = self.rest.partition(b"\r\n\r\n")
+        length = int(re.search(rb"(?i)content-length: (\d+)", head).group(1))
+        while len(self.rest) < length:
+            self.more()
+        body, self.rest = self.rest[:length], self.rest[length:]
+        return int(head.split(b" ", 2)[1]), body
+
+    def more(self):
+        piece = self.connection.recv(1 << 18)
+        if not piece:
+            raise RuntimeError("the server closed the connection")
+        self.rest += piece
+
+    def ask(self, method, path, body=None):
+        self.connection.sendall(self.text(method, path, body))
+        status, answer = self.answer()
+        if status >= 300:
+            raise RuntimeError(f"{method} {path}: {status} {answer[:300]!r}")
+        return json.loads(answer) if answer else None
+
+
+class Server:
+    def __init__(self, options, folder, environment=None, config=""):
+        self.port = free_port()
+        path = os.path.join(folder, "bench.toml")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(config)
+        self.log = open(os.path.join(folder, "soma.log"), "w", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [options.soma, "serve", "--config", path, "--data-dir", os.path.join(folder, "data"), "--port", str(self.port)],
+            env={**os.environ, "SOMA_ADMIN_KEY": KEY, "SOMA_LOG_LEVEL": "warn", **(environment or {})},
+            stdout=self.log, stderr=self.log)
+        for _ in range(3000):
+            try:
+                if Client(self.port).ask("GET", "/readyz") is not None:
+                    return
+            except (OSError, RuntimeError):
+                if self.process.poll() is not None:
+                    raise RuntimeError("the server ended; see " + self.log.name) from None
+                time.sleep(0.01)
+        raise RuntimeError("the server is not ready")
+
+    def rss_mb(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) / 1024
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def note_all(port, texts):
+    """The memory_ids, in the order of the texts."""
+    ids = [None] * len(texts)
+
+    def fill(first):
+        client = Client(port)
+        mine = range(first, len(texts), FILLERS)
+        for at in range(0, len(mine), AT_ONCE):
+            some = mine[at:at + AT_ONCE]
+            client.connection.sendall(b"".join(client.text("POST", "/v1/memories", {"text": texts[i]}) for i in some))
+            for i in some:
+                status, body = client.answer()
+                if status not in (200, 201):
+                    raise RuntimeError(f"a note was refused: {status} {body[:300]!r}")
+                ids[i] = json.loads(body)["memory_id"]
+
+    fillers = [threading.Thread(target=fill, args=(n,)) for n in range(FILLERS)]
+    for one in fillers:
+        one.start()
+    for one in fillers:
+        one.join()
+    if None in ids:
+        raise RuntimeError("not all texts were noted")
+    return ids
+
+
+def wait_for_index(client):
+    while True:
+        status = client.ask("GET", "/v1/memory/status")
+        if status["index_lag"] == 0 and not status.get("degraded"):
+            return
+        time.sleep(0.2)
+
+
+def percentiles(times):
+    times = sorted(times)
+    return {"p50": times[len(times) // 2], "p99": times[min(len(times) - 1, len(times) * 99 // 100)],
+            "longest": times[-1]}
+
+
+def timed(work, inputs):
+    times = []
+    for one in inputs:
+        begin = time.perf_counter()
+        work(one)
+        times.append((time.perf_counter() - begin) * 1000)
+    return percentiles(times)
+
+
+class Fts:
+    """SQLite's own ranking over the same texts, in this process."""
+
+    def __init__(self, path, texts):
+        self.db = sqlite3.connect(path)
+        self.db.execute("CREATE VIRTUAL TABLE t USING fts5(text, tokenize='unicode61 remove_diacritics 2')")
+        self.db.executemany("INSERT INTO t(rowid, text) VALUES (?, ?)", enumerate(texts))
+        self.db.commit()
+
+    def search(self, question, limit=10):
+        words = re.findall(r"\w+", question)[:32]
+        match = " OR ".join('"' + w + '"' for w in words)
+        return [row[0] for row in self.db.execute(
+            "SELECT rowid FROM t WHERE t MATCH ? ORDER BY bm25(t) LIMIT ?", (match, limit))]
+
+
+def questions_of(prose, texts, count):
+    """As people ask: common words with one or two that say something."""
+    out = []
+    for i in range(count):
+        words = texts[prose.chance.randrange(len(texts))].rstrip(".").split()
+        rare = sorted(words, key=prose.words.index)[-1:] if i % 2 else words[:3]
+        out.append(" ".join(prose.some(3) + rare))
+    return out
+
+
+def speed(options, figures):
+    prose = Prose()
+    texts = [prose.text() for _ in range(options.items)]
+    questions = questions_of(prose, texts, options.questions)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        server = Server(options, folder)
+        client = Client(server.port)
+        begin = time.monotonic()
+        note_all(server.port, texts)
+        noted = time.monotonic()
+        wait_for_index(client)
+        figures["noted, items/s"] = options.items / (noted - begin)
+        figures["index up to date after the last note, s"] = time.monotonic() - noted
+        recall = lambda q: client.ask("POST", "/v1/memory/recall", {"query": q, "limit": 10})
+        timed(recall, questions[:50])
+        for name, value in timed(recall, questions).items():
+            figures[f"recall {name}, ms"] = value
+        figures["RSS, MB"] = server.rss_mb()
+        seen = []
+        for i in range(options.visible):
+            text = f"visibleword{i} {prose.text()}"
+            client.ask("POST", "/v1/memories", {"text": text})
+            begin = time.perf_counter()
+            while not client.ask("POST", "/v1/memory/recall", {"query": f"visibleword{i}", "limit": 1})["items"]:
+                time.sleep(0.001)
+            seen.append((time.perf_counter() - begin) * 1000)
+        for name, value in percentiles(seen).items():
+            figures[f"visible to recall after its answer, {name}, ms"] = value
+        server.stop()
+        peer = Fts(os.path.join(folder, "peer.sqlite"), texts)
+        for name, value in timed(peer.search, questions).items():
+            figures[f"SQLite FTS5 asked directly, {name}, ms"] = value
+
+
+def found_share(search, questions, ids):
+    hits, by_language = 0, {}
+    for text, place, language in questions:
+        hit = ids[place] in search(text)
+        hits += hit
+        had, all_of = by_language.get(language, (0, 0))
+        by_language[language] = (had + hit, all_of + 1)
+    return hits / len(questions), {k: had / all_of for k, (had, all_of) in by_language.items()}
+
+
+def quality_of(options, figures):
+    passages, questions = quality()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        server = Server(options, folder)
+        client = Client(server.port)
+        ids = note_all(server.port, passages)
+        wait_for_index(client)
+
+        def recall(text):
+            answer = client.ask("POST", "/v1/memory/recall", {"query": text, "limit": 10})
+            return [one["memory_id"] for one in answer["items"]]
+
+        peer = Fts(os.path.join(folder, "peer.sqlite"), passages)
+        for system, share in (("soma", found_share(recall, questions, ids)),
+                              ("SQLite FTS5 asked directly", found_share(peer.search, questions, list(range(len(passages)))))):
+            figures[f"{system}: recall@10 of {len(questions)} questions, {len(passages)} passages"] = share[0]
+            for language, part in share[1].items():
+                figures[f"{system}: … {language}"] = part
+        server.stop()
+
+
+def first_deltas(port, count):
+    """ms from the send of a message to the first delta on the session's stream, a new session each."""
+    times = []
+    for i in range(count):
+        client, reader = Client(port), Client(port)
+        session = client.ask("POST", "/v1/sessions", {"title": "bench"})["session_id"]
+        reader.connection.sendall(
+            f"GET /v1/session/{session}/events?after=end HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+            f"Authorization: Bearer {KEY}\r\nAccept: text/event-stream\r\n\r\n".encode())
+        while b"\r\n\r\n" not in reader.rest:
+            reader.more()
+        begin = time.perf_counter()
+        client.ask("POST", "/v1/session/message",
+                   {"session_id": session, "message": f"Tell me of visibleword{i}. [[rehearsal words=5 delay_ms=0]]"})
+        while b"event: llm.delta" not in reader.rest:
+            reader.more()
+        times.append((time.perf_counter() - begin) * 1000)
+        client.connection.close()
+        reader.connection.close()
+    return times
+
+
+def turn(options, figures):
+    prose = Prose()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        port = free_port()
+        model = subprocess.Popen([options.rehearsal, "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        environment = {"SOMA_LLM_BASE_URL": f"http://127.0.0.1:{port}/v1", "SOMA_LLM_API_KEY": "rehearsal",
+                       "SOMA_LLM_MODEL": "rehearsal"}
+        servers = {}
+        for name, on in (("with recall", "true"), ("without", "false")):
+            place = os.path.join(folder, name.replace(" ", "-"))
+            os.mkdir(place)
+            servers[name] = Server(options, place, environment, f"[memory]\nrecall = {on}\n")
+            note_all(servers[name].port, [prose.text() for _ in range(options.items)])
+            wait_for_index(Client(servers[name].port))
+        times = {name: [] for name in servers}
+        for _ in range(8):  # in turn, so that the machine's moods meet both
+            for name, server in servers.items():
+                times[name] += first_deltas(server.port, 25)
+        for name, server in servers.items():
+            for which, value in percentiles(times[name]).items():
+                figures[f"first delta {name}, {which}, ms"] = value
+            server.stop()
+        model.terminate()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["speed", "quality", "turn"])
+    parser.add_argument("--soma", default=os.path.join(BIN, "soma"))
+    parser.add_argument("--rehearsal", default=os.path.join(BIN, "soma-rehearsal"))
+    parser.add_argument("--items", type=int)
+    parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument("--visible", type=int, default=200)
+    parser.add_argument("--folder", help="where the stores are made")
+    parser.add_argument("--json", help="keeps the figures")
+    options = parser.parse_args()
+    options.items = options.items or {"speed": 100_000, "turn": 10_000}.get(options.what)
+    figures = {}
+    {"speed": speed, "quality": quality_of, "turn": turn}[options.what](options, figures)
+    title = options.what + (f", {options.items:,} items" if options.items else "")
+    print(f"| {title} | |\n|---|---:|")
+    for name, value in figures.items():
+        print(f"| {name} | {value:,.3g} |" if abs(value) < 1000 else f"| {name} | {value:,.0f} |")
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as f:
+            json.dump({title: figures}, f, ensure_ascii=False, indent=1)
+
+
+if __name__ == "__main__":
+    main()
