@@ -16,9 +16,11 @@ import re
 import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 from recall_corpus import Prose, quality
 
@@ -129,9 +131,9 @@ def note_all(port, texts):
     return ids
 
 
-def wait_for_index(client):
+def wait_for_index(server):
     while True:
-        status = client.ask("GET", "/v1/memory/status")
+        status = Client(server.port).ask("GET", "/v1/memory/status")
         if status["index_lag"] == 0 and not status.get("degraded"):
             return
         time.sleep(0.2)
@@ -184,11 +186,11 @@ def speed(options, figures):
     questions = questions_of(prose, texts, options.questions)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         server = Server(options, folder)
-        client = Client(server.port)
         begin = time.monotonic()
         note_all(server.port, texts)
         noted = time.monotonic()
-        wait_for_index(client)
+        wait_for_index(server)
+        client = Client(server.port)
         figures["noted, items/s"] = options.items / (noted - begin)
         figures["index up to date after the last note, s"] = time.monotonic() - noted
         recall = lambda q: client.ask("POST", "/v1/memory/recall", {"query": q, "limit": 10})
@@ -222,24 +224,112 @@ def found_share(search, questions, ids):
     return hits / len(questions), {k: had / all_of for k, (had, all_of) in by_language.items()}
 
 
+class Embedder:
+    """bench/embedder.py on a port of its own, where its packages are (bench/recall.txt)."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "embedder.py"), "--port", str(self.port)])
+        self.base_url = f"http://127.0.0.1:{self.port}/v1"
+        for _ in range(600):
+            try:
+                self.embed(["x"])
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError("the embedder does not answer")
+
+    def embed(self, texts):
+        vectors = []
+        for at in range(0, len(texts), 64):
+            asked = urllib.request.Request(self.base_url + "/embeddings", json.dumps({"input": texts[at:at + 64]}).encode(),
+                                           {"Content-Type": "application/json"})
+            with urllib.request.urlopen(asked) as answer:
+                vectors += [one["embedding"] for one in json.load(answer)["data"]]
+        return vectors
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Vectors:
+    """All of them compared, in this process."""
+
+    def __init__(self, embedder, texts):
+        import numpy
+        self.numpy, self.embedder = numpy, embedder
+        self.all = numpy.array(embedder.embed(texts), dtype=numpy.float32)
+
+    def search(self, question, limit=10):
+        asked = self.numpy.array(self.embedder.embed([question])[0], dtype=self.numpy.float32)
+        return [int(i) for i in self.numpy.argsort(-(self.all @ asked), kind="stable")[:limit]]
+
+
+class Mem0:
+    """The library with its local store and our embedder; texts are kept as they are, without a model."""
+
+    def __init__(self, embedder, texts, folder):
+        os.environ.update(MEM0_TELEMETRY="False", MEM0_DIR=folder, OPENAI_API_KEY="none")
+        from mem0 import Memory
+        self.memory = Memory.from_config({
+            "embedder": {"provider": "openai", "config": {"model": "all-minilm-l6-v2", "embedding_dims": 384, "api_key": "none",
+                                                          "openai_base_url": embedder.base_url}},
+            "vector_store": {"provider": "qdrant", "config": {"path": os.path.join(folder, "qdrant"), "embedding_model_dims": 384,
+                                                              "collection_name": "bench"}},
+            "llm": {"provider": "openai", "config": {"api_key": "none"}}})
+        self.places = {}
+        for place, text in enumerate(texts):
+            for one in self.memory.add(text, user_id="bench", infer=False)["results"]:
+                self.places[one["id"]] = place
+
+    def search(self, question, limit=10):
+        found = self.memory.search(question, filters={"user_id": "bench"}, top_k=limit)["results"]
+        return [self.places[one["id"]] for one in found]
+
+
+def wait_for_vectors(server):
+    while True:
+        status = Client(server.port).ask("GET", "/v1/memory/status")
+        if status.get("vectors_waiting", 0) == 0 and not status.get("degraded"):
+            return
+        time.sleep(0.5)
+
+
 def quality_of(options, figures):
     passages, questions = quality()
+    places = list(range(len(passages)))
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        embedder = Embedder() if options.embedder else None
         server = Server(options, folder)
-        client = Client(server.port)
         ids = note_all(server.port, passages)
-        wait_for_index(client)
+        wait_for_index(server)
+        client = Client(server.port)
 
         def recall(text):
             answer = client.ask("POST", "/v1/memory/recall", {"query": text, "limit": 10})
             return [one["memory_id"] for one in answer["items"]]
 
-        peer = Fts(os.path.join(folder, "peer.sqlite"), passages)
-        for system, share in (("soma", found_share(recall, questions, ids)),
-                              ("SQLite FTS5 asked directly", found_share(peer.search, questions, list(range(len(passages)))))):
-            figures[f"{system}: recall@10 of {len(questions)} questions, {len(passages)} passages"] = share[0]
-            for language, part in share[1].items():
+        def ask(system, search, known_as):
+            begin = time.perf_counter()
+            share, by_language = found_share(search, questions, known_as)
+            figures[f"{system}: recall@10 of {len(questions)} questions, {len(passages):,} passages"] = share
+            for language, part in by_language.items():
                 figures[f"{system}: … {language}"] = part
+            figures[f"{system}: a question, mean, ms"] = (time.perf_counter() - begin) * 1000 / len(questions)
+
+        ask("soma, words", recall, ids)
+        ask("SQLite FTS5 asked directly", Fts(os.path.join(folder, "peer.sqlite"), passages).search, places)
+        if embedder:
+            client.ask("POST", "/v1/model-profiles", {
+                "name": "embedder", "provider": "openai", "model": "all-minilm-l6-v2", "base_url": embedder.base_url,
+                "roles": ["embed"], "enabled": True})
+            wait_for_vectors(server)
+            client = Client(server.port)
+            ask("soma, words and vectors", recall, ids)
+            ask("vectors alone, all compared", Vectors(embedder, passages).search, places)
+            ask("mem0, same embedder", Mem0(embedder, passages, folder).search, places)
+            embedder.stop()
         server.stop()
 
 
@@ -278,7 +368,7 @@ def turn(options, figures):
             os.mkdir(place)
             servers[name] = Server(options, place, environment, f"[memory]\nrecall = {on}\n")
             note_all(servers[name].port, [prose.text() for _ in range(options.items)])
-            wait_for_index(Client(servers[name].port))
+            wait_for_index(servers[name])
         times = {name: [] for name in servers}
         for _ in range(8):  # in turn, so that the machine's moods meet both
             for name, server in servers.items():
@@ -297,6 +387,7 @@ def main():
     parser.add_argument("--rehearsal", default=os.path.join(BIN, "soma-rehearsal"))
     parser.add_argument("--items", type=int)
     parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument("--embedder", action="store_true", help="with vectors, and mem0 beside us")
     parser.add_argument("--visible", type=int, default=200)
     parser.add_argument("--folder", help="where the stores are made")
     parser.add_argument("--json", help="keeps the figures")

@@ -59,6 +59,12 @@ std::string indexer::degraded() const {
   return degraded_;
 }
 
+std::optional<std::uint64_t> indexer::waiting_at_most() const {
+  const std::lock_guard lock(mutex_);
+  if (!scanned_all_ || !degraded_.empty()) return std::nullopt;
+  return told_ > done_ ? told_ - done_ : 0;
+}
+
 indexer::lag indexer::waiting() const {
   lag out;
   std::uint64_t after = 0;

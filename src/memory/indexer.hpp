@@ -55,7 +55,9 @@ class indexer {
     std::size_t waiting = 0;        // rows not yet taken; at most 10,000 are counted
     std::int64_t oldest_at_ms = 0;  // when the first of them was seen; 0: none
   };
-  lag waiting() const;
+  lag waiting() const;  // reads the store
+  // Not fewer rows than wait, without a look at the store; none where that is not known.
+  std::optional<std::uint64_t> waiting_at_most() const;
 
   // A reader for as long as it is held; several at once. Errors: those of opening the file.
   class lease {

@@ -158,10 +158,10 @@ result<std::uint64_t> memories::count(const tenant_id& tenant) const {
 
 // The index is waited for only where what waits for it could be what fills the tenant's part.
 result<void> memories::has_room(const tenant_id& tenant) const {
-  const auto waiting = index_.waiting().waiting;
+  const auto waiting = index_.waiting_at_most();
   auto items = count(tenant);
   if (!items) return items.error();
-  if (*items + waiting < limits_.items_max) return {};
+  if (waiting && *items + *waiting < limits_.items_max) return {};
   index_.catch_up(clock::now() + std::chrono::milliseconds(limits_.catch_up_ms));
   items = count(tenant);
   if (!items) return items.error();

@@ -129,7 +129,7 @@ def exported():
     w.note("a note to take home")
     theirs = w.note("not to be taken home", key=w.other)
     status, headers, text = w.node.request("GET", "/v1/memories/export")
-    assert status == 200 and headers["content-type"].startswith("application/x-ndjson"), (status, headers)
+    assert status == 200 and headers["Content-Type"].startswith("application/x-ndjson"), (status, headers)
     lines = [json.loads(line) for line in text.splitlines()]
     listed = w.all()
     assert lines == listed and len(lines) == len({m["memory_id"] for m in lines}), (len(lines), len(listed))
