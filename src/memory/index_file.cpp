@@ -18,6 +18,8 @@ constexpr const char* tables = R"(
 CREATE TABLE marks(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tenants(no INTEGER PRIMARY KEY, tenant TEXT NOT NULL UNIQUE,
                      items INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE sizes(tenant INTEGER NOT NULL, number INTEGER NOT NULL, items INTEGER NOT NULL,
+                   PRIMARY KEY(tenant, items)) WITHOUT ROWID;
 CREATE TABLE items(number INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, session TEXT NOT NULL,
                    id TEXT NOT NULL, kind TEXT NOT NULL, message_id TEXT NOT NULL,
                    owner TEXT NOT NULL, state TEXT NOT NULL, tags TEXT NOT NULL,
@@ -252,7 +254,13 @@ result<void> index_file::put(const tenant_id& tenant, std::string_view session, 
   };
   if (auto ok = to(words_table(*no), indexed_text(it.text)); !ok) return ok;
   if (auto ok = to(parts_table(*no), cleaned(it.text)); !ok) return ok;
-  return count(*no, 1);
+  if (auto ok = count(*no, 1); !ok) return ok;
+  // Doublings of what a tenant has, as of when: what is counted later changes no earlier one.
+  auto size = db_->kept(
+      "INSERT OR IGNORE INTO sizes SELECT no, ?, items FROM tenants"
+      " WHERE no=? AND items>=? AND (items & (items - 1))=0");
+  if (!size) return size.error();
+  return (*size)->bind(1, row).bind(2, *no).bind(3, size_min).run();
 }
 
 result<void> index_file::count(std::int64_t tenant, std::int64_t more) {

@@ -19,7 +19,11 @@
 
 namespace soma::memory {
 
-inline constexpr int index_version = 1;  // of the tables; another is built anew
+inline constexpr int index_version = 2;  // of the tables; another is built anew
+
+// Of a tenant's memories, as rankings know it: the last power of two that they reached, this at
+// least.
+inline constexpr std::int64_t size_min = 256;
 
 class index_file {
  public:

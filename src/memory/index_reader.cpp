@@ -13,16 +13,19 @@ namespace {
 // Rows of a term that are looked at: one that more have says little, and is left out where others
 // of the question say more.
 constexpr std::size_t rows_of_a_term_max = 5000;
-// BM25 with every word counted once and constants in place of a corpus's averages: what is added
-// later changes no score.
-constexpr double corpus = 1e6, k1 = 1.2, b = 0.4, usual_bytes = 200;
+// BM25 with every word counted once, a constant in place of the corpus's usual length, and its size
+// in steps as of the question: what is added later changes no score.
+constexpr double k1 = 1.2, b = 0.4, usual_bytes = 400;
 
-double rareness(std::size_t rows) {
-  return std::log(1 + corpus / (1 + static_cast<double>(rows)));
+double rareness(std::size_t rows, double corpus) {
+  const auto with = static_cast<double>(rows);
+  return std::log(1 + (std::max(corpus, with) - with + 0.5) / (with + 0.5));
 }
 
+// Long texts have many words by chance. A short one is no better for being shorter than another.
 double length_factor(std::size_t bytes) {
-  return (k1 + 1) / (1 + k1 * (1 - b + b * static_cast<double>(bytes) / usual_bytes));
+  const auto length = std::max(1.0, static_cast<double>(bytes) / usual_bytes);
+  return (k1 + 1) / (1 + k1 * (1 - b + b * length));
 }
 
 constexpr std::string_view columns =
@@ -67,13 +70,13 @@ result<term_rows> rows_of(sqlite_statement& find, const std::string& term, std::
 using scored = std::pair<double, std::int64_t>;
 
 // By what they have of the terms, newest first among equals, so that looking can end early.
-std::vector<scored> scores_of(const std::vector<term_rows>& terms) {
+std::vector<scored> scores_of(const std::vector<term_rows>& terms, double corpus) {
   const bool rare = std::any_of(terms.begin(), terms.end(),
                                 [](const auto& t) { return !t.common && !t.rows.empty(); });
   std::unordered_map<std::int64_t, double> sums;
   for (const auto& term : terms) {
     if (rare && term.common) continue;
-    const auto worth = rareness(term.rows.size());
+    const auto worth = rareness(term.rows.size(), corpus);
     for (const auto row : term.rows) sums[row] += worth;
   }
   std::vector<scored> out;
@@ -124,6 +127,14 @@ result<std::int64_t> index_reader::tenant_number(const tenant_id& tenant) {
   return *row ? find->number(0) : 0;
 }
 
+result<std::int64_t> index_reader::size_as_of(std::int64_t tenant, std::int64_t at) {
+  auto find = db_->prepare("SELECT max(items) FROM sizes WHERE tenant=? AND number<=?");
+  if (!find) return find.error();
+  auto row = find->bind(1, tenant).bind(2, at).step();
+  if (!row) return row.error();
+  return std::max(size_min, *row ? find->number(0) : 0);
+}
+
 result<std::vector<ranked_row>> index_reader::rank(const tenant_id& tenant, table which,
                                                    const std::vector<std::string>& terms,
                                                    std::int64_t at, const row_filter& passes,
@@ -142,9 +153,11 @@ result<std::vector<ranked_row>> index_reader::rank(const tenant_id& tenant, tabl
     if (!rows) return rows.error();
     found.push_back(std::move(*rows));
   }
+  const auto size = size_as_of(*no, at);
+  if (!size) return size.error();
   auto show = db_->prepare("SELECT " + std::string(columns) + " FROM items WHERE number=?");
   if (!show) return show.error();
-  for (const auto& [sum, number] : scores_of(found)) {
+  for (const auto& [sum, number] : scores_of(found, static_cast<double>(*size))) {
     if (out.size() == rows_max) break;
     auto there = show->bind(1, number).step();
     if (!there) return there.error();

@@ -72,6 +72,7 @@ class index_reader {
  private:
   explicit index_reader(std::unique_ptr<sqlite_file> db) : db_(std::move(db)) {}
   result<std::int64_t> tenant_number(const tenant_id& tenant);
+  result<std::int64_t> size_as_of(std::int64_t tenant, std::int64_t at);
 
   std::unique_ptr<sqlite_file> db_;
   std::int64_t last_ = 0;
