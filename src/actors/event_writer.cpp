@@ -14,7 +14,7 @@ constexpr std::size_t expired_at_once = 500;  // bounds what a commit waits for
 
 // Bytes an append weighs in the writer's queue.
 std::size_t weight(const storage::append_op& op) {
-  std::size_t bytes = 256;
+  std::size_t bytes = 256 + (op.snapshot ? op.snapshot->size() : 0);
   for (const auto& e : op.events) bytes += e.json.size();
   return bytes;
 }

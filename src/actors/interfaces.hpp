@@ -18,6 +18,7 @@
 #include <string>
 
 #include "core/session_core.hpp"
+#include "core/session_snapshot.hpp"
 #include "llm/llm_client.hpp"
 #include "memory/recall.hpp"
 #include "storage/event_log.hpp"
@@ -82,6 +83,7 @@ struct load_request {
 };
 struct loaded_session {
   std::shared_ptr<session_state> state;  // folded; seq 0 when there is no such session
+  snapshot_pace pace;                    // since the snapshot that it was folded from
   std::optional<error> failed;
 };
 // To itself: the next piece of what is being read.

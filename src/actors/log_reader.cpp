@@ -22,10 +22,12 @@ std::optional<loaded_session> some_of(log_fold& fold) {
   try {
     const auto end = fold.step();
     if (end && !*end) return std::nullopt;
-    if (end)
+    if (end) {
       loaded.state = fold.state();
-    else
+      loaded.pace = fold.pace();
+    } else {
       loaded.failed = end.error();
+    }
   } catch (const std::exception& e) {  // this session's failure, not every session's
     loaded.failed = error(codes::internal, e.what());
   }
@@ -54,6 +56,7 @@ void read_some(pointer self) {
 log_fold::log_fold(const storage::event_log& log, session_key key)
     : log_(log), key_(std::move(key)), state_(std::make_shared<session_state>()) {
   state_->key = key_;
+  state_->turns_bytes_max = kept_turns_bytes_max;
 }
 
 result<bool> log_fold::begin() {
@@ -67,7 +70,31 @@ result<bool> log_fold::begin() {
   options_.before_seq = head_->seq + 1;  // what the state says of itself, and no more
   options_.compact = true;
   options_.types = folded_types();
+  snapshot_seq_ = options_.after_seq;
+  begin_from_snapshot();
   return false;
+}
+
+// Only saves time: without it the log says the same.
+void log_fold::begin_from_snapshot() {
+  const auto stored = log_.snapshot(key_);
+  if (stored && !*stored) return;
+  auto state = stored ? decode_snapshot(**stored, kept_turns_bytes_max)
+                      : result<session_state>(stored.error());
+  if (!state) {
+    if (state.error().code != codes::storage_format)
+      log(log_level::warn, "session.snapshot_unread", {{"detail", state.error().detail}},
+          {{}, {}, key_.session.value, key_.tenant.value, {}});
+    return;
+  }
+  // Of a log that this one is not: one that was cut, begun anew, or went on otherwise.
+  if (state->seq > head_->seq || state->seq + 1 < head_->first_seq ||
+      head_->epoch_of(state->seq) > state->epoch)
+    return;
+  state->key = key_;
+  *state_ = std::move(*state);
+  snapshot_seq_ = options_.after_seq = state_->seq;
+  snapshot_bytes_ = (*stored)->size();
 }
 
 result<bool> log_fold::step() {
@@ -79,6 +106,7 @@ result<bool> log_fold::step() {
     auto e = decode(stored.json);
     if (!e) return unreadable(key_, stored.id, e.error());
     apply(*state_, *e);
+    folded_bytes_ += stored.json.size();
   }
   options_.after_seq = page->scanned_seq;
   if (!page->end) return false;

@@ -14,7 +14,8 @@
 
 namespace soma::actors {
 
-// The fold of a session's log, a page at a time. Not thread-safe; blocks.
+// The fold of a session's log, a page at a time, from its snapshot on where there is one. Not
+// thread-safe; blocks.
 class log_fold {
  public:
   log_fold(const storage::event_log& log, session_key key);
@@ -22,15 +23,19 @@ class log_fold {
   // True at the end of the log. After an error nothing more is to be asked.
   result<bool> step();
   std::shared_ptr<session_state> state() const { return state_; }
+  snapshot_pace pace() const { return {snapshot_seq_, snapshot_bytes_, folded_bytes_}; }
 
  private:
   result<bool> begin();
+  void begin_from_snapshot();
 
   const storage::event_log& log_;
   const session_key key_;
   std::shared_ptr<session_state> state_;
   std::optional<storage::session_head> head_;
   storage::read_options options_;
+  std::uint64_t snapshot_seq_ = 0, folded_bytes_ = 0;
+  std::size_t snapshot_bytes_ = 0;
 };
 
 struct log_reader_state {

@@ -64,6 +64,7 @@ void session_shell::on_loaded(loaded_session& loaded) {
   model_ = node_->models.of(key_.tenant);
   last_info_ = info_of(core_);
   last_compact_seq_ = core_.compact_seq;
+  pace_ = loaded.pace;
   input::activated in;
   in.epoch = node_->log.epoch();
   in.id_seed[0] = random_u64();
@@ -96,6 +97,7 @@ storage::append_op session_shell::make_op(session_actions& actions) {
   op.events.reserve(actions.append.size());
   for (const auto& e : actions.append) {
     op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
+    pace_.appended(op.events.back().json.size());
     storage::add_attachment_uses(op.documents, key_, e.body);
     storage::add_feedback(op.documents, e);
   }
@@ -105,9 +107,12 @@ storage::append_op session_shell::make_op(session_actions& actions) {
     op.compact_seq = last_compact_seq_ = core_.compact_seq;
   op.first_seq = actions.first_seq;
   op.remove = actions.remove;
-  // What was said of answers goes with them.
-  if (op.remove || op.first_seq)
+  if (!op.events.empty() && !op.first_seq && pace_.due(core_.seq)) take_snapshot(op);
+  // What was said of answers goes with them, and the snapshot.
+  if (op.remove || op.first_seq) {
     op.gone.push_back({std::string(storage::feedback_collection), storage::feedback_prefix(key_)});
+    pace_.taken(core_.seq, 0);
+  }
   if (op.remove) {
     op.documents.push_back(storage::session_gone_row(key_));
     if (!actions.keep_memories) memory::add_forgotten_session(op, key_);
@@ -121,6 +126,18 @@ storage::append_op session_shell::make_op(session_actions& actions) {
                               encode(*reply->what), now_ms(), node_->limits.idempotency_ttl_ms});
   }
   return op;
+}
+
+// In the atom of the append: it never says more than the log. Between model calls only: of a
+// finished answer the deltas are not read. False: there is none.
+bool session_shell::take_snapshot(storage::append_op& op) {
+  const bool busy = node_->queued_bytes > node_->limits.writer_queue_bytes / 2;
+  if (busy || op.remove || core_.call || !core_.exists()) return false;
+  auto bytes = encode_snapshot(core_);
+  pace_.taken(core_.seq, bytes.size());
+  if (bytes.size() > snapshot_bytes_max) return false;
+  op.snapshot = std::move(bytes);
+  return true;
 }
 
 // A turn ends with its final message; the model call that ended with it says how.
@@ -401,10 +418,21 @@ void session_shell::on_may_leave() {
   if (at_rest() && (!active_since_check_ || gone)) {
     ending_ = true;
     end_children();
-    return self_->quit();
+    return leave();
   }
   self_->send(tenant_, stays{key_.session});
   active_since_check_ = false;
+}
+
+// Whether what it leaves for the next activation is kept or not, it goes.
+void session_shell::leave() {
+  storage::append_op op;
+  op.key = key_;
+  op.expected_seq = core_.seq;
+  if (!pace_.due_on_leaving(core_.seq) || !take_snapshot(op)) return self_->quit();
+  self_->request(node_->writer, caf::infinite, append_of(*node_, std::move(op)))
+      .then([this](const append_outcome&) { self_->quit(); },
+            [this](caf::error&) { self_->quit(); });
 }
 
 void session_shell::on_end_incarnation() {

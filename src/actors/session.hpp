@@ -37,6 +37,7 @@ class session_shell {
   void on_memory_late(const memory_late& m);
   void on_idle_check();
   void on_may_leave();
+  void leave();
   void on_end_incarnation();
   void on_child_down(const caf::down_msg& down);
 
@@ -59,6 +60,7 @@ class session_shell {
   void hand_over(session_actions actions);
   void note_turn_ends(const std::vector<event>& appended);
   storage::append_op make_op(session_actions& actions);
+  bool take_snapshot(storage::append_op& op);
   void on_appended(const append_outcome& outcome);
   void carry_out(std::vector<session_action>& actions);
   void carry_out(action::reply& a);
@@ -82,6 +84,7 @@ class session_shell {
   std::shared_ptr<const model_settings> model_;
   storage::session_info last_info_;
   std::uint64_t last_compact_seq_ = 0;
+  snapshot_pace pace_;
   small_queue<step_in_flight> in_flight_;
   std::unordered_map<std::uint64_t, asked> asked_;
   small_queue<std::pair<std::chrono::steady_clock::time_point, std::string>> recent_keys_;

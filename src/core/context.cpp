@@ -132,16 +132,12 @@ std::uint64_t tokens_of(const std::vector<context_part>& parts) {
 // How many were cut.
 std::uint64_t shorten_results(std::vector<context_part>& parts, std::uint64_t before,
                               std::uint64_t tokens_max) {
-  constexpr std::size_t kept_bytes = 400;
-  constexpr std::string_view note = " [cut here to fit the model's context]";
   std::uint64_t cut = 0;
   auto tokens = tokens_of(parts);
   for (auto& part : parts) {
     if (before + tokens <= tokens_max) break;
-    if (part.kind != "tool" || part.text.size() <= kept_bytes + note.size()) continue;
+    if (part.kind != "tool" || !shorten_result(part.text)) continue;
     tokens -= part.tokens;
-    part.text.resize(utf8_complete_prefix(std::string_view(part.text).substr(0, kept_bytes)));
-    part.text += note;
     part.tokens = estimate_tokens(part.text);
     tokens += part.tokens;
     ++cut;
@@ -149,11 +145,10 @@ std::uint64_t shorten_results(std::vector<context_part>& parts, std::uint64_t be
   return cut;
 }
 
-std::uint64_t messages_of(const turn_record& turn) {
-  return 1 + static_cast<std::uint64_t>(std::count_if(
-                 turn.lines.begin(), turn.lines.end(), [](const transcript_line& line) {
-                   return !line.runtime && line.tool_call_id.empty() && !line.text.empty();
-                 }));
+std::uint64_t shortened_before(const turn_record& turn) {
+  return static_cast<std::uint64_t>(
+      std::count_if(turn.lines.begin(), turn.lines.end(),
+                    [](const transcript_line& line) { return line.shortened; }));
 }
 
 std::string instruction_text(std::string_view instruction) {
@@ -196,7 +191,7 @@ model_context build_context(std::span<const turn_record* const> turns,
     const auto cut = shorten_results(parts, context.tokens, options.tokens_max);
     auto tokens = tokens_of(parts);
     if (!chosen.empty() && context.tokens + tokens > options.tokens_max) break;
-    context.shortened_results += cut;
+    context.shortened_results += cut + shortened_before(**turn);
     if (chosen.empty()) tokens = cut_attachments(parts, tokens, context.tokens, options.tokens_max);
     context.tokens += tokens;
     context.from_turn = (*turn)->turn_id;
@@ -211,6 +206,7 @@ model_context build_context(std::span<const turn_record* const> turns,
     context.tokens += head.back().tokens;
   }
 
+  context.left_out_messages = options.messages_before;
   for (; turn != turns.rend(); ++turn) context.left_out_messages += messages_of(**turn);
 
   context.parts = std::move(head);

@@ -37,9 +37,10 @@ struct model_context {
 
 struct context_options {
   std::string system_prompt;
-  std::uint64_t tokens_max = 0;  // the newest turn is always sent, whatever its size
-  std::string instruction;       // "", "nudge", "summarize"
-  bool pictures = false;         // the model takes them
+  std::uint64_t tokens_max = 0;       // the newest turn is always sent, whatever its size
+  std::string instruction;            // "", "nudge", "summarize"
+  bool pictures = false;              // the model takes them
+  std::uint64_t messages_before = 0;  // of turns older than those given
   // What was recalled for the newest turn. Given as far as it has room beside that turn, and before
   // older ones.
   std::vector<remembered_item> remembered{};

@@ -411,6 +411,7 @@ context_options context_rules(const session_state& state, const session_rules& r
   options.tokens_max = tokens_max;
   options.instruction = instruction;
   options.pictures = rules.pictures;
+  options.messages_before = state.past.messages;
   return options;
 }
 

@@ -3,6 +3,7 @@
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
 #include "core/session_state.hpp"
+#include "core/utf8.hpp"
 
 namespace soma {
 namespace {
@@ -10,6 +11,8 @@ namespace {
 // Everything that belongs to the conversation, but not to the log's position.
 void clear_conversation(session_state& s) {
   s.turns.clear();
+  s.past = {};
+  s.settled_bytes = 0;
   s.queue.clear();
   s.turn.reset();
   s.call.reset();
@@ -19,6 +22,81 @@ void clear_conversation(session_state& s) {
   s.recalling.reset();
   s.paused = false;
   s.message_count = 0;
+}
+
+// What memory takes beside the texts of each, about.
+constexpr std::uint64_t turn_frame_bytes = 400, line_frame_bytes = 300, part_frame_bytes = 150;
+
+std::uint64_t weight_of(const turn_record& turn) {
+  auto bytes = turn_frame_bytes + turn.turn_id.size() + turn.user_text.size();
+  for (const auto& file : turn.attachments)
+    bytes += part_frame_bytes + file.id.size() + file.filename.size() + file.content_type.size();
+  for (const auto& line : turn.lines) {
+    bytes += line_frame_bytes + line.message_id.size() + line.text.size() +
+             line.tool_call_id.size() + line.provider_call_id.size() + line.provider.size() +
+             line.provider_state_json.size();
+    for (const auto& call : line.tool_calls)
+      bytes += part_frame_bytes + call.tool_call_id.size() + call.provider_call_id.size() +
+               call.tool_id.size() + call.inputs_json.size();
+  }
+  return bytes;
+}
+
+void weigh(session_state& s, turn_record& turn) {
+  s.settled_bytes -= turn.settled_bytes;
+  turn.settled_bytes = weight_of(turn);
+  s.settled_bytes += turn.settled_bytes;
+}
+
+// As the model's context does it: the results of tools are shortened, and then whole turns left
+// out, the oldest first. A quarter at once, since what is kept moves up.
+void let_old_turns_go(session_state& s) {
+  const auto enough = s.turns_bytes_max / 4 * 3;
+  for (auto turn = s.turns.begin(); turn != s.turns.end() && s.settled_bytes > enough; ++turn) {
+    bool cut = false;
+    for (auto& line : turn->lines)
+      if (!line.tool_call_id.empty() && !line.runtime && shorten_result(line.text))
+        cut = line.shortened = true;
+    if (cut) weigh(s, *turn);
+  }
+  auto kept = s.turns.begin();
+  for (; kept != s.turns.end() && s.settled_bytes > enough; ++kept) {
+    s.settled_bytes -= kept->settled_bytes;
+    s.past.messages += messages_of(*kept);
+    for (const auto& line : kept->lines)
+      if (line.tool_call_id.empty()) s.past.answers.add(line.message_id);
+  }
+  s.turns.erase(s.turns.begin(), kept);
+}
+
+// Another turn begins: only the newest is asked again, or told what was remembered.
+void settle_newest(session_state& s) {
+  if (s.turns.empty()) return;
+  auto& turn = s.turns.back();
+  turn.remembered_json = {};
+  if (s.turns_bytes_max == no_turns_bound) return;
+  turn.from.request_id = {};
+  turn.from.trace_id = {};
+  weigh(s, turn);
+  if (s.settled_bytes > s.turns_bytes_max) let_old_turns_go(s);
+}
+
+// The 16 bytes of a UUID as format_uuid writes it; empty: it is none.
+std::string packed_uuid(std::string_view id) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string bytes;
+  if (id.size() != 36) return {};
+  for (std::size_t n = 0; n < id.size();) {
+    if (n == 8 || n == 13 || n == 18 || n == 23) {
+      if (id[n++] != '-') return {};
+      continue;
+    }
+    const auto high = digits.find(id[n]), low = digits.find(id[n + 1]);
+    if (high == digits.npos || low == digits.npos) return {};
+    bytes += static_cast<char>(high << 4 | low);
+    n += 2;
+  }
+  return bytes;
 }
 
 struct folder {
@@ -155,7 +233,7 @@ struct folder {
   // The first request of a turn takes it from the queue; later ones find it among the turns.
   void start_turn_of(const body::llm_request& b) {
     if (!s.queue.empty() && s.queue.front().turn_id == b.turn_id) {
-      if (!s.turns.empty()) s.turns.back().remembered_json = {};  // only the newest is asked again
+      settle_newest(s);
       s.turns.push_back(std::move(s.queue.front()));
       s.queue.pop_front();
     }
@@ -197,11 +275,44 @@ turn_record* session_state::find_turn(std::string_view turn_id) {
 
 bool session_state::has_answer(std::string_view message_id) const {
   // Most likely of one of the last turns.
-  return std::any_of(turns.rbegin(), turns.rend(), [&](const turn_record& turn) {
+  const bool kept = std::any_of(turns.rbegin(), turns.rend(), [&](const turn_record& turn) {
     return std::any_of(turn.lines.begin(), turn.lines.end(), [&](const transcript_line& line) {
       return line.tool_call_id.empty() && line.message_id == message_id;
     });
   });
+  return kept || past.answers.contains(message_id);
+}
+
+void id_list::add(std::string_view id) {
+  if (const auto bytes = packed_uuid(id); !bytes.empty())
+    uuids_ += bytes;
+  else
+    others_.emplace_back(id);
+}
+
+bool id_list::contains(std::string_view id) const {
+  const auto bytes = packed_uuid(id);
+  if (bytes.empty()) return std::find(others_.begin(), others_.end(), id) != others_.end();
+  for (std::size_t at = 0; at < uuids_.size(); at += bytes.size())
+    if (uuids_.compare(at, bytes.size(), bytes) == 0) return true;
+  return false;
+}
+
+std::uint64_t messages_of(const turn_record& turn) {
+  return 1 + static_cast<std::uint64_t>(std::count_if(
+                 turn.lines.begin(), turn.lines.end(), [](const transcript_line& line) {
+                   return !line.runtime && line.tool_call_id.empty() && !line.text.empty();
+                 }));
+}
+
+bool shorten_result(std::string& text) {
+  constexpr std::size_t kept_bytes = 400;
+  constexpr std::string_view note = " [cut here to fit the model's context]";
+  if (text.size() <= kept_bytes + note.size()) return false;
+  text.resize(utf8_complete_prefix(std::string_view(text).substr(0, kept_bytes)));
+  text += note;
+  text.shrink_to_fit();
+  return true;
 }
 
 void drop_answers(turn_record& turn) {

@@ -1,9 +1,9 @@
 // What a session is: the fold of its events, plus what only the running incarnation knows.
 //
 // `apply` is the one way a session's durable state changes, live and in replay alike; whatever it
-// leaves can be had again by folding the log from `session.open`. Deltas of finished messages may
-// be missing from what is folded. Values only: owned by one session actor (or a test), not
-// thread-safe.
+// leaves can be had again by folding the log from `session.open`, or from a snapshot of it
+// (session_snapshot.hpp, which names every member). Deltas of finished messages may be missing from
+// what is folded. Values only: owned by one session actor (or a test), not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ struct transcript_line {
   std::string tool_call_id, provider_call_id;
   // What the provider that said it wants back with it.
   std::string provider{}, provider_state_json{};
-  bool runtime = false;  // nobody asked: the runtime read what was attached
+  bool runtime = false;    // nobody asked: the runtime read what was attached
+  bool shortened = false;  // a tool's result of which only the beginning is kept
 };
 
 struct turn_record {
@@ -45,6 +46,25 @@ struct turn_record {
   std::vector<transcript_line> lines;
   // What was recalled for it, as its memory.recall holds it; kept while it can be asked again.
   std::string remembered_json{};
+  std::uint64_t settled_bytes = 0;  // what it weighs, since another has begun
+};
+
+// Ids, 16 bytes each where they are UUIDs as we write them.
+class id_list {
+ public:
+  void add(std::string_view id);
+  bool contains(std::string_view id) const;  // looks at all of them
+
+ private:
+  friend struct id_list_members;
+  std::string uuids_;
+  std::vector<std::string> others_;
+};
+
+// What is kept of turns that a fold with a bound has let go.
+struct past_turns {
+  std::uint64_t messages = 0;  // of users, and answers with a text
+  id_list answers;             // so that feedback finds them
 };
 
 // A turn that is to be begun, once what is remembered was looked through for it. Not durable: after
@@ -108,6 +128,12 @@ struct refused_context {
   std::uint64_t tokens = 0;  // by our estimate
 };
 
+// Of the turns that are over a session keeps this much text and what stands around it: more than
+// the largest model's context takes.
+inline constexpr std::uint64_t kept_turns_bytes_max = 8u << 20;
+inline constexpr std::uint64_t no_turns_bound = UINT64_MAX;
+
+// A member added here has to be named in session_snapshot.cpp, which does not build otherwise.
 struct session_state {
   // ---- folded from events ----
   session_key key;
@@ -119,8 +145,10 @@ struct session_state {
   std::uint64_t message_count = 0;
   bool paused = false;
   bool closed = false;             // deleted
-  std::vector<turn_record> turns;  // started, in order
-  small_queue<turn_record> queue;  // accepted, not started
+  std::vector<turn_record> turns;  // started, in order; the oldest may have gone to `past`
+  past_turns past;
+  std::uint64_t settled_bytes = 0;  // of `turns` but the newest
+  small_queue<turn_record> queue;   // accepted, not started
   std::optional<running_turn> turn;
   boxed<open_call> call;
   boxed<unanswered_call> unanswered;
@@ -128,6 +156,8 @@ struct session_state {
   boxed<refused_context> too_large;
 
   // ---- of this incarnation ----
+  // What turns that are over may weigh. Set before anything is folded; without it all are kept.
+  std::uint64_t turns_bytes_max = no_turns_bound;
   std::uint32_t epoch = 0;
   uuid_source ids;
   boxed<pending_recall> recalling;
@@ -148,6 +178,12 @@ struct session_state {
 
 // What a retry replaces: all that was said but what was read of the attachments.
 void drop_answers(turn_record& turn);
+
+// Messages that a reader of a turn saw: the user's, and answers with a text.
+std::uint64_t messages_of(const turn_record& turn);
+
+// Cuts a tool's result to its beginning and a note. False: it is short already.
+bool shorten_result(std::string& text);
 
 void apply(session_state& state, const event& e);
 

@@ -47,7 +47,7 @@ class memory_event_log final : public event_log {
     std::lock_guard lock(mutex_);
     const auto at = sessions_.find(key);
     if (at == sessions_.end()) return not_found();
-    const auto& [head, events] = at->second;
+    const auto& [head, events, snapshot] = at->second;
     event_page page;
     std::size_t bytes = 0;
     page.scanned_seq = options.after_seq;
@@ -72,6 +72,12 @@ class memory_event_log final : public event_log {
         if ((page.end = look(first->second))) ++first;
     }
     return page;
+  }
+
+  result<std::optional<std::string>> snapshot(const session_key& key) const override {
+    std::lock_guard lock(mutex_);
+    const auto at = sessions_.find(key);
+    return at == sessions_.end() ? std::optional<std::string>() : at->second.snapshot;
   }
 
   result<session_list_page> list(const tenant_id& tenant,
@@ -278,6 +284,7 @@ class memory_event_log final : public event_log {
   struct session {
     session_head head;
     std::map<std::uint64_t, stored_event> events;
+    std::optional<std::string> snapshot;
   };
 
   static std::pair<std::int64_t, session_id> order(std::int64_t updated_at_ms,
@@ -329,6 +336,7 @@ class memory_event_log final : public event_log {
     if (op.publish_staged) s.events = std::move(staged_.extract(staged).mapped());
     for (const auto& e : op.events) s.events[e.seq] = {{epoch_, e.seq}, e.type, e.json};
     if (op.first_seq) s.events.erase(s.events.begin(), s.events.lower_bound(*op.first_seq));
+    if (op.first_seq || op.snapshot) s.snapshot = op.snapshot;
     s.head = std::move(*head);
     return s.head.seq;
   }

@@ -45,6 +45,10 @@ class observed_event_log final : public event_log {
   result<event_page> read(const session_key& key, const read_options& options) const override {
     return read_by(inner_.read(key, options), &key);
   }
+  // A damaged one is no failure of the store's for anybody.
+  result<std::optional<std::string>> snapshot(const session_key& key) const override {
+    return inner_.snapshot(key);
+  }
   result<session_list_page> list(const tenant_id& tenant,
                                  const session_list_options& options) const override {
     return read_by(inner_.list(tenant, options));

@@ -41,12 +41,13 @@ enum family : std::size_t {
   idempotency_age,
   staging,
   documents,
+  snapshots,
   family_count
 };
 // Names are on disk: retired ones stay reserved.
 inline constexpr std::array<const char*, family_count> family_names = {
-    "default", "events",      "sessions",        "recency", "busy",
-    "outbox",  "idempotency", "idempotency_age", "staging", "documents"};
+    "default",     "events",          "sessions", "recency",   "busy",     "outbox",
+    "idempotency", "idempotency_age", "staging",  "documents", "snapshots"};
 
 inline std::string_view view(const rocksdb::Slice& s) {
   return {s.data(), s.size()};
@@ -71,6 +72,7 @@ class rocksdb_event_log final : public event_log {
   std::vector<result<std::uint64_t>> commit(std::span<const append_op> ops) override;
   result<session_head> head(const session_key& key) const override;
   result<event_page> read(const session_key& key, const read_options& options) const override;
+  result<std::optional<std::string>> snapshot(const session_key& key) const override;
   result<session_list_page> list(const tenant_id& tenant,
                                  const session_list_options& options) const override;
   result<std::vector<session_key>> busy_sessions() const override;

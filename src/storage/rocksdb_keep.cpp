@@ -287,7 +287,7 @@ rocksdb_event_log::reclaimed rocksdb_event_log::reclaim() {
   if (!flush_all()) return reclaimed::none;
   const std::shared_lock open(open_mutex_);
   if (!db_ || opened_anew_) return reclaimed::none;
-  for (const auto f : {events, sessions, documents}) {
+  for (const auto f : {events, sessions, documents, snapshots}) {
     rocksdb::TablePropertiesCollection tables;
     rocksdb::ColumnFamilyMetaData now;
     if (!db_->GetPropertiesOfAllTables(families_[f], &tables).ok()) continue;

@@ -131,6 +131,17 @@ result<event_page> rocksdb_event_log::read_as_of_now(const session_key& key,
   return page;
 }
 
+result<std::optional<std::string>> rocksdb_event_log::snapshot(const session_key& key) const {
+  const std::shared_lock open(open_mutex_);
+  rocksdb::ReadOptions how;
+  how.fill_cache = false;  // large, and read once until the session comes back
+  std::string bytes;
+  const auto s = db_->Get(how, families_[snapshots], session_prefix(key), &bytes);
+  if (s.IsNotFound()) return std::optional<std::string>();
+  if (!s.ok()) return failed_read(key, s);
+  return std::optional(std::move(bytes));
+}
+
 result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
                                                   const session_list_options& options) const {
   const std::shared_lock open(open_mutex_);

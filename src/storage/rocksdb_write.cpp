@@ -166,6 +166,7 @@ void rocksdb_event_log::add_removal(rocksdb::WriteBatch& batch, const append_op&
   const auto prefix = session_prefix(op.key);
   batch.DeleteRange(families_[events], prefix, after_prefix(prefix));
   batch.Delete(families_[sessions], prefix);
+  batch.Delete(families_[snapshots], prefix);
   batch.Delete(families_[busy], prefix);
   if (before) batch.Delete(families_[recency], recency_key(op.key, before->info.updated_at_ms));
 }
@@ -234,7 +235,11 @@ result<session_head> rocksdb_event_log::add(rocksdb::WriteBatch& batch, const ap
     now[op.key] = std::nullopt;
     return after;
   }
-  if (op.first_seq) batch.DeleteRange(families_[events], prefix, event_key(op.key, *op.first_seq));
+  if (op.first_seq) {
+    batch.DeleteRange(families_[events], prefix, event_key(op.key, *op.first_seq));
+    batch.Delete(families_[snapshots], prefix);
+  }
+  if (op.snapshot) batch.Put(families_[snapshots], prefix, *op.snapshot);
   add_index_rows(batch, op, before, *after);
   batch.Put(families_[sessions], prefix, encode_head(*after));
   now[op.key] = *after;

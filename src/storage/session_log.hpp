@@ -75,6 +75,10 @@ struct append_op {
   std::vector<documents_gone> gone;  // before `documents` come
   std::vector<document_row> documents;
   bool publish_staged = false;  // the events written by `stage` become this session's log
+  // What the session's state is at the end of the events, in its owner's words: a cache of this
+  // store's own, in the place of an earlier one. A removal and a reset delete the one that is
+  // there.
+  std::optional<std::string> snapshot{};
 };
 
 struct read_options {
@@ -135,6 +139,9 @@ class session_log {
 
   virtual result<session_head> head(const session_key& key) const = 0;  // session.not_found
   virtual result<event_page> read(const session_key& key, const read_options& options) const = 0;
+  // The last append_op::snapshot; none where there is none. What is damaged is an error of this
+  // call only: the session is whole without it, and nobody else is told.
+  virtual result<std::optional<std::string>> snapshot(const session_key& key) const = 0;
   virtual result<session_list_page> list(const tenant_id& tenant,
                                          const session_list_options& options) const = 0;
   virtual result<std::vector<session_key>> busy_sessions() const = 0;

@@ -78,6 +78,7 @@ class store_rebuild {
         report_.also_lost.push_back(
             "records of answered requests (a request that is sent again may be done again): " +
             whole.error().detail);
+    // No snapshots: they may say more than what is left of a log, which tells as much by itself.
     if (auto ok = copy_sessions(); !ok) return ok;
     if (auto ok = copy_epoch(); !ok) return ok;
     if (auto ok = write(true); !ok) return ok;
@@ -201,6 +202,7 @@ class store_rebuild {
     session_head head;
     session_state state;
     state.key = key;
+    state.turns_bytes_max = kept_turns_bytes_max;
     const auto upper = after_prefix(prefix);
     const rocksdb::Slice upper_bound(upper);
     rocksdb::ReadOptions how;

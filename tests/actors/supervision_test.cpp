@@ -286,6 +286,9 @@ class troubled_log final : public storage::event_log {
                                    const storage::read_options& o) const override {
     return real_->read(k, o);
   }
+  result<std::optional<std::string>> snapshot(const session_key& k) const override {
+    return real_->snapshot(k);
+  }
   result<storage::session_list_page> list(const tenant_id& t,
                                           const storage::session_list_options& o) const override {
     return real_->list(t, o);

@@ -45,13 +45,17 @@ TEST_CASE("session core: keeps every invariant under crashes, failures and reord
 }
 
 TEST_CASE("simulation: reaches crashes and long histories") {
-  std::uint64_t crashes = 0, events = 0;
+  std::uint64_t crashes = 0, events = 0, let_go = 0, from_snapshot = 0;
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     session_world world(seed, &step);
     world.run(150);
     crashes += world.crashes();
     events += world.events();
+    let_go += world.messages_let_go();
+    from_snapshot += world.from_snapshot();
   }
+  CHECK(let_go > 100);
+  CHECK(from_snapshot > 50);
   CHECK(crashes > 100);
   CHECK(events > 2000);
 }
@@ -67,6 +71,17 @@ TEST_CASE("simulation: catches an answer given before the append is durable") {
   };
   std::string why;
   CHECK(first_broken(bug, 1, 200, why) != 0);
+}
+
+TEST_CASE("simulation: catches a snapshot that lacks something") {
+  const step_function bug = [](session_state& s, const session_rules& r, std::int64_t now,
+                               const session_input& in) {
+    // As if it had been forgotten by what the session was activated from.
+    if (std::holds_alternative<input::activated>(in) && s.turn) s.turn->tool_calls = 0;
+    return step(s, r, now, in);
+  };
+  std::string why;
+  CHECK(first_broken(bug, 1, 2000, why) != 0);
 }
 
 TEST_CASE("simulation: catches a resumed answer whose offsets forget the cut prefix") {

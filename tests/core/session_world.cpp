@@ -1,5 +1,7 @@
 #include "session_world.hpp"
 
+#include "core/session_snapshot.hpp"
+
 namespace soma::testing {
 namespace {
 
@@ -24,10 +26,29 @@ std::string summary(const session_state& s) {
   return out;
 }
 
+// Every member that is folded.
+std::string all_of(session_state s) {
+  s.epoch = 0;
+  return encode_snapshot(s);
+}
+
+// As a log is read that leaves out the deltas of finished messages.
+void apply_compact(session_state& s, const std::vector<event>& events, std::uint64_t compact_seq) {
+  for (const auto& e : events)
+    if (e.meta.id.seq > s.seq && (e.type() != event_type::llm_delta || e.meta.id.seq > compact_seq))
+      apply(s, e);
+}
+
+constexpr std::uint64_t snapshot_every = 5;  // steps
+
 }  // namespace
 
 session_world::session_world(std::uint64_t seed, step_function core, faults planted)
-    : random_(seed), core_(std::move(core)), faults_(planted), invariants_(3) {
+    : random_(seed),
+      core_(std::move(core)),
+      faults_(planted),
+      turns_bytes_max_(seed % 3 == 0 ? no_turns_bound : seed % 3 * 2500),
+      invariants_(3) {
   rules_.remember = pick(2) == 0;
   rules_.recall = pick(3) > 0;
   rules_.recall_strict = pick(4) == 0;
@@ -64,9 +85,8 @@ std::string session_world::answer_to(const std::string& message_id) const {
 }
 
 void session_world::activate() {
-  state_ = session_state{};
-  state_.key = {tenant_id("t"), session_id("s")};
-  for (const auto& line : log_) apply(state_, decode(line).value());
+  state_ = fold_from_snapshot();
+  from_snapshot_ += !snapshot_.empty();
   input::activated in;
   in.epoch = ++epoch_;
   in.id_seed[0] = random_();
@@ -80,8 +100,27 @@ void session_world::feed(const session_input& in) {
   now_ms_ += static_cast<std::int64_t>(pick(50));
   auto actions = core_(state_, rules_, now_ms_, in);
   for (const auto& a : actions.now) execute(a);
-  if (!actions.append.empty() || !actions.then.empty())
-    pending_.push_back({std::move(actions.append), std::move(actions.then)});
+  if (actions.append.empty() && actions.then.empty()) return;
+  std::string snapshot;
+  if (!actions.append.empty() && !state_.call && ++feeds_ % snapshot_every == 0)
+    snapshot = encode_snapshot(state_);
+  pending_.push_back({std::move(actions.append), std::move(actions.then), std::move(snapshot)});
+}
+
+session_state session_world::fold_from_snapshot() const {
+  session_state state;
+  state.turns_bytes_max = turns_bytes_max_;
+  if (!snapshot_.empty()) state = decode_snapshot(snapshot_, turns_bytes_max_).value();
+  state.key = {tenant_id("t"), session_id("s")};
+  std::vector<event> events;
+  std::uint64_t compact_seq = 0;
+  for (const auto& line : log_) {
+    events.push_back(decode(line).value());
+    if (events.back().type() == event_type::message_assistant)
+      compact_seq = events.back().meta.id.seq;
+  }
+  apply_compact(state, events, compact_seq);
+  return state;
 }
 
 void session_world::execute(const session_action& a) {
@@ -131,6 +170,7 @@ bool session_world::make_durable(const append& a) {
       throw violation("an event does not read back: " + log_.back());
     invariants_.see(*back);
   }
+  if (!a.snapshot.empty()) snapshot_ = a.snapshot;
   return true;
 }
 
@@ -153,14 +193,18 @@ void session_world::check_fold() const {
   session_state again;
   session_state compact;
   again.key = compact.key = state_.key;
+  again.turns_bytes_max = compact.turns_bytes_max = turns_bytes_max_;
   std::vector<event> events;
   for (const auto& line : log_) events.push_back(decode(line).value());
   for (const auto& e : events) apply(again, e);
-  for (const auto& e : events)
-    if (e.type() != event_type::llm_delta || e.meta.id.seq > again.compact_seq) apply(compact, e);
+  apply_compact(compact, events, again.compact_seq);
   if (summary(again) != summary(state_))
     throw violation("replay differs from live:\n" + summary(again) + "\n--\n" + summary(state_));
   if (summary(compact) != summary(state_)) throw violation("a compact replay differs from live");
+  if (all_of(again) != all_of(state_) || all_of(compact) != all_of(state_))
+    throw violation("a replay differs from live in what its summary does not say");
+  if (all_of(fold_from_snapshot()) != all_of(state_))
+    throw violation("a replay from a snapshot differs from live:\n" + summary(state_));
 }
 
 void session_world::crash() {

@@ -34,11 +34,15 @@ class session_world {
   std::uint64_t crashes() const { return crashes_; }
   std::uint64_t events() const { return log_.size(); }
   const std::vector<std::string>& log() const { return log_; }  // encoded
+  // Turns that the running session holds no more, and activations that began with a snapshot.
+  std::uint64_t messages_let_go() const { return state_.past.messages; }
+  std::uint64_t from_snapshot() const { return from_snapshot_; }
 
  private:
   struct append {  // handed to storage, not yet synced
     std::vector<event> events;
     std::vector<session_action> then;
+    std::string snapshot;
   };
   struct model_call {
     std::string message_id, left;  // what is still to be said
@@ -59,6 +63,7 @@ class session_world {
   void tool_answers();
   void memory_answers();
   std::string some_json();
+  session_state fold_from_snapshot() const;
   void check_fold() const;
   void check_told(const action::start_llm& start) const;
   void settle();
@@ -71,12 +76,15 @@ class session_world {
   step_function core_;
   session_rules rules_;
   const faults faults_;
-  std::set<std::string> kept_keys_;  // idempotency records, in the order of the log
-  bool calm_ = false;                // no more failures: everything must come to rest
+  const std::uint64_t turns_bytes_max_;  // of what is kept of turns: at times very little
+  std::set<std::string> kept_keys_;      // idempotency records, in the order of the log
+  bool calm_ = false;                    // no more failures: everything must come to rest
 
   std::vector<std::string> log_;  // durable, encoded as on disk
   session_invariants invariants_;
   std::deque<append> pending_;
+  std::string snapshot_;  // durable, with the append that it came with
+  std::uint64_t feeds_ = 0;
 
   session_state state_;
   std::uint32_t epoch_ = 0;
@@ -88,7 +96,7 @@ class session_world {
   std::string late_;                               // one whose answer was given up
   std::map<std::uint64_t, std::string> awaiting_;  // token → idempotency key ("" none)
   std::set<std::string> unacknowledged_;           // keys to be sent again
-  std::uint64_t next_token_ = 1, next_key_ = 1, crashes_ = 0;
+  std::uint64_t next_token_ = 1, next_key_ = 1, crashes_ = 0, from_snapshot_ = 0;
 };
 
 }  // namespace soma::testing

@@ -13,6 +13,7 @@ from node_under_test import (Node, Reader, Rehearsal, assert_exactly_once, fold_
 KILLS = int(os.environ.get("SOMA_KILLS", "50"))
 SEED = int(os.environ.get("SOMA_SEED", random.randrange(1 << 30)))
 WORDS = 60
+EVENTS = 1500  # so that the log is long enough for a snapshot from the second answer on
 
 
 def finals(events):
@@ -33,6 +34,8 @@ def killed_again_and_again(resume):
             accepted = node.say(text, session)
             session = accepted["session_id"]
             turns.append(accepted["message_id"])
+            for _ in range(EVENTS if kill == 0 else 0):
+                node.json("POST", f"/v1/sessions/{session}/events", {"name": "x", "data": {}})
             if kill in (0, 1, KILLS // 2):
                 readers.append(Reader(node, session))
             threading.Event().wait(rng.uniform(0, 0.6))
@@ -69,6 +72,16 @@ def killed_again_and_again(resume):
         assert resumed > 0, "no kill hit an answer"
         users = [e for e in truth if e["type"] == "message.user"]
         assert len(users) == len(turns), "a message was lost or doubled"
+        # It has come back by a snapshot, and says what the whole log says.
+        assert len(truth) > 1500, "too short a log for a snapshot"
+        said = {e["payload"]["message_id"]: e["payload"]["text"] for e in users + [
+            e for e in truth if e["type"] == "message.assistant"]}
+        node.kill()
+        node.start()
+        window = node.json("GET", f"/v1/sessions/{session}/context-window", expect=200)
+        parts = [p for p in window["parts"] if p["kind"] in ("user", "assistant")]
+        assert parts and all(p["text"] == said[p["message_id"]] for p in parts), "another past"
+        assert len(parts) + window["left_out_messages"] == len(said), "a part of the past is gone"
     finally:
         node.stop()
         rehearsal.stop()

@@ -31,6 +31,61 @@ TEST_CASE_TEMPLATE("log: idempotency records expire by age, so many a call", sto
   CHECK(left().empty());
 }
 
+TEST_CASE_TEMPLATE("log: a snapshot is in the atom of its append, and goes with what it is of",
+                   store, SOMA_EVENT_LOGS) {
+  store s;
+  const auto key = key_of("a");
+  const auto kept = [&] { return s.log.snapshot(key).value().value_or("none"); };
+  CHECK(kept() == "none");
+  auto op = append_of(key, 0, 2);
+  op.snapshot = "as of two";
+  REQUIRE(commit_one(s.log, op));
+  CHECK(kept() == "as of two");
+  REQUIRE(commit_one(s.log, append_of(key, 2)));
+  CHECK(kept() == "as of two");  // an append without one leaves it
+
+  auto refused = append_of(key, 2);
+  refused.snapshot = "of a log that is not";
+  CHECK(code_of(commit_one(s.log, refused)) == codes::session_head_mismatch);
+  CHECK(kept() == "as of two");
+
+  auto alone = append_of(key, 3, 0);  // without events, as of a session that leaves memory
+  alone.snapshot = std::string(100'000, 'x') + '\0';
+  REQUIRE(commit_one(s.log, alone));
+  CHECK(kept() == *alone.snapshot);
+  CHECK(s.log.head(key)->seq == 3);
+  CHECK(s.log.snapshot(key_of("a1")).value() == std::nullopt);
+  CHECK(s.log.snapshot(key_of("a", "t1")).value() == std::nullopt);
+
+  SUBCASE("removed with its session, and not there for the next of that name") {
+    auto remove = append_of(key, 3);
+    remove.remove = true;
+    REQUIRE(commit_one(s.log, remove));
+    CHECK(kept() == "none");
+    REQUIRE(commit_one(s.log, append_of(key, 0)));
+    CHECK(kept() == "none");
+  }
+  SUBCASE("a reset deletes it; one that comes with the reset stays") {
+    auto reset = append_of(key, 3, 2);
+    reset.first_seq = 5;
+    REQUIRE(commit_one(s.log, reset));
+    CHECK(kept() == "none");
+    auto again = append_of(key, 5, 2);
+    again.first_seq = 7;
+    again.snapshot = "as of seven";
+    REQUIRE(commit_one(s.log, again));
+    CHECK(kept() == "as of seven");
+  }
+  SUBCASE("removed in one batch with an append that brings one") {
+    auto append = append_of(key, 3), remove = append_of(key, 4);
+    append.snapshot = "too late";
+    remove.remove = true;
+    const append_op ops[] = {append, remove};
+    for (const auto& r : s.log.commit(ops)) REQUIRE(r);
+    CHECK(kept() == "none");
+  }
+}
+
 TEST_CASE_TEMPLATE("log: what is staged is invisible until it is published", store,
                    SOMA_EVENT_LOGS) {
   store s;

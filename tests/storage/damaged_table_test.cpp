@@ -1,4 +1,5 @@
-// Damage in the table of one session: that session says so, its neighbours and the store go on.
+// Damage in the table of one session: that session says so, its neighbours and the store go on. In
+// the table of a snapshot: nobody needs to hear of it.
 #include "storage/store_repair.hpp"
 #include "table_store.hpp"
 
@@ -74,4 +75,38 @@ TEST_CASE(
   CHECK(repair_store(s.options.data_dir).error().code == codes::storage_locked);
   s.log.reset();
   CHECK(repair_store(s.options.data_dir)->tables.empty());
+}
+
+TEST_CASE("damage: a bit that flips in a snapshot is that one's alone: its session is whole") {
+  table_store s;
+  s.open();
+  const auto key = key_of("m");
+  const auto snapshot = text_of(key, 1, 500'000);
+  for (std::uint64_t n = 0; n < 10; ++n) {
+    auto op = append_of(key, n);
+    if (n == 8) op.snapshot = snapshot;
+    REQUIRE(commit_one(*s.log, op));
+  }
+  s.log.reset();
+  s.open();  // to tables
+  s.log.reset();
+  const auto file = s.largest_table();
+  const auto bytes = contents(file);
+  REQUIRE(bytes.size() > 100'000);
+  overwrite(file, flipped(bytes, {bytes.size() / 2, 3}));
+  s.told.clear();
+  s.open();
+  CHECK(code_of(s.log->snapshot(key)) == codes::storage_corrupt);
+  CHECK(seqs_of(page_of(*s.log, key)).size() == 10);
+  CHECK(s.told.empty());
+  auto next = append_of(key, 10);
+  next.snapshot = "another";
+  REQUIRE(commit_one(*s.log, next));
+  CHECK(s.log->snapshot(key).value() == "another");
+  s.log.reset();
+  // The store made whole has none, and has lost nothing.
+  const auto report = repair_store(s.options.data_dir).value();
+  CHECK(report.sessions.empty());
+  s.open();
+  CHECK(seqs_of(page_of(*s.log, key)).size() == 11);
 }

@@ -138,6 +138,7 @@ TEST_CASE("store: its rows are what docs/event-log.md says, byte by byte") {
   op.compact_seq = 2;
   op.idempotency.push_back({"key", "hash", 202, "{}", 5});
   op.outbox.push_back({"kafka", "row"});
+  op.snapshot = "state";
   REQUIRE(commit_one(*s.now, op));
   REQUIRE(s.now->stage(key_of("copy"), std::vector<encoded_event>{event_of(1)}));
   REQUIRE(s.now->put_document("keys", "k", "doc"));
@@ -165,7 +166,8 @@ TEST_CASE("store: its rows are what docs/event-log.md says, byte by byte") {
   CHECK(raw.rows("idempotency_age") == rows{{number(5) + "key", ""}});
   CHECK(raw.rows("staging") == rows{{"t\0copy\0"s, number(1)}});
   CHECK(raw.rows("documents") == rows{{"keys\0k"s, "doc"}});
-  CHECK(raw.families().size() == 10);
+  CHECK(raw.rows("snapshots") == rows{{"t\0s\0"s, "state"}});
+  CHECK(raw.families().size() == 11);
 }
 
 TEST_CASE("store: outbox rows keep their order over openings") {

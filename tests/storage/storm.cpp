@@ -66,6 +66,11 @@ void write_session(std::ostream& out, const event_log& log, const session_key& k
     end = page->end;
   }
   if (expected != head->seq + 1) out << "  ENDS BEFORE ITS HEAD\n";
+  const auto snapshot = log.snapshot(key);
+  if (snapshot)
+    out << "  snapshot " << snapshot->value_or("none") << "\n";
+  else
+    out << "  CANNOT BE READ: " << snapshot.error().code << " " << snapshot.error().detail << "\n";
 }
 
 void write_list(std::ostream& out, const event_log& log, const tenant_id& tenant) {
@@ -144,6 +149,7 @@ append_op storm::next_op(const session_key& key, std::uint64_t seq, bool staged)
   if (chance(6) && !op.events.empty()) op.first_seq = last - pick(op.events.size());
   op.remove = chance(4);
   op.publish_staged = staged ? chance(80) : chance(2);
+  if (chance(15)) op.snapshot = "as of " + std::to_string(last);
   while (chance(30)) op.idempotency.push_back(next_record());
   while (chance(20)) op.outbox.push_back({"kafka", "row " + std::to_string(random_())});
   return op;

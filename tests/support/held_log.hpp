@@ -41,6 +41,9 @@ class held_log : public event_log {
   result<event_page> read(const session_key& key, const read_options& o) const override {
     return inner_.read(key, o);
   }
+  result<std::optional<std::string>> snapshot(const session_key& key) const override {
+    return inner_.snapshot(key);
+  }
   result<session_list_page> list(const tenant_id& t, const session_list_options& o) const override {
     return inner_.list(t, o);
   }
