@@ -8,7 +8,8 @@
 namespace soma::app {
 
 boost::asio::awaitable<result<void>> each_piece(
-    lane& where, body_source* body, std::function<result<void>(std::string_view)> take) {
+    lane& where, std::string whose, body_source* body,
+    std::function<result<void>(std::string_view)> take) {
   std::string piece;
   for (bool end = !body; !end;) {
     auto bytes = co_await body->read_some();
@@ -17,7 +18,7 @@ boost::asio::awaitable<result<void>> each_piece(
     piece += *bytes;
     if (piece.size() < handed_on_bytes && !end) continue;
     auto feed = [take, piece = std::exchange(piece, {})] { return take(piece); };
-    auto fed = co_await on_lane(where, feed);
+    auto fed = co_await on_lane(where, whose, feed);
     if (!fed) co_return fed;
   }
   co_return result<void>();

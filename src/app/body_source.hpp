@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "app/lanes.hpp"
@@ -25,8 +26,9 @@ class body_source {
 
 inline constexpr std::size_t handed_on_bytes = 256 * 1024;  // at once, between two threads
 
-// Hands a body on in pieces, on that lane; stops at the first that is refused. Null: an empty body.
-boost::asio::awaitable<result<void>> each_piece(lane& where, body_source* body,
+// Hands a body on in pieces, on that lane, in that turn (lanes.hpp); stops at the first that is
+// refused. Null: an empty body.
+boost::asio::awaitable<result<void>> each_piece(lane& where, std::string whose, body_source* body,
                                                 std::function<result<void>(std::string_view)> take);
 
 }  // namespace soma::app

@@ -1,6 +1,6 @@
 #include "app/credentials.hpp"
 
-#include "app/on_lane.hpp"
+#include "app/on_writes.hpp"
 #include "app/services.hpp"
 #include "app/tenant_notices.hpp"
 #include "core/codes.hpp"
@@ -60,7 +60,7 @@ asio::awaitable<result<credential_view>> put_credential(services& s, const admit
               kept = std::make_shared<const secret_string>(std::move(secret))] {
     return vault.put(tenant, provider, *kept, now_ms());
   };
-  auto stored = co_await on_lane(s.lanes.writes, put);
+  auto stored = co_await on_writes(s, in.who().tenant, put);
   if (stored) s.notices.settings_changed(in.who().tenant);
   co_return stored;
 }
@@ -72,7 +72,7 @@ asio::awaitable<result<void>> delete_credential(services& s, const admitted& in,
   auto remove = [&vault = s.llm.vault(), tenant, provider] {
     return vault.remove(tenant, provider);
   };
-  auto removed = co_await on_lane(s.lanes.writes, remove);
+  auto removed = co_await on_writes(s, tenant, remove);
   if (removed) s.notices.settings_changed(tenant);
   co_return removed;
 }

@@ -4,6 +4,7 @@
 
 #include "app/on_lane.hpp"
 #include "app/on_longer.hpp"
+#include "app/on_writes.hpp"
 #include "app/services.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
@@ -91,7 +92,7 @@ asio::awaitable<result<browser_login>> login(services& s, login_proof by) {
   auto who = co_await on_lane(s.pool, judge);
   if (!who) co_return who.error();
   auto open = [&s, who = *who] { return s.browsers.open(who, now_ms()); };
-  auto session = co_await on_lane(s.lanes.writes, open);
+  auto session = co_await on_writes(s, who->tenant, open);
   if (!session) co_return session.error();
   browser_login in;
   in.tenant = who->tenant;
@@ -144,7 +145,7 @@ asio::awaitable<result<answered<created_key>>> create_key(services& s, const adm
       return s.node.log.put_idempotency(record, made);
     };
   auto create = [&s, fresh, now, keep]() mutable { return s.keys.create(fresh, now, keep); };
-  auto made = co_await on_lane(s.lanes.writes, create);
+  auto made = co_await on_writes(s, in.who().tenant, create);
   if (!made) {
     auto kept = co_await s.idempotency.find_twin(*gate, made.error());
     if (!kept) co_return kept.error();
@@ -160,7 +161,7 @@ asio::awaitable<result<void>> delete_key(services& s, const admitted& in, std::s
   auto remove = [&s, tenant = in.who().tenant, id] {
     return tell_removed(s, s.identities.remove_key(tenant, id));
   };
-  co_return co_await on_lane(s.lanes.writes, remove);
+  co_return co_await on_writes(s, in.who().tenant, remove);
 }
 
 }  // namespace soma::app

@@ -5,6 +5,7 @@
 #include "app/conversations.hpp"
 #include "app/on_lane.hpp"
 #include "app/on_longer.hpp"
+#include "app/on_writes.hpp"
 #include "app/services.hpp"
 #include "app/tool_gateway.hpp"
 #include "core/codes.hpp"
@@ -40,12 +41,19 @@ memory::search_question question_of(const memory_search& asked) {
   return out;
 }
 
+bool is_asked_for(const memory_item& it, const item_filter& filter) {
+  const auto& kinds = filter.kinds;
+  if (!filter.session_id.empty() && it.session_id != filter.session_id) return false;
+  return kinds.empty() || std::find(kinds.begin(), kinds.end(), it.kind) != kinds.end();
+}
+
 result<found_memories> by_ids(const memory::memories& kept, const memory::viewer& who,
                               const memory_search& asked) {
   found_memories out;
   for (const auto& id : asked.ids) {
     if (out.items.size() == asked.limit) break;
     auto it = kept.find(who, id);
+    if (it && !is_asked_for(*it, asked.filter)) continue;
     if (it)
       out.items.push_back({std::move(*it), 1});
     else if (it.error().code != codes::memory_not_found)
@@ -147,7 +155,7 @@ asio::awaitable<result<shown_memory>> add_memory(services& s, admitted& in, memo
   auto work = [&kept = s.memories, me = viewer_of(in.who()), note = std::move(note)] {
     return kept.save(me, note);
   };
-  auto saved = co_await on_lane(s.lanes.writes, std::move(work));
+  auto saved = co_await on_writes(s, in.who().tenant, std::move(work));
   if (!saved) co_return saved.error();
   in.about(saved->what.memory_id);
   co_return shown(std::move(saved->what), saved->again);
@@ -158,7 +166,7 @@ asio::awaitable<result<shown_memory>> change_memory(services& s, const admitted&
   auto work = [&kept = s.memories, me = viewer_of(in.who()), id = std::move(id),
                change = std::move(change),
                if_match = std::move(if_match)] { return kept.change(me, id, change, if_match); };
-  auto changed = co_await on_lane(s.lanes.writes, std::move(work));
+  auto changed = co_await on_writes(s, in.who().tenant, std::move(work));
   if (!changed) co_return changed.error();
   co_return shown(std::move(*changed));
 }
@@ -167,7 +175,7 @@ asio::awaitable<result<void>> forget_memory(services& s, const admitted& in, std
                                             std::string if_match) {
   auto work = [&kept = s.memories, me = viewer_of(in.who()), id = std::move(id),
                if_match = std::move(if_match)] { return kept.forget(me, id, if_match); };
-  co_return co_await on_lane(s.lanes.writes, std::move(work));
+  co_return co_await on_writes(s, in.who().tenant, std::move(work));
 }
 
 asio::awaitable<result<told_memory_status>> read_memory_status(services& s, const caller& who) {

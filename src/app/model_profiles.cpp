@@ -2,7 +2,7 @@
 
 #include <boost/json.hpp>
 
-#include "app/on_lane.hpp"
+#include "app/on_writes.hpp"
 #include "app/services.hpp"
 #include "app/tenant_notices.hpp"
 #include "core/codes.hpp"
@@ -50,7 +50,7 @@ asio::awaitable<result<models::listed_profile>> store(services& s, const admitte
   auto put = [&models, tenant = in.who().tenant, profile = std::move(profile),
               only = std::move(only),
               keep = std::move(keep)] { return models.put(tenant, profile, only, keep); };
-  co_return co_await on_lane(s.lanes.writes, put);
+  co_return co_await on_writes(s, in.who().tenant, put);
 }
 
 }  // namespace
@@ -122,7 +122,7 @@ asio::awaitable<result<void>> delete_model_profile(services& s, const admitted& 
   auto remove = [&models = s.llm.models(), tenant = in.who().tenant, name = std::move(name), only] {
     return models.remove(tenant, name, only);
   };
-  auto removed = co_await on_lane(s.lanes.writes, remove);
+  auto removed = co_await on_writes(s, in.who().tenant, remove);
   if (removed) s.notices.settings_changed(in.who().tenant);
   co_return removed;
 }

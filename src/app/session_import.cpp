@@ -8,6 +8,7 @@
 #include "app/file_services.hpp"
 #include "app/import_spool.hpp"
 #include "app/on_lane.hpp"
+#include "app/on_writes.hpp"
 #include "app/services.hpp"
 #include "app/session_copies.hpp"
 #include "app/session_document.hpp"
@@ -114,19 +115,20 @@ asio::awaitable<result<void>> spool(services& s, const caller& who, body_source*
   // A body on its way to the disk, as an upload is: of its tenant's places.
   const upload_place place(s.files, who);
   if (!place) co_return error(codes::server_busy, "many uploads are under way", 5);
+  const auto turn = long_turn_of(who.tenant);
   auto open = [work, folder, reserve] { return work->spool.open(folder, reserve); };
-  auto good = co_await on_lane(s.lanes.longer, open);
+  auto good = co_await on_lane(s.lanes.longer, turn, open);
   if (!good) co_return good;
   std::function<result<void>(std::string_view)> check = [work](std::string_view bytes) {
     return work->check(bytes);
   };
-  good = co_await each_piece(s.lanes.longer, body, std::move(check));
+  good = co_await each_piece(s.lanes.longer, turn, body, std::move(check));
   if (!good) co_return good;
   auto finish = [work] {
     auto whole = work->check_end();
     return whole ? work->spool.rewind() : whole;
   };
-  co_return co_await on_lane(s.lanes.longer, finish);
+  co_return co_await on_lane(s.lanes.longer, turn, finish);
 }
 
 std::string encode(const imported_session& made) {
@@ -238,7 +240,7 @@ asio::awaitable<result<answered<imported_session>>> import_session(services& s, 
   if (!pass.held())
     co_return error(codes::server_busy, "this document is being taken in already", 1);
   auto place_of = [log = &s.node.log, who, hash] { return import_place(*log, who, hash); };
-  auto found = co_await on_lane(s.lanes.writes, place_of);
+  auto found = co_await on_writes(s, who.tenant, place_of);
   if (!found) co_return found.error();
   imported_session made;
   made.session = found->key.session;
@@ -251,7 +253,7 @@ asio::awaitable<result<answered<imported_session>>> import_session(services& s, 
   } else if (!gate->key.empty()) {
     auto record = s.idempotency.record_of(*gate, 201, encode(made));
     auto keep = [log = &s.node.log, record] { return log->put_idempotency(record); };
-    auto kept = co_await on_lane(s.lanes.writes, keep);
+    auto kept = co_await on_writes(s, who.tenant, keep);
     if (!kept) co_return kept.error();
   }
   co_return answered<imported_session>(std::move(made), false);

@@ -64,7 +64,8 @@ session_stager::session_stager(services& s, std::size_t io_thread, copy_options 
 asio::awaitable<result<void>> session_stager::copy_all(source next) {
   for (bool end = false; !end;) {
     auto fill = [work = work_, next] { return work->fill(next); };
-    auto filled = co_await on_lane(lane_, fill);
+    const auto turn = long_turn_of(to_.tenant);
+    auto filled = co_await on_lane(lane_, turn, fill);
     if (!filled) co_return filled.error();
     end = *filled;
     if (work_->ready.empty()) continue;

@@ -1,7 +1,7 @@
 #include "app/settings.hpp"
 
 #include "app/node_health.hpp"
-#include "app/on_lane.hpp"
+#include "app/on_writes.hpp"
 #include "app/services.hpp"
 #include "app/tenant_notices.hpp"
 #include "core/codes.hpp"
@@ -83,7 +83,7 @@ asio::awaitable<result<llm_settings>> change_settings(services& s, const admitte
     if (auto changed = change_profile(llm.models(), tenant, *change); !changed) return changed;
     return change_key(llm, tenant, *change);
   };
-  auto changed = co_await on_lane(s.lanes.writes, work);
+  auto changed = co_await on_writes(s, tenant, work);
   if (!changed) {
     const auto& why = changed.error();
     if (why.code == codes::profile_invalid || why.code == codes::config_invalid)

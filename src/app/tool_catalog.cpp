@@ -1,6 +1,6 @@
 #include "app/tool_catalog.hpp"
 
-#include "app/on_lane.hpp"
+#include "app/on_writes.hpp"
 #include "app/services.hpp"
 #include "app/tenant_notices.hpp"
 #include "app/tool_gateway.hpp"
@@ -59,7 +59,7 @@ asio::awaitable<result<changed_tool>> change_tool(services& s, admitted& in, std
                  if_match = std::move(if_match)] {
     return catalog.change(tenant, tool_id, change_json, if_match);
   };
-  auto entry = co_await on_lane(s.lanes.writes, change);
+  auto entry = co_await on_writes(s, tenant, change);
   if (!entry) co_return entry.error();
   in.add("\"diff\":" + change_json);
   s.notices.catalog_changed(tenant);

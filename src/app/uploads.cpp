@@ -149,9 +149,10 @@ asio::awaitable<result<answered<std::vector<attachment>>>> take_form(
   std::function<result<void>(std::string_view)> feed = [work](std::string_view bytes) {
     return work->feed(bytes);
   };
-  auto taken = co_await each_piece(s.files.pool, form.body, std::move(feed));
+  const auto turn = turn_of(who.tenant);
+  auto taken = co_await each_piece(s.files.pool, turn, form.body, std::move(feed));
   auto end = [work, taken] { return work->finish(taken); };
-  auto whole = co_await on_lane(s.files.pool, end);
+  auto whole = co_await on_lane(s.files.pool, turn, end);
   if (!whole) co_return whole.error();
   if (key.key.empty()) co_return answered<std::vector<attachment>>(work->made(), false);
   co_return co_await keep_together(s, who, std::move(key), std::move(work));

@@ -196,11 +196,12 @@ asio::awaitable<result<written_file>> write_work_file(services& s, const admitte
     work->emplace(std::move(*spool));
     return {};
   };
-  auto done = co_await on_lane(f.pool, begin);
+  const auto turn = turn_of(in.who().tenant);
+  auto done = co_await on_lane(f.pool, turn, begin);
   std::function<result<void>(std::string_view)> take = [work, &folders](std::string_view bytes) {
     return folders.add(**work, bytes);
   };
-  if (done) done = co_await each_piece(f.pool, body, take);
+  if (done) done = co_await each_piece(f.pool, turn, body, take);
   auto put = [work, &folders, t = *t, done]() -> result<written_file> {
     auto spool = std::exchange(*work, std::nullopt);
     if (!done) return done.error();
@@ -225,7 +226,8 @@ asio::awaitable<result<std::vector<written_file>>> upload_to_work_folder(service
   std::function<result<void>(std::string_view)> take = [work](std::string_view bytes) {
     return work->feed(bytes);
   };
-  auto taken = co_await each_piece(f.pool, form.body, take);
+  const auto turn = turn_of(in.who().tenant);
+  auto taken = co_await each_piece(f.pool, turn, form.body, take);
   auto end = [work, taken]() -> result<std::vector<written_file>> {
     if (!taken) return taken.error();
     return work->finish();

@@ -1,6 +1,7 @@
 #include "memory/indexer.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/codes.hpp"
 #include "core/time.hpp"
@@ -59,12 +60,6 @@ std::string indexer::degraded() const {
   return degraded_;
 }
 
-std::optional<std::uint64_t> indexer::waiting_at_most() const {
-  const std::lock_guard lock(mutex_);
-  if (!scanned_all_ || !degraded_.empty()) return std::nullopt;
-  return told_ > done_ ? told_ - done_ : 0;
-}
-
 indexer::lag indexer::waiting() const {
   lag out;
   std::uint64_t after = 0;
@@ -90,6 +85,12 @@ indexer::lag indexer::waiting() const {
     if (page->end) break;
   }
   return out;
+}
+
+std::uint64_t indexer::waiting_at_most() const {
+  const std::lock_guard lock(mutex_);
+  if (!scanned_all_ || !degraded_.empty()) return std::numeric_limits<std::uint64_t>::max();
+  return told_ - std::min(told_, done_);
 }
 
 result<indexer::lease> indexer::read() {

@@ -56,8 +56,8 @@ class indexer {
     std::int64_t oldest_at_ms = 0;  // when the first of them was seen; 0: none
   };
   lag waiting() const;  // reads the store
-  // Not fewer rows than wait, without a look at the store; none where that is not known.
-  std::optional<std::uint64_t> waiting_at_most() const;
+  // The same as a number that is no less, without asking the store.
+  std::uint64_t waiting_at_most() const;
 
   // A reader for as long as it is held; several at once. Errors: those of opening the file.
   class lease {

@@ -33,11 +33,11 @@ bool passes(const item_filter& filter, const index_row& row) {
 }
 
 // A key of texts: of one owner, whatever its letters' case and its spaces.
-std::string text_key(const viewer& who, std::string_view text) {
+std::string text_key(const tenant_id& tenant, std::string_view owner, std::string_view text) {
   auto said = normalized(text);
   if (said.empty()) said = text;
-  const auto of = fingerprint(said, fingerprint("\n", fingerprint(who.user.value)));
-  return who.tenant.value + '\n' + fingerprint_text(of) + '.' + std::to_string(said.size());
+  const auto of = fingerprint(said, fingerprint("\n", fingerprint(owner)));
+  return tenant.value + '\n' + fingerprint_text(of) + '.' + std::to_string(said.size());
 }
 
 bool says_the_same(std::string_view a, std::string_view b) {
@@ -151,27 +151,39 @@ result<std::uint64_t> memories::count(const tenant_id& tenant) const {
   const moment as_of(**reader);
   if (auto ok = (*reader)->begin(clock::now() + std::chrono::milliseconds(limits_.search_ms)); !ok)
     return index_failed(ok.error());
-  auto items = (*reader)->count(tenant);
-  if (!items) return index_failed(items.error());
-  return *items;
+  const auto items = (*reader)->count(tenant);
+  return items ? result<std::uint64_t>(*items) : result<std::uint64_t>(index_failed(items.error()));
 }
 
-// The index is waited for only where what waits for it could be what fills the tenant's part.
+// The index is waited for only where what it has not taken yet might be one too many: it may be far
+// behind, and others wait for who asks.
 result<void> memories::has_room(const tenant_id& tenant) const {
-  const auto waiting = index_.waiting_at_most();
+  const auto more = index_.waiting_at_most();  // before: what it takes meanwhile counts twice
   auto items = count(tenant);
-  if (!items) return items.error();
-  if (waiting && *items + *waiting < limits_.items_max) return {};
-  index_.catch_up(clock::now() + std::chrono::milliseconds(limits_.catch_up_ms));
-  items = count(tenant);
+  if (items && (more >= limits_.items_max || *items >= limits_.items_max - more)) {
+    index_.catch_up(clock::now() + std::chrono::milliseconds(limits_.catch_up_ms));
+    items = count(tenant);
+  }
   if (!items) return items.error();
   if (*items >= limits_.items_max)
     return error(codes::quota_exceeded, "the tenant remembers as much as memory.items_max allows");
   return {};
 }
 
+// The mark of a text that this item says, unless it is another's, which says the same.
+result<void> memories::unmark(storage::row_batch& rows, const tenant_id& tenant,
+                              const place& there) const {
+  const auto& it = there.what;
+  auto key = text_key(tenant, it.owner, it.text);
+  auto where = log_.get_document(text_collection, key);
+  if (!where) return where.error();
+  if (*where && **where == there.session + '\n' + it.memory_id)
+    rows.deleted.emplace_back(text_collection, std::move(key));
+  return {};
+}
+
 result<saved_note> memories::save(const viewer& who, const new_note& note) {
-  const auto key = text_key(who, note.text);
+  const auto key = text_key(who.tenant, who.user.value, note.text);
   const std::lock_guard one_at_a_time(changing_);
   auto same = same_note(who, key, note);
   if (!same) return same.error();
@@ -211,10 +223,19 @@ result<item> memories::change(const viewer& who, std::string_view id, const item
     return error(codes::memory_changed, "the memory was changed meanwhile");
   storage::row_batch rows;
   if (what.text && *what.text != it.text) {
-    rows.deleted.emplace_back(text_collection, text_key(who, it.text));
-    if (it.kind != "message")
-      rows.documents.push_back({std::string(text_collection), text_key(who, *what.text),
-                                there->session + '\n' + it.memory_id});
+    if (it.kind != "message") {
+      if (auto ok = unmark(rows, who.tenant, *there); !ok) return ok.error();
+      // Another that says it already is what it stays known by.
+      const new_note as{*what.text, it.kind};
+      viewer owner = who;
+      owner.user = user_id(it.owner);
+      auto key = text_key(who.tenant, it.owner, *what.text);
+      auto same = same_note(owner, key, as);
+      if (!same) return same.error();
+      if (!*same || (*same)->memory_id == it.memory_id)
+        rows.documents.push_back(
+            {std::string(text_collection), std::move(key), there->session + '\n' + it.memory_id});
+    }
     it.text = *what.text;
     it.cut = false;
   }
@@ -243,7 +264,7 @@ result<void> memories::forget(const viewer& who, std::string_view id, std::strin
   rows.deleted.emplace_back(item_collection, item_key(who.tenant, there->session, id));
   rows.deleted.emplace_back(id_collection, id_key(who.tenant, id));
   if (there->what.kind != "message")
-    rows.deleted.emplace_back(text_collection, text_key(who, there->what.text));
+    if (auto ok = unmark(rows, who.tenant, *there); !ok) return ok;
   tell(rows, who.tenant, there->session, id, memory::change::kind::gone);
   auto written = log_.write_rows(rows);
   return written ? result<void>() : result<void>(written.error());
@@ -355,7 +376,7 @@ result<found_items> memories::search(const viewer& who, const search_question& q
   return out;
 }
 
-result<recall_answer> memories::recall(const recall_question& question) const {
+result<recall_answer> memories::recall(const recall_question& question, int ms) const {
   search_question asked;
   asked.query = question.query;
   asked.held_message_ids = question.held_message_ids;
@@ -363,7 +384,7 @@ result<recall_answer> memories::recall(const recall_question& question) const {
   asked.up_to_date = false;
   asked.once_each = true;
   asked.from_afar = true;
-  asked.ms = limits_.recall_ms;
+  asked.ms = ms > 0 ? ms : limits_.recall_ms;
   viewer who;
   who.tenant = question.key.tenant;
   who.user = question.user;

@@ -112,7 +112,9 @@ class memories {
   result<item_page> list(const viewer& who, const item_filter& filter, std::string_view cursor,
                          std::size_t limit) const;
   result<found_items> search(const viewer& who, const search_question& question) const;
-  result<recall_answer> recall(const recall_question& question) const;
+  // Within so many milliseconds; 0: those of the limits.
+  result<recall_answer> recall(const recall_question& question, int ms = 0) const;
+  int recall_ms() const { return limits_.recall_ms; }
   result<memory_status> status(const tenant_id& tenant) const;
   // Whoever is asked, too, from now on; null: nobody. Any thread.
   void ask_also(std::shared_ptr<remote_recall> whom);
@@ -147,8 +149,9 @@ class memories {
                                    std::string_view id) const;
   result<std::optional<item>> same_note(const viewer& who, const std::string& key,
                                         const new_note& note) const;
-  result<std::uint64_t> count(const tenant_id& tenant) const;
+  result<std::uint64_t> count(const tenant_id& tenant) const;  // of its items in the index
   result<void> has_room(const tenant_id& tenant) const;
+  result<void> unmark(storage::row_batch& rows, const tenant_id& tenant, const place& there) const;
   error index_failed(const error& why) const;
 
   storage::event_log& log_;

@@ -174,7 +174,8 @@ TEST_CASE("framing: a chunk or trailer that can be none is refused before more i
   const auto server = start_test_server(patient);
   const std::string chunked = "Transfer-Encoding: chunked\r\n";
   for (const char* body :
-       {"5\r\nhello\r\n0\r\n\n", "0\r\nX: y\n", "0\r\nX: y\rz", "5\nhello", "0\r\n X: folded\r\n"})
+       {"5\r\nhello\r\n0\r\n\n", "0\r\nX: y\n", "0\r\nX: y\rz", "5\nhello", "0\r\n X: folded\r\n",
+        "5\r\nhello\r\n0;a=\"\r\n\r\n", "0;a=\"\\\"\r\nX: \"\r\n", "5;a=\"b\r\n"})
     expect_refused(server->port(), with(chunked, body), codes::request_malformed);
   for (const char* body : {"FFFFFFFFFFFFFFFF\r\n", "3e9\r\n", "5\r\nhello\r\n3e4\r\n"})
     CHECK(status_of_text(talk(server->port(), with(chunked, body))) == 413);
@@ -218,6 +219,7 @@ TEST_CASE("framing: chunks, their extensions and their trailers are taken") {
       "0005\r\nhello\r\n000\r\n\r\n",
       "5;name=value\r\nhello\r\n0;last\r\n\r\n",
       "5;name=\"quoted; value\"\r\nhello\r\n0\r\n\r\n",
+      "5;name=\"a \\\" in it\"\r\nhello\r\n0;name=\"\\\"\";b=\"\"\r\nX: \"\r\n\r\n",
       "5\r\nhello\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n",
       "5\r\nhello\r\n0\r\nContent-Type: text/html\r\n\r\n",
   };

@@ -262,12 +262,37 @@ def seen_at_once():
             one.join()
 
 
+def waits_for_nobody():
+    """however many notes of one tenant wait for the disk, another's has the next turn but one"""
+    def waiting():
+        figures = w.node.request("GET", "/metrics")[2]
+        return int(float(figures.split("\nsoma_writes_waiting ", 1)[1].split("\n", 1)[0]))
+    many = [w.node.connect(timeout=120) for _ in range(500)]
+    try:
+        for one in many:
+            one.connect()
+        for n, one in enumerate(many):
+            one.request("POST", "/v1/memories", json.dumps({"text": f"many {n}"}),
+                        {"Authorization": "Bearer " + w.other, "Content-Type": "application/json"})
+        wait_until(lambda: waiting() >= 100, what="a hundred that wait")
+        mine = w.note("mine " + uuid.uuid4().hex)
+        theirs = []
+        for one in many:
+            answer = one.getresponse()
+            assert answer.status == 201, answer.status
+            theirs.append(json.loads(answer.read())["created_at"])
+        assert any(at > mine["created_at"] for at in theirs), (mine["created_at"], max(theirs))
+    finally:
+        for one in many:
+            one.close()
+
+
 def main():
     global w
     w = World()
     try:
         return run_tests([no_leaks, tools, with_its_session, exported, of_a_context, tells_of_changes, survives, index_deleted, index_cut,
-                          index_newer, index_garbage, quota, seen_at_once])
+                          index_newer, index_garbage, quota, seen_at_once, waits_for_nobody])
     finally:
         w.stop()
 

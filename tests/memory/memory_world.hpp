@@ -30,6 +30,7 @@ struct world {
     options.path = path;
     options.replicated = limits.replicated;
     options.on_changed = [this](const tenant_id& t) {
+      const std::lock_guard held(hold);
       const std::lock_guard lock(told_mutex);
       changed.push_back(t.value);
     };
@@ -112,7 +113,7 @@ struct world {
   memory_limits limits;
   std::int64_t now = 1'700'000'000'000;
   std::map<std::string, std::uint64_t> seqs;
-  std::mutex told_mutex;
+  std::mutex told_mutex, hold;  // while `hold` is locked, what is committed is not taken
   std::vector<std::string> changed, notices;
   std::unique_ptr<indexer> index;
   std::unique_ptr<memories> kept;

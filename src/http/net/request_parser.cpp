@@ -59,6 +59,18 @@ bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+// A quoted value of a chunk's extension ends in its line.
+bool has_open_quote(std::string_view line) {
+  bool open = false;
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    if (open && line[at] == '\\')
+      ++at;
+    else if (line[at] == '"')
+      open = !open;
+  }
+  return open;
+}
+
 std::string_view view(beast::string_view s) {
   return {s.data(), s.size()};
 }
@@ -137,8 +149,11 @@ bool request_parser::is_malformed_chunk_head(std::string_view bytes) {
   if (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
   const auto zeros = std::min(bytes.find_first_not_of('0'), bytes.size());
   const bool is_last = zeros == bytes.size() || !is_hex(bytes[zeros]);
-  if (const auto end = bytes.find("\r\n"); !is_last && end != std::string_view::npos)
-    bytes = bytes.substr(0, end + 2);
+  const auto end = bytes.find("\r\n");
+  if (end != std::string_view::npos) {
+    if (has_open_quote(bytes.substr(0, end))) return true;
+    if (!is_last) bytes = bytes.substr(0, end + 2);
+  }
   return head_scanner().scan(bytes) == head_scanner::outcome::malformed;
 }
 
