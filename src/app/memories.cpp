@@ -99,7 +99,7 @@ result<found_memories> recalled(const memory::memories& kept, const memory::view
   auto found = found_of(kept.search(who, question));
   if (!found) return found;
   std::vector<std::string_view> sessions;
-  for (const auto& one : found->items) sessions.push_back(one.what.session_id);
+  for (const auto& one : found->items) sessions.push_back(memory::told_with(one.what));
   auto order = memory::diversified(sessions);
   if (order.size() > asked.limit) order.resize(asked.limit);
   std::sort(order.begin(), order.end());  // the best first, as ever

@@ -16,6 +16,7 @@
 #include "app/piece_source.hpp"
 #include "app/pipeline.hpp"
 #include "memory/memories.hpp"
+#include "tools/document_keeper.hpp"
 
 namespace soma::app {
 
@@ -69,6 +70,12 @@ boost::asio::awaitable<result<shown_memory>> change_memory(services& s, const ad
                                                            std::string if_match);
 boost::asio::awaitable<result<void>> forget_memory(services& s, const admitted& in, std::string id,
                                                    std::string if_match);
+
+// Keeps the passages of an attachment as knowledge, once; waits for all of it. Policy is asked for
+// attachment.read, too. Errors: attachment.*, request.invalid about attachment_id for what no text
+// can be taken out of, quota.exceeded, server.busy while others are imported.
+boost::asio::awaitable<result<tools::kept_document>> import_document(services& s, admitted& in,
+                                                                     std::string attachment_id);
 
 struct told_memory_status {
   memory::memory_status here;

@@ -214,6 +214,7 @@ constexpr row table[] = {
         .changes("memory.delete", path_id)
         .gives(answer::none),
     op("recall_memory", post, "/v1/memory/recall").reads("memory.read").takes(json),
+    op("import_document", post, "/v1/memory/import").changes("memory.write").takes(json),
     op("get_memory_status", get, "/v1/memory/status").reads("memory.read"),
     op("sync_memory", post, "/v1/memory/sync").by(access::admin).changes("dlq.manage"),
     op("list_dead_letters", get, "/v1/admin/dlq").by(access::admin).reads("dlq.manage"),

@@ -9,6 +9,9 @@
 #include "security/policy/policy.hpp"
 #include "tools/catalog_runner.hpp"
 
+namespace soma::tools {
+class document_reader;
+}
 namespace soma::tools::mcp {
 class servers;
 }
@@ -21,6 +24,7 @@ struct tool_gateway {
   const security::policy& policy;
   security::audit_log& audit;
   tools::mcp::servers& mcp;
+  const tools::document_reader& documents;
 };
 
 security::decision judge(const tool_gateway& tools, const caller& who, std::string_view action,

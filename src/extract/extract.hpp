@@ -20,6 +20,9 @@ struct limits {
   std::uint64_t inflation_max = 200;           // times its own size, past the first MiB
   std::size_t entries = 10'000;                // parts of a packed document
   std::size_t nesting = 200;                   // of elements
+  // Whether the text shows how the document is built: a form feed between pages, headings begun
+  // with as many # as they are deep.
+  bool structure = false;
 };
 
 // It cannot be read: ends up as the document's error. `code` is "unsupported", "broken",

@@ -1,7 +1,7 @@
 // soma-extract: reads a document from its standard input and writes {"content_type", "text",
 // "metadata", "truncated"} or {"error": {"code", "detail"}} to its standard output.
 //
-//   soma-extract [--declared TYPE] [--text-bytes N] [--pages N] < document
+//   soma-extract [--declared TYPE] [--text-bytes N] [--pages N] [--structure 1] < document
 //
 // Meant for the sandbox: it opens nothing but libmagic's database, and holds a document whole.
 #include <fcntl.h>
@@ -122,6 +122,7 @@ std::string run(int argc, char** argv) {
     if (name == "--declared") from.declared = argv[i + 1];
     if (name == "--text-bytes") bounds.text_bytes = std::strtoull(argv[i + 1], nullptr, 10);
     if (name == "--pages") bounds.pages = std::atoi(argv[i + 1]);
+    if (name == "--structure") bounds.structure = std::string_view(argv[i + 1]) == "1";
   }
   try {
     std::string kept;

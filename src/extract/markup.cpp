@@ -44,12 +44,20 @@ void add_words(std::string_view text, text_sink& to) {
   }
 }
 
-void enter(const xmlNode* node, text_sink& to) {
+// 1 to 6 of a heading; 0 of anything else.
+int heading_level(std::string_view name) {
+  return name.size() == 2 && name[0] == 'h' && name[1] >= '1' && name[1] <= '6' ? name[1] - '0' : 0;
+}
+
+void enter(const xmlNode* node, text_sink& to, bool structure) {
   if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE)
     add_words(text_of(node->content), to);
   else if (node->type == XML_ELEMENT_NODE && one_of(lines, node))
-    to.end_line();
-  if (node->type == XML_ELEMENT_NODE && text_of(node->name) == "li") to.add("- ");
+    to.end_line(structure && text_of(node->name) == "p" ? 2 : 1);
+  if (node->type != XML_ELEMENT_NODE) return;
+  if (text_of(node->name) == "li") to.add("- ");
+  if (const int level = structure ? heading_level(text_of(node->name)) : 0; level > 0)
+    to.add(std::string(static_cast<std::size_t>(level), '#') + ' ');
 }
 
 void leave(const xmlNode* node, text_sink& to) {
@@ -62,10 +70,10 @@ void leave(const xmlNode* node, text_sink& to) {
 }
 
 // In the order of the document, without recursion: hostile pages nest deeply.
-void walk(const xmlNode* root, text_sink& to) {
+void walk(const xmlNode* root, text_sink& to, bool structure) {
   const xmlNode* node = root;
   while (node && !to.full()) {
-    enter(node, to);
+    enter(node, to, structure);
     if (node->children && node->type == XML_ELEMENT_NODE && !one_of(skipped, node)) {
       node = node->children;
       continue;
@@ -88,7 +96,7 @@ const xmlNode* find(const xmlNode* below, std::string_view name) {
 
 }  // namespace
 
-void read_html(const document& from, text_sink& to, metadata& about, const limits&) {
+void read_html(const document& from, text_sink& to, metadata& about, const limits& bounds) {
   const std::unique_ptr<xmlDoc, freeing> page(htmlReadMemory(
       from.bytes.data(), static_cast<int>(std::min<std::size_t>(from.bytes.size(), 64u << 20)),
       nullptr, nullptr,
@@ -100,7 +108,7 @@ void read_html(const document& from, text_sink& to, metadata& about, const limit
     add_words(text_of(title->children->content), line);
     about.texts["title"] = line.take();
   }
-  walk(root, to);
+  walk(root, to, bounds.structure);
 }
 
 }  // namespace soma::extract

@@ -28,9 +28,10 @@ bool wanted(const std::string& name) {
 
 class word_text : public xml_listener {
  public:
-  explicit word_text(text_sink& to) : to_(to) {}
-  void on_begin(std::string_view name, const attribute_reader&) override {
+  word_text(text_sink& to, bool structure) : to_(to), structure_(structure) {}
+  void on_begin(std::string_view name, const attribute_reader& attribute) override {
     if (name == "t") inside_ = true;
+    if (name == "pStyle" && structure_ && table_ == 0) begin_heading(attribute("w:val"));
     if (name == "tbl") ++table_;
     if (name == "tab") to_.add("\t");
     if (name == "br" || name == "cr") to_.add("\n");
@@ -42,13 +43,22 @@ class word_text : public xml_listener {
     if (name == "t") inside_ = false;
     if (name == "tc") to_.tab();
     if (name == "tr") to_.end_line();
-    if (name == "p") table_ > 0 ? to_.space() : to_.end_line();
+    if (name == "p") table_ > 0 ? to_.space() : to_.end_line(structure_ ? 2 : 1);
     if (name == "tbl") --table_;
   }
   bool enough() const override { return to_.full(); }
 
  private:
+  // Word names the styles of headings alike in every language, but for their ids in some.
+  void begin_heading(const std::string& style) {
+    const auto number = style.starts_with("Heading") && style.size() == 8 ? style[7] - '0' : 0;
+    if (style == "Title") to_.add("# ");
+    if (number >= 1 && number <= 6)
+      to_.add(std::string(static_cast<std::size_t>(number), '#') + ' ');
+  }
+
   text_sink& to_;
+  const bool structure_;
   bool inside_ = false;
   int table_ = 0;  // how many we are in
 };
@@ -173,7 +183,7 @@ void read_if_there(const parts& from, const std::string& name, const limits& bou
 void read_word(const parts& from, text_sink& to, const limits& bounds) {
   for (const auto& name :
        {document_part, std::string("word/footnotes.xml"), std::string("word/endnotes.xml")}) {
-    word_text text(to);
+    word_text text(to, bounds.structure);
     read_if_there(from, name, bounds, text);
     to.end_line();
   }

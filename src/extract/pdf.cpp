@@ -2,6 +2,7 @@
 #include <poppler-document.h>
 #include <poppler-page.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -32,11 +33,13 @@ void read_pdf(const document& from, text_sink& to, metadata& about, const limits
   }
   int read = 0;
   for (; read < file->pages() && read < bounds.pages && !to.full(); ++read) {
+    if (bounds.structure && read > 0) to.add("\f");
     const std::unique_ptr<poppler::page> page(file->create_page(read));
     if (!page) continue;
     to.end_line(2);
     auto text = utf8(page->text());
     text.erase(text.find_last_not_of(" \n\f") + 1);
+    if (bounds.structure) std::replace(text.begin(), text.end(), '\f', '\n');
     to.add(text);
   }
   if (read < file->pages()) about.numbers["pages_read"] = read;

@@ -20,6 +20,8 @@ constexpr std::size_t rows_at_once = 500;
 
 // Ends an attachment's hold on its bytes. May be done again.
 result<void> attachment_store::release(const stored_attachment& a) {
+  if (options_.on_gone)
+    if (auto done = options_.on_gone(a.tenant, a.id); !done) return done;
   const std::lock_guard lock(lock_of(a.sha256));
   if (auto done = log_.delete_document(attachment_collection, sha_key(a)); !done) return done;
   auto held = any(attachment_key({"sha", a.sha256}));

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -52,6 +53,9 @@ struct store_options {
   std::int64_t unclaimed_ms = 24ll * 3600 * 1000;
   std::int64_t gone_kept_ms = 30ll * 24 * 3600 * 1000;
   std::vector<std::string> types, types_refused;  // patterns of media types; see type_matches
+  // Ends what was made of an attachment that is gone; called again until it succeeds, and perhaps
+  // after that. Blocks on the disk.
+  std::function<result<void>(const tenant_id&, std::string_view id)> on_gone{};
 };
 
 // Whose a new attachment is, and what is said of it.

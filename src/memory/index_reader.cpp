@@ -16,6 +16,8 @@ constexpr std::size_t rows_of_a_term_max = 5000;
 // BM25 with every word counted once, a constant in place of the corpus's usual length, and its size
 // in steps as of the question: what is added later changes no score.
 constexpr double k1 = 1.2, b = 0.4, usual_bytes = 400;
+// Of passages, which are as long as they were cut and say no less by it.
+constexpr double usual_passage_bytes = 1200;
 
 double rareness(std::size_t rows, double corpus) {
   const auto with = static_cast<double>(rows);
@@ -23,8 +25,9 @@ double rareness(std::size_t rows, double corpus) {
 }
 
 // Long texts have many words by chance. A short one is no better for being shorter than another.
-double length_factor(std::size_t bytes) {
-  const auto length = std::max(1.0, static_cast<double>(bytes) / usual_bytes);
+double length_factor(const index_row& row) {
+  const auto usual = row.kind == "knowledge" ? usual_passage_bytes : usual_bytes;
+  const auto length = std::max(1.0, static_cast<double>(row.bytes) / usual);
   return (k1 + 1) / (1 + k1 * (1 - b + b * length));
 }
 
@@ -164,7 +167,7 @@ result<std::vector<ranked_row>> index_reader::rank(const tenant_id& tenant, tabl
     if (*there) {
       auto row = row_of(*show);
       if (passes(row)) {
-        const auto score = sum * length_factor(row.bytes);
+        const auto score = sum * length_factor(row);
         out.push_back({std::move(row), score});
       }
     }

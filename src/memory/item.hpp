@@ -67,6 +67,12 @@ struct change {
 storage::outbox_row to_outbox(const change& what, std::string_view sink = outbox_sink);
 result<change> read_change(std::string_view payload);  // storage.corrupt
 
+// What it is told together with, so that none of them fills an answer: its session, else its
+// document. Empty: nothing.
+inline std::string_view told_with(const item& it) {
+  return it.session_id.empty() ? it.attachment_id : it.session_id;
+}
+
 // Whether a message is worth a memory.write: one without words is not.
 bool remembers(std::string_view text);
 

@@ -40,6 +40,11 @@ std::string text_key(const tenant_id& tenant, std::string_view owner, std::strin
   return tenant.value + '\n' + fingerprint_text(of) + '.' + std::to_string(said.size());
 }
 
+// What it says is said by a row of texts: not of messages, nor of a document's passages.
+bool is_noted(const item& it) {
+  return it.kind != "message" && it.attachment_id.empty();
+}
+
 bool says_the_same(std::string_view a, std::string_view b) {
   return a == b || (normalized(a) == normalized(b) && !normalized(a).empty());
 }
@@ -157,15 +162,19 @@ result<std::uint64_t> memories::count(const tenant_id& tenant) const {
 
 // The index is waited for only where what it has not taken yet might be one too many: it may be far
 // behind, and others wait for who asks.
-result<void> memories::has_room(const tenant_id& tenant) const {
-  const auto more = index_.waiting_at_most();  // before: what it takes meanwhile counts twice
+result<void> memories::has_room(const tenant_id& tenant, std::size_t wanted) const {
+  // Before the count: what is taken meanwhile counts twice.
+  const auto waiting = index_.waiting_at_most();
   auto items = count(tenant);
-  if (items && (more >= limits_.items_max || *items >= limits_.items_max - more)) {
+  const auto full = [&](std::uint64_t more) {
+    return more > limits_.items_max || *items + wanted > limits_.items_max - more;
+  };
+  if (items && full(waiting)) {
     index_.catch_up(clock::now() + std::chrono::milliseconds(limits_.catch_up_ms));
     items = count(tenant);
   }
   if (!items) return items.error();
-  if (*items >= limits_.items_max)
+  if (full(0))
     return error(codes::quota_exceeded, "the tenant remembers as much as memory.items_max allows");
   return {};
 }
@@ -223,7 +232,7 @@ result<item> memories::change(const viewer& who, std::string_view id, const item
     return error(codes::memory_changed, "the memory was changed meanwhile");
   storage::row_batch rows;
   if (what.text && *what.text != it.text) {
-    if (it.kind != "message") {
+    if (is_noted(it)) {
       if (auto ok = unmark(rows, who.tenant, *there); !ok) return ok.error();
       // Another that says it already is what it stays known by.
       const new_note as{*what.text, it.kind};
@@ -263,7 +272,7 @@ result<void> memories::forget(const viewer& who, std::string_view id, std::strin
   storage::row_batch rows;
   rows.deleted.emplace_back(item_collection, item_key(who.tenant, there->session, id));
   rows.deleted.emplace_back(id_collection, id_key(who.tenant, id));
-  if (there->what.kind != "message")
+  if (is_noted(there->what))
     if (auto ok = unmark(rows, who.tenant, *there); !ok) return ok;
   tell(rows, who.tenant, there->session, id, memory::change::kind::gone);
   auto written = log_.write_rows(rows);
@@ -395,7 +404,7 @@ result<recall_answer> memories::recall(const recall_question& question, int ms) 
   out.why = std::move(found->why);
   out.as_of = found->as_of;
   std::vector<std::string_view> sessions;
-  for (const auto& one : found->items) sessions.push_back(one.what.session_id);
+  for (const auto& one : found->items) sessions.push_back(told_with(one.what));
   // One long text leaves room for others.
   const auto of_one = std::max<std::size_t>(question.bytes_max / 3, 200);
   auto room = question.bytes_max;

@@ -129,6 +129,8 @@ class memories {
   };
   result<void> set_states(const tenant_id& tenant, const std::vector<new_state>& which,
                           std::string_view state);
+  // Whether the tenant may keep so many more. Errors: quota.exceeded.
+  result<void> has_room(const tenant_id& tenant, std::size_t more = 1) const;
 
  private:
   struct place {  // where an item is
@@ -150,7 +152,6 @@ class memories {
   result<std::optional<item>> same_note(const viewer& who, const std::string& key,
                                         const new_note& note) const;
   result<std::uint64_t> count(const tenant_id& tenant) const;  // of its items in the index
-  result<void> has_room(const tenant_id& tenant) const;
   result<void> unmark(storage::row_batch& rows, const tenant_id& tenant, const place& there) const;
   error index_failed(const error& why) const;
 

@@ -99,6 +99,8 @@ std::unique_ptr<tools::tool> make_memory_recall(memories& kept, tools::work_pool
       w.begin_object().field("memory_id", it.memory_id).key("score").real(one.score);
       w.field("text", excerpt(it.text, asked.query, text_bytes_max)).field("kind", it.kind);
       w.field_if("session_id", it.session_id).field_if("message_id", it.message_id);
+      w.field_if("attachment_id", it.attachment_id);
+      if (!it.place_json.empty()) w.key("place").raw(it.place_json);
       w.field("created_at", format_rfc3339(it.created_at_ms)).end_object();
     }
     w.end_array().field_bool("degraded", found->degraded).end_object();

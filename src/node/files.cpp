@@ -1,6 +1,7 @@
 #include "node/files.hpp"
 
 #include "files/scan_guard.hpp"
+#include "memory/knowledge.hpp"
 
 namespace soma {
 namespace {
@@ -16,7 +17,7 @@ std::uint64_t size_of(const config& settings, std::string_view key) {
   return static_cast<std::uint64_t>(settings.number(key));
 }
 
-files::store_options store_options_of(const config& settings) {
+files::store_options store_options_of(const config& settings, storage::event_log& events) {
   files::store_options options;
   options.folder = settings.text("storage.data_dir") + "/attachments";
   options.min_free_bytes = size_of(settings, "storage.min_free_bytes");
@@ -25,6 +26,10 @@ files::store_options store_options_of(const config& settings) {
   options.gone_kept_ms = settings.number("uploads.gone_days") * 24 * 3'600'000;
   options.types = settings.list("uploads.types");
   options.types_refused = settings.list("uploads.types_refused");
+  const bool replicated = !settings.text("somabrain.base_url").empty();
+  options.on_gone = [&events, replicated](const tenant_id& tenant, std::string_view id) {
+    return memory::forget_document(events, tenant, id, replicated);
+  };
   return options;
 }
 
@@ -62,7 +67,7 @@ result<std::unique_ptr<node_files>> node_files::open(const config& settings,
     scanner = files::make_scan_guard(files::make_clamd_scanner(std::move(options)));
   }
   auto attachments =
-      files::attachment_store::open(events, store_options_of(settings), scanner.get());
+      files::attachment_store::open(events, store_options_of(settings, events), scanner.get());
   if (!attachments) return attachments.error();
   auto folders = files::work_folders::open(settings.text("storage.data_dir") + "/work",
                                            work_limits_of(settings));

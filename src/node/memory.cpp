@@ -37,6 +37,9 @@ node_memory::node_memory(const config& settings, node_store& store, node_feeds& 
     : replicated_(is_replicated(settings)),
       index_(store.events(), index_options_of(settings, feeds, [this] { tell_of_rows(); })),
       memories_(store.events(), index_, limits_of(settings), now_ms),
+      knowledge_(store.events(), memories_,
+                 {static_cast<std::size_t>(settings.number("memory.passages_max")), replicated_},
+                 now_ms),
       recaller_(memories_) {}
 
 void node_memory::on_rows(std::function<void()> told) {

@@ -10,6 +10,7 @@
 #include "core/config.hpp"
 #include "core/may_block.hpp"
 #include "memory/indexer.hpp"
+#include "memory/knowledge.hpp"
 #include "memory/memories.hpp"
 #include "memory/recall_threads.hpp"
 #include "node/feeds.hpp"
@@ -31,6 +32,7 @@ class node_memory {
   // Calls `told` once rows were committed, on the thread that wrote them: it must not block. An
   // empty one: nobody any more, from the moment this returns.
   void on_rows(std::function<void()> told);
+  memory::knowledge& knowledge() { return knowledge_; }
 
  private:
   node_memory(const config& settings, node_store& store, node_feeds& feeds);
@@ -42,6 +44,7 @@ class node_memory {
   std::function<void()> told_;
   memory::indexer index_;
   memory::memories memories_;
+  memory::knowledge knowledge_;
   memory::recall_threads recaller_;  // the last: its work uses the others
 };
 

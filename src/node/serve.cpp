@@ -30,7 +30,8 @@ result<int> serve(const config& settings) {
   if (!memory) return memory.error();
   auto outgoing = node_outgoing::open(settings, **store, **memory);
   if (!outgoing) return outgoing.error();
-  auto tools = node_tools::open({settings, **store, **files, feeds, (*memory)->memories()});
+  auto tools = node_tools::open(
+      {settings, **store, **files, feeds, (*memory)->memories(), (*memory)->knowledge()});
   if (!tools) return tools.error();
   auto identities = node_identities::open(settings, **store);
   if (!identities) return identities.error();

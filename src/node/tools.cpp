@@ -64,6 +64,7 @@ node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rule
       workers_(worker_threads, waiting_max),
       fetchers_(fetch_threads, waiting_max),
       reader_(box_, tools::installed_extract_program()),
+      documents_({reader_, workers_, from.files.attachments(), &from.knowledge}),
       runner_(
           {catalog_,
            [this](const auto& who, auto id, const auto& inputs) { return judge(who, id, inputs); },
@@ -74,7 +75,7 @@ node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rule
                           [&feeds = from.feeds](const std::optional<tenant_id>& tenant) {
                             feeds.tools_changed(tenant);
                           })),
-      gateway_{catalog_, runner_, *policy_, from.store.audit(), mcp_} {
+      gateway_{catalog_, runner_, *policy_, from.store.audit(), mcp_, documents_} {
   add_built_in(from);
   if (!box_.unavailable().empty())
     log(log_level::warn, "tools.no_sandbox", {{"reason", box_.unavailable()}});
@@ -115,8 +116,9 @@ void node_tools::add_built_in(const needs& from) {
     return folders.write(session, path, bytes);
   };
   runner_.add("code_execute", tools::make_code_execute({box_, workers_, egress_, place, put}));
-  runner_.add("document_ingest",
-              tools::make_document_ingest({reader_, workers_, from.files.attachments()}));
+  runner_.add(
+      "document_ingest",
+      tools::make_document_ingest({reader_, workers_, from.files.attachments(), &from.knowledge}));
   runner_.add("http_fetch", tools::make_http_fetch({fetchers_, &reader_, {}}));
 }
 
@@ -134,6 +136,9 @@ tools::verdict node_tools::judge(const tools::tool_caller& who, std::string_view
     return ask("memory.delete", text_of(inputs, "memory_id"));
   const auto* named = inputs.if_contains("attachment_id");
   if (!said.allow || tool_id != "document_ingest" || !named || !named->is_string()) return said;
+  const auto* remember = inputs.if_contains("remember");
+  if (remember && remember->is_bool() && remember->get_bool())
+    if (auto may = ask("memory.write", {}); !may.allow) return may;
   return ask("attachment.read", std::string_view(named->get_string()));
 }
 

@@ -11,6 +11,7 @@
 #include "actors/node.hpp"
 #include "app/tool_gateway.hpp"
 #include "core/config.hpp"
+#include "memory/knowledge.hpp"
 #include "memory/memories.hpp"
 #include "node/feeds.hpp"
 #include "node/files.hpp"
@@ -18,6 +19,7 @@
 #include "node/store.hpp"
 #include "node/stored_catalog.hpp"
 #include "security/policy/policy.hpp"
+#include "tools/builtin/document_reader.hpp"
 #include "tools/builtin/extractor.hpp"
 #include "tools/catalog_runner.hpp"
 #include "tools/egress/egress_proxy.hpp"
@@ -34,6 +36,7 @@ class node_tools final : public actors::picture_source {
     node_files& files;
     node_feeds& feeds;
     memory::memories& memories;
+    memory::knowledge& knowledge;
   };
   // Connects to the servers of tools, too. Blocks on the store. Errors: config.invalid
   // (policy.file, mcp.file), those of the store.
@@ -61,6 +64,7 @@ class node_tools final : public actors::picture_source {
   tools::sandbox box_;
   tools::worker_pool workers_, fetchers_;
   tools::extractor reader_;
+  const tools::document_reader documents_;
   tools::catalog_runner runner_;  // after what its tools stand on
   stored_mcp_servers mcp_store_;
   tools::mcp::servers mcp_;  // after the runner, whose tools it adds

@@ -80,11 +80,28 @@ std::vector<std::string> attached_texts(std::string_view text) {
   return out;
 }
 
-// The texts that the system's message says are remembered, a line of JSON each.
-std::vector<std::string> remembered_texts(const conversation& asked) {
+// "report.pdf, page 12" of what is remembered of a document; empty: of none.
+std::string place_of(const boost::json::object& remembered) {
+  const auto* given = remembered.if_contains("place");
+  const auto* place = given ? given->if_object() : nullptr;
+  std::string out;
+  if (!place) return out;
+  if (const auto* file = place->if_contains("file"); file && file->is_string())
+    out = std::string_view(file->get_string());
+  if (const auto* page = place->if_contains("page"); page && page->is_number())
+    out += (out.empty() ? "page " : ", page ") + boost::json::serialize(*page);
+  return out;
+}
+
+struct remembered_text {
+  std::string text, place;
+};
+
+// What the system's message says is remembered, a line of JSON each.
+std::vector<remembered_text> remembered_texts(const conversation& asked) {
   constexpr std::string_view mark = "Remembered from earlier conversations";
   constexpr std::size_t texts_max = 3;
-  std::vector<std::string> out;
+  std::vector<remembered_text> out;
   for (const auto& m : asked.messages) {
     if (m.role != "system") continue;
     const auto at = m.text.find(mark);
@@ -96,7 +113,8 @@ std::vector<std::string> remembered_texts(const conversation& asked) {
       const auto read = boost::json::parse(one, wrong);
       const auto* object = wrong ? nullptr : read.if_object();
       const auto* text = object ? object->if_contains("text") : nullptr;
-      if (text && text->is_string()) out.emplace_back(std::string_view(text->get_string()));
+      if (text && text->is_string())
+        out.push_back({std::string(std::string_view(text->get_string())), place_of(*object)});
     }
   }
   return out;
@@ -166,6 +184,32 @@ scripted_call call_with(const offered_tool& tool, std::string_view fallback_inpu
   return {tool.tool_id, inputs};
 }
 
+// A message that says "remember" and names files: each is to be kept.
+std::vector<scripted_call> calls_to_remember(const offered_tool& tool, std::string_view text) {
+  constexpr std::string_view mark = ", attachment_id ";
+  constexpr std::size_t calls_max = 8;
+  std::vector<scripted_call> out;
+  std::string lower(written(text));
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  if (lower.find("remember") == lower.npos) return out;
+  for (auto at = text.find("\n[attached: "); at != text.npos && out.size() < calls_max;
+       at = text.find("\n[attached: ", at + 1)) {
+    const auto line = text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+    const auto id = line.rfind(mark);
+    if (id == line.npos || !line.ends_with(']')) continue;
+    const auto named = line.substr(id + mark.size(), line.size() - id - mark.size() - 1);
+    std::string inputs;
+    json_writer(inputs)
+        .begin_object()
+        .field("attachment_id", named)
+        .field_bool("remember", true)
+        .end_object();
+    out.push_back({tool.tool_id, std::move(inputs)});
+  }
+  return out;
+}
+
 std::vector<scripted_call> choose_calls(const conversation& asked, std::size_t user) {
   if (asked.tools.empty() || user == asked.messages.size()) return {};
   std::uint32_t rounds = 0;
@@ -175,6 +219,8 @@ std::vector<scripted_call> choose_calls(const conversation& asked, std::size_t u
     return rounds < asked.how.tools_rounds ? asked.how.calls : std::vector<scripted_call>{};
   if (rounds > 0) return {};
   const auto& text = asked.messages[user].text;
+  if (const auto* tool = offered(asked, "document_ingest"))
+    if (auto calls = calls_to_remember(*tool, text); !calls.empty()) return calls;
   if (const auto* tool = offered(asked, "memory_save"))
     if (const auto what = find_remember(text)) return {call_with(*tool, "text", *what)};
   if (const auto* tool = offered(asked, "calculator"))
@@ -202,8 +248,9 @@ std::string default_text(const conversation& asked, std::size_t user) {
                                     [](const auto& m) { return m.role != "system"; });
   out += "- words in it: " + std::to_string(count_words(written(said))) +
          "; messages before it: " + std::to_string(before) + "\n";
-  for (const auto& text : remembered_texts(asked))
-    out += "- it was told from memory “" + one_line(text) + "”\n";
+  for (const auto& [text, place] : remembered_texts(asked))
+    out += "- it was told from memory “" + one_line(text) + "”" +
+           (place.empty() ? "" : " (" + one_line(place) + ")") + "\n";
   for (const auto& text : attached_texts(said))
     out += "- an attached file says “" + one_line(text) + "”\n";
   out += tool_results(asked, user);

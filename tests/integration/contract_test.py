@@ -791,6 +791,30 @@ def case_recall_memory(w):
     assert not [i for i in theirs if "okapi" in i["text"]], theirs
 
 
+def case_import_document(w):
+    good = {"attachment_id": uploaded(w, b"# Shelf\n\nThe okapi's keeper is called Otto.")["id"]}
+    w.refusals("import_document", good)
+    w.bad_bodies("import_document", good)
+    for bad in ({}, {"attachment_id": ""}, {"attachment_id": 1}):
+        w.ask("import_document", 422, bad, code="request.invalid")
+    w.ask("import_document", 404, {"attachment_id": str(uuid.uuid4())}, code="attachment.not_found")
+    w.ask("import_document", 404, good, key=w.other_key, code="attachment.not_found")
+    made = w.ask("import_document", 201, good).json
+    assert (made["passages"], made["again"], made["truncated"]) == (1, False, False), made
+    assert w.ask("import_document", 200, good).json == {**made, "again": True}
+    w.ask("list_memories", 200)
+    found = w.ask("recall_memory", 200, {"query": "okapi's keeper", "kinds": ["knowledge"]}).json
+    item = found["items"][0]
+    assert item["attachment_id"] == good["attachment_id"] and item["place"]["file"] == "a.txt", item
+    blank = {"attachment_id": uploaded(w, b" \n ")["id"]}
+    assert w.ask("import_document", 200, blank).json["passages"] == 0
+    broken = {"attachment_id": uploaded(w, b"%PDF-1.7\nno more than that")["id"]}
+    refused = w.ask("import_document", 422, broken, code="request.invalid").json
+    assert refused["parameter"] == "attachment_id", refused
+    w.ask("delete_attachment", 204, id=good["attachment_id"])
+    w.ask("import_document", 410, good, code="attachment.expired")
+
+
 def case_get_memory_status(w):
     w.refusals("get_memory_status")
     before = w.ask("get_memory_status", 200).json["stored"]

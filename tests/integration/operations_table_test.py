@@ -27,6 +27,7 @@ BODIES = {
     "export_session": {"session_id": SOMEBODY},
     "find_known_files": {"files": [{"sha256": "0" * 64}]},
     "fork_session": {"event_id": "1.1"},
+    "import_document": {"attachment_id": SOMEBODY},
     "give_feedback": {"session_id": SOMEBODY, "message_id": str(uuid.uuid4()), "rating": "helpful"},
     "llm_invoke": {"messages": [{"role": "user", "content": "x"}]},
     "llm_invoke_stream": {"messages": [{"role": "user", "content": "x"}]},

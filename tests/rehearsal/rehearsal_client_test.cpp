@@ -145,6 +145,19 @@ TEST_CASE_FIXTURE(fixture, "rehearsal: arithmetic asks the calculator, remember 
   CHECK(end.tool_calls[0].inputs_json == R"({"text":"I like tea"})");
 }
 
+TEST_CASE_FIXTURE(fixture, "rehearsal: remember asks document_ingest to keep what is attached") {
+  auto c =
+      ask("Remember this, please [[rehearsal delay_ms=0]]\n[attached: a, b.pdf (application/pdf, "
+          "3 bytes), attachment_id id-1]\n[attached: c.md, attachment_id id-2]");
+  c.tools.push_back({"document_ingest", "", R"({"type":"object","required":["attachment_id"]})"});
+  c.tools.push_back({"memory_save", "", R"({"type":"object","required":["text"]})"});
+  const auto end = run(c).end();
+  REQUIRE(end.tool_calls.size() == 2);
+  CHECK(end.tool_calls[0].tool_id == "document_ingest");
+  CHECK(end.tool_calls[0].inputs_json == R"({"attachment_id":"id-1","remember":true})");
+  CHECK(end.tool_calls[1].inputs_json == R"({"attachment_id":"id-2","remember":true})");
+}
+
 TEST_CASE_FIXTURE(fixture, "rehearsal: scripted faults are what the client reports") {
   struct row {
     const char* script;

@@ -2,9 +2,11 @@
 
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <random>
 
 #include "support/child_process.hpp"
+#include "support/result_text.hpp"
 #include "support/seed.hpp"
 #include "support/temp_folder.hpp"
 #include "tools/documents.hpp"
@@ -23,6 +25,7 @@ class fake_attachments : public tools::attachment_source {
     std::ofstream(folder_ / id, std::ios::binary) << bytes;
     files_[{tenant, id}] = {id, id + ".bin", type, "", bytes.size(), folder_ / id};
   }
+  void drop(const std::string& tenant, const std::string& id) { files_.erase({tenant, id}); }
   result<tools::attachment> find(const tenant_id& tenant, std::string_view id) override {
     const auto at = files_.find({tenant.value, std::string(id)});
     if (at == files_.end()) return error{"attachment.not_found", "there is no such attachment"};
@@ -38,11 +41,57 @@ class fake_attachments : public tools::attachment_source {
   std::map<std::pair<std::string, std::string>, tools::attachment> files_;
 };
 
+class fake_keeper : public tools::document_keeper {
+ public:
+  result<std::optional<tools::kept_document>> find(const tenant_id&,
+                                                   std::string_view id) const override {
+    const std::lock_guard lock(mutex_);
+    if (!kept_ || kept_->attachment_id != id) return std::optional<tools::kept_document>();
+    return std::optional(
+        tools::kept_document{kept_->attachment_id, kept_->filename, 7, false, true});
+  }
+  result<tools::kept_document> keep(const tools::document_to_keep& what) override {
+    const std::lock_guard lock(mutex_);
+    kept_ = what;
+    if (on_keep) on_keep();
+    return tools::kept_document{what.attachment_id, what.filename, 7, what.cut, false};
+  }
+  result<void> forget(const tenant_id&, std::string_view) override {
+    const std::lock_guard lock(mutex_);
+    kept_.reset();
+    return {};
+  }
+  std::optional<tools::document_to_keep> kept() const {
+    const std::lock_guard lock(mutex_);
+    return kept_;
+  }
+  std::function<void()> on_keep;
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<tools::document_to_keep> kept_;
+};
+
 struct world {
   fake_attachments attachments;
+  fake_keeper keeper;
   tools::extractor reader{shared_sandbox(), sibling_program("soma-extract")};
   std::unique_ptr<tools::tool> tool =
-      tools::make_document_ingest({reader, shared_workers(), attachments});
+      tools::make_document_ingest({reader, shared_workers(), attachments, &keeper});
+  tools::document_reader documents{{reader, shared_workers(), attachments, &keeper}};
+
+  // As it is kept for later.
+  std::string kept_text(const std::string& bytes, const std::string& type = {}) {
+    attachments.put("one", "doc", type, bytes);
+    auto request = request_of(R"({"attachment_id":"doc","remember":true})");
+    request.limits.timeout_ms = 20'000;
+    const auto seen = outcome(*tool, request);
+    REQUIRE_MESSAGE(!seen.error, (seen.error ? seen.error->detail : ""));
+    CHECK(output(seen).at("remembered").as_object().at("passages") == 7);
+    CHECK(text(output(seen), "text").find('\f') == std::string::npos);
+    REQUIRE(keeper.kept());
+    return keeper.kept()->text;
+  }
 
   tools::tool_outcome ingest(const std::string& bytes, const std::string& type = {},
                              std::uint64_t output_bytes = 64 << 10) {
@@ -237,4 +286,43 @@ TEST_CASE_FIXTURE(world, "document_ingest: without its program it is unavailable
   tools::extractor missing(shared_sandbox(), "/nonexistent/soma-extract");
   const auto none = tools::make_document_ingest({missing, shared_workers(), attachments});
   CHECK(none->unavailable() == "the program soma-extract is not installed");
+}
+
+TEST_CASE_FIXTURE(
+    world, "document_ingest: what is remembered shows pages and headings, and is all of it") {
+  CHECK(kept_text(pdf_of({"First page", "", "Third page"})) == "First page\f\n\n\f\n\nThird page");
+  CHECK(kept_text("<html><body><h1>A <b>b</b></h1><p>One</p><p>Two</p><h3>C</h3>x</body></html>") ==
+        "# A b\n\nOne\n\nTwo\n### C\nx");
+  const auto heading =
+      R"(<w:p><w:pPr><w:pStyle w:val="Heading2"/></w:pPr><w:r><w:t>A</w:t></w:r></w:p>)";
+  CHECK(kept_text(docx_of(heading + paragraph("one") + paragraph("two"))) == "## A\n\none\n\ntwo");
+  const std::string large(300'000, 'x');
+  CHECK(kept_text(large).size() == large.size());  // more than an answer has
+  CHECK(keeper.kept()->tenant.value == "one");
+  CHECK(keeper.kept()->filename == "doc.bin");
+  // Not asked for, nothing is kept.
+  REQUIRE(keeper.forget(tenant_id("one"), "doc"));
+  CHECK(text_of("hello") == "hello");
+  CHECK_FALSE(keeper.kept());
+}
+
+TEST_CASE_FIXTURE(world, "document_reader: an import waits for its end, and is not done twice") {
+  attachments.put("one", "doc", "text/plain", "hello");
+  tools::wanted_document wanted;
+  wanted.tenant = tenant_id("one");
+  wanted.attachment_id = "doc";
+  const auto made = documents.import(wanted);
+  REQUIRE(made);
+  CHECK(made->passages == 7);
+  CHECK_FALSE(made->again);
+  CHECK(keeper.kept()->text == "hello");
+  CHECK(documents.import(wanted).value().again);
+  wanted.attachment_id = "none";
+  CHECK(documents.import(wanted).error().code == "attachment.not_found");
+  // Deleted while it is kept, it is forgotten.
+  attachments.put("one", "late", "text/plain", "hello");
+  keeper.on_keep = [&] { attachments.drop("one", "late"); };
+  wanted.attachment_id = "late";
+  CHECK(documents.import(wanted).error().code == "attachment.not_found");
+  CHECK_FALSE(keeper.kept());
 }

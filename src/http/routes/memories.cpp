@@ -203,7 +203,7 @@ asio::awaitable<response> recall_memory(gateway& g, request_context& ctx) {
     const auto& it = one.what;
     w.begin_object().field("memory_id", it.memory_id).key("score").real(one.score);
     w.field("text", it.text).field("kind", it.kind).field_if("session_id", it.session_id);
-    w.field_if("message_id", it.message_id);
+    w.field_if("message_id", it.message_id).field_if("attachment_id", it.attachment_id);
     if (!it.place_json.empty()) w.key("place").raw(it.place_json);
     w.field("created_at", format_rfc3339(it.created_at_ms))
         .field("from", one.from_afar ? "somabrain" : "local");
@@ -211,6 +211,22 @@ asio::awaitable<response> recall_memory(gateway& g, request_context& ctx) {
   }
   w.end_array().field_bool("degraded", found->degraded).field_if("why", found->why);
   w.field("as_of", std::to_string(found->as_of)).end_object();
+  co_return answer;
+}
+
+asio::awaitable<response> import_document(gateway& g, request_context& ctx) {
+  auto id = text_of(ctx.json.as_object(), "attachment_id");
+  auto kept = co_await app::import_document(g.services, *ctx.admitted, std::move(id));
+  if (!kept) co_return problem(kept.error(), ctx);
+  response answer(kept->again || kept->passages == 0 ? 200 : 201);
+  json_writer(answer.body)
+      .begin_object()
+      .field("attachment_id", kept->attachment_id)
+      .field("filename", kept->filename)
+      .field("passages", static_cast<std::uint64_t>(kept->passages))
+      .field_bool("truncated", kept->cut)
+      .field_bool("again", kept->again)
+      .end_object();
   co_return answer;
 }
 
@@ -242,6 +258,7 @@ void add_memory_routes(router& routes, gateway& g) {
   add_operation(routes, g, "update_memory", update_memory);
   add_operation(routes, g, "delete_memory", delete_memory);
   add_operation(routes, g, "recall_memory", recall_memory);
+  add_operation(routes, g, "import_document", import_document);
   add_operation(routes, g, "get_memory_status", get_memory_status);
 }
 

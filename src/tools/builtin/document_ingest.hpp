@@ -1,23 +1,15 @@
-// document_ingest: {attachment_id, tenant_id?, content_type?, size_bytes?} → {text, metadata,
-// truncated} of an attached file. What it is decides how it is read, not what it is said to be.
-// Another tenant's attachment is denied.
+// document_ingest: {attachment_id, remember?, tenant_id?, content_type?, size_bytes?} → {text,
+// metadata, truncated, remembered?} of an attached file. What it is decides how it is read, not
+// what it is said to be. Another tenant's attachment is denied. `remember`: all of it is kept as
+// knowledge, however little of the text is given back.
 #pragma once
 
 #include <memory>
 
-#include "tools/attachments.hpp"
-#include "tools/builtin/extractor.hpp"
+#include "tools/builtin/document_reader.hpp"
 #include "tools/tool.hpp"
 
 namespace soma::tools {
-
-class worker_pool;
-
-struct document_ingest_parts {  // outlive the tool
-  extractor& reader;
-  worker_pool& workers;
-  attachment_source& attachments;
-};
 
 std::unique_ptr<tool> make_document_ingest(document_ingest_parts parts);
 

@@ -63,7 +63,8 @@ std::string extractor::unavailable() const {
 
 std::unique_ptr<sandbox_run> extractor::start(extraction what,
                                               std::function<void(result<extracted>)> on_end) {
-  const auto& profile = what.limits;
+  auto& profile = what.limits;
+  if (what.structure) profile.output_bytes = structured_text_bytes_max;
   sandbox_command command;
   command.owner = std::move(what.owner);
   command.argv = {program_inside,
@@ -72,7 +73,9 @@ std::unique_ptr<sandbox_run> extractor::start(extraction what,
                   "--text-bytes",
                   std::to_string(profile.output_bytes),
                   "--pages",
-                  std::to_string(pages_max)};
+                  std::to_string(what.structure ? structured_pages_max : pages_max),
+                  "--structure",
+                  what.structure ? "1" : "0"};
   command.binds = {{program_, program_inside, false}};
   command.folder = "/tmp";
   command.input = std::move(what.input);

@@ -25,7 +25,13 @@ struct extraction {
   int input_fd = -1;     // a file with it; taken over and closed
   std::string declared;  // its type, as somebody said
   execution_profile limits;
+  // Whether the text shows pages (a form feed between them) and headings (begun with #), as
+  // knowledge is cut along them: more of it is then read than a call gives back.
+  bool structure = false;
 };
+// Of text and pages that are read for knowledge; what is behind them is left out.
+inline constexpr std::size_t structured_text_bytes_max = 4u << 20;
+inline constexpr int structured_pages_max = 2000;
 
 // The program as it is installed: beside the running one.
 std::string installed_extract_program();

@@ -178,6 +178,27 @@ export interface components {
             /** @description The `as_of` of an earlier answer. */
             at?: string;
         } & (unknown | unknown);
+        document_import: {
+            attachment_id: string;
+        };
+        document_imported: {
+            attachment_id: string;
+            filename: string;
+            passages: number;
+            /** @description There was more of it than is kept: `memory.passages_max`, 4 MiB of text, 2,000 pages. */
+            truncated: boolean;
+            /** @description It was kept before. */
+            again: boolean;
+        };
+        /** @description Where in a document it stands. */
+        memory_place: {
+            file?: string;
+            page?: number;
+            /** @description The headings that it stands under, as `A > B`. */
+            heading?: string;
+            /** @description From and to: characters of the document's text. */
+            range?: number[];
+        };
         memory: {
             memory_id: string;
             kind: components["schemas"]["memory_kind"];
@@ -193,8 +214,7 @@ export interface components {
             message_id?: string;
             tool_call_id?: string;
             attachment_id?: string;
-            /** @description Page, heading or range of the document it is from. */
-            place?: Record<string, unknown>;
+            place?: components["schemas"]["memory_place"];
             owner: string;
             /** Format: date-time */
             created_at: string;
@@ -223,8 +243,7 @@ export interface components {
                 message_id?: string;
                 tool_call_id?: string;
                 attachment_id?: string;
-                /** @description Page, heading or range of the document it is from. */
-                place?: Record<string, unknown>;
+                place?: components["schemas"]["memory_place"];
                 owner: string;
                 /** Format: date-time */
                 created_at: string;
@@ -245,7 +264,8 @@ export interface components {
                 kind: components["schemas"]["memory_kind"];
                 session_id?: string;
                 message_id?: string;
-                place?: Record<string, unknown>;
+                attachment_id?: string;
+                place?: components["schemas"]["memory_place"];
                 /** Format: date-time */
                 created_at: string;
                 /**
