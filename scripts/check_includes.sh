@@ -29,6 +29,7 @@ third 'absl/'           'src/tools/builtin/clock\.'
 third 'seccomp\.h'      'src/tools/sandbox/'
 third 'magic\.h'        'src/files/|src/extract/'
 third 'sqlite3\.h'       'src/memory/sqlite\.'
+third 'hnswlib/'        'src/memory/vector_graph\.'
 third 'archive(_entry)?\.h' 'src/files/|src/extract/'
 
 # Doors see use cases alone: not what these stand on, and nothing through which it can be changed.

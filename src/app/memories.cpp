@@ -69,6 +69,7 @@ result<found_memories> found_of(result<memory::found_items> found) {
   out.degraded = found->degraded;
   out.why = std::move(found->why);
   out.as_of = found->as_of;
+  out.approximate = found->approximate;
   return out;
 }
 

@@ -54,6 +54,7 @@ struct found_memories {
   bool degraded = false;
   std::string why;
   std::int64_t as_of = 0;
+  bool approximate = false;
 };
 boost::asio::awaitable<result<found_memories>> search_memories(services& s, const caller& who,
                                                                memory_search asked);

@@ -130,6 +130,9 @@ result<void> index_file::prepare(const std::string& path) {
                          "WHERE state<>'stored'");
       !ok)
     return ok;
+  // By a tenant's numbers, which is the order in which vectors are made. Older files have it made.
+  if (auto ok = db_->run("CREATE INDEX IF NOT EXISTS items_tenant ON items(tenant)"); !ok)
+    return ok;
   return read_marks();
 }
 

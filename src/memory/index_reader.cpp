@@ -234,4 +234,62 @@ result<index_reader::states> index_reader::count_states(const tenant_id& tenant)
   }
 }
 
+result<std::vector<std::string>> index_reader::tenants() {
+  std::vector<std::string> out;
+  auto all = db_->prepare("SELECT tenant FROM tenants ORDER BY tenant");
+  if (!all) return all.error();
+  for (;;) {
+    auto row = all->step();
+    if (!row) return row.error();
+    if (!*row) return out;
+    out.emplace_back(all->text(0));
+  }
+}
+
+result<std::vector<index_text>> index_reader::texts_behind(const tenant_id& tenant,
+                                                           std::int64_t number,
+                                                           std::size_t rows_max) {
+  std::vector<index_text> out;
+  auto no = tenant_number(tenant);
+  if (!no) return no.error();
+  auto find = db_->prepare(
+      "SELECT number, session, id, text FROM items WHERE tenant=? AND number>?"
+      " ORDER BY number LIMIT ?");
+  if (!find) return find.error();
+  find->bind(1, *no).bind(2, number).bind(3, static_cast<std::int64_t>(rows_max));
+  for (;;) {
+    auto row = find->step();
+    if (!row) return row.error();
+    if (!*row) return out;
+    out.push_back({find->number(0), std::string(find->text(1)), std::string(find->text(2)),
+                   std::string(find->text(3))});
+  }
+}
+
+result<std::size_t> index_reader::count_behind(const tenant_id& tenant, std::int64_t number,
+                                               std::size_t counted_max) {
+  auto no = tenant_number(tenant);
+  if (!no) return no.error();
+  auto count = db_->prepare(
+      "SELECT count(*) FROM (SELECT 1 FROM items WHERE tenant=? AND number>? LIMIT ?)");
+  if (!count) return count.error();
+  count->bind(1, *no).bind(2, number).bind(3, static_cast<std::int64_t>(counted_max));
+  auto row = count->step();
+  if (!row) return row.error();
+  return *row ? static_cast<std::size_t>(count->number(0)) : 0;
+}
+
+result<std::optional<index_row>> index_reader::find(const tenant_id& tenant, std::string_view id) {
+  auto no = tenant_number(tenant);
+  if (!no) return no.error();
+  auto show = db_->kept("SELECT " + std::string(columns) + " FROM items WHERE tenant=? AND id=?");
+  if (!show) return show.error();
+  auto there = (*show)->bind(1, *no).bind(2, id).step();
+  if (!there) return there.error();
+  std::optional<index_row> out;
+  if (*there) out = row_of(**show);
+  (*show)->reset();
+  return out;
+}
+
 }  // namespace soma::memory

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,11 @@ struct index_row {
   bool pinned = false;
   std::int64_t created_at_ms = 0;
   std::size_t bytes = 0;  // of its text
+};
+
+struct index_text {
+  std::int64_t number = 0;
+  std::string session, id, text;
 };
 
 using row_filter = std::function<bool(const index_row&)>;
@@ -68,6 +74,15 @@ class index_reader {
     std::uint64_t replicated = 0, failed = 0;
   };
   result<states> count_states(const tenant_id& tenant);
+
+  // Those that have or had memories.
+  result<std::vector<std::string>> tenants();
+  // Rows with a larger number, in its order.
+  result<std::vector<index_text>> texts_behind(const tenant_id& tenant, std::int64_t number,
+                                               std::size_t rows_max);
+  result<std::size_t> count_behind(const tenant_id& tenant, std::int64_t number,
+                                   std::size_t counted_max);
+  result<std::optional<index_row>> find(const tenant_id& tenant, std::string_view id);
 
  private:
   explicit index_reader(std::unique_ptr<sqlite_file> db) : db_(std::move(db)) {}

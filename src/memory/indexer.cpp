@@ -116,6 +116,11 @@ indexer::lease::~lease() {
     from_->idle_.push_back(std::move(reader_));
 }
 
+std::uint64_t indexer::generation() const {
+  const std::lock_guard lock(mutex_);
+  return generation_;
+}
+
 void indexer::found_damaged() {
   const std::lock_guard lock(mutex_);
   damaged_ = true;
@@ -253,6 +258,7 @@ bool indexer::take_rows() {
 
 result<void> indexer::apply(const std::vector<storage::outbox_entry>& rows) {
   changed_.clear();
+  gone_.clear();
   // After a crash some are there again that were taken.
   const auto taken = [&](const auto& row) { return row.number <= index_->position(); };
   if (std::all_of(rows.begin(), rows.end(), taken)) return {};
@@ -260,6 +266,9 @@ result<void> indexer::apply(const std::vector<storage::outbox_entry>& rows) {
   for (const auto& row : rows)
     if (!taken(row))
       if (auto ok = apply_one(row); !ok) return ok;
+  if (options_.on_gone)
+    for (const auto& [tenant, ids] : gone_)
+      if (auto ok = options_.on_gone(tenant, ids); !ok) return of_store(ok.error());
   if (auto ok = index_->set_position(rows.back().number); !ok) return ok;
   return index_->commit();
 }
@@ -292,6 +301,7 @@ result<void> indexer::apply_one(const storage::outbox_entry& row) {
         ids.deleted.emplace_back(id_collection, id_key(tenant, id));
         if (options_.replicated)
           ids.outbox.push_back(to_outbox({change::kind::gone, what->key, id}, brain_sink));
+        gone_[tenant].push_back(id);
       } else if (auto ok = index_->put(tenant, session.value, **it, row.number); !ok) {
         return ok;
       }
@@ -302,7 +312,10 @@ result<void> indexer::apply_one(const storage::outbox_entry& row) {
   }
   auto it = document_of(*what, what->id);
   if (!it) return it.error();
-  if (!*it) return index_->erase(tenant, what->id);
+  if (!*it) {
+    gone_[tenant].push_back(what->id);
+    return index_->erase(tenant, what->id);
+  }
   return index_->put(tenant, session.value, **it, row.number);
 }
 

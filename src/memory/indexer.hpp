@@ -9,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,6 +29,9 @@ struct indexer_options {
   std::string path;  // of the file
   // Called with the tenants whose memories were changed, once that can be found; on its thread.
   std::function<void(const tenant_id&)> on_changed;
+  // Ends what was made of items that are gone, before that is noted: called again where it fails.
+  // Blocks; on its thread.
+  std::function<result<void>(const tenant_id&, const std::vector<std::string>& ids)> on_gone{};
   // A sentence for an operator: the index is built anew, and why; it cannot be written.
   std::function<void(const std::string&)> on_notice;
   // Called once rows were committed, of whatever sink, on the thread that wrote them: must not
@@ -76,6 +80,8 @@ class indexer {
     std::uint64_t generation_;
   };
   result<lease> read();
+  // Another one: the numbers of the index's rows began anew.
+  std::uint64_t generation() const;
   // A reader came upon damage: the index is built anew.
   void found_damaged();
 
@@ -105,6 +111,7 @@ class indexer {
   std::vector<std::uint64_t> taken_;  // and not yet deleted
   std::chrono::steady_clock::time_point settled_at_{};
   std::set<tenant_id> changed_;
+  std::map<tenant_id, std::vector<std::string>> gone_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_, caught_up_;

@@ -15,6 +15,10 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
+// Of those near by their vectors; less alike than that, or than half of the nearest, they say
+// nothing.
+constexpr std::size_t near_max = 50;
+constexpr float near_score_min = 0.25f, near_part_min = 0.5f;
 constexpr std::size_t candidates_max = 200, listed_at_once_max = 20'000;
 
 error not_found() {
@@ -83,8 +87,8 @@ class moment {
 }  // namespace
 
 memories::memories(storage::event_log& log, indexer& index, memory_limits limits,
-                   std::function<std::int64_t()> now_ms)
-    : log_(log), index_(index), limits_(limits), now_ms_(std::move(now_ms)) {}
+                   std::function<std::int64_t()> now_ms, vectors* near)
+    : log_(log), index_(index), limits_(limits), now_ms_(std::move(now_ms)), near_(near) {}
 
 std::string etag_of(const item& it) {
   auto same = it;
@@ -312,16 +316,56 @@ result<item_page> memories::list(const viewer& who, const item_filter& filter,
   return page;
 }
 
+struct memories::found_rows {
+  std::vector<ranking> rankings;
+  std::unordered_map<std::string, std::string> sessions;  // of what was found, by id
+};
+
+// Whoever is not to see one has it in no place: looking goes on until there are enough.
+result<void> memories::add_near(const viewer& who, vectors::question& asked, index_reader& reader,
+                                const row_filter& fits, clock::time_point until, found_rows& found,
+                                found_items& out) const {
+  if (auto ready = asked.wait(until); !ready) return ready.error();
+  ranking one{{}, vectors_weight};
+  for (std::size_t count = near_max * 2, looked_at = 0;; count *= 4) {
+    const auto near = asked.nearest(count);
+    out.approximate = near.approximate;
+    const auto floor =
+        near.found.empty() ? 0 : std::max(near_score_min, near.found.front().score * near_part_min);
+    if (near.approximate) {  // others may come between those that were looked at
+      one.ids.clear();
+      looked_at = 0;
+    }
+    for (; looked_at < near.found.size() && one.ids.size() < near_max; ++looked_at) {
+      const auto& [id, score] = near.found[looked_at];
+      if (score < floor) break;
+      auto row = reader.find(who.tenant, id);
+      if (!row) return row.error();
+      if (!*row || (*row)->number > out.as_of || !fits(**row)) continue;
+      found.sessions.emplace(id, (*row)->session);
+      one.ids.push_back(id);
+    }
+    const bool all = near.found.size() < count;
+    if (all || looked_at < near.found.size() || one.ids.size() == near_max) break;
+  }
+  found.rankings.push_back(std::move(one));
+  return {};
+}
+
 result<found_items> memories::search(const viewer& who, const search_question& question) const {
   const auto now = clock::now();
+  const auto ms = question.ms > 0 ? question.ms : limits_.search_ms;
+  // Asked first, and taken once the words were looked for.
+  const auto asked_near =
+      near_ ? near_->ask(who.tenant, who.user, question.query, ms * 9 / 10) : nullptr;
   if (question.up_to_date) index_.catch_up(now + std::chrono::milliseconds(limits_.catch_up_ms));
   found_items out;
   out.why = index_.degraded();
   out.degraded = !out.why.empty();
   const auto terms = terms_of(question.query);
-  std::vector<ranking> rankings;
-  // Of what was found, by id; of it, what was found here.
-  std::unordered_map<std::string, std::string> sessions, local;
+  found_rows found;
+  auto& [rankings, sessions] = found;
+  std::unordered_map<std::string, std::string> local;  // of `sessions`, what was found here
   // Without the index nothing is found, and the answer says so.
   const auto degraded = [&](const error& why) {
     out.degraded = true;
@@ -331,7 +375,6 @@ result<found_items> memories::search(const viewer& who, const search_question& q
     degraded(reader.error());
   } else {
     const moment as_of(**reader);
-    const auto ms = question.ms > 0 ? question.ms : limits_.search_ms;
     if (auto ok = (*reader)->begin(now + std::chrono::milliseconds(ms)); !ok) {
       degraded(ok.error());
       return out;
@@ -361,6 +404,10 @@ result<found_items> memories::search(const viewer& who, const search_question& q
       const bool late = (*reader)->late();
       degraded(late ? error(codes::storage_unavailable, "looking through it took too long")
                     : asked.error());
+    } else if (asked_near) {
+      const auto until = now + std::chrono::milliseconds(ms * 9 / 10);
+      auto near = add_near(who, *asked_near, **reader, fits, until, found, out);
+      if (!near) degraded(near.error());
     }
     local = sessions;
     if (question.from_afar && question.at == 0) {
@@ -444,6 +491,7 @@ result<memory_status> memories::status(const tenant_id& tenant) const {
   if (!states) return index_failed(states.error());
   out.replicated = states->replicated;
   out.failed = states->failed;
+  if (near_) out.vectors = near_->status(tenant);
   return out;
 }
 

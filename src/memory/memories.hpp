@@ -23,6 +23,7 @@
 #include "memory/ranking.hpp"
 #include "memory/recall.hpp"
 #include "memory/remote_recall.hpp"
+#include "memory/vectors.hpp"
 #include "memory/viewer.hpp"
 #include "storage/event_log.hpp"
 
@@ -75,6 +76,7 @@ struct found_items {
   bool degraded = false;
   std::string why;
   std::int64_t as_of = 0;
+  bool approximate = false;  // by vectors a nearer one may be missing
 };
 
 struct search_question {
@@ -94,12 +96,14 @@ struct memory_status {
   std::size_t waiting = 0;                               // changes not yet in the index
   std::int64_t oldest_waiting_ms = 0;
   std::string degraded;
+  vector_status vectors{};
 };
 
 class memories {
  public:
+  // `near`: ranks by vectors, too; null: by words alone.
   memories(storage::event_log& log, indexer& index, memory_limits limits,
-           std::function<std::int64_t()> now_ms);
+           std::function<std::int64_t()> now_ms, vectors* near = nullptr);
 
   result<saved_note> save(const viewer& who, const new_note& note);
   result<item> find(const viewer& who, std::string_view id) const;
@@ -154,6 +158,10 @@ class memories {
   result<std::uint64_t> count(const tenant_id& tenant) const;  // of its items in the index
   result<void> unmark(storage::row_batch& rows, const tenant_id& tenant, const place& there) const;
   error index_failed(const error& why) const;
+  struct found_rows;
+  result<void> add_near(const viewer& who, vectors::question& asked, index_reader& reader,
+                        const row_filter& fits, std::chrono::steady_clock::time_point until,
+                        found_rows& found, found_items& out) const;
 
   storage::event_log& log_;
   indexer& index_;
@@ -161,6 +169,7 @@ class memories {
   const std::function<std::int64_t()> now_ms_;
   mutable quick_mutex afar_mutex_;
   std::shared_ptr<remote_recall> afar_;
+  vectors* const near_;
   mutable disk_mutex changing_;  // over reading and writing what is changed
 };
 

@@ -10,7 +10,8 @@
 namespace soma::memory {
 
 // Constants of the fusion, by which answers can be compared over versions.
-inline constexpr double rank_constant = 60, words_weight = 1, parts_weight = 0.5;
+inline constexpr double rank_constant = 60, words_weight = 1, parts_weight = 0.5,
+                        vectors_weight = 1;
 inline constexpr std::size_t of_one_session_max = 3;  // before all others had their turn
 
 struct ranking {

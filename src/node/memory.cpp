@@ -11,14 +11,31 @@ bool is_replicated(const config& settings) {
 }
 
 memory::indexer_options index_options_of(const config& settings, node_feeds& feeds,
-                                         std::function<void()> on_rows) {
+                                         std::function<void()> on_rows, memory::vectors& vectors) {
   memory::indexer_options options;
   options.path = settings.text("storage.data_dir") + "/memory.sqlite";
-  options.on_changed = [&feeds](const tenant_id& tenant) { feeds.memory_changed(tenant); };
+  options.on_changed = [&feeds, &vectors](const tenant_id& tenant) {
+    vectors.changed();
+    feeds.memory_changed(tenant);
+  };
+  options.on_gone = [&vectors](const tenant_id& tenant, const std::vector<std::string>& ids) {
+    return vectors.gone(tenant, ids);
+  };
   options.on_rows = std::move(on_rows);
   options.replicated = is_replicated(settings);
   options.on_notice = [](const std::string& what) {
     log(log_level::warn, "memory.index", {{"what", what}});
+  };
+  return options;
+}
+
+memory::vector_options vector_options_of(const config& settings, memory::embedder& asks) {
+  memory::vector_options options;
+  options.asks = &asks;
+  options.bytes_max = static_cast<std::size_t>(settings.number("memory.vectors_bytes_max"));
+  options.exact_max = static_cast<std::size_t>(settings.number("memory.vectors_exact_max"));
+  options.on_notice = [](const std::string& what) {
+    log(log_level::warn, "memory.vectors", {{"what", what}});
   };
   return options;
 }
@@ -33,14 +50,20 @@ memory::memory_limits limits_of(const config& settings) {
 
 }  // namespace
 
-node_memory::node_memory(const config& settings, node_store& store, node_feeds& feeds)
+node_memory::node_memory(const config& settings, node_store& store, node_feeds& feeds,
+                         node_models& models)
     : replicated_(is_replicated(settings)),
-      index_(store.events(), index_options_of(settings, feeds, [this] { tell_of_rows(); })),
-      memories_(store.events(), index_, limits_of(settings), now_ms),
+      embeddings_(models),
+      vectors_(store.events(), vector_options_of(settings, embeddings_)),
+      index_(store.events(), index_options_of(
+                                 settings, feeds, [this] { tell_of_rows(); }, vectors_)),
+      memories_(store.events(), index_, limits_of(settings), now_ms, &vectors_),
       knowledge_(store.events(), memories_,
                  {static_cast<std::size_t>(settings.number("memory.passages_max")), replicated_},
                  now_ms),
-      recaller_(memories_) {}
+      recaller_(memories_) {
+  vectors_.start(index_);
+}
 
 void node_memory::on_rows(std::function<void()> told) {
   const std::lock_guard lock(told_mutex_);
@@ -53,11 +76,11 @@ void node_memory::tell_of_rows() {
 }
 
 result<std::unique_ptr<node_memory>> node_memory::open(const config& settings, node_store& store,
-                                                       node_feeds& feeds) {
+                                                       node_feeds& feeds, node_models& models) {
   const auto taken = memory::take_over_notes(store.events(), now_ms());
   if (!taken) return taken.error();
   if (*taken > 0) log(log_level::info, "memory.notes_taken_over", {{"count", *taken}});
-  return std::unique_ptr<node_memory>(new node_memory(settings, store, feeds));
+  return std::unique_ptr<node_memory>(new node_memory(settings, store, feeds, models));
 }
 
 }  // namespace soma

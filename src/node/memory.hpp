@@ -13,6 +13,8 @@
 #include "memory/knowledge.hpp"
 #include "memory/memories.hpp"
 #include "memory/recall_threads.hpp"
+#include "memory/vectors.hpp"
+#include "node/embeddings.hpp"
 #include "node/feeds.hpp"
 #include "node/store.hpp"
 
@@ -22,7 +24,11 @@ class node_memory {
  public:
   // Takes over notes of the version before. Blocks on the store, whose errors it has.
   static result<std::unique_ptr<node_memory>> open(const config& settings, node_store& store,
-                                                   node_feeds& feeds);
+                                                   node_feeds& feeds, node_models& models);
+  ~node_memory() { stop(); }
+
+  // No model is asked for vectors any more; before the models are closed.
+  void stop() { vectors_.stop(); }
 
   memory::memories& memories() { return memories_; }
   memory::recaller& recaller() { return recaller_; }
@@ -35,13 +41,15 @@ class node_memory {
   memory::knowledge& knowledge() { return knowledge_; }
 
  private:
-  node_memory(const config& settings, node_store& store, node_feeds& feeds);
+  node_memory(const config& settings, node_store& store, node_feeds& feeds, node_models& models);
 
   void tell_of_rows();
 
   const bool replicated_;
   quick_mutex told_mutex_;
   std::function<void()> told_;
+  node_embeddings embeddings_;
+  memory::vectors vectors_;
   memory::indexer index_;
   memory::memories memories_;
   memory::knowledge knowledge_;

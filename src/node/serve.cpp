@@ -26,7 +26,7 @@ result<int> serve(const config& settings) {
   if (!models) return models.error();
   auto files = node_files::open(settings, (*store)->events());
   if (!files) return files.error();
-  auto memory = node_memory::open(settings, **store, feeds);
+  auto memory = node_memory::open(settings, **store, feeds, **models);
   if (!memory) return memory.error();
   auto outgoing = node_outgoing::open(settings, **store, **memory);
   if (!outgoing) return outgoing.error();
@@ -56,6 +56,7 @@ result<int> serve(const config& settings) {
   (*web)->stop();
   const bool in_time = sessions.stop();
   web->reset();
+  (*memory)->stop();
   if (auto saved = (*models)->close(); !saved) return saved.error();
   flush_at_end((*store)->audit());
   log(log_level::info, "server.stopped", {{"in_time", in_time}});

@@ -38,13 +38,24 @@ struct world {
       const std::lock_guard lock(told_mutex);
       notices.push_back(what);
     };
+    if (vector_options_) {
+      near = std::make_unique<vectors>(*log, *vector_options_);
+      options.on_changed = [this](const tenant_id&) { near->changed(); };
+      options.on_gone = [this](const tenant_id& t, const std::vector<std::string>& ids) {
+        return near->gone(t, ids);
+      };
+    }
     index = std::make_unique<indexer>(*log, std::move(options));
-    kept = std::make_unique<memories>(*log, *index, limits, [this] { return ++now; });
+    kept = std::make_unique<memories>(
+        *log, *index, limits, [this] { return ++now; }, near.get());
+    if (near) near->start(*index);
     settle();
   }
   void stop() {
+    if (near) near->stop();
     kept.reset();
     index.reset();
+    near.reset();
   }
   // Until all that is committed can be found.
   void settle() {
@@ -115,6 +126,8 @@ struct world {
   std::map<std::string, std::uint64_t> seqs;
   std::mutex told_mutex, hold;  // while `hold` is locked, what is committed is not taken
   std::vector<std::string> changed, notices;
+  const vector_options* vector_options_ = nullptr;
+  std::unique_ptr<vectors> near;
   std::unique_ptr<indexer> index;
   std::unique_ptr<memories> kept;
 };

@@ -116,7 +116,9 @@ asio::awaitable<response> search_memories(gateway& g, request_context& ctx) {
   json_writer w(answer.body);
   w.begin_object().key("memories").begin_array();
   for (const auto& one : found->items) write_item(w, one.what, &one.score);
-  w.end_array().field_bool("degraded", found->degraded).field_if("why", found->why).end_object();
+  w.end_array().field_bool("degraded", found->degraded).field_if("why", found->why);
+  if (found->approximate) w.field_bool("approximate", true);
+  w.end_object();
   co_return answer;
 }
 
@@ -210,6 +212,7 @@ asio::awaitable<response> recall_memory(gateway& g, request_context& ctx) {
     w.end_object();
   }
   w.end_array().field_bool("degraded", found->degraded).field_if("why", found->why);
+  if (found->approximate) w.field_bool("approximate", true);
   w.field("as_of", std::to_string(found->as_of)).end_object();
   co_return answer;
 }
@@ -243,7 +246,10 @@ asio::awaitable<response> get_memory_status(gateway& g, request_context& ctx) {
   w.key("oldest_waiting_s")
       .real(away.configured ? away.lag_s : static_cast<double>(here.oldest_waiting_ms) / 1000);
   w.field("index_lag", lag).field("replica_lag_s", 0u).field("breaker", away.breaker);
-  w.field_bool("degraded", !here.degraded.empty()).field_if("why", here.degraded).end_object();
+  w.field_bool("degraded", !here.degraded.empty()).field_if("why", here.degraded);
+  w.key("vectors").begin_object().field("state", here.vectors.state);
+  w.field("waiting", static_cast<std::uint64_t>(here.vectors.waiting));
+  w.field_if("why", here.vectors.why).end_object().end_object();
   co_return answer;
 }
 

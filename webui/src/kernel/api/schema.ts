@@ -255,6 +255,8 @@ export interface components {
             }[];
             degraded: boolean;
             why?: string;
+            /** @description A nearer one by its vector may be missing. */
+            approximate?: boolean;
         };
         memory_recalled: {
             items: {
@@ -276,6 +278,8 @@ export interface components {
             }[];
             degraded: boolean;
             why?: string;
+            /** @description A nearer one by its vector may be missing. */
+            approximate?: boolean;
             as_of: string;
         };
         memory_status: {
@@ -294,6 +298,16 @@ export interface components {
             breaker: "none" | "closed" | "open" | "half_open";
             degraded: boolean;
             why?: string;
+            vectors: {
+                /**
+                 * @description off: no profile of the tenant has role `embed`.
+                 * @enum {string}
+                 */
+                state: false | "building" | "ready" | "failing";
+                /** @description Memories that have no vector yet; at most 10,000 are counted. */
+                waiting: number;
+                why?: string;
+            };
         };
         memory_synced: {
             configured: boolean;

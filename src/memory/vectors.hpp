@@ -1,0 +1,135 @@
+// Vectors of memories, for tenants with a model for them: one more ranking beside the words. A
+// thread of its own follows the index of memories, in the order of its changes, asks for what has
+// no vector of that model yet, and keeps it in the store. Nothing that is written waits for it.
+//
+//   memory.vectors    tenant id    the vector (vector_set.hpp)
+//
+// Written only while the item is there, and deleted by the indexer with it. Another model, or
+// another dimension of it: all are asked for anew, and old ones are not looked at.
+//
+// Thread-safe. Lifetime: the log outlives it, and so does the embedder; `stop` comes before the
+// index ends, and the index ends before this.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "memory/embedder.hpp"
+#include "memory/indexer.hpp"
+#include "memory/vector_set.hpp"
+#include "storage/event_log.hpp"
+
+namespace soma::memory {
+
+inline constexpr std::string_view vector_collection = "memory.vectors";
+inline constexpr std::size_t embedded_bytes_max = 4096;  // of a text, that its vector is made of
+
+struct vector_options {
+  embedder* asks = nullptr;                    // null: there are none
+  std::size_t bytes_max = 256u << 20;          // of all tenants' vectors in memory
+  std::size_t exact_max = 5000;                // of one tenant, looked through one by one
+  std::chrono::milliseconds look_every{5000};  // for another model, where nothing else happens
+  std::chrono::milliseconds back_off_first{1000}, back_off_max{60'000};
+  std::function<void(const std::string&)> on_notice{};
+};
+
+struct vector_status {
+  std::string state = "off";  // off: the tenant has no model for them; ready, building, failing
+  std::string why;            // of failing
+  std::size_t waiting = 0;    // memories without one; at most 10,000 are counted
+};
+
+class vectors {
+ public:
+  vectors(storage::event_log& log, vector_options options);
+  ~vectors();
+  vectors(const vectors&) = delete;
+
+  void start(indexer& index);
+  void stop();
+
+  void changed();  // there is more in the index
+  // Items that are gone: their vectors go. Blocks. Errors: those of the store.
+  result<void> gone(const tenant_id& tenant, const std::vector<std::string>& ids);
+
+  // A question that is being made a vector.
+  class question {
+   public:
+    // Until it can be ranked by. Errors: why not, as of any degraded answer.
+    result<void> wait(std::chrono::steady_clock::time_point until);
+    near_vectors nearest(std::size_t count) const { return set_->nearest(unit_, count); }
+
+   private:
+    friend class vectors;
+    vectors* from_ = nullptr;
+    tenant_id tenant_;
+    std::unique_ptr<embedding_call> call_;
+    std::shared_ptr<vector_set> set_;
+    embedding unit_;
+  };
+  // Null: the tenant has no model for it.
+  std::unique_ptr<question> ask(const tenant_id& tenant, const user_id& user,
+                                std::string_view query, int ms);
+  // Why not all memories are ranked by their vectors; empty: all are.
+  std::string degraded(const tenant_id& tenant) const;
+  vector_status status(const tenant_id& tenant) const;
+
+ private:
+  using clock = std::chrono::steady_clock;
+  struct tenant_state {
+    std::string model;
+    std::uint64_t model_number = 0;  // its fingerprint
+    std::size_t dimension = 0;       // 0: not known yet
+    std::uint64_t generation = 0;    // of the index that `position` is of
+    std::int64_t position = 0;       // of the index: all up to it have theirs
+    bool complete = false;           // once at the index's end
+    std::string why;                 // the provider's refusal
+    clock::time_point retry_at{};
+    std::chrono::milliseconds back_off{0};
+    // In memory: loaded up to a key, or all.
+    std::shared_ptr<vector_set> set;
+    std::string loaded_to;
+    bool loaded = false, too_large = false;
+    clock::time_point used_at{};
+  };
+  enum class step { idle, more, failed };
+
+  void run();
+  std::vector<tenant_id> tenants();
+  step look_after(const tenant_id& tenant);
+  step embed_some(const tenant_id& tenant, const std::vector<index_text>& rows);
+  result<std::vector<embedding>> embedded(const tenant_id& tenant,
+                                          const std::vector<std::string>& texts);
+  result<std::vector<embedding>> one_by_one(const tenant_id& tenant,
+                                            const std::vector<std::string>& texts);
+  result<bool> keep(const tenant_id& tenant, const index_text& row, stored_vector what);
+  step failed(const tenant_id& tenant, const error& why);
+  bool found_dimension(const tenant_id& tenant, std::size_t dimension);
+  result<std::shared_ptr<vector_set>> loaded(const tenant_id& tenant, clock::time_point until);
+  bool make_room(const std::string& tenant, std::size_t bytes);  // under mutex_
+  void set_model(tenant_state& of, std::string model);           // under mutex_
+
+  storage::event_log& log_;
+  const vector_options options_;
+  indexer* index_ = nullptr;
+  std::atomic<bool> any_{true};  // there may be some in the store
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stop_ = false, changed_ = false;
+  std::map<std::string, tenant_state> tenants_;
+  std::mutex loading_;
+
+  std::thread thread_;  // the last
+};
+
+}  // namespace soma::memory
