@@ -112,7 +112,7 @@ class services : public services_needs {
   // of a history, what of a turn cannot be told yet, some megabytes at most.
   tenant_places histories{16, 32}, exports{32, 64};
   tenant_places document_imports{1, 2};  // each holds a thread of uploads
-  tenant_places contexts{4, 8};  // of models, being made: each as large as its window
+  tenant_places contexts{4, 8};          // of models, being made: each as large as its window
   tenant_places long_work{store_lanes::longer_max / 2};   // see on_longer.hpp
   tenant_places write_work{store_lanes::writes_max / 2};  // see on_writes.hpp
   imports_under_way imports;

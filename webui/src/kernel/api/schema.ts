@@ -169,6 +169,12 @@ export interface components {
         };
         memory_question: {
             query?: string;
+            /**
+             * @description In place of a query: what is remembered that fits what the context of `session_id` holds, and
+             *     is not in it. Of the whole tenant, not of that session alone.
+             * @enum {boolean}
+             */
+            context_window?: true;
             ids?: string[];
             /** @description Only what is of this session. */
             session_id?: string;
@@ -177,7 +183,7 @@ export interface components {
             kinds?: ("message" | "note" | "knowledge" | "summary")[];
             /** @description The `as_of` of an earlier answer. */
             at?: string;
-        } & (unknown | unknown);
+        } & (unknown | unknown | unknown);
         document_import: {
             attachment_id: string;
         };
@@ -303,7 +309,7 @@ export interface components {
                  * @description off: no profile of the tenant has role `embed`.
                  * @enum {string}
                  */
-                state: false | "building" | "ready" | "failing";
+                state: "off" | "building" | "ready" | "failing";
                 /** @description Memories that have no vector yet; at most 10,000 are counted. */
                 waiting: number;
                 why?: string;
