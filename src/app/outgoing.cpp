@@ -4,6 +4,7 @@
 
 #include "app/on_lane.hpp"
 #include "app/on_longer.hpp"
+#include "app/on_writes.hpp"
 #include "app/services.hpp"
 #include "core/time.hpp"
 
@@ -50,14 +51,14 @@ asio::awaitable<result<void>> requeue_dead_letter(services& s, const admitted& i
   auto work = [&kept = s.out.dead_letters, tenant = in.who().tenant, id = std::move(id)] {
     return kept.requeue(tenant, id);
   };
-  co_return co_await on_lane(s.lanes.writes, std::move(work));
+  co_return co_await on_writes(s, in.who().tenant, std::move(work));
 }
 
 asio::awaitable<result<void>> delete_dead_letter(services& s, const admitted& in, std::string id) {
   auto work = [&kept = s.out.dead_letters, tenant = in.who().tenant, id = std::move(id)] {
     return kept.remove(tenant, id);
   };
-  co_return co_await on_lane(s.lanes.writes, std::move(work));
+  co_return co_await on_writes(s, in.who().tenant, std::move(work));
 }
 
 asio::awaitable<result<memories_synced>> sync_memories(services& s, const admitted& in) {
