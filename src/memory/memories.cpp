@@ -67,12 +67,6 @@ std::optional<index_reader::place> parse_cursor(std::string_view cursor) {
   return place;
 }
 
-// What another may take of the time there is: half of it, so that what was found here is told in
-// any case.
-std::int64_t afar_ms(std::int64_t all_ms, std::int64_t recall_ms, std::int64_t spent_ms) {
-  return std::min(all_ms - spent_ms, recall_ms) / 2;
-}
-
 // Ends a reader's moment whatever happens.
 class moment {
  public:
@@ -154,12 +148,17 @@ result<std::optional<item>> memories::same_note(const viewer& who, const std::st
   return there;
 }
 
-result<std::uint64_t> memories::count(const tenant_id& tenant) const {
+result<std::uint64_t> memories::count(const tenant_id& tenant, index_reader::states* states) const {
   auto reader = index_.read();
   if (!reader) return index_failed(reader.error());
   const moment as_of(**reader);
   if (auto ok = (*reader)->begin(clock::now() + std::chrono::milliseconds(limits_.search_ms)); !ok)
     return index_failed(ok.error());
+  if (states) {
+    const auto found = (*reader)->count_states(tenant);
+    if (!found) return index_failed(found.error());
+    *states = *found;
+  }
   const auto items = (*reader)->count(tenant);
   return items ? result<std::uint64_t>(*items) : result<std::uint64_t>(index_failed(items.error()));
 }
@@ -484,13 +483,12 @@ result<memory_status> memories::status(const tenant_id& tenant) const {
   if (lag.oldest_at_ms > 0)
     out.oldest_waiting_ms = std::max<std::int64_t>(0, now_ms_() - lag.oldest_at_ms);
   out.degraded = index_.degraded();
-  const auto items = count(tenant);
+  index_reader::states states;
+  const auto items = count(tenant, &states);
   if (!items) return items.error();
   out.stored = *items;
-  const auto states = (*reader)->count_states(tenant);
-  if (!states) return index_failed(states.error());
-  out.replicated = states->replicated;
-  out.failed = states->failed;
+  out.replicated = states.replicated;
+  out.failed = states.failed;
   if (near_) out.vectors = near_->status(tenant);
   return out;
 }

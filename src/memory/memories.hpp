@@ -155,7 +155,8 @@ class memories {
                                    std::string_view id) const;
   result<std::optional<item>> same_note(const viewer& who, const std::string& key,
                                         const new_note& note) const;
-  result<std::uint64_t> count(const tenant_id& tenant) const;  // of its items in the index
+  result<std::uint64_t> count(const tenant_id& tenant, index_reader::states* states = {})
+      const;  // of its items in the index
   result<void> unmark(storage::row_batch& rows, const tenant_id& tenant, const place& there) const;
   error index_failed(const error& why) const;
   struct found_rows;

@@ -2,6 +2,7 @@
 // told is read here, and only what the asker may see.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -13,6 +14,12 @@
 namespace soma::memory {
 
 inline constexpr double remote_weight = 1;  // of its ranking, in the fusion
+
+// What another may take of the time there is: half of it, so that what was found here is told in
+// any case.
+inline std::int64_t afar_ms(std::int64_t all_ms, std::int64_t recall_ms, std::int64_t spent_ms) {
+  return std::min(all_ms - spent_ms, recall_ms) / 2;
+}
 
 struct remote_answer {
   std::vector<std::string> ids;  // of memories, the best first
