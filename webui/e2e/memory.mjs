@@ -305,7 +305,7 @@ export const memoryTests = [
       // As a server tells it whose index was lost, and whose memories go to another.
       await reader.context.route('**/v1/memory/status', (route) => route.fulfill({ json: {
         stored: 1_284, replicated: 1_200, waiting: 82, failed: 2, oldest_waiting_s: 40.2, index_lag: 3, replica_lag_s: 0,
-        breaker: 'open', degraded: true, why,
+        breaker: 'open', degraded: true, why, vectors: { state: 'off', waiting: 0 },
       } }));
       await reader.context.route('**/v1/memories/search?*', async (route) => {
         const answer = await route.fetch();

@@ -18,7 +18,7 @@ export function isReplicated(status: MemoryStatus | null): boolean {
 /** All there is to say of it, in parts of a line; what is as it should be is not said. */
 export function statusWords(status: MemoryStatus): readonly string[] {
   const { status: say } = texts;
-  const { stored, waiting, oldest_waiting_s: oldest, index_lag: lag, replicated, failed, replica_lag_s: behind } = status;
+  const { stored, waiting, oldest_waiting_s: oldest, index_lag: lag, replicated, failed, replica_lag_s: behind, vectors } = status;
   const isAway = isReplicated(status);
   // Where memories go to SomaBrain, what waits and since when is what waits for that.
   const isOld = oldest >= 1;
@@ -31,6 +31,7 @@ export function statusWords(status: MemoryStatus): readonly string[] {
     isAway || replicated > 0 ? say.replicated(replicated) : '',
     !isAway || waiting === 0 ? '' : isOld ? say.unsentSince(waiting, seconds) : say.unsent(waiting),
     failed > 0 ? say.failed(failed) : '',
+    vectors.waiting > 0 ? say.vectors(vectors.waiting) : '',
     behind >= 1 ? say.behind(behind.toFixed(0)) : '',
     isAway ? say.breaker[breaker] ?? breaker : '',
   ].filter((words) => words !== '');

@@ -14,6 +14,7 @@ export const texts = words({
     unsentSince: (n: number, seconds: string) => `${count(n, 'change waits', 'changes wait')} for SomaBrain, the oldest for ${seconds} s`,
     replicated: (n: number) => `${n.toLocaleString(language)} in SomaBrain`,
     failed: (n: number) => `${n.toLocaleString(language)} refused by SomaBrain`,
+    vectors: (n: number) => `${count(n, 'memory is', 'memories are')} found by words alone so far`,
     behind: (seconds: string) => `the replica is ${seconds} s behind`,
     breaker: {
       closed: '',
