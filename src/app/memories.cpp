@@ -228,11 +228,11 @@ class memory_pages final : public piece_source {
 }  // namespace
 
 asio::awaitable<result<std::shared_ptr<piece_source>>> export_memories(
-    services& s, const admitted& in, std::function<void(std::string&, const memory_item&)> line) {
-  auto place = s.exports.enter(in.who().tenant);
+    services& s, const caller& who, std::function<void(std::string&, const memory_item&)> line) {
+  auto place = s.exports.enter(who.tenant);
   if (!place) co_return error(codes::server_busy, "much is being exported", 1);
   std::shared_ptr<piece_source> pages =
-      std::make_shared<memory_pages>(s, viewer_of(in.who()), std::move(line), std::move(place));
+      std::make_shared<memory_pages>(s, viewer_of(who), std::move(line), std::move(place));
   co_return pages;
 }
 

@@ -87,6 +87,6 @@ boost::asio::awaitable<result<told_memory_status>> read_memory_status(services& 
 
 // All that is remembered, newest first, an item a line. `line`: renders one.
 boost::asio::awaitable<result<std::shared_ptr<piece_source>>> export_memories(
-    services& s, const admitted& in, std::function<void(std::string&, const memory_item&)> line);
+    services& s, const caller& who, std::function<void(std::string&, const memory_item&)> line);
 
 }  // namespace soma::app

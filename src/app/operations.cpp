@@ -205,7 +205,7 @@ constexpr row table[] = {
     op("add_memory", post, "/v1/memories").changes("memory.write").takes(json),
     op("search_memories", get, "/v1/memories/search").reads("memory.read"),
     op("export_memories", get, "/v1/memories/export")
-        .changes("memory.read")
+        .reads("memory.read")
         .gives(answer::file)
         .with_caller(),
     op("get_memory", get, "/v1/memories/{id}").reads("memory.read", path_id),

@@ -729,6 +729,16 @@ def case_search_memories(w):
     assert w.ask("search_memories", 200, query="?q=zebra", key=w.other_key).json["memories"] == []
 
 
+def case_export_memories(w):
+    w.refusals("export_memories")
+    w.ask("add_memory", 201, {"text": "The tapir is to be taken along"})
+    w.ask("list_memories", 200)  # which waits for the index
+    given = w.ask("export_memories", 200)
+    lines = [json.loads(line) for line in given.text.splitlines()]
+    assert "The tapir is to be taken along" in [m["text"] for m in lines], lines
+    assert "tapir" not in w.ask("export_memories", 200, key=w.other_key).text
+
+
 def case_get_memory(w):
     made = w.ask("add_memory", 201, {"text": "to be shown"})
     path = {"id": made.json["memory_id"]}

@@ -18,7 +18,7 @@ TEST_CASE_FIXTURE(world, "memories: a note is found by its words at once, by its
   note("The key is under the mat");
   note("The office key of another tenant", by("ada", "other"));
   CHECK(found("ZURICH office") == strings{saved.text});
-  CHECK(found("Where are the keys?") == strings{"The key is under the mat", saved.text});
+  CHECK(found("Where is the key?") == strings{"The key is under the mat", saved.text});
   CHECK(found("nothing of that").empty());
   CHECK(found("office", by("eve", "nobody")).empty());
   CHECK(kept->find(by(), saved.memory_id).value() == saved);

@@ -173,7 +173,7 @@ asio::awaitable<response> export_memories(gateway& g, request_context& ctx) {
     json_writer w(out);
     write_item(w, it);
   };
-  auto pages = co_await app::export_memories(g.services, admitted_of(ctx), std::move(line));
+  auto pages = co_await app::export_memories(g.services, ctx.caller, std::move(line));
   if (!pages) co_return problem(pages.error(), ctx);
   response answer;
   answer.content_type = "application/x-ndjson";
