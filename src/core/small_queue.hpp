@@ -11,6 +11,18 @@ namespace soma {
 template <class T>
 class small_queue {
  public:
+  small_queue() = default;
+  small_queue(const small_queue&) = default;
+  small_queue& operator=(const small_queue&) = default;
+  // What was moved from is empty.
+  small_queue(small_queue&& other) noexcept
+      : items_(std::exchange(other.items_, {})), first_(std::exchange(other.first_, 0)) {}
+  small_queue& operator=(small_queue&& other) noexcept {
+    items_ = std::exchange(other.items_, {});
+    first_ = std::exchange(other.first_, 0);
+    return *this;
+  }
+
   bool empty() const { return first_ == items_.size(); }
   std::size_t size() const { return items_.size() - first_; }
 

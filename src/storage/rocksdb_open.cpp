@@ -115,6 +115,13 @@ rocksdb::Status rocksdb_event_log::open_database(bool read_only) {
   rocksdb::DB* db = nullptr;
   const auto path = store_folder(options_.data_dir);
   const auto how = database_options();
+  // Only opening it for writing makes families that a store of an older version lacks: the last.
+  if (read_only) {
+    std::vector<std::string> there;
+    if (auto s = rocksdb::DB::ListColumnFamilies(how, path, &there); !s.ok()) return s;
+    while (std::find(there.begin(), there.end(), wanted.back().name) == there.end())
+      wanted.pop_back();
+  }
   const auto s = read_only ? rocksdb::DB::OpenForReadOnly(how, path, wanted, &families_, &db)
                            : rocksdb::DB::Open(how, path, wanted, &families_, &db);
   db_.reset(db);

@@ -42,6 +42,14 @@ TEST_CASE("small queue: what has left it is gone at once") {
   CHECK(one.use_count() == 4);
   queue.pop_front();
   CHECK(one.use_count() == 3);
+  auto moved = std::move(queue);
+  CHECK(moved.size() == 2);
+  CHECK(queue.empty());  // NOLINT: what was moved from can be used again
+  queue.push_back(one);
+  CHECK(queue.front() == one);
+  queue = std::move(moved);
+  CHECK(queue.size() == 2);
+  CHECK(moved.empty());  // NOLINT
   queue.clear();
   CHECK(one.use_count() == 1);
 }

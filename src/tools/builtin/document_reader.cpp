@@ -35,16 +35,17 @@ std::unique_ptr<sandbox_run> document_reader::extract(const wanted_document& wan
 
 std::unique_ptr<sandbox_run> document_reader::start(const wanted_document& wanted,
                                                     done on_end) const {
-  return extract(wanted, [this, wanted, on_end = std::move(on_end)](const attachment& file,
-                                                                    result<extracted> document) {
+  // By value: what is kept takes as long as the disk does, and the tool may be gone before.
+  return extract(wanted, [me = *this, wanted, on_end = std::move(on_end)](
+                             const attachment& file, result<extracted> document) {
     if (!document) return on_end(document.error());
     auto read = std::make_shared<document_read>();
     read->file = file;
     read->document = std::move(*document);
-    if (!wanted.remember || !parts_.keeper) return on_end(std::move(*read));
+    if (!wanted.remember || !me.parts_.keeper) return on_end(std::move(*read));
     // This is the thread of all sandboxes, which must not wait for the disk.
-    auto work = [this, wanted, read, on_end] { on_end(keep(wanted, std::move(*read))); };
-    if (!parts_.workers.post(std::move(work)))
+    auto work = [me, wanted, read, on_end] { on_end(me.keep(wanted, std::move(*read))); };
+    if (!me.parts_.workers.post(std::move(work)))
       on_end(error(codes::tool_busy, "too many tools wait to run", 1));
   });
 }
