@@ -18,11 +18,11 @@ export const indexed = (server) => until('all can be found', async () => {
 });
 
 /** By words of its first sixty characters: an answer may repeat what others say. */
-const card = (page, text) => page.locator(`.memory-card[aria-label*=${JSON.stringify(text)}]`);
+export const card = (page, text) => page.locator(`.memory-card[aria-label*=${JSON.stringify(text)}]`);
 const searchField = (page) => page.getByRole('searchbox', { name: 'Search memories' });
 const gone = (where) => where.waitFor({ state: 'detached' });
 
-async function openMemory(browser, server, fragment = '#new&open=memory', options = {}) {
+export async function openMemory(browser, server, fragment = '#new&open=memory', options = {}) {
   const reader = await (await Reader.open(browser, server, options)).signIn();
   const page = await reader.page(fragment);
   await page.getByRole('heading', { name: 'Memory', level: 1 }).waitFor();

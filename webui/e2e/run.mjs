@@ -9,6 +9,7 @@ import { feedbackTests } from './feedback.mjs';
 import { dictationTests } from './dictation.mjs';
 import { fileTests } from './files.mjs';
 import { fingerTests } from './fingers.mjs';
+import { knowledgeTests } from './knowledge.mjs';
 import { listTests } from './list.mjs';
 import { memoryLookTests, memoryTests } from './memory.mjs';
 import { modelChoiceTests } from './model_choice.mjs';
@@ -32,7 +33,7 @@ const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
   ...signInTests, ...peopleTests, ...listTests, ...actionTests, ...dialogTests, ...placeTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...sanitizerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
-  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...memoryTests, ...memoryLookTests, ...viewTests,
+  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...memoryTests, ...memoryLookTests, ...knowledgeTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 
 let browser = await launch();

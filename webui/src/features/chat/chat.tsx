@@ -36,6 +36,7 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
   const wanted = useWantedTurn(store, state);
   const [sent, setSent] = useState(0);
   const [dropping, setDropping] = useState(false);
+  const taker = { isOpen: () => uploads.max > 0, take: (files: File[]) => uploads.attach(id ?? 'new', files) };
   const undrawn = useRef(0);
   // One page ahead of what is drawn, and no more; what goes wrong is told by the button that draws it.
   const older = useCallback(() => {
@@ -43,7 +44,7 @@ export function Chat({ onMenu, menuOpen }: { onMenu: () => void; menuOpen: boole
   }, [store]);
 
   return (
-    <main class="chat" inert={menuOpen} {...(gone ? {} : dropZone(uploads, id ?? 'new', dropping, setDropping))}>
+    <main class="chat" inert={menuOpen} {...(gone ? {} : dropZone(taker, dropping, setDropping))}>
       {dropping && <div class="drop-here" aria-hidden="true">{filesTexts.drop}</div>}
       <ChatHeader store={store} state={state} onMenu={onMenu} menuOpen={menuOpen} />
       <ServerBanners />

@@ -1,9 +1,14 @@
-import type { Uploads } from './attach';
+import './drop_zone.css';
 
-/** What an element needs to take files that are dropped on it, for the next message of `chat`. */
-export function dropZone(uploads: Uploads, chat: string, isOver: boolean, setOver: (over: boolean) => void) {
-  const hasFiles = (event: DragEvent) =>
-    uploads.max > 0 && (event.dataTransfer?.types.includes('Files') ?? false);
+export interface FileTaker {
+  /** Whether files are taken at the moment. */
+  readonly isOpen: () => boolean;
+  readonly take: (files: File[]) => void;
+}
+
+/** What an element needs to take files that are dropped on it. `.drop-here` within it says so while they are over it. */
+export function dropZone({ isOpen, take }: FileTaker, isOver: boolean, setOver: (over: boolean) => void) {
+  const hasFiles = (event: DragEvent) => isOpen() && (event.dataTransfer?.types.includes('Files') ?? false);
   return {
     onDragOver: (event: DragEvent) => {
       if (!hasFiles(event)) return;
@@ -18,7 +23,7 @@ export function dropZone(uploads: Uploads, chat: string, isOver: boolean, setOve
       if (!hasFiles(event)) return;
       event.preventDefault();
       setOver(false);
-      uploads.attach(chat, event.dataTransfer?.files ?? []);
+      take([...(event.dataTransfer?.files ?? [])]);
     },
   };
 }

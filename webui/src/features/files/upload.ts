@@ -1,4 +1,4 @@
-import { apiUrl, NoAnswer, Problem, problemFrom } from '../../kernel/api/http';
+import { apiUrl, NoAnswer, Problem, problemFrom, tellsSignedOut } from '../../kernel/api/http';
 import type { Attachment } from '../../kernel/api/types';
 import { texts } from './texts';
 
@@ -13,12 +13,14 @@ export function sendFiles<Answer>(
   path: string, files: readonly File[], onSent: (bytes: number, of: number) => void,
 ): Transfer<Answer> {
   const request = new XMLHttpRequest();
+  const tell = tellsSignedOut();
   const form = new FormData();
   for (const file of files) form.append('file', file, file.name);
   const done = new Promise<Answer>((succeed, fail) => {
     request.upload.onprogress = (event) => onSent(event.loaded, event.total);
     request.onload = () => {
       const body = bodyOf(request.responseText);
+      tell(request.status);
       if (request.status >= 200 && request.status < 300) succeed(body as Answer);
       else fail(problemFrom(request.status, body, request.getResponseHeader('X-Request-ID') ?? ''));
     };

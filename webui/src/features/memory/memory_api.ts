@@ -1,5 +1,5 @@
 import { fetchOk, request, requestTagged } from '../../kernel/api/http';
-import type { Memory, MemoryChange } from '../../kernel/api/types';
+import type { DocumentImported, Memory, MemoryChange } from '../../kernel/api/types';
 
 /** A memory with the tag it must still have when it is written. */
 export interface TaggedMemory {
@@ -31,6 +31,11 @@ export async function addNote(note: NewNote): Promise<{ memory: Memory; isNew: b
     method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(note),
   });
   return { memory: (await answer.json()) as Memory, isNew: answer.status === 201 };
+}
+
+/** Keeps the text of an attachment as knowledge; answers once all of it is kept. */
+export function importDocument(attachmentId: string, signal: AbortSignal): Promise<DocumentImported> {
+  return request<DocumentImported>('memory/import', { method: 'POST', body: { attachment_id: attachmentId }, signal });
 }
 
 export async function deleteMemory(id: string, keepalive: boolean): Promise<void> {

@@ -4,6 +4,7 @@ import { Toasts } from '../../kernel/toasts';
 import { useWorkspace } from '../../ui/use_part';
 import { Icon } from '../../ui/icon';
 import { MemoryEditing } from './editing';
+import { DocumentLink } from './document_link';
 import { Forgets } from './forgets';
 import { gistOf } from './gist';
 import { changeMemory } from './memory_api';
@@ -12,7 +13,7 @@ import { MemoryText } from './memory_text';
 import { SourceLink } from './source_link';
 import { texts } from './texts';
 import { texts as turnTexts } from './turn_texts';
-import { placeWords, whenWords, whoSaid } from './who';
+import { fileOf, placeWords, whenWords, whoSaid } from './who';
 
 interface Props {
   memory: Memory;
@@ -27,8 +28,9 @@ export const MemoryCard = memo(({ memory, words, onTag }: Props) => {
   const me = workspace.identity.value.user_id;
   const gist = gistOf(text);
   const isSaid = memory.kind === 'message';
+  const place = memory.place as Readonly<Record<string, unknown>> | undefined;
   const facts = [
-    placeWords(memory.place as Readonly<Record<string, unknown>> | undefined),
+    placeWords(place),
     isSaid || memory.owner === me ? '' : texts.item.by(memory.owner),
     memory.importance === 0.5 ? '' : texts.item.importance(String(memory.importance)),
     memory.state === 'stored' ? '' : texts.states[memory.state] ?? memory.state,
@@ -53,6 +55,7 @@ export const MemoryCard = memo(({ memory, words, onTag }: Props) => {
           {session && (
             <SourceLink sessionId={session} messageId={memory.message_id ?? memory.tool_call_id ?? ''} />
           )}
+          {memory.attachment_id && <DocumentLink attachmentId={memory.attachment_id} file={fileOf(place)} />}
           {tags.map((tag) => (
             <button key={tag} type="button" class="memory-tag" dir="auto" title={texts.item.tagged(tag)}
               onClick={() => onTag(tag)}>{tag}</button>

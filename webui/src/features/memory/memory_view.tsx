@@ -15,11 +15,15 @@ import { offerFile } from '../../ui/offer_file';
 import type { PlaceProps } from '../../ui/place';
 import { Problem } from '../../ui/problem';
 import { usePart, useResource, useWorkspace } from '../../ui/use_part';
+import { dropZone } from '../files/drop_zone';
+import { Uploads } from '../files/attach';
 import { MemoryEditing } from './editing';
 import { Refused } from './dead_letters';
 import { memoriesAsNdjson } from './export_memories';
 import { filterOf, inUse, paramsOf, type MemoryFilter } from './filter';
 import { wordsOf } from './marked';
+import { ImportButton, ImportPanel } from './import_panel';
+import { Imports } from './imports';
 import { MemoryCard } from './memory_card';
 import { MemoryFilters } from './memory_filters';
 import { EditForm, NoteForm } from './memory_form';
@@ -33,16 +37,22 @@ import './memory.css';
 export function MemoryView({ params, onClose }: PlaceProps) {
   const filter = useMemo(() => filterOf(params), [JSON.stringify(params)]);
   const list = usePart(MemoryList);
+  const imports = usePart(Imports);
+  const uploads = usePart(Uploads);
   const box = useRef<HTMLDivElement>(null);
+  const [dropping, setDropping] = useState(false);
+  const taker = { isOpen: () => uploads.max > 0, take: (files: File[]) => imports.add(files) };
   useEffect(() => list.look(filter), [list, filter]);
   const change = (part: Partial<MemoryFilter>) => open('memory', paramsOf({ ...filter, ...part }));
   return (
-    <div class="memory" ref={box} onKeyDown={step}>
+    <div class="memory" ref={box} onKeyDown={step} {...dropZone(taker, dropping, setDropping)}>
+      {dropping && <div class="drop-here" aria-hidden="true">{texts.imports.drop}</div>}
       <Head filter={filter} onClose={() => { onClose(); requestAnimationFrame(focusWay); }} />
       <div class="memory-scroller" tabIndex={0} role="region" aria-label={texts.region}>
         <div class="memory-column">
           <Health />
           <Refused />
+          <ImportPanel />
           <MemoryFilters filter={filter} tags={tagsOf(list)} onFilter={change} />
           <NoteForm />
           <Found filter={filter} onTag={(tag) => change({ tag })} />
@@ -79,6 +89,7 @@ function Head({ filter, onClose }: { filter: MemoryFilter; onClose: () => void }
       <button type="button" class="memory-add" onClick={() => editing.beginNote()} aria-label={texts.add}>
         <Icon name="plus" /><span>{texts.add}</span>
       </button>
+      <ImportButton />
       <Menu label={texts.more} items={[{
         label: inUse(filter) > 0 ? texts.exporting.these : texts.exporting.all, icon: 'download', run: setExported,
       }, ...syncFor(workspace)]} />

@@ -58,6 +58,32 @@ test('recalled: folded it says how much, unfolded each with its text as text, an
   expect(root.textContent).toContain('page 12, Keys');
 });
 
+test('recalled: a passage leads to its document, by its page, while that is there', async () => {
+  vi.stubGlobal('fetch', async () => Response.json({
+    items: [{ memory_id: 'm2', attachment_id: 'a/2' }], degraded: false, as_of: '1',
+  }));
+  const [said, passage] = recalled().items;
+  const place = { file: 'handbook.pdf', page: 12, heading: 'Keys > Rotation' };
+  await show(recalled({ items: [said, { ...passage, place }] as Recalled['items'] }));
+  await unfold();
+  const rows = root.querySelectorAll('li');
+  const link = rows[1]?.querySelector('a');
+  expect([link?.textContent, link?.getAttribute('download')]).toEqual(['handbook.pdf', 'handbook.pdf']);
+  expect(link?.getAttribute('href')).toMatch(/v1\/attachments\/a%2F2$/);
+  expect(rows[1]?.textContent).toContain('Knowledge · page 12, Keys > Rotation');
+  expect(rows[0]?.querySelectorAll('a')).toHaveLength(1);
+  expect(rows[0]?.querySelector('a[download]')).toBe(null);
+});
+
+test('recalled: of a document that is not there any more its name is told', async () => {
+  const [said, passage] = recalled().items;
+  await show(recalled({ items: [said, { ...passage, place: { file: 'handbook.pdf', page: 3 } }] as Recalled['items'] }));
+  await unfold();
+  const row = root.querySelectorAll('li')[1];
+  expect(row?.querySelector('a')).toBe(null);
+  expect(row?.textContent).toContain('Knowledge · handbook.pdf · page 3');
+});
+
 test('recalled: one click forgets, and what was forgotten since cannot be forgotten again', async () => {
   await show(recalled());
   await unfold();

@@ -5,12 +5,13 @@ import type { MemoryRecalled } from '../../kernel/api/types';
 import type { Recalled, RecalledItem } from '../../kernel/session/state';
 import { usePart } from '../../ui/use_part';
 import { Icon } from '../../ui/icon';
+import { DocumentLink } from './document_link';
 import { Forgets } from './forgets';
 import { gistOf } from './gist';
 import { MemoryText } from './memory_text';
 import { SourceLink } from './source_link';
 import { texts } from './turn_texts';
-import { placeWords, whenWords } from './who';
+import { fileOf, placeWords, whenWords } from './who';
 import './recalled.css';
 
 interface Props {
@@ -50,7 +51,8 @@ function Items({ items, canForget }: { items: readonly RecalledItem[]; canForget
   return (
     <ul>
       {items.map((item) => (
-        <Item key={item.memoryId} item={item} canForget={canForget} isThere={there?.has(item.memoryId) ?? true} />
+        <Item key={item.memoryId} item={item} canForget={canForget} isThere={there?.has(item.memoryId) ?? true}
+          attachmentId={there?.get(item.memoryId) ?? ''} />
       ))}
     </ul>
   );
@@ -60,14 +62,18 @@ interface ItemProps {
   item: RecalledItem;
   canForget: boolean;
   isThere: boolean;
+  /** The document it is from, which its event does not name; '' where there is none, or it is not known. */
+  attachmentId: string;
 }
 
-function Item({ item, canForget, isThere }: ItemProps) {
+function Item({ item, canForget, isThere, attachmentId }: ItemProps) {
   const forgets = usePart(Forgets);
   const forgotten = forgets.ids.value.get(item.memoryId);
   const isOver = !isThere || forgotten !== undefined;
+  const file = fileOf(item.place);
   const facts = [
-    item.kind === 'message' ? '' : texts.kinds[item.kind] ?? item.kind, placeWords(item.place), whenWords(item.createdAt),
+    item.kind === 'message' ? '' : texts.kinds[item.kind] ?? item.kind,
+    attachmentId === '' ? file : '', placeWords(item.place), whenWords(item.createdAt),
   ].filter((words) => words !== '');
   return (
     <li data-forgotten={isOver}>
@@ -75,6 +81,7 @@ function Item({ item, canForget, isThere }: ItemProps) {
       <div class="recalled-foot">
         <span class="recalled-about">
           {item.sessionId !== '' && <SourceLink sessionId={item.sessionId} messageId={item.messageId} />}
+          {attachmentId !== '' && <DocumentLink attachmentId={attachmentId} file={file} />}
           {facts.length > 0 && <span dir="auto">{facts.join(' · ')}</span>}
         </span>
         {isOver ? (
@@ -90,16 +97,18 @@ function Item({ item, canForget, isThere }: ItemProps) {
   );
 }
 
-/** Which of them are remembered still; null where that is not known. */
-function useThere(items: readonly RecalledItem[]): ReadonlySet<string> | null {
-  const [there, setThere] = useState<ReadonlySet<string> | null>(null);
+/** Which of them are remembered still, each with the document it is from; null where that is not known. */
+function useThere(items: readonly RecalledItem[]): ReadonlyMap<string, string> | null {
+  const [there, setThere] = useState<ReadonlyMap<string, string> | null>(null);
   useEffect(() => {
     const ids = [...new Set(items.map(({ memoryId }) => memoryId).filter((id) => id !== ''))].slice(0, 100);
     if (ids.length === 0) return;
     let isWanted = true;
     const asked = request<MemoryRecalled>('memory/recall', { method: 'POST', body: { ids, limit: ids.length } });
     // Where it cannot be asked, they are shown as they were.
-    asked.then(({ items: found }) => isWanted && setThere(new Set(found.map(({ memory_id: id }) => id))), () => {});
+    asked.then(({ items: found }) => {
+      if (isWanted) setThere(new Map(found.map(({ memory_id: id, attachment_id: document }) => [id, document ?? ''])));
+    }, () => {});
     return () => void (isWanted = false);
   }, [items]);
   return there;

@@ -17,6 +17,8 @@ export const texts = words({
 
   source: (chat: string) => (chat === '' ? 'In the chat it is from' : `In “${chat}”`),
   sourceHint: 'Open the chat at this message',
+  document: 'The document it is from',
+  documentHint: 'Download the document',
 
   forget: 'Forget',
   forgetThe: (gist: string) => `Forget “${gist}”`,

@@ -14,6 +14,11 @@ export function whoSaid({ kind, role, owner }: Said, me: string): string {
   return owner === undefined || owner === me ? texts.you : texts.other(owner);
 }
 
+/** What the document is called that a passage is from; '' where that is not known. */
+export function fileOf(place: Readonly<Record<string, unknown>> | null | undefined): string {
+  return typeof place?.file === 'string' ? place.file : '';
+}
+
 /** Page and heading of the document a passage is from. */
 export function placeWords(place: Readonly<Record<string, unknown>> | null | undefined): string {
   if (!place) return '';

@@ -66,6 +66,14 @@ export function noteSignIn(): void {
   signIns++;
 }
 
+/** What is to be told the status of the answer to a request that is made now. */
+export function tellsSignedOut(): (status: number) => void {
+  const asked = signIns;
+  return (status) => {
+    if (status === 401 && asked === signIns) for (const listener of signedOutListeners) listener();
+  };
+}
+
 /** Throws `Problem` for an answer that is not 2xx, `NoAnswer` when there was none. */
 export async function request<Answer>(path: string, options: RequestOptions = {}): Promise<Answer> {
   return (await requestTagged<Answer>(path, options)).body;
@@ -92,10 +100,10 @@ export async function requestTagged<Answer>(
 
 /** The answer itself, where it is no JSON or what is sent is none. Throws as `request` does. */
 export async function fetchOk(path: string, init: RequestInit): Promise<Response> {
-  const asked = signIns;
+  const tell = tellsSignedOut();
   const response = await answered(fetch(apiUrl(path), init));
   if (response.ok) return response;
-  if (response.status === 401 && asked === signIns) for (const listener of signedOutListeners) listener();
+  tell(response.status);
   throw await problemOf(response);
 }
 

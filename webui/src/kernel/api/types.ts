@@ -23,6 +23,7 @@ export type Attachment = Schemas['attachment'];
 export type ContextWindow = Schemas['context_window'];
 export type Credential = Schemas['credential'];
 export type DeadLetterPage = Schemas['dead_letter_page'];
+export type DocumentImported = Schemas['document_imported'];
 export type Health = Schemas['health'];
 export type History = Schemas['history'];
 export type Imported = Schemas['import_result'];
