@@ -788,6 +788,7 @@ def case_recall_memory(w):
     for bad in ({}, {**good, "ids": ["x"]}, {"query": ""}, {**good, "limit": 0}, {**good, "at": "x"},
                 {**good, "kinds": ["none"]}, {"ids": []}):
         w.ask("recall_memory", 422, bad, code="request.invalid")
+    w.ask("recall_memory", 404, {"context_window": True, "session_id": "nowhere"}, code="session.not_found")
     w.ask("list_memories", 200)  # which waits for the index
     answer = w.ask("recall_memory", 200, good).json
     assert answer["items"][0]["memory_id"] == made["memory_id"], answer
