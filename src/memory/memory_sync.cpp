@@ -1,6 +1,9 @@
 #include "memory/memory_sync.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "core/codes.hpp"
 #include "core/fingerprint.hpp"
@@ -9,6 +12,8 @@ namespace soma::memory {
 namespace {
 
 constexpr std::size_t at_once = 500;
+// Rows of a session that are put in order.
+constexpr std::size_t of_session_max = 100'000;
 // Rows that wait for SomaBrain and are known as such: past it some are queued twice, which counts
 // once.
 constexpr std::size_t waiting_max = 2'000'000;
@@ -92,25 +97,45 @@ result<memory_sync::known_rows> memory_sync::waiting() const {
 
 result<void> memory_sync::queue_items(const std::string& prefix, const known_rows& waiting,
                                       sync_outcome& out) {
-  std::string after;
+  // Documents are in the order of their ids; a session's are sent in that in which they were made.
+  struct late {
+    std::int64_t created_at_ms = 0;
+    storage::outbox_row row;
+  };
+  std::vector<late> of_session;
+  std::string session, after;
+  const auto queue = [&]() -> result<void> {
+    std::stable_sort(of_session.begin(), of_session.end(), [](const late& a, const late& b) {
+      return a.created_at_ms < b.created_at_ms;
+    });
+    for (std::size_t at = 0; at < of_session.size(); at += at_once) {
+      storage::row_batch rows;
+      const auto end = std::min(of_session.size(), at + at_once);
+      for (auto n = at; n < end; ++n) rows.outbox.push_back(std::move(of_session[n].row));
+      if (const auto written = log_.write_rows(rows); !written) return written.error();
+      out.queued += rows.outbox.size();
+    }
+    of_session.clear();
+    return {};
+  };
   for (;;) {
     const auto page = log_.list_documents(item_collection, prefix, at_once, after);
     if (!page) return page.error();
-    storage::row_batch rows;
     for (const auto& [key, text] : *page) {
       const auto it = decode_item(text);
       const auto of = place_in(key);
       if (!it || !of) continue;
       ++out.looked_at;
+      if (of->session != session || of_session.size() == of_session_max) {
+        if (auto done = queue(); !done) return done;
+        session = of->session;
+      }
       if (it->state != "stored") continue;
       auto row = row_of(*of, change::kind::item);
-      if (!waiting.contains(fingerprint(row.payload))) rows.outbox.push_back(std::move(row));
+      if (!waiting.contains(fingerprint(row.payload)))
+        of_session.push_back({it->created_at_ms, std::move(row)});
     }
-    if (!rows.outbox.empty()) {
-      if (const auto written = log_.write_rows(rows); !written) return written.error();
-      out.queued += rows.outbox.size();
-    }
-    if (page->size() < at_once || stopping()) return {};
+    if (page->size() < at_once || stopping()) return queue();
     after = page->back().first;
   }
 }
