@@ -54,14 +54,14 @@ bool take_message(item& out, const event& said, std::string_view message_id) {
   return true;
 }
 
+}  // namespace
+
 void bound_text(item& it) {
   if (it.text.size() <= limits::memory_text_bytes_max) return;
   it.text.resize(
       utf8_complete_prefix(std::string_view(it.text).substr(0, limits::memory_text_bytes_max)));
   it.cut = true;
 }
-
-}  // namespace
 
 std::string encode(const item& it) {
   std::string out;

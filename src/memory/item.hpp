@@ -47,6 +47,9 @@ struct item {
   bool operator==(const item&) const = default;
 };
 
+// Cuts a text that is too long, and says so.
+void bound_text(item& it);
+
 // One line of JSON, as the store keeps it and as the API shows it but for the times, which are
 // milliseconds here.
 std::string encode(const item& it);

@@ -171,6 +171,7 @@ result<kept_document> knowledge::keep(const tools::document_to_keep& what) {
       it.memory_id = std::move(id);
       it.kind = "knowledge";
       it.text = std::move(passages[at].text);
+      bound_text(it);
       it.attachment_id = what.attachment_id;
       it.place_json = place_of(what.filename, passages[at]);
       it.owner = what.user_id;

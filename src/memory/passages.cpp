@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include "core/utf8.hpp"
@@ -11,7 +13,8 @@ namespace {
 
 // A section shorter than this stands in one passage with the next.
 constexpr std::size_t section_characters_min = 200;
-constexpr std::size_t heading_bytes_max = 200;
+constexpr std::size_t heading_bytes_max = 200;  // of a title, in the headings that are told
+constexpr std::size_t closing_marks_max = 8;    // behind a sentence's end
 
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -47,14 +50,18 @@ bool ends_wide_sentence(std::string_view at) {
 std::size_t sentence_end_at(std::string_view text, std::size_t at) {
   if (ends_wide_sentence(text.substr(at))) {
     auto end = at + 3;
-    while (text.substr(end).starts_with("」") || text.substr(end).starts_with("』") ||
-           text.substr(end).starts_with("”") || text.substr(end).starts_with("）"))
-      end += 3;
+    for (std::size_t n = 0; n < closing_marks_max; ++n, end += 3) {
+      const auto next = text.substr(end);
+      if (!next.starts_with("」") && !next.starts_with("』") && !next.starts_with("”") &&
+          !next.starts_with("）"))
+        break;
+    }
     return end;
   }
   if (text[at] != '.' && text[at] != '!' && text[at] != '?') return 0;
   auto end = at + 1;
-  while (end < text.size() && std::string_view("\"')]").find(text[end]) != std::string_view::npos)
+  while (end < text.size() && end - at <= closing_marks_max &&
+         std::string_view("\"')]").find(text[end]) != std::string_view::npos)
     ++end;
   return end == text.size() || is_space(text[end]) ? end : 0;
 }
@@ -79,19 +86,24 @@ struct piece {
   std::size_t from = 0, to = 0;    // bytes
   std::size_t first = 0, end = 0;  // characters
   std::size_t page = 0;
-  std::size_t heading = 0;    // which
+  std::shared_ptr<const std::string> heading{};  // the path
   std::size_t group_end = 0;  // characters: where the paragraph ends that begins here; else 0
 };
 
-// The document as pieces that are not cut any more.
+// The document as pieces that are not cut any more, one after the other: a document may have
+// millions of them.
 class reader {
  public:
-  reader(std::string_view text, const passage_options& how)
-      : text_(text), how_(how), piece_max_(std::max<std::size_t>(how.characters / 2, 1)) {}
+  // `take`: false ends it.
+  reader(std::string_view text, const passage_options& how, std::function<bool(const piece&)> take)
+      : text_(text),
+        how_(how),
+        piece_max_(std::max<std::size_t>(how.characters / 2, 1)),
+        take_(std::move(take)) {}
 
   void read() {
     const bool paged = how_.paged || text_.find('\f') != std::string_view::npos;
-    for (std::size_t at = 0;;) {
+    for (std::size_t at = 0; !over_;) {
       if (paged) ++page_;
       const auto end = std::min(text_.find('\f', at), text_.size());
       read_page(at, end);
@@ -100,12 +112,10 @@ class reader {
     }
   }
 
-  std::vector<piece> pieces;
-  std::vector<std::string> headings{{}};  // paths
-
  private:
   std::string_view line_at(std::size_t at, std::size_t end) const {
-    return text_.substr(at, std::min(text_.find('\n', at), end) - at);
+    const auto rest = text_.substr(at, end - at);
+    return rest.substr(0, rest.find('\n'));
   }
   std::size_t behind(std::size_t at, std::string_view line, std::size_t end) const {
     return std::min(at + line.size() + 1, end);
@@ -122,7 +132,7 @@ class reader {
   }
 
   void read_page(std::size_t at, std::size_t end) {
-    while (at < end) {
+    while (at < end && !over_) {
       const auto line = line_at(at, end);
       const auto next = behind(at, line, end);
       if (is_blank(line)) {
@@ -131,7 +141,10 @@ class reader {
         at = read_code(at, next, end, fence);
       } else if (const auto level = how_.headings ? heading_level(line) : 0; level > 0) {
         add_heading(level, trimmed(line.substr(level)));
-        add(piece::kind::heading, at, at + line.size());
+        if (line.size() <= passage_whole_bytes_max)
+          add(piece::kind::heading, at, at + line.size());
+        else
+          add_sentences(at, at + line.size());
         at = next;
       } else if (is_row(line)) {
         at = read_row(at, end);
@@ -175,9 +188,9 @@ class reader {
       last = at + line.size();
       at = behind(at, line, end);
     }
-    const auto before = pieces.size();
+    while (last > from && is_space(text_[last - 1])) --last;
+    group_end_ = characters_before(from) + count_characters(text_.substr(from, last - from));
     add_sentences(from, last);
-    if (pieces.size() > before) pieces[before].group_end = pieces.back().end;
     return at;
   }
 
@@ -185,7 +198,7 @@ class reader {
   void add_sentences(std::size_t from, std::size_t end) {
     const auto words = text_.substr(0, end);
     std::size_t begin = from, characters = 0, space = 0;
-    for (auto at = from; at < end;) {
+    for (auto at = from; at < end && !over_;) {
       if (const auto behind = sentence_end_at(words, at); behind > 0) {
         at = behind;
       } else {
@@ -205,14 +218,13 @@ class reader {
 
   // As one, or where it is too long between lines, else between characters.
   void add_whole(piece::kind what, std::size_t from, std::size_t end) {
-    while (end - from > passage_whole_bytes_max) {
-      auto cut = text_.rfind('\n', from + passage_whole_bytes_max - 1);
-      if (cut == std::string_view::npos || cut <= from) {
-        cut = from + utf8_complete_prefix(text_.substr(from, passage_whole_bytes_max));
-        if (cut == from) cut = from + passage_whole_bytes_max;
-      }
-      add(what, from, cut);
-      from = cut;
+    while (end - from > passage_whole_bytes_max && !over_) {
+      const auto part = text_.substr(from, passage_whole_bytes_max);
+      auto length = part.rfind('\n');
+      if (length == std::string_view::npos || length == 0) length = utf8_complete_prefix(part);
+      if (length == 0) length = part.size();
+      add(what, from, from + length);
+      from += length;
     }
     add(what, from, end);
   }
@@ -220,7 +232,7 @@ class reader {
   void add(piece::kind what, std::size_t from, std::size_t to) {
     while (to > from && is_space(text_[to - 1])) --to;
     while (from < to && text_[from] == '\n') ++from;
-    if (from == to) return;
+    if (from == to || over_) return;
     piece made;
     made.what = what;
     made.from = from;
@@ -228,8 +240,9 @@ class reader {
     made.first = characters_before(from);
     made.end = characters_before(to);
     made.page = page_;
-    made.heading = headings.size() - 1;
-    pieces.push_back(made);
+    made.heading = heading_;
+    made.group_end = std::exchange(group_end_, 0);
+    over_ = !take_(made);
   }
 
   void add_heading(std::size_t level, std::string_view title) {
@@ -242,7 +255,7 @@ class reader {
       if (!all.empty()) all += " > ";
       all += one;
     }
-    headings.push_back(std::move(all));
+    heading_ = std::make_shared<const std::string>(std::move(all));
   }
 
   // Asked in the order of the text.
@@ -255,23 +268,30 @@ class reader {
   const std::string_view text_;
   const passage_options how_;
   const std::size_t piece_max_;
+  const std::function<bool(const piece&)> take_;
+  bool over_ = false;
   std::size_t page_ = 0, counted_to_ = 0, characters_ = 0;
+  std::size_t group_end_ = 0;  // of the next piece
   std::array<std::string_view, 6> path_{};
+  std::shared_ptr<const std::string> heading_ = std::make_shared<const std::string>();
 };
 
 // Pieces, put together as long as they fit.
 class packer {
  public:
-  packer(std::string_view text, const passage_options& how, const reader& from)
-      : text_(text), how_(how), from_(from) {}
+  packer(std::string_view text, const passage_options& how) : text_(text), how_(how) {}
 
-  cut_document pack() {
-    for (const auto& next : from_.pieces) {
-      if (!held_.empty()) make_room_for(next);
-      if (out_.more) return std::move(out_);
-      held_.push_back(next);
-    }
-    give();
+  // False: there are as many as may be.
+  bool take(const piece& next) {
+    if (!held_.empty()) make_room_for(next);
+    if (out_.more) return false;
+    only_headings_ = is_heading(next) && (held_.empty() || only_headings_);
+    held_.push_back(next);
+    return true;
+  }
+
+  cut_document finish() {
+    if (!out_.more) give();
     return std::move(out_);
   }
 
@@ -283,19 +303,25 @@ class packer {
     if (next.page != held_.back().page ||
         (is_heading(next) && !is_heading(held_.back()) &&
          held_characters() >= std::min(section_characters_min, how_.characters))) {
-      give();
-      held_.clear();
-      carried_ = 0;
+      begin_anew();
       return;
     }
-    // What stands under a heading stays with it.
-    if (std::all_of(held_.begin(), held_.end(), is_heading)) return;
     const auto with = [&](std::size_t end) { return end - held_.front().first; };
     const bool full = with(next.end) > how_.characters;
+    if (only_headings_) {  // what stands under a heading stays with it
+      if (full && is_heading(next)) begin_anew();
+      return;
+    }
     // A paragraph that has no room begins the next one where this is well filled.
     const bool better_next = next.group_end > 0 && with(next.group_end) > how_.characters &&
                              held_characters() >= how_.characters * 3 / 5;
     if (full || better_next) begin_next(next);
+  }
+
+  void begin_anew() {
+    give();
+    held_.clear();
+    carried_ = 0;
   }
 
   // The last sentences, or the headings that next stands under, are held again.
@@ -307,6 +333,7 @@ class packer {
     if (!headings.empty()) {
       give();
       held_ = headings;
+      only_headings_ = true;
       carried_ = 0;
       return;
     }
@@ -336,7 +363,7 @@ class packer {
     auto named = std::find_if_not(held_.begin() + static_cast<std::ptrdiff_t>(carried_),
                                   held_.end(), is_heading);
     if (named == held_.end()) --named;
-    made.heading = from_.headings[named->heading];
+    made.heading = *named->heading;
     made.from = first.first;
     made.to = held_.back().end;
     out_.passages.push_back(std::move(made));
@@ -344,18 +371,18 @@ class packer {
 
   const std::string_view text_;
   const passage_options& how_;
-  const reader& from_;
   std::vector<piece> held_;
-  std::size_t carried_ = 0;  // of held_, that the passage before had, too
+  bool only_headings_ = false;  // so far
+  std::size_t carried_ = 0;     // of held_, that the passage before had, too
   cut_document out_;
 };
 
 }  // namespace
 
 cut_document cut_passages(std::string_view text, const passage_options& how) {
-  reader pieces(text, how);
-  pieces.read();
-  return packer(text, how, pieces).pack();
+  packer into(text, how);
+  reader(text, how, [&](const piece& next) { return into.take(next); }).read();
+  return into.finish();
 }
 
 }  // namespace soma::memory

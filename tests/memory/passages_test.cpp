@@ -200,6 +200,25 @@ TEST_CASE("passages: there are no more than may be, and that there were more is 
   CHECK_FALSE(cut_passages("One.", few).more);
 }
 
+TEST_CASE("passages: headings alone, long ones and rows of a letter are cut as all else is") {
+  std::string headings, rows;
+  for (int i = 0; i < 100'000; ++i) headings += i % 1000 == 999 ? "## b\n" : "# a\n";
+  const auto many = cut_passages(headings, markdown());
+  CHECK(many.passages.size() > 300);
+  for (const auto& one : many.passages) CHECK(characters(one.text) <= 1200);
+  CHECK(many.passages.back().to >= headings.size() - 2);
+  const auto all = "# " + std::string(200'000, 'x') + "\n\n. " + std::string(100'000, ')') + " x";
+  for (const auto& one : cut_passages(all, markdown()).passages)
+    CHECK(one.text.size() <= 2 * passage_whole_bytes_max);
+  for (int i = 0; i < 100'000; ++i) rows += "a\n";
+  passage_options few;
+  few.rows = true;
+  few.passages_max = 3;
+  const auto cut = cut_passages(rows, few);
+  CHECK(cut.passages.size() == 3);
+  CHECK(cut.more);
+}
+
 TEST_CASE("passages: whatever the text, all of its words are in some passage, in order") {
   std::mt19937_64 random(soma::testing::seed_of("passages"));
   const std::string parts[] = {"word ", "a sentence. ", "\n",          "\n\n",   "# heading\n",
