@@ -16,7 +16,7 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
-constexpr std::array<std::string_view, 40> wordings{
+constexpr std::array<std::string_view, 41> wordings{
     // OpenAI, Azure, DeepSeek, OpenRouter, vLLM, SGLang, Fireworks
     "context_length_exceeded", "context length", "context window", "maximum context",
     "input tokens exceed", "maximum model length", "maximum input length",
@@ -27,6 +27,7 @@ constexpr std::array<std::string_view, 40> wordings{
     // llama.cpp, llama-cpp-python, LM Studio
     "exceed_context_size", "context size", "context the overflows", "context overflow",
     "reached context", "context limit",
+    "input is too large to process",  // one text of many, for its embeddings
     // Gemini, Vertex
     "input token count", "exceeds the maximum number of tokens", "maximum token count",
     // Groq, GitHub Models, Copilot, xAI
