@@ -113,6 +113,7 @@ void vector_set::put(std::string_view id, std::span<const float> unit, bool repl
   if (const auto there = places_.find(name); there != places_.end()) {
     if (!replaces) return;
     remove(there->second);
+    if (is_sparse()) compact();
   }
   places_.emplace(name, ids_.size());
   ids_.push_back(std::move(name));
@@ -123,7 +124,7 @@ void vector_set::erase(std::string_view id) {
   const std::unique_lock lock(mutex_);
   if (const auto there = places_.find(std::string(id)); there != places_.end()) {
     remove(there->second);
-    if (ids_.size() > 1024 && places_.size() < ids_.size() / 2) compact();
+    if (is_sparse()) compact();
   }
 }
 

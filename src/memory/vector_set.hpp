@@ -67,6 +67,7 @@ class vector_set {
     return {values_.data() + i * dimension_, dimension_};
   }
   void remove(std::size_t i);
+  bool is_sparse() const { return ids_.size() > 1024 && places_.size() < ids_.size() / 2; }
   void compact();
 
   const std::size_t dimension_, exact_max_;

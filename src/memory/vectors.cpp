@@ -30,6 +30,11 @@ bool is_of_the_text(const error& why) {
   return why.code == codes::llm_bad_request || why.code == codes::llm_context_exceeded;
 }
 
+// As well as the provider: a server that cannot take one text may say that it failed.
+bool may_be_of_the_text(const error& why) {
+  return is_of_the_text(why) || why.code == codes::llm_provider_error;
+}
+
 error not_yet(std::string why) {
   return {codes::storage_unavailable, std::move(why), 1};
 }
@@ -123,7 +128,9 @@ std::vector<tenant_id> vectors::tenants() {
 }
 
 void vectors::set_model(tenant_state& of, std::string model) {
+  const bool loading = of.loading;
   of = tenant_state();
+  of.loading = loading;
   of.model = std::move(model);
   of.model_number = fingerprint(of.model);
 }
@@ -131,6 +138,7 @@ void vectors::set_model(tenant_state& of, std::string model) {
 vectors::step vectors::look_after(const tenant_id& tenant) {
   std::int64_t position = 0;
   std::shared_ptr<vector_set> set;
+  bool too_large = false;
   const auto generation = index_->generation();
   {
     const std::lock_guard lock(mutex_);
@@ -139,17 +147,26 @@ vectors::step vectors::look_after(const tenant_id& tenant) {
     if (of.generation != generation) {  // its numbers begin anew
       of.generation = generation;
       of.position = 0;
+      of.failed_at = -1;
     }
     position = of.position;
     set = of.set;
+    too_large = of.too_large;
   }
   if (!index_->degraded().empty()) return step::idle;
   const bool growing = set && set->grow(points_at_once);
   auto reader = index_->read();
   if (!reader || !(*reader)->begin(clock::now() + read_ms)) return step::idle;
   auto rows = (*reader)->texts_behind(tenant, position, rows_at_once);
+  const auto count = too_large ? (*reader)->count(tenant) : result<std::uint64_t>(std::uint64_t{0});
   (*reader)->end();
   if (!rows) return step::idle;
+  if (too_large && count) {  // so many went meanwhile that the others have room
+    const std::lock_guard lock(mutex_);
+    auto& of = tenants_[tenant.value];
+    of.too_large =
+        vector_set::bytes_of(*count, of.dimension, options_.exact_max) > options_.bytes_max;
+  }
   if (!rows->empty()) return embed_some(tenant, *rows);
   const std::lock_guard lock(mutex_);
   tenants_[tenant.value].complete = true;
@@ -184,8 +201,10 @@ vectors::step vectors::embed_some(const tenant_id& tenant, const std::vector<ind
     std::vector<std::string> texts;
     for (const auto* row : missing) texts.push_back(embedded_text(row->text));
     auto made = embedded(tenant, texts);
-    if (!made && is_of_the_text(made.error())) made = one_by_one(tenant, texts);
-    if (!made) return failed(tenant, made.error());
+    const bool again = of.failed_at == of.position;
+    if (!made && (is_of_the_text(made.error()) || (again && may_be_of_the_text(made.error()))))
+      made = one_by_one(tenant, texts);
+    if (!made) return failed(tenant, made.error(), of.position);
     for (std::size_t i = 0; i < missing.size(); ++i) {
       stored_vector what;
       what.model = of.model_number;
@@ -200,6 +219,7 @@ vectors::step vectors::embed_some(const tenant_id& tenant, const std::vector<ind
   auto& now = tenants_[tenant.value];
   if (now.model != of.model || now.generation != of.generation) return step::more;
   now.position = behind;
+  now.failed_at = -1;
   now.why.clear();
   now.back_off = milliseconds(0);
   return step::more;
@@ -213,10 +233,12 @@ result<std::vector<embedding>> vectors::embedded(const tenant_id& tenant,
   while (clock::now() < end) {
     if (auto answer = call->wait(clock::now() + slice)) {
       if (*answer && (*answer)->size() != texts.size())
-        return not_yet("the provider gave another number of vectors than it was asked for");
+        return error(codes::llm_provider_error,
+                     "the provider gave another number of vectors than it was asked for");
       if (*answer)
         for (auto& v : **answer)
-          if (!make_unit(v)) return not_yet("the provider gave a vector without a direction");
+          if (!make_unit(v))
+            return error(codes::llm_bad_request, "the provider gave a vector without a direction");
       return std::move(*answer);
     }
     const std::lock_guard lock(mutex_);
@@ -226,15 +248,17 @@ result<std::vector<embedding>> vectors::embedded(const tenant_id& tenant,
 }
 
 // One of them is refused: it gets an empty vector, so that the others are not held up. Where every
-// text is refused, none of them is to blame.
+// text is refused, none of them is to blame, nor where the provider went away meanwhile.
 result<std::vector<embedding>> vectors::one_by_one(const tenant_id& tenant,
                                                    const std::vector<std::string>& texts) {
-  auto probe = embedded(tenant, {"a word"});
-  if (!probe) return probe.error();
+  const std::vector<std::string> word{"a word"};
+  if (auto probe = embedded(tenant, word); !probe) return probe.error();
   std::vector<embedding> out;
   for (const auto& text : texts) {
     auto one = embedded(tenant, {text});
-    if (!one && !is_of_the_text(one.error())) return one.error();
+    if (!one && !may_be_of_the_text(one.error())) return one.error();
+    if (!one && !is_of_the_text(one.error()))
+      if (auto probe = embedded(tenant, word); !probe) return probe.error();
     out.push_back(one ? std::move(one->front()) : embedding());
   }
   return out;
@@ -269,18 +293,14 @@ result<bool> vectors::keep(const tenant_id& tenant, const index_text& row, store
     of.set->put(row.id, what.values);
   else
     of.set->erase(row.id);
-  if (of.set->bytes() > options_.bytes_max) {
-    of.set.reset();
-    of.loaded_to.clear();
-    of.loaded = false;
-    of.too_large = true;
-  }
+  if (!make_room(tenant.value, of.set->bytes())) drop(of, true);
   return true;
 }
 
-vectors::step vectors::failed(const tenant_id& tenant, const error& why) {
+vectors::step vectors::failed(const tenant_id& tenant, const error& why, std::int64_t at) {
   const std::lock_guard lock(mutex_);
   auto& of = tenants_[tenant.value];
+  of.failed_at = at;
   if (of.why.empty() && options_.on_notice)
     options_.on_notice("vectors of memories wait: " + why.detail);
   of.why = why.detail.empty() ? std::string(why.code) : why.detail;
@@ -294,6 +314,13 @@ vectors::step vectors::failed(const tenant_id& tenant, const error& why) {
 
 // ---- searching ----
 
+void vectors::drop(tenant_state& of, bool too_large) {
+  of.set.reset();
+  of.loaded_to.clear();
+  of.loaded = false;
+  of.too_large = too_large;
+}
+
 bool vectors::make_room(const std::string& tenant, std::size_t bytes) {
   std::size_t used = bytes;
   for (const auto& [name, of] : tenants_)
@@ -306,54 +333,95 @@ bool vectors::make_room(const std::string& tenant, std::size_t bytes) {
         oldest = one;
     if (oldest == tenants_.end()) return false;
     used -= oldest->second.set->bytes();
-    oldest->second.set.reset();
-    oldest->second.loaded_to.clear();
-    oldest->second.loaded = false;
+    drop(oldest->second, false);
   }
   return true;
 }
 
-// What was begun goes on with the next question where the time is over.
+// None: they are to be read from the store.
+std::optional<result<std::shared_ptr<vector_set>>> vectors::at_hand(tenant_state& of) const {
+  using answer = result<std::shared_ptr<vector_set>>;
+  of.used_at = clock::now();
+  if (of.too_large)
+    return answer(not_yet("the tenant's vectors take more than memory.vectors_bytes_max"));
+  if (of.loaded && of.set) return answer(of.set);
+  if (of.dimension == 0) return answer(not_yet("vectors of memories are being made"));
+  return std::nullopt;
+}
+
+// What was begun goes on with the next question where the time is over. One reads at a time, of one
+// tenant; the others wait for it.
 result<std::shared_ptr<vector_set>> vectors::loaded(const tenant_id& tenant,
                                                     clock::time_point until) {
-  const std::lock_guard one_at_a_time(loading_);
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::string behind;
-    std::uint64_t model = 0;
-    std::shared_ptr<vector_set> set;
-    {
-      const std::lock_guard lock(mutex_);
-      auto& of = tenants_[tenant.value];
-      of.used_at = clock::now();
-      if (of.too_large)
-        return not_yet("the tenant's vectors take more than memory.vectors_bytes_max");
-      if (of.loaded && of.set) return of.set;
-      if (of.dimension == 0) return not_yet("vectors of memories are being made");
-      if (!of.set) of.set = std::make_shared<vector_set>(of.dimension, options_.exact_max);
-      set = of.set;
-      behind = of.loaded_to;
-      model = of.model_number;
-    }
-    if (clock::now() > until) return not_yet("vectors of memories are being read");
-    auto page = log_.list_documents(vector_collection, tenant.value + '\n', loaded_at_once, behind);
-    if (!page) return page.error();
-    stored_vector one;
-    for (const auto& [key, bytes] : *page)
-      if (decode_vector(bytes, one) && one.model == model && one.values.size() == set->dimension())
-        set->put(std::string_view(key).substr(tenant.value.size() + 1), one.values, false);
-    const std::lock_guard lock(mutex_);
     auto& of = tenants_[tenant.value];
-    if (of.set != set) continue;  // of another model by now
-    of.loaded = page->size() < loaded_at_once;
-    if (!page->empty()) of.loaded_to = page->back().first;
-    if (!make_room(tenant.value, set->bytes())) {
-      of.set.reset();
-      of.loaded_to.clear();
-      of.too_large = true;
+    if (auto there = at_hand(of)) return std::move(*there);
+    if (clock::now() > until) return not_yet("vectors of memories are being read");
+    if (of.loading) {
+      read_.wait_until(lock, until);
+      continue;
     }
+    if (!of.set) of.set = std::make_shared<vector_set>(of.dimension, options_.exact_max);
+    const auto set = of.set;
+    const auto behind = of.loaded_to;
+    const auto model = of.model_number;
+    of.loading = true;
+    lock.unlock();
+    auto page = read_some(tenant, behind, model, *set);
+    lock.lock();
+    auto& now = tenants_[tenant.value];
+    now.loading = false;
+    read_.notify_all();
+    if (!page) return page.error();
+    if (now.set != set) continue;  // of another model by now
+    now.loaded = page->count < loaded_at_once;
+    if (!page->last.empty()) now.loaded_to = std::move(page->last);
+    if (!make_room(tenant.value, set->bytes())) drop(now, true);
     changed_ = true;  // to grow a graph
     wake_.notify_all();
   }
+}
+
+// The next of them, behind a key. Those whose item is gone go, too: the index was lost before it
+// had them deleted.
+result<vectors::page_read> vectors::read_some(const tenant_id& tenant, const std::string& behind,
+                                              std::uint64_t model, vector_set& into) {
+  auto page = log_.list_documents(vector_collection, tenant.value + '\n', loaded_at_once, behind);
+  if (!page) return page.error();
+  auto reader = index_->read();
+  const bool knows = reader && (*reader)->begin(clock::now() + read_ms).has_value();
+  const auto unknown = [&](const std::string& id) {
+    if (!knows) return false;
+    const auto row = (*reader)->find(tenant, id);
+    return row && !*row;
+  };
+  std::vector<std::string> left;
+  stored_vector one;
+  for (const auto& [key, bytes] : *page) {
+    auto id = key.substr(tenant.value.size() + 1);
+    if (unknown(id) && is_gone(tenant, id)) {
+      left.push_back(std::move(id));
+      continue;
+    }
+    if (decode_vector(bytes, one) && one.model == model && one.values.size() == into.dimension())
+      into.put(id, one.values, false);
+  }
+  if (knows) (*reader)->end();
+  if (auto deleted = gone(tenant, left); !deleted) return deleted.error();
+  page_read out;
+  out.count = page->size();
+  if (!page->empty()) out.last = std::move(page->back().first);
+  return out;
+}
+
+// Certainly: the index may only not know it yet.
+bool vectors::is_gone(const tenant_id& tenant, const std::string& id) const {
+  const auto session = log_.get_document(id_collection, id_key(tenant, id));
+  if (!session) return false;
+  if (!*session) return true;
+  const auto it = log_.get_document(item_collection, item_key(tenant, **session, id));
+  return it && !*it;
 }
 
 std::unique_ptr<vectors::question> vectors::ask(const tenant_id& tenant, const user_id& user,
@@ -372,11 +440,14 @@ std::unique_ptr<vectors::question> vectors::ask(const tenant_id& tenant, const u
   std::unique_ptr<question> out(new question);
   out->from_ = this;
   out->tenant_ = tenant;
+  out->why_ = degraded(tenant);
+  if (!out->why_.empty()) return out;  // it would be asked for nothing
   out->call_ = options_.asks->begin(tenant, user, {embedded_text(query)}, ms);
   return out;
 }
 
 result<void> vectors::question::wait(clock::time_point until) {
+  if (!call_) return not_yet(why_);
   auto answer = call_->wait(until);
   if (!answer) return not_yet("the question was not made a vector in time");
   if (!*answer)

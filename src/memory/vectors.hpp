@@ -73,6 +73,7 @@ class vectors {
     vectors* from_ = nullptr;
     tenant_id tenant_;
     std::unique_ptr<embedding_call> call_;
+    std::string why_;  // of no call
     std::shared_ptr<vector_set> set_;
     embedding unit_;
   };
@@ -91,6 +92,7 @@ class vectors {
     std::size_t dimension = 0;       // 0: not known yet
     std::uint64_t generation = 0;    // of the index that `position` is of
     std::int64_t position = 0;       // of the index: all up to it have theirs
+    std::int64_t failed_at = -1;     // position at which it failed last; -1: since then it did not
     bool complete = false;           // once at the index's end
     std::string why;                 // the provider's refusal
     clock::time_point retry_at{};
@@ -99,6 +101,7 @@ class vectors {
     std::shared_ptr<vector_set> set;
     std::string loaded_to;
     bool loaded = false, too_large = false;
+    bool loading = false;  // somebody reads a page of it
     clock::time_point used_at{};
   };
   enum class step { idle, more, failed };
@@ -112,11 +115,21 @@ class vectors {
   result<std::vector<embedding>> one_by_one(const tenant_id& tenant,
                                             const std::vector<std::string>& texts);
   result<bool> keep(const tenant_id& tenant, const index_text& row, stored_vector what);
-  step failed(const tenant_id& tenant, const error& why);
+  step failed(const tenant_id& tenant, const error& why, std::int64_t at = -1);
   bool found_dimension(const tenant_id& tenant, std::size_t dimension);
   result<std::shared_ptr<vector_set>> loaded(const tenant_id& tenant, clock::time_point until);
-  bool make_room(const std::string& tenant, std::size_t bytes);  // under mutex_
-  void set_model(tenant_state& of, std::string model);           // under mutex_
+  struct page_read {
+    std::size_t count = 0;
+    std::string last;  // key
+  };
+  result<page_read> read_some(const tenant_id& tenant, const std::string& behind,
+                              std::uint64_t model, vector_set& into);
+  bool is_gone(const tenant_id& tenant, const std::string& id) const;
+  // Under mutex_:
+  std::optional<result<std::shared_ptr<vector_set>>> at_hand(tenant_state& of) const;
+  bool make_room(const std::string& tenant, std::size_t bytes);
+  void drop(tenant_state& of, bool too_large);
+  void set_model(tenant_state& of, std::string model);
 
   storage::event_log& log_;
   const vector_options options_;
@@ -124,10 +137,9 @@ class vectors {
   std::atomic<bool> any_{true};  // there may be some in the store
 
   mutable std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_, read_;
   bool stop_ = false, changed_ = false;
   std::map<std::string, tenant_state> tenants_;
-  std::mutex loading_;
 
   std::thread thread_;  // the last
 };

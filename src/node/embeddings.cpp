@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 
 #include "core/codes.hpp"
@@ -29,8 +30,11 @@ error unreadable() {
 // A provider's failure under one of the codes that are told apart here.
 error as_error(const failure& why, std::uint32_t retry_after_ms) {
   const auto seconds = static_cast<int>((retry_after_ms + 999) / 1000);
-  for (const auto code : {codes::llm_bad_request, codes::llm_context_exceeded,
-                          codes::llm_rate_limited, codes::quota_exceeded})
+  for (const auto code :
+       {codes::llm_bad_request, codes::llm_context_exceeded, codes::llm_rate_limited,
+        codes::quota_exceeded, codes::llm_auth, codes::llm_unreachable, codes::llm_circuit_open,
+        codes::llm_timeout_first_token, codes::llm_timeout_idle, codes::llm_timeout_total,
+        codes::llm_interrupted, codes::llm_not_configured})
     if (why.code == code) return {code, why.detail, seconds};
   return {codes::llm_provider_error, why.detail, seconds};
 }
@@ -54,8 +58,10 @@ result<vectors> read_vectors(const std::string& text, std::size_t count) {
     const auto& values = numbers->get_array();
     if (values.empty() || values.size() > dimensions_max) return unreadable();
     for (const auto& value : values) {
-      if (!value.is_number()) return unreadable();
-      out[at].push_back(value.to_number<float>());
+      if (!value.is_number() && !value.is_null()) return unreadable();
+      // No number, as some write what is none: of no direction.
+      out[at].push_back(value.is_null() ? std::numeric_limits<float>::quiet_NaN()
+                                        : value.to_number<float>());
     }
   }
   const auto dimension = out.front().size();
