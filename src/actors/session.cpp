@@ -323,6 +323,7 @@ void session_shell::on_memory_answered(memory_answered& m) {
                           std::move(item.session_id), std::move(item.message_id),
                           std::move(item.place_json), item.score, item.created_at_ms});
   told.degraded = m.answer->degraded;
+  told.by_words_alone = m.answer->by_words_alone;
   told.why = std::move(m.answer->why);
   told.as_of = m.answer->as_of;
   end_recall(std::move(told));

@@ -143,6 +143,7 @@ struct recalled {  // the answer to action::recall
   std::string turn_id;
   std::vector<remembered_item> items{};  // the likeliest first
   bool degraded = false;                 // failed, late or in part: `why`
+  bool by_words_alone = false;           // degraded in no more than that: no turn is refused for it
   std::string why{};
   std::int64_t as_of = 0;
 };

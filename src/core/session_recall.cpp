@@ -115,7 +115,7 @@ void session_step::on(const input::recalled& in) {
   s.recalling.reset();
   const question q{pending.turn_id, pending.instruction, pending.supersedes, 1, 0, {}};
   const std::string why(json_fitting(in.why, why_bytes_max));
-  if (in.degraded && rules.recall_strict) {
+  if (in.degraded && !in.by_words_alone && rules.recall_strict) {
     // In the log it is a model call that could not be made.
     ask(q);
     std::erase_if(out.then,

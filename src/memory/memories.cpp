@@ -15,10 +15,6 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-// Of those near by their vectors; less alike than that, or than half of the nearest, they say
-// nothing.
-constexpr std::size_t near_max = 50;
-constexpr float near_score_min = 0.25f, near_part_min = 0.5f;
 constexpr std::size_t candidates_max = 200, listed_at_once_max = 20'000;
 
 error not_found() {
@@ -315,42 +311,6 @@ result<item_page> memories::list(const viewer& who, const item_filter& filter,
   return page;
 }
 
-struct memories::found_rows {
-  std::vector<ranking> rankings;
-  std::unordered_map<std::string, std::string> sessions;  // of what was found, by id
-};
-
-// Whoever is not to see one has it in no place: looking goes on until there are enough.
-result<void> memories::add_near(const viewer& who, vectors::question& asked, index_reader& reader,
-                                const row_filter& fits, clock::time_point until, found_rows& found,
-                                found_items& out) const {
-  if (auto ready = asked.wait(until); !ready) return ready.error();
-  ranking one{{}, vectors_weight};
-  for (std::size_t count = near_max * 2, looked_at = 0;; count *= 4) {
-    const auto near = asked.nearest(count);
-    out.approximate = near.approximate;
-    const auto floor =
-        near.found.empty() ? 0 : std::max(near_score_min, near.found.front().score * near_part_min);
-    if (near.approximate) {  // others may come between those that were looked at
-      one.ids.clear();
-      looked_at = 0;
-    }
-    for (; looked_at < near.found.size() && one.ids.size() < near_max; ++looked_at) {
-      const auto& [id, score] = near.found[looked_at];
-      if (score < floor) break;
-      auto row = reader.find(who.tenant, id);
-      if (!row) return row.error();
-      if (!*row || (*row)->number > out.as_of || !fits(**row)) continue;
-      found.sessions.emplace(id, (*row)->session);
-      one.ids.push_back(id);
-    }
-    const bool all = near.found.size() < count;
-    if (all || looked_at < near.found.size() || one.ids.size() == near_max) break;
-  }
-  found.rankings.push_back(std::move(one));
-  return {};
-}
-
 result<found_items> memories::search(const viewer& who, const search_question& question) const {
   const auto now = clock::now();
   const auto ms = question.ms > 0 ? question.ms : limits_.search_ms;
@@ -403,21 +363,27 @@ result<found_items> memories::search(const viewer& who, const search_question& q
       const bool late = (*reader)->late();
       degraded(late ? error(codes::storage_unavailable, "looking through it took too long")
                     : asked.error());
-    } else if (asked_near) {
-      const auto until = now + std::chrono::milliseconds(ms * 9 / 10);
-      auto near = add_near(who, *asked_near, **reader, fits, until, found, out);
-      if (!near) degraded(near.error());
     }
-    local = sessions;
+    // Meanwhile the question is made a vector.
+    ranking more{{}, remote_weight};
+    std::unordered_map<std::string, std::string> theirs;
     if (question.from_afar && question.at == 0) {
       const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - now);
-      ranking more{{}, remote_weight};
       const auto why = rank_from_afar(who, question, afar_ms(ms, limits_.recall_ms, spent.count()),
-                                      fits, more, sessions);
-      rankings.push_back(std::move(more));
+                                      fits, more, theirs);
       out.degraded = out.degraded || !why.empty();
       if (out.why.empty()) out.why = why;
     }
+    if (asked && asked_near) {
+      const auto until = now + std::chrono::milliseconds(ms * 9 / 10);
+      if (auto near = add_near(who, *asked_near, **reader, fits, until, found, out); !near) {
+        out.by_words_alone = !out.degraded;
+        degraded(near.error());
+      }
+    }
+    local = sessions;
+    rankings.push_back(std::move(more));
+    sessions.merge(theirs);
   }
   std::set<std::string> said;
   for (auto& one : fuse(rankings)) {
@@ -447,6 +413,7 @@ result<recall_answer> memories::recall(const recall_question& question, int ms) 
   if (!found) return found.error();
   recall_answer out;
   out.degraded = found->degraded;
+  out.by_words_alone = found->by_words_alone;
   out.why = std::move(found->why);
   out.as_of = found->as_of;
   std::vector<std::string_view> sessions;

@@ -74,6 +74,7 @@ struct found_item {
 struct found_items {
   std::vector<found_item> items;
   bool degraded = false;
+  bool by_words_alone = false;  // degraded in nothing else: vectors were not looked at
   std::string why;
   std::int64_t as_of = 0;
   bool approximate = false;  // by vectors a nearer one may be missing
@@ -159,7 +160,10 @@ class memories {
       const;  // of its items in the index
   result<void> unmark(storage::row_batch& rows, const tenant_id& tenant, const place& there) const;
   error index_failed(const error& why) const;
-  struct found_rows;
+  struct found_rows {
+    std::vector<ranking> rankings;
+    std::unordered_map<std::string, std::string> sessions;  // of what was found, by id
+  };
   result<void> add_near(const viewer& who, vectors::question& asked, index_reader& reader,
                         const row_filter& fits, std::chrono::steady_clock::time_point until,
                         found_rows& found, found_items& out) const;

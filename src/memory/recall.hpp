@@ -29,6 +29,7 @@ struct recalled_item {
 struct recall_answer {
   std::vector<recalled_item> items;  // the best first
   bool degraded = false;             // there may be more that was not found
+  bool by_words_alone = false;       // degraded in nothing but that vectors were not looked at
   std::string why;                   // of degraded, in a sentence
   std::int64_t as_of = 0;            // number of the last change that was looked at
 };

@@ -236,6 +236,21 @@ TEST_CASE("memory: where it is strict the turn ends with an error, and a retry r
   CHECK(memory_in(t.calls.at(0).context).find(ada) != std::string::npos);
 }
 
+TEST_CASE("memory: where it is strict answers by words alone are enough") {
+  talk t;
+  t.rules.recall_strict = true;
+  t.say("hello");
+  input::recalled in;
+  in.turn_id = t.turn();
+  in.degraded = in.by_words_alone = true;
+  in.why = "vectors of memories wait";
+  t.take(step(t.state, t.rules, 1, in));
+  CHECK(t.calls.size() == 1);
+  const auto kept = t.all<body::memory_recall>().at(0);
+  CHECK(kept.degraded);
+  CHECK(kept.reason == in.why);
+}
+
 TEST_CASE("memory: what was recalled is kept by the log and not asked for again") {
   talk t;
   t.say("what is my daughter called?");

@@ -17,7 +17,7 @@ namespace {
 // Words as directions, those of one meaning as one.
 class word_embedder final : public embedder {
  public:
-  std::atomic<std::size_t> dimension{509}, texts{0}, calls{0};
+  std::atomic<std::size_t> dimension{509}, texts{0}, calls{0}, questions{0};
   std::atomic<bool> there{true}, refuses{false}, hangs{false};
 
   void name(std::string model) {
@@ -28,14 +28,24 @@ class word_embedder final : public embedder {
     const std::lock_guard lock(mutex_);
     refused_ = std::move(part);
   }
+  // The server says that it failed; gives one without a direction.
+  void break_at(std::string part) {
+    const std::lock_guard lock(mutex_);
+    breaking_ = std::move(part);
+  }
+  void give_nothing_for(std::string part) {
+    const std::lock_guard lock(mutex_);
+    nothing_ = std::move(part);
+  }
 
   std::string model_of(const tenant_id& tenant) const override {
     const std::lock_guard lock(mutex_);
     return there && tenant.value != "without" ? model_ : std::string();
   }
-  std::unique_ptr<embedding_call> begin(const tenant_id&, const user_id&,
+  std::unique_ptr<embedding_call> begin(const tenant_id&, const user_id& who,
                                         std::vector<std::string> asked, int) override {
     ++calls;
+    questions += !who.value.empty();
     texts += asked.size();
     const std::lock_guard lock(mutex_);
     if (hangs) return std::make_unique<answer>(std::nullopt);
@@ -44,7 +54,10 @@ class word_embedder final : public embedder {
     for (const auto& text : asked) {
       if (!refused_.empty() && text.find(refused_) != std::string::npos)
         return failure(codes::llm_bad_request);
-      out.push_back(vector_of(text));
+      if (!breaking_.empty() && text.find(breaking_) != std::string::npos)
+        return failure(codes::llm_provider_error);
+      const bool none = !nothing_.empty() && text.find(nothing_) != std::string::npos;
+      out.push_back(none ? embedding(dimension, 0.0f) : vector_of(text));
     }
     return std::make_unique<answer>(std::move(out));
   }
@@ -77,7 +90,7 @@ class word_embedder final : public embedder {
   }
 
   mutable std::mutex mutex_;
-  std::string model_ = "one", refused_;
+  std::string model_ = "one", refused_, breaking_, nothing_;
 };
 
 struct near_world : world {
@@ -238,6 +251,84 @@ TEST_CASE_FIXTURE(near_world, "vectors: a text that the provider refuses holds u
   CHECK(stored() == 2);
 }
 
+TEST_CASE_FIXTURE(near_world, "vectors: a text at which the server breaks holds up no other") {
+  asks.break_at("enormous");
+  asks.give_nothing_for("void");
+  note("A vehicle that is enormous");
+  note("A void vehicle");
+  note("The automobile stands in the garage");
+  made();
+  CHECK(found("car") == strings{"The automobile stands in the garage"});
+  CHECK(stored() == 3);
+  // One that fails at all of them is not taken for that.
+  asks.break_at(" ");
+  note("A kitten sleeps");
+  settle();
+  until([&] { return near->status(tenant_id("t")).state == "failing"; });
+  const auto calls = asks.calls.load();
+  until([&] { return asks.calls > calls + 10; });
+  CHECK(waiting() == 1);
+  CHECK(stored() == 3);
+}
+
+TEST_CASE_FIXTURE(near_world, "vectors: a question that could not be used is not made one") {
+  note("The automobile stands in the garage");
+  made();
+  REQUIRE(found("car").size() == 1);
+  const auto questions = asks.questions.load();
+  CHECK(questions > 0);
+  asks.refuses = true;
+  note("A vehicle in the yard");
+  settle();
+  until([&] { return near->status(tenant_id("t")).state == "failing"; });
+  const auto now = search("automobile");
+  CHECK(now.degraded);
+  CHECK(now.by_words_alone);
+  CHECK(asks.questions == questions);
+}
+
+TEST_CASE_FIXTURE(near_world, "vectors: what is near is not said to be known to SomaBrain alone") {
+  struct named final : remote_recall {
+    remote_answer answer;
+    remote_answer ask(const tenant_id&, std::string_view, std::size_t, std::int64_t) override {
+      return answer;
+    }
+  };
+  const auto car = note("The automobile stands in the garage"), other = note("Bread is baked");
+  made();
+  const auto afar = std::make_shared<named>();
+  afar->answer.ids = {car.memory_id, other.memory_id};
+  kept->ask_also(afar);
+  search_question asked;
+  asked.query = "car";
+  asked.from_afar = true;
+  const auto both = kept->search(by(), asked).value();
+  REQUIRE(both.items.size() == 2);
+  CHECK_FALSE(both.items[0].from_afar);
+  CHECK(both.items[1].from_afar);
+  // What SomaBrain does not answer is more than vectors that are missing.
+  afar->answer.why = "SomaBrain is away";
+  asks.hangs = true;
+  const auto none = kept->search(by(), asked).value();
+  CHECK(none.degraded);
+  CHECK_FALSE(none.by_words_alone);
+}
+
+TEST_CASE_FIXTURE(near_world,
+                  "vectors: those of a session that went while the index was lost go, too") {
+  note("The automobile stands in the garage");
+  say("s1", "g1", "Our vehicle is red");
+  made();
+  CHECK(stored() == 2);
+  stop();
+  delete_session("s1");
+  index_file::remove(path);
+  start();
+  made();
+  CHECK(found("car") == strings{"The automobile stands in the garage"});
+  CHECK(stored() == 1);
+}
+
 TEST_CASE_FIXTURE(near_world, "vectors: a question that takes too long is answered by words") {
   note("The automobile stands in the garage");
   made();
@@ -271,6 +362,25 @@ TEST_CASE_FIXTURE(near_world,
   CHECK(now.degraded);
   CHECK(now.why.find("memory.vectors_bytes_max") != std::string::npos);
   CHECK(now.items.size() == 20);
+}
+
+TEST_CASE_FIXTURE(near_world, "vectors: once enough went the others are looked at again") {
+  strings ids;
+  for (int i = 0; i < 20; ++i) ids.push_back(note("vehicle number " + std::to_string(i)).memory_id);
+  made();
+  stop();
+  more.bytes_max = vector_set::bytes_of(10, asks.dimension, more.exact_max);
+  start();
+  made();
+  REQUIRE(search("car").degraded);
+  for (int i = 0; i < 10; ++i) REQUIRE(kept->forget(by(), ids[static_cast<std::size_t>(i)], {}));
+  settle();
+  until([&] { return !search("car").degraded; });
+  CHECK(found("car").size() == 10);
+  // And what is kept while they are in memory counts, too.
+  note("vehicle number 20");
+  made();
+  CHECK(search("car").degraded);
 }
 
 TEST_CASE_FIXTURE(near_world, "vectors: past so many the answer says that it is approximate") {
