@@ -249,12 +249,28 @@ attempt somabrain::remember_one_by_one(const tenant_id& tenant,
 
 result<brain_answer> somabrain::recall(const tenant_id& tenant, std::string_view query,
                                        std::size_t items_max, std::int64_t deadline_ms) {
+  using clock = std::chrono::steady_clock;
+  const auto until = clock::now() + std::chrono::milliseconds(deadline_ms);
+  const bool older = older_;
+  const auto got = ask(older, tenant, query, items_max, deadline_ms);
+  auto found = read_recalled(got);
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()).count();
+  if (!is_unknown_route(got) || left <= 0) return found;
+  auto other = read_recalled(ask(!older, tenant, query, items_max, left));
+  if (!other) return found;
+  older_ = !older;
+  return other;
+}
+
+http_answer somabrain::ask(bool older, const tenant_id& tenant, std::string_view query,
+                           std::size_t items_max, std::int64_t deadline_ms) {
   std::string body;
   json_writer w(body);
   w.begin_object().field("query", query).field("top_k", static_cast<std::uint64_t>(items_max));
-  if (!older_) w.field("layer", "ltm").field("namespace", tenant.value);
+  if (!older) w.field("layer", "ltm").field("namespace", tenant.value);
   w.end_object();
-  return read_recalled(post(older_ ? "/recall" : "/memory/recall", tenant, body, deadline_ms));
+  return post(older ? "/recall" : "/memory/recall", tenant, body, deadline_ms);
 }
 
 }  // namespace soma::memory

@@ -60,7 +60,7 @@ class somabrain {
   // `rows` of the attempt are as many as the items.
   outbox::attempt remember(const tenant_id& tenant, const std::vector<brain_item>& items);
 
-  // Errors: dependency.unavailable.
+  // Where its route is not known the other generation's is asked. Errors: dependency.unavailable.
   result<brain_answer> recall(const tenant_id& tenant, std::string_view query,
                               std::size_t items_max, std::int64_t deadline_ms);
 
@@ -69,6 +69,8 @@ class somabrain {
  private:
   outbox::attempt remember_one_by_one(const tenant_id& tenant,
                                       const std::vector<brain_item>& items);
+  outbox::http_answer ask(bool older, const tenant_id& tenant, std::string_view query,
+                          std::size_t items_max, std::int64_t deadline_ms);
   outbox::http_answer post(const char* path, const tenant_id& tenant, const std::string& body,
                            std::int64_t deadline_ms);
 

@@ -25,7 +25,9 @@ remote_answer somabrain_recall::ask(const tenant_id& tenant, std::string_view qu
   auto found = client_.recall(tenant, query, items_max, ms);
   const std::lock_guard lock(mutex_);
   if (!found) {
-    if (++failures_ >= failures_max) not_before_ms_ = steady_ms() + left_alone_ms_;
+    // So little may be too little for one that is well.
+    if (ms >= judged_ms_min && ++failures_ >= failures_max)
+      not_before_ms_ = steady_ms() + left_alone_ms_;
     out.why = found.error().detail;
     return out;
   }

@@ -24,6 +24,7 @@ class somabrain_recall final : public remote_recall {
 
  private:
   static constexpr unsigned failures_max = 3;
+  static constexpr std::int64_t judged_ms_min = 100;  // with less a failure says nothing
 
   outbox::http_client http_;
   somabrain client_{http_, 0};

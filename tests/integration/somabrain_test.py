@@ -246,6 +246,17 @@ def older_generation():
         w.node.json("DELETE", "/v1/memories/" + gone, expect=204)
         wait_until(lambda: gone not in there(), what="the deletion")
         assert there()[kept] == "kept"
+        w.brain.keep(TENANT, "0,0,0", {"memory_id": kept, "text": "my pet"})
+
+        def recalled():
+            found = w.node.json("POST", "/v1/memory/recall", {"query": "pet"}, expect=200)
+            assert not found["degraded"], found
+            return [(i["memory_id"], i["from"]) for i in found["items"]]
+        assert recalled() == [(kept, "somabrain")]
+        assert w.brain.calls[-1] == ("/recall", TENANT)
+        w.brain.generation = "newest"  # it was brought up to date
+        assert recalled() == [(kept, "somabrain")]
+        assert w.brain.calls[-1] == ("/memory/recall", TENANT)
 
 
 def recalls():
