@@ -14,8 +14,9 @@ namespace {
 constexpr std::size_t at_once = 500;
 // Rows of a session that are put in order.
 constexpr std::size_t of_session_max = 100'000;
-// Rows that wait for SomaBrain and are known as such: past it some are queued twice, which counts
-// once.
+constexpr int busy_s = 2;
+// Rows that wait for SomaBrain and are known as such. Where there are as many nothing is queued:
+// what is not known might be among them, and each look would double it.
 constexpr std::size_t waiting_max = 2'000'000;
 
 struct place {
@@ -26,6 +27,10 @@ std::optional<place> place_in(std::string_view key) {
   if (first == std::string_view::npos || second == std::string_view::npos) return std::nullopt;
   return place{key.substr(0, first), key.substr(first + 1, second - first - 1),
                key.substr(second + 1)};
+}
+
+error stopped() {
+  return {codes::server_busy, "the server is stopping", busy_s};
 }
 
 storage::outbox_row row_of(const place& of, change::kind what) {
@@ -43,22 +48,37 @@ memory_sync::memory_sync(storage::event_log& log, std::int64_t every_ms,
     : log_(log), every_ms_(every_ms), told_(std::move(told)), thread_([this] { run(); }) {}
 
 memory_sync::~memory_sync() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-    wake_.notify_one();
-  }
+  stop();
   thread_.join();
 }
 
-bool memory_sync::stopping() {
+void memory_sync::stop() {
+  const std::lock_guard lock(mutex_);
+  stop_ = true;
+  wake_.notify_all();
+}
+
+void memory_sync::end_look() {
+  const std::lock_guard lock(mutex_);
+  looking_ = false;
+  wake_.notify_all();
+}
+
+bool memory_sync::stopping() const {
   const std::lock_guard lock(mutex_);
   return stop_;
 }
 
 void memory_sync::run() {
   for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return stop_ || !looking_; });
+      if (stop_) return;
+      looking_ = true;
+    }
     const auto found = look_at({});
+    end_look();
     if (told_ && !stopping() && (!found || found->queued > 0)) told_(found);
     std::unique_lock lock(mutex_);
     if (wake_.wait_for(lock, std::chrono::milliseconds(every_ms_), [&] { return stop_; })) return;
@@ -66,19 +86,26 @@ void memory_sync::run() {
 }
 
 result<sync_outcome> memory_sync::look(const tenant_id& tenant) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_) return stopped();
+    if (looking_) return error(codes::server_busy, "memories are being compared already", busy_s);
+    looking_ = true;
+  }
   const auto prefix = tenant.value + '\n';
   auto out = look_at(prefix);
-  if (!out) return out;
-  const std::lock_guard one_at_a_time(looking_);
-  if (auto done = queue_gone(prefix, *out); !done) return done.error();
+  if (out)
+    if (auto done = queue_gone(prefix, *out); !done) out = done.error();
+  end_look();
+  if (out && stopping()) return stopped();
   return out;
 }
 
 result<sync_outcome> memory_sync::look_at(const std::string& prefix) {
-  const std::lock_guard one_at_a_time(looking_);
   sync_outcome out;
   const auto known = waiting();
   if (!known) return known.error();
+  if (known->size() >= waiting_max || stopping()) return out;
   if (auto done = queue_items(prefix, *known, out); !done) return done.error();
   return out;
 }
@@ -90,7 +117,7 @@ result<memory_sync::known_rows> memory_sync::waiting() const {
     if (!page) return page.error();
     for (const auto& row : page->rows) out.insert(fingerprint(row.payload));
     after = page->scanned;
-    if (page->end) break;
+    if (page->end || stopping()) break;
   }
   return out;
 }

@@ -14,7 +14,6 @@
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
-#include "core/may_block.hpp"
 #include "memory/item.hpp"
 #include "storage/event_log.hpp"
 
@@ -35,8 +34,10 @@ class memory_sync {
   memory_sync(const memory_sync&) = delete;
 
   // Of one tenant, thoroughly: also ids that lost their item without SomaBrain hearing of it. One
-  // look at a time.
+  // look at a time: errors also server.busy, where another is under way or this stops.
   result<sync_outcome> look(const tenant_id& tenant);
+  // Ends what is under way soon, and begins no more. Does not wait for it. Any thread.
+  void stop();
 
  private:
   using known_rows = std::unordered_set<std::uint64_t>;
@@ -45,15 +46,15 @@ class memory_sync {
   result<known_rows> waiting() const;
   result<void> queue_items(const std::string& prefix, const known_rows& waiting, sync_outcome& out);
   result<void> queue_gone(const std::string& prefix, sync_outcome& out);
-  bool stopping();
+  void end_look();
+  bool stopping() const;
 
   storage::event_log& log_;
   const std::int64_t every_ms_;
   const std::function<void(const result<sync_outcome>&)> told_;
-  disk_mutex looking_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
-  bool stop_ = false;
+  bool stop_ = false, looking_ = false;
   std::thread thread_;  // the last
 };
 

@@ -198,6 +198,7 @@ result<void> web_server::start() {
 
 void web_server::stop() {
   gateway_.ready = false;
+  if (services_.out.sync) services_.out.sync->stop();  // a request may wait for its look
   server_.stop();
 }
 
