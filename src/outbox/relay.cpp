@@ -101,6 +101,7 @@ bool relay::read_rows(std::unique_lock<std::mutex>& lock) {
   }
   scanned_ = page->scanned;
   more_ = !page->end;
+  beyond_ = more_ ? beyond_ - std::min<std::uint64_t>(beyond_, page->rows.size()) : 0;
   for (const auto& row : page->rows) {
     const auto facts = from_.to.facts(row.payload);
     if (!facts) {
@@ -183,7 +184,8 @@ void relay::look(std::unique_lock<std::mutex>& lock) {
   const auto first = plan_.oldest();
   const bool count = more_;
   const auto known = oldest_;
-  auto after = scanned_;
+  const auto from = scanned_;
+  auto after = from;
   const auto payload = first ? held_.at(*first).payload : std::string();
   lock.unlock();
   std::int64_t since = 0;
@@ -198,7 +200,7 @@ void relay::look(std::unique_lock<std::mutex>& lock) {
   }
   lock.lock();
   looking_ = false;
-  beyond_ = beyond;
+  if (scanned_ == from) beyond_ = beyond;  // else some of them are in the plan by now
   if (!first) {
     oldest_ = 0;
     oldest_since_ms_ = 0;
