@@ -101,6 +101,9 @@ http_answer http_client::post(const std::string& path, const std::string& json,
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_PROXY, "");
   set(CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700  // 7.87: a thread that looks up a name is not waited for
+  set(CURLOPT_QUICK_EXIT, 1L);
+#endif
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, deadline_ms)));
   set(CURLOPT_CONNECTTIMEOUT_MS,
