@@ -7,7 +7,6 @@
 #include "app/on_longer.hpp"
 #include "app/on_writes.hpp"
 #include "app/services.hpp"
-#include "app/tool_gateway.hpp"
 #include "core/codes.hpp"
 #include "memory/ranking.hpp"
 
@@ -127,11 +126,13 @@ asio::awaitable<result<found_memories>> search_memories(services& s, const calle
   co_return co_await on_longer(s, who.tenant, std::move(work));
 }
 
-asio::awaitable<result<found_memories>> recall_memories(services& s, const caller& who,
+asio::awaitable<result<found_memories>> recall_memories(services& s, const admitted& in,
                                                         memory_search asked) {
+  const auto& who = in.who();
   if (asked.context_of) {
-    const auto verdict = judge(s.tools, who, "conversation.read", asked.context_of->value);
-    if (!verdict.allow) co_return error(codes::policy_denied, verdict.reason);
+    const std::vector<std::string> named{asked.context_of->value};
+    auto may = co_await s.pipeline.ask(in, "conversation.read", named);
+    if (!may) co_return may.error();
     auto window = co_await read_context_window(s, who, *asked.context_of);
     if (!window) co_return window.error();
     ask_of_context(asked, *window);
@@ -191,7 +192,14 @@ asio::awaitable<result<told_memory_status>> read_memory_status(services& s, cons
 
 namespace {
 
-constexpr std::size_t exported_at_once = 200;
+constexpr std::size_t exported_at_once = 32;  // 2 MiB of texts, where each is as long as may be
+
+// What is not found by an index that is not whole would be missing, and nobody would see it.
+result<void> can_all_be_found(const services& s) {
+  auto why = s.memories.degraded();
+  if (!why.empty()) return error(codes::storage_unavailable, std::move(why), 1);
+  return {};
+}
 
 class memory_pages final : public piece_source {
  public:
@@ -206,6 +214,7 @@ class memory_pages final : public piece_source {
       auto work = [this] { return s_.memories.list(who_, {}, cursor_, exported_at_once); };
       auto page = co_await on_longer(s_, who_.tenant, std::move(work));
       if (!page) co_return page.error();
+      if (auto whole = can_all_be_found(s_); !whole) co_return whole.error();
       for (const auto& it : page->items) {
         line_(lines, it);
         lines += '\n';
@@ -229,6 +238,7 @@ class memory_pages final : public piece_source {
 
 asio::awaitable<result<std::shared_ptr<piece_source>>> export_memories(
     services& s, const caller& who, std::function<void(std::string&, const memory_item&)> line) {
+  if (auto whole = can_all_be_found(s); !whole) co_return whole.error();
   auto place = s.exports.enter(who.tenant);
   if (!place) co_return error(codes::server_busy, "much is being exported", 1);
   std::shared_ptr<piece_source> pages =

@@ -59,7 +59,8 @@ struct found_memories {
 boost::asio::awaitable<result<found_memories>> search_memories(services& s, const caller& who,
                                                                memory_search asked);
 // As a turn is told of them: of those that say the same the best alone, no session before others.
-boost::asio::awaitable<result<found_memories>> recall_memories(services& s, const caller& who,
+// Of a context window policy is asked for conversation.read, too.
+boost::asio::awaitable<result<found_memories>> recall_memories(services& s, const admitted& in,
                                                                memory_search asked);
 
 boost::asio::awaitable<result<shown_memory>> find_memory(services& s, const caller& who,
@@ -85,7 +86,8 @@ struct told_memory_status {
 boost::asio::awaitable<result<told_memory_status>> read_memory_status(services& s,
                                                                       const caller& who);
 
-// All that is remembered, newest first, an item a line. `line`: renders one.
+// All that is remembered, newest first, an item a line. `line`: renders one. Errors:
+// storage.unavailable while not all can be found, also in the midst of it; server.busy.
 boost::asio::awaitable<result<std::shared_ptr<piece_source>>> export_memories(
     services& s, const caller& who, std::function<void(std::string&, const memory_item&)> line);
 

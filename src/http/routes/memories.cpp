@@ -196,7 +196,7 @@ asio::awaitable<response> recall_memory(gateway& g, request_context& ctx) {
   if (const auto* limit = body.if_contains("limit")) asked.limit = limit->to_number<std::size_t>();
   const auto at = text_of(body, "at");
   if (!at.empty()) std::from_chars(at.data(), at.data() + at.size(), asked.at);
-  auto found = co_await app::recall_memories(g.services, ctx.caller, std::move(asked));
+  auto found = co_await app::recall_memories(g.services, admitted_of(ctx), std::move(asked));
   if (!found) co_return problem(found.error(), ctx);
   response answer;
   json_writer w(answer.body);
