@@ -184,23 +184,24 @@ void relay::look(std::unique_lock<std::mutex>& lock) {
   const auto first = plan_.oldest();
   const bool count = more_;
   const auto known = oldest_;
-  const auto from = scanned_;
-  auto after = from;
+  auto after = scanned_;
   const auto payload = first ? held_.at(*first).payload : std::string();
   lock.unlock();
   std::int64_t since = 0;
   if (first && *first != known) since = from_.to.since_ms(payload);
-  std::uint64_t beyond = 0;
-  while (count && beyond < counted_max) {
+  std::vector<std::uint64_t> beyond;
+  while (count && beyond.size() < counted_max) {
     const auto page = from_.log.read_outbox(name_, after, rows_at_once);
     if (!page) break;
-    beyond += page->rows.size();
+    for (const auto& row : page->rows) beyond.push_back(row.number);
     after = page->scanned;
     if (page->end) break;
   }
   lock.lock();
   looking_ = false;
-  if (scanned_ == from) beyond_ = beyond;  // else some of them are in the plan by now
+  // Those that were read meanwhile are in the plan.
+  beyond_ = static_cast<std::uint64_t>(beyond.end() -
+                                       std::upper_bound(beyond.begin(), beyond.end(), scanned_));
   if (!first) {
     oldest_ = 0;
     oldest_since_ms_ = 0;

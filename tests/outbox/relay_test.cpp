@@ -120,6 +120,26 @@ TEST_CASE("rows wait in the store while their sink is away and the breaker says 
   CHECK(w.to.taken.size() == 2);
 }
 
+TEST_CASE("rows that are read while they are counted count once") {
+  for (int round = 0; round < 20; ++round) {
+    world w;
+    w.to.away = true;
+    for (int i = 0; i < 30; ++i) {
+      std::vector<std::string> some;
+      for (int n = 0; n < 100; ++n) some.push_back("s" + std::to_string(n) + " text");
+      w.commit(std::move(some));
+    }
+    w.start();
+    std::uint64_t most = 0;
+    w.wait_for([&] {
+      const auto depth = w.relay->figures().depth;
+      most = std::max(most, depth);
+      return depth >= 3000;
+    });
+    CHECK(most == 3000);
+  }
+}
+
 TEST_CASE("a row that is refused again and again is a dead letter and those behind it go on") {
   world w;
   w.start();
