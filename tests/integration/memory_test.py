@@ -157,6 +157,27 @@ def of_a_context():
     w.ask("POST", "/v1/memory/recall", asked, key=w.other, expect=404)
 
 
+def context_asks_policy():
+    """recall by a context asks policy for conversation.read, by name; where it denies, the answer says which rule"""
+    rules = os.path.join(w.node.data_dir, "rules.toml")
+    with open(rules, "w", encoding="utf-8") as file:
+        file.write('[[rule]]\nid = "closed"\neffect = "deny"\nactions = ["conversation.read"]\nusers = ["guest"]\n\n'
+                   '[[rule]]\nid = "all"\neffect = "allow"\nactions = ["conversation.*", "memory.*"]\n')
+    mine = Node(w.rehearsal.base_url, settings=[f"policy.file={rules}"])
+    guest = mine.new_key("--user", "guest", "--role", "user")
+    mine.start()
+    try:
+        session = mine.json("POST", "/v1/sessions", {}, expect=201)["session_id"]
+        asked = {"context_window": True, "session_id": session}
+        assert mine.request("POST", "/v1/memory/recall", asked)[0] == 200
+        status, _, text = mine.request("POST", "/v1/memory/recall", asked, key=guest)
+        refused = json.loads(text)
+        assert (status, refused["code"], refused["rule"]) == (403, "policy.denied", "closed"), refused
+        assert mine.request("POST", "/v1/memory/recall", {"query": "anything"}, key=guest)[0] == 200
+    finally:
+        mine.stop()
+
+
 def tells_of_changes():
     """@me says memory.changed once a change can be found, to the tenant's own alone"""
     with Stream(w.node, "/v1/session/@me/events") as mine:
@@ -291,7 +312,8 @@ def main():
     global w
     w = World()
     try:
-        return run_tests([no_leaks, tools, with_its_session, exported, of_a_context, tells_of_changes, survives, index_deleted, index_cut,
+        return run_tests([no_leaks, tools, with_its_session, exported, of_a_context, context_asks_policy, tells_of_changes,
+                          survives, index_deleted, index_cut,
                           index_newer, index_garbage, quota, seen_at_once, waits_for_nobody])
     finally:
         w.stop()
