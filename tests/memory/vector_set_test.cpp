@@ -137,3 +137,17 @@ TEST_CASE("vectors: many are found by the graph as by looking through all, and r
       CHECK(std::stoul(one.id) >= count / 2);
   CHECK(graph.size() == count - count / 2);
 }
+
+TEST_CASE("vectors: one that is replaced again and again takes no more memory") {
+  std::mt19937_64 random(soma::testing::seed_of("vectors"));
+  vector_set set(8, 100);
+  std::vector<float> last;
+  for (int i = 0; i < 5000; ++i) {
+    last = drawn(random, 8);
+    set.put("a", last);
+    set.put(std::to_string(i % 10), last);
+  }
+  CHECK(set.size() == 11);
+  CHECK(set.bytes() <= vector_set::bytes_of(1100, 8, 100));
+  CHECK(set.nearest(last, 1).found.at(0).score > 0.99f);
+}
