@@ -125,8 +125,8 @@ def by_meaning():
     assert not w.search("car")["degraded"]
     assert w.search("car", w.other)["memories"] == []
     assert {path for path, _ in w.provider.asked} == {"/v1/embeddings"}
-    usage = w.node.json("GET", "/v1/usage?by=model", expect=200)
-    assert "first" in json.dumps(usage), usage
+    wait_until(lambda: "first" in json.dumps(w.node.json("GET", "/v1/usage?by=model", expect=200)),
+               what="usage, which is saved behind")
     session = w.node.say("Where is my car?")["session_id"]
     wait_until(lambda: [e for e in w.node.events(session) if e["type"] == "llm.complete"], what="the answer")
     recalled = [e for e in w.node.events(session) if e["type"] == "memory.recall"][0]["payload"]
