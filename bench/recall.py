@@ -290,8 +290,8 @@ class Mem0:
 
 def wait_for_vectors(server):
     while True:
-        status = Client(server.port).ask("GET", "/v1/memory/status")
-        if status.get("vectors_waiting", 0) == 0 and not status.get("degraded"):
+        vectors = Client(server.port).ask("GET", "/v1/memory/status")["vectors"]
+        if vectors["state"] == "ready" and vectors["waiting"] == 0:
             return
         time.sleep(0.5)
 
@@ -321,9 +321,8 @@ def quality_of(options, figures):
         ask("soma, words", recall, ids)
         ask("SQLite FTS5 asked directly", Fts(os.path.join(folder, "peer.sqlite"), passages).search, places)
         if embedder:
-            client.ask("POST", "/v1/model-profiles", {
-                "name": "embedder", "provider": "openai", "model": "all-minilm-l6-v2", "base_url": embedder.base_url,
-                "roles": ["embed"], "enabled": True})
+            client.ask("PUT", "/v1/model-profiles/embedder",
+                       {"role": "embed", "model": "all-minilm-l6-v2", "base_url": embedder.base_url})
             wait_for_vectors(server)
             client = Client(server.port)
             ask("soma, words and vectors", recall, ids)
