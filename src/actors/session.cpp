@@ -128,11 +128,13 @@ storage::append_op session_shell::make_op(session_actions& actions) {
   return op;
 }
 
-// In the atom of the append: it never says more than the log. Between model calls only: of a
-// finished answer the deltas are not read. False: there is none.
+// In the atom of the append: it never says more than the log. Not while a model speaks: of a
+// finished answer the deltas are not read. Between two calls, and where the next has been asked and
+// has said nothing: a session whose queue is never empty has no other moment. False: there is none.
 bool session_shell::take_snapshot(storage::append_op& op) {
   const bool busy = node_->queued_bytes > node_->limits.writer_queue_bytes / 2;
-  if (busy || op.remove || core_.call || !core_.exists()) return false;
+  const bool speaks = core_.call && (!core_.call->text.empty() || core_.call->thinking_bytes > 0);
+  if (busy || op.remove || speaks || !core_.exists()) return false;
   auto bytes = encode_snapshot(core_);
   pace_.taken(core_.seq, bytes.size());
   if (bytes.size() > snapshot_bytes_max) return false;

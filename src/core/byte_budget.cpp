@@ -11,7 +11,7 @@ bool byte_budget::grow(share& held, std::string_view tenant, std::size_t bytes) 
   if (bytes <= held.bytes_) return true;
   const auto more = bytes - held.bytes_;
   const std::lock_guard lock(mutex_);
-  if (held_ + more > bytes_max_ || theirs(tenant) + more > bytes_max_ / 2) return false;
+  if (held_ + more > bytes_max_ || theirs(tenant) + more > tenant_bytes_max()) return false;
   take(held, tenant, bytes);
   return true;
 }
@@ -20,7 +20,7 @@ bool byte_budget::grow_for_answer(share& held, std::string_view tenant, std::siz
   if (bytes <= held.bytes_) return true;
   const auto more = bytes - held.bytes_;
   const std::lock_guard lock(mutex_);
-  const auto fits = held_ + more <= bytes_max_ && theirs(tenant) + more <= bytes_max_ / 2;
+  const auto fits = held_ + more <= bytes_max_ && theirs(tenant) + more <= tenant_bytes_max();
   if (!fits && (theirs(tenant) > 0 || held_ >= bytes_max_)) return false;
   take(held, tenant, bytes);
   return true;

@@ -58,6 +58,8 @@ class byte_budget : public std::enable_shared_from_this<byte_budget> {
   void count(share& held, std::string_view tenant, std::size_t bytes);
 
   std::size_t bytes_held() const;
+  // What is larger has no room ever, whatever others hold: asking again is of no use.
+  std::size_t tenant_bytes_max() const { return bytes_max_ / 2; }
 
  private:
   std::size_t theirs(std::string_view tenant) const;

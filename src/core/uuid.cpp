@@ -20,10 +20,8 @@ void fill(void* out, std::size_t size) {
   if (getrandom(out, size, 0) != static_cast<ssize_t>(size)) std::abort();
 }
 
-}  // namespace
-
-std::string format_uuid(std::uint64_t high, std::uint64_t low) {
-  high = (high & ~0xF000ull) | 0x4000ull;
+std::string text_of(std::uint64_t version, std::uint64_t high, std::uint64_t low) {
+  high = (high & ~0xF000ull) | version << 12;
   low = (low & ~(3ull << 62)) | (2ull << 62);
   constexpr char hex[] = "0123456789abcdef";
   std::string text(36, '-');
@@ -34,6 +32,12 @@ std::string format_uuid(std::uint64_t high, std::uint64_t low) {
     text[at++] = hex[(word >> (60 - 4 * (nibble % 16))) & 15];
   }
   return text;
+}
+
+}  // namespace
+
+std::string format_uuid(std::uint64_t high, std::uint64_t low) {
+  return text_of(4, high, low);
 }
 
 std::string new_uuid() {
@@ -63,6 +67,20 @@ bool is_uuid(std::string_view text) {
 std::string uuid_source::next() {
   const auto high = splitmix(a_);
   return format_uuid(high, splitmix(b_));
+}
+
+std::string ordered_uuids::next(std::uint64_t unix_ms) {
+  constexpr std::uint32_t within_max = 0xFFF;
+  if (unix_ms > last_ms_) {
+    last_ms_ = unix_ms;
+    within_ = 0;
+  } else if (within_ < within_max) {
+    ++within_;
+  } else {
+    ++last_ms_;
+    within_ = 0;
+  }
+  return text_of(7, last_ms_ << 16 | within_, random_u64());
 }
 
 }  // namespace soma

@@ -1,5 +1,6 @@
-// UUIDv4 text. `new_uuid` draws from the system's generator and is thread-safe; `uuid_source` makes
-// a repeatable sequence from a seed, so that the pure core needs no randomness of its own.
+// UUID text (RFC 9562). `new_uuid` is a version 4 from the system's generator and thread-safe;
+// `uuid_source` makes a repeatable sequence from a seed, so that the pure core needs no randomness
+// of its own; `ordered_uuids` makes version 7, for what is listed by time.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,17 @@ class uuid_source {
 
  private:
   std::uint64_t a_ = 0, b_ = 0;
+};
+
+// Each is greater as text than the one before, also within a millisecond and when the clock goes
+// back: rows with the same time stay in the order in which they were made. One thread at a time.
+class ordered_uuids {
+ public:
+  std::string next(std::uint64_t unix_ms);
+
+ private:
+  std::uint64_t last_ms_ = 0;
+  std::uint32_t within_ = 0;  // of `last_ms_`, 12 bits
 };
 
 }  // namespace soma

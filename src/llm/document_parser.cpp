@@ -108,12 +108,6 @@ struct scan_handler {
   std::string in_;                    // the member whose own members are looked at
 };
 
-json::parse_options scan_options() {
-  json::parse_options options;
-  options.allow_invalid_utf8 = true;  // as for answers
-  return options;
-}
-
 }  // namespace
 
 class document_scan {
@@ -134,7 +128,8 @@ class document_scan {
   bool whole() const { return good_ && parser_.done() && found().of_objects; }
 
  private:
-  json::basic_parser<scan_handler> parser_{scan_options()};
+  // Strict about UTF-8: what is passed on as it is has to be JSON for others, too.
+  json::basic_parser<scan_handler> parser_{json::parse_options{}};
   bool good_ = true;
 };
 

@@ -6,8 +6,7 @@ namespace soma::llm {
 
 bool kept_document::add(std::string_view bytes) {
   const auto size = size_ + bytes.size();
-  const auto counted = size > uncounted_bytes ? (size / piece_bytes + 1) * piece_bytes : 0;
-  if (!of_->grow(share_, tenant_, counted)) return false;
+  if (!of_->grow(share_, tenant_, counted_bytes(size))) return false;
   size_ = size;
   while (!bytes.empty()) {
     if (pieces_.empty() || pieces_.back().size() == piece_bytes) {

@@ -21,6 +21,14 @@ class kept_document {
   kept_document(std::shared_ptr<byte_budget> of, std::string tenant)
       : of_(std::move(of)), tenant_(std::move(tenant)) {}
 
+  // What one of `size` takes of the budget.
+  static constexpr std::size_t counted_bytes(std::size_t size) {
+    return size > uncounted_bytes ? (size / piece_bytes + 1) * piece_bytes : 0;
+  }
+  static bool can_fit(const byte_budget& budget, std::size_t size) {
+    return counted_bytes(size) <= budget.tenant_bytes_max();
+  }
+
   // False, and nothing is kept of it, where others have taken the room.
   bool add(std::string_view bytes);
   std::size_t size() const { return size_; }

@@ -289,7 +289,8 @@ void provider_stream::on_content(std::string_view bytes) {
 
 void provider_stream::on_document_piece(std::string_view bytes) {
   if (!document_) document_ = std::make_shared<kept_document>(core_.documents, asked_.tenant);
-  if (document_->size() + bytes.size() > document_bytes_max())
+  const auto size = document_->size() + bytes.size();
+  if (size > document_bytes_max() || !kept_document::can_fit(*core_.documents, size))
     return answer_->fail(
         {std::string(codes::llm_bad_stream), "the provider sent too long a document", true});
   // What was asked for once and is long is not asked for again at once: it may well be paid for.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/codes.hpp"
+#include "core/etag.hpp"
 #include "core/fingerprint.hpp"
 #include "core/limits.hpp"
 #include "core/uuid.hpp"
@@ -204,7 +205,8 @@ result<saved_note> memories::save(const viewer& who, const new_note& note) {
   }
   if (auto room = has_room(who.tenant); !room) return room.error();
   auto& it = out.what;
-  it.memory_id = new_uuid();
+  it.created_at_ms = it.updated_at_ms = now_ms_();
+  it.memory_id = ids_.next(it.created_at_ms);
   it.kind = note.kind;
   it.text = note.text;
   it.tags = note.tags;
@@ -212,7 +214,6 @@ result<saved_note> memories::save(const viewer& who, const new_note& note) {
   it.session_id = note.session_id;
   it.tool_call_id = note.tool_call_id;
   it.owner = who.user.value;
-  it.created_at_ms = it.updated_at_ms = now_ms_();
   const std::string session = it.session_id.empty() ? std::string(no_session) : it.session_id;
   storage::row_batch rows;
   add_item(rows.documents, who.tenant, it);
@@ -228,7 +229,7 @@ result<item> memories::change(const viewer& who, std::string_view id, const item
   auto there = look_up(who, id);
   if (!there) return there.error();
   auto it = there->what;
-  if (!expected.empty() && expected != "*" && expected != etag_of(it))
+  if (!if_match_permits(expected, etag_of(it)))
     return error(codes::memory_changed, "the memory was changed meanwhile");
   storage::row_batch rows;
   if (what.text && *what.text != it.text) {
@@ -267,7 +268,7 @@ result<void> memories::forget(const viewer& who, std::string_view id, std::strin
   const std::lock_guard one_at_a_time(changing_);
   auto there = look_up(who, id);
   if (!there) return there.error();
-  if (!expected.empty() && expected != "*" && expected != etag_of(there->what))
+  if (!if_match_permits(expected, etag_of(there->what)))
     return error(codes::memory_changed, "the memory was changed meanwhile");
   storage::row_batch rows;
   rows.deleted.emplace_back(item_collection, item_key(who.tenant, there->session, id));

@@ -18,6 +18,7 @@
 
 #include "core/error.hpp"
 #include "core/may_block.hpp"
+#include "core/uuid.hpp"
 #include "memory/indexer.hpp"
 #include "memory/item.hpp"
 #include "memory/ranking.hpp"
@@ -176,6 +177,7 @@ class memories {
   std::shared_ptr<remote_recall> afar_;
   vectors* const near_;
   mutable disk_mutex changing_;  // over reading and writing what is changed
+  ordered_uuids ids_;            // under `changing_`; the list shows equal times by id
 };
 
 // What tells versions of an item apart, with quotes; whether SomaBrain has it changes nothing.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/codes.hpp"
+#include "core/etag.hpp"
 #include "core/loopback.hpp"
 #include "llm/base_url.hpp"
 #include "security/digest.hpp"
@@ -24,10 +25,6 @@ std::string etag_of(const llm::model_profile& p) {
 
 error not_found(std::string_view what) {
   return {codes::profile_not_found, "there is no model profile for " + std::string(what)};
-}
-
-bool matches(const listed_profile& p, std::string_view if_match) {
-  return if_match == "*" || p.etag == if_match;
 }
 
 error changed() {
@@ -117,7 +114,9 @@ result<void> model_registry::may_put(const tenant_id& tenant, std::string_view n
   const auto before = find(tenant, name);
   if (only.fresh && before)
     return error(codes::profile_exists, "there is a profile of that name already");
-  if (!only.if_match.empty() && (!before || !matches(*before, only.if_match))) return changed();
+  if (!if_match_permits(only.if_match,
+                        before ? std::string_view(before->etag) : std::string_view{}))
+    return changed();
   const auto own = tenants_.find(tenant);
   if (own != tenants_.end() && !own->second.contains(name) && own->second.size() >= profiles_max)
     return error(codes::quota_exceeded, "the tenant has as many profiles as it may", 3600);
@@ -170,7 +169,7 @@ result<void> model_registry::remove(const tenant_id& tenant, std::string_view na
     std::lock_guard lock(mutex_);
     const auto before = find(tenant, name);
     if (!before || before->from_configuration) return not_found(name);
-    if (!only.if_match.empty() && !matches(*before, only.if_match)) return changed();
+    if (!if_match_permits(only.if_match, before->etag)) return changed();
   }
   auto removed = log_.delete_document(collection, row_key(tenant, name));
   if (!removed) return removed;

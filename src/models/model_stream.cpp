@@ -104,13 +104,11 @@ void model_stream::unread(item one) {
 // None where there is room for it.
 std::optional<failure> model_stream::count(whole& got) {
   const auto bytes = got.text.size() + got.thinking.size();
-  if (bytes > llm::limits::document_bytes_max)
+  if (bytes > llm::limits::document_bytes_max || !llm::kept_document::can_fit(documents_, bytes))
     return failure{std::string(codes::llm_bad_stream),
                    "the provider's answer is longer than is kept", false};
-  constexpr auto step = llm::kept_document::piece_bytes;
-  const auto counted =
-      bytes > llm::kept_document::uncounted_bytes ? (bytes / step + 1) * step : std::size_t{0};
-  if (documents_.grow(got.counted, tenant_, counted)) return std::nullopt;
+  if (documents_.grow(got.counted, tenant_, llm::kept_document::counted_bytes(bytes)))
+    return std::nullopt;
   return failure{std::string(codes::server_busy), "the memory for whole answers is taken by others",
                  true};
 }

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "core/codes.hpp"
+#include "core/etag.hpp"
 #include "core/fingerprint.hpp"
 #include "core/json_writer.hpp"
 
@@ -89,7 +90,7 @@ result<catalog_entry> catalog::change(const tenant_id& tenant, std::string_view 
                                       std::string_view change_json, std::string_view if_match) {
   const std::lock_guard one_at_a_time(change_mutex_);
   const auto before = of(tenant);
-  if (!if_match.empty() && if_match != "*" && if_match != before->etag)
+  if (!if_match_permits(if_match, before->etag))
     return error(codes::tool_entry_changed, "the catalog is not the one that If-Match names");
   catalog_entry fresh;
   {

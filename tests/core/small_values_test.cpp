@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/boxed.hpp"
+#include "core/etag.hpp"
 #include "core/small_queue.hpp"
 
 using namespace soma;
@@ -75,4 +76,19 @@ TEST_CASE("boxed: as an optional, copied deeply") {
   CHECK(other.has_value());
   other = std::nullopt;
   CHECK(!other);
+}
+
+TEST_CASE("etag: If-Match permits by nothing, by any, by one and by a list, and only strongly") {
+  for (const char* yes :
+       {"", " ", "*", "\"a\"", " \"a\" ", "\"b\", \"a\"", "\"b\",\"a\",", ",\"a\""}) {
+    CAPTURE(yes);
+    CHECK(if_match_permits(yes, "\"a\""));
+  }
+  for (const char* no :
+       {"a", "W/\"a\"", "\"b\"", "\"b\", W/\"a\"", "\"a", ",", "\"a\" \"b\"", "\"b\", *"}) {
+    CAPTURE(no);
+    CHECK_FALSE(if_match_permits(no, "\"a\""));
+  }
+  CHECK(if_match_permits("", ""));
+  CHECK_FALSE(if_match_permits("*", ""));
 }

@@ -44,3 +44,20 @@ TEST_CASE("uuid: refuses text of another form") {
         "01234567-89ab-4def-bedc-ba987654321g", "01234567_89ab-4def-bedc-ba9876543210"})
     CHECK_FALSE(is_uuid(bad));
 }
+
+TEST_CASE("uuid: what is ordered stays ordered within a millisecond and when the clock goes back") {
+  ordered_uuids ids;
+  std::string before;
+  for (const auto ms : {1'790'000'000'000ull, 1'790'000'000'000ull, 1'789'999'999'000ull}) {
+    for (int i = 0; i < 5'000; ++i) {  // more than a millisecond has room for
+      auto id = ids.next(ms);
+      REQUIRE(is_uuid(id));
+      CHECK(id[14] == '7');
+      CHECK(std::string("89ab").find(id[19]) != std::string::npos);
+      CHECK(before < id);
+      before = std::move(id);
+    }
+  }
+  ordered_uuids others;
+  CHECK(others.next(0x0123456789ab).substr(0, 18) == "01234567-89ab-7000");
+}

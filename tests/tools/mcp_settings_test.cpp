@@ -47,7 +47,14 @@ TEST_CASE("mcp settings: a fault is named with its server and key") {
   CHECK(fault("[servers.A]\nurl = \"https://x\"").starts_with("servers.A.name: "));
   CHECK(fault("[servers.a]\n").starts_with("servers.a.command: "));
   CHECK(fault("[servers.a]\ncommand = \"node\"").starts_with("servers.a.command: "));
-  CHECK(fault("[servers.a]\nurl = \"http://u:p@x/\"").starts_with("servers.a.url: "));
+  for (const std::string url : {"http://u:p@x/", "http://[::1", "http://a:70000/mcp", "http://a:b/",
+                                "https://", "https:///mcp", "http://a b/", "http://[::g]/"}) {
+    CAPTURE(url);
+    CHECK(fault("[servers.a]\nurl = \"" + url + "\"").starts_with("servers.a.url: "));
+  }
+  for (const std::string url :
+       {"http://[::1]:8080/mcp", "http://127.0.0.1", "https://a.example:65535"})
+    CHECK(parse_servers("[servers.a]\nurl = \"" + url + "\"").has_value());
   CHECK(fault("[servers.a]\nurl = \"https://x\"\nprotocol = \"1\"")
             .starts_with("servers.a.protocol"));
   CHECK(fault("[servers.a]\nurl = \"https://x\"\nheaders = { Authorization = \"x\" }")

@@ -1,10 +1,12 @@
 #define TOML_EXCEPTIONS 0
 #include "tools/mcp/server_settings.hpp"
 
+#include <curl/curl.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <memory>
 #include <sstream>
 
 #include "core/codes.hpp"
@@ -148,11 +150,20 @@ void read_command(reader& r, server_settings& to) {
   if (!is_path(to.command.program)) r.fail("command", "must be the absolute path of a program");
 }
 
+// Whether it can be connected to: one with a host that is a name or an address, and a port that
+// there is.
+bool is_address(const std::string& text) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), curl_url_cleanup);
+  return url && curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) == CURLUE_OK;
+}
+
 void read_http(reader& r, server_settings& to, bool of_api) {
   r.text("url", to.http.url);
   const auto& url = to.http.url;
   if (!url.starts_with("https://") && !url.starts_with("http://"))
     r.fail("url", "must begin with https:// or http://");
+  else if (!is_address(url))
+    r.fail("url", "is no address: its host or its port is none");
   const auto host_end = std::min(url.find('/', 8), url.size());
   if (url.substr(0, host_end).find('@') != url.npos || url.find('#') != url.npos)
     r.fail("url", "must be without a user and without a fragment");

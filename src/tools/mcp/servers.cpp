@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "core/codes.hpp"
+#include "core/etag.hpp"
 #include "core/fingerprint.hpp"
 #include "core/json_text.hpp"
 #include "tools/mcp/http_transport.hpp"
@@ -258,7 +259,7 @@ result<void> servers::may_change(const tenant_id& tenant, const std::string& nam
   if (find({}, name))
     return error(codes::mcp_server_exists, name + " is a server of the configuration");
   const auto now = find(tenant, name);
-  if (!if_match.empty() && (!now || (if_match != "*" && if_match != now->view.etag)))
+  if (!if_match_permits(if_match, now ? std::string_view(now->view.etag) : std::string_view{}))
     return error(codes::mcp_server_changed, "the server is not the one that If-Match names");
   return {};
 }
