@@ -41,6 +41,7 @@ OWN_LINES = [
     ("RocksDB: reading", r"rocksdb::(DBIter|BlockIter|DataBlockIter|BlockBasedTable|DBImpl::Get|"
                          r"ArenaWrappedDBIter|MergingIterator|Version|TableCache)"),
     ("RocksDB, other", r"rocksdb::"),
+    ("memories", r"sqlite3|soma::memory::"),
     ("events: encode, decode", r"soma::(encode|decode|json_writer|append_event_frame|make_feed_frame)|"
                                r"simdjson"),
     ("JSON of requests and answers", r"boost::json|soma::.*json"),
@@ -116,6 +117,8 @@ def main():
         seen = collections.defaultdict(collections.Counter)
         for thread, frames in samples_of(data):
             line = line_of(frames)
+            if line == "rest" and thread.startswith("memory."):
+                line = "memories"  # SQLite's own functions have no names here
             lines[line] += 1
             threads[thread] += 1
             seen[line][thread] += 1

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <unordered_map>
 
 #include "memory/index_file.hpp"
 
@@ -51,8 +50,9 @@ index_row row_of(const sqlite_statement& s) {
 }
 
 struct term_rows {
-  std::vector<std::int64_t> rows;
+  std::vector<std::int64_t> rows;  // the newest first
   bool common = false;
+  bool skipped = false;  // known to be common, and not looked at
 };
 
 result<term_rows> rows_of(sqlite_statement& find, const std::string& term, std::int64_t at) {
@@ -70,22 +70,34 @@ result<term_rows> rows_of(sqlite_statement& find, const std::string& term, std::
   return out;
 }
 
+bool any_rare(const std::vector<term_rows>& terms) {
+  return std::any_of(terms.begin(), terms.end(),
+                     [](const auto& t) { return !t.common && !t.rows.empty(); });
+}
+
 using scored = std::pair<double, std::int64_t>;
 
-// By what they have of the terms, newest first among equals, so that looking can end early.
+// A heap by what they have of the terms, newest first among equals, so that looking can end early.
 std::vector<scored> scores_of(const std::vector<term_rows>& terms, double corpus) {
-  const bool rare = std::any_of(terms.begin(), terms.end(),
-                                [](const auto& t) { return !t.common && !t.rows.empty(); });
-  std::unordered_map<std::int64_t, double> sums;
+  const bool rare = any_rare(terms);
+  std::vector<std::pair<std::int64_t, double>> all;
+  std::size_t size = 0;
+  for (const auto& term : terms) size += term.rows.size();
+  all.reserve(size);
   for (const auto& term : terms) {
     if (rare && term.common) continue;
     const auto worth = rareness(term.rows.size(), corpus);
-    for (const auto row : term.rows) sums[row] += worth;
+    for (const auto row : term.rows) all.emplace_back(row, worth);
   }
+  // Equal rows in the order of their terms: a sum is the same however they came together.
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& x, const auto& y) { return x.first > y.first; });
   std::vector<scored> out;
-  out.reserve(sums.size());
-  for (const auto& [row, sum] : sums) out.emplace_back(sum, row);
-  std::sort(out.begin(), out.end(), std::greater<>());
+  for (const auto& [row, worth] : all) {
+    if (out.empty() || out.back().second != row) out.emplace_back(0, row);
+    out.back().first += worth;
+  }
+  std::make_heap(out.begin(), out.end());
   return out;
 }
 
@@ -94,7 +106,11 @@ std::vector<scored> scores_of(const std::vector<term_rows>& terms, double corpus
 result<std::unique_ptr<index_reader>> index_reader::open(const std::string& path) {
   auto db = sqlite_file::open(path, sqlite_file::access::read);
   if (!db) return db.error();
-  if (auto ok = (*db)->run("PRAGMA query_only=1; PRAGMA cache_size=-8192"); !ok) return ok.error();
+  // Each write makes a reader's own cache worthless: what is mapped is read without one.
+  if (auto ok =
+          (*db)->run("PRAGMA query_only=1; PRAGMA cache_size=-8192; PRAGMA mmap_size=268435456");
+      !ok)
+    return ok.error();
   return std::unique_ptr<index_reader>(new index_reader(std::move(*db)));
 }
 
@@ -103,18 +119,21 @@ result<void> index_reader::begin(std::chrono::steady_clock::time_point until) {
   if (auto ok = db_->run("BEGIN"); !ok) return ok;
   last_ = 0;
   building_ = false;
-  auto marks = db_->prepare("SELECT name, value FROM marks WHERE name IN ('last', 'building')");
-  if (!marks) return marks.error();
+  auto kept = db_->kept("SELECT name, value FROM marks WHERE name IN ('last', 'building')");
+  if (!kept) return kept.error();
+  auto& marks = **kept;
   for (;;) {
-    auto row = marks->step();
+    auto row = marks.step();
     if (!row) return row.error();
-    if (!*row) return {};
-    const auto value = marks->text(1);
-    if (marks->text(0) == "building")
+    if (!*row) break;
+    const auto value = marks.text(1);
+    if (marks.text(0) == "building")
       building_ = true;
     else
       std::from_chars(value.data(), value.data() + value.size(), last_);
   }
+  marks.reset();
+  return {};
 }
 
 void index_reader::end() {
@@ -123,19 +142,34 @@ void index_reader::end() {
 }
 
 result<std::int64_t> index_reader::tenant_number(const tenant_id& tenant) {
-  auto find = db_->prepare("SELECT no FROM tenants WHERE tenant=?");
+  auto find = db_->kept("SELECT no FROM tenants WHERE tenant=?");
   if (!find) return find.error();
-  auto row = find->bind(1, tenant.value).step();
+  auto row = (*find)->bind(1, tenant.value).step();
   if (!row) return row.error();
-  return *row ? find->number(0) : 0;
+  const auto no = *row ? (*find)->number(0) : 0;
+  (*find)->reset();
+  return no;
 }
 
 result<std::int64_t> index_reader::size_as_of(std::int64_t tenant, std::int64_t at) {
-  auto find = db_->prepare("SELECT max(items) FROM sizes WHERE tenant=? AND number<=?");
+  auto find = db_->kept("SELECT max(items) FROM sizes WHERE tenant=? AND number<=?");
   if (!find) return find.error();
-  auto row = find->bind(1, tenant).bind(2, at).step();
+  auto row = (*find)->bind(1, tenant).bind(2, at).step();
   if (!row) return row.error();
-  return std::max(size_min, *row ? find->number(0) : 0);
+  const auto size = *row ? (*find)->number(0) : 0;
+  (*find)->reset();
+  return std::max(size_min, size);
+}
+
+bool index_reader::is_known_common(const std::string& term, std::int64_t at) const {
+  const auto known = common_.find(term);
+  return known != common_.end() && known->second <= at;
+}
+
+void index_reader::note_common(std::string term, std::int64_t at) {
+  if (common_.size() >= common_terms_max) common_.clear();
+  auto& first = common_.try_emplace(std::move(term), at).first->second;
+  first = std::min(first, at);
 }
 
 result<std::vector<ranked_row>> index_reader::rank(const tenant_id& tenant, table which,
@@ -147,31 +181,46 @@ result<std::vector<ranked_row>> index_reader::rank(const tenant_id& tenant, tabl
   if (!no) return no.error();
   if (*no == 0) return out;
   const auto name = which == table::words ? words_table(*no) : parts_table(*no);
-  auto find = db_->prepare("SELECT rowid FROM " + name + " WHERE " + name +
-                           " MATCH ? AND rowid<=? ORDER BY rowid DESC LIMIT ?");
+  auto find = db_->kept("SELECT rowid FROM " + name + " WHERE " + name +
+                        " MATCH ? AND rowid<=? ORDER BY rowid DESC LIMIT ?");
   if (!find) return find.error();
-  std::vector<term_rows> found;
-  for (const auto& term : terms) {
-    auto rows = rows_of(*find, term, at);
+  std::vector<term_rows> found(terms.size());
+  const auto look = [&](std::size_t i) -> result<void> {
+    auto rows = rows_of(**find, terms[i], at);
     if (!rows) return rows.error();
-    found.push_back(std::move(*rows));
+    found[i] = std::move(*rows);
+    if (found[i].common) note_common(name + ' ' + terms[i], at);
+    return {};
+  };
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    if (is_known_common(name + ' ' + terms[i], at))
+      found[i].common = found[i].skipped = true;
+    else if (auto ok = look(i); !ok)
+      return ok.error();
   }
+  if (!any_rare(found))  // then what is common is all there is
+    for (std::size_t i = 0; i < terms.size(); ++i)
+      if (found[i].skipped)
+        if (auto ok = look(i); !ok) return ok.error();
   const auto size = size_as_of(*no, at);
   if (!size) return size.error();
-  auto show = db_->prepare("SELECT " + std::string(columns) + " FROM items WHERE number=?");
+  auto show = db_->kept("SELECT " + std::string(columns) + " FROM items WHERE number=?");
   if (!show) return show.error();
-  for (const auto& [sum, number] : scores_of(found, static_cast<double>(*size))) {
-    if (out.size() == rows_max) break;
-    auto there = show->bind(1, number).step();
+  auto scores = scores_of(found, static_cast<double>(*size));
+  while (!scores.empty() && out.size() < rows_max) {
+    std::pop_heap(scores.begin(), scores.end());
+    const auto [sum, number] = scores.back();
+    scores.pop_back();
+    auto there = (*show)->bind(1, number).step();
     if (!there) return there.error();
     if (*there) {
-      auto row = row_of(*show);
+      auto row = row_of(**show);
       if (passes(row)) {
         const auto score = sum * length_factor(row);
         out.push_back({std::move(row), score});
       }
     }
-    show->reset();
+    (*show)->reset();
   }
   std::sort(out.begin(), out.end(), [](const ranked_row& x, const ranked_row& y) {
     return x.score != y.score ? x.score > y.score : x.row.id < y.row.id;

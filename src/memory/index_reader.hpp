@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "memory/sqlite.hpp"
@@ -89,7 +90,16 @@ class index_reader {
   result<std::int64_t> tenant_number(const tenant_id& tenant);
   result<std::int64_t> size_as_of(std::int64_t tenant, std::int64_t at);
 
+  // Terms of which a table had more rows than are looked at, by the earliest moment at which one
+  // was asked: it has them later as well, unless many are deleted, and beside rarer terms it says
+  // nothing. Most questions have such: looking for their rows took nearly all of a recall.
+  bool is_known_common(const std::string& term, std::int64_t at) const;
+  void note_common(std::string term, std::int64_t at);
+
+  static constexpr std::size_t common_terms_max = 4096;
+
   std::unique_ptr<sqlite_file> db_;
+  std::unordered_map<std::string, std::int64_t> common_;  // "TABLE TERM" → moment
   std::int64_t last_ = 0;
   bool building_ = false;
 };

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/codes.hpp"
+#include "core/thread_name.hpp"
 #include "core/time.hpp"
 
 namespace soma::memory {
@@ -15,6 +16,8 @@ constexpr std::size_t idle_readers_max = 8, documents_at_once = 500, counted_max
 constexpr unsigned pages_between_checkpoints = 16;  // or the log grows as large as the index
 constexpr std::size_t taken_max = 2000;             // rows that wait for a checkpoint
 constexpr std::chrono::seconds settle_after(2), try_again_after(1);
+// What is written meanwhile shares a transaction: one of few rows costs as much as one of many.
+constexpr std::chrono::milliseconds gather(20);
 constexpr std::string_view mark_collection = "memory.index", rebuild_mark = "rebuild";
 
 // The store's fault, by which nothing is known of the index.
@@ -31,9 +34,12 @@ indexer::indexer(storage::event_log& log, indexer_options options)
     if (options_.on_rows) options_.on_rows();
     const std::lock_guard lock(mutex_);
     told_ = std::max(told_, last);
-    wake_.notify_one();
+    if (sleeps_) wake_.notify_one();
   });
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_this_thread("memory.index");
+    run();
+  });
 }
 
 indexer::~indexer() {
@@ -50,9 +56,14 @@ indexer::~indexer() {
 void indexer::catch_up(clock::time_point until) {
   std::unique_lock lock(mutex_);
   const auto wanted = told_;
-  caught_up_.wait_until(lock, until, [&] {
+  const auto done = [&] {
     return stop_ || (scanned_all_ && done_ >= wanted) || !degraded_.empty();
-  });
+  };
+  if (done()) return;
+  ++hurried_;
+  wake_.notify_one();
+  caught_up_.wait_until(lock, until, done);
+  --hurried_;
 }
 
 std::string indexer::degraded() const {
@@ -151,7 +162,11 @@ void indexer::run() {
     const auto pause = usable && taken_.empty() ? std::chrono::seconds(3600)
                        : usable                 ? settle_after
                                                 : try_again_after;
+    sleeps_ = true;
     wake_.wait_for(lock, pause, [&] { return stop_ || damaged_ || told_ != told; });
+    sleeps_ = false;
+    if (told_ != told)
+      wake_.wait_for(lock, gather, [&] { return stop_ || damaged_ || hurried_ > 0; });
   }
   lock.unlock();
   if (index_) settle(true);

@@ -117,6 +117,8 @@ class indexer {
   std::condition_variable wake_, caught_up_;
   bool stop_ = false;
   std::uint64_t told_ = 0, done_ = 0;  // numbers of rows: the last committed, the last taken
+  std::size_t hurried_ = 0;            // of those who wait for it
+  bool sleeps_ = false;                // and is to be woken by what is written
   std::string degraded_ = "the index of memories is being opened";
   bool damaged_ = false;
   bool scanned_all_ = false;  // since the index was opened

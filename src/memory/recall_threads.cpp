@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/codes.hpp"
+#include "core/thread_name.hpp"
 
 namespace soma::memory {
 namespace {
@@ -17,7 +18,11 @@ error busy() {
 
 recall_threads::recall_threads(const memories& from, std::size_t threads)
     : memories_(from), at_once_(std::max<std::size_t>(1, threads - 1)) {
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  for (std::size_t i = 0; i < threads; ++i)
+    threads_.emplace_back([this] {
+      name_this_thread("memory.recall");
+      run();
+    });
 }
 
 recall_threads::~recall_threads() {

@@ -5,6 +5,7 @@
 
 #include "core/codes.hpp"
 #include "core/fingerprint.hpp"
+#include "core/thread_name.hpp"
 #include "core/utf8.hpp"
 #include "core/uuid.hpp"
 
@@ -53,7 +54,11 @@ vectors::~vectors() {
 
 void vectors::start(indexer& index) {
   index_ = &index;
-  if (options_.asks) thread_ = std::thread([this] { run(); });
+  if (options_.asks)
+    thread_ = std::thread([this] {
+      name_this_thread("memory.vectors");
+      run();
+    });
 }
 
 void vectors::stop() {

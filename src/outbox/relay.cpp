@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/thread_name.hpp"
 #include "core/time.hpp"
 
 namespace soma::outbox {
@@ -25,7 +26,10 @@ std::int64_t steady_ms() {
 
 relay::relay(const needs& from) : from_(from), name_(from.to.name()), plan_(from.limits) {
   for (std::size_t i = 0; i < std::max<std::size_t>(1, from.limits.in_flight_max); ++i)
-    threads_.emplace_back([this] { run(); });
+    threads_.emplace_back([this] {
+      name_this_thread("outbox");
+      run();
+    });
 }
 
 relay::~relay() {

@@ -1,11 +1,15 @@
 #include "storage/store_keeper.hpp"
 
 #include <utility>
+#include "core/thread_name.hpp"
 
 namespace soma::storage {
 
 void store_keeper::begin() {
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_this_thread("store.keeper");
+    run();
+  });
 }
 
 void store_keeper::end() {

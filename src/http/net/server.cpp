@@ -19,6 +19,7 @@
 
 #include "core/codes.hpp"
 #include "core/may_block.hpp"
+#include "core/thread_name.hpp"
 #include "http/net/io_shard.hpp"
 #include "http/net/linger.hpp"
 #include "http/net/problem.hpp"
@@ -216,6 +217,7 @@ struct server::impl {
       shard->watch();
       threads.emplace_back([&s = *shard] {
         this_thread_must_not_block();
+        name_this_thread("io");
         s.context.run();
       });
     }

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "core/codes.hpp"
+#include "core/thread_name.hpp"
 #include "tools/egress/proxy_head.hpp"
 #include "tools/sandbox/descriptors.hpp"
 
@@ -144,7 +145,10 @@ class egress_proxy::service {
  public:
   explicit service(egress_options options) : options_(std::move(options)) {
     if (options_.program.empty()) options_.program = installed_program();
-    thread_ = std::thread([this] { io_.run(); });
+    thread_ = std::thread([this] {
+      name_this_thread("egress");
+      io_.run();
+    });
   }
   void end() {
     io_.stop();

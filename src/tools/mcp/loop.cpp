@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <vector>
+#include "core/thread_name.hpp"
 
 namespace soma::tools::mcp {
 namespace {
@@ -19,7 +20,10 @@ loop::loop() {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   multi_ = curl_multi_init();
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, connections_kept_max);
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] {
+    name_this_thread("mcp");
+    run();
+  });
 }
 
 loop::~loop() {
