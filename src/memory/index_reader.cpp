@@ -10,8 +10,10 @@ namespace soma::memory {
 namespace {
 
 // Rows of a term that are looked at: one that more have says little, and is left out where others
-// of the question say more.
-constexpr std::size_t rows_of_a_term_max = 5000;
+// of the question say more. All of a question's share a sum, which bounds what a long one costs:
+// some two milliseconds of a core.
+constexpr std::size_t rows_of_a_term_max = 5000, rows_of_words_max = 10'000,
+                      rows_of_parts_max = 4'000, rows_of_a_term_at_least = 256;
 // BM25 with every word counted once, a constant in place of the corpus's usual length, and its size
 // in steps as of the question: what is added later changes no score.
 constexpr double k1 = 1.2, b = 0.4, usual_bytes = 400;
@@ -55,9 +57,10 @@ struct term_rows {
   bool skipped = false;  // known to be common, and not looked at
 };
 
-result<term_rows> rows_of(sqlite_statement& find, const std::string& term, std::int64_t at) {
+result<term_rows> rows_of(sqlite_statement& find, const std::string& term, std::int64_t at,
+                          std::size_t rows_max) {
   term_rows out;
-  find.bind(1, term).bind(2, at).bind(3, static_cast<std::int64_t>(rows_of_a_term_max + 1));
+  find.bind(1, term).bind(2, at).bind(3, static_cast<std::int64_t>(rows_max + 1));
   for (;;) {
     auto more = find.step();
     if (!more) return more.error();
@@ -65,7 +68,7 @@ result<term_rows> rows_of(sqlite_statement& find, const std::string& term, std::
     out.rows.push_back(find.number(0));
   }
   find.reset();
-  out.common = out.rows.size() > rows_of_a_term_max;
+  out.common = out.rows.size() > rows_max;
   if (out.common) out.rows.pop_back();
   return out;
 }
@@ -161,39 +164,44 @@ result<std::int64_t> index_reader::size_as_of(std::int64_t tenant, std::int64_t 
   return std::max(size_min, size);
 }
 
-bool index_reader::is_known_common(const std::string& term, std::int64_t at) const {
+bool index_reader::is_known_common(const std::string& term, std::int64_t at,
+                                   std::size_t rows) const {
   const auto known = common_.find(term);
-  return known != common_.end() && known->second <= at;
+  return known != common_.end() && known->second.at <= at && known->second.rows >= rows;
 }
 
-void index_reader::note_common(std::string term, std::int64_t at) {
+void index_reader::note_common(std::string term, std::int64_t at, std::size_t rows) {
   if (common_.size() >= common_terms_max) common_.clear();
-  auto& first = common_.try_emplace(std::move(term), at).first->second;
-  first = std::min(first, at);
+  common_.insert_or_assign(std::move(term), common_term{at, rows});
 }
 
-result<std::vector<ranked_row>> index_reader::rank(const tenant_id& tenant, table which,
-                                                   const std::vector<std::string>& terms,
-                                                   std::int64_t at, const row_filter& passes,
-                                                   std::size_t rows_max) {
-  std::vector<ranked_row> out;
+result<index_reader::ranked> index_reader::rank(const tenant_id& tenant, table which,
+                                                const std::vector<std::string>& terms,
+                                                std::int64_t at, const row_filter& passes,
+                                                std::size_t rows_max) {
+  ranked answer;
+  auto& out = answer.rows;
+  answer.rows_of_terms.resize(terms.size());
   auto no = tenant_number(tenant);
   if (!no) return no.error();
-  if (*no == 0) return out;
+  if (*no == 0) return answer;
   const auto name = which == table::words ? words_table(*no) : parts_table(*no);
   auto find = db_->kept("SELECT rowid FROM " + name + " WHERE " + name +
                         " MATCH ? AND rowid<=? ORDER BY rowid DESC LIMIT ?");
   if (!find) return find.error();
   std::vector<term_rows> found(terms.size());
+  const auto rows_of_all = which == table::words ? rows_of_words_max : rows_of_parts_max;
+  const auto rows_of_each = std::clamp(rows_of_all / std::max<std::size_t>(1, terms.size()),
+                                       rows_of_a_term_at_least, rows_of_a_term_max);
   const auto look = [&](std::size_t i) -> result<void> {
-    auto rows = rows_of(**find, terms[i], at);
+    auto rows = rows_of(**find, terms[i], at, rows_of_each);
     if (!rows) return rows.error();
     found[i] = std::move(*rows);
-    if (found[i].common) note_common(name + ' ' + terms[i], at);
+    if (found[i].common) note_common(name + ' ' + terms[i], at, rows_of_each);
     return {};
   };
   for (std::size_t i = 0; i < terms.size(); ++i) {
-    if (is_known_common(name + ' ' + terms[i], at))
+    if (is_known_common(name + ' ' + terms[i], at, rows_of_each))
       found[i].common = found[i].skipped = true;
     else if (auto ok = look(i); !ok)
       return ok.error();
@@ -225,7 +233,9 @@ result<std::vector<ranked_row>> index_reader::rank(const tenant_id& tenant, tabl
   std::sort(out.begin(), out.end(), [](const ranked_row& x, const ranked_row& y) {
     return x.score != y.score ? x.score > y.score : x.row.id < y.row.id;
   });
-  return out;
+  for (std::size_t i = 0; i < terms.size(); ++i)
+    answer.rows_of_terms[i] = found[i].skipped ? rows_of_each : found[i].rows.size();
+  return answer;
 }
 
 result<index_reader::list_page> index_reader::list(const tenant_id& tenant, const place& behind,

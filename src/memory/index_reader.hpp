@@ -53,9 +53,12 @@ class index_reader {
   enum class table { words, parts };
   // What has any of the terms, rows up to `at` alone and those that pass, the best first; ties by
   // id. Scores follow from the rows up to `at`: later ones change nothing.
-  result<std::vector<ranked_row>> rank(const tenant_id& tenant, table which,
-                                       const std::vector<std::string>& terms, std::int64_t at,
-                                       const row_filter& passes, std::size_t rows_max);
+  struct ranked {
+    std::vector<ranked_row> rows;
+    std::vector<std::size_t> rows_of_terms;  // how many had each, as far as was looked
+  };
+  result<ranked> rank(const tenant_id& tenant, table which, const std::vector<std::string>& terms,
+                      std::int64_t at, const row_filter& passes, std::size_t rows_max);
 
   struct place {
     std::int64_t created_at_ms = INT64_MAX;
@@ -90,16 +93,20 @@ class index_reader {
   result<std::int64_t> tenant_number(const tenant_id& tenant);
   result<std::int64_t> size_as_of(std::int64_t tenant, std::int64_t at);
 
-  // Terms of which a table had more rows than are looked at, by the earliest moment at which one
-  // was asked: it has them later as well, unless many are deleted, and beside rarer terms it says
-  // nothing. Most questions have such: looking for their rows took nearly all of a recall.
-  bool is_known_common(const std::string& term, std::int64_t at) const;
-  void note_common(std::string term, std::int64_t at);
+  // Terms of which a table had more than so many rows at some moment: it has them later as well,
+  // unless many are deleted, and beside rarer terms it says nothing. Most questions have such:
+  // looking for their rows took nearly all of a recall.
+  struct common_term {
+    std::int64_t at = 0;
+    std::size_t rows = 0;
+  };
+  bool is_known_common(const std::string& term, std::int64_t at, std::size_t rows) const;
+  void note_common(std::string term, std::int64_t at, std::size_t rows);
 
   static constexpr std::size_t common_terms_max = 4096;
 
   std::unique_ptr<sqlite_file> db_;
-  std::unordered_map<std::string, std::int64_t> common_;  // "TABLE TERM" → moment
+  std::unordered_map<std::string, common_term> common_;  // by "TABLE TERM"
   std::int64_t last_ = 0;
   bool building_ = false;
 };

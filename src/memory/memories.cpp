@@ -75,6 +75,19 @@ class moment {
   index_reader& reader_;
 };
 
+// Parts of a word that many have as it stands tell no more than the word: theirs are looked for
+// where the word itself is rare, misspelt or bent otherwise. They are the dearer table by far.
+std::vector<std::string> parts_worth_asking(const query_terms& terms,
+                                            const std::vector<std::size_t>& rows_of_words) {
+  constexpr std::size_t many = 256;
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < terms.parts.size(); ++i) {
+    const auto word = terms.word_of_part[i];
+    if (word == query_terms::no_word || rows_of_words[word] < many) out.push_back(terms.parts[i]);
+  }
+  return out;
+}
+
 }  // namespace
 
 memories::memories(storage::event_log& log, indexer& index, memory_limits limits,
@@ -348,19 +361,20 @@ result<found_items> memories::search(const viewer& who, const search_question& q
              (row.message_id.empty() || !held.contains(row.message_id));
     };
     const auto add = [&](index_reader::table which, const std::vector<std::string>& words,
-                         double weight) -> result<void> {
+                         double weight) -> result<std::vector<std::size_t>> {
       auto found = (*reader)->rank(who.tenant, which, words, out.as_of, fits, candidates_max);
       if (!found) return found.error();
       ranking one{{}, weight};
-      for (auto& row : *found) {
+      for (auto& row : found->rows) {
         one.ids.push_back(row.row.id);
         sessions.emplace(std::move(row.row.id), std::move(row.row.session));
       }
       rankings.push_back(std::move(one));
-      return {};
+      return std::move(found->rows_of_terms);
     };
     auto asked = add(index_reader::table::words, terms.words, words_weight);
-    if (asked) asked = add(index_reader::table::parts, terms.parts, parts_weight);
+    if (asked)
+      asked = add(index_reader::table::parts, parts_worth_asking(terms, *asked), parts_weight);
     if (!asked) {
       const bool late = (*reader)->late();
       degraded(late ? error(codes::storage_unavailable, "looking through it took too long")

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <set>
+#include <map>
 
 #include "core/utf8.hpp"
 
@@ -102,14 +102,18 @@ std::string quoted(std::string_view text) {  // a run has no quotes
 
 class distinct {
  public:
-  void add(std::string term) {
-    if (terms.size() < query_terms_max && seen_.insert(term).second)
-      terms.push_back(std::move(term));
+  // Its place; no_word where there is no room.
+  std::size_t add(std::string term) {
+    if (const auto at = places_.find(term); at != places_.end()) return at->second;
+    if (terms.size() == query_terms_max) return query_terms::no_word;
+    places_.emplace(term, terms.size());
+    terms.push_back(std::move(term));
+    return terms.size() - 1;
   }
   std::vector<std::string> terms;
 
  private:
-  std::set<std::string> seen_;
+  std::map<std::string, std::size_t> places_;
 };
 
 std::string_view characters(const run& r, std::size_t from, std::size_t count) {
@@ -131,14 +135,14 @@ bool has_digit(std::string_view text) {
 }
 
 // A word inside others; a long one without its end, which is where words of most languages change.
-void add_part(distinct& parts, const run& r) {
+std::size_t add_part(distinct& parts, const run& r) {
   constexpr std::size_t shortest = 4, end_counts_below = 6, end = 2;
   // A phrase costs its length times how often its trigrams stand in a text: of "xxxx…" that is all.
   constexpr std::size_t longest = 24;
   const auto size = r.begins.size();
-  if (size < shortest) return;
+  if (size < shortest) return query_terms::no_word;
   const auto looked_for = size < end_counts_below || has_digit(r.text) ? size : size - end;
-  parts.add(quoted(characters(r, 0, std::min(looked_for, longest))));
+  return parts.add(quoted(characters(r, 0, std::min(looked_for, longest))));
 }
 
 }  // namespace
@@ -163,16 +167,21 @@ std::string indexed_text(std::string_view text) {
 
 query_terms terms_of(std::string_view query) {
   distinct words, parts;
+  std::vector<std::size_t> word_of_part;
+  const auto belongs = [&](std::size_t part, std::size_t word) {
+    if (part == word_of_part.size()) word_of_part.push_back(word);  // a new one
+  };
   for (const auto& r : runs_of(query.substr(0, query_bytes_max))) {
     if (r.apart) {
       add_apart(words, r);
-      for (std::size_t i = 0; i + 3 <= r.begins.size(); ++i) parts.add(quoted(characters(r, i, 3)));
+      for (std::size_t i = 0; i + 3 <= r.begins.size(); ++i)
+        belongs(parts.add(quoted(characters(r, i, 3))), query_terms::no_word);
     } else {
-      words.add(quoted(r.text));
-      add_part(parts, r);
+      const auto word = words.add(quoted(r.text));
+      belongs(add_part(parts, r), word);
     }
   }
-  return {std::move(words.terms), std::move(parts.terms)};
+  return {std::move(words.terms), std::move(parts.terms), std::move(word_of_part)};
 }
 
 std::string normalized(std::string_view text) {

@@ -1,6 +1,7 @@
 // What the index keeps of a text, and what it is asked for a question. Pure.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,12 @@ std::string indexed_text(std::string_view text);
 // What is looked for, each as a phrase in FTS5's quotes: whatever the question holds, it is never
 // read as syntax. In the order of the question, without repeats, at most query_terms_max.
 struct query_terms {
+  static constexpr std::size_t no_word = static_cast<std::size_t>(-1);
+
   std::vector<std::string> words;  // for the table of words
   std::vector<std::string> parts;  // for the table of trigrams
+  std::vector<std::size_t>
+      word_of_part;  // a part's place among the words; no_word: of none of them
 };
 query_terms terms_of(std::string_view query);
 
