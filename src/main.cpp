@@ -134,6 +134,10 @@ int run(int argc, char** argv) {
   auto* memory_search = memory_command("search", "what fits these words, the best first");
   auto* memory_add = memory_command("add", "keep a note");
   auto* memory_forget = memory_command("forget", "delete one");
+  auto* memory_documents = remembered->add_subcommand("documents", "what is kept of documents");
+  auto* documents_ls = memory_documents->add_subcommand("ls", "the documents");
+  auto* documents_rm = memory_documents->add_subcommand("rm", "forget the passages of one");
+  for (auto* command : {documents_ls, documents_rm}) memory_server.add_to(*command);
   auto* memory_shown = memory_command("status", "how much there is, and how far it can be found");
   auto* memory_sync = memory_command("sync", "send SomaBrain again what it never acknowledged");
   auto* memory_export = memory_command("export", "all of it as NDJSON");
@@ -146,6 +150,7 @@ int run(int argc, char** argv) {
   memory_add->add_option("text", memory.text, "what to keep")->required();
   memory_add->add_option("--tag", memory.tag, "a tag of it");
   memory_forget->add_option("id", memory.text, "which")->required();
+  documents_rm->add_option("attachment", memory.text, "the id of its attachment")->required();
   auto* table =
       app.add_subcommand("operations", "what the API can do and which action of policy each is");
   auto* about = app.add_subcommand("version", "print the version");
@@ -171,6 +176,8 @@ int run(int argc, char** argv) {
   if (*memory_search) return soma::search_memories(memory_server.over(memory));
   if (*memory_add) return soma::add_memory(memory_server.over(memory));
   if (*memory_forget) return soma::forget_memory(memory_server.over(memory));
+  if (*documents_ls) return soma::list_documents(memory_server.over(memory));
+  if (*documents_rm) return soma::forget_document(memory_server.over(memory));
   if (*memory_shown) return soma::memory_status(memory_server.over(memory));
   if (*memory_sync) return soma::sync_memories(memory_server.over(memory));
   if (*memory_export) return soma::export_memories(memory_server.over(memory));

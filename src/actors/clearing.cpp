@@ -43,8 +43,6 @@ cleared_session clear_session(const session_command& command, const storage::ses
   if (remove) {
     out.op.remove = true;
     out.op.documents.push_back(storage::session_gone_row(command.key));
-    if (!std::get<input::remove>(command.what.what).keep_memories)
-      memory::add_forgotten_session(out.op, command.key);
   } else {
     out.reply.event = emit(body::session_open{head.info.persona_id, head.info.title, {}, {}}, owner,
                            command.what.who.idempotency_key);
@@ -57,6 +55,8 @@ cleared_session clear_session(const session_command& command, const storage::ses
     info.updated_at_ms = now_ms;
     out.op.info = std::move(info);
   }
+  const auto* removed = std::get_if<input::remove>(&command.what.what);
+  memory::add_forgotten(out.op, command.key, removed && !removed->keep_memories);
   out.op.gone.push_back(
       {std::string(storage::feedback_collection), storage::feedback_prefix(command.key)});
   if (!command.idempotency_key.empty())

@@ -108,15 +108,13 @@ storage::append_op session_shell::make_op(session_actions& actions) {
   op.first_seq = actions.first_seq;
   op.remove = actions.remove;
   if (!op.events.empty() && !op.first_seq && pace_.due(core_.seq)) take_snapshot(op);
-  // What was said of answers goes with them, and the snapshot.
+  // What was said of answers and what turns were told goes with them, and the snapshot.
   if (op.remove || op.first_seq) {
+    memory::add_forgotten(op, key_, op.remove && !actions.keep_memories);
     op.gone.push_back({std::string(storage::feedback_collection), storage::feedback_prefix(key_)});
     pace_.taken(core_.seq, 0);
   }
-  if (op.remove) {
-    op.documents.push_back(storage::session_gone_row(key_));
-    if (!actions.keep_memories) memory::add_forgotten_session(op, key_);
-  }
+  if (op.remove) op.documents.push_back(storage::session_gone_row(key_));
   for (const auto& a : actions.then) {
     const auto* reply = std::get_if<action::reply>(&a);
     if (!reply || !reply->what) continue;
@@ -128,9 +126,9 @@ storage::append_op session_shell::make_op(session_actions& actions) {
   return op;
 }
 
-// In the atom of the append: it never says more than the log. Not while a model speaks: of a
-// finished answer the deltas are not read. Between two calls, and where the next has been asked and
-// has said nothing: a session whose queue is never empty has no other moment. False: there is none.
+// In the atom of the append: it never says more than the log. Not while a model speaks (of a
+// finished answer the deltas are not read), but where it was asked and has said nothing: a session
+// whose queue is never empty has no other moment. False: there is none.
 bool session_shell::take_snapshot(storage::append_op& op) {
   const bool busy = node_->queued_bytes > node_->limits.writer_queue_bytes / 2;
   const bool speaks = core_.call && (!core_.call->text.empty() || core_.call->thinking_bytes > 0);

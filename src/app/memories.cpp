@@ -144,6 +144,13 @@ asio::awaitable<result<found_memories>> recall_memories(services& s, const admit
   co_return co_await on_longer(s, who.tenant, std::move(work));
 }
 
+asio::awaitable<result<use_page>> list_memory_uses(services& s, const caller& who, std::string id,
+                                                   std::string cursor, std::size_t limit) {
+  auto work = [&kept = s.memories, me = viewer_of(who), id = std::move(id),
+               cursor = std::move(cursor), limit] { return kept.uses(me, id, cursor, limit); };
+  co_return co_await on_longer(s, who.tenant, std::move(work));
+}
+
 asio::awaitable<result<shown_memory>> find_memory(services& s, const caller& who, std::string id) {
   auto work = [&kept = s.memories, me = viewer_of(who), id = std::move(id)] {
     return kept.find(me, id);

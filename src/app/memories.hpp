@@ -15,6 +15,7 @@
 #include "app/outgoing.hpp"
 #include "app/piece_source.hpp"
 #include "app/pipeline.hpp"
+#include "memory/knowledge.hpp"
 #include "memory/memories.hpp"
 #include "tools/document_keeper.hpp"
 
@@ -63,6 +64,12 @@ boost::asio::awaitable<result<found_memories>> search_memories(services& s, cons
 boost::asio::awaitable<result<found_memories>> recall_memories(services& s, const admitted& in,
                                                                memory_search asked);
 
+// Turns that were told of it, newest first. Errors: storage.unavailable while not all are known.
+using memory::use_page;
+boost::asio::awaitable<result<use_page>> list_memory_uses(services& s, const caller& who,
+                                                          std::string id, std::string cursor,
+                                                          std::size_t limit);
+
 boost::asio::awaitable<result<shown_memory>> find_memory(services& s, const caller& who,
                                                          std::string id);
 boost::asio::awaitable<result<shown_memory>> add_memory(services& s, admitted& in,
@@ -78,6 +85,15 @@ boost::asio::awaitable<result<void>> forget_memory(services& s, const admitted& 
 // can be taken out of, quota.exceeded, server.busy while others are imported.
 boost::asio::awaitable<result<tools::kept_document>> import_document(services& s, admitted& in,
                                                                      std::string attachment_id);
+
+// What is kept of documents, in the order of their attachments' ids.
+using memory::document_page;
+boost::asio::awaitable<result<document_page>> list_documents(services& s, const caller& who,
+                                                             std::string cursor, std::size_t limit);
+// Deletes what is kept of one; the attachment stays. Gives how many passages went. Errors:
+// memory.not_found, server.busy while other documents are being forgotten.
+boost::asio::awaitable<result<std::size_t>> forget_document(services& s, const admitted& in,
+                                                            std::string attachment_id);
 
 struct told_memory_status {
   memory::memory_status here;

@@ -213,8 +213,12 @@ constexpr row table[] = {
     op("delete_memory", delete_, "/v1/memories/{id}")
         .changes("memory.delete", path_id)
         .gives(answer::none),
+    op("list_memory_uses", get, "/v1/memories/{id}/uses").reads("memory.read", path_id),
     op("recall_memory", post, "/v1/memory/recall").reads("memory.read").takes(json),
     op("import_document", post, "/v1/memory/import").changes("memory.write").takes(json),
+    op("list_documents", get, "/v1/memory/documents").reads("memory.read"),
+    op("forget_document", delete_, "/v1/memory/documents/{attachment_id}")
+        .changes("memory.delete", "path:attachment_id"),
     op("get_memory_status", get, "/v1/memory/status").reads("memory.read"),
     op("sync_memory", post, "/v1/memory/sync").by(access::admin).changes("dlq.manage"),
     op("list_dead_letters", get, "/v1/admin/dlq").by(access::admin).reads("dlq.manage"),

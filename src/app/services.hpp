@@ -33,8 +33,9 @@ class ticket_office;
 }  // namespace soma::security
 
 namespace soma::memory {
+class knowledge;
 class memories;
-}
+}  // namespace soma::memory
 
 namespace soma::models {
 class llm_gateway;
@@ -88,6 +89,7 @@ struct services_needs {
   const node_vitals& vitals;
   tenant_notices& notices;
   memory::memories& memories;
+  memory::knowledge& knowledge;
   outgoing& out;
 };
 
@@ -111,8 +113,8 @@ class services : public services_needs {
   // Histories and exports under way, until they are read: each holds a piece of what is sent and,
   // of a history, what of a turn cannot be told yet, some megabytes at most.
   tenant_places histories{16, 32}, exports{32, 64};
-  tenant_places document_imports{1, 2};  // each holds a thread of uploads
-  tenant_places contexts{4, 8};          // of models, being made: each as large as its window
+  tenant_places document_removals{1, 2};  // each holds a thread of uploads
+  tenant_places contexts{4, 8};           // of models, being made: each as large as its window
   tenant_places long_work{store_lanes::longer_max / 2};   // see on_longer.hpp
   tenant_places write_work{store_lanes::writes_max / 2};  // see on_writes.hpp
   imports_under_way imports;

@@ -55,6 +55,8 @@ int list_memories(const memory_options& options);
 int search_memories(const memory_options& options);
 int add_memory(const memory_options& options);
 int forget_memory(const memory_options& options);
+int list_documents(const memory_options& options);
+int forget_document(const memory_options& options);  // its passages; the attachment stays
 int memory_status(const memory_options& options);
 int sync_memories(const memory_options& options);
 int export_memories(const memory_options& options);  // NDJSON

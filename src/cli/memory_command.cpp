@@ -1,5 +1,5 @@
-// `soma memory ls|search|add|forget|sync|status|export`: what is remembered, over the public API
-// alone.
+// `soma memory ls|search|add|forget|documents|sync|status|export`: what is remembered, over the
+// public API alone.
 #include <boost/json.hpp>
 #include <cstdio>
 
@@ -64,9 +64,9 @@ std::string line_of(const json::object& item) {
 }
 
 // Whatever else answers at that address gives none.
-const json::array* memories_in(const json::value& document) {
+const json::array* rows_in(const json::value& document, std::string_view name) {
   const auto* object = document.if_object();
-  const auto* all = object ? object->if_contains("memories") : nullptr;
+  const auto* all = object ? object->if_contains(name) : nullptr;
   return all ? all->if_array() : nullptr;
 }
 
@@ -75,23 +75,37 @@ int no_server(const http_client& client) {
   return 1;
 }
 
-// All pages of the list, each memory given to `take`.
+// All pages of a list, each row of it given to `take`.
 template <class Take>
-int each_memory(http_client& client, const std::string& filters, Take take) {
+int each_row(http_client& client, const std::string& path, std::string_view name, Take take) {
   std::string cursor;
   do {
     const auto behind = cursor.empty() ? std::string() : "&cursor=" + percent_encoded(cursor);
-    const auto got = client.get("/v1/memories?limit=200" + filters + behind);
+    const auto got = client.get(path + behind);
     if (got.status != 200) return refuse(client, got);
     boost::system::error_code ec;
     const auto document = json::parse(got.body, ec);
-    const auto* all = ec ? nullptr : memories_in(document);
+    const auto* all = ec ? nullptr : rows_in(document, name);
     if (!all) return no_server(client);
     for (const auto& one : *all)
       if (one.is_object()) take(one.get_object());
     cursor = text_of(document.get_object(), "next_cursor");
   } while (!cursor.empty());
   return 0;
+}
+
+template <class Take>
+int each_memory(http_client& client, const std::string& filters, Take take) {
+  return each_row(client, "/v1/memories?limit=200" + filters, "memories", std::move(take));
+}
+
+std::string line_of_document(const json::object& one) {
+  const auto* count = one.if_contains("passages");
+  auto name = text_of(one, "filename");
+  for (auto& c : name)
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  return text_of(one, "attachment_id") + "  " + text_of(one, "imported_at").substr(0, 10) + "  " +
+         (count ? json::serialize(*count) : "?") + " passages  " + name + "\n";
 }
 
 }  // namespace
@@ -115,7 +129,7 @@ int search_memories(const memory_options& options) {
   if (got.status != 200) return refuse(client, got);
   boost::system::error_code ec;
   const auto document = json::parse(got.body, ec);
-  const auto* all = ec ? nullptr : memories_in(document);
+  const auto* all = ec ? nullptr : rows_in(document, "memories");
   if (!all) return no_server(client);
   for (const auto& one : *all)
     if (one.is_object()) show(line_of(one.get_object()));
@@ -137,6 +151,20 @@ int forget_memory(const memory_options& options) {
   http_client client(server_url(options.url), options.key);
   const auto got = client.remove("/v1/memories/" + percent_encoded(options.text));
   return got.status == 204 ? 0 : refuse(client, got);
+}
+
+int list_documents(const memory_options& options) {
+  http_client client(server_url(options.url), options.key);
+  return each_row(client, "/v1/memory/documents?limit=200", "documents",
+                  [](const json::object& one) { show(line_of_document(one)); });
+}
+
+int forget_document(const memory_options& options) {
+  http_client client(server_url(options.url), options.key);
+  const auto got = client.remove("/v1/memory/documents/" + percent_encoded(options.text));
+  if (got.status != 200) return refuse(client, got);
+  show(got.body + "\n");
+  return 0;
 }
 
 int sync_memories(const memory_options& options) {

@@ -28,6 +28,11 @@ CREATE TABLE items(number INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, session 
 CREATE UNIQUE INDEX items_id ON items(tenant, id);
 CREATE INDEX items_session ON items(tenant, session);
 CREATE INDEX items_time ON items(tenant, created_at, id);
+CREATE TABLE uses(tenant INTEGER NOT NULL, memory TEXT NOT NULL, at INTEGER NOT NULL,
+                  session TEXT NOT NULL, seq INTEGER NOT NULL, event TEXT NOT NULL,
+                  turn TEXT NOT NULL,
+                  PRIMARY KEY(tenant, memory, at, session, seq)) WITHOUT ROWID;
+CREATE INDEX uses_session ON uses(tenant, session, seq);
 )";
 
 error wrong_file(const std::string& what) {
@@ -123,6 +128,7 @@ result<void> index_file::prepare(const std::string& path) {
     if (auto ok = db_->run(tables); !ok) return wrong_file("is none: " + ok.error().detail);
     if (auto ok = db_->run("PRAGMA user_version=" + std::to_string(index_version)); !ok) return ok;
     if (auto ok = set_building(std::string()); !ok) return ok;
+    if (auto ok = set_building_uses(std::string()); !ok) return ok;
     if (auto ok = commit(); !ok) return ok;
   }
   // Only what is not merely stored: where nothing is replicated it is empty.
@@ -138,6 +144,7 @@ result<void> index_file::prepare(const std::string& path) {
 
 result<void> index_file::read_marks() {
   building_.reset();
+  building_uses_.reset();
   auto marks = db_->prepare("SELECT name, value FROM marks");
   if (!marks) return marks.error();
   for (;;) {
@@ -148,6 +155,7 @@ result<void> index_file::read_marks() {
     if (name == "position") position_ = number_of(value);
     if (name == "last") last_ = static_cast<std::int64_t>(number_of(value));
     if (name == "building") building_ = std::string(value);
+    if (name == "building_uses") building_uses_ = std::string(value);
   }
   return {};
 }
@@ -178,10 +186,22 @@ result<void> index_file::set_position(std::uint64_t position) {
   return set_mark("position", std::to_string(position));
 }
 
+result<void> index_file::set_behind(std::string_view name,
+                                    const std::optional<std::string>& behind) {
+  if (behind) return set_mark(name, *behind);
+  auto gone = db_->prepare("DELETE FROM marks WHERE name=?");
+  if (!gone) return gone.error();
+  return gone->bind(1, name).run();
+}
+
 result<void> index_file::set_building(const std::optional<std::string>& behind) {
   building_ = behind;
-  if (behind) return set_mark("building", *behind);
-  return db_->run("DELETE FROM marks WHERE name='building'");
+  return set_behind("building", behind);
+}
+
+result<void> index_file::set_building_uses(const std::optional<std::string>& behind) {
+  building_uses_ = behind;
+  return set_behind("building_uses", behind);
 }
 
 result<std::int64_t> index_file::tenant_number(const tenant_id& tenant, bool make) {

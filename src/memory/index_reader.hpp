@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "memory/index_file.hpp"
 #include "memory/sqlite.hpp"
 #include "memory/viewer.hpp"
 #include "memory/words.hpp"
@@ -87,6 +88,15 @@ class index_reader {
   result<std::size_t> count_behind(const tenant_id& tenant, std::int64_t number,
                                    std::size_t counted_max);
   result<std::optional<index_row>> find(const tenant_id& tenant, std::string_view id);
+
+  struct use_place {
+    std::int64_t at_ms = INT64_MAX;
+    std::string session{};
+    std::uint64_t seq = 0;
+  };
+  // Where a memory was used, newest first, behind a place.
+  result<std::vector<use_row>> uses(const tenant_id& tenant, std::string_view id,
+                                    const use_place& behind, std::size_t rows_max);
 
  private:
   explicit index_reader(std::unique_ptr<sqlite_file> db) : db_(std::move(db)) {}

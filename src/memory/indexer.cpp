@@ -1,9 +1,11 @@
 #include "memory/indexer.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "core/codes.hpp"
+#include "core/remembered.hpp"
 #include "core/thread_name.hpp"
 #include "core/time.hpp"
 
@@ -69,6 +71,12 @@ void indexer::catch_up(clock::time_point until) {
 std::string indexer::degraded() const {
   const std::lock_guard lock(mutex_);
   return degraded_;
+}
+
+std::string indexer::uses_degraded() const {
+  const std::lock_guard lock(mutex_);
+  if (!degraded_.empty() || uses_whole_) return degraded_;
+  return "where memories were used is being looked up";
 }
 
 indexer::lag indexer::waiting() const {
@@ -153,6 +161,10 @@ void indexer::run() {
       more = index_ != nullptr;
     } else {
       more = take_rows();
+      if (index_ && index_->building_uses()) {
+        build_uses();
+        more = index_ != nullptr;
+      }
       if (index_) settle(!more);
     }
     const bool usable = index_ != nullptr;
@@ -200,6 +212,7 @@ bool indexer::open_index() {
   if (wanted && *wanted) (void)log_.delete_document(mark_collection, rebuild_mark);
   const std::lock_guard lock(mutex_);
   degraded_ = index_->building() ? "the index of memories is being built" : "";
+  uses_whole_ = !index_->building_uses();
   scanned_all_ = false;
   idle_.clear();
   ++generation_;
@@ -212,6 +225,7 @@ void indexer::build_anew(const std::string& why) {
   {
     const std::lock_guard lock(mutex_);
     degraded_ = "the index of memories is being built";
+    uses_whole_ = false;
     idle_.clear();
     ++generation_;
   }
@@ -245,6 +259,32 @@ void indexer::build_some() {
   if (!complete) return;
   const std::lock_guard lock(mutex_);
   degraded_.clear();
+}
+
+void indexer::build_uses() {
+  auto page = log_.list_documents(use_collection, {}, documents_at_once, *index_->building_uses());
+  auto done = [&]() -> result<void> {
+    if (!page) return of_store(page.error());
+    if (auto ok = index_->begin(); !ok) return ok;
+    for (const auto& [key, nothing] : *page) {
+      const auto first = key.find('\n'), second = key.find('\n', first + 1);
+      if (second == std::string::npos) continue;
+      const session_key of{tenant_id(key.substr(0, first)),
+                           session_id(key.substr(first + 1, second - first - 1))};
+      if (auto ok = take_use(of, key.substr(second + 1)); !ok) return ok;
+    }
+    const bool all = page->size() < documents_at_once;
+    auto behind = all ? std::nullopt : std::optional(page->back().first);
+    if (auto ok = index_->set_building_uses(behind); !ok) return ok;
+    return index_->commit();
+  }();
+  if (!done) {
+    index_->roll_back();
+    return failed(done.error());
+  }
+  if (index_->building_uses()) return;
+  const std::lock_guard lock(mutex_);
+  uses_whole_ = true;
 }
 
 bool indexer::take_rows() {
@@ -304,7 +344,10 @@ result<void> indexer::apply_one(const storage::outbox_entry& row) {
   if (!what) return {};  // of no version that is known: nothing can be made of it
   const auto& [tenant, session] = what->key;
   changed_.insert(tenant);
+  if (what->what == change::kind::used) return take_use(what->key, what->id);
+  if (what->what == change::kind::unused) return drop_uses(what->key);
   if (what->what == change::kind::session) {
+    if (auto ok = drop_uses(what->key); !ok) return ok;
     auto gone = index_->erase_session(tenant, session.value);
     if (!gone) return gone.error();
     // Those that were written after the session's end are its no more, but are there.
@@ -316,7 +359,7 @@ result<void> indexer::apply_one(const storage::outbox_entry& row) {
         ids.deleted.emplace_back(id_collection, id_key(tenant, id));
         if (options_.replicated)
           ids.outbox.push_back(to_outbox({change::kind::gone, what->key, id}, brain_sink));
-        gone_[tenant].push_back(id);
+        if (auto ok = forget(tenant, id); !ok) return ok;
       } else if (auto ok = index_->put(tenant, session.value, **it, row.number); !ok) {
         return ok;
       }
@@ -328,10 +371,56 @@ result<void> indexer::apply_one(const storage::outbox_entry& row) {
   auto it = document_of(*what, what->id);
   if (!it) return it.error();
   if (!*it) {
-    gone_[tenant].push_back(what->id);
+    if (auto ok = forget(tenant, what->id); !ok) return ok;
     return index_->erase(tenant, what->id);
   }
   return index_->put(tenant, session.value, **it, row.number);
+}
+
+// What was made of an item that is gone.
+result<void> indexer::forget(const tenant_id& tenant, const std::string& id) {
+  gone_[tenant].push_back(id);
+  return index_->erase_uses_of(tenant, id);
+}
+
+// The log says what the turn was told; one that was reset or deleted meanwhile says nothing.
+result<void> indexer::take_use(const session_key& key, std::string_view number) {
+  use_row use;
+  use.session = key.session.value;
+  std::from_chars(number.data(), number.data() + number.size(), use.seq);
+  const auto there = log_.get_document(use_collection, use_key(key, number));
+  if (!there) return of_store(there.error());
+  if (!*there || use.seq == 0) return index_->erase_use(key.tenant, use.session, use.seq);
+  storage::read_options one;
+  one.after_seq = use.seq - 1;
+  one.before_seq = use.seq + 1;
+  const auto page = log_.read(key, one);
+  const bool passing = !page && page.error().code == codes::storage_unavailable;
+  if (passing) return page.error();
+  if (!page || page->events.empty()) return {};  // as with an item that cannot be read
+  const auto& stored = page->events.front();
+  const auto said = decode(stored.json);
+  const auto* told = said ? std::get_if<body::memory_recall>(&said->body) : nullptr;
+  if (!told) return {};
+  use.at_ms = said->meta.created_at_ms;
+  use.event_id = to_string(stored.id);
+  use.turn_id = told->turn_id;
+  std::vector<std::string> ids;
+  for (auto& item : parse_remembered(told->items_json)) ids.push_back(std::move(item.memory_id));
+  return index_->put_use(key.tenant, use, ids);
+}
+
+// Those whose documents are there came after what this row tells of.
+result<void> indexer::drop_uses(const session_key& key) {
+  const auto known = index_->uses_in(key.tenant, key.session.value);
+  if (!known) return known.error();
+  for (const auto seq : *known) {
+    const auto there = log_.get_document(use_collection, use_key(key, use_number(seq)));
+    if (!there) return of_store(there.error());
+    if (*there) continue;
+    if (auto ok = index_->erase_use(key.tenant, key.session.value, seq); !ok) return ok;
+  }
+  return {};
 }
 
 void indexer::settle(bool idle) {

@@ -54,6 +54,8 @@ class indexer {
 
   // Why not all that is remembered can be found; empty: all can.
   std::string degraded() const;
+  // The same of where memories were used.
+  std::string uses_degraded() const;
 
   struct lag {
     std::size_t waiting = 0;        // rows not yet taken; at most 10,000 are counted
@@ -90,9 +92,13 @@ class indexer {
   bool open_index();
   void build_anew(const std::string& why);
   void build_some();
+  void build_uses();
   bool take_rows();  // true: there may be more at once
   result<void> apply(const std::vector<storage::outbox_entry>& rows);
   result<void> apply_one(const storage::outbox_entry& row);
+  result<void> forget(const tenant_id& tenant, const std::string& id);
+  result<void> take_use(const session_key& key, std::string_view number);
+  result<void> drop_uses(const session_key& key);
   result<std::optional<item>> document_of(const change& what, std::string_view id) const;
   void settle(bool now);  // deletes rows whose effect is on the disk
   void failed(const error& why);
@@ -122,6 +128,7 @@ class indexer {
   std::string degraded_ = "the index of memories is being opened";
   bool damaged_ = false;
   bool scanned_all_ = false;  // since the index was opened
+  bool uses_whole_ = false;
   std::uint64_t generation_ = 0;
   std::vector<std::unique_ptr<index_reader>> idle_;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cstdio>
 
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
@@ -35,6 +36,26 @@ std::int64_t number_of(const boost::json::object& object, std::string_view name)
 bool flag_of(const boost::json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
   return value && value->is_bool() && value->get_bool();
+}
+
+struct named_kind {
+  change::kind what;
+  std::string_view name;
+};
+constexpr named_kind kinds[] = {{change::kind::item, "item"},
+                                {change::kind::session, "session"},
+                                {change::kind::gone, "gone"},
+                                {change::kind::used, "used"},
+                                {change::kind::unused, "unused"}};
+
+std::string_view name_of(change::kind what) {
+  for (const auto& one : kinds)
+    if (one.what == what) return one.name;
+  return "item";
+}
+
+bool names_an_item(change::kind what) {
+  return what != change::kind::session && what != change::kind::unused;
 }
 
 // The message that a memory.write names, as an item that lacks where it is.
@@ -123,9 +144,9 @@ std::string id_key(const tenant_id& tenant, std::string_view id) {
 storage::outbox_row to_outbox(const change& what, std::string_view sink) {
   const auto& [tenant, session] = what.key;
   const std::string_view of = session.empty() ? no_session : std::string_view(session.value);
-  const std::string_view kind = what.what == change::kind::gone ? "gone" : "item";
-  auto payload = what.what == change::kind::session ? joined({"session", tenant.value, of})
-                                                    : joined({kind, tenant.value, of, what.id});
+  const auto kind = name_of(what.what);
+  auto payload = names_an_item(what.what) ? joined({kind, tenant.value, of, what.id})
+                                          : joined({kind, tenant.value, of});
   return {std::string(sink), std::move(payload)};
 }
 
@@ -138,13 +159,13 @@ result<change> read_change(std::string_view payload) {
     at = end + 1;
   }
   change out;
-  if ((parts[0] == "item" || parts[0] == "gone") && parts.size() == 4)
-    out.id = parts[3];
-  else if (parts[0] == "session" && parts.size() == 3)
-    out.what = change::kind::session;
-  else
+  const auto known = std::find_if(std::begin(kinds), std::end(kinds),
+                                  [&](const auto& one) { return one.name == parts[0]; });
+  if (known == std::end(kinds)) return unreadable("a change of memories");
+  out.what = known->what;
+  if (parts.size() != (names_an_item(out.what) ? 4u : 3u))
     return unreadable("a change of memories");
-  if (parts[0] == "gone") out.what = change::kind::gone;
+  if (parts.size() == 4) out.id = parts[3];
   out.key = {tenant_id(std::string(parts[1])), session_id(std::string(parts[2]))};
   return out;
 }
@@ -163,6 +184,7 @@ void add_item(std::vector<storage::document_row>& out, const tenant_id& tenant, 
 
 void add_remembered(storage::append_op& op, const session_key& key, std::string_view owner,
                     std::span<const event> appended, bool replicated) {
+  add_uses(op, key, appended);
   for (const auto& e : appended) {
     const auto* written = std::get_if<body::memory_write>(&e.body);
     if (!written || written->state != "stored" || written->message_id.empty()) continue;
@@ -184,9 +206,32 @@ void add_remembered(storage::append_op& op, const session_key& key, std::string_
   }
 }
 
-void add_forgotten_session(storage::append_op& op, const session_key& key) {
-  op.gone.push_back({std::string(item_collection), item_key(key.tenant, key.session.value, "")});
-  op.outbox.push_back(to_outbox({change::kind::session, key, {}}));
+std::string use_number(std::uint64_t seq) {
+  char digits[24];
+  std::snprintf(digits, sizeof digits, "%020llu", static_cast<unsigned long long>(seq));
+  return digits;
+}
+
+std::string use_key(const session_key& key, std::string_view number) {
+  return joined({key.tenant.value, key.session.value, number});
+}
+
+void add_uses(storage::append_op& op, const session_key& key, std::span<const event> appended) {
+  for (const auto& e : appended) {
+    const auto* told = std::get_if<body::memory_recall>(&e.body);
+    if (!told || told->items_json.size() <= std::string_view("[]").size()) continue;
+    auto number = use_number(e.meta.id.seq);
+    op.documents.push_back({std::string(use_collection), use_key(key, number), {}});
+    op.outbox.push_back(to_outbox({change::kind::used, key, std::move(number)}));
+  }
+}
+
+void add_forgotten(storage::append_op& op, const session_key& key, bool items) {
+  op.gone.push_back({std::string(use_collection), use_key(key, "")});
+  const auto what = items ? change::kind::session : change::kind::unused;
+  op.outbox.push_back(to_outbox({what, key, {}}));
+  if (items)
+    op.gone.push_back({std::string(item_collection), item_key(key.tenant, key.session.value, "")});
 }
 
 }  // namespace soma::memory

@@ -5,6 +5,7 @@
 //   memory      tenant session id   the item, as JSON; session "-" where it is of none
 //   memory.ids  tenant id           its session; without its item it counts as absent
 //   memory.texts tenant hash        session and id of the note that says this already
+//   memory.uses  tenant session seq nothing: the event of that number is a memory.recall
 //
 // Parts of keys are joined by a line feed, which no id has. Pure.
 #pragma once
@@ -26,6 +27,7 @@ namespace soma::memory {
 inline constexpr std::string_view item_collection = "memory";
 inline constexpr std::string_view id_collection = "memory.ids";
 inline constexpr std::string_view text_collection = "memory.texts";
+inline constexpr std::string_view use_collection = "memory.uses";
 inline constexpr std::string_view outbox_sink = "memory";    // what the index reads
 inline constexpr std::string_view brain_sink = "somabrain";  // what goes to SomaBrain
 inline constexpr std::string_view no_session = "-";
@@ -58,13 +60,14 @@ result<item> decode_item(std::string_view json);  // storage.corrupt
 std::string item_key(const tenant_id& tenant, std::string_view session, std::string_view id);
 std::string id_key(const tenant_id& tenant, std::string_view id);
 
-// What tells the index that an item was written or is gone, or all of a session are. Rows name what
-// they are about and do not hold it: applied twice or late they lead to the same. `gone` is for
-// SomaBrain, which is told of each that went.
+// What tells the index that an item was written or is gone, or all of a session are; that a turn
+// was told of items, or that what the turns of a session were told is gone. Rows name what they are
+// about and do not hold it: applied twice or late they lead to the same. `gone` is for SomaBrain,
+// which is told of each that went.
 struct change {
-  enum class kind { item, session, gone } what = kind::item;
+  enum class kind { item, session, gone, used, unused } what = kind::item;
   session_key key;  // session "-": of none
-  std::string id;   // of the item
+  std::string id;   // of the item; of `used` the event's number, as use_number writes it
   bool operator==(const change&) const = default;
 };
 storage::outbox_row to_outbox(const change& what, std::string_view sink = outbox_sink);
@@ -82,12 +85,21 @@ bool remembers(std::string_view text);
 // What is remembered with an append: for each memory.write (state stored, with a message_id) among
 // the events the item of the message.user or final message.assistant of the same append, and the
 // outbox row of each; where it is `replicated`, one for SomaBrain, too. A memory.write whose
-// message is not there adds nothing.
+// message is not there adds nothing. And what add_uses adds.
 void add_remembered(storage::append_op& op, const session_key& key, std::string_view owner,
                     std::span<const event> appended, bool replicated = false);
 
-// All memories of a session go in the atom that deletes it.
-void add_forgotten_session(storage::append_op& op, const session_key& key);
+// Where a turn was told of memories: with each memory.recall among the events that has items, the
+// document that names it, and a row for the index. What a copied session's turns were told is told
+// of no memory: its source has it.
+void add_uses(storage::append_op& op, const session_key& key, std::span<const event> appended);
+
+// What of memory goes in the atom that deletes or resets a session: that, and where `items` all
+// that is remembered of it.
+void add_forgotten(storage::append_op& op, const session_key& key, bool items);
+
+std::string use_key(const session_key& key, std::string_view number);
+std::string use_number(std::uint64_t seq);  // of 20 digits, so that keys are in the log's order
 
 // The rows of an item, for whoever writes it beside an append.
 void add_item(std::vector<storage::document_row>& out, const tenant_id& tenant, const item& it);

@@ -17,6 +17,7 @@ namespace {
 using tools::kept_document;
 
 constexpr std::size_t passages_at_once = 250;  // of one atom: below a megabyte
+constexpr std::size_t cursor_bytes_max = 200;
 
 std::string document_key(const tenant_id& tenant, std::string_view attachment_id) {
   return tenant.value + '\n' + std::string(attachment_id);
@@ -24,6 +25,9 @@ std::string document_key(const tenant_id& tenant, std::string_view attachment_id
 
 struct kept_row {
   kept_document what;
+  std::string owner, session_id;
+  std::uint64_t bytes = 0;
+  std::int64_t imported_at_ms = 0;
   bool done = false;
 };
 
@@ -31,18 +35,16 @@ std::string encode(const kept_row& row) {
   std::string out;
   json_writer w(out);
   w.begin_object().field("filename", row.what.filename);
-  w.field("passages", static_cast<std::uint64_t>(row.what.passages));
+  w.field("passages", static_cast<std::uint64_t>(row.what.passages)).field("bytes", row.bytes);
+  w.field("owner", row.owner).field_if("session_id", row.session_id);
+  w.field("imported_at", static_cast<std::uint64_t>(row.imported_at_ms));
   w.field_bool("cut", row.what.cut).field_bool("done", row.done).end_object();
   return out;
 }
 
-result<std::optional<kept_row>> read_row(const storage::event_log& log, const tenant_id& tenant,
-                                         std::string_view attachment_id) {
-  auto text = log.get_document(document_collection, document_key(tenant, attachment_id));
-  if (!text) return text.error();
-  if (!*text) return std::optional<kept_row>();
+result<kept_row> decode_row(std::string_view attachment_id, std::string_view text) {
   boost::json::error_code wrong;
-  const auto value = boost::json::parse(**text, wrong);
+  const auto value = boost::json::parse({text.data(), text.size()}, wrong);
   if (wrong || !value.is_object())
     return error(codes::storage_corrupt, "what is kept of a document cannot be read");
   const auto& o = value.get_object();
@@ -50,15 +52,32 @@ result<std::optional<kept_row>> read_row(const storage::event_log& log, const te
     const auto* flag = o.if_contains(name);
     return flag && flag->is_bool() && flag->get_bool();
   };
+  const auto count = [&](std::string_view name) {
+    const auto* number = o.if_contains(name);
+    return number && number->is_number() ? number->to_number<std::uint64_t>() : 0;
+  };
   kept_row row;
   row.what.attachment_id = attachment_id;
   row.what.filename = text_of(o, "filename");
-  if (const auto* count = o.if_contains("passages"); count && count->is_number())
-    row.what.passages = count->to_number<std::size_t>();
+  row.what.passages = count("passages");
+  row.owner = text_of(o, "owner");
+  row.session_id = text_of(o, "session_id");
+  row.bytes = count("bytes");
+  row.imported_at_ms = static_cast<std::int64_t>(count("imported_at"));
   row.what.cut = is("cut");
   row.what.again = true;
   row.done = is("done");
-  return std::optional(std::move(row));
+  return row;
+}
+
+result<std::optional<kept_row>> read_row(const storage::event_log& log, const tenant_id& tenant,
+                                         std::string_view attachment_id) {
+  auto text = log.get_document(document_collection, document_key(tenant, attachment_id));
+  if (!text) return text.error();
+  if (!*text) return std::optional<kept_row>();
+  auto row = decode_row(attachment_id, **text);
+  if (!row) return row.error();
+  return std::optional(std::move(*row));
 }
 
 std::string place_of(const std::string& filename, const passage& one) {
@@ -89,6 +108,14 @@ void delete_passage(storage::row_batch& rows, const tenant_id& tenant, const std
 
 error gone_meanwhile() {
   return {codes::attachment_expired, "the attachment was deleted meanwhile"};
+}
+
+error no_document() {
+  return {codes::memory_not_found, "nothing is kept of that document"};
+}
+
+bool is_key(std::string_view attachment_id) {
+  return !attachment_id.empty() && attachment_id.find('\n') == std::string_view::npos;
 }
 
 }  // namespace
@@ -124,11 +151,20 @@ result<std::optional<kept_document>> knowledge::find(const tenant_id& tenant,
   return std::optional(std::move((*row)->what));
 }
 
+disk_mutex& knowledge::lock_of(const tenant_id& tenant, std::string_view attachment_id) {
+  return locks_[fingerprint(document_key(tenant, attachment_id)) % locks_.size()];
+}
+
 result<kept_document> knowledge::keep(const tools::document_to_keep& what) {
   const auto& tenant = what.tenant;
+  const std::lock_guard one_at_a_time(lock_of(tenant, what.attachment_id));
   auto before = read_row(log_, tenant, what.attachment_id);
   if (!before) return before.error();
   if (*before && (*before)->done) return std::move((*before)->what);
+  // What was being forgotten when the process ended would go while it is kept anew.
+  if (!*before)
+    if (auto left = forget_document(log_, tenant, what.attachment_id, limits_.replicated); !left)
+      return left.error();
   auto how = passage_options_for(what.content_type, what.filename);
   how.passages_max = limits_.passages_max;
   auto cut = cut_passages(what.text, how);
@@ -141,6 +177,10 @@ result<kept_document> knowledge::keep(const tools::document_to_keep& what) {
   row.what.filename = what.filename;
   row.what.passages = passages.size();
   row.what.cut = what.cut || cut.more;
+  row.owner = what.user_id;
+  row.session_id = what.session_id;
+  row.imported_at_ms = now_ms_();
+  for (const auto& one : passages) row.bytes += one.text.size();
   if (passages.empty()) return std::move(row.what);
   if (auto room = memories_.has_room(tenant, passages.size()); !room) return room.error();
 
@@ -156,7 +196,7 @@ result<kept_document> knowledge::keep(const tools::document_to_keep& what) {
   storage::add_attachment_use(first.documents, {tenant, session_id(std::string(knowledge_use))},
                               what.attachment_id);
   if (auto written = log_.write_rows(first); !written) return written.error();
-  const auto now = now_ms_();
+  const auto now = row.imported_at_ms;
   for (std::size_t at = 0; at < passages.size() || at < count_before;) {
     storage::row_batch rows;
     rows.expected.emplace_back(document_collection, key);
@@ -189,11 +229,75 @@ result<kept_document> knowledge::keep(const tools::document_to_keep& what) {
 }
 
 result<void> knowledge::forget(const tenant_id& tenant, std::string_view attachment_id) {
-  return forget_document(log_, tenant, attachment_id, limits_.replicated);
+  const std::lock_guard one_at_a_time(lock_of(tenant, attachment_id));
+  auto gone = forget_document(log_, tenant, attachment_id, limits_.replicated);
+  return gone ? result<void>() : result<void>(gone.error());
 }
 
-result<void> forget_document(storage::event_log& log, const tenant_id& tenant,
-                             std::string_view attachment_id, bool replicated) {
+result<document_page> knowledge::list(const viewer& who, std::string_view cursor,
+                                      std::size_t limit) const {
+  if (!cursor.empty() && (!is_key(cursor) || cursor.size() > cursor_bytes_max))
+    return error(codes::request_invalid_parameter, "the cursor is none of this list")
+        .about("cursor");
+  const auto prefix = who.tenant.value + '\n';
+  const auto behind = cursor.empty() ? std::string() : document_key(who.tenant, cursor);
+  auto rows = log_.list_documents(document_collection, prefix, limit + 1, behind);
+  if (!rows) return rows.error();
+  document_page page;
+  const bool more = rows->size() > limit;
+  if (more) rows->pop_back();
+  for (const auto& [key, text] : *rows) {
+    auto row = decode_row(std::string_view(key).substr(prefix.size()), text);
+    if (!row) return row.error();
+    if (!may_see(who, row->owner, no_session)) continue;
+    known_document one;
+    one.attachment_id = std::move(row->what.attachment_id);
+    one.filename = std::move(row->what.filename);
+    one.owner = std::move(row->owner);
+    one.session_id = std::move(row->session_id);
+    one.passages = row->what.passages;
+    one.bytes = row->bytes;
+    one.imported_at_ms = row->imported_at_ms;
+    page.documents.push_back(std::move(one));
+  }
+  if (more) page.next_cursor = rows->back().first.substr(prefix.size());
+  return page;
+}
+
+result<std::size_t> knowledge::forget_kept(const viewer& who, std::string_view attachment_id) {
+  if (!is_key(attachment_id)) return no_document();
+  const std::lock_guard one_at_a_time(lock_of(who.tenant, attachment_id));
+  auto row = read_row(log_, who.tenant, attachment_id);
+  if (!row) return row.error();
+  if (!*row || !may_see(who, (*row)->owner, no_session)) return no_document();
+  return forget_document(log_, who.tenant, attachment_id, limits_.replicated,
+                         now_ms_() + limits_.unclaimed_ms);
+}
+
+result<std::size_t> knowledge::finish_forgetting() {
+  std::size_t finished = 0;
+  auto each = [&](const std::string& key, const std::string&) -> result<void> {
+    const auto end = key.find('\n');
+    if (end == std::string::npos) return {};
+    const tenant_id tenant(key.substr(0, end));
+    const auto id = key.substr(end + 1);
+    const std::lock_guard one_at_a_time(lock_of(tenant, id));
+    auto kept = read_row(log_, tenant, id);
+    if (!kept) return kept.error();
+    if (*kept) return {};  // it was kept anew, which finished it
+    if (auto gone = forget_document(log_, tenant, id, limits_.replicated); !gone)
+      return gone.error();
+    ++finished;
+    return {};
+  };
+  if (auto all = storage::each_document(log_, gone_document_collection, {}, each); !all)
+    return all.error();
+  return finished;
+}
+
+result<std::size_t> forget_document(storage::event_log& log, const tenant_id& tenant,
+                                    std::string_view attachment_id, bool replicated,
+                                    std::int64_t stays_until_ms) {
   const auto key = document_key(tenant, attachment_id);
   auto row = read_row(log, tenant, attachment_id);
   if (!row) return row.error();
@@ -206,23 +310,35 @@ result<void> forget_document(storage::event_log& log, const tenant_id& tenant,
     storage::row_batch first;
     first.deleted.emplace_back(document_collection, key);
     for (auto& one : uses) first.deleted.emplace_back(one.collection, one.key);
+    if (stays_until_ms > 0)
+      first.documents.push_back(
+          {std::string(storage::attachment_collection),
+           storage::attachment_key(
+               {"due", storage::attachment_time(stays_until_ms), tenant.value, attachment_id}),
+           {}});
     first.documents.push_back({std::string(gone_document_collection), key, std::to_string(count)});
     if (auto written = log.write_rows(first); !written) return written.error();
   } else {
     auto left = log.get_document(gone_document_collection, key);
     if (!left) return left.error();
-    if (!*left) return {};
+    if (!*left) return std::size_t{0};
     std::from_chars((*left)->data(), (*left)->data() + (*left)->size(), count);
   }
+  std::size_t forgotten = 0;
   for (std::size_t at = 0; at < count || at == 0;) {
     storage::row_batch rows;
-    for (std::size_t n = 0; n < passages_at_once && at < count; ++n, ++at)
-      delete_passage(rows, tenant, passage_id(tenant, attachment_id, at), replicated);
+    for (std::size_t n = 0; n < passages_at_once && at < count; ++n, ++at) {
+      const auto id = passage_id(tenant, attachment_id, at);
+      const auto there = log.get_document(item_collection, item_key(tenant, no_session, id));
+      if (!there && there.error().code != codes::storage_corrupt) return there.error();
+      if (!there || *there) ++forgotten;
+      delete_passage(rows, tenant, id, replicated);
+    }
     if (at >= count) rows.deleted.emplace_back(gone_document_collection, key);
     if (auto written = log.write_rows(rows); !written) return written.error();
     if (at >= count) break;
   }
-  return {};
+  return forgotten;
 }
 
 }  // namespace soma::memory

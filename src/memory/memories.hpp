@@ -67,6 +67,12 @@ struct item_page {
   std::string next_cursor;  // empty: no more; a page may be short, or empty, and not the last
 };
 
+// Turns that were told of a memory, newest first.
+struct use_page {
+  std::vector<use_row> uses;
+  std::string next_cursor;  // empty: no more
+};
+
 struct found_item {
   item what;
   double score = 0;
@@ -117,6 +123,10 @@ class memories {
   // Errors: request.invalid_parameter about the cursor.
   result<item_page> list(const viewer& who, const item_filter& filter, std::string_view cursor,
                          std::size_t limit) const;
+  // Of sessions that he may see and that are there; as many as the index knows of one memory.
+  // Errors: as list; storage.unavailable while not all of them are known.
+  result<use_page> uses(const viewer& who, std::string_view id, std::string_view cursor,
+                        std::size_t limit) const;
   result<found_items> search(const viewer& who, const search_question& question) const;
   // Within so many milliseconds; 0: those of the limits.
   result<recall_answer> recall(const recall_question& question, int ms = 0) const;

@@ -28,7 +28,8 @@ files::store_options store_options_of(const config& settings, storage::event_log
   options.types_refused = settings.list("uploads.types_refused");
   const bool replicated = !settings.text("somabrain.base_url").empty();
   options.on_gone = [&events, replicated](const tenant_id& tenant, std::string_view id) {
-    return memory::forget_document(events, tenant, id, replicated);
+    auto gone = memory::forget_document(events, tenant, id, replicated);
+    return gone ? result<void>() : result<void>(gone.error());
   };
   return options;
 }

@@ -59,7 +59,8 @@ node_memory::node_memory(const config& settings, node_store& store, node_feeds& 
                                  settings, feeds, [this] { tell_of_rows(); }, vectors_)),
       memories_(store.events(), index_, limits_of(settings), now_ms, &vectors_),
       knowledge_(store.events(), memories_,
-                 {static_cast<std::size_t>(settings.number("memory.passages_max")), replicated_},
+                 {static_cast<std::size_t>(settings.number("memory.passages_max")), replicated_,
+                  settings.number("uploads.unclaimed_h") * 3'600'000},
                  now_ms),
       recaller_(memories_) {
   vectors_.start(index_);

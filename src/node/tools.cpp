@@ -64,7 +64,7 @@ node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rule
       workers_(worker_threads, waiting_max),
       fetchers_(fetch_threads, waiting_max),
       reader_(box_, tools::installed_extract_program()),
-      documents_({reader_, workers_, from.files.attachments(), &from.knowledge}),
+      documents_({reader_, workers_, from.files.attachments(), &from.knowledge, &imports_}),
       runner_(
           {catalog_,
            [this](const auto& who, auto id, const auto& inputs) { return judge(who, id, inputs); },
@@ -116,9 +116,9 @@ void node_tools::add_built_in(const needs& from) {
     return folders.write(session, path, bytes);
   };
   runner_.add("code_execute", tools::make_code_execute({box_, workers_, egress_, place, put}));
-  runner_.add(
-      "document_ingest",
-      tools::make_document_ingest({reader_, workers_, from.files.attachments(), &from.knowledge}));
+  runner_.add("document_ingest",
+              tools::make_document_ingest(
+                  {reader_, workers_, from.files.attachments(), &from.knowledge, &imports_}));
   runner_.add("http_fetch", tools::make_http_fetch({fetchers_, &reader_, {}}));
 }
 

@@ -11,6 +11,7 @@
 #include "actors/node.hpp"
 #include "app/tool_gateway.hpp"
 #include "core/config.hpp"
+#include "core/tenant_places.hpp"
 #include "memory/knowledge.hpp"
 #include "memory/memories.hpp"
 #include "node/feeds.hpp"
@@ -64,6 +65,8 @@ class node_tools final : public actors::picture_source {
   tools::sandbox box_;
   tools::worker_pool workers_, fetchers_;
   tools::extractor reader_;
+  // Documents that are being kept, by the API and by tools: each holds a thread.
+  tenant_places imports_{1, 2};
   const tools::document_reader documents_;
   tools::catalog_runner runner_;  // after what its tools stand on
   stored_mcp_servers mcp_store_;

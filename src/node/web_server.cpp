@@ -141,6 +141,7 @@ app::services_needs services_needs_of(const web_server::needs& from) {
           from.store.vitals(),
           from.feeds,
           from.memory.memories(),
+          from.memory.knowledge(),
           from.outgoing.services()};
 }
 

@@ -22,7 +22,8 @@ struct kept_document {
 
 struct document_to_keep {
   tenant_id tenant;
-  std::string user_id;  // whose knowledge it is
+  std::string user_id;     // whose knowledge it is
+  std::string session_id;  // in which it is kept; empty: in none
   std::string attachment_id, filename, content_type;
   std::string text;  // with a form feed between pages, and # before headings
   bool cut = false;  // there was more of it

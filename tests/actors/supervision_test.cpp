@@ -189,7 +189,10 @@ TEST_CASE("supervision: an unreadable session's memories go with it, unless they
     REQUIRE(log->put_document("memory", key, "{}"));
     CHECK(world.command("a", input::remove{keep}));
     CHECK(log->get_document("memory", key).value().has_value() == keep);
-    CHECK(log->read_outbox("memory", 0, 10)->rows.size() == (keep ? 0 : 1));
+    const auto rows = log->read_outbox("memory", 0, 10)->rows;
+    REQUIRE(rows.size() == 1);
+    CHECK(memory::read_change(rows[0].payload)->what ==
+          (keep ? memory::change::kind::unused : memory::change::kind::session));
   }
 }
 

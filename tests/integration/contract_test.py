@@ -77,7 +77,7 @@ class World:
         self.ask(operation, 421, headers={"Host": "evil.example"}, code="host.refused", **given)
         if "id" in values and operation not in (
                 "delete_key", "get_attachment", "delete_attachment", "get_memory", "update_memory",
-                "delete_memory", "get_dead_letter", "requeue_dead_letter", "delete_dead_letter"):
+                "delete_memory", "list_memory_uses", "get_dead_letter", "requeue_dead_letter", "delete_dead_letter"):
             for strange in (str(uuid.uuid4()), "no-id", "%20", "@you"):
                 self.ask(operation, 404, code="session.not_found", body=body, id=strange)
             self.ask(operation, 404, code="session.not_found", body=body, id=values["id"],
@@ -824,6 +824,55 @@ def case_import_document(w):
     assert refused["parameter"] == "attachment_id", refused
     w.ask("delete_attachment", 204, id=good["attachment_id"])
     w.ask("import_document", 410, good, code="attachment.expired")
+
+
+def case_list_memory_uses(w):
+    made = w.ask("add_memory", 201, {"text": "The numbat eats termites alone"}).json
+    path = {"id": made["memory_id"]}
+    w.refusals("list_memory_uses", **path)
+    for bad in ("limit=0", "limit=201", "cursor=", "cursor=x", "cursor=1.x.s", "x=1"):
+        w.ask("list_memory_uses", 400, query="?" + bad, code="request.invalid_parameter", **path)
+    w.ask("list_memory_uses", 404, key=w.other_key, code="memory.not_found", **path)
+    for none in NO_MEMORIES:
+        w.ask("list_memory_uses", 404, id=none, code="memory.not_found")
+    assert w.ask("list_memory_uses", 200, **path).json == {"uses": []}  # recall_test.py has some
+
+
+def case_list_documents(w):
+    w.refusals("list_documents")
+    for bad in ("limit=0", "limit=201", "cursor=", "cursor=a%0Ab", "x=1"):
+        w.ask("list_documents", 400, query="?" + bad, code="request.invalid_parameter")
+    made = [uploaded(w, f"The aardvark of shelf {n}.".encode())["id"] for n in range(3)]
+    for one in made:
+        w.ask("import_document", 201, {"attachment_id": one})
+    found, cursor = {}, ""
+    while True:
+        page = w.ask("list_documents", 200, query=f"?limit=2{cursor}").json
+        assert len(page["documents"]) <= 2, page
+        found |= {d["attachment_id"]: d for d in page["documents"]}
+        if "next_cursor" not in page:
+            break
+        cursor = "&cursor=" + page["next_cursor"]
+    assert set(made) <= set(found), (made, found)
+    one = found[made[0]]
+    assert (one["filename"], one["session_id"], one["passages"], one["owner"]) == ("a.txt", None, 1, "admin"), one
+    assert one["bytes"] == len("The aardvark of shelf 0."), one
+    assert w.ask("list_documents", 200, key=w.other_key).json == {"documents": []}
+
+
+def case_forget_document(w):
+    made = uploaded(w, b"The pangolin rolls itself up.")["id"]
+    path = {"attachment_id": made}
+    w.ask("import_document", 201, path)
+    w.refusals("forget_document", **path)
+    for none in (*NO_MEMORIES, str(uuid.uuid4())):
+        w.ask("forget_document", 404, attachment_id=none, code="memory.not_found")
+    w.ask("forget_document", 404, key=w.other_key, code="memory.not_found", **path)
+    assert w.ask("forget_document", 200, **path).json == {"forgotten": 1}
+    w.ask("forget_document", 404, code="memory.not_found", **path)
+    assert w.ask("search_memories", 200, query="?q=pangolin").json["memories"] == []
+    w.ask("get_attachment", 200, id=made)
+    assert w.ask("import_document", 201, path).json["again"] is False
 
 
 def case_get_memory_status(w):

@@ -3,6 +3,7 @@ deleting the file deletes what was kept of it, and nothing is lost or kept twice
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from forms import upload
-from node_under_test import ADMIN_KEY, Node, Rehearsal, run_tests, wait_until
+from node_under_test import ADMIN_KEY, BIN, Node, Rehearsal, run_tests, wait_until
 
 PLANTS = ("beech", "birch", "cedar", "elder", "hazel", "larch", "maple", "rowan", "thorn", "yew")
 
@@ -84,6 +85,9 @@ class World:
                 return found
             cursor = "&cursor=" + page["next_cursor"]
 
+    def documents(self):
+        return self.node.json("GET", "/v1/memory/documents?limit=200", expect=200)["documents"]
+
     def of_type(self, session, kind):
         return [e for e in self.node.events(session) if e["type"] == kind]
 
@@ -94,6 +98,13 @@ class World:
 
 
 w = None
+
+
+def quietly(work):
+    try:
+        work()
+    except Exception:  # the server was killed meanwhile
+        pass
 
 
 def answered_with_its_page():
@@ -130,6 +141,62 @@ def goes_with_its_file():
                what="the passages of the other file alone")
     assert w.node.request("GET", "/v1/memories/" + item["memory_id"])[0] == 404
     w.keep(gone, expect=410)
+
+
+def listed_and_forgotten():
+    """a document is listed and forgotten by the API and the terminal; its file stays and can be kept again"""
+    attachment = w.upload("shelf.md", b"# Shelf\n\nThe quoll sleeps by day.\n\n# Floor\n\nThe quoll hunts by night.")
+    w.keep(attachment)
+
+    def soma(*command):
+        return subprocess.run([os.path.join(BIN, "soma"), "memory", "documents", *command, "--url",
+                               f"http://127.0.0.1:{w.node.port}",
+                               "--key", ADMIN_KEY], capture_output=True, text=True)
+    listed = soma("ls")
+    assert listed.returncode == 0, listed.stderr
+    [line] = [l for l in listed.stdout.splitlines() if l.startswith(attachment)]
+    assert line.endswith("passages  shelf.md"), line
+    removed = soma("rm", attachment)
+    assert removed.returncode == 0 and json.loads(removed.stdout)["forgotten"] >= 1, (removed.stdout, removed.stderr)
+    assert soma("rm", attachment).returncode == 1
+    wait_until(lambda: attachment not in {m["attachment_id"] for m in w.knowledge()}, what="no passage of it")
+    assert w.node.request("GET", "/v1/attachments/" + attachment)[0] == 200
+    assert not w.keep(attachment)["again"]
+    # Killed while it is forgotten it goes all the same.
+    large = w.upload("large.pdf", book())
+    w.keep(large)
+    forgetting = threading.Thread(target=lambda: quietly(
+        lambda: w.node.request("DELETE", "/v1/memory/documents/" + large)))
+    forgetting.start()
+    wait_until(lambda: large not in {d["attachment_id"] for d in w.documents()} or not forgetting.is_alive(),
+               what="the beginning of the end")
+    w.node.kill()
+    forgetting.join()
+    w.node.start()
+    w.node.request("DELETE", "/v1/memory/documents/" + large)  # where nothing of it was done
+    wait_until(lambda: large not in {m["attachment_id"] for m in w.knowledge()}, what="none of it", seconds=60)
+    assert w.node.request("GET", "/v1/attachments/" + large)[0] == 200
+
+
+def one_at_a_time():
+    """the places of imports hold for a tool, too: what finds none is told so, and nothing of it is kept"""
+    files = [w.upload(f"many{n}.pdf", book()) for n in range(3)]
+    session = w.node.json("POST", "/v1/sessions", {}, expect=201)["session_id"]
+    calls = [w.node.json("POST", "/v1/tool/request",
+                         {"session_id": session, "tool_id": "document_ingest",
+                          "inputs": {"attachment_id": one, "remember": True}}, expect=202)["tool_call_id"]
+             for one in files]
+
+    def results():
+        return {e["payload"]["tool_call_id"]: e["payload"] for e in w.of_type(session, "tool.result")
+                if e["payload"]["tool_call_id"] in calls}
+    wait_until(lambda: len(results()) == len(calls), what="all results", seconds=120)
+    kept = {one for one, call in zip(files, calls) if results()[call]["status"] == "success"}
+    refused = [results()[call]["error"]["code"] for one, call in zip(files, calls) if one not in kept]
+    assert set(refused) <= {"tool.busy"}, results()
+    listed = {d["attachment_id"]: d for d in w.documents()}
+    assert set(files) & set(listed) == kept, (files, kept)
+    assert all(listed[one]["session_id"] == session for one in kept), listed
 
 
 def asked_of_the_model():
@@ -183,7 +250,8 @@ def main():
     global w
     w = World()
     try:
-        return run_tests([answered_with_its_page, goes_with_its_file, asked_of_the_model, survives_kills])
+        return run_tests([answered_with_its_page, goes_with_its_file, listed_and_forgotten, one_at_a_time,
+                          asked_of_the_model, survives_kills])
     finally:
         w.stop()
 

@@ -51,7 +51,7 @@ BODIES = {
 INTERNAL = {"X-Internal-Token": "internal-token-0123456789", "X-Tenant-ID": "default"}
 WITH_TOKEN = {"GATEWAY_INTERNAL_TOKEN": INTERNAL["X-Internal-Token"]}
 PARAMETERS = {"id": SOMEBODY, "name": "spare", "provider": "openai", "tool_id": "echo",
-              "model": "m"}
+              "model": "m", "attachment_id": SOMEBODY}
 
 
 def request_of(one):

@@ -90,6 +90,53 @@ def kept_by_the_log():
     assert len(estimates) == 1, estimates
 
 
+def where_used():
+    """a memory says which turns were told of it, newest first; not those of a session that went, was reset or is
+    a copy; an index that is made anew says the same"""
+    node = Node(w.rehearsal.base_url, ["memory.recall=true", "memory.recall_ms=5000"])
+    other = node.new_key("--tenant", "other", "--role", "admin")
+    node.start()
+    try:
+        note = node.json("POST", "/v1/memories", {"text": "The wombat digs burrows"}, expect=201)
+        path = f"/v1/memories/{note['memory_id']}/uses"
+
+        def asks():
+            node.json("GET", "/v1/memories/search?q=wombat", expect=200)  # which waits for the index
+            said = node.say(f"What does the wombat dig? {QUICK}")
+            wait_until(lambda: [e for e in node.events(said["session_id"]) if e["type"] == "llm.complete"],
+                       what="the answer")
+            return said
+
+        def used():
+            return [(u["session_id"], u["message_id"]) for u in node.json("GET", path, expect=200)["uses"]]
+
+        def of(*turns):
+            return [(s["session_id"], s["message_id"]) for s in turns]
+        first, second, third = asks(), asks(), asks()
+        assert used() == of(third, second, first), used()
+        newest = node.json("GET", path + "?limit=1", expect=200)
+        told = [e for e in node.events(third["session_id"]) if e["type"] == "memory.recall"][0]
+        assert newest["uses"] == [{"session_id": third["session_id"], "turn_id": told["payload"]["turn_id"],
+                                   "message_id": third["message_id"], "event_id": told["meta"]["event_id"],
+                                   "at": told["meta"]["created_at"]}], (newest, told)
+        rest = node.json("GET", path + "?limit=5&cursor=" + newest["next_cursor"], expect=200)
+        assert [u["session_id"] for u in rest["uses"]] == [second["session_id"], first["session_id"]], rest
+        assert "next_cursor" not in rest, rest
+        last = node.events(first["session_id"])[-1]["meta"]["event_id"]
+        node.json("POST", f"/v1/sessions/{first['session_id']}/fork", {"event_id": last}, expect=201)
+        node.json("POST", f"/v1/sessions/{second['session_id']}/reset", expect=200)
+        node.json("DELETE", f"/v1/sessions/{third['session_id']}", expect=204)
+        assert used() == of(first), used()
+        assert node.request("GET", path, key=other)[0] == 404
+        node.stop()
+        os.remove(os.path.join(node.data_dir, "memory.sqlite"))
+        node.start()
+        wait_until(lambda: node.request("GET", path)[0] == 200, what="the index")
+        assert used() == of(first), used()
+    finally:
+        node.stop()
+
+
 def not_where_it_is_off():
     """with memory.write and memory.recall off nothing is kept and nothing told"""
     node = Node(w.rehearsal.base_url, ["memory.write=false", "memory.recall=false"])
@@ -106,7 +153,7 @@ def main():
     global w
     w = World()
     try:
-        return run_tests([known_in_another_session, stands_beside_its_message, kept_by_the_log,
+        return run_tests([known_in_another_session, stands_beside_its_message, kept_by_the_log, where_used,
                           not_where_it_is_off])
     finally:
         w.stop()

@@ -111,18 +111,39 @@ TEST_CASE("memory item: a long text is cut between characters, and says so") {
 
 TEST_CASE("memory item: a session is forgotten by its prefix, and by no other's") {
   storage::append_op op;
-  memory::add_forgotten_session(op, mine);
-  REQUIRE(op.gone.size() == 1);
-  CHECK(op.gone[0].collection == "memory");
-  CHECK(op.gone[0].prefix == "t\ns1\n");
+  memory::add_forgotten(op, mine, true);
+  REQUIRE(op.gone.size() == 2);
+  CHECK(op.gone[0].collection == "memory.uses");
+  CHECK(op.gone[1].collection == "memory");
+  CHECK(op.gone[1].prefix == "t\ns1\n");
   REQUIRE(op.outbox.size() == 1);
   CHECK(memory::read_change(op.outbox[0].payload).value() ==
         change{change::kind::session, mine, {}});
 }
 
 TEST_CASE("memory item: a change that is none is refused") {
-  for (const char* bad : {"", "item", "item\nt\ns", "session\nt\ns\nm", "other\nt\ns"})
+  for (const char* bad : {"", "item", "item\nt\ns", "session\nt\ns\nm", "other\nt\ns", "used\nt\ns",
+                          "unused\nt\ns\n1"})
     CHECK_FALSE(memory::read_change(bad));
+}
+
+TEST_CASE("memory item: a turn that was told of some is named, and not what it was told") {
+  storage::append_op op;
+  auto told =
+      made(body::memory_recall{"u1", "q", R"([{"memory_id":"m","text":"secret"}])", false, {}, 0});
+  told.meta.id = {1, 42};
+  memory::add_uses(op, mine,
+                   std::vector{told, made(body::memory_recall{"u2", "q", "[]", true, "late", 0})});
+  REQUIRE(op.documents.size() == 1);
+  CHECK(op.documents[0].key == "t\ns1\n00000000000000000042");
+  CHECK(op.documents[0].value.empty());
+  REQUIRE(op.outbox.size() == 1);
+  CHECK(memory::read_change(op.outbox[0].payload).value() ==
+        change{change::kind::used, mine, "00000000000000000042"});
+  memory::add_forgotten(op, mine, false);
+  CHECK(op.gone.at(0).prefix == "t\ns1\n");
+  CHECK(memory::read_change(op.outbox[1].payload).value() ==
+        change{change::kind::unused, mine, {}});
 }
 
 TEST_CASE("memory item: a message without words is not worth remembering") {

@@ -135,6 +135,64 @@ TEST_CASE_FIXTURE(library,
   CHECK(kept->find(by(), id).error().code == codes::memory_not_found);
 }
 
+TEST_CASE_FIXTURE(library, "knowledge: documents are listed, and forgotten without their file") {
+  auto in_chat = document(pages(3), "a2");
+  in_chat.session_id = "s1";
+  REQUIRE(shelf.keep(document(pages(20))));
+  REQUIRE(shelf.keep(in_chat));
+  auto page = shelf.list(by(), {}, 1).value();
+  REQUIRE(page.documents.size() == 1);
+  const auto one = page.documents[0];
+  CHECK(one.attachment_id == "a1");
+  CHECK(one.filename == "report.pdf");
+  CHECK(one.owner == "ada");
+  CHECK(one.session_id.empty());
+  CHECK(one.passages == 20);
+  CHECK(one.bytes > 20 * 30);
+  CHECK(one.imported_at_ms > 1'700'000'000'000);
+  page = shelf.list(by(), page.next_cursor, 1).value();
+  CHECK(page.documents.at(0).attachment_id == "a2");
+  CHECK(page.documents[0].session_id == "s1");
+  CHECK(page.next_cursor.empty());
+  CHECK(shelf.list(by("ada", "other"), {}, 10)->documents.empty());
+  CHECK(shelf.list(by(), "a\nb", 1).error().code == codes::request_invalid_parameter);
+
+  REQUIRE(kept->forget(by(), passage_id(tenant_id("t"), "a1", 4), {}));
+  CHECK(shelf.forget_kept(by("ada", "other"), "a1").error().code == codes::memory_not_found);
+  CHECK(shelf.forget_kept(by(), "a1").value() == 19);
+  CHECK(shelf.forget_kept(by(), "a1").error().code == codes::memory_not_found);
+  CHECK(shelf.forget_kept(by(), "a\nb").error().code == codes::memory_not_found);
+  CHECK(shelf.list(by(), {}, 10)->documents.size() == 1);
+  settle();
+  CHECK(kept->status(tenant_id("t"))->stored == 3);
+  // The file is no knowledge any more, and is looked at when it has had its time.
+  const auto due = log->list_documents(storage::attachment_collection, "due\n", 10).value();
+  REQUIRE(due.size() == 1);
+  CHECK(due[0].first.ends_with("\nt\na1"));
+  CHECK_FALSE(
+      log->get_document(storage::attachment_collection, "by\nt\na1\n-").value().has_value());
+  // It can be kept again, whole.
+  CHECK_FALSE(shelf.keep(document(pages(20))).value().again);
+  settle();
+  CHECK(kept->status(tenant_id("t"))->stored == 23);
+}
+
+TEST_CASE_FIXTURE(library,
+                  "knowledge: what was being forgotten when the process ended is forgotten") {
+  REQUIRE(shelf.keep(document(pages(20))));
+  REQUIRE(shelf.keep(document(pages(3), "a2")));
+  for (const char* id : {"a1", "a2"}) {
+    REQUIRE(log->delete_document(document_collection, std::string("t\n") + id));
+    REQUIRE(log->put_document(gone_document_collection, std::string("t\n") + id, "20"));
+  }
+  // One that is kept anew meanwhile stays.
+  CHECK(shelf.keep(document(pages(2), "a2")).value().passages == 2);
+  CHECK(documents(item_collection) == 22);
+  CHECK(shelf.finish_forgetting().value() == 1);
+  CHECK(documents(item_collection) == 2);
+  CHECK(documents(gone_document_collection) == 0);
+}
+
 TEST_CASE_FIXTURE(library, "knowledge: SomaBrain hears of each passage, and that it went") {
   REQUIRE(shelf.keep(document(pages(3))));
   CHECK(log->read_outbox(brain_sink, 0, 100).value().rows.size() == 3);

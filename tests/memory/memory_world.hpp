@@ -3,12 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "core/remembered.hpp"
 #include "memory/memories.hpp"
 #include "support/result_text.hpp"
 #include "support/temp_folder.hpp"
@@ -94,12 +96,37 @@ struct world {
     add_remembered(op, key, "ada", std::vector{said, written}, limits.replicated);
     REQUIRE(log->commit(std::span(&op, 1)).front());
   }
-  void delete_session(const std::string& session, const std::string& tenant = "t") {
+  // A turn of a session is told of memories. Gives its event's number.
+  std::uint64_t told(const std::string& session, const std::vector<item>& of,
+                     const std::string& tenant = "t") {
+    std::vector<remembered_item> items;
+    for (const auto& it : of) {
+      remembered_item one;
+      one.memory_id = it.memory_id;
+      one.text = it.text;
+      items.push_back(std::move(one));
+    }
+    event e;
+    e.meta.created_at_ms = ++now;
+    e.meta.id = {log->epoch(), ++seqs[session]};
+    const auto turn = "turn-" + std::to_string(e.meta.id.seq);
+    e.body = body::memory_recall{turn, "query", encode_remembered(items), false, {}, 0};
+    storage::append_op op;
+    op.key = {tenant_id(tenant), session_id(session)};
+    op.expected_seq = e.meta.id.seq - 1;
+    op.info.emplace().user_id = "ada";
+    op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
+    add_uses(op, op.key, std::vector{e});
+    REQUIRE(log->commit(std::span(&op, 1)).front());
+    return e.meta.id.seq;
+  }
+  void delete_session(const std::string& session, const std::string& tenant = "t",
+                      bool keep_memories = false) {
     storage::append_op op;
     op.key = {tenant_id(tenant), session_id(session)};
     op.expected_seq = seqs[session];
     op.remove = true;
-    add_forgotten_session(op, op.key);
+    add_forgotten(op, op.key, !keep_memories);
     REQUIRE(log->commit(std::span(&op, 1)).front());
   }
   std::vector<std::string> found(std::string query, const viewer& who = by()) {
@@ -122,7 +149,7 @@ struct world {
   std::string path = folder / "memory.sqlite";
   std::unique_ptr<storage::event_log> log = storage::make_memory_event_log();
   memory_limits limits;
-  std::int64_t now = 1'700'000'000'000;
+  std::atomic<std::int64_t> now{1'700'000'000'000};
   std::map<std::string, std::uint64_t> seqs;
   std::mutex told_mutex, hold;  // while `hold` is locked, what is committed is not taken
   std::vector<std::string> changed, notices;

@@ -233,6 +233,68 @@ asio::awaitable<response> import_document(gateway& g, request_context& ctx) {
   co_return answer;
 }
 
+asio::awaitable<response> list_memory_uses(gateway& g, request_context& ctx) {
+  query_reader query(ctx);
+  const auto limit = query.take("limit"), cursor = query.take("cursor");
+  if (auto bad = query.rest()) co_return problem(*bad, ctx);
+  auto rows = number_in(limit, "limit", list_usual, list_max);
+  if (!rows) co_return problem(rows.error(), ctx);
+  if (cursor && cursor->empty()) co_return problem(unreadable_parameter("cursor"), ctx);
+  std::string id(ctx.path_parameter("id")), behind(cursor.value_or(""));
+  auto page = co_await app::list_memory_uses(g.services, ctx.caller, std::move(id),
+                                             std::move(behind), *rows);
+  if (!page) co_return problem(page.error(), ctx);
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().key("uses").begin_array();
+  for (const auto& use : page->uses) {
+    w.begin_object().field("session_id", use.session).field("turn_id", use.turn_id);
+    // A turn is named by the message that it answers.
+    w.field("message_id", use.turn_id).field("event_id", use.event_id);
+    w.field("at", format_rfc3339(use.at_ms)).end_object();
+  }
+  w.end_array().field_if("next_cursor", page->next_cursor).end_object();
+  co_return answer;
+}
+
+asio::awaitable<response> list_documents(gateway& g, request_context& ctx) {
+  query_reader query(ctx);
+  const auto limit = query.take("limit"), cursor = query.take("cursor");
+  if (auto bad = query.rest()) co_return problem(*bad, ctx);
+  auto rows = number_in(limit, "limit", list_usual, list_max);
+  if (!rows) co_return problem(rows.error(), ctx);
+  if (cursor && cursor->empty()) co_return problem(unreadable_parameter("cursor"), ctx);
+  std::string behind(cursor.value_or(""));
+  auto page = co_await app::list_documents(g.services, ctx.caller, std::move(behind), *rows);
+  if (!page) co_return problem(page.error(), ctx);
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().key("documents").begin_array();
+  for (const auto& one : page->documents) {
+    w.begin_object().field("attachment_id", one.attachment_id).field("filename", one.filename);
+    w.key("session_id");
+    if (one.session_id.empty())
+      w.null();
+    else
+      w.string(one.session_id);
+    w.field("passages", static_cast<std::uint64_t>(one.passages)).field("bytes", one.bytes);
+    w.field("imported_at", format_rfc3339(one.imported_at_ms)).field("owner", one.owner);
+    w.end_object();
+  }
+  w.end_array().field_if("next_cursor", page->next_cursor).end_object();
+  co_return answer;
+}
+
+asio::awaitable<response> forget_document(gateway& g, request_context& ctx) {
+  std::string id(ctx.path_parameter("attachment_id"));
+  auto gone = co_await app::forget_document(g.services, admitted_of(ctx), std::move(id));
+  if (!gone) co_return problem(gone.error(), ctx);
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().field("forgotten", static_cast<std::uint64_t>(*gone)).end_object();
+  co_return answer;
+}
+
 asio::awaitable<response> get_memory_status(gateway& g, request_context& ctx) {
   auto now = co_await app::read_memory_status(g.services, ctx.caller);
   if (!now) co_return problem(now.error(), ctx);
@@ -265,6 +327,9 @@ void add_memory_routes(router& routes, gateway& g) {
   add_operation(routes, g, "delete_memory", delete_memory);
   add_operation(routes, g, "recall_memory", recall_memory);
   add_operation(routes, g, "import_document", import_document);
+  add_operation(routes, g, "list_memory_uses", list_memory_uses);
+  add_operation(routes, g, "list_documents", list_documents);
+  add_operation(routes, g, "forget_document", forget_document);
   add_operation(routes, g, "get_memory_status", get_memory_status);
 }
 

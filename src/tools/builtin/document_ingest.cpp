@@ -64,6 +64,7 @@ class document_ingest : public tool {
     wanted_document wanted;
     wanted.tenant = own;
     wanted.user_id = request.user_id;
+    wanted.session_id = request.session.session.value;
     wanted.attachment_id = text_of(request.inputs, "attachment_id");
     wanted.declared = text_of(request.inputs, "content_type");
     wanted.limits = request.limits;

@@ -33,20 +33,41 @@ std::unique_ptr<sandbox_run> document_reader::extract(const wanted_document& wan
       });
 }
 
+std::shared_ptr<void> document_reader::enter(const tenant_id& tenant) const {
+  return parts_.imports ? parts_.imports->enter(tenant) : std::make_shared<char>();
+}
+
 std::unique_ptr<sandbox_run> document_reader::start(const wanted_document& wanted,
                                                     done on_end) const {
+  // Shared, so that it can be left before anybody is told, whoever still holds the work.
+  const auto place = std::make_shared<std::shared_ptr<void>>();
+  if (wanted.remember && parts_.keeper) {
+    *place = enter(wanted.tenant);
+    if (!*place) {
+      on_end(error(codes::tool_busy, "other documents are being kept", 1));
+      return nullptr;
+    }
+  }
   // By value: what is kept takes as long as the disk does, and the tool may be gone before.
-  return extract(wanted, [me = *this, wanted, on_end = std::move(on_end)](
+  return extract(wanted, [me = *this, wanted, place, on_end = std::move(on_end)](
                              const attachment& file, result<extracted> document) {
-    if (!document) return on_end(document.error());
+    if (!document) {
+      place->reset();
+      return on_end(document.error());
+    }
     auto read = std::make_shared<document_read>();
     read->file = file;
     read->document = std::move(*document);
     if (!wanted.remember || !me.parts_.keeper) return on_end(std::move(*read));
     // This is the thread of all sandboxes, which must not wait for the disk.
-    auto work = [me, wanted, read, on_end] { on_end(me.keep(wanted, std::move(*read))); };
-    if (!me.parts_.workers.post(std::move(work)))
-      on_end(error(codes::tool_busy, "too many tools wait to run", 1));
+    auto work = [me, wanted, read, place, on_end] {
+      auto kept = me.keep(wanted, std::move(*read));
+      place->reset();
+      on_end(std::move(kept));
+    };
+    if (me.parts_.workers.post(std::move(work))) return;
+    place->reset();
+    on_end(error(codes::tool_busy, "too many tools wait to run", 1));
   });
 }
 
@@ -55,6 +76,7 @@ result<document_read> document_reader::keep(const wanted_document& wanted,
   document_to_keep what;
   what.tenant = wanted.tenant;
   what.user_id = wanted.user_id;
+  what.session_id = wanted.session_id;
   what.attachment_id = wanted.attachment_id;
   what.filename = read.file.filename;
   what.content_type = read.document.content_type;

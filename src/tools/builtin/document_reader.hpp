@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "core/tenant_places.hpp"
 #include "tools/attachments.hpp"
 #include "tools/builtin/extractor.hpp"
 #include "tools/document_keeper.hpp"
@@ -22,12 +23,14 @@ struct document_ingest_parts {  // outlive what is made of them
   worker_pool& workers;
   attachment_source& attachments;
   document_keeper* keeper = nullptr;  // null: nothing is kept
+  tenant_places* imports = nullptr;   // of documents that are being kept; null: without bound
 };
 
 struct wanted_document {
   tenant_id tenant;
   std::string user_id, attachment_id;
-  std::string declared{};  // its type, as somebody said; empty: as it was sent
+  std::string session_id{};  // in which it is asked for; empty: in none
+  std::string declared{};    // its type, as somebody said; empty: as it was sent
   execution_profile limits{};
   bool remember = false;
 };
@@ -47,11 +50,13 @@ class document_reader {
 
   // Blocks on the disk while it looks for the file. `on_end` comes once, from a thread of the
   // workers or of the sandbox, unless the handle is gone before. Errors: those of the attachments,
-  // of the extractor and of the keeper.
+  // of the extractor and of the keeper; tool.busy where it is to be kept and there is no place.
   std::unique_ptr<sandbox_run> start(const wanted_document& wanted, done on_end) const;
 
+  // A place among the documents that are being kept, for `import`; null: there is none left.
+  std::shared_ptr<void> enter(const tenant_id& tenant) const;
   // Has it kept, unless it is, and waits for the end: as long as the limits allow, and then for the
-  // disk. Errors as above.
+  // disk. Errors as above, but for the place, which is the caller's.
   result<kept_document> import(wanted_document wanted) const;
 
  private:
