@@ -13,6 +13,7 @@
 #include "actors/interfaces.hpp"
 #include "core/session_feed.hpp"
 #include "llm/llm_client.hpp"
+#include "memory/item.hpp"
 #include "memory/recall.hpp"
 #include "storage/event_log.hpp"
 #include "tools/tool_runner.hpp"
@@ -109,7 +110,7 @@ struct node_ports {
   session_list_watch& sessions;
   runtime_probe& probe;
   memory::recaller* recaller = nullptr;  // null: nothing is remembered here
-  bool memories_replicated = false;      // what is remembered goes to SomaBrain, too
+  memory::remembering remembering{};     // how what is said is kept
 };
 
 struct node_options {

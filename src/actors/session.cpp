@@ -101,7 +101,7 @@ storage::append_op session_shell::make_op(session_actions& actions) {
     storage::add_attachment_uses(op.documents, key_, e.body);
     storage::add_feedback(op.documents, e);
   }
-  memory::add_remembered(op, key_, core_.owner, actions.append, node_->memories_replicated);
+  memory::add_remembered(op, key_, core_.owner, actions.append, node_->remembering);
   if (!tells(last_info_, core_)) op.info = last_info_ = info_of(core_);
   if (core_.compact_seq != last_compact_seq_)
     op.compact_seq = last_compact_seq_ = core_.compact_seq;

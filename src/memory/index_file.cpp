@@ -23,11 +23,12 @@ CREATE TABLE sizes(tenant INTEGER NOT NULL, number INTEGER NOT NULL, items INTEG
 CREATE TABLE items(number INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, session TEXT NOT NULL,
                    id TEXT NOT NULL, kind TEXT NOT NULL, message_id TEXT NOT NULL,
                    owner TEXT NOT NULL, state TEXT NOT NULL, tags TEXT NOT NULL,
-                   pinned INTEGER NOT NULL, created_at INTEGER NOT NULL, bytes INTEGER NOT NULL,
-                   text TEXT NOT NULL);
+                   pinned INTEGER NOT NULL, created_at INTEGER NOT NULL,
+                   expires_at INTEGER NOT NULL, bytes INTEGER NOT NULL, text TEXT NOT NULL);
 CREATE UNIQUE INDEX items_id ON items(tenant, id);
 CREATE INDEX items_session ON items(tenant, session);
 CREATE INDEX items_time ON items(tenant, created_at, id);
+CREATE INDEX items_expiry ON items(expires_at) WHERE expires_at>0;
 CREATE TABLE uses(tenant INTEGER NOT NULL, memory TEXT NOT NULL, at INTEGER NOT NULL,
                   session TEXT NOT NULL, seq INTEGER NOT NULL, event TEXT NOT NULL,
                   turn TEXT NOT NULL,
@@ -230,7 +231,8 @@ result<std::int64_t> index_file::tenant_number(const tenant_id& tenant, bool mak
 // was found as of then still is; only its state is set.
 result<bool> index_file::put_state(std::int64_t tenant, std::string_view session, const item& it) {
   auto find = db_->kept(
-      "SELECT number, session, kind, message_id, owner, tags, pinned, created_at, text, state "
+      "SELECT number, session, kind, message_id, owner, tags, pinned, created_at, text, state, "
+      "expires_at "
       "FROM items WHERE tenant=? AND id=?");
   if (!find) return find.error();
   auto& s = **find;
@@ -238,7 +240,8 @@ result<bool> index_file::put_state(std::int64_t tenant, std::string_view session
   const bool same = there && *there && s.text(1) == session && s.text(2) == it.kind &&
                     s.text(3) == it.message_id && s.text(4) == it.owner &&
                     s.text(5) == tags_column(it) && s.number(6) == std::int64_t{it.pinned} &&
-                    s.number(7) == it.created_at_ms && s.text(8) == it.text;
+                    s.number(7) == it.created_at_ms && s.text(8) == it.text &&
+                    s.number(10) == it.expires_at_ms;
   const auto row = same ? s.number(0) : 0;
   const bool told = same && s.text(9) == it.state;
   s.reset();
@@ -262,13 +265,14 @@ result<void> index_file::put(const tenant_id& tenant, std::string_view session, 
   if (!no) return no.error();
   const auto row = last_ = std::max(last_ + 1, static_cast<std::int64_t>(number));
   const auto tags = tags_column(it);
-  auto add = db_->kept("INSERT INTO items VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  auto add = db_->kept("INSERT INTO items VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   if (!add) return add.error();
   auto& s = **add;
   s.bind(1, row).bind(2, *no).bind(3, session).bind(4, it.memory_id).bind(5, it.kind);
   s.bind(6, it.message_id).bind(7, it.owner).bind(8, it.state).bind(9, tags);
   s.bind(10, std::int64_t{it.pinned}).bind(11, it.created_at_ms);
-  s.bind(12, static_cast<std::int64_t>(it.text.size())).bind(13, it.text);
+  s.bind(12, it.expires_at_ms);
+  s.bind(13, static_cast<std::int64_t>(it.text.size())).bind(14, it.text);
   if (auto ok = s.run(); !ok) return ok;
   const auto to = [&](const std::string& table, const std::string& text) -> result<void> {
     auto into = db_->kept("INSERT INTO " + table + "(rowid, text) VALUES(?, ?)");

@@ -33,7 +33,8 @@ double length_factor(const index_row& row) {
 }
 
 constexpr std::string_view columns =
-    "number, session, id, kind, message_id, owner, state, tags, pinned, created_at, bytes";
+    "number, session, id, kind, message_id, owner, state, tags, pinned, created_at, bytes, "
+    "expires_at";
 
 index_row row_of(const sqlite_statement& s) {
   index_row row;
@@ -48,6 +49,7 @@ index_row row_of(const sqlite_statement& s) {
   row.pinned = s.number(8) != 0;
   row.created_at_ms = s.number(9);
   row.bytes = static_cast<std::size_t>(s.number(10));
+  row.expires_at_ms = s.number(11);
   return row;
 }
 

@@ -23,13 +23,18 @@ struct index_row {
   std::int64_t number = 0;
   std::string session, id, kind, message_id, owner, state, tags;
   bool pinned = false;
-  std::int64_t created_at_ms = 0;
+  std::int64_t created_at_ms = 0, expires_at_ms = 0;
   std::size_t bytes = 0;  // of its text
 };
 
 struct index_text {
   std::int64_t number = 0;
   std::string session, id, text;
+};
+
+struct expired_row {
+  tenant_id tenant;
+  std::string session, id;
 };
 
 using row_filter = std::function<bool(const index_row&)>;
@@ -88,6 +93,9 @@ class index_reader {
   result<std::size_t> count_behind(const tenant_id& tenant, std::int64_t number,
                                    std::size_t counted_max);
   result<std::optional<index_row>> find(const tenant_id& tenant, std::string_view id);
+
+  // Of all tenants, those that are over by then, the oldest first.
+  result<std::vector<expired_row>> expired(std::int64_t now_ms, std::size_t rows_max);
 
   struct use_place {
     std::int64_t at_ms = INT64_MAX;

@@ -99,6 +99,7 @@ std::string encode(const item& it) {
   w.field("owner", it.owner);
   w.field("created_at", static_cast<std::uint64_t>(it.created_at_ms));
   w.field("updated_at", static_cast<std::uint64_t>(it.updated_at_ms));
+  if (it.expires_at_ms > 0) w.field("expires_at", static_cast<std::uint64_t>(it.expires_at_ms));
   w.field("state", it.state).end_object();
   return out;
 }
@@ -129,6 +130,7 @@ result<item> decode_item(std::string_view json) {
   it.owner = text_of(o, "owner");
   it.created_at_ms = number_of(o, "created_at");
   it.updated_at_ms = number_of(o, "updated_at");
+  it.expires_at_ms = number_of(o, "expires_at");
   it.state = text_of(o, "state", "stored");
   return it;
 }
@@ -183,7 +185,7 @@ void add_item(std::vector<storage::document_row>& out, const tenant_id& tenant, 
 }
 
 void add_remembered(storage::append_op& op, const session_key& key, std::string_view owner,
-                    std::span<const event> appended, bool replicated) {
+                    std::span<const event> appended, const remembering& how) {
   add_uses(op, key, appended);
   for (const auto& e : appended) {
     const auto* written = std::get_if<body::memory_write>(&e.body);
@@ -198,11 +200,12 @@ void add_remembered(storage::append_op& op, const session_key& key, std::string_
     it.session_id = key.session.value;
     it.message_id = written->message_id;
     it.owner = owner;
+    if (how.ttl_ms > 0) it.expires_at_ms = it.created_at_ms + how.ttl_ms;
     bound_text(it);
     add_item(op.documents, key.tenant, it);
     const change written_now{change::kind::item, key, it.memory_id};
     op.outbox.push_back(to_outbox(written_now));
-    if (replicated) op.outbox.push_back(to_outbox(written_now, brain_sink));
+    if (how.replicated) op.outbox.push_back(to_outbox(written_now, brain_sink));
   }
 }
 

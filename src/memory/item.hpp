@@ -45,7 +45,8 @@ struct item {
   std::string place_json;                                           // page, heading, range
   std::string owner;                                                // the user it belongs to
   std::int64_t created_at_ms = 0, updated_at_ms = 0;
-  std::string state = "stored";  // replicated, failed
+  std::int64_t expires_at_ms = 0;  // from then on it counts as gone; 0: never
+  std::string state = "stored";    // replicated, failed
   bool operator==(const item&) const = default;
 };
 
@@ -82,12 +83,22 @@ inline std::string_view told_with(const item& it) {
 // Whether a message is worth a memory.write: one without words is not.
 bool remembers(std::string_view text);
 
+inline bool is_over(std::int64_t expires_at_ms, std::int64_t now_ms) {
+  return expires_at_ms > 0 && expires_at_ms <= now_ms;
+}
+
+// How what is said is remembered.
+struct remembering {
+  bool replicated = false;  // in SomaBrain, too
+  std::int64_t ttl_ms = 0;  // for how long; 0: for ever
+};
+
 // What is remembered with an append: for each memory.write (state stored, with a message_id) among
 // the events the item of the message.user or final message.assistant of the same append, and the
 // outbox row of each; where it is `replicated`, one for SomaBrain, too. A memory.write whose
 // message is not there adds nothing. And what add_uses adds.
 void add_remembered(storage::append_op& op, const session_key& key, std::string_view owner,
-                    std::span<const event> appended, bool replicated = false);
+                    std::span<const event> appended, const remembering& how = {});
 
 // Where a turn was told of memories: with each memory.recall among the events that has items, the
 // document that names it, and a row for the index. What a copied session's turns were told is told

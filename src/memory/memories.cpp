@@ -120,6 +120,7 @@ result<std::optional<item>> memories::read(const tenant_id& tenant, std::string_
   if (!*text) return std::optional<item>();
   auto it = decode_item(**text);
   if (!it) return it.error();
+  if (is_over(it->expires_at_ms, now_ms_())) return std::optional<item>();
   return std::optional(std::move(*it));
 }
 
@@ -227,6 +228,7 @@ result<saved_note> memories::save(const viewer& who, const new_note& note) {
   it.session_id = note.session_id;
   it.tool_call_id = note.tool_call_id;
   it.owner = who.user.value;
+  it.expires_at_ms = note.expires_at_ms;
   const std::string session = it.session_id.empty() ? std::string(no_session) : it.session_id;
   storage::row_batch rows;
   add_item(rows.documents, who.tenant, it);
@@ -265,6 +267,7 @@ result<item> memories::change(const viewer& who, std::string_view id, const item
   if (what.tags) it.tags = *what.tags;
   if (what.importance) it.importance = *what.importance;
   if (what.pinned) it.pinned = *what.pinned;
+  if (what.expires_at_ms) it.expires_at_ms = *what.expires_at_ms;
   if (it == there->what) return it;
   it.updated_at_ms = std::max(now_ms_(), it.updated_at_ms + 1);
   it.state = "stored";
@@ -277,6 +280,18 @@ result<item> memories::change(const viewer& who, std::string_view id, const item
   return it;
 }
 
+// All that goes with an item, and who hears of it.
+result<void> memories::add_removal(storage::row_batch& rows, const tenant_id& tenant,
+                                   const place& there) const {
+  const auto& id = there.what.memory_id;
+  rows.deleted.emplace_back(item_collection, item_key(tenant, there.session, id));
+  rows.deleted.emplace_back(id_collection, id_key(tenant, id));
+  if (is_noted(there.what))
+    if (auto ok = unmark(rows, tenant, there); !ok) return ok;
+  tell(rows, tenant, there.session, id, memory::change::kind::gone);
+  return {};
+}
+
 result<void> memories::forget(const viewer& who, std::string_view id, std::string_view expected) {
   const std::lock_guard one_at_a_time(changing_);
   auto there = look_up(who, id);
@@ -284,11 +299,7 @@ result<void> memories::forget(const viewer& who, std::string_view id, std::strin
   if (!if_match_permits(expected, etag_of(there->what)))
     return error(codes::memory_changed, "the memory was changed meanwhile");
   storage::row_batch rows;
-  rows.deleted.emplace_back(item_collection, item_key(who.tenant, there->session, id));
-  rows.deleted.emplace_back(id_collection, id_key(who.tenant, id));
-  if (is_noted(there->what))
-    if (auto ok = unmark(rows, who.tenant, *there); !ok) return ok;
-  tell(rows, who.tenant, there->session, id, memory::change::kind::gone);
+  if (auto ok = add_removal(rows, who.tenant, *there); !ok) return ok;
   auto written = log_.write_rows(rows);
   return written ? result<void>() : result<void>(written.error());
 }
@@ -310,8 +321,10 @@ result<item_page> memories::list(const viewer& who, const item_filter& filter,
   const moment as_of(**reader);
   if (auto ok = (*reader)->begin(now + std::chrono::milliseconds(limits_.search_ms)); !ok)
     return index_failed(ok.error());
+  const auto at_ms = now_ms_();
   const auto fits = [&](const index_row& row) {
-    return may_see(who, row.owner, row.session) && passes(filter, row);
+    return may_see(who, row.owner, row.session) && passes(filter, row) &&
+           !is_over(row.expires_at_ms, at_ms);
   };
   auto rows = (*reader)->list(who.tenant, behind, fits, limit, listed_at_once_max);
   if (!rows) return index_failed(rows.error());
@@ -356,8 +369,10 @@ result<found_items> memories::search(const viewer& who, const search_question& q
     out.as_of = question.at > 0 ? std::min(question.at, (*reader)->last()) : (*reader)->last();
     const std::set<std::string_view> held(question.held_message_ids.begin(),
                                           question.held_message_ids.end());
+    const auto at_ms = now_ms_();
     const auto fits = [&](const index_row& row) {
       return may_see(who, row.owner, row.session) && passes(question.filter, row) &&
+             !is_over(row.expires_at_ms, at_ms) &&
              (row.message_id.empty() || !held.contains(row.message_id));
     };
     const auto add = [&](index_reader::table which, const std::vector<std::string>& words,

@@ -1,6 +1,6 @@
 // What can be done with a tenant's memories: the one set of functions below the API, the tools and
-// recall. Items are read from the store, so one that was deleted is in no answer, however far the
-// index is.
+// recall. Items are read from the store, so one that was deleted, or is over, is in no answer,
+// however far the index is.
 //
 // Thread-safe; blocks on the disk. Lifetime: what it needs outlives it. Errors: memory.not_found,
 // quota.exceeded, those of the store; of the index storage.unavailable where it cannot be read.
@@ -43,6 +43,7 @@ struct new_note {
   std::vector<std::string> tags{};
   double importance = 0.5;
   std::string session_id{}, tool_call_id{};
+  std::int64_t expires_at_ms = 0;  // 0: never
 };
 struct saved_note {
   item what;
@@ -54,6 +55,7 @@ struct item_change {
   std::optional<std::vector<std::string>> tags{};
   std::optional<double> importance{};
   std::optional<bool> pinned{};
+  std::optional<std::int64_t> expires_at_ms{};  // 0: never
 };
 
 struct item_filter {
@@ -134,6 +136,8 @@ class memories {
   result<memory_status> status(const tenant_id& tenant) const;
   // Whoever is asked, too, from now on; null: nobody. Any thread.
   void ask_also(std::shared_ptr<remote_recall> whom);
+  // Waits for the index as a list does.
+  void catch_up() const;
   // Why not all can be found; empty: all can. Does not block.
   std::string degraded() const { return index_.degraded(); }
 
@@ -145,6 +149,9 @@ class memories {
   };
   result<void> set_states(const tenant_id& tenant, const std::vector<new_state>& which,
                           std::string_view state);
+  // Deletes what is over, of all tenants, as `forget` does: so many at most. Gives how many it saw
+  // that were; fewer than `items_max`: there are no more. Errors: those of index and store.
+  result<std::size_t> sweep_expired(std::size_t items_max);
   // Whether the tenant may keep so many more. Errors: quota.exceeded.
   result<void> has_room(const tenant_id& tenant, std::size_t more = 1) const;
 
@@ -170,6 +177,8 @@ class memories {
   result<std::uint64_t> count(const tenant_id& tenant, index_reader::states* states = {})
       const;  // of its items in the index
   result<void> unmark(storage::row_batch& rows, const tenant_id& tenant, const place& there) const;
+  result<void> add_removal(storage::row_batch& rows, const tenant_id& tenant,
+                           const place& there) const;
   error index_failed(const error& why) const;
   struct found_rows {
     std::vector<ranking> rankings;

@@ -69,6 +69,8 @@ std::unique_ptr<tools::tool> make_memory_save(memories& kept, tools::work_pool& 
     note.tags = texts_of(request.inputs, "tags");
     if (const auto* given = request.inputs.if_contains("importance"); given && given->is_number())
       note.importance = given->to_number<double>();
+    if (const auto* given = request.inputs.if_contains("ttl_s"); given && given->is_int64())
+      note.expires_at_ms = now_ms() + std::max<std::int64_t>(1, given->get_int64()) * 1000;
     note.session_id = request.session.session.value;
     note.tool_call_id = request.call.tool_call_id;
     const auto saved = kept.save(viewer_of(request), note);

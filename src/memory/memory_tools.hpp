@@ -12,7 +12,7 @@
 
 namespace soma::memory {
 
-// {text, tags?, importance?} → {memory_id}
+// {text, tags?, importance?, ttl_s?} → {memory_id}; `ttl_s`: for so many seconds
 std::unique_ptr<tools::tool> make_memory_save(memories& kept, tools::work_pool& pool);
 // {query, limit?, kinds?} → {items: [{memory_id, score, text, kind, …}], degraded}
 std::unique_ptr<tools::tool> make_memory_recall(memories& kept, tools::work_pool& pool);

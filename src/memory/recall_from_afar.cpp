@@ -16,6 +16,7 @@ index_row row_of(const item& it, const std::string& session) {
   row.owner = it.owner;
   row.state = it.state;
   row.pinned = it.pinned;
+  row.expires_at_ms = it.expires_at_ms;
   for (const auto& tag : it.tags) row.tags += (row.tags.empty() ? "\n" : "") + tag + '\n';
   return row;
 }

@@ -10,6 +10,11 @@ bool is_replicated(const config& settings) {
   return !settings.text("somabrain.base_url").empty();
 }
 
+memory::remembering remembering_of(const config& settings) {
+  constexpr std::int64_t day_ms = 24ll * 3600 * 1000;
+  return {is_replicated(settings), settings.number("memory.messages_ttl_days") * day_ms};
+}
+
 memory::indexer_options index_options_of(const config& settings, node_feeds& feeds,
                                          std::function<void()> on_rows, memory::vectors& vectors) {
   memory::indexer_options options;
@@ -40,6 +45,14 @@ memory::vector_options vector_options_of(const config& settings, memory::embedde
   return options;
 }
 
+memory::upkeep_options upkeep_options() {
+  memory::upkeep_options options;
+  options.on_notice = [](const std::string& what) {
+    log(log_level::warn, "memory.upkeep", {{"what", what}});
+  };
+  return options;
+}
+
 memory::memory_limits limits_of(const config& settings) {
   memory::memory_limits limits;
   limits.items_max = static_cast<std::size_t>(settings.number("memory.items_max"));
@@ -52,16 +65,17 @@ memory::memory_limits limits_of(const config& settings) {
 
 node_memory::node_memory(const config& settings, node_store& store, node_feeds& feeds,
                          node_models& models)
-    : replicated_(is_replicated(settings)),
+    : remembering_(remembering_of(settings)),
       embeddings_(models),
       vectors_(store.events(), vector_options_of(settings, embeddings_)),
       index_(store.events(), index_options_of(
                                  settings, feeds, [this] { tell_of_rows(); }, vectors_)),
       memories_(store.events(), index_, limits_of(settings), now_ms, &vectors_),
       knowledge_(store.events(), memories_,
-                 {static_cast<std::size_t>(settings.number("memory.passages_max")), replicated_,
-                  settings.number("uploads.unclaimed_h") * 3'600'000},
+                 {static_cast<std::size_t>(settings.number("memory.passages_max")),
+                  remembering_.replicated, settings.number("uploads.unclaimed_h") * 3'600'000},
                  now_ms),
+      upkeep_(memories_, knowledge_, upkeep_options()),
       recaller_(memories_) {
   vectors_.start(index_);
 }

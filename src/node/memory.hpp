@@ -13,6 +13,7 @@
 #include "memory/knowledge.hpp"
 #include "memory/memories.hpp"
 #include "memory/recall_threads.hpp"
+#include "memory/upkeep.hpp"
 #include "memory/vectors.hpp"
 #include "node/embeddings.hpp"
 #include "node/feeds.hpp"
@@ -27,14 +28,17 @@ class node_memory {
                                                    node_feeds& feeds, node_models& models);
   ~node_memory() { stop(); }
 
-  // No model is asked for vectors any more; before the models are closed.
-  void stop() { vectors_.stop(); }
+  // No model is asked for vectors any more, and nothing expires; before the models are closed.
+  void stop() {
+    upkeep_.stop();
+    vectors_.stop();
+  }
 
   memory::memories& memories() { return memories_; }
   memory::recaller& recaller() { return recaller_; }
   memory::indexer& index() { return index_; }
-  // What is remembered goes to SomaBrain, too.
-  bool replicated() const { return replicated_; }
+  // How what is said is kept.
+  memory::remembering remembering() const { return remembering_; }
   // Calls `told` once rows were committed, on the thread that wrote them: it must not block. An
   // empty one: nobody any more, from the moment this returns.
   void on_rows(std::function<void()> told);
@@ -45,7 +49,7 @@ class node_memory {
 
   void tell_of_rows();
 
-  const bool replicated_;
+  const memory::remembering remembering_;
   quick_mutex told_mutex_;
   std::function<void()> told_;
   node_embeddings embeddings_;
@@ -53,6 +57,7 @@ class node_memory {
   memory::indexer index_;
   memory::memories memories_;
   memory::knowledge knowledge_;
+  memory::upkeep upkeep_;
   memory::recall_threads recaller_;  // the last: its work uses the others
 };
 

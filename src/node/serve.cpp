@@ -37,7 +37,7 @@ result<int> serve(const config& settings) {
   if (!identities) return identities.error();
   node_sessions sessions(
       settings, {(*store)->events(), feeds.registry(), **models, **tools, (*tools)->runner(), feeds,
-                 metrics.probe(), &(*memory)->recaller(), (*memory)->replicated()});
+                 metrics.probe(), &(*memory)->recaller(), (*memory)->remembering()});
   auto web = web_server::open({settings, **store, metrics, feeds, **models, **files, **tools,
                                **identities, sessions, **memory, **outgoing});
   if (!web) return web.error();

@@ -93,7 +93,7 @@ struct world {
     op.expected_seq = seqs[session];
     op.events.push_back({++seqs[session], said.type(), encode(said)});
     op.events.push_back({++seqs[session], written.type(), encode(written)});
-    add_remembered(op, key, "ada", std::vector{said, written}, limits.replicated);
+    add_remembered(op, key, "ada", std::vector{said, written}, {limits.replicated, said_ttl_ms});
     REQUIRE(log->commit(std::span(&op, 1)).front());
   }
   // A turn of a session is told of memories. Gives its event's number.
@@ -149,6 +149,7 @@ struct world {
   std::string path = folder / "memory.sqlite";
   std::unique_ptr<storage::event_log> log = storage::make_memory_event_log();
   memory_limits limits;
+  std::int64_t said_ttl_ms = 0;
   std::atomic<std::int64_t> now{1'700'000'000'000};
   std::map<std::string, std::uint64_t> seqs;
   std::mutex told_mutex, hold;  // while `hold` is locked, what is committed is not taken

@@ -7,6 +7,7 @@
 #include "core/time.hpp"
 #include "http/net/problem.hpp"
 #include "http/routes/door.hpp"
+#include "http/routes/parameters.hpp"
 
 namespace soma::http {
 namespace {
@@ -79,20 +80,11 @@ asio::awaitable<response> list_keys(gateway& g, request_context& ctx) {
   co_return answer;
 }
 
-// "2027-01-01T00:00:00Z", with or without a fraction, to milliseconds; -1 when it is none.
-std::int64_t parse_time(std::string_view text) {
-  if (text.size() < 20) return -1;
-  std::string whole(text.substr(0, 19));
-  std::string fraction = text.size() > 21 ? std::string(text.substr(20, text.size() - 21)) : "";
-  fraction.resize(3, '0');
-  return parse_rfc3339(whole + "." + fraction + "Z");
-}
-
 app::key_wish key_wish_in(const boost::json::object& body) {
   app::key_wish wanted;
   wanted.name = text_of(body, "name");
   if (text_of(body, "role") == "admin") wanted.role = app::role::admin;
-  if (body.contains("expires_at")) wanted.expires_at_ms = parse_time(text_of(body, "expires_at"));
+  if (body.contains("expires_at")) wanted.expires_at_ms = time_in(text_of(body, "expires_at"));
   return wanted;
 }
 

@@ -31,7 +31,9 @@ void write_item(json_writer& w, const app::memory_item& it, const double* score 
   w.field_if("tool_call_id", it.tool_call_id).field_if("attachment_id", it.attachment_id);
   if (!it.place_json.empty()) w.key("place").raw(it.place_json);
   w.field("owner", it.owner).field("created_at", format_rfc3339(it.created_at_ms));
-  w.field("updated_at", format_rfc3339(it.updated_at_ms)).field("state", it.state);
+  w.field("updated_at", format_rfc3339(it.updated_at_ms));
+  if (it.expires_at_ms > 0) w.field("expires_at", format_rfc3339(it.expires_at_ms));
+  w.field("state", it.state);
   if (score) w.key("score").real(*score);
   w.end_object();
 }
@@ -49,6 +51,18 @@ std::vector<std::string> texts_of(const json::object& body, std::string_view nam
   if (const auto* all = body.if_contains(name))
     for (const auto& one : all->as_array()) out.emplace_back(one.as_string());
   return out;
+}
+
+// None: nothing is said of it; 0: never.
+result<std::optional<std::int64_t>> expiry_of(const json::object& body) {
+  using answer = std::optional<std::int64_t>;
+  const auto* given = body.if_contains("expires_at");
+  if (!given) return answer();
+  if (given->is_null()) return answer(0);
+  const auto at = time_in(std::string_view(given->as_string()));
+  if (at <= now_ms())
+    return error(codes::request_invalid, "expires_at must lie in the future").about("expires_at");
+  return answer(at);
 }
 
 // What list and search have in common.
@@ -137,6 +151,9 @@ asio::awaitable<response> add_memory(gateway& g, request_context& ctx) {
   note.tags = texts_of(body, "tags");
   if (const auto* importance = body.if_contains("importance"))
     note.importance = importance->to_number<double>();
+  auto expires_at = expiry_of(body);
+  if (!expires_at) co_return problem(expires_at.error(), ctx);
+  note.expires_at_ms = expires_at->value_or(0);
   auto saved = co_await app::add_memory(g.services, *ctx.admitted, std::move(note));
   if (!saved) co_return problem(saved.error(), ctx);
   auto answer = item_answer(*saved, saved->again ? 200 : 201);
@@ -153,6 +170,9 @@ asio::awaitable<response> update_memory(gateway& g, request_context& ctx) {
   if (const auto* given = body.if_contains("importance"))
     change.importance = given->to_number<double>();
   if (const auto* given = body.if_contains("pinned")) change.pinned = given->as_bool();
+  auto expires_at = expiry_of(body);
+  if (!expires_at) co_return problem(expires_at.error(), ctx);
+  change.expires_at_ms = *expires_at;
   std::string id(ctx.path_parameter("id")), if_match(ctx.header("if-match"));
   auto changed = co_await app::change_memory(g.services, admitted_of(ctx), std::move(id),
                                              std::move(change), std::move(if_match));

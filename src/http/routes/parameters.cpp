@@ -1,8 +1,10 @@
 #include "http/routes/parameters.hpp"
 
 #include <charconv>
+#include <string>
 
 #include "core/codes.hpp"
+#include "core/time.hpp"
 
 namespace soma::http {
 
@@ -26,6 +28,14 @@ result<std::size_t> number_in(std::optional<std::string_view> text, std::string_
   if (ec != std::errc{} || end != text->data() + text->size() || n < 1 || n > most)
     return unreadable_parameter(name);
   return n;
+}
+
+std::int64_t time_in(std::string_view text) {
+  if (text.size() < 20) return -1;
+  const std::string whole(text.substr(0, 19));
+  std::string fraction = text.size() > 21 ? std::string(text.substr(20, text.size() - 21)) : "";
+  fraction.resize(3, '0');
+  return parse_rfc3339(whole + "." + fraction + "Z");
 }
 
 }  // namespace soma::http

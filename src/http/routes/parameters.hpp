@@ -1,7 +1,9 @@
-// Parameters of a query, read strictly. Pure. Error: request.invalid_parameter about the name.
+// Parameters of a query and members of a body, read strictly. Pure. Error of parameters:
+// request.invalid_parameter about the name.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -17,5 +19,8 @@ result<bool> flag_of(std::optional<std::string_view> text, std::string_view name
 // 1 to `most`; `usual` where none is given.
 result<std::size_t> number_in(std::optional<std::string_view> text, std::string_view name,
                               std::size_t usual, std::size_t most);
+
+// "2027-01-01T00:00:00Z", with or without a fraction, to milliseconds; -1 when it is none.
+std::int64_t time_in(std::string_view text);
 
 }  // namespace soma::http
