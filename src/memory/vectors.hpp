@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -39,6 +40,8 @@ struct vector_options {
   std::size_t exact_max = 5000;                // of one tenant, looked through one by one
   std::chrono::milliseconds look_every{5000};  // for another model, where nothing else happens
   std::chrono::milliseconds back_off_first{1000}, back_off_max{60'000};
+  std::chrono::milliseconds embed_for{30'000};  // that one call may take
+  unsigned attempts_max = 3;  // of a text that fails by itself while another is taken
   std::function<void(const std::string&)> on_notice{};
 };
 
@@ -46,6 +49,15 @@ struct vector_status {
   std::string state = "off";  // off: the tenant has no model for them; ready, building, failing
   std::string why;            // of failing
   std::size_t waiting = 0;    // memories without one; at most 10,000 are counted
+  std::size_t set_aside = 0;  // those that get none, since the provider fails at them; as many
+  double lag_s = 0;           // for how long some have been waiting
+};
+
+// Of all tenants.
+struct vector_totals {
+  std::size_t waiting = 0, set_aside = 0;
+  double lag_s = 0;                                  // of the one that has waited for longest
+  std::size_t ready = 0, building = 0, failing = 0;  // tenants
 };
 
 class vectors {
@@ -83,18 +95,28 @@ class vectors {
   // Why not all memories are ranked by their vectors; empty: all are.
   std::string degraded(const tenant_id& tenant) const;
   vector_status status(const tenant_id& tenant) const;
+  // The same without asking the index: as of the last look, a second ago or so. Does not block.
+  vector_status last_status(const tenant_id& tenant) const;
+  vector_totals totals() const;
 
  private:
   using clock = std::chrono::steady_clock;
-  struct tenant_state {
+  // What a batch is made for.
+  struct work {
     std::string model;
     std::uint64_t model_number = 0;  // its fingerprint
     std::size_t dimension = 0;       // 0: not known yet
     std::uint64_t generation = 0;    // of the index that `position` is of
     std::int64_t position = 0;       // of the index: all up to it have theirs
     std::int64_t failed_at = -1;     // position at which it failed last; -1: since then it did not
-    bool complete = false;           // once at the index's end
-    std::string why;                 // the provider's refusal
+  };
+  struct tenant_state : work {
+    std::map<std::string, unsigned> attempts{};  // of texts that failed by themselves, by id
+    std::set<std::string> aside{};               // ids; at most as many as are counted
+    std::size_t waiting = 0;                     // as of `counted_at`
+    clock::time_point counted_at{}, behind_since{};
+    bool complete = false;  // once at the index's end
+    std::string why;        // the provider's refusal
     clock::time_point retry_at{};
     std::chrono::milliseconds back_off{0};
     // In memory: loaded up to a key, or all.
@@ -112,8 +134,18 @@ class vectors {
   step embed_some(const tenant_id& tenant, const std::vector<index_text>& rows);
   result<std::vector<embedding>> embedded(const tenant_id& tenant,
                                           const std::vector<std::string>& texts);
-  result<std::vector<embedding>> one_by_one(const tenant_id& tenant,
-                                            const std::vector<std::string>& texts);
+  // None: all rows have theirs, or are set aside.
+  std::optional<step> together(const tenant_id& tenant, const work& of,
+                               const std::vector<const index_text*>& rows);
+  std::optional<step> each_alone(const tenant_id& tenant, const work& of,
+                                 const std::vector<const index_text*>& rows);
+  bool is_given_up(const tenant_id& tenant, const std::string& id);
+  bool stopping() const;
+  void count_waiting(const tenant_id& tenant);
+  void note_waiting(const tenant_id& tenant, std::size_t count);
+  void note_aside(const tenant_id& tenant, const std::string& id);
+  result<bool> keep_made(const tenant_id& tenant, const work& of, const index_text& row,
+                         embedding values);
   result<bool> keep(const tenant_id& tenant, const index_text& row, stored_vector what);
   step failed(const tenant_id& tenant, const error& why, std::int64_t at = -1);
   bool found_dimension(const tenant_id& tenant, std::size_t dimension);
@@ -130,6 +162,7 @@ class vectors {
   bool make_room(const std::string& tenant, std::size_t bytes);
   void drop(tenant_state& of, bool too_large);
   void set_model(tenant_state& of, std::string model);
+  static std::string state_of(const tenant_state& of);
 
   storage::event_log& log_;
   const vector_options options_;

@@ -33,6 +33,15 @@ class word_embedder final : public embedder {
     const std::lock_guard lock(mutex_);
     breaking_ = std::move(part);
   }
+  // Gives no answer in time; refuses as one that is paid for does.
+  void hang_at(std::string part) {
+    const std::lock_guard lock(mutex_);
+    hanging_ = std::move(part);
+  }
+  void deny(std::string part) {
+    const std::lock_guard lock(mutex_);
+    denied_ = std::move(part);
+  }
   void give_nothing_for(std::string part) {
     const std::lock_guard lock(mutex_);
     nothing_ = std::move(part);
@@ -56,6 +65,10 @@ class word_embedder final : public embedder {
         return failure(codes::llm_bad_request);
       if (!breaking_.empty() && text.find(breaking_) != std::string::npos)
         return failure(codes::llm_provider_error);
+      if (!hanging_.empty() && text.find(hanging_) != std::string::npos)
+        return std::make_unique<answer>(std::nullopt);
+      if (!denied_.empty() && text.find(denied_) != std::string::npos)
+        return failure(codes::llm_auth);
       const bool none = !nothing_.empty() && text.find(nothing_) != std::string::npos;
       out.push_back(none ? embedding(dimension, 0.0f) : vector_of(text));
     }
@@ -90,7 +103,7 @@ class word_embedder final : public embedder {
   }
 
   mutable std::mutex mutex_;
-  std::string model_ = "one", refused_, breaking_, nothing_;
+  std::string model_ = "one", refused_, breaking_, nothing_, hanging_, denied_;
 };
 
 struct near_world : world {
@@ -269,6 +282,78 @@ TEST_CASE_FIXTURE(near_world, "vectors: a text at which the server breaks holds 
   until([&] { return asks.calls > calls + 10; });
   CHECK(waiting() == 1);
   CHECK(stored() == 3);
+}
+
+TEST_CASE_FIXTURE(near_world,
+                  "vectors: a text that is never answered, or denied, is set aside and told of") {
+  stop();
+  more.embed_for = std::chrono::milliseconds(5);
+  strings notices_of;
+  std::mutex notices_mutex;
+  more.on_notice = [&](const std::string& what) {
+    const std::lock_guard lock(notices_mutex);
+    notices_of.push_back(what);
+  };
+  start();
+  asks.hang_at("endless");
+  asks.deny("forbidden");
+  const auto endless = note("A vehicle that is endless");
+  const auto forbidden = note("A forbidden vehicle");
+  note("The automobile stands in the garage");
+  settle();
+  until([&] { return near->status(tenant_id("t")).set_aside == 2 && waiting() == 0; });
+  made();
+  note("A car in the yard");  // and others go on
+  made();
+  CHECK(found("car") == strings{"A car in the yard", "The automobile stands in the garage"});
+  CHECK(found("endless").size() == 1);  // by its words
+  {
+    const std::lock_guard lock(notices_mutex);
+    std::size_t told = 0;
+    for (const auto& what : notices_of) {
+      told += what.find("set aside") != std::string::npos;
+      CHECK(what.find("endless") == std::string::npos);
+    }
+    CHECK(told == 2);
+  }
+  CHECK(near->last_status(tenant_id("t")).set_aside == 2);
+  CHECK(near->totals().set_aside == 2);
+  // It is known as such after a start, and asked for no more.
+  stop();
+  start();
+  made();
+  CHECK(near->status(tenant_id("t")).set_aside == 2);
+  // What goes, or says something else, is none of them any more.
+  REQUIRE(kept->forget(by(), endless.memory_id, {}));
+  settle();
+  until([&] { return near->status(tenant_id("t")).set_aside == 1; });
+  asks.deny("");
+  item_change other;
+  other.text = "A vehicle that is allowed";
+  REQUIRE(kept->change(by(), forbidden.memory_id, other, {}));
+  made();
+  until([&] { return near->status(tenant_id("t")).set_aside == 0; });
+  stop();
+}
+
+TEST_CASE_FIXTURE(near_world, "vectors: how much waits and for how long is told without a look") {
+  note("The automobile stands in the garage");
+  made();
+  until([&] { return near->last_status(tenant_id("t")).waiting == 0; });
+  CHECK(near->last_status(tenant_id("t")).state == "ready");
+  CHECK(near->last_status(tenant_id("t")).lag_s == 0);
+  asks.refuses = true;
+  for (int i = 0; i < 3; ++i) note("vehicle number " + std::to_string(i));
+  settle();
+  until([&] { return near->last_status(tenant_id("t")).waiting == 3; });
+  CHECK(near->totals().waiting == 3);
+  until([&] { return near->last_status(tenant_id("t")).lag_s > 0; });
+  until([&] { return near->totals().failing == 1; });
+  CHECK(near->last_status(tenant_id("without")).state == "off");
+  asks.refuses = false;
+  made();
+  until([&] { return near->last_status(tenant_id("t")).lag_s == 0; });
+  CHECK(near->totals().ready == 1);
 }
 
 TEST_CASE_FIXTURE(near_world, "vectors: a question that could not be used is not made one") {
