@@ -1,10 +1,14 @@
 // Importing knowledge: an attachment's text is taken out in the sandbox, cut and kept.
+#include <boost/json.hpp>
+
 #include "app/file_services.hpp"
 #include "app/memories.hpp"
 #include "app/on_lane.hpp"
 #include "app/services.hpp"
 #include "app/tool_gateway.hpp"
 #include "core/codes.hpp"
+#include "core/json_text.hpp"
+#include "core/json_writer.hpp"
 #include "tools/builtin/document_reader.hpp"
 
 namespace soma::app {
@@ -27,23 +31,74 @@ error as_import(error why) {
   return why;
 }
 
+result<answered<tools::kept_document>> imported_before(const idempotency_gate::entry& gate) {
+  const auto& text = gate.replay->response_json;
+  boost::system::error_code ec;
+  const auto value = boost::json::parse({text.data(), text.size()}, ec);
+  const auto* o = ec ? nullptr : value.if_object();
+  if (!o) return error(codes::storage_corrupt, "not the answer to an import");
+  const auto is = [&](std::string_view name) {
+    const auto* flag = o->if_contains(name);
+    return flag && flag->is_bool() && flag->get_bool();
+  };
+  tools::kept_document kept;
+  kept.attachment_id = text_of(*o, "attachment_id");
+  kept.filename = text_of(*o, "filename");
+  if (const auto* count = o->if_contains("passages"); count && count->is_number())
+    kept.passages = count->to_number<std::size_t>();
+  kept.cut = is("truncated");
+  kept.again = is("again");
+  return answered<tools::kept_document>(std::move(kept), true);
+}
+
+tools::answer_to_keep answer_for(const services& s, const idempotency_gate::entry& gate) {
+  auto record = s.idempotency.record_of(gate, 0, {});
+  tools::answer_to_keep answer;
+  answer.key = std::move(record.key);
+  answer.hash = std::move(record.request_hash);
+  answer.created_at_ms = record.created_at_ms;
+  answer.ttl_ms = record.ttl_ms;
+  answer.made = [](const tools::kept_document& kept) {
+    return std::pair(imported_status(kept), imported_json(kept));
+  };
+  return answer;
+}
+
 }  // namespace
 
-asio::awaitable<result<tools::kept_document>> import_document(services& s, admitted& in,
-                                                              std::string attachment_id) {
+std::string imported_json(const tools::kept_document& kept) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("attachment_id", kept.attachment_id).field("filename", kept.filename);
+  w.field("passages", static_cast<std::uint64_t>(kept.passages));
+  w.field_bool("truncated", kept.cut).field_bool("again", kept.again).end_object();
+  return out;
+}
+
+int imported_status(const tools::kept_document& kept) {
+  return kept.again || kept.passages == 0 ? 200 : 201;
+}
+
+asio::awaitable<result<answered<tools::kept_document>>> import_document(services& s, admitted& in,
+                                                                        once_key once,
+                                                                        std::string attachment_id) {
   const auto& who = in.who();
   const std::vector<std::string> named{attachment_id};
   auto may = co_await s.pipeline.ask(in, "attachment.read", named);
   if (!may) co_return may.error();
+  auto gate = co_await s.idempotency.enter(who, std::move(once));
+  if (!gate) co_return gate.error();
+  in.about(attachment_id);
+  if (gate->replay) co_return imported_before(*gate);
   if (auto why = s.tools.documents.unavailable(); !why.empty())
     co_return error(codes::tool_unavailable, std::move(why));
   auto place = s.tools.documents.enter(who.tenant);
   if (!place) co_return error(codes::server_busy, "other documents are being imported", 1);
-  in.about(attachment_id);
   tools::wanted_document wanted;
   wanted.tenant = who.tenant;
   wanted.user_id = who.user.value;
   wanted.attachment_id = std::move(attachment_id);
+  if (!gate->key.empty()) wanted.answer = answer_for(s, *gate);
   auto work = [&documents = s.tools.documents, wanted = std::move(wanted),
                place = std::move(place)]() mutable {
     auto kept = documents.import(wanted);
@@ -51,8 +106,12 @@ asio::awaitable<result<tools::kept_document>> import_document(services& s, admit
     return kept;
   };
   auto kept = co_await on_lane(s.files.pool, std::move(work));
-  if (!kept) co_return as_import(kept.error());
-  co_return kept;
+  if (!kept) {
+    auto twin = co_await s.idempotency.find_twin(*gate, as_import(kept.error()));
+    if (!twin) co_return twin.error();
+    co_return imported_before(*gate);
+  }
+  co_return answered<tools::kept_document>(std::move(*kept), false);
 }
 
 asio::awaitable<result<document_page>> list_documents(services& s, const caller& who,

@@ -30,6 +30,17 @@ shown_memory shown(memory_item it, bool again = false) {
   return out;
 }
 
+constexpr int made_status = 201, again_status = 200;
+
+// The first answer to a request with that key.
+result<answered<shown_memory>> saved_before(admitted& in, const idempotency_gate::entry& gate) {
+  auto it = memory::decode_item(gate.replay->response_json);
+  if (!it) return error(codes::storage_corrupt, "not the answer to a new note");
+  in.about(it->memory_id);
+  auto made = shown(std::move(*it), gate.replay->status == again_status);
+  return answered<shown_memory>(std::move(made), true);
+}
+
 memory::search_question question_of(const memory_search& asked) {
   memory::search_question out;
   out.query = asked.query;
@@ -160,14 +171,30 @@ asio::awaitable<result<shown_memory>> find_memory(services& s, const caller& who
   co_return shown(std::move(*found));
 }
 
-asio::awaitable<result<shown_memory>> add_memory(services& s, admitted& in, memory_note note) {
-  auto work = [&kept = s.memories, me = viewer_of(in.who()), note = std::move(note)] {
-    return kept.save(me, note);
-  };
+asio::awaitable<result<answered<shown_memory>>> add_memory(services& s, admitted& in, once_key once,
+                                                           memory_note note) {
+  auto gate = co_await s.idempotency.enter(in.who(), std::move(once));
+  if (!gate) co_return gate.error();
+  if (gate->replay) co_return saved_before(in, *gate);
+  memory::memories::answer_of_note answer;
+  if (!gate->key.empty())
+    answer = [record = s.idempotency.record_of(*gate, 0, {})](const memory::saved_note& saved) {
+      auto kept = record;
+      kept.status = saved.again ? again_status : made_status;
+      kept.response_json = memory::encode(saved.what);
+      return kept;
+    };
+  auto work = [&kept = s.memories, me = viewer_of(in.who()), note = std::move(note),
+               answer = std::move(answer)] { return kept.save(me, note, answer); };
   auto saved = co_await on_writes(s, in.who().tenant, std::move(work));
-  if (!saved) co_return saved.error();
+  if (!saved) {
+    auto twin = co_await s.idempotency.find_twin(*gate, saved.error());
+    if (!twin) co_return twin.error();
+    co_return saved_before(in, *gate);
+  }
   in.about(saved->what.memory_id);
-  co_return shown(std::move(saved->what), saved->again);
+  auto made = shown(std::move(saved->what), saved->again);
+  co_return answered<shown_memory>(std::move(made), false);
 }
 
 asio::awaitable<result<shown_memory>> change_memory(services& s, const admitted& in, std::string id,

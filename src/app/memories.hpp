@@ -1,7 +1,8 @@
 // Use cases of memories: listed, searched, shown, noted, changed, forgotten, recalled. Each runs on
 // its caller's io thread; what looks at the index waits on the longer lane.
 //
-// Errors: memory.not_found, memory.changed, quota.exceeded, server.busy, those of the store.
+// Errors: memory.not_found, memory.changed, quota.exceeded, server.busy, those of the store, and of
+// what takes a key those of the idempotency gate.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "app/once.hpp"
 #include "app/outgoing.hpp"
 #include "app/piece_source.hpp"
 #include "app/pipeline.hpp"
@@ -72,8 +74,8 @@ boost::asio::awaitable<result<use_page>> list_memory_uses(services& s, const cal
 
 boost::asio::awaitable<result<shown_memory>> find_memory(services& s, const caller& who,
                                                          std::string id);
-boost::asio::awaitable<result<shown_memory>> add_memory(services& s, admitted& in,
-                                                        memory_note note);
+boost::asio::awaitable<result<answered<shown_memory>>> add_memory(services& s, admitted& in,
+                                                                  once_key once, memory_note note);
 boost::asio::awaitable<result<shown_memory>> change_memory(services& s, const admitted& in,
                                                            std::string id, memory_change change,
                                                            std::string if_match);
@@ -83,8 +85,12 @@ boost::asio::awaitable<result<void>> forget_memory(services& s, const admitted& 
 // Keeps the passages of an attachment as knowledge, once; waits for all of it. Policy is asked for
 // attachment.read, too. Errors: attachment.*, request.invalid about attachment_id for what no text
 // can be taken out of, quota.exceeded, server.busy while others are imported.
-boost::asio::awaitable<result<tools::kept_document>> import_document(services& s, admitted& in,
-                                                                     std::string attachment_id);
+boost::asio::awaitable<result<answered<tools::kept_document>>> import_document(
+    services& s, admitted& in, once_key once, std::string attachment_id);
+// As it is shown, and kept for a key.
+std::string imported_json(const tools::kept_document& kept);
+// 201 where it is new.
+int imported_status(const tools::kept_document& kept);
 
 // What is kept of documents, in the order of their attachments' ids.
 using memory::document_page;

@@ -85,6 +85,17 @@ health_component outbox_of(const outgoing_figures& now) {
            {"dlq", static_cast<double>(now.dead)}}};
 }
 
+// Without them there are words, so nothing is down.
+health_component vectors_of(const memory::vector_status& now) {
+  return {"vectors",
+          now.state != "failing",
+          now.why,
+          false,
+          {{"waiting", static_cast<double>(now.waiting)},
+           {"lag_s", now.lag_s},
+           {"set_aside", static_cast<double>(now.set_aside)}}};
+}
+
 health_component memory_of(const services& s) {
   auto why = s.memories.degraded();
   const bool ok = why.empty();
@@ -111,6 +122,7 @@ std::vector<health_component> health_of(const services& s, const tenant_id& tena
   all.push_back(audit_of(s.llm.audit()));
   all.push_back(outbox_of(outgoing_now(s)));
   all.push_back(memory_of(s));
+  if (auto now = s.memories.vectors_now(tenant); now.state != "off") all.push_back(vectors_of(now));
   // A machine without a sandbox, or a server of others that is away: conversations go on.
   const bool tools_ok = missing.empty(), servers_ok = servers.empty();
   all.push_back({"tools", tools_ok, std::move(missing), false});

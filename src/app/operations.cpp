@@ -202,7 +202,7 @@ constexpr row table[] = {
         .changes("mcp.update", path_name)
         .gives(answer::none),
     op("list_memories", get, "/v1/memories").reads("memory.read"),
-    op("add_memory", post, "/v1/memories").changes("memory.write").takes(json),
+    op("add_memory", post, "/v1/memories").changes("memory.write").takes(json).once(),
     op("search_memories", get, "/v1/memories/search").reads("memory.read"),
     op("export_memories", get, "/v1/memories/export")
         .reads("memory.read")
@@ -215,7 +215,7 @@ constexpr row table[] = {
         .gives(answer::none),
     op("list_memory_uses", get, "/v1/memories/{id}/uses").reads("memory.read", path_id),
     op("recall_memory", post, "/v1/memory/recall").reads("memory.read").takes(json),
-    op("import_document", post, "/v1/memory/import").changes("memory.write").takes(json),
+    op("import_document", post, "/v1/memory/import").changes("memory.write").takes(json).once(),
     op("list_documents", get, "/v1/memory/documents").reads("memory.read"),
     op("forget_document", delete_, "/v1/memory/documents/{attachment_id}")
         .changes("memory.delete", "path:attachment_id"),

@@ -17,7 +17,7 @@ namespace {
 constexpr const char* tables = R"(
 CREATE TABLE marks(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tenants(no INTEGER PRIMARY KEY, tenant TEXT NOT NULL UNIQUE,
-                     items INTEGER NOT NULL DEFAULT 0);
+                     items INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE sizes(tenant INTEGER NOT NULL, number INTEGER NOT NULL, items INTEGER NOT NULL,
                    PRIMARY KEY(tenant, items)) WITHOUT ROWID;
 CREATE TABLE items(number INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, session TEXT NOT NULL,
@@ -281,7 +281,7 @@ result<void> index_file::put(const tenant_id& tenant, std::string_view session, 
   };
   if (auto ok = to(words_table(*no), indexed_text(it.text)); !ok) return ok;
   if (auto ok = to(parts_table(*no), cleaned(it.text)); !ok) return ok;
-  if (auto ok = count(*no, 1); !ok) return ok;
+  if (auto ok = count(*no, 1, it.text.size()); !ok) return ok;
   // Doublings of what a tenant has, as of when: what is counted later changes no earlier one.
   auto size = db_->kept(
       "INSERT OR IGNORE INTO sizes SELECT no, ?, items FROM tenants"
@@ -290,10 +290,10 @@ result<void> index_file::put(const tenant_id& tenant, std::string_view session, 
   return (*size)->bind(1, row).bind(2, *no).bind(3, size_min).run();
 }
 
-result<void> index_file::count(std::int64_t tenant, std::int64_t more) {
-  auto add = db_->kept("UPDATE tenants SET items=items+? WHERE no=?");
+result<void> index_file::count(std::int64_t tenant, std::int64_t more, std::size_t bytes) {
+  auto add = db_->kept("UPDATE tenants SET items=items+?1, bytes=bytes+?1*?2 WHERE no=?3");
   if (!add) return add.error();
-  return (*add)->bind(1, more).bind(2, tenant).run();
+  return (*add)->bind(1, more).bind(2, static_cast<std::int64_t>(bytes)).bind(3, tenant).run();
 }
 
 result<void> index_file::erase_row(std::int64_t tenant, std::int64_t row) {
@@ -315,7 +315,7 @@ result<void> index_file::erase_row(std::int64_t tenant, std::int64_t row) {
   auto gone = db_->kept("DELETE FROM items WHERE number=?");
   if (!gone) return gone.error();
   if (auto ok = (*gone)->bind(1, row).run(); !ok) return ok;
-  return count(tenant, -1);
+  return count(tenant, -1, text.size());
 }
 
 result<void> index_file::erase(const tenant_id& tenant, std::string_view id) {

@@ -88,7 +88,7 @@ class index_file {
   result<std::int64_t> tenant_number(const tenant_id& tenant, bool make);
   result<bool> put_state(std::int64_t tenant, std::string_view session, const item& it);
   result<void> erase_row(std::int64_t tenant, std::int64_t row);
-  result<void> count(std::int64_t tenant, std::int64_t more);
+  result<void> count(std::int64_t tenant, std::int64_t more, std::size_t bytes);
 
   std::unique_ptr<sqlite_file> db_;
   std::unordered_map<std::string, std::int64_t> tenants_;

@@ -270,12 +270,21 @@ result<index_reader::list_page> index_reader::list(const tenant_id& tenant, cons
   }
 }
 
-result<std::uint64_t> index_reader::count(const tenant_id& tenant) {
-  auto find = db_->prepare("SELECT items FROM tenants WHERE tenant=?");
+result<index_reader::amounts> index_reader::amounts_of(const tenant_id& tenant) {
+  auto find = db_->prepare("SELECT items, bytes FROM tenants WHERE tenant=?");
   if (!find) return find.error();
   auto row = find->bind(1, tenant.value).step();
   if (!row) return row.error();
-  return *row ? static_cast<std::uint64_t>(find->number(0)) : 0;
+  amounts out;
+  if (!*row) return out;
+  out.items = static_cast<std::uint64_t>(find->number(0));
+  out.bytes = static_cast<std::uint64_t>(find->number(1));
+  return out;
+}
+
+result<std::uint64_t> index_reader::count(const tenant_id& tenant) {
+  const auto all = amounts_of(tenant);
+  return all ? result<std::uint64_t>(all->items) : result<std::uint64_t>(all.error());
 }
 
 result<index_reader::states> index_reader::count_states(const tenant_id& tenant) {

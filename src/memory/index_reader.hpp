@@ -80,6 +80,10 @@ class index_reader {
                          std::size_t rows_max, std::size_t looked_at_max);
 
   result<std::uint64_t> count(const tenant_id& tenant);
+  struct amounts {
+    std::uint64_t items = 0, bytes = 0;  // of their texts
+  };
+  result<amounts> amounts_of(const tenant_id& tenant);
   struct states {
     std::uint64_t replicated = 0, failed = 0;
   };

@@ -110,6 +110,12 @@ error gone_meanwhile() {
   return {codes::attachment_expired, "the attachment was deleted meanwhile"};
 }
 
+storage::idempotency_record record_of(const tools::answer_to_keep& answer,
+                                      const kept_document& what) {
+  auto [status, body] = answer.made(what);
+  return {answer.key, answer.hash, status, std::move(body), answer.created_at_ms, answer.ttl_ms};
+}
+
 error no_document() {
   return {codes::memory_not_found, "nothing is kept of that document"};
 }
@@ -160,7 +166,10 @@ result<kept_document> knowledge::keep(const tools::document_to_keep& what) {
   const std::lock_guard one_at_a_time(lock_of(tenant, what.attachment_id));
   auto before = read_row(log_, tenant, what.attachment_id);
   if (!before) return before.error();
-  if (*before && (*before)->done) return std::move((*before)->what);
+  if (*before && (*before)->done) {
+    if (auto kept = keep_answer(what.answer, (*before)->what); !kept) return kept.error();
+    return std::move((*before)->what);
+  }
   // What was being forgotten when the process ended would go while it is kept anew.
   if (!*before)
     if (auto left = forget_document(log_, tenant, what.attachment_id, limits_.replicated); !left)
@@ -181,8 +190,12 @@ result<kept_document> knowledge::keep(const tools::document_to_keep& what) {
   row.session_id = what.session_id;
   row.imported_at_ms = now_ms_();
   for (const auto& one : passages) row.bytes += one.text.size();
-  if (passages.empty()) return std::move(row.what);
-  if (auto room = memories_.has_room(tenant, passages.size()); !room) return room.error();
+  if (passages.empty()) {
+    if (auto kept = keep_answer(what.answer, row.what); !kept) return kept.error();
+    return std::move(row.what);
+  }
+  if (auto room = memories_.has_room(tenant, passages.size(), row.bytes); !room)
+    return room.error();
 
   // First the row by which a deletion knows how much there may be, then the passages, and with the
   // last of them that all is there. Each stands on the row: once that is deleted nothing is
@@ -221,11 +234,19 @@ result<kept_document> knowledge::keep(const tools::document_to_keep& what) {
     }
     row.done = at >= passages.size() && at >= count_before;
     if (row.done) rows.documents.push_back({std::string(document_collection), key, encode(row)});
+    if (row.done && !what.answer.key.empty())
+      rows.idempotency.push_back(record_of(what.answer, row.what));
     auto written = log_.write_rows(rows);
     if (!written) return written.error();
     if (!*written) return gone_meanwhile();
   }
   return std::move(row.what);
+}
+
+result<void> knowledge::keep_answer(const tools::answer_to_keep& answer,
+                                    const kept_document& what) {
+  if (answer.key.empty()) return {};
+  return log_.put_idempotency(record_of(answer, what));
 }
 
 result<void> knowledge::forget(const tenant_id& tenant, std::string_view attachment_id) {

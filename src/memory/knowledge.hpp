@@ -59,6 +59,8 @@ class knowledge final : public tools::document_keeper {
   result<std::optional<tools::kept_document>> find(const tenant_id& tenant,
                                                    std::string_view attachment_id) const override;
   result<tools::kept_document> keep(const tools::document_to_keep& what) override;
+  result<void> keep_answer(const tools::answer_to_keep& answer,
+                           const tools::kept_document& what) override;
   result<void> forget(const tenant_id& tenant, std::string_view attachment_id) override;
 
   // In the order of their ids, also those that were not imported to their end. Errors:

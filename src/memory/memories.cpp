@@ -159,41 +159,6 @@ result<std::optional<item>> memories::same_note(const viewer& who, const std::st
   return there;
 }
 
-result<std::uint64_t> memories::count(const tenant_id& tenant, index_reader::states* states) const {
-  auto reader = index_.read();
-  if (!reader) return index_failed(reader.error());
-  const moment as_of(**reader);
-  if (auto ok = (*reader)->begin(clock::now() + std::chrono::milliseconds(limits_.search_ms)); !ok)
-    return index_failed(ok.error());
-  if (states) {
-    const auto found = (*reader)->count_states(tenant);
-    if (!found) return index_failed(found.error());
-    *states = *found;
-  }
-  const auto items = (*reader)->count(tenant);
-  return items ? result<std::uint64_t>(*items) : result<std::uint64_t>(index_failed(items.error()));
-}
-
-// The index is waited for only where what it has not taken yet might be one too many: it may be far
-// behind, and others wait for who asks.
-result<void> memories::has_room(const tenant_id& tenant, std::size_t wanted) const {
-  // Before the count: what is taken meanwhile counts twice.
-  const auto waiting = index_.waiting_at_most();
-  auto items = count(tenant);
-  const auto full = [&](std::uint64_t more) {
-    return more > limits_.items_max || *items + wanted > limits_.items_max - more;
-  };
-  if (items && full(waiting)) {
-    index_.catch_up(clock::now() + std::chrono::milliseconds(limits_.catch_up_ms));
-    items = count(tenant);
-  }
-  // While the index is made there is no telling, and notes are taken.
-  if (!items) return index_.degraded().empty() ? items.error() : result<void>();
-  if (full(0))
-    return error(codes::quota_exceeded, "the tenant remembers as much as memory.items_max allows");
-  return {};
-}
-
 // The mark of a text that this item says, unless it is another's, which says the same.
 result<void> memories::unmark(storage::row_batch& rows, const tenant_id& tenant,
                               const place& there) const {
@@ -206,7 +171,8 @@ result<void> memories::unmark(storage::row_batch& rows, const tenant_id& tenant,
   return {};
 }
 
-result<saved_note> memories::save(const viewer& who, const new_note& note) {
+result<saved_note> memories::save(const viewer& who, const new_note& note,
+                                  const answer_of_note& answer) {
   const auto key = text_key(who.tenant, who.user.value, note.text);
   const std::lock_guard one_at_a_time(changing_);
   auto same = same_note(who, key, note);
@@ -215,9 +181,11 @@ result<saved_note> memories::save(const viewer& who, const new_note& note) {
   if (*same) {
     out.what = std::move(**same);
     out.again = true;
+    if (answer)
+      if (auto kept = log_.put_idempotency(answer(out)); !kept) return kept.error();
     return out;
   }
-  if (auto room = has_room(who.tenant); !room) return room.error();
+  if (auto room = has_room(who.tenant, 1, note.text.size()); !room) return room.error();
   auto& it = out.what;
   it.created_at_ms = it.updated_at_ms = now_ms_();
   it.memory_id = ids_.next(it.created_at_ms);
@@ -234,6 +202,7 @@ result<saved_note> memories::save(const viewer& who, const new_note& note) {
   add_item(rows.documents, who.tenant, it);
   rows.documents.push_back({std::string(text_collection), key, session + '\n' + it.memory_id});
   tell(rows, who.tenant, session, it.memory_id, change::kind::item);
+  if (answer) rows.idempotency.push_back(answer(out));
   if (auto written = log_.write_rows(rows); !written) return written.error();
   return out;
 }
@@ -247,6 +216,9 @@ result<item> memories::change(const viewer& who, std::string_view id, const item
   if (!if_match_permits(expected, etag_of(it)))
     return error(codes::memory_changed, "the memory was changed meanwhile");
   storage::row_batch rows;
+  if (what.text && what.text->size() > it.text.size())
+    if (auto room = has_room(who.tenant, 0, what.text->size() - it.text.size()); !room)
+      return room.error();
   if (what.text && *what.text != it.text) {
     if (is_noted(it)) {
       if (auto ok = unmark(rows, who.tenant, *there); !ok) return ok.error();
@@ -471,23 +443,6 @@ result<recall_answer> memories::recall(const recall_question& question, int ms) 
   }
   std::stable_sort(out.items.begin(), out.items.end(),
                    [](const auto& a, const auto& b) { return a.score > b.score; });
-  return out;
-}
-
-result<memory_status> memories::status(const tenant_id& tenant) const {
-  memory_status out;
-  const auto lag = index_.waiting();
-  out.waiting = lag.waiting;
-  if (lag.oldest_at_ms > 0)
-    out.oldest_waiting_ms = std::max<std::int64_t>(0, now_ms_() - lag.oldest_at_ms);
-  out.degraded = index_.degraded();
-  index_reader::states states;
-  const auto items = count(tenant, &states);
-  if (!items) return items.error();
-  out.stored = *items;
-  out.replicated = states.replicated;
-  out.failed = states.failed;
-  if (near_) out.vectors = near_->status(tenant);
   return out;
 }
 

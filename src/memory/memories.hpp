@@ -32,6 +32,7 @@ namespace soma::memory {
 
 struct memory_limits {
   std::size_t items_max = 1'000'000;  // of a tenant: past it no note is taken, messages are
+  std::uint64_t bytes_max = 0;        // of a tenant's texts, likewise; 0: no bound
   int search_ms = 2000;               // of a search or a list
   int recall_ms = 300;                // of a recall
   int catch_up_ms = 200;              // that a search waits for the index to be up to date
@@ -103,6 +104,8 @@ struct search_question {
 
 struct memory_status {
   std::uint64_t stored = 0, replicated = 0, failed = 0;  // of the tenant
+  std::uint64_t bytes = 0;                               // of their texts
+  std::uint64_t items_max = 0, bytes_max = 0;            // bytes_max 0: no bound
   std::size_t waiting = 0;                               // changes not yet in the index
   std::int64_t oldest_waiting_ms = 0;
   std::string degraded;
@@ -115,7 +118,11 @@ class memories {
   memories(storage::event_log& log, indexer& index, memory_limits limits,
            std::function<std::int64_t()> now_ms, vectors* near = nullptr);
 
-  result<saved_note> save(const viewer& who, const new_note& note);
+  // `answer`: what is kept of it for the request's key, in the same atom; none where there is no
+  // key. Errors: idempotency.exists, too.
+  using answer_of_note = std::function<storage::idempotency_record(const saved_note&)>;
+  result<saved_note> save(const viewer& who, const new_note& note,
+                          const answer_of_note& answer = {});
   result<item> find(const viewer& who, std::string_view id) const;
   // `expected`: the etag of what is changed; empty: whatever it is. Errors: memory.changed.
   result<item> change(const viewer& who, std::string_view id, const item_change& what,
@@ -136,6 +143,9 @@ class memories {
   result<memory_status> status(const tenant_id& tenant) const;
   // Whoever is asked, too, from now on; null: nobody. Any thread.
   void ask_also(std::shared_ptr<remote_recall> whom);
+  // How far vectors are, as of the last look; does not block.
+  vector_status vectors_now(const tenant_id& tenant) const;
+  vector_totals all_vectors_now() const;
   // Waits for the index as a list does.
   void catch_up() const;
   // Why not all can be found; empty: all can. Does not block.
@@ -152,8 +162,8 @@ class memories {
   // Deletes what is over, of all tenants, as `forget` does: so many at most. Gives how many it saw
   // that were; fewer than `items_max`: there are no more. Errors: those of index and store.
   result<std::size_t> sweep_expired(std::size_t items_max);
-  // Whether the tenant may keep so many more. Errors: quota.exceeded.
-  result<void> has_room(const tenant_id& tenant, std::size_t more = 1) const;
+  // Whether the tenant may keep so many more, of so many bytes. Errors: quota.exceeded.
+  result<void> has_room(const tenant_id& tenant, std::size_t items, std::uint64_t bytes) const;
 
  private:
   struct place {  // where an item is
@@ -174,7 +184,7 @@ class memories {
                                    std::string_view id) const;
   result<std::optional<item>> same_note(const viewer& who, const std::string& key,
                                         const new_note& note) const;
-  result<std::uint64_t> count(const tenant_id& tenant, index_reader::states* states = {})
+  result<index_reader::amounts> count(const tenant_id& tenant, index_reader::states* states = {})
       const;  // of its items in the index
   result<void> unmark(storage::row_batch& rows, const tenant_id& tenant, const place& there) const;
   result<void> add_removal(storage::row_batch& rows, const tenant_id& tenant,

@@ -46,4 +46,12 @@ result<void> memories::add_near(const viewer& who, vectors::question& asked, ind
   return {};
 }
 
+vector_status memories::vectors_now(const tenant_id& tenant) const {
+  return near_ ? near_->last_status(tenant) : vector_status();
+}
+
+vector_totals memories::all_vectors_now() const {
+  return near_ ? near_->totals() : vector_totals();
+}
+
 }  // namespace soma::memory

@@ -56,6 +56,7 @@ memory::upkeep_options upkeep_options() {
 memory::memory_limits limits_of(const config& settings) {
   memory::memory_limits limits;
   limits.items_max = static_cast<std::size_t>(settings.number("memory.items_max"));
+  limits.bytes_max = static_cast<std::uint64_t>(settings.number("memory.bytes_max"));
   limits.recall_ms = static_cast<int>(settings.number("memory.recall_ms"));
   limits.replicated = is_replicated(settings);
   return limits;

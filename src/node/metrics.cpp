@@ -7,6 +7,7 @@
 #include "app/node_vitals.hpp"
 #include "app/outgoing.hpp"
 #include "app/services.hpp"
+#include "memory/memories.hpp"
 #include "models/llm_gateway.hpp"
 #include "observability/log.hpp"
 
@@ -89,6 +90,13 @@ std::string node_metrics::render(const http::gateway& g) {
   metrics.log_lines_dropped.raise_to(log_lines_dropped());
   metrics.audit_lost.raise_to(g.services.llm.audit().lost());
   set(metrics.audit_waiting, g.services.llm.audit().waiting());
+  const auto vectors = g.services.memories.all_vectors_now();
+  set(metrics.vectors_waiting, vectors.waiting);
+  set(metrics.vectors_lag_seconds, static_cast<std::uint64_t>(vectors.lag_s));
+  set(metrics.vectors_set_aside, vectors.set_aside);
+  set(metrics.vectors_tenants("ready"), vectors.ready);
+  set(metrics.vectors_tenants("building"), vectors.building);
+  set(metrics.vectors_tenants("failing"), vectors.failing);
   const auto out = app::outgoing_now(g.services);
   set(metrics.dead_letters, out.dead);
   if (const auto* relay = g.services.out.somabrain) {

@@ -135,6 +135,11 @@ server_metrics::server_metrics(metrics_registry& r)
       resident_bytes(r.get_gauge("process_resident_memory_bytes", "Memory in use")),
       audit_waiting(r.get_gauge("soma_audit_records_waiting", "Audit records not yet written")),
       dead_letters(r.get_gauge("soma_outbox_dead_letters", "Rows that no sink takes")),
+      vectors_waiting(r.get_gauge("soma_memory_vectors_waiting", "Memories without a vector")),
+      vectors_lag_seconds(
+          r.get_gauge("soma_memory_vectors_lag_seconds", "How long some have been waiting")),
+      vectors_set_aside(
+          r.get_gauge("soma_memory_vectors_set_aside", "Memories whose text gets no vector")),
       connections_refused(r.get_counter("soma_http_connections_refused_total",
                                         "Connections closed for want of room")),
       stream_frames(r.get_counter("soma_stream_frames_total", "Frames sent to streams")),
@@ -197,6 +202,11 @@ counter& server_metrics::llm_failures(std::string_view code) {
 counter& server_metrics::recalls(std::string_view outcome) {
   return registry_.get_counter("soma_recalls_total", "Turns for which memory was looked through",
                                {{"outcome", std::string(outcome)}});
+}
+
+gauge& server_metrics::vectors_tenants(std::string_view state) {
+  return registry_.get_gauge("soma_memory_vectors_tenants", "Tenants with a model for vectors",
+                             {{"state", std::string(state)}});
 }
 
 gauge& server_metrics::outbox_depth(std::string_view sink) {

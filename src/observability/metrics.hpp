@@ -95,6 +95,7 @@ struct server_metrics {
       &reader_queue_depth, &asks_in_flight, &writes_waiting;
   gauge &disk_free_bytes, &disk_free_inodes, &store_bytes, &files_open, &files_max, &resident_bytes,
       &audit_waiting, &dead_letters;
+  gauge &vectors_waiting, &vectors_lag_seconds, &vectors_set_aside;
   counter &connections_refused, &stream_frames, &stream_bytes, &reader_fallbacks;
   counter &append_events, &append_batches, &append_bytes;
   counter& llm_calls;
@@ -107,7 +108,8 @@ struct server_metrics {
   histogram& http_latency(std::string_view route);
   counter& llm_failures(std::string_view code);
   counter& turns(std::string_view outcome);
-  counter& recalls(std::string_view outcome);  // found, nothing, degraded
+  counter& recalls(std::string_view outcome);      // found, nothing, degraded
+  gauge& vectors_tenants(std::string_view state);  // ready, building, failing
   gauge& outbox_depth(std::string_view sink);
   gauge& outbox_lag_seconds(std::string_view sink);
   counter& outbox_sent(std::string_view sink);

@@ -259,6 +259,8 @@ class memory_event_log final : public event_log {
     std::lock_guard lock(mutex_);
     for (const auto& wanted : rows.expected)
       if (!documents_.contains(wanted)) return false;
+    if (auto taken = taken_by_kept(rows.idempotency)) return *taken;
+    for (const auto& record : rows.idempotency) keep(record);
     for (const auto& gone : rows.deleted) documents_.erase(gone);
     for (const auto& d : rows.documents) documents_[{d.collection, d.key}] = d.value;
     keep_outbox(rows.outbox);

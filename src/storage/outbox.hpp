@@ -39,6 +39,7 @@ struct row_batch {
   std::vector<std::pair<std::string, std::string>> deleted;   // before `documents` come
   std::vector<document_row> documents;
   std::vector<outbox_row> outbox;
+  std::vector<idempotency_record> idempotency;  // put if absent: else nothing is written
 };
 
 class outbox_rows {
@@ -55,7 +56,7 @@ class outbox_rows {
                                      const std::vector<std::uint64_t>& numbers) = 0;
 
   // False: an expected document is not there, and nothing was written. A batch that deletes is
-  // taken on a full disk.
+  // taken on a full disk. Fails with idempotency.exists as an append does.
   virtual result<bool> write_rows(const row_batch& batch) = 0;
 
   // Calls `told` after each commit that brought rows, with the number of the last, on the thread

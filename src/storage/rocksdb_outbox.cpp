@@ -81,7 +81,9 @@ result<bool> rocksdb_event_log::write_rows(const row_batch& rows) {
     if (!there) return there.error();
     if (!*there) return false;
   }
+  if (auto refused = refuses_records(rows.idempotency, {})) return *refused;
   rocksdb::WriteBatch batch;
+  for (const auto& record : rows.idempotency) add_record(batch, record);
   for (const auto& [collection, key] : rows.deleted)
     batch.Delete(families_[documents], document_key(collection, key));
   for (const auto& d : rows.documents)

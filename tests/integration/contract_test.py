@@ -692,13 +692,32 @@ def case_add_memory(w):
     w.refusals("add_memory", good)
     w.bad_bodies("add_memory", good)
     for bad in ({}, {"text": ""}, {"text": 1}, {"text": "x" * 16385}, {**good, "kind": "message"},
-                {**good, "importance": 2}, {**good, "tags": ["a\nb"]}, {**good, "tags": [""]}):
+                {**good, "importance": 2}, {**good, "tags": ["a\nb"]}, {**good, "tags": [""]},
+                {**good, "expires_at": "2001-01-01T00:00:00Z"}, {**good, "expires_at": "soon"},
+                {**good, "expires_at": None}):
         w.ask("add_memory", 422, bad, code="request.invalid")
+    w.bad_key("add_memory", good)
     made = w.ask("add_memory", 201, good)
     assert made.headers["location"] == "/v1/memories/" + made.json["memory_id"]
     again = w.ask("add_memory", 200, {"text": "the KEY is under  the mat."})
     assert again.json == made.json, again.json
     assert w.ask("add_memory", 201, good, key=w.other_key).json["memory_id"] != made.json["memory_id"]
+
+
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    keyed = w.ask("add_memory", 201, {"text": "The spade is in the shed", "expires_at": "2999-01-01T00:00:00Z"},
+                  headers=key)
+    assert keyed.json["expires_at"] == "2999-01-01T00:00:00.000Z", keyed.json
+    w.ask("update_memory", 200, {"pinned": True}, id=keyed.json["memory_id"])
+    replayed = w.ask("add_memory", 201, {"expires_at": "2999-01-01T00:00:00Z", "text": "The spade is in the shed"},
+                     headers=key)
+    assert replayed.json == keyed.json and replayed.headers["idempotency-replayed"] == "true", replayed.json
+    for name in ("etag", "location"):
+        assert replayed.headers[name] == keyed.headers[name]
+    w.ask("add_memory", 422, {"text": "Another"}, headers=key, code="idempotency.mismatch")
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    for _ in range(2):  # what was noted before is an answer, too
+        assert w.ask("add_memory", 200, good, headers=key).json == made.json
 
 
 def case_list_memories(w):
@@ -755,7 +774,8 @@ def case_update_memory(w):
     path, good = {"id": made.json["memory_id"]}, {"pinned": True}
     w.refusals("update_memory", good, **path)
     w.bad_bodies("update_memory", good, **path)
-    for bad in ({}, {"pinned": 1}, {"text": ""}, {"importance": -1}):
+    for bad in ({}, {"pinned": 1}, {"text": ""}, {"importance": -1}, {"expires_at": "2001-01-01T00:00:00Z"},
+                {"expires_at": 1}, {"expires_at": "2999-01-01"}):
         w.ask("update_memory", 422, bad, code="request.invalid", **path)
     w.ask("update_memory", 404, good, key=w.other_key, code="memory.not_found", **path)
     for none in NO_MEMORIES:
@@ -768,6 +788,9 @@ def case_update_memory(w):
     w.ask("delete_memory", 412, headers=stale, code="memory.changed", **path)
     w.ask("update_memory", 200, {"pinned": False}, headers={"If-Match": changed.headers["etag"]},
           **path)
+    until = w.ask("update_memory", 200, {"expires_at": "2999-01-01T00:00:00.5Z"}, **path)
+    assert until.json["expires_at"] == "2999-01-01T00:00:00.500Z", until.json
+    assert "expires_at" not in w.ask("update_memory", 200, {"expires_at": None}, **path).json
 
 
 def case_delete_memory(w):
@@ -810,7 +833,12 @@ def case_import_document(w):
         w.ask("import_document", 422, bad, code="request.invalid")
     w.ask("import_document", 404, {"attachment_id": str(uuid.uuid4())}, code="attachment.not_found")
     w.ask("import_document", 404, good, key=w.other_key, code="attachment.not_found")
-    made = w.ask("import_document", 201, good).json
+    w.bad_key("import_document", good)
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    made = w.ask("import_document", 201, good, headers=key).json
+    replayed = w.ask("import_document", 201, good, headers=key)
+    assert replayed.json == made and replayed.headers["idempotency-replayed"] == "true", replayed.json
+    w.ask("import_document", 422, {"attachment_id": str(uuid.uuid4())}, headers=key, code="idempotency.mismatch")
     assert (made["passages"], made["again"], made["truncated"]) == (1, False, False), made
     assert w.ask("import_document", 200, good).json == {**made, "again": True}
     w.ask("list_memories", 200)
@@ -877,10 +905,12 @@ def case_forget_document(w):
 
 def case_get_memory_status(w):
     w.refusals("get_memory_status")
-    before = w.ask("get_memory_status", 200).json["stored"]
+    before = w.ask("get_memory_status", 200).json
     w.ask("add_memory", 201, {"text": "to be counted"})
     w.ask("list_memories", 200)
-    assert w.ask("get_memory_status", 200).json["stored"] == before + 1
+    after = w.ask("get_memory_status", 200).json
+    assert (after["stored"], after["bytes"]) == (before["stored"] + 1, before["bytes"] + 13), (before, after)
+    assert (after["items_max"], after["bytes_max"]) == (1_000_000, 0), after
 
 
 def case_sync_memory(w):

@@ -2,6 +2,7 @@
 and can be found, the index is made anew where it is gone, broken or of a newer version, and @me tells
 of changes."""
 
+import datetime
 import json
 import os
 import sqlite3
@@ -11,6 +12,7 @@ import urllib.parse
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from forms import upload
 from node_under_test import ADMIN_KEY, Node, Rehearsal, run_tests, wait_until
 from stream_client import Stream
 
@@ -259,6 +261,88 @@ def quota():
         node.stop()
 
 
+def expires():
+    """what is over is in no list, search, recall, export or tool from its second on, and is deleted"""
+    word = "brief" + uuid.uuid4().hex[:8]
+    session = w.ask("POST", "/v1/sessions", {}, expect=201)["session_id"]
+    saved = w.tool(session, "memory_save", {"text": f"{word} by a tool", "ttl_s": 3})["output"]["memory_id"]
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+    noted = w.note(f"{word} noted", expires_at=end.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+    stays = w.note(f"{word} stays")["memory_id"]
+    mine = {saved, noted["memory_id"], stays}
+
+    def everywhere():
+        """where each of them is still shown"""
+        exported = [json.loads(line) for line in w.node.request("GET", "/v1/memories/export")[2].splitlines()]
+        recalled = w.ask("POST", "/v1/memory/recall", {"query": word})["items"]
+        by_id = w.ask("POST", "/v1/memory/recall", {"ids": sorted(mine)})["items"]
+        told = w.tool(session, "memory_recall", {"query": word})["output"]["items"]
+        return [{m["memory_id"] for m in all_of if m["memory_id"] in mine} for all_of in
+                (w.all(), w.search(word)["memories"], exported, recalled, by_id, told)]
+    assert w.ask("GET", "/v1/memories/" + saved)["expires_at"] > noted["created_at"]
+    assert w.search(word)["memories"] and stays in everywhere()[0]
+    stored = w.ask("GET", "/v1/memory/status")["stored"]
+    wait_until(lambda: datetime.datetime.now(datetime.timezone.utc) > end + datetime.timedelta(seconds=0.2),
+               what="the end of them")
+    assert everywhere() == [{stays}] * 6, (everywhere(), mine)
+    for gone in mine - {stays}:
+        w.ask("GET", "/v1/memories/" + gone, expect=404)
+        w.ask("GET", f"/v1/memories/{gone}/uses", expect=404)
+        w.ask("DELETE", "/v1/memories/" + gone, expect=404)
+    wait_until(lambda: w.ask("GET", "/v1/memory/status")["stored"] <= stored - 2, what="their deletion")
+    w.node.kill()
+    w.node.start()
+    assert {m["memory_id"] for m in w.search(word)["memories"]} == {stays}
+
+
+def said_for_a_while():
+    """with memory.messages_ttl_days what is said has an end, and what is noted has none"""
+    node = Node(w.rehearsal.base_url, settings=["memory.messages_ttl_days=30"]).start()
+    try:
+        node.json("POST", "/v1/memories", {"text": "noted"}, expect=201)
+        session = node.say(f"said {QUICK}")["session_id"]
+        wait_until(lambda: [e for e in node.events(session) if e["type"] == "llm.complete"], what="the answer")
+        all_of = node.json("GET", "/v1/memories", expect=200)["memories"]
+        assert len(all_of) == 3, all_of
+        for one in all_of:
+            if one["kind"] == "note":
+                assert "expires_at" not in one, one
+                continue
+            made, end = (datetime.datetime.fromisoformat(one[name].replace("Z", "+00:00"))
+                         for name in ("created_at", "expires_at"))
+            assert end - made == datetime.timedelta(days=30), one
+    finally:
+        node.stop()
+
+
+def bytes_quota():
+    """past memory.bytes_max no note and no document is taken, by name; status tells both bounds"""
+    node = Node(w.rehearsal.base_url, settings=["memory.bytes_max=40", "memory.items_max=1000"])
+    other = node.new_key("--tenant", "other", "--role", "admin")
+    node.start()
+    try:
+        note = node.json("POST", "/v1/memories", {"text": "x" * 30}, expect=201)
+        attachment = upload(node, ("long.txt", b"A long text that has no room."))[0]["id"]
+
+        def refused(method, path, body):
+            status, _, text = node.request(method, path, body)
+            assert (status, json.loads(text)["code"]) == (429, "quota.exceeded"), text
+            assert "memory.bytes_max" in json.loads(text)["detail"], text
+        refused("POST", "/v1/memories", {"text": "y" * 11})
+        refused("PATCH", "/v1/memories/" + note["memory_id"], {"text": "y" * 41})
+        refused("POST", "/v1/memory/import", {"attachment_id": attachment})
+        node.json("POST", "/v1/memories", {"text": "z" * 10}, expect=201)
+        assert node.request("POST", "/v1/memories", {"text": "y" * 11}, key=other)[0] == 201
+        node.json("GET", "/v1/memories", expect=200)
+        status = node.json("GET", "/v1/memory/status", expect=200)
+        assert (status["bytes"], status["bytes_max"], status["items_max"]) == (40, 40, 1000), status
+        assert node.request("DELETE", "/v1/memories/" + note["memory_id"])[0] == 204
+        node.json("GET", "/v1/memories", expect=200)
+        node.json("POST", "/v1/memory/import", {"attachment_id": attachment}, expect=201)
+    finally:
+        node.stop()
+
+
 def seen_at_once():
     """what is written is in the next list and search, whoever else writes"""
     stop = threading.Event()
@@ -314,7 +398,8 @@ def main():
     try:
         return run_tests([no_leaks, tools, with_its_session, exported, of_a_context, context_asks_policy, tells_of_changes,
                           survives, index_deleted, index_cut,
-                          index_newer, index_garbage, quota, seen_at_once, waits_for_nobody])
+                          index_newer, index_garbage, quota, bytes_quota, expires, said_for_a_while,
+                          seen_at_once, waits_for_nobody])
     finally:
         w.stop()
 

@@ -211,7 +211,11 @@ def keyed_requests(node):
               + uuid.uuid4().hex.encode() + b"\r\n--b--\r\n")
     sessions = ("/v1/sessions?limit=200", "sessions")
     events = (f"/v1/sessions/{session}/events?limit=500", "events")
+    shelf = node.request("POST", "/v1/uploads", b'--b\r\nContent-Disposition: form-data; name="f"; filename="b.txt"'
+                         b'\r\n\r\nThe shelf holds ' + uuid.uuid4().hex.encode() + b"\r\n--b--\r\n",
+                         {"Content-Type": "multipart/form-data; boundary=b"})[2]
     known = {
+        "add_memory": ({"text": "The key is under the mat"}, {}, ("/v1/memories?kind=note", "memories")),
         "append_event": ({"name": "n", "data": 1}, {}, events),
         "create_key": ({"name": "spare"}, {}, ("/v1/keys", "keys")),
         "create_model_profile": (PROFILE, {}, ("/v1/model-profiles", "profiles")),
@@ -220,6 +224,8 @@ def keyed_requests(node):
         "fork_session": ({"event_id": said["event_id"]}, {}, sessions),
         "give_feedback": ({"session_id": session, "message_id": answer["payload"]["message_id"],
                            "rating": "helpful"}, {}, events),
+        "import_document": ({"attachment_id": json.loads(shelf)[0]["id"]}, {},
+                            ("/v1/memory/documents", "documents")),
         "import_session": (exported.encode(), {"Content-Type": "application/x-ndjson"}, sessions),
         "request_tool": ({"session_id": session, "tool_id": "echo", "inputs": {"text": "x"}}, {},
                          events),

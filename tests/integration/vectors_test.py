@@ -33,6 +33,7 @@ class Embeddings:
 
     def __init__(self):
         self.dimension, self.status, self.asked = 512, 200, []
+        self.never = ""  # what has this gets a 500, and nothing that is beside it is taken
         self.go_on = threading.Event()
         self.go_on.set()
         outer = self
@@ -44,7 +45,9 @@ class Embeddings:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.asked.append((self.path, body))
                 outer.go_on.wait(30)
-                if outer.status != 200:
+                refused = outer.never and any(outer.never in text for text in body["input"])
+                status = 500 if refused else outer.status
+                if status != 200:
                     answer = {"error": {"message": "not today", "type": "server_error"}}
                 else:
                     answer = {"object": "list", "model": body["model"],
@@ -54,7 +57,7 @@ class Embeddings:
                               "usage": {"prompt_tokens": 7, "total_tokens": 7}}
                 text = json.dumps(answer).encode()
                 try:
-                    self.send_response(outer.status)
+                    self.send_response(status)
                     self.send_header("Content-Type", "application/json")
                     self.send_header("Content-Length", str(len(text)))
                     self.end_headers()
@@ -103,7 +106,8 @@ class World:
         return self.node.json("GET", "/v1/memory/status", expect=200)["vectors"]
 
     def made(self):
-        wait_until(lambda: self.vectors() == {"state": "ready", "waiting": 0}, what="all vectors", seconds=60)
+        wait_until(lambda: (self.vectors()["state"], self.vectors()["waiting"]) == ("ready", 0), what="all vectors",
+                   seconds=60)
 
     def texts(self, q):
         return [m["text"] for m in self.search(q)["memories"]]
@@ -174,6 +178,29 @@ def refusing():
     assert "An infant sleeps in the attic" in w.texts("baby")
 
 
+def set_aside():
+    """a text that the provider never takes is set aside, counted and told of, and the others go on"""
+    def metric(name):
+        text = w.node.request("GET", "/metrics")[2]
+        return int(float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1]))
+    w.provider.never = "abracadabra"
+    bad = w.note("The infant says abracadabra")
+    wait_until(lambda: w.vectors()["state"] == "failing", what="a refusal", seconds=60)
+    w.note("A vehicle in the yard")
+    health = w.node.json("GET", "/v1/health")["components"]["vectors"]
+    assert health["status"] == "degraded" and health["detail"] and health["waiting"] >= 1, health
+    w.made()
+    assert w.vectors()["set_aside"] == 1, w.vectors()
+    assert "A vehicle in the yard" in w.texts("car")
+    assert w.texts("abracadabra")[0] == "The infant says abracadabra"
+    health = w.node.json("GET", "/v1/health")["components"]["vectors"]
+    assert (health["status"], health["waiting"], health["set_aside"]) == ("ok", 0, 1), health
+    assert metric("soma_memory_vectors_set_aside") == 1 and metric("soma_memory_vectors_waiting") == 0
+    w.provider.never = ""
+    assert w.node.request("DELETE", "/v1/memories/" + bad)[0] == 204
+    wait_until(lambda: w.vectors()["set_aside"] == 0, what="none of it")
+
+
 def late():
     """a question whose vector takes too long is answered by words, in time"""
     w.provider.go_on.clear()
@@ -188,7 +215,8 @@ def late():
 def without():
     """without the profile there are words alone, and nothing is missing"""
     assert w.node.request("DELETE", "/v1/model-profiles/near")[0] == 204
-    wait_until(lambda: w.vectors() == {"state": "off", "waiting": 0}, what="no vectors")
+    wait_until(lambda: w.vectors() == {"state": "off", "waiting": 0, "set_aside": 0, "lag_s": 0}, what="no vectors")
+    assert "vectors" not in w.node.json("GET", "/v1/health")["components"]
     found = w.search("automobile")
     assert len(found["memories"]) == 1 and not found["degraded"], found
     assert w.texts("baby") == []
@@ -198,7 +226,7 @@ def main():
     global w
     w = World()
     try:
-        return run_tests([by_meaning, forgotten, another_model, refusing, late, without])
+        return run_tests([by_meaning, forgotten, another_model, refusing, set_aside, late, without])
     finally:
         w.stop()
 

@@ -124,6 +124,38 @@ TEST_CASE_FIXTURE(library,
   CHECK(small.shelf.keep(document(pages(10))));
 }
 
+TEST_CASE("knowledge: passages count to the bytes of a tenant") {
+  auto few = world::patient();
+  few.bytes_max = 100;
+  library small(few);
+  const auto refused = small.shelf.keep(small.document(library::pages(10)));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().detail.find("memory.bytes_max") != std::string::npos);
+  CHECK(small.documents(item_collection) == 0);
+  CHECK(small.shelf.keep(small.document(library::pages(1))));
+}
+
+TEST_CASE_FIXTURE(library, "knowledge: the answer for a key is kept with the last passage") {
+  auto what = document(pages(20));
+  what.answer.key = "first";
+  what.answer.hash = "hash";
+  what.answer.created_at_ms = 1'000;
+  what.answer.ttl_ms = 500;
+  what.answer.made = [](const tools::kept_document& kept) {
+    return std::pair(kept.again ? 200 : 201, std::to_string(kept.passages));
+  };
+  REQUIRE(shelf.keep(what));
+  CHECK(log->find_idempotency("first").value()->response_json == "20");
+  what.answer.key = "second";
+  REQUIRE(shelf.keep(what));
+  CHECK(log->find_idempotency("second").value()->status == 200);
+  auto blank = document(" \f ", "blank");
+  blank.answer = what.answer;
+  blank.answer.key = "third";
+  REQUIRE(shelf.keep(blank));
+  CHECK(log->find_idempotency("third").value()->response_json == "0");
+}
+
 TEST_CASE_FIXTURE(library,
                   "knowledge: a passage that is forgotten leaves what was noted in its words") {
   REQUIRE(shelf.keep(document("The beacon is red.")));

@@ -111,6 +111,80 @@ TEST_CASE("memories: a tenant keeps so many notes and no more, but all that is s
   CHECK(w.kept->save(w.by(), third)->again);
 }
 
+TEST_CASE("memories: a tenant keeps so many bytes of notes and no more, but all that is said") {
+  auto few = world::patient();
+  few.bytes_max = 10;
+  world w(few);
+  const auto one = w.note("one two");
+  new_note more;
+  more.text = "four";
+  const auto refused = w.kept->save(w.by(), more);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == codes::quota_exceeded);
+  CHECK(refused.error().detail.find("memory.bytes_max") != std::string::npos);
+  CHECK(w.kept->save(w.by("ada", "other"), more));
+  w.say("s1", "g1", "said all the same");
+  w.settle();
+  auto told = w.kept->status(tenant_id("t")).value();
+  CHECK(told.bytes == 7 + 17);
+  CHECK(told.bytes_max == 10);
+  CHECK(told.items_max == few.items_max);
+  // Nor does a note grow past it; what it does beside that is let.
+  item_change longer, other;
+  longer.text = "one two three";
+  other.text = "one";
+  other.pinned = true;
+  CHECK(w.kept->change(w.by(), one.memory_id, longer, {}).error().code == codes::quota_exceeded);
+  CHECK(w.kept->change(w.by(), one.memory_id, other, {}));
+  w.delete_session("s1");
+  w.settle();
+  CHECK(w.kept->save(w.by(), more));
+  w.settle();
+  CHECK(w.kept->status(tenant_id("t"))->bytes == 7);
+  REQUIRE(w.kept->forget(w.by(), one.memory_id, {}));
+  w.settle();
+  CHECK(w.kept->status(tenant_id("t"))->bytes == 4);
+}
+
+TEST_CASE_FIXTURE(world, "memories: notes of one millisecond are listed newest first") {
+  constexpr int count = 200;
+  kept = std::make_unique<memories>(
+      *log, *index, limits, [] { return std::int64_t{1'700'000'000'000}; }, nullptr);
+  strings made;
+  for (int i = 0; i < count; ++i) made.insert(made.begin(), note("n" + std::to_string(i)).text);
+  settle();
+  strings listed;
+  std::string cursor;
+  do {
+    const auto page = kept->list(by(), {}, cursor, 7).value();
+    for (const auto& it : page.items) listed.push_back(it.text);
+    cursor = page.next_cursor;
+  } while (!cursor.empty());
+  CHECK(listed == made);
+}
+
+TEST_CASE_FIXTURE(world, "memories: the answer for a key is kept with the note, once") {
+  new_note wanted;
+  wanted.text = "The key is under the mat";
+  const auto as = [&](std::string key) {
+    return [key, this](const saved_note& saved) {
+      return storage::idempotency_record{
+          key, "hash", saved.again ? 200 : 201, saved.what.memory_id, now, 1'000'000};
+    };
+  };
+  const auto made = kept->save(by(), wanted, as("first"));
+  REQUIRE(made);
+  CHECK(log->find_idempotency("first").value()->response_json == made->what.memory_id);
+  const auto again = kept->save(by(), wanted, as("second"));
+  REQUIRE(again);
+  CHECK(again->again);
+  CHECK(log->find_idempotency("second").value()->status == 200);
+  wanted.text = "Another";
+  CHECK(kept->save(by(), wanted, as("first")).error().code == codes::idempotency_exists);
+  settle();
+  CHECK(found("Another").empty());
+}
+
 TEST_CASE("memories: a note waits for the index only where it may be one too many") {
   auto few = world::patient();
   few.items_max = 4;

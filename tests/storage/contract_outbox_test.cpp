@@ -94,6 +94,28 @@ TEST_CASE_TEMPLATE("outbox: documents of several collections and rows come toget
   CHECK(s.log.write_rows({}).value());
 }
 
+TEST_CASE_TEMPLATE("outbox: documents come with the answer that is kept for a key, once", store,
+                   SOMA_EVENT_LOGS) {
+  store s;
+  row_batch batch;
+  batch.documents = {{"c1", "k", "v1"}};
+  batch.outbox = {{"one", "made"}};
+  batch.idempotency = {{"key", "hash", 201, "{}", 1'000, 500}};
+  CHECK(s.log.write_rows(batch).value());
+  CHECK(s.log.find_idempotency("key").value()->status == 201);
+  batch.documents = {{"c1", "k", "v2"}};
+  batch.idempotency[0].created_at_ms = 1'400;
+  const auto again = s.log.write_rows(batch);
+  REQUIRE_FALSE(again);
+  CHECK(again.error().code == codes::idempotency_exists);
+  CHECK(s.log.get_document("c1", "k").value() == "v1");
+  CHECK(s.log.read_outbox("one", 0, 10).value().rows.size() == 1);
+  // One that is too old makes way.
+  batch.idempotency[0].created_at_ms = 1'500;
+  CHECK(s.log.write_rows(batch).value());
+  CHECK(s.log.get_document("c1", "k").value() == "v2");
+}
+
 TEST_CASE_TEMPLATE("outbox: who listens is told of the last row of each commit", store,
                    SOMA_EVENT_LOGS) {
   store s;

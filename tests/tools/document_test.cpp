@@ -56,6 +56,9 @@ class fake_keeper : public tools::document_keeper {
     if (on_keep) on_keep();
     return tools::kept_document{what.attachment_id, what.filename, 7, what.cut, false};
   }
+  result<void> keep_answer(const tools::answer_to_keep&, const tools::kept_document&) override {
+    return {};
+  }
   result<void> forget(const tenant_id&, std::string_view) override {
     const std::lock_guard lock(mutex_);
     kept_.reset();
@@ -304,6 +307,30 @@ TEST_CASE_FIXTURE(
   REQUIRE(keeper.forget(tenant_id("one"), "doc"));
   CHECK(text_of("hello") == "hello");
   CHECK_FALSE(keeper.kept());
+}
+
+TEST_CASE_FIXTURE(world, "document_ingest: what is to be kept and finds no place is told so") {
+  tenant_places places{1, 2};
+  const auto bounded =
+      tools::make_document_ingest({reader, shared_workers(), attachments, &keeper, &places});
+  attachments.put("one", "doc", "text/plain", "The walrus");
+  auto request = request_of(R"({"attachment_id":"doc","remember":true})");
+  request.limits.timeout_ms = 20'000;
+  auto other = places.enter(tenant_id("one"));
+  auto seen = outcome(*bounded, request);
+  REQUIRE(seen.error);
+  CHECK(seen.error->code == "tool.busy");
+  CHECK(seen.error->retryable);
+  CHECK_FALSE(keeper.kept());
+  // What is only read needs none.
+  auto read = request_of(R"({"attachment_id":"doc"})");
+  read.limits.timeout_ms = 20'000;
+  CHECK(outcome(*bounded, read).status == "success");
+  other.reset();
+  for (int i = 0; i < 3; ++i) CHECK(outcome(*bounded, request).status == "success");
+  attachments.drop("one", "doc");
+  CHECK(outcome(*bounded, request).status == "error");
+  CHECK(places.enter(tenant_id("one")));
 }
 
 TEST_CASE_FIXTURE(world, "document_reader: an import waits for its end, and is not done twice") {

@@ -144,6 +144,8 @@ asio::awaitable<response> get_memory(gateway& g, request_context& ctx) {
 }
 
 asio::awaitable<response> add_memory(gateway& g, request_context& ctx) {
+  auto once = once_key_of(ctx);
+  if (!once) co_return problem(once.error(), ctx);
   const auto& body = ctx.json.as_object();
   app::memory_note note;
   note.text = text_of(body, "text");
@@ -154,11 +156,13 @@ asio::awaitable<response> add_memory(gateway& g, request_context& ctx) {
   auto expires_at = expiry_of(body);
   if (!expires_at) co_return problem(expires_at.error(), ctx);
   note.expires_at_ms = expires_at->value_or(0);
-  auto saved = co_await app::add_memory(g.services, *ctx.admitted, std::move(note));
+  auto saved =
+      co_await app::add_memory(g.services, *ctx.admitted, std::move(*once), std::move(note));
   if (!saved) co_return problem(saved.error(), ctx);
-  auto answer = item_answer(*saved, saved->again ? 200 : 201);
-  if (!saved->again)
-    answer.headers.emplace_back("Location", "/v1/memories/" + saved->what.memory_id);
+  const auto& [made, replayed] = *saved;
+  auto answer = item_answer(made, made.again ? 200 : 201);
+  if (!made.again) answer.headers.emplace_back("Location", "/v1/memories/" + made.what.memory_id);
+  mark_replayed(answer, replayed);
   co_return answer;
 }
 
@@ -238,18 +242,14 @@ asio::awaitable<response> recall_memory(gateway& g, request_context& ctx) {
 }
 
 asio::awaitable<response> import_document(gateway& g, request_context& ctx) {
+  auto once = once_key_of(ctx);
+  if (!once) co_return problem(once.error(), ctx);
   auto id = text_of(ctx.json.as_object(), "attachment_id");
-  auto kept = co_await app::import_document(g.services, *ctx.admitted, std::move(id));
+  auto kept =
+      co_await app::import_document(g.services, *ctx.admitted, std::move(*once), std::move(id));
   if (!kept) co_return problem(kept.error(), ctx);
-  response answer(kept->again || kept->passages == 0 ? 200 : 201);
-  json_writer(answer.body)
-      .begin_object()
-      .field("attachment_id", kept->attachment_id)
-      .field("filename", kept->filename)
-      .field("passages", static_cast<std::uint64_t>(kept->passages))
-      .field_bool("truncated", kept->cut)
-      .field_bool("again", kept->again)
-      .end_object();
+  response answer(app::imported_status(kept->what), app::imported_json(kept->what));
+  mark_replayed(answer, kept->replayed);
   co_return answer;
 }
 
@@ -324,6 +324,8 @@ asio::awaitable<response> get_memory_status(gateway& g, request_context& ctx) {
   const std::uint64_t lag = here.waiting;
   // Where nothing leaves the node, what waits is what cannot be found yet.
   w.begin_object().field("stored", here.stored).field("replicated", here.replicated);
+  w.field("bytes", here.bytes).field("items_max", here.items_max);
+  w.field("bytes_max", here.bytes_max);
   w.field("waiting", away.configured ? away.depth : lag).field("failed", here.failed);
   w.key("oldest_waiting_s")
       .real(away.configured ? away.lag_s : static_cast<double>(here.oldest_waiting_ms) / 1000);
@@ -331,6 +333,8 @@ asio::awaitable<response> get_memory_status(gateway& g, request_context& ctx) {
   w.field_bool("degraded", !here.degraded.empty()).field_if("why", here.degraded);
   w.key("vectors").begin_object().field("state", here.vectors.state);
   w.field("waiting", static_cast<std::uint64_t>(here.vectors.waiting));
+  w.field("set_aside", static_cast<std::uint64_t>(here.vectors.set_aside));
+  w.key("lag_s").real(here.vectors.lag_s);
   w.field_if("why", here.vectors.why).end_object().end_object();
   co_return answer;
 }

@@ -77,6 +77,7 @@ result<document_read> document_reader::keep(const wanted_document& wanted,
   what.tenant = wanted.tenant;
   what.user_id = wanted.user_id;
   what.session_id = wanted.session_id;
+  what.answer = wanted.answer;
   what.attachment_id = wanted.attachment_id;
   what.filename = read.file.filename;
   what.content_type = read.document.content_type;
@@ -98,7 +99,10 @@ result<kept_document> document_reader::import(wanted_document wanted) const {
   wanted.remember = true;
   auto before = parts_.keeper->find(wanted.tenant, wanted.attachment_id);
   if (!before) return before.error();
-  if (*before) return std::move(**before);
+  if (*before) {
+    if (auto kept = parts_.keeper->keep_answer(wanted.answer, **before); !kept) return kept.error();
+    return std::move(**before);
+  }
   std::promise<result<document_read>> promise;
   auto whole = promise.get_future();
   const auto run = extract(wanted, [&](const attachment& file, result<extracted> document) {

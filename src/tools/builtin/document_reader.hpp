@@ -33,6 +33,7 @@ struct wanted_document {
   std::string declared{};    // its type, as somebody said; empty: as it was sent
   execution_profile limits{};
   bool remember = false;
+  answer_to_keep answer{};  // of `import`
 };
 
 struct document_read {

@@ -282,7 +282,8 @@ test('export: all pages of what fits, a line each', async () => {
 test('status: what is as it should be is not said, and what this page does not know is shown', () => {
   const well = {
     stored: 1_234, replicated: 0, waiting: 0, failed: 0, oldest_waiting_s: 0, index_lag: 0, replica_lag_s: 0,
-    breaker: 'none' as const, degraded: false, vectors: { state: 'off' as const, waiting: 0 },
+    bytes: 56_789, items_max: 1_000_000, bytes_max: 0,
+    breaker: 'none' as const, degraded: false, vectors: { state: 'off' as const, waiting: 0, set_aside: 0, lag_s: 0 },
   };
   expect(statusWords(well)).toEqual(['1,234 memories']);
   const behind = { ...well, waiting: 2, index_lag: 2, oldest_waiting_s: 31.4 };
@@ -293,6 +294,6 @@ test('status: what is as it should be is not said, and what this page does not k
     '1 memory', '1 change waits for the index', '5 in SomaBrain', '7 changes wait for SomaBrain, the oldest for 31 s',
     '1 refused by SomaBrain', 'the replica is 4 s behind', 'SomaBrain is away and left alone for a while',
   ]);
-  expect(statusWords({ ...well, vectors: { state: 'building', waiting: 3 } })[1]).toBe('3 memories are found by words alone so far');
+  expect(statusWords({ ...well, vectors: { ...well.vectors, state: 'building', waiting: 3 } })[1]).toBe('3 memories are found by words alone so far');
   expect(statusWords({ ...well, breaker: 'molten' as 'open' })[2]).toBe('molten');
 });

@@ -147,6 +147,11 @@ export interface components {
         tool_catalog: {
             tools: components["schemas"]["tool_entry"][];
         };
+        /**
+         * Format: date-time
+         * @description RFC 3339 UTC, in the future.
+         */
+        expiry: string;
         /** @enum {string} */
         memory_kind: "message" | "note" | "knowledge" | "summary";
         memory_tags: string[];
@@ -160,12 +165,15 @@ export interface components {
             tags?: components["schemas"]["memory_tags"];
             /** @default 0.5 */
             importance: number;
+            expires_at?: components["schemas"]["expiry"];
         };
         memory_change: {
             text?: string;
             tags?: components["schemas"]["memory_tags"];
             importance?: number;
             pinned?: boolean;
+            /** @description Null: never. */
+            expires_at?: components["schemas"]["expiry"] | null;
         };
         memory_question: {
             query?: string;
@@ -195,6 +203,37 @@ export interface components {
             truncated: boolean;
             /** @description It was kept before. */
             again: boolean;
+        };
+        memory_uses: {
+            uses: {
+                session_id: string;
+                turn_id: string;
+                /** @description Of the user's message that the turn answers. */
+                message_id: string;
+                /** @description Of the `memory.recall` that told it. */
+                event_id: string;
+                at: components["schemas"]["timestamp"];
+            }[];
+            next_cursor?: string;
+        };
+        memory_documents: {
+            documents: {
+                attachment_id: string;
+                filename: string;
+                /** @description In which a tool kept it; null: it was imported. */
+                session_id: string | null;
+                /** @description As many as were kept, whatever was forgotten by itself since. */
+                passages: number;
+                /** @description Of their texts. */
+                bytes: number;
+                imported_at: components["schemas"]["timestamp"];
+                owner: string;
+            }[];
+            next_cursor?: string;
+        };
+        document_forgotten: {
+            /** @description Passages that went. */
+            forgotten: number;
         };
         /** @description Where in a document it stands. */
         memory_place: {
@@ -226,6 +265,11 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             updated_at: string;
+            /**
+             * Format: date-time
+             * @description From then on it is in no answer, and is deleted. Left out: never.
+             */
+            expires_at?: string;
             /** @enum {string} */
             state: "stored" | "replicated" | "failed";
         };
@@ -255,6 +299,11 @@ export interface components {
                 created_at: string;
                 /** Format: date-time */
                 updated_at: string;
+                /**
+                 * Format: date-time
+                 * @description From then on it is in no answer, and is deleted. Left out: never.
+                 */
+                expires_at?: string;
                 /** @enum {string} */
                 state: "stored" | "replicated" | "failed";
                 score: number;
@@ -291,6 +340,12 @@ export interface components {
         memory_status: {
             stored: number;
             replicated: number;
+            /** @description Of the texts of what is stored. */
+            bytes: number;
+            /** @description Past it, or past `bytes_max`, notes and documents are refused. */
+            items_max: number;
+            /** @description 0: no bound. */
+            bytes_max: number;
             /** @description Changes that SomaBrain has not acknowledged yet, of the node; without SomaBrain those that cannot be found yet. */
             waiting: number;
             failed: number;
@@ -312,6 +367,10 @@ export interface components {
                 state: "off" | "building" | "ready" | "failing";
                 /** @description Memories that have no vector yet; at most 10,000 are counted. */
                 waiting: number;
+                /** @description Memories whose text the provider never takes: they are found by words alone. At most 10,000 are counted. */
+                set_aside: number;
+                /** @description For how long some have been waiting. */
+                lag_s: number;
                 why?: string;
             };
         };
@@ -555,11 +614,7 @@ export interface components {
              * @enum {string}
              */
             role: "admin" | "user";
-            /**
-             * Format: date-time
-             * @description RFC 3339 UTC, in the future.
-             */
-            expires_at?: string;
+            expires_at?: components["schemas"]["expiry"];
         };
         login: {
             /** @description From the sign-in link. */
@@ -963,8 +1018,12 @@ export interface components {
                     detail?: string;
                     /** @description Of `outbox`: rows that wait for a sink. */
                     depth?: number;
-                    /** @description Of `outbox`: age of the oldest of them. */
+                    /** @description Of `outbox`: age of the oldest of them. Of `vectors`: for how long some have been waiting. */
                     lag_s?: number;
+                    /** @description Of `vectors`: the tenant's memories that have none yet. */
+                    waiting?: number;
+                    /** @description Of `vectors`: the tenant's memories that get none. */
+                    set_aside?: number;
                     /** @description Of `outbox`: dead letters. */
                     dlq?: number;
                 };
