@@ -47,7 +47,8 @@ result<void> tell_removed(services& s, security::removal removed) {
 }
 
 bool behind_tls(const services& s) {
-  return s.settings.text("server.base_url").starts_with("https:");
+  return !s.settings.text("server.tls_cert_file").empty() ||
+         s.settings.text("server.base_url").starts_with("https:");
 }
 
 // What is kept for a repeated request: the published members without the key's text.

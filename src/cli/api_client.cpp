@@ -7,6 +7,7 @@
 #include "cli/commands.hpp"
 #include "core/config.hpp"
 #include "core/loopback.hpp"
+#include "security/certificate_pin.hpp"
 
 namespace soma {
 namespace {
@@ -50,13 +51,15 @@ bool may_change(long status) {
 
 }  // namespace
 
-std::string server_url(std::string given) {
+server_address server_of(std::string given) {
   while (given.ends_with('/')) given.pop_back();
-  if (!given.empty()) return given;
+  if (!given.empty()) return {std::move(given), {}};
   auto settings = load_config(process_sources({}));
   if (!settings) settings = load_config({});
-  return "http://" + std::string(loopback_name) + ":" +
-         std::to_string(settings ? settings->number("server.port") : 0);
+  const auto certificate = settings ? settings->text("server.tls_cert_file") : std::string();
+  return {(certificate.empty() ? "http://" : "https://") + std::string(loopback_name) + ":" +
+              std::to_string(settings ? settings->number("server.port") : 0),
+          certificate.empty() ? std::string() : security::certificate_pin(certificate)};
 }
 
 std::string text_of(const std::string& json, std::string_view name) {
@@ -80,8 +83,11 @@ std::string reason_of(const http_client& client, const answer& got) {
 
 // ---- requests ----
 
-http_client::http_client(std::string base, std::string key, std::function<bool()> given_up)
-    : base_(std::move(base)), key_(std::move(key)), given_up_(std::move(given_up)) {}
+http_client::http_client(server_address server, std::string key, std::function<bool()> given_up)
+    : base_(std::move(server.url)),
+      pin_(std::move(server.pin)),
+      key_(std::move(key)),
+      given_up_(std::move(given_up)) {}
 
 http_client::handle http_client::request(const std::string& path,
                                          std::vector<std::string> headers) const {
@@ -92,6 +98,11 @@ http_client::handle http_client::request(const std::string& path,
   h.second.reset(list);
   curl_easy_setopt(h.first.get(), CURLOPT_URL, (base_ + path).c_str());
   curl_easy_setopt(h.first.get(), CURLOPT_PROTOCOLS_STR, "http,https");
+  if (!pin_.empty()) {
+    curl_easy_setopt(h.first.get(), CURLOPT_PINNEDPUBLICKEY, pin_.c_str());
+    curl_easy_setopt(h.first.get(), CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(h.first.get(), CURLOPT_SSL_VERIFYHOST, 0L);
+  }
   curl_easy_setopt(h.first.get(), CURLOPT_HTTPHEADER, list);
   curl_easy_setopt(h.first.get(), CURLOPT_CONNECTTIMEOUT, connect_timeout_s);
   curl_easy_setopt(h.first.get(), CURLOPT_NOSIGNAL, 1L);

@@ -27,16 +27,22 @@ struct answer {
   std::string body;
 };
 
-// The server's address: the one given, without a final slash, else that of the configuration that
-// the environment gives.
-std::string server_url(std::string given);
+// A server, and how it is known where that is not by its name.
+struct server_address {
+  std::string url;  // without a final slash
+  std::string
+      pin;  // of its public key, as libcurl takes it; empty: certificates are judged as usual
+};
+// The one given, else that of the configuration that the environment gives: on this machine, known
+// by the very certificate that it is configured with.
+server_address server_of(std::string given);
 
 class event_reader;
 
 // One request at a time to one server.
 class http_client {
  public:
-  http_client(std::string base, std::string key, std::function<bool()> given_up = {});
+  http_client(server_address server, std::string key, std::function<bool()> given_up = {});
 
   const std::string& base() const { return base_; }
   bool has_key() const { return !key_.empty(); }
@@ -59,7 +65,7 @@ class http_client {
   handle request(const std::string& path, std::vector<std::string> headers) const;
   answer perform(const handle& c, bool insisting) const;
 
-  const std::string base_, key_;
+  const std::string base_, pin_, key_;
   const std::function<bool()> given_up_;
 };
 

@@ -178,7 +178,7 @@ void look_for(http_client& client) {
 }  // namespace
 
 int chat(const chat_options& options) {
-  http_client client(server_url(options.url), options.key, [] { return interrupted != 0; });
+  http_client client(server_of(options.url), options.key, [] { return interrupted != 0; });
   std::string session = options.session, line;
   const bool terminal = isatty(STDIN_FILENO) != 0;
   auto last = turn_end::good;

@@ -111,19 +111,19 @@ std::string line_of_document(const json::object& one) {
 }  // namespace
 
 int list_memories(const memory_options& options) {
-  http_client client(server_url(options.url), options.key);
+  http_client client(server_of(options.url), options.key);
   return each_memory(client, filters_of(options),
                      [](const json::object& item) { show(line_of(item)); });
 }
 
 int export_memories(const memory_options& options) {
-  http_client client(server_url(options.url), options.key);
+  http_client client(server_of(options.url), options.key);
   return each_memory(client, filters_of(options),
                      [](const json::object& item) { show(json::serialize(item) + "\n"); });
 }
 
 int search_memories(const memory_options& options) {
-  http_client client(server_url(options.url), options.key);
+  http_client client(server_of(options.url), options.key);
   const auto got =
       client.get("/v1/memories/search?q=" + percent_encoded(options.text) + filters_of(options));
   if (got.status != 200) return refuse(client, got);
@@ -138,7 +138,7 @@ int search_memories(const memory_options& options) {
 }
 
 int add_memory(const memory_options& options) {
-  http_client client(server_url(options.url), options.key);
+  http_client client(server_of(options.url), options.key);
   json::object body{{"text", options.text}};
   if (!options.tag.empty()) body["tags"] = json::array{json::value(options.tag)};
   const auto got = client.post("/v1/memories", json::serialize(body), new_uuid());
@@ -148,7 +148,7 @@ int add_memory(const memory_options& options) {
 }
 
 int forget_memory(const memory_options& options) {
-  http_client client(server_url(options.url), options.key);
+  http_client client(server_of(options.url), options.key);
   const auto got = client.remove("/v1/memories/" + percent_encoded(options.text));
   return got.status == 204 ? 0 : refuse(client, got);
 }
@@ -168,7 +168,7 @@ int forget_document(const memory_options& options) {
 }
 
 int sync_memories(const memory_options& options) {
-  http_client client(server_url(options.url), options.key);
+  http_client client(server_of(options.url), options.key);
   const auto got = client.post("/v1/memory/sync", "", new_uuid());
   if (got.status != 200) return refuse(client, got);
   show(got.body + "\n");
@@ -176,7 +176,7 @@ int sync_memories(const memory_options& options) {
 }
 
 int memory_status(const memory_options& options) {
-  http_client client(server_url(options.url), options.key);
+  http_client client(server_of(options.url), options.key);
   const auto got = client.get("/v1/memory/status");
   if (got.status != 200) return refuse(client, got);
   show(got.body + "\n");

@@ -60,7 +60,7 @@ const json::array* tools_in(const json::value& document) {
 }  // namespace
 
 int list_tools(const tools_options& options) {
-  http_client client(server_url(options.url), options.key);
+  http_client client(server_of(options.url), options.key);
   const auto got = client.get("/v1/tools");
   if (got.status != 200) return refuse(client, got);
   boost::system::error_code ec;
@@ -86,7 +86,7 @@ int run_tool(const tools_options& options) {
     complain("the inputs must be a JSON object");
     return 1;
   }
-  http_client client(server_url(options.url), options.key);
+  http_client client(server_of(options.url), options.key);
   auto session = options.session;
   if (session.empty()) {
     const auto made = client.post(

@@ -77,6 +77,7 @@ inline constexpr std::string_view request_unsupported = "request.unsupported";
 inline constexpr std::string_view request_invalid_parameter = "request.invalid_parameter";
 inline constexpr std::string_view request_method_not_allowed = "request.method_not_allowed";
 inline constexpr std::string_view request_timeout = "request.timeout";
+inline constexpr std::string_view request_tls_required = "request.tls_required";
 inline constexpr std::string_view request_too_large = "request.too_large";
 inline constexpr std::string_view request_unsupported_media_type = "request.unsupported_media_type";
 inline constexpr std::string_view request_invalid = "request.invalid";

@@ -10,18 +10,20 @@ namespace soma {
 void chores::run(const signals& from, std::optional<std::chrono::seconds> at_most) {
   using clock = std::chrono::steady_clock;
   const auto until = at_most ? clock::now() + *at_most : clock::time_point::max();
-  http::health_watch health(on_.services, on_.services.node.feeds);
+  auto& services = on_.web.services();
+  http::health_watch health(services, services.node.feeds);
   memory_keeper memory;
   auto& vitals = on_.store.vitals();
   for (std::uint64_t tick = 1; clock::now() < until; ++tick) {
     const auto said = from.wait();
     if (said == signal_said::end) return;
     if (said == signal_said::take_up_files) take_up_files();
-    on_.services.node.feeds.sweep(now_ms());
+    services.node.feeds.sweep(now_ms());
     vitals.sample();
     if (vitals.refusing() && tick % 5 == 0) try_store();
     health.look();
     on_.store.secrets().follow_key_file();
+    on_.web.follow_certificates();
     memory.look();
     if (tick % 3600 == 0)
       on_.store.lanes().writes.post(
@@ -34,6 +36,7 @@ void chores::take_up_files() {
   log(log_level::info, "server.reloading");
   on_.store.audit().reopen();
   on_.store.secrets().follow_key_file();
+  on_.web.follow_certificates(true);
 }
 
 // A store that refused a write and is asked for none would stay refusing for all that is known.

@@ -6,17 +6,17 @@
 #include <chrono>
 #include <optional>
 
-#include "app/services.hpp"
 #include "node/identities.hpp"
 #include "node/signals.hpp"
 #include "node/store.hpp"
+#include "node/web_server.hpp"
 
 namespace soma {
 
 class chores {
  public:
   struct needs {
-    app::services& services;
+    web_server& web;
     node_store& store;
     node_identities& identities;
   };

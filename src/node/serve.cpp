@@ -47,7 +47,7 @@ result<int> serve(const config& settings) {
   note_started();
   auto door = announce(settings, (*web)->port(), *recovering, **identities);
 
-  chores small({(*web)->services(), **store, **identities});
+  chores small({**web, **store, **identities});
   small.run(taken);
   log(log_level::info, "server.stopping");
   (*web)->say_stopping();

@@ -53,6 +53,11 @@ result<void> check_settings(const config& settings) {
   return {};
 }
 
+bool speaks_tls(const config& settings) {
+  return !settings.text("server.tls_cert_file").empty() ||
+         !settings.text("server.tls_key_file").empty();
+}
+
 std::size_t connections_wanted(const config& settings) {
   return static_cast<std::size_t>(settings.number("http.connections_max"));
 }

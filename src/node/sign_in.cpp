@@ -7,6 +7,7 @@
 #include "core/loopback.hpp"
 #include "core/time.hpp"
 #include "core/version.hpp"
+#include "node/settings_checks.hpp"
 #include "observability/log.hpp"
 
 namespace soma {
@@ -15,7 +16,9 @@ namespace {
 std::string page_of(const config& settings, std::uint16_t port) {
   auto base = settings.text("server.web_ui_base_url");
   if (base.empty()) base = settings.text("server.base_url");
-  if (base.empty()) base = "http://" + std::string(loopback_name) + ":" + std::to_string(port);
+  if (base.empty())
+    base = std::string(speaks_tls(settings) ? "https://" : "http://") + std::string(loopback_name) +
+           ":" + std::to_string(port);
   return base + "/ui/index.html";
 }
 

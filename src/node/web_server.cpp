@@ -4,10 +4,12 @@
 #include <filesystem>
 
 #include "core/loopback.hpp"
+#include "core/time.hpp"
 #include "embedded/soma_embedded_schemas.hpp"
 #include "http/routes/file_routes.hpp"
 #include "llm/provider_client.hpp"
 #include "models/model_stream.hpp"
+#include "node/settings_checks.hpp"
 #include "observability/log.hpp"
 
 namespace soma {
@@ -46,6 +48,11 @@ std::string ui_folder(const config& settings) {
        {program / "ui", program / "../share/soma/ui", program / "../../../webui/dist"})
     if (std::filesystem::exists(candidate / "index.html", ec)) return candidate.string();
   return (program / "ui").string();
+}
+
+http::tls_files tls_files_of(const config& settings) {
+  return {settings.text("server.tls_cert_file"), settings.text("server.tls_key_file"),
+          settings.text("server.tls_client_ca_file")};
 }
 
 result<http::body_schemas> request_schemas(const config& settings) {
@@ -89,7 +96,7 @@ http::host_guard guard_of(const config& settings) {
   for (const auto* key : {"server.base_url", "server.web_ui_base_url"})
     if (const auto host = http::host_of_url(settings.text(key)); !host.empty())
       hosts.emplace_back(host);
-  return http::host_guard(std::move(hosts));
+  return http::host_guard(std::move(hosts), settings.list("server.cors_origins"));
 }
 
 // Where nobody could sign in, nobody but this machine may come.
@@ -103,8 +110,11 @@ std::string address_of(const config& settings, bool has_keys) {
 
 http::server_options server_options_of(const web_server::needs& from, http::gateway& g,
                                        http::authenticator& authenticator,
-                                       const http::body_schemas& schemas) {
+                                       const http::body_schemas& schemas,
+                                       const http::tls_context* tls) {
   http::server_options options;
+  options.tls = tls;
+  options.redirects_plain = from.settings.text("server.plain_http") == "redirect";
   options.address = address_of(from.settings, from.identities.has_keys());
   options.port = static_cast<std::uint16_t>(from.settings.number("server.port"));
   options.io_threads = from.feeds.io_threads();
@@ -152,9 +162,11 @@ result<http::trusted_proxies> trusted_proxies_of(const config& settings) {
                                      settings.text("server.forwarded_header"));
 }
 
-web_server::web_server(const needs& from, http::body_schemas schemas)
+web_server::web_server(const needs& from, http::body_schemas schemas,
+                       std::unique_ptr<http::tls_context> tls)
     : lanes_(from.store.lanes()),
       files_(from.files),
+      tls_(std::move(tls)),
       schemas_(std::move(schemas)),
       page_(ui_folder(from.settings)),
       services_(services_needs_of(from)),
@@ -162,7 +174,7 @@ web_server::web_server(const needs& from, http::body_schemas schemas)
                from.store.descriptors().connections_max),
       authenticator_(from.identities.authenticator(), lanes_.quick,
                      from.settings.secret("auth.internal_token")),
-      server_(server_options_of(from, gateway_, authenticator_, schemas_),
+      server_(server_options_of(from, gateway_, authenticator_, schemas_, tls_.get()),
               routes_of(gateway_, page_)) {
   make_threads(from);
 }
@@ -188,7 +200,22 @@ void web_server::make_threads(const needs& from) {
 result<std::unique_ptr<web_server>> web_server::open(const needs& from) {
   auto schemas = request_schemas(from.settings);
   if (!schemas) return schemas.error();
-  return std::unique_ptr<web_server>(new web_server(from, std::move(*schemas)));
+  std::unique_ptr<http::tls_context> tls;
+  if (speaks_tls(from.settings)) {
+    auto opened = http::tls_context::open(tls_files_of(from.settings));
+    if (!opened) return opened.error();
+    tls = std::move(*opened);
+  }
+  return std::unique_ptr<web_server>(new web_server(from, std::move(*schemas), std::move(tls)));
+}
+
+void web_server::follow_certificates(bool now) {
+  if (!tls_) return;
+  const auto taken = tls_->follow_files(now);
+  if (!taken)
+    log(log_level::error, "tls.not_reloaded", {{"reason", taken.error().detail}});
+  else if (*taken)
+    log(log_level::info, "tls.reloaded", {{"ends_at", format_rfc3339(tls_->ends_at() * 1000)}});
 }
 
 result<void> web_server::start() {

@@ -14,6 +14,7 @@
 #include "http/net/request_authenticator.hpp"
 #include "http/net/server.hpp"
 #include "http/net/static_files.hpp"
+#include "http/net/tls_context.hpp"
 #include "http/routes/gateway.hpp"
 #include "node/feeds.hpp"
 #include "node/files.hpp"
@@ -46,7 +47,8 @@ class web_server {
     node_memory& memory;
     node_outgoing& outgoing;
   };
-  // Errors: internal, for a schema that is none.
+  // Errors: config.invalid for a certificate that cannot be used; internal, for a schema that is
+  // none.
   static result<std::unique_ptr<web_server>> open(const needs& from);
   ~web_server();
 
@@ -56,16 +58,19 @@ class web_server {
   // Errors: config.invalid, where the address cannot be bound.
   result<void> start();
   // Balancers learn of it from /readyz; requests are still served.
+  // Takes certificates that were replaced; `now`: reads them in any case. Blocks; one thread.
+  void follow_certificates(bool now = false);
   void say_stopping() { gateway_.stopping = true; }
   // Takes nothing more; requests and streams get shutdown.grace_s to end.
   void stop();
 
  private:
-  web_server(const needs& from, http::body_schemas schemas);
+  web_server(const needs& from, http::body_schemas schemas, std::unique_ptr<http::tls_context> tls);
   void make_threads(const needs& from);
 
   app::store_lanes& lanes_;
   node_files& files_;
+  const std::unique_ptr<http::tls_context> tls_;  // null: plain HTTP
   const http::body_schemas schemas_;
   const http::static_files page_;
   app::services services_;

@@ -209,7 +209,7 @@ void add_test_routes(router& routes) {
                   const auto bytes =
                       taken.head + (taken.chunked ? as_chunks("data: 1\n\n") : "data: 1\n\n");
                   boost::system::error_code ignored;
-                  asio::write(taken.socket, asio::buffer(bytes), ignored);
+                  asio::write(taken.socket.socket(), asio::buffer(bytes), ignored);
                 };
                 co_return r;
               },

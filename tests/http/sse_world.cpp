@@ -235,7 +235,7 @@ sse_client sse_world::open(stream_request request, unsigned thread, int receive_
   io_thread& t = *threads_[thread];
   boost::asio::post(t.io, [&t, server, request = std::move(request)] {
     boost::asio::ip::tcp::socket socket(t.io, boost::asio::ip::tcp::v4(), server);
-    t.hub->open(std::move(socket), request);
+    t.hub->open(client_socket(std::move(socket)), request);
   });
   return sse_client(client);
 }

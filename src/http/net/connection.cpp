@@ -1,12 +1,9 @@
 #include "http/net/connection.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
 #include <cstring>
 #include <exception>
 
@@ -50,15 +47,31 @@ connection::connection(io_shard& shard, asio::ip::tcp::socket socket, connection
       capacity_(limits_.header_bytes_max + limits::http_read_bytes),
       buffer_(std::make_unique_for_overwrite<char[]>(capacity_)) {
   sys::error_code ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  peer_ = ctx_.peer = socket_.remote_endpoint(ignored).address();
+  auto& plain = socket_.socket();
+  plain.non_blocking(true, ignored);
+  plain.set_option(asio::ip::tcp::no_delay(true), ignored);
+  peer_ = ctx_.peer = plain.remote_endpoint(ignored).address();
   ctx_.io_thread = shard.index;
   ctx_.peer_watch = this;
   shard_.sockets.push_back(watched_);
 }
 
+asio::awaitable<bool> connection::begin() {
+  arm(limits_.header_timeout_ms);
+  lacks_tls_ = !co_await socket_.begins_with_tls();
+  bool good = true;
+  if (!lacks_tls_) good = co_await socket_.accept_tls(shard_.options.tls->current());
+  disarm();
+  ctx_.is_tls = good && !lacks_tls_;
+  ctx_.has_certificate = socket_.has_certificate();
+  co_return good;
+}
+
 asio::awaitable<void> connection::run() {
+  if (shard_.options.tls) {
+    const bool good = co_await begin();
+    if (!good) co_return socket_.close();
+  }
   // Not `while (co_await …)`: where that is a coroutine's first statement, g++ 12 lays its frame
   // out in two ways and `this` is read from the wrong place.
   for (bool more = true; more;) more = co_await serve_one();
@@ -69,24 +82,28 @@ void connection::when_gone(std::function<void()> gone) {
   gone_ = std::move(gone);
   if (watching_) return;
   watching_ = true;
-  socket_.async_wait(asio::socket_base::wait_read, [this, alive = std::weak_ptr<bool>(alive_)](
-                                                       sys::error_code ec) {
+  auto look = [this, alive = std::weak_ptr<bool>(alive_)](sys::error_code ec) {
     if (alive.expired()) return;
     watching_ = false;
-    char byte = 0;
-    const auto got = ec ? 0 : ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const auto now = ec ? client_socket::presence::gone : socket_.look();
     // A next request that is there already says that its sender is, too.
-    if (got > 0) return;
+    if (now == client_socket::presence::there) return;
     // Woken for nothing: it is watched on.
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-      return when_gone(std::move(gone_));
+    if (now == client_socket::presence::silent) return when_gone(std::move(gone_));
     if (auto told = std::exchange(gone_, nullptr)) told();
-  });
+  };
+  socket_.socket().async_wait(asio::socket_base::wait_read, std::move(look));
 }
 
 asio::awaitable<bool> connection::fill() {
   if (watched_.expired) co_return false;
-  const auto [ec, n] = co_await socket_.async_read_some(
+  if (socket_.is_tls()) {
+    const std::span<char> room(buffer_.get() + end_, capacity_ - end_);
+    const auto got = co_await socket_.read_some(room);
+    end_ += got;
+    co_return got > 0;
+  }
+  const auto [ec, n] = co_await socket_.socket().async_read_some(
       asio::buffer(buffer_.get() + end_, capacity_ - end_), as_tuple);
   end_ += n;
   co_return !ec && n > 0;
@@ -106,6 +123,7 @@ asio::awaitable<bool> connection::serve_one() {
   ctx_.clear();
   ctx_.peer = peer_;
   head_only_ = false;
+  shared_with_ = {};
   compact();
   bool skipped = skip_empty_line();
   if (end_ == 0) {
@@ -182,10 +200,21 @@ asio::awaitable<bool> connection::dispatch() {
   if (!no_host)
     if (auto bad = shard_.options.guard.check(parser_->host(), ctx_))
       co_return co_await refuse(*bad);
+  if (lacks_tls_) {
+    auto answer = to_tls();
+    co_return co_await finish(std::move(answer));
+  }
   if (ctx_.verb == verb::options && ctx_.path == "*") {
     response answer(204);
     answer.headers.emplace_back("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     co_return co_await finish(std::move(answer));
+  }
+  if (const auto origin = ctx_.header("Origin"); shard_.options.guard.shares_with(origin)) {
+    shared_with_ = origin;
+    if (ctx_.verb == verb::options && ctx_.has_header("Access-Control-Request-Method")) {
+      auto answer = preflight();
+      co_return co_await finish(std::move(answer));
+    }
   }
   const auto match = shard_.routes.find(ctx_);
   switch (match.outcome) {
@@ -247,7 +276,35 @@ asio::awaitable<std::optional<error>> connection::authenticate(const route& r) {
   ctx_.caller = std::move(*who);
   if (!lets_in(r.auth, ctx_.caller.role))
     co_return error(codes::auth_forbidden, "The caller's role does not allow this");
+  if (ctx_.caller.role == app::role::internal && shard_.options.tls &&
+      shard_.options.tls->wants_clients() && !ctx_.has_certificate)
+    co_return error(codes::auth_forbidden, "Internal routes need a certificate of the caller");
   co_return std::nullopt;
+}
+
+response connection::preflight() {
+  response answer(204);
+  answer.headers.emplace_back("Access-Control-Allow-Methods",
+                              "GET, HEAD, POST, PUT, PATCH, DELETE");
+  answer.headers.emplace_back("Access-Control-Allow-Headers",
+                              "Authorization, Content-Type, Idempotency-Key, If-Match, "
+                              "If-None-Match, Last-Event-ID, Range, X-Request-ID, traceparent");
+  answer.headers.emplace_back("Access-Control-Max-Age", "600");
+  return answer;
+}
+
+response connection::to_tls() const {
+  const bool looks = ctx_.verb == verb::get || ctx_.verb == verb::head;
+  response answer =
+      problem({codes::request_tls_required, "This server is spoken to over TLS"}, ctx_);
+  if (shard_.options.redirects_plain && looks && !parser_->host().empty()) {
+    answer = response(308);
+    auto to = "https://" + std::string(parser_->host()) + std::string(ctx_.path);
+    if (!ctx_.query.empty()) to.append("?").append(ctx_.query);
+    answer.headers.emplace_back("Location", std::move(to));
+  }
+  answer.close = true;
+  return answer;
 }
 
 asio::awaitable<response> connection::call(const route& r) {

@@ -41,6 +41,12 @@ class connection final : public body_reader, public response_stream, public peer
   // Reads behind end_. False at the end of input, on an error, or past the deadline.
   asio::awaitable<bool> fill();
   asio::awaitable<bool> send(std::string_view bytes) { return send(bytes, std::string_view()); }
+  // Shakes hands where this server speaks TLS. False where there is nobody to speak with.
+  asio::awaitable<bool> begin();
+  // The answer to what a browser asks before a page of another origin may ask (CORS).
+  static response preflight();
+  // An answer to a request that came without TLS, where this server speaks it.
+  response to_tls() const;
   // Head and body in one system call where the socket takes them; waits for the rest otherwise.
   asio::awaitable<bool> send(std::string_view head, std::string_view body);
   bool give_up();
@@ -81,7 +87,7 @@ class connection final : public body_reader, public response_stream, public peer
   io_shard& shard_;
   const net_limits& limits_;
   watched_socket watched_;
-  asio::ip::tcp::socket& socket_;
+  client_socket& socket_;
   connection_slot slot_;
   asio::ip::address peer_;  // whose socket it is: a proxy's, where one is trusted
   const std::size_t capacity_;
@@ -100,6 +106,8 @@ class connection final : public body_reader, public response_stream, public peer
   std::uint64_t streamed_bytes_ = 0;
   bool first_ = true;  // no request was served yet
   bool head_only_ = false;
+  std::string_view shared_with_;  // the origin of the page that may read the answer; in buffer_
+  bool lacks_tls_ = false;        // this server speaks it, and the client does not
   bool chunked_answer_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for what may come after us
   std::function<void()> gone_;

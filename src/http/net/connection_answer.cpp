@@ -1,5 +1,5 @@
 // A connection's answers, and its end.
-#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <array>
 #include <boost/asio/as_tuple.hpp>
@@ -15,8 +15,11 @@
 namespace soma::http {
 namespace {
 
-namespace sys = boost::system;
 constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
+
+iovec part_of(std::string_view bytes) {
+  return {const_cast<char*>(bytes.data()), bytes.size()};
+}
 
 bool is_fault_of_client(int status) {
   return status >= 400 && status < 500 && status != 429;
@@ -34,33 +37,33 @@ asio::awaitable<bool> connection::write(std::string_view piece) {
 }
 
 asio::awaitable<bool> connection::send(std::string_view head, std::string_view body) {
-  std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};
-  const auto total = head.size() + body.size();
-  std::size_t sent = 0;
-  while (sent < total) {
-    sys::error_code ec;
-    const auto n = body.empty() ? socket_.write_some(asio::const_buffer(parts[0]), ec)
-                                : socket_.write_some(parts, ec);
-    sent += n;
-    if (sent == total) break;
-    const auto from_head = std::min(n, parts[0].size());
-    parts[0] += from_head;
-    parts[1] += n - from_head;
-    if (ec == asio::error::would_block) {
+  while (!head.empty() || !body.empty() || !socket_.flush()) {
+    ssize_t sent = client_socket::would_block;
+    if (!head.empty()) {
+      std::array<iovec, 2> parts{part_of(head), part_of(body)};
+      sent = socket_.write_some({parts.data(), body.empty() ? 1u : 2u});
+    } else if (!body.empty()) {
+      auto part = part_of(body);
+      sent = socket_.write_some({&part, 1});
+    }
+    if (sent == client_socket::broken) co_return give_up();
+    if (sent == client_socket::would_block) {
       arm(limits_.write_timeout_ms);
-      const auto [waited] = co_await socket_.async_wait(asio::socket_base::wait_write, as_tuple);
+      const auto [waited] =
+          co_await socket_.socket().async_wait(asio::socket_base::wait_write, as_tuple);
       disarm();
       if (waited) co_return give_up();
-    } else if (ec) {
-      co_return give_up();
+      continue;
     }
+    const auto of_head = std::min(static_cast<std::size_t>(sent), head.size());
+    head.remove_prefix(of_head);
+    body.remove_prefix(static_cast<std::size_t>(sent) - of_head);
   }
   co_return true;
 }
 
 bool connection::give_up() {
-  sys::error_code ignored;
-  socket_.close(ignored);
+  socket_.close();
   return false;
 }
 
@@ -109,6 +112,13 @@ asio::awaitable<bool> connection::finish(response answer) {
     answer = problem(stranger_buckets::refusal(), ctx_);
     answer.close = true;
   }
+  if (!shared_with_.empty()) {
+    answer.headers.emplace_back("Access-Control-Allow-Origin", std::string(shared_with_));
+    answer.headers.emplace_back("Access-Control-Expose-Headers",
+                                "Content-Disposition, ETag, Idempotency-Replayed, Location, "
+                                "RateLimit, Retry-After, X-Request-ID");
+    answer.headers.emplace_back("Vary", "Origin");
+  }
   // HEAD of a stream is its head, without a length.
   const bool endless = answer.takeover != nullptr;
   if (head_only_) answer.takeover = nullptr;
@@ -122,6 +132,7 @@ asio::awaitable<bool> connection::finish(response answer) {
       parser_ && parser_->keeps_alive() && body_read && !answer.close && !shard_.stopping;
   head_options options{
       shard_.date, ctx_.request_id, {}, false, keep, parser_ && parser_->is_http10()};
+  options.tls = ctx_.is_tls;
   if (answer.takeover) {
     record(answer.status);
     hand_over(answer, options);

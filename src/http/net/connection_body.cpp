@@ -125,8 +125,7 @@ void connection::release_body() {
 
 void connection::interrupt(error why) {
   interrupted_ = std::move(why);
-  boost::system::error_code ignored;
-  socket_.cancel(ignored);
+  socket_.cancel();
 }
 
 asio::awaitable<result<std::string_view>> connection::read_some() {

@@ -40,7 +40,8 @@ std::string_view host_of_url(std::string_view url) {
   return url.substr(0, url.find_first_of("/?#"));
 }
 
-host_guard::host_guard(std::vector<std::string> hosts) : hosts_(std::move(hosts)) {}
+host_guard::host_guard(std::vector<std::string> hosts, std::vector<std::string> origins)
+    : hosts_(std::move(hosts)), origins_(std::move(origins)) {}
 
 bool host_guard::accepts_host(std::string_view host) const {
   const auto name = name_of(host);
@@ -62,13 +63,14 @@ std::optional<error> host_guard::check(std::string_view host, const request_cont
   if (!accepts_host(host))
     return error(codes::host_refused, "The Host header names no host this server answers for");
   std::string_view site;
-  bool origin_given = false, cookie = false;
+  bool origin_given = false, cookie = false, shared = false;
   for (const auto& field : ctx.headers) {
     switch (field.name.size()) {
       case 6:
         if (iequals(field.name, "Origin")) {
           origin_given = true;
-          if (!accepts_origin(field.value, host))
+          shared = shares_with(field.value);
+          if (!shared && !accepts_origin(field.value, host))
             return error(codes::origin_refused, "The page that asks is of a foreign origin");
         } else if (iequals(field.name, "Cookie")) {
           cookie = true;
@@ -80,11 +82,18 @@ std::optional<error> host_guard::check(std::string_view host, const request_cont
       default: break;
     }
   }
+  if (shared && cookie && !accepts_origin(ctx.header("Origin"), host))
+    return error(codes::origin_refused, "Pages of other origins ask with a bearer token alone");
   const bool foreign_site =
       !site.empty() && !iequals(site, "same-origin") && !iequals(site, "none");
   if (!origin_given && foreign_site && cookie && changes_state(ctx.verb))
     return error(codes::origin_refused, "The page that asks is of a foreign site");
   return std::nullopt;
+}
+
+bool host_guard::shares_with(std::string_view origin) const {
+  return std::any_of(origins_.begin(), origins_.end(),
+                     [&](const std::string& known) { return iequals(known, origin); });
 }
 
 bool host_guard::configured(std::string_view host) const {

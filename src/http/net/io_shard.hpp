@@ -13,6 +13,7 @@
 
 #include "core/byte_budget.hpp"
 #include "core/uuid.hpp"
+#include "http/net/client_socket.hpp"
 #include "http/net/server.hpp"
 #include "http/net/stranger_buckets.hpp"
 
@@ -23,7 +24,7 @@ using clock = std::chrono::steady_clock;
 struct watched_socket
     : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   explicit watched_socket(asio::ip::tcp::socket s) : socket(std::move(s)) {}
-  asio::ip::tcp::socket socket;
+  client_socket socket;
   clock::time_point deadline = clock::time_point::max();
   bool expired = false;  // the deadline passed and the pending operation was cancelled
   bool idle = false;     // between two requests: a graceful stop may close it

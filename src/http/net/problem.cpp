@@ -46,6 +46,7 @@ constexpr row table[] = {
     {codes::workdir_not_found, 404},
     {codes::request_method_not_allowed, 405},
     {codes::request_timeout, 408},
+    {codes::request_tls_required, 400},
     {codes::session_busy, 409},
     {codes::session_paused, 409},
     {codes::session_nothing_to_retry, 409},

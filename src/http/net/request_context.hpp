@@ -59,6 +59,8 @@ class request_context {
   asio::ip::address peer;
   std::chrono::steady_clock::time_point started_at;
   std::size_t io_thread = 0;
+  bool is_tls = false;           // of the connection, to this server itself
+  bool has_certificate = false;  // of the client, signed by the configured authority
   std::string_view operation_id = "unmatched";
   app::admitted* admitted = nullptr;  // where policy judged the operation
   std::string_view body;              // whole, unless the route streams it

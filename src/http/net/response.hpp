@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "core/static_text.hpp"
+#include "http/net/client_socket.hpp"
 #include "http/net/connection_slot.hpp"
 
 namespace soma::http {
@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 // sent, so that the stream can gather it with its first bytes. The callback runs on io thread
 // `io_thread`, whose context the socket belongs to; `slot` must live as long as the socket does.
 struct taken_socket {
-  asio::ip::tcp::socket socket;
+  client_socket socket;
   connection_slot slot;
   std::string head;
   std::size_t io_thread;

@@ -21,6 +21,11 @@ constexpr std::string_view security_headers =
 // own, ends a debug build at the first answer.
 constexpr std::string_view known_headers[] = {
     "Accept-Ranges",
+    "Access-Control-Allow-Headers",
+    "Access-Control-Allow-Methods",
+    "Access-Control-Allow-Origin",
+    "Access-Control-Expose-Headers",
+    "Access-Control-Max-Age",
     "Allow",
     "Cache-Control",
     "Content-Disposition",
@@ -82,6 +87,7 @@ void append_head(std::string& out, const response& r, const head_options& option
   append_field(out, "X-Request-ID", options.request_id);
   if (!r.cache_control.empty()) append_field(out, "Cache-Control", r.cache_control);
   out.append(security_headers);
+  if (options.tls) out.append("Strict-Transport-Security: max-age=31536000\r\n");
   append_field(out, "Content-Security-Policy", r.content_security_policy);
   for (const auto& [name, value] : r.headers) append_field(out, name, value);
   if (!options.keep_alive) {

@@ -17,6 +17,7 @@ struct head_options {
   bool chunked = false;
   bool keep_alive = true;
   bool http10 = false;
+  bool tls = false;  // the client has to come by TLS from now on (RFC 6797)
 };
 
 // Appends status line and headers, with the empty line. Control characters in header values become

@@ -56,8 +56,7 @@ void io_shard::watch() {
     for (auto& s : sockets) {
       if (s.deadline > at || s.expired) continue;
       s.expired = true;
-      sys::error_code ignored;
-      s.socket.cancel(ignored);
+      s.socket.cancel();
     }
     watch();
   });
@@ -65,9 +64,8 @@ void io_shard::watch() {
 
 void io_shard::stop_idle() {
   stopping = true;
-  sys::error_code ignored;
   for (auto& s : sockets)
-    if (s.idle) s.socket.cancel(ignored);
+    if (s.idle) s.socket.cancel();
 }
 
 bool io_shard::close_longest_idle() {
@@ -76,14 +74,12 @@ bool io_shard::close_longest_idle() {
     if (s.idle && !s.expired && (!oldest || s.idle_since < oldest->idle_since)) oldest = &s;
   if (!oldest) return false;
   oldest->expired = true;
-  sys::error_code ignored;
-  oldest->socket.cancel(ignored);
+  oldest->socket.cancel();
   return true;
 }
 
 void io_shard::close_all() {
-  sys::error_code ignored;
-  for (auto& s : sockets) s.socket.close(ignored);
+  for (auto& s : sockets) s.socket.close();
 }
 
 struct server::impl {

@@ -22,6 +22,7 @@
 #include "http/net/http_probe.hpp"
 #include "http/net/net_limits.hpp"
 #include "http/net/router.hpp"
+#include "http/net/tls_context.hpp"
 #include "http/net/trusted_proxies.hpp"
 
 namespace soma::http {
@@ -44,6 +45,10 @@ struct server_options {
   trusted_proxies proxies;
   http::authenticator* authenticator = nullptr;  // without one, every route with a rule answers 401
   http_probe* probe = nullptr;
+  const tls_context* tls = nullptr;  // null: plain HTTP
+  // What comes without TLS where it is spoken: GET and HEAD are sent there, the rest is refused;
+  // false: all is refused.
+  bool redirects_plain = true;
   const body_schemas* schemas = nullptr;  // needed by routes with a body schema
   // A handler threw: what it threw, for the log.
   std::function<void(std::string_view request_id, std::string_view what)> on_fault;

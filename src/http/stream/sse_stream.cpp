@@ -1,11 +1,9 @@
 #include "http/stream/sse_stream.hpp"
 
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 
 #include "core/chunked.hpp"
@@ -19,19 +17,6 @@ namespace {
 constexpr std::size_t trim_above_bytes = 16 * 1024;   // less than this is not worth a second read
 constexpr std::uint32_t input_bytes_max = 64 * 1024;  // a reader has nothing to say
 constexpr std::uint32_t linger_ms = 5'000;
-
-// Bytes the kernel took; -1 when it takes none now, -2 when the connection is broken.
-ssize_t send_now(int fd, iovec* parts, std::size_t count) {
-  msghdr message{};
-  message.msg_iov = parts;
-  message.msg_iovlen = count;
-  for (;;) {
-    const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent >= 0) return sent;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return -1;
-    if (errno != EINTR) return -2;
-  }
-}
 
 iovec part(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};
@@ -59,7 +44,7 @@ std::uint64_t seq_at(const std::string& bytes, std::size_t offset, bool chunked)
 
 }  // namespace
 
-sse_stream::sse_stream(stream_hub& hub, hub_feed& feed, boost::asio::ip::tcp::socket socket,
+sse_stream::sse_stream(stream_hub& hub, hub_feed& feed, client_socket socket,
                        const stream_request& request, connection_slot slot)
     : hub_(hub),
       feed_(feed),
@@ -83,6 +68,7 @@ void sse_stream::start(std::string preface) {
 
 void sse_stream::pump() {
   while (!closed_ && !blocked_ && !finished_) {
+    if (!socket_.flush()) return wait_writable();
     if (rest_) {
       if (!send_rest()) return;
     } else if (owes_last_chunk_) {
@@ -179,8 +165,8 @@ void sse_stream::send_frames(std::span<const feed_frame> frames) {
   }
   ssize_t sent = 0;
   if (count > 0) {
-    sent = send_now(socket_.native_handle(), parts.data(), count);
-    if (sent == -2) return close();
+    sent = socket_.write_some({parts.data(), count});
+    if (sent == client_socket::broken) return close();
     ++hub_.counters().writes;
     if (sent > 0) {
       hub_.counters().bytes += static_cast<std::uint64_t>(sent);
@@ -233,8 +219,8 @@ void sse_stream::hold(shared_bytes bytes, std::size_t offset) {
 bool sse_stream::send_rest() {
   while (rest_offset_ < rest_->size()) {
     iovec one = part(std::string_view(*rest_).substr(rest_offset_));
-    const ssize_t sent = send_now(socket_.native_handle(), &one, 1);
-    if (sent == -2) return close(), false;
+    const ssize_t sent = socket_.write_some({&one, 1});
+    if (sent == client_socket::broken) return close(), false;
     ++hub_.counters().writes;
     if (sent <= 0) {
       if (hub_.over_budget()) let_go_of_chunk();
@@ -329,8 +315,7 @@ shared_bytes sse_stream::encoded(std::string text) const {
 void sse_stream::finish() {
   finished_ = true;
   written_at_ms_ = hub_.now_ms();
-  boost::system::error_code ignored;
-  socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+  socket_.shutdown_send();
 }
 
 void sse_stream::close() {
@@ -338,37 +323,36 @@ void sse_stream::close() {
   closed_ = true;
   if (rest_ && rest_is_chunk_) hub_.release(rest_->size());
   rest_.reset();
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  socket_.close();
   hub_.remove(*this);
 }
 
 void sse_stream::wait_writable() {
   if (blocked_ || closed_) return;
   blocked_ = true;
-  socket_.async_wait(socket_.wait_write,
-                     [self = shared_from_this()](boost::system::error_code failure) {
-                       self->blocked_ = false;
-                       if (!failure) self->pump();
-                     });
+  auto go_on = [self = shared_from_this()](boost::system::error_code failure) {
+    self->blocked_ = false;
+    if (!failure) self->pump();
+  };
+  socket_.socket().async_wait(boost::asio::socket_base::wait_write, std::move(go_on));
 }
 
 void sse_stream::watch_peer() {
-  socket_.async_wait(socket_.wait_read,
-                     [self = shared_from_this()](boost::system::error_code failure) {
-                       if (self->closed_) return;
-                       if (failure || !self->discard_input()) return self->close();
-                       self->watch_peer();
-                     });
+  auto look = [self = shared_from_this()](boost::system::error_code failure) {
+    if (self->closed_) return;
+    if (failure || !self->discard_input()) return self->close();
+    self->watch_peer();
+  };
+  socket_.socket().async_wait(boost::asio::socket_base::wait_read, std::move(look));
 }
 
 // False when the peer is gone, or talks where it should listen.
 bool sse_stream::discard_input() {
   std::array<char, 512> bytes;
   for (;;) {
-    const ssize_t got = ::recv(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT);
-    if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    if (got == 0) return false;
+    const ssize_t got = socket_.read_now(bytes);
+    if (got == client_socket::would_block) return true;
+    if (got <= 0) return false;
     input_bytes_ += static_cast<std::uint32_t>(got);
     if (input_bytes_ > input_bytes_max) return false;
   }

@@ -13,12 +13,12 @@
 // the rest of it is held in `rest_`: so nothing is sent twice and nothing left out.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <memory>
 #include <span>
 
 #include "core/session_feed.hpp"
+#include "http/net/client_socket.hpp"
 #include "http/net/connection_slot.hpp"
 #include "http/stream/log_chunk.hpp"
 #include "http/stream/stream_owner.hpp"
@@ -50,8 +50,8 @@ struct stream_request {
 
 class sse_stream : public std::enable_shared_from_this<sse_stream> {
  public:
-  sse_stream(stream_hub& hub, hub_feed& feed, boost::asio::ip::tcp::socket socket,
-             const stream_request& request, connection_slot slot);
+  sse_stream(stream_hub& hub, hub_feed& feed, client_socket socket, const stream_request& request,
+             connection_slot slot);
 
   // `preface` goes out first: head, retry, and what the start needs.
   void start(std::string preface);
@@ -93,7 +93,7 @@ class sse_stream : public std::enable_shared_from_this<sse_stream> {
   stream_hub& hub_;
   hub_feed& feed_;
   connection_slot connection_;  // one of the server's bounded number, while the socket lives
-  boost::asio::ip::tcp::socket socket_;
+  client_socket socket_;
   const std::shared_ptr<void> place_;
   const stream_owner owner_;
   std::uint64_t cursor_;

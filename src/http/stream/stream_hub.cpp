@@ -26,8 +26,8 @@ constexpr int unsent_bytes_max = 128 * 1024;  // in the kernel, of one stream
 
 // A heartbeat an hour late is no heartbeat: small writes go at once, a peer that acknowledges
 // nothing is given up with the stalled ones, and the kernel buffers little for who reads slowly.
-void prepare(boost::asio::ip::tcp::socket& socket, std::uint32_t stall_ms) {
-  const int fd = socket.native_handle();
+void prepare(client_socket& client, std::uint32_t stall_ms) {
+  const int fd = client.socket().native_handle();
   auto set = [fd](int option, int value) {
     ::setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
   };
@@ -60,8 +60,7 @@ stream_hub::~stream_hub() {
   registry_.wakers().set_waker(thread_, nullptr);
 }
 
-void stream_hub::open(boost::asio::ip::tcp::socket socket, const stream_request& request,
-                      connection_slot slot) {
+void stream_hub::open(client_socket socket, const stream_request& request, connection_slot slot) {
   if (ties_.is_gone(request.owner)) return;  // the socket closes
   prepare(socket, options_.stall_ms);
   hub_feed& entry = join(request);

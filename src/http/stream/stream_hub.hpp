@@ -75,8 +75,7 @@ class stream_hub {
   stream_hub& operator=(const stream_hub&) = delete;
 
   // Takes the connection over; its request is read and answered by nobody else.
-  void open(boost::asio::ip::tcp::socket socket, const stream_request& request,
-            connection_slot slot = {});
+  void open(client_socket socket, const stream_request& request, connection_slot slot = {});
 
   // Cuts the streams that were opened with an identity that is gone, and those that are about to
   // be: their request was let in before. Their clients come again, and are told 401. Any thread.
