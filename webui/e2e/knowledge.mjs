@@ -2,24 +2,11 @@
 import assert from 'node:assert/strict';
 import { assertAccessible } from './axe.mjs';
 import { picture, send, waitForConnection, waitForStatus } from './browser.mjs';
+import { handbook } from './documents.mjs';
 import { card, indexed, openMemory } from './memory.mjs';
 import { until } from './wait.mjs';
 
 const needs = 'uploads';
-
-const handbook = `# Handbook
-
-Whoever opens the office switches off the alarm within thirty seconds; the code is with the reception.
-
-## Keys
-
-The spare key of the server room hangs in the blue cabinet. It is signed out in the book beside it, and brought
-back on the same day. ${'Keys that are lost are told of at once, so that the lock can be changed. '.repeat(4)}
-
-## Deliveries
-
-Parcels go to the loading dock until four; after that the neighbours at number 14 take them. ${'What is cold is brought to the kitchen. '.repeat(8)}
-`;
 
 /** A picture of one red point. */
 const png = Buffer.from(

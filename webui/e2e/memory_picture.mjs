@@ -39,6 +39,9 @@ try {
   await page.getByRole('link', { name: 'Memory', exact: true }).click();
   await page.getByRole('searchbox', { name: 'Search memories' }).fill('Ada school');
   await page.locator('mark').first().waitFor();
+  const told = page.locator('.memory-card[aria-label^="My daughter"]');
+  await told.getByRole('button', { name: 'Where it was used' }).press('Enter');
+  await told.getByRole('button', { name: 'Used in 1 answer' }).waitFor();
   await page.getByRole('heading', { name: 'Memory' }).focus();
   await page.screenshot({ path: process.argv[2] ?? '../docs/images/memory.png' });
 } finally {

@@ -12,6 +12,7 @@ import { fingerTests } from './fingers.mjs';
 import { knowledgeTests } from './knowledge.mjs';
 import { listTests } from './list.mjs';
 import { memoryLookTests, memoryTests } from './memory.mjs';
+import { memoryDetailLookTests, memoryDetailTests } from './memory_details.mjs';
 import { modelChoiceTests } from './model_choice.mjs';
 import { modelKeyTests } from './model_keys.mjs';
 import { modelLooksTests } from './model_looks.mjs';
@@ -33,7 +34,7 @@ const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
   ...signInTests, ...peopleTests, ...listTests, ...actionTests, ...dialogTests, ...placeTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...sanitizerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
-  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...memoryTests, ...memoryLookTests, ...knowledgeTests, ...viewTests,
+  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...memoryTests, ...memoryLookTests, ...memoryDetailTests, ...memoryDetailLookTests, ...knowledgeTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 
 let browser = await launch();

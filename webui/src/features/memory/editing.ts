@@ -3,6 +3,7 @@ import { Problem, sentence } from '../../kernel/api/http';
 import type { Memory, MemoryChange } from '../../kernel/api/types';
 import { guardUnsaved } from '../../kernel/unsaved';
 import type { Workspace } from '../../kernel/workspace';
+import { always, expiresAt, expiryOf, isAhead, isSame, type Expiry } from './expiry';
 import { addNote, changeMemory, readMemory } from './memory_api';
 import { MemoryList } from './memory_list';
 import { texts } from './texts';
@@ -13,6 +14,7 @@ export interface Draft {
   /** With commas between. */
   readonly tags: string;
   readonly importance: number;
+  readonly expiry: Expiry;
 }
 
 export interface Editing {
@@ -31,7 +33,7 @@ export const textCharsMax = 16_384;
 const tagsMax = 16;
 const tagChars = 64;
 
-const blank: Draft = { text: '', tags: '', importance: 0.5 };
+const blank: Draft = { text: '', tags: '', importance: 0.5, expiry: always };
 
 /**
  * What is being written: a memory that is changed, and a note that is made. It belongs to the
@@ -70,7 +72,7 @@ export class MemoryEditing {
   async save(): Promise<boolean> {
     const edited = this.edited.peek();
     if (!edited) return true;
-    const problem = wrongIn(edited.draft);
+    const problem = wrongIn(edited.draft, edited.base);
     if (problem !== '') return this.tell({ problem });
     const change = changeOf(edited.base, edited.draft);
     if (Object.keys(change).length === 0) {
@@ -148,8 +150,11 @@ export class MemoryEditing {
     }
   }
 
-  private async keep({ text, tags, importance }: Draft): Promise<boolean> {
-    const { memory, isNew } = await addNote({ text: text.trim(), tags: tagsIn(tags), importance });
+  private async keep({ text, tags, importance, expiry }: Draft): Promise<boolean> {
+    const until = expiresAt(expiry);
+    const { memory, isNew } = await addNote({
+      text: text.trim(), tags: tagsIn(tags), importance, ...(until === null ? {} : { expires_at: until }),
+    });
     this.workspace.of(MemoryList).put(memory);
     return isNew;
   }
@@ -181,17 +186,18 @@ export class MemoryEditing {
   }
 }
 
-export function draftOf({ text, tags, importance }: Memory): Draft {
-  return { text, tags: tags.join(', '), importance };
+export function draftOf({ text, tags, importance, expires_at: until }: Memory): Draft {
+  return { text, tags: tags.join(', '), importance, expiry: expiryOf(until) };
 }
 
 /** What of it was changed, as the server is told. */
-export function changeOf(base: Memory, { text, tags, importance }: Draft): MemoryChange {
+export function changeOf(base: Memory, { text, tags, importance, expiry }: Draft): MemoryChange {
   const named = tagsIn(tags);
   return {
     ...(text === base.text ? {} : { text }),
     ...(named.join('\n') === base.tags.join('\n') ? {} : { tags: named }),
     ...(importance === base.importance ? {} : { importance }),
+    ...(isSame(base.expires_at, expiry) ? {} : { expires_at: expiresAt(expiry) }),
   };
 }
 
@@ -199,10 +205,13 @@ export function tagsIn(words: string): string[] {
   return [...new Set(words.split(',').map((tag) => tag.trim()).filter((tag) => tag !== ''))];
 }
 
-function wrongIn({ text, tags }: Draft): string {
+/** `base`: what it is a change of. A day that has gone by can stay, and not be chosen. */
+function wrongIn({ text, tags, expiry }: Draft, base?: Memory): string {
   if (text.trim() === '') return texts.edit.empty;
   const named = tagsIn(tags);
-  return named.length > tagsMax || named.some((tag) => [...tag].length > tagChars) ? texts.edit.tagRules : '';
+  if (named.length > tagsMax || named.some((tag) => [...tag].length > tagChars)) return texts.edit.tagRules;
+  const isUntouched = base !== undefined && isSame(base.expires_at, expiry);
+  return isUntouched || isAhead(expiry) ? '' : texts.edit.dayGone;
 }
 
 /** Without a time to wait for, it is not how often was asked, but how much there is. */

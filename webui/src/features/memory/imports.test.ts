@@ -208,9 +208,34 @@ test('imports: the same bytes are kept once', async () => {
   (await nextUpload('a.md')).answer(made('A', 'same'));
   (await nextImport('A')).answer(kept(7));
   (await nextUpload('copy.md')).answer(made('B', 'same'));
+  (await nextImport('A')).answer(kept(7, { again: true }));
   await vi.waitFor(() => expect(said()).toEqual(['7 passages', 'is kept already, 7 passages']));
   expect(asked).toEqual([]);
   expect(summaryOf(imports.all.value)).toBe('1 document is kept, in 7 passages. 1 was kept already.');
+});
+
+test('imports: the same bytes are kept anew where they were forgotten since', async () => {
+  imports.add([file('a.md')]);
+  (await nextUpload('a.md')).answer(made('A', 'same'));
+  (await nextImport('A')).answer(kept(7));
+  await vi.waitFor(() => expect(said()).toEqual(['7 passages']));
+  // Elsewhere, and its file with it.
+  imports.add([file('a.md')]);
+  (await nextUpload('a.md')).answer(made('B', 'same'));
+  (await nextImport('A')).answer({ code: 'attachment.not_found', detail: 'no' }, 404);
+  (await nextImport('B')).answer(kept(7));
+  await vi.waitFor(() => expect(said()).toEqual(['7 passages', '7 passages']));
+  // And here: what is being forgotten is none to be kept again.
+  const { Forgets } = await import('./forgets');
+  for (const id of ['A', 'B']) {
+    workspace.of(Forgets).forgetDocumentWithUndo({
+      attachment_id: id, filename: 'a.md', session_id: null, passages: 7, bytes: 90, imported_at: '2026-01-01T00:00:00Z', owner: 'a',
+    });
+  }
+  imports.add([file('a.md')]);
+  (await nextUpload('a.md')).answer(made('C', 'same'));
+  (await nextImport('C')).answer(kept(7));
+  await vi.waitFor(() => expect(said()[2]).toBe('7 passages'));
 });
 
 test('imports: what cannot be read here is not sent', async () => {

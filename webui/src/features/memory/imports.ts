@@ -1,7 +1,6 @@
 import { signal } from '@preact/signals';
-import { asSentence, NoAnswer, Problem, sentence } from '../../kernel/api/http';
-import { backoff } from '../../kernel/api/backoff';
-import type { Attachment } from '../../kernel/api/types';
+import { asSentence, Problem, sentence } from '../../kernel/api/http';
+import type { Attachment, DocumentImported } from '../../kernel/api/types';
 import { open } from '../../kernel/route';
 import { Toasts } from '../../kernel/toasts';
 import { guardUnsaved } from '../../kernel/unsaved';
@@ -9,8 +8,10 @@ import type { Workspace } from '../../kernel/workspace';
 import { deleteFile } from '../files/session_files';
 import { texts as fileTexts } from '../files/texts';
 import { uploadFile } from '../files/upload';
+import { Forgets } from './forgets';
 import { summaryOf } from './import_words';
 import { importDocument } from './memory_api';
+import { isLater, pauseAfter } from './patience';
 import { texts } from './texts';
 
 /** A document on its way to what is known. */
@@ -40,8 +41,6 @@ export const filesMax = 500;
  * seconds: a document that another import keeps waiting is waited for; a whole file is not sent often.
  */
 const triesMax = { sending: 3, reading: 60 };
-/** Refusals that say "later", and nothing of the file. */
-const laterCodes = new Set(['attachment.pending', 'server.busy', 'server.starting', 'server.shutting_down']);
 
 export function isOpen({ phase }: KnowledgeFile): boolean {
   return phase === 'waiting' || phase === 'sending' || phase === 'reading';
@@ -187,17 +186,31 @@ export class Imports {
   }
 
   private async keep(key: number, made: Attachment, signal: AbortSignal): Promise<void> {
-    // The same bytes would be another document, which says all of it twice.
-    const twin = this.all.peek().find((other) =>
-      other.key !== key && other.phase === 'done' && other.passages > 0 && other.made?.sha256 === made.sha256);
-    if (twin) {
-      const { passages, truncated } = twin;
-      return this.change(key, { phase: 'done', again: true, passages, truncated, made: twin.made });
-    }
-    const kept = await this.patiently(key, 'reading', signal, () => importDocument(made.id, signal));
+    const kept = (await this.keptBefore(key, made, signal)) ??
+      (await this.patiently(key, 'reading', signal, () => importDocument(made.id, signal)));
     const { passages, truncated, again } = kept;
     this.change(key, { phase: 'done', passages, truncated, again });
     this.files.delete(key);
+  }
+
+  /**
+   * The same bytes would be another document, which says all of it twice: the one that they were is asked
+   * for instead. Null where there is none; where it was forgotten since, it is kept anew.
+   */
+  private async keptBefore(key: number, made: Attachment, signal: AbortSignal): Promise<DocumentImported | null> {
+    const { documents } = this.workspace.of(Forgets);
+    const twin = this.all.peek().find((other) => other.key !== key && other.phase === 'done' && other.passages > 0 &&
+      other.made?.sha256 === made.sha256 && !documents.peek().has(other.made.id));
+    const before = twin?.made;
+    if (!before) return null;
+    try {
+      const kept = await this.patiently(key, 'reading', signal, () => importDocument(before.id, signal));
+      this.change(key, { made: before });
+      return kept;
+    } catch (error) {
+      if (error instanceof Problem && (error.status === 404 || error.status === 410)) return null;
+      throw error;
+    }
   }
 
   /** Tries a step again for as long as it is only the server's hour that is wrong. */
@@ -214,8 +227,7 @@ export class Imports {
       } catch (error) {
         if (signal.aborted || !isLater(error) || failures + 1 >= triesMax[phase]) throw error;
         this.change(key, { isHeld: true });
-        const asked = error instanceof Problem ? error.retryAfterMs : 0;
-        await pauseUntil(Math.max(asked, backoff(failures)), signal);
+        await pauseAfter(error, failures, signal);
       }
     }
   }
@@ -245,11 +257,6 @@ export class Imports {
   }
 }
 
-function isLater(error: unknown): boolean {
-  if (error instanceof NoAnswer) return true;
-  return error instanceof Problem && (laterCodes.has(error.code) || (error.status === 429 && error.retryAfterMs > 0));
-}
-
 /** Of a file, why it is not kept, in a sentence. */
 function whyNot(error: unknown): string {
   if (!(error instanceof Problem)) return sentence(error);
@@ -258,16 +265,4 @@ function whyNot(error: unknown): string {
   if (error.code === 'attachment.quarantined') return fileTexts.quarantined;
   if (error.code === 'quota.exceeded' && error.retryAfterMs === 0) return texts.imports.noRoom;
   return sentence(error);
-}
-
-function pauseUntil(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    const finish = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', finish);
-      done();
-    };
-    const timer = setTimeout(finish, ms);
-    signal.addEventListener('abort', finish);
-  });
 }

@@ -1,5 +1,5 @@
 import { fetchOk, request, requestTagged } from '../../kernel/api/http';
-import type { DocumentImported, Memory, MemoryChange } from '../../kernel/api/types';
+import type { DocumentForgotten, DocumentImported, Memory, MemoryChange, MemoryDocuments, MemoryUses } from '../../kernel/api/types';
 
 /** A memory with the tag it must still have when it is written. */
 export interface TaggedMemory {
@@ -23,6 +23,7 @@ export interface NewNote {
   readonly text: string;
   readonly tags: readonly string[];
   readonly importance: number;
+  readonly expires_at?: string;
 }
 
 /** What says the same as an earlier note is that note, and not new. */
@@ -38,8 +39,31 @@ export function importDocument(attachmentId: string, signal: AbortSignal): Promi
   return request<DocumentImported>('memory/import', { method: 'POST', body: { attachment_id: attachmentId }, signal });
 }
 
+export type KnownDocument = MemoryDocuments['documents'][number];
+
+/** In the order of their ids, which tells nothing. */
+export function listDocuments(limit: number, cursor: string | undefined): Promise<MemoryDocuments> {
+  return request<MemoryDocuments>(`memory/documents?${pageQuery(limit, cursor)}`);
+}
+
+/** All that is kept of it; its attachment stays. */
+export async function forgetDocument(attachmentId: string, keepalive: boolean): Promise<void> {
+  await request<DocumentForgotten>(`memory/documents/${encodeURIComponent(attachmentId)}`, { method: 'DELETE', keepalive });
+}
+
+export type MemoryUse = MemoryUses['uses'][number];
+
+/** The turns that were told of it, the newest first. */
+export function listUses(id: string, limit: number, cursor: string | undefined, signal: AbortSignal): Promise<MemoryUses> {
+  return request<MemoryUses>(`${pathOf(id)}/uses?${pageQuery(limit, cursor)}`, { signal });
+}
+
 export async function deleteMemory(id: string, keepalive: boolean): Promise<void> {
   await request(pathOf(id), { method: 'DELETE', keepalive });
+}
+
+function pageQuery(limit: number, cursor: string | undefined): URLSearchParams {
+  return new URLSearchParams({ limit: String(limit), ...(cursor === undefined ? {} : { cursor }) });
 }
 
 function pathOf(id: string): string {

@@ -4,6 +4,7 @@ import { Toasts } from '../../kernel/toasts';
 import { useWorkspace } from '../../ui/use_part';
 import { Icon } from '../../ui/icon';
 import { MemoryEditing } from './editing';
+import { expiryWords } from './expiry_words';
 import { DocumentLink } from './document_link';
 import { Forgets } from './forgets';
 import { gistOf } from './gist';
@@ -13,6 +14,7 @@ import { MemoryText } from './memory_text';
 import { SourceLink } from './source_link';
 import { texts } from './texts';
 import { texts as turnTexts } from './turn_texts';
+import { UsesButton, UsesPanel, useUses } from './uses';
 import { fileOf, placeWords, whenWords, whoSaid } from './who';
 
 interface Props {
@@ -27,6 +29,7 @@ export const MemoryCard = memo(({ memory, words, onTag }: Props) => {
   const { memory_id: id, text, pinned, tags, session_id: session } = memory;
   const me = workspace.identity.value.user_id;
   const gist = gistOf(text);
+  const uses = useUses(id);
   const isSaid = memory.kind === 'message';
   const place = memory.place as Readonly<Record<string, unknown>> | undefined;
   const facts = [
@@ -34,6 +37,7 @@ export const MemoryCard = memo(({ memory, words, onTag }: Props) => {
     isSaid || memory.owner === me ? '' : texts.item.by(memory.owner),
     memory.importance === 0.5 ? '' : texts.item.importance(String(memory.importance)),
     memory.state === 'stored' ? '' : texts.states[memory.state] ?? memory.state,
+    expiryWords(memory.expires_at),
     whenWords(memory.updated_at) === whenWords(memory.created_at) ? '' : texts.item.changed(whenWords(memory.updated_at)),
   ].filter((fact) => fact !== '');
   // Nothing but the pin is written, so there is nothing to write over.
@@ -60,6 +64,7 @@ export const MemoryCard = memo(({ memory, words, onTag }: Props) => {
             <button key={tag} type="button" class="memory-tag" dir="auto" title={texts.item.tagged(tag)}
               onClick={() => onTag(tag)}>{tag}</button>
           ))}
+          <UsesButton uses={uses} />
         </span>
         <span class="memory-does">
           <button type="button" class="quiet small" aria-pressed={pinned} title={pinned ? texts.item.unpin : texts.item.pin}
@@ -79,6 +84,7 @@ export const MemoryCard = memo(({ memory, words, onTag }: Props) => {
           </button>
         </span>
       </footer>
+      <UsesPanel uses={uses} gist={gist} />
     </article>
   );
 });

@@ -3,7 +3,9 @@ import { Toasts } from '../../kernel/toasts';
 import { usePart } from '../../ui/use_part';
 import { Icon } from '../../ui/icon';
 import { Problem } from '../../ui/problem';
+import { dayOf, expiresAt, later, terms, type Expiry, type Term } from './expiry';
 import { draftOf, MemoryEditing, textCharsMax, type Draft, type Editing } from './editing';
+import { expiryWords } from './expiry_words';
 import { texts } from './texts';
 import { t } from '../../kernel/texts/texts';
 
@@ -48,6 +50,29 @@ function Fields({ draft, label, isFixed = false, onWrite, onKeep, onLeave }: Fie
             onInput={(event) => onWrite({ importance: Number(event.currentTarget.value) })} />
         </label>
       </div>
+      <ExpiryFields expiry={draft.expiry} onPick={(expiry) => onWrite({ expiry })} />
+    </div>
+  );
+}
+
+/** For how long it is kept: a term from now, or up to a day. */
+function ExpiryFields({ expiry: { term, until }, onPick }: { expiry: Expiry; onPick: (expiry: Expiry) => void }) {
+  const pick = (next: Term) => onPick({ term: next, until: next === 'date' ? until || dayOf(later(new Date(), 7)) : '' });
+  return (
+    <div class="memory-fields-row memory-expiry">
+      <label>
+        <span>{texts.expiry}</span>
+        <select value={term} onChange={(event) => pick(event.currentTarget.value as Term)}>
+          {terms.map((one) => <option key={one} value={one}>{texts.terms[one]}</option>)}
+        </select>
+      </label>
+      {term === 'date' && (
+        <label>
+          <span>{texts.until}</span>
+          <input type="date" value={until} min={dayOf(new Date())}
+            onInput={(event) => onPick({ term, until: event.currentTarget.value })} />
+        </label>
+      )}
     </div>
   );
 }
@@ -67,7 +92,7 @@ export function NoteForm() {
     if (note.text.trim() === '') editing.endNote();
   };
   return (
-    <form class="card memory-form" aria-label={texts.add} onSubmit={(event) => { event.preventDefault(); void keep(); }}>
+    <form class="card memory-form" noValidate aria-label={texts.add} onSubmit={(event) => { event.preventDefault(); void keep(); }}>
       <Problem text={note.problem} />
       <Fields draft={note} label={texts.note} onWrite={(part) => editing.writeNote(part)} onKeep={() => void keep()} onLeave={leave} />
       <div class="memory-form-foot">
@@ -95,7 +120,7 @@ export function EditForm({ edited, onDone }: { edited: Editing; onDone: () => vo
     onDone();
   };
   return (
-    <form class="card memory-form" aria-label={texts.edit.opened} data-memory={base.memory_id}
+    <form class="card memory-form" noValidate aria-label={texts.edit.opened} data-memory={base.memory_id}
       onSubmit={(event) => { event.preventDefault(); save(); }}>
       <Problem text={problem} />
       <Fields draft={draft} label={texts.edit.text} isFixed={isFixed} onWrite={(part) => editing.write(part)} onKeep={save} onLeave={leave} />
@@ -139,12 +164,14 @@ function Conflict({ edited: { draft, theirs }, onMine }: { edited: Editing; onMi
   );
 }
 
-function Version({ name, draft: { text, tags, importance } }: { name: string; draft: Draft }) {
+function Version({ name, draft: { text, tags, importance, expiry } }: { name: string; draft: Draft }) {
   return (
     <section aria-label={name}>
       <h2>{name}</h2>
       <p class="memory-text" dir="auto">{text}</p>
-      <p class="memory-fact" dir="auto">{tags || texts.conflict.noTags} · {texts.item.importance(String(importance))}</p>
+      <p class="memory-fact" dir="auto">
+        {tags || texts.conflict.noTags} · {texts.item.importance(String(importance))} · {expiryWords(expiresAt(expiry)) || texts.conflict.always}
+      </p>
     </section>
   );
 }

@@ -25,7 +25,7 @@ interface Listed {
  */
 export class MemoryList {
   /** Null until it was read. */
-  readonly shown = computed(() => this.items.value?.filter(({ memory_id: id }) => !this.forgets.has(id)) ?? null);
+  readonly shown = computed(() => this.items.value?.filter((memory) => !this.forgets.has(memory)) ?? null);
   readonly next = signal<string | null>(null);
   /** Why there may be more than was found; null where that is all. */
   readonly degraded = signal<string | null>(null);

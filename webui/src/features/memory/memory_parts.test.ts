@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Memory } from '../../kernel/api/types';
+import type { Memory, MemoryStatus } from '../../kernel/api/types';
+import { FakeApi, type Asked } from '../../testing/fake_api';
 import { FakeEventSource, fakePage } from '../../testing/fake_page';
 
 let page: ReturnType<typeof fakePage>;
@@ -15,12 +16,7 @@ let memoriesAsNdjson: typeof import('./export_memories').memoriesAsNdjson;
 let statusWords: typeof import('./memory_health').statusWords;
 let hasUnsaved: typeof import('../../kernel/unsaved').hasUnsaved;
 
-interface Asked {
-  readonly what: string;
-  readonly init: RequestInit;
-  readonly answer: (body: unknown, status?: number, etag?: string) => void;
-}
-
+let api: FakeApi;
 let asked: Asked[];
 
 const memory = (n: number, more: Partial<Memory> = {}): Memory => ({
@@ -31,17 +27,8 @@ const memories = (from: number, to: number) => Array.from({ length: to - from },
 const settle = () => vi.advanceTimersByTimeAsync(0);
 const shown = () => list.shown.value?.map(({ memory_id: id }) => id) ?? null;
 
-async function next(what: RegExp): Promise<Asked> {
-  await settle();
-  const request = asked.shift();
-  expect(request?.what).toMatch(what);
-  return request as Asked;
-}
-
-async function answer(what: RegExp, body: unknown, status = 200, etag = ''): Promise<void> {
-  (await next(what)).answer(body, status, etag);
-  await settle();
-}
+const next = (what: RegExp) => api.next(what);
+const answer = (...all: Parameters<FakeApi['answer']>) => api.answer(...all);
 
 /** As the server tells of it. */
 const changed = () => {
@@ -53,13 +40,8 @@ beforeEach(async () => {
   vi.useFakeTimers();
   page = fakePage();
   vi.stubGlobal('EventSource', FakeEventSource);
-  asked = [];
-  vi.stubGlobal('fetch', (url: string, init: RequestInit) => new Promise((done) => asked.push({
-    what: `${init.method ?? 'GET'} ${new URL(url).pathname.replace('/sub/v1/', '')}${new URL(url).search}`, init,
-    answer: (body, status = 200, etag = '') => done(new Response(status === 204 ? null : JSON.stringify(body), {
-      status, headers: { 'Content-Type': 'application/json', ...(etag ? { ETag: etag } : {}) },
-    })),
-  })));
+  api = new FakeApi();
+  ({ asked } = api);
   vi.resetModules();
   const { Workspace } = await import('../../kernel/workspace');
   workspace = new Workspace({ tenant_id: 't', user_id: 'a', role: 'user' });
@@ -178,7 +160,7 @@ test('forgetting: a sign-out waits for it; a session that ended sends nothing', 
   page.window.dispatchEvent(new Event('pagehide'));
   await settle();
   expect(asked).toEqual([]);
-  expect([forgets.has('m1'), forgets.has('m2')]).toEqual([true, false]);
+  expect([forgets.has(memory(1)), forgets.has(memory(2))]).toEqual([true, false]);
 });
 
 test('forgetting: what somebody else forgot is forgotten, and what failed is there again', async () => {
@@ -187,7 +169,7 @@ test('forgetting: what somebody else forgot is forgotten, and what failed is the
   void undo.finish();
   await answer(/m1$/, { code: 'memory.not_found', detail: 'no' }, 404);
   await answer(/m2$/, { code: 'storage.full', detail: 'no' }, 507);
-  expect([forgets.has('m1'), forgets.has('m2')]).toEqual([true, false]);
+  expect([forgets.has(memory(1)), forgets.has(memory(2))]).toEqual([true, false]);
   expect(toasts.shown.value.map(({ look }) => look)).toEqual(['bad']);
 });
 
@@ -247,6 +229,31 @@ test('editing: what was forgotten meanwhile can be kept as a note', async () => 
   expect(editing.edited.value).toBe(null);
 });
 
+test('editing: how long it is kept is sent where it was changed, and kept for good is told as such', async () => {
+  const until = new Date(2099, 11, 5, 23, 59, 59).toISOString();
+  editing.beginNote();
+  editing.writeNote({ text: 'x', expiry: { term: 'date', until: '2001-01-01' } });
+  expect(await editing.keepNote()).toBe(null);
+  expect(editing.note.value?.problem).toContain('gone by');
+  editing.writeNote({ expiry: { term: 'date', until: '2099-12-05' } });
+  const kept = editing.keepNote();
+  const request = await next(/^POST memories$/);
+  expect(JSON.parse(String(request.init.body))).toEqual({ text: 'x', tags: [], importance: 0.5, expires_at: until });
+  request.answer(memory(1, { expires_at: until }), 201);
+  await kept;
+
+  void editing.begin('m1');
+  await answer(/^GET memories\/m1$/, memory(1, { expires_at: until }), 200, '"v1"');
+  expect([editing.edited.value?.draft.expiry, editing.isUnsaved]).toEqual([{ term: 'date', until: '2099-12-05' }, false]);
+  editing.write({ expiry: { term: 'always', until: '' } });
+  expect(editing.isUnsaved).toBe(true);
+  const saved = editing.save();
+  const change = await next(/^PATCH memories\/m1$/);
+  expect(JSON.parse(String(change.init.body))).toEqual({ expires_at: null });
+  change.answer(memory(1));
+  expect(await saved).toBe(true);
+});
+
 test('editing: a form that cannot be saved says why, and asks nobody', async () => {
   editing.beginNote();
   expect(await editing.keepNote()).toBe(null);
@@ -281,9 +288,9 @@ test('export: all pages of what fits, a line each', async () => {
 
 test('status: what is as it should be is not said, and what this page does not know is shown', () => {
   const well = {
-    stored: 1_234, replicated: 0, waiting: 0, failed: 0, oldest_waiting_s: 0, index_lag: 0, replica_lag_s: 0,
-    bytes: 56_789, items_max: 1_000_000, bytes_max: 0,
-    breaker: 'none' as const, degraded: false, vectors: { state: 'off' as const, waiting: 0, set_aside: 0, lag_s: 0 },
+    stored: 1_234, bytes: 9_000, items_max: 10_000, bytes_max: 0, replicated: 0, waiting: 0, failed: 0, oldest_waiting_s: 0,
+    index_lag: 0, replica_lag_s: 0, breaker: 'none' as const, degraded: false,
+    vectors: { state: 'off' as const, waiting: 0, set_aside: 0, lag_s: 0 },
   };
   expect(statusWords(well)).toEqual(['1,234 memories']);
   const behind = { ...well, waiting: 2, index_lag: 2, oldest_waiting_s: 31.4 };
@@ -294,6 +301,31 @@ test('status: what is as it should be is not said, and what this page does not k
     '1 memory', '1 change waits for the index', '5 in SomaBrain', '7 changes wait for SomaBrain, the oldest for 31 s',
     '1 refused by SomaBrain', 'the replica is 4 s behind', 'SomaBrain is away and left alone for a while',
   ]);
-  expect(statusWords({ ...well, vectors: { ...well.vectors, state: 'building', waiting: 3 } })[1]).toBe('3 memories are found by words alone so far');
   expect(statusWords({ ...well, breaker: 'molten' as 'open' })[2]).toBe('molten');
+  // Where room is getting short, which is of memories or of their bytes.
+  const room = (more: object) => statusWords({ ...well, ...more })[1] ?? '';
+  expect([room({ bytes_max: 10_001 }), room({ bytes_max: 10_000 }), room({ items_max: 1_300 })])
+    .toEqual(['', '90 % of the room is taken', '94 % of the room is taken']);
+  expect([room({ bytes_max: 9_000 }), room({ items_max: 1_000 })].every((words) => words.startsWith('there is no room'))).toBe(true);
+});
+
+test('status: what is found by words alone, for how long, and why, is told in words', () => {
+  const of = (vectors: Partial<MemoryStatus['vectors']>) => statusWords({
+    stored: 9, bytes: 90, items_max: 1_000, bytes_max: 0, replicated: 0, waiting: 0, failed: 0, oldest_waiting_s: 0,
+    index_lag: 0, replica_lag_s: 0, breaker: 'none', degraded: false, vectors: { state: 'ready', waiting: 0, set_aside: 0, lag_s: 0, ...vectors },
+  }).slice(1);
+  expect(of({})).toEqual([]);
+  expect(of({ state: 'building', waiting: 3 })).toEqual(['3 memories are found by words alone so far']);
+  expect(of({ state: 'building', waiting: 1, lag_s: 119.6 })).toEqual(['1 memory is found by words alone so far, for 120 s']);
+  expect(of({ state: 'building', waiting: 10_000, lag_s: 7_300 })).toEqual(['10,000 memories or more are found by words alone so far, for 2 h']);
+  expect(of({ state: 'failing', waiting: 2, lag_s: 300, why: 'the provider answered 500.' })).toEqual([
+    '2 memories are found by words alone so far, for 5 min',
+    'the model that finds by meaning cannot be asked: the provider answered 500',
+  ]);
+  expect(of({ state: 'failing' })).toEqual(['the model that finds by meaning cannot be asked']);
+  expect(of({ set_aside: 1 })).toEqual(['1 memory stays found by words alone: the model that finds by meaning fails at it']);
+  expect(of({ set_aside: 12, state: 'building', waiting: 1, lag_s: 400_000 })).toEqual([
+    '1 memory is found by words alone so far, for 5 days',
+    '12 memories stay found by words alone: the model that finds by meaning fails at them',
+  ]);
 });

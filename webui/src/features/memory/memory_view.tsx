@@ -20,6 +20,7 @@ import { Uploads } from '../files/attach';
 import { MemoryEditing } from './editing';
 import { Refused } from './dead_letters';
 import { memoriesAsNdjson } from './export_memories';
+import { DocumentList } from './document_list';
 import { filterOf, inUse, paramsOf, type MemoryFilter } from './filter';
 import { wordsOf } from './marked';
 import { ImportButton, ImportPanel } from './import_panel';
@@ -35,7 +36,7 @@ import './memory.css';
 
 /** All that is remembered, in the chat's stead. What is looked for stands in the address. */
 export function MemoryView({ params, onClose }: PlaceProps) {
-  const filter = useMemo(() => filterOf(params), [JSON.stringify(params)]);
+  const filter = useMemo(() => filterOf(params), [JSON.stringify(filterOf(params))]);
   const list = usePart(MemoryList);
   const imports = usePart(Imports);
   const uploads = usePart(Uploads);
@@ -43,7 +44,10 @@ export function MemoryView({ params, onClose }: PlaceProps) {
   const [dropping, setDropping] = useState(false);
   const taker = { isOpen: () => uploads.max > 0, take: (files: File[]) => imports.add(files) };
   useEffect(() => list.look(filter), [list, filter]);
-  const change = (part: Partial<MemoryFilter>) => open('memory', paramsOf({ ...filter, ...part }));
+  const withDocuments = params.documents === 'true';
+  const show = (next: MemoryFilter, documents: boolean) =>
+    open('memory', { ...paramsOf(next), ...(documents ? { documents: 'true' } : {}) });
+  const change = (part: Partial<MemoryFilter>) => show({ ...filter, ...part }, withDocuments);
   return (
     <div class="memory" ref={box} onKeyDown={step} {...dropZone(taker, dropping, setDropping)}>
       {dropping && <div class="drop-here" aria-hidden="true">{texts.imports.drop}</div>}
@@ -53,6 +57,7 @@ export function MemoryView({ params, onClose }: PlaceProps) {
           <Health />
           <Refused />
           <ImportPanel />
+          <DocumentList open={withDocuments} onFold={(isOpen) => show(filter, isOpen)} />
           <MemoryFilters filter={filter} tags={tagsOf(list)} onFilter={change} />
           <NoteForm />
           <Found filter={filter} onTag={(tag) => change({ tag })} />

@@ -17,6 +17,7 @@ export const texts = words({
 
   source: (chat: string) => (chat === '' ? 'In the chat it is from' : `In “${chat}”`),
   sourceHint: 'Open the chat at this message',
+  chatHint: 'Open the chat',
   document: 'The document it is from',
   documentHint: 'Download the document',
 

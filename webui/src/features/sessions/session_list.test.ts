@@ -3,7 +3,7 @@ import type { SessionInfo, SessionPage } from '../../kernel/api/types';
 import { FakeEventSource, fakePage } from '../../testing/fake_page';
 
 let list: import('./session_list').SessionList;
-let asked: { url: string; answer: (page: SessionPage) => void }[];
+let asked: { url: string; answer: (page: SessionPage) => void; fail: () => void }[];
 
 /** The nth newest of many. */
 const row = (n: number, more: Partial<SessionInfo> = {}): SessionInfo => ({
@@ -25,7 +25,7 @@ beforeEach(async () => {
   vi.stubGlobal('EventSource', FakeEventSource);
   asked = [];
   vi.stubGlobal('fetch', (url: string) => new Promise((done) => asked.push({
-    url, answer: (page) => done(Response.json(page)),
+    url, answer: (page) => done(Response.json(page)), fail: () => done(new Response(null, { status: 404 })),
   })));
   vi.resetModules();
   const [{ SessionList }, { Workspace }] = await Promise.all([import('./session_list'), import('../../kernel/workspace')]);
@@ -99,4 +99,14 @@ test('session list: a later life of the server is newer, whatever it counts', as
   next().answer({ sessions: [row(3, { title: 'new life', last_event_id: '2.1' })], next_cursor: 'c1' });
   await reading;
   expect(list.titleOf('s3')).toBe('new life');
+});
+
+test('session list: what is older than it was read is learned, each once, and what cannot be read stays unknown', async () => {
+  const learning = list.learn(['s3', 's250', 's250', 's251']);
+  await settle();
+  expect(asked.map(({ url }) => url.replace(/.*v1\//, ''))).toEqual(['sessions/s250', 'sessions/s251']);
+  next().answer(row(250, { title: 'of long ago' }) as unknown as SessionPage);
+  next().fail();
+  await learning;
+  expect([list.titleOf('s250'), list.titleOf('s251'), list.nextCursor.value]).toEqual(['of long ago', '', 'c1']);
 });

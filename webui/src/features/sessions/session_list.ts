@@ -123,6 +123,16 @@ export class SessionList {
     this.known.value = all;
   }
 
+  /** Reads what of them is not known: those that are older than the list was read. What cannot be read stays unknown. */
+  async learn(ids: readonly string[]): Promise<void> {
+    if (!this.isLoaded.peek()) await this.read();
+    const missing = [...new Set(ids)].filter((id) => !this.known.peek().has(id) && !this.dropped.has(id));
+    const found = await Promise.allSettled(
+      missing.map((id) => request<SessionInfo>(`sessions/${encodeURIComponent(id)}`)));
+    const read = found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    if (read.length > 0) this.add(read);
+  }
+
   async rename(id: string, title: string): Promise<void> {
     const before = this.known.peek().get(id);
     if (before) this.put({ ...before, title });
