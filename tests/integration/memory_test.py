@@ -5,6 +5,7 @@ of changes."""
 import datetime
 import json
 import os
+import shutil
 import sqlite3
 import sys
 import threading
@@ -12,6 +13,7 @@ import urllib.parse
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from contract import Contract
 from forms import upload
 from node_under_test import ADMIN_KEY, Node, Rehearsal, run_tests, wait_until
 from stream_client import Stream
@@ -228,6 +230,23 @@ def index_cut():
     index_gone(lambda: os.truncate(index_file(), os.path.getsize(index_file()) // 2))
 
 
+def not_exported():
+    """while the index cannot be made nothing is exported: half of it would look like all"""
+    w.note("not exported " + uuid.uuid4().hex)
+    contract = Contract(w.node)
+    w.node.stop()
+    os.remove(index_file())
+    os.makedirs(os.path.join(index_file(), "in the way"))
+    w.node.start()
+    wait_until(lambda: w.ask("GET", "/v1/memories/search?q=x")["degraded"], what="the trouble")
+    contract.ask("export_memories", 503, code="storage.unavailable")
+    w.node.stop()
+    shutil.rmtree(index_file())
+    w.node.start()
+    wait_until(lambda: not w.search("x")["degraded"], what="the index")
+    assert "not exported" in contract.ask("export_memories", 200).text
+
+
 def index_newer():
     """the index is of a newer version: it is made anew"""
     def newer():
@@ -397,7 +416,7 @@ def main():
     w = World()
     try:
         return run_tests([no_leaks, tools, with_its_session, exported, of_a_context, context_asks_policy, tells_of_changes,
-                          survives, index_deleted, index_cut,
+                          survives, index_deleted, index_cut, not_exported,
                           index_newer, index_garbage, quota, bytes_quota, expires, said_for_a_while,
                           seen_at_once, waits_for_nobody])
     finally:

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <thread>
 
 #include "core/codes.hpp"
@@ -5,6 +6,7 @@
 #include "memory/memory_sync.hpp"
 #include "memory/memory_world.hpp"
 #include "memory/somabrain_sink.hpp"
+#include "support/held_log.hpp"
 
 using namespace soma;
 using namespace soma::memory;
@@ -136,4 +138,28 @@ TEST_CASE_FIXTURE(replicated_world, "replication: a sync finds ids that lost the
   CHECK(look(sync).value().gone == 0);
   sync.stop();
   CHECK(sync.look(tenant_id("t")).error().code == codes::server_busy);
+}
+
+TEST_CASE_FIXTURE(world,
+                  "replication: a stop ends a look that is under way, and who asked is told") {
+  storage::held_log held(*log);
+  note("found by its own look");
+  std::atomic<bool> looked{false};
+  memory_sync sync(held, 3'600'000, [&](const auto&) { looked = true; });
+  while (!looked) std::this_thread::yield();
+  constexpr std::size_t sessions = 700;  // of which a page has 500
+  for (std::size_t n = 0; n < sessions; ++n) say("s" + std::to_string(n), "m", "said");
+  settle();
+  held.hold();
+  std::optional<result<sync_outcome>> came;
+  std::thread asker([&] { came.emplace(sync.look(tenant_id("t"))); });
+  held.wait_for_writers(1);
+  CHECK(sync.look(tenant_id("t")).error().code == codes::server_busy);
+  sync.stop();
+  held.let_go();
+  asker.join();
+  REQUIRE(came);
+  REQUIRE_FALSE(*came);
+  CHECK(came->error().code == codes::server_busy);
+  CHECK(log->read_outbox(brain_sink, 0, 1000).value().rows.size() < sessions);
 }
