@@ -86,6 +86,17 @@ std::unique_ptr<http_client::handle> http_client::take() {
 http_answer http_client::post(const std::string& path, const std::string& json,
                               const std::vector<std::pair<std::string, std::string>>& headers,
                               std::int64_t deadline_ms, std::size_t bytes_max) {
+  return call(path, &json, headers, deadline_ms, bytes_max);
+}
+
+http_answer http_client::get(const std::string& path, std::int64_t deadline_ms,
+                             std::size_t bytes_max) {
+  return call(path, nullptr, {}, deadline_ms, bytes_max);
+}
+
+http_answer http_client::call(const std::string& path, const std::string* json,
+                              const std::vector<std::pair<std::string, std::string>>& headers,
+                              std::int64_t deadline_ms, std::size_t bytes_max) {
   transfer t{stopped_, {}, bytes_max};
   auto mine = take();
   auto* const curl = mine->curl;
@@ -108,9 +119,11 @@ http_answer http_client::post(const std::string& path, const std::string& json,
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, deadline_ms)));
   set(CURLOPT_CONNECTTIMEOUT_MS,
       static_cast<long>(std::clamp<std::int64_t>(deadline_ms, 1, connect_ms_max)));
-  set(CURLOPT_POST, 1L);
-  set(CURLOPT_POSTFIELDS, json.c_str());
-  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(json.size()));
+  if (json) {
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDS, json->c_str());
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(json->size()));
+  }
   set(CURLOPT_WRITEFUNCTION, on_body);
   set(CURLOPT_WRITEDATA, &t);
   set(CURLOPT_HEADERFUNCTION, on_header);
@@ -119,7 +132,7 @@ http_answer http_client::post(const std::string& path, const std::string& json,
   set(CURLOPT_XFERINFOFUNCTION, on_progress);
   set(CURLOPT_XFERINFODATA, &t);
   header_lines lines;
-  add(lines, "Content-Type: application/json");
+  if (json) add(lines, "Content-Type: application/json");
   add(lines, "Accept: application/json");
   add(lines, "Expect:");
   if (!token_.empty()) add(lines, "Authorization: Bearer " + std::string(token_.reveal()));

@@ -35,12 +35,18 @@ class http_client {
                    const std::vector<std::pair<std::string, std::string>>& headers,
                    std::int64_t deadline_ms, std::size_t bytes_max);
 
+  // The same without a body.
+  http_answer get(const std::string& path, std::int64_t deadline_ms, std::size_t bytes_max);
+
   // Calls under way end within a second, later ones at once. Any thread.
   void stop() { stopped_ = true; }
 
  private:
   struct handle;
   std::unique_ptr<handle> take();
+  http_answer call(const std::string& path, const std::string* json,
+                   const std::vector<std::pair<std::string, std::string>>& headers,
+                   std::int64_t deadline_ms, std::size_t bytes_max);
 
   const std::string base_;
   const secret_string token_;
