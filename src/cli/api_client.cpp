@@ -30,7 +30,7 @@ int look_up(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 // Where one stream's bytes go, once its status is known.
 struct arrival {
   CURL* from;
-  event_reader& reader;
+  stream_reader& reader;
   answer got;
 
   bool good() {
@@ -148,7 +148,7 @@ answer http_client::insist(const std::string& path, const std::string& json,
   return perform(c, true);
 }
 
-answer http_client::stream(const std::string& path, event_reader& reader) {
+answer http_client::stream(const std::string& path, stream_reader& reader) {
   const auto c = request(path, {"Accept: text/event-stream"});
   auto* handle = c.first.get();
   arrival what{handle, reader, {}};
@@ -164,7 +164,7 @@ answer http_client::stream(const std::string& path, event_reader& reader) {
   curl_easy_setopt(
       handle, CURLOPT_XFERINFOFUNCTION,
       +[](void* to, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-        auto& reader = *static_cast<event_reader*>(to);
+        auto& reader = *static_cast<stream_reader*>(to);
         reader.between();
         return reader.done() ? 1 : 0;
       });

@@ -37,7 +37,16 @@ struct server_address {
 // by the very certificate that it is configured with.
 server_address server_of(std::string given);
 
-class event_reader;
+// Where the bytes of an answer go that is read while it comes.
+class stream_reader {
+ public:
+  virtual ~stream_reader() = default;
+  // False ends the stream: nothing more is wanted.
+  virtual bool take(std::string_view bytes) = 0;
+  // Called now and then, also while nothing comes.
+  virtual void between() {}
+  virtual bool done() const = 0;
+};
 
 // One request at a time to one server.
 class http_client {
@@ -56,7 +65,7 @@ class http_client {
                 const std::string& idempotency_key);
   // Gives the stream's bytes to `reader` until it says stop, the connection ends, or nothing came
   // for a while, heartbeats included. A status other than 200 is given back with its body.
-  answer stream(const std::string& path, event_reader& reader);
+  answer stream(const std::string& path, stream_reader& reader);
 
  private:
   using handle =
@@ -70,20 +79,15 @@ class http_client {
 };
 
 // Reads events off a session's stream, and where to go on after a lost connection.
-class event_reader {
+class event_reader : public stream_reader {
  public:
   explicit event_reader(std::string after) : last_id_(std::move(after)) {}
-  virtual ~event_reader() = default;
 
-  // False ends the stream: nothing more is wanted.
-  bool take(std::string_view bytes);
-  // Called now and then, also while nothing comes.
-  virtual void between() {}
+  bool take(std::string_view bytes) override;
   // The server is away; it is tried again.
   virtual void on_away() {}
   void connection_lost() { buffer_.clear(); }
   const std::string& last_id() const { return last_id_; }
-  virtual bool done() const = 0;
 
  protected:
   virtual void on_event(const event& e) = 0;
