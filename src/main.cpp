@@ -73,6 +73,11 @@ const CLI::App& named(const CLI::App& app) {
 // Of what could not be read from the command line, as of most programs.
 constexpr int bad_usage = 2;
 
+int bad_follow() {
+  std::fputs("soma memory follow: name the server to follow, or --end\n", stderr);
+  return bad_usage;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"SomaAgent01: conversations with language-model agents that nothing interrupts"};
   app.set_version_flag("--version", "soma " + std::string(soma::version));
@@ -141,6 +146,15 @@ int run(int argc, char** argv) {
   auto* memory_shown = memory_command("status", "how much there is, and how far it can be found");
   auto* memory_sync = memory_command("sync", "send SomaBrain again what it never acknowledged");
   auto* memory_export = memory_command("export", "all of it as NDJSON");
+  auto* memory_follow = memory_command(
+      "follow", "copy all of another server's memories to this one, and what comes there");
+  memory_follow->add_option("from", memory.text, "the address of the other server");
+  memory_follow->add_option("--from-key", memory.from_key,
+                            "an admin's API key there (or FOLLOWED_KEY)");
+  memory_follow->add_flag("--once", memory.once, "end once all of it is here");
+  memory_follow->add_flag("--anew", memory.anew,
+                          "from the beginning; what is there no more goes here, too");
+  memory_follow->add_flag("--end", memory.end, "follow nothing any more; what came stays");
   for (auto* command : {memory_ls, memory_search, memory_export}) {
     command->add_option("--kind", memory.kind, "message, note, knowledge or summary");
     command->add_option("--tag", memory.tag, "with this tag");
@@ -181,6 +195,12 @@ int run(int argc, char** argv) {
   if (*memory_shown) return soma::memory_status(memory_server.over(memory));
   if (*memory_sync) return soma::sync_memories(memory_server.over(memory));
   if (*memory_export) return soma::export_memories(memory_server.over(memory));
+  if (*memory_follow) {
+    if (memory.text.empty() == !memory.end) return bad_follow();
+    if (const char* key = std::getenv("FOLLOWED_KEY"); key && memory.from_key.empty())
+      memory.from_key = key;
+    return soma::follow_memories(memory_server.over(memory));
+  }
   if (*table) return soma::print_operations(), 0;
   if (*about) return soma::print_version(), 0;
   const auto& group = named(app);

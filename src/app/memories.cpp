@@ -221,6 +221,7 @@ asio::awaitable<result<told_memory_status>> read_memory_status(services& s, cons
   told_memory_status out;
   out.here = std::move(*status);
   out.away = outgoing_now(s);
+  if (s.out.replicator) out.followed = s.out.replicator->figures(who.tenant);
   co_return out;
 }
 

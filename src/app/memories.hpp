@@ -104,6 +104,7 @@ boost::asio::awaitable<result<std::size_t>> forget_document(services& s, const a
 struct told_memory_status {
   memory::memory_status here;
   outgoing_figures away;  // of SomaBrain
+  memory::replica_figures followed;
 };
 boost::asio::awaitable<result<told_memory_status>> read_memory_status(services& s,
                                                                       const caller& who);

@@ -14,6 +14,7 @@ namespace soma::app {
 namespace {
 
 constexpr std::uint64_t inodes_min = 1000;
+constexpr double replica_lag_s_max = 60;
 
 void append(std::string& list, const std::string& name, const std::string& why) {
   list += (list.empty() ? "" : "; ") + name + ": " + why;
@@ -74,8 +75,11 @@ health_component outbox_of(const outgoing_figures& now) {
   std::string why;
   if (now.breaker != "none" && now.breaker != "closed")
     append(why, "somabrain", now.trouble.empty() ? "it is away" : now.trouble);
+  else if (now.says.known && !now.says.ok)
+    append(why, "somabrain", now.says.why);
   if (now.dead > 0) append(why, "dead letters", "see /v1/admin/dlq");
   const bool ok = why.empty();
+  if (now.feedback == "not_taken") append(why, "somabrain", "takes no ratings, they stay here");
   return {"outbox",
           ok,
           std::move(why),
@@ -96,10 +100,19 @@ health_component vectors_of(const memory::vector_status& now) {
            {"set_aside", static_cast<double>(now.set_aside)}}};
 }
 
-health_component memory_of(const services& s) {
+health_component memory_of(const services& s, const tenant_id& tenant) {
   auto why = s.memories.degraded();
-  const bool ok = why.empty();
-  return {"memory", ok, std::move(why), false};
+  health_component out{"memory", why.empty(), std::move(why), false};
+  if (s.out.wal) out.figures.emplace_back("wal_lag", static_cast<double>(s.out.wal->lag()));
+  if (!s.out.replicator) return out;
+  const auto followed = s.out.replicator->figures(tenant);
+  if (!followed.following) return out;
+  out.figures.emplace_back("replica_lag_s", followed.lag_s);
+  if (followed.lag_s > replica_lag_s_max) {
+    out.ok = false;
+    append(out.detail, "replica", "it has not been told all of the log that it follows for long");
+  }
+  return out;
 }
 
 }  // namespace
@@ -121,7 +134,7 @@ std::vector<health_component> health_of(const services& s, const tenant_id& tena
   all.push_back(files_of(s.vitals));
   all.push_back(audit_of(s.llm.audit()));
   all.push_back(outbox_of(outgoing_now(s)));
-  all.push_back(memory_of(s));
+  all.push_back(memory_of(s, tenant));
   if (auto now = s.memories.vectors_now(tenant); now.state != "off") all.push_back(vectors_of(now));
   // A machine without a sandbox, or a server of others that is away: conversations go on.
   const bool tools_ok = missing.empty(), servers_ok = servers.empty();

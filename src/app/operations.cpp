@@ -220,6 +220,14 @@ constexpr row table[] = {
     op("forget_document", delete_, "/v1/memory/documents/{attachment_id}")
         .changes("memory.delete", "path:attachment_id"),
     op("get_memory_status", get, "/v1/memory/status").reads("memory.read"),
+    op("read_memory_log", get, "/v1/memory/wal")
+        .by(access::admin)
+        .reads("memory.replicate")
+        .gives(answer::stream),
+    op("apply_memory_log", post, "/v1/memory/wal")
+        .by(access::admin)
+        .changes("memory.replicate")
+        .takes(json),
     op("sync_memory", post, "/v1/memory/sync").by(access::admin).changes("dlq.manage"),
     op("list_dead_letters", get, "/v1/admin/dlq").by(access::admin).reads("dlq.manage"),
     op("get_dead_letter", get, "/v1/admin/dlq/{id}").by(access::admin).reads("dlq.manage", path_id),

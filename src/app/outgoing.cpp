@@ -15,6 +15,7 @@ namespace asio = boost::asio;
 outgoing_figures outgoing_now(const services& s) {
   outgoing_figures out;
   out.dead = s.out.dead_letters.count();
+  if (s.out.wal) out.wal_lag = s.out.wal->lag();
   if (!s.out.somabrain) return out;
   const auto now = s.out.somabrain->figures();
   out.configured = true;
@@ -27,6 +28,8 @@ outgoing_figures outgoing_now(const services& s) {
                 : now.breaker == state::half_open ? "half_open"
                                                   : "closed";
   out.trouble = now.trouble;
+  if (s.out.ratings) out.feedback = memory::to_string(s.out.ratings->support());
+  if (s.out.watch) out.says = s.out.watch->now();
   return out;
 }
 

@@ -9,7 +9,12 @@
 #include <string>
 
 #include "app/pipeline.hpp"
+#include "core/tenant_places.hpp"
 #include "memory/memory_sync.hpp"
+#include "memory/memory_wal.hpp"
+#include "memory/replicator.hpp"
+#include "memory/somabrain_feedback.hpp"
+#include "memory/somabrain_watch.hpp"
 #include "outbox/dead_letters.hpp"
 #include "outbox/relay.hpp"
 
@@ -19,11 +24,16 @@ class services;
 using outbox::dead_letter;
 using outbox::dead_letter_page;
 
-// Where SomaBrain is not set up there is no relay of it and nothing to compare.
+// Where SomaBrain is not set up there is no relay of it, nothing to compare, nobody to rate for.
 struct outgoing {
   outbox::dead_letters& dead_letters;
   outbox::relay* somabrain = nullptr;
   memory::memory_sync* sync = nullptr;
+  memory::somabrain_feedback* ratings = nullptr;
+  memory::somabrain_watch* watch = nullptr;
+  memory::memory_wal* wal = nullptr;  // null: no log is kept for other sites
+  memory::replicator* replicator = nullptr;
+  tenant_places wal_readers{4, 16};
 };
 
 // Does not block: what waits, in a word what the breaker is, and how long the oldest has waited.
@@ -33,6 +43,9 @@ struct outgoing_figures {
   double lag_s = 0;
   std::string breaker = "none";  // closed, open, half_open
   std::string trouble;           // why the last call failed
+  std::string feedback = "off";  // unknown, taken, not_taken
+  memory::brain_health says;     // of itself
+  std::uint64_t wal_lag = 0;     // commits that are not in the log for other sites yet
 };
 outgoing_figures outgoing_now(const services& s);
 

@@ -31,6 +31,8 @@ struct memory_options {
   std::string url, key;            // as of chat
   std::string text;                // what is noted or looked for, or the id of what is forgotten
   std::string kind, tag, session;  // only these; empty: all
+  std::string from_key;            // of the server that is followed
+  bool anew = false, once = false, end = false;
 };
 
 // The environment, with a configuration file.
@@ -60,6 +62,8 @@ int forget_document(const memory_options& options);  // its passages; the attach
 int memory_status(const memory_options& options);
 int sync_memories(const memory_options& options);
 int export_memories(const memory_options& options);  // NDJSON
+// Until it is ended, or what is followed is no log, another one, or refused.
+int follow_memories(const memory_options& options);
 // The table of operations as NDJSON: for those who write policy, and for tests.
 void print_operations();
 void print_version();

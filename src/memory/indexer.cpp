@@ -424,20 +424,28 @@ result<void> indexer::drop_uses(const session_key& key) {
 }
 
 void indexer::settle(bool idle) {
-  if (taken_.empty()) return;
+  const auto ready = taken_by_all(taken_);
+  if (ready.empty()) return;
   const auto now = clock::now();
   bool stopping = false;
   {
     const std::lock_guard lock(mutex_);
     stopping = stop_;
   }
-  if (!stopping && taken_.size() < taken_max && !(idle && now - settled_at_ > settle_after)) return;
+  if (!stopping && ready.size() < taken_max && !(idle && now - settled_at_ > settle_after)) return;
   settled_at_ = now;
   const auto moved = index_->checkpoint();
   if (!moved) return failed(moved.error());
   if (!*moved) return;
-  if (const auto ok = log_.delete_outbox(outbox_sink, taken_); !ok) return;  // the next time
-  taken_.clear();
+  if (const auto ok = log_.delete_outbox(outbox_sink, ready); !ok) return;  // the next time
+  taken_.erase(taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(ready.size()));
+}
+
+// Of numbers in their order.
+std::vector<std::uint64_t> indexer::taken_by_all(const std::vector<std::uint64_t>& numbers) const {
+  if (!options_.taken_by_others) return numbers;
+  return {numbers.begin(),
+          std::upper_bound(numbers.begin(), numbers.end(), options_.taken_by_others())};
 }
 
 void indexer::failed(const error& why) {
@@ -462,7 +470,7 @@ void indexer::drop_backlog() {
   }
   if (numbers.size() <= options_.backlog_max) return;
   if (!log_.put_document(mark_collection, rebuild_mark, "1")) return;
-  (void)log_.delete_outbox(outbox_sink, numbers);
+  (void)log_.delete_outbox(outbox_sink, taken_by_all(numbers));
 }
 
 }  // namespace soma::memory

@@ -37,6 +37,9 @@ struct indexer_options {
   // Called once rows were committed, of whatever sink, on the thread that wrote them: must not
   // block.
   std::function<void()> on_rows;
+  // Rows up to this number have been taken by who else reads them, and may be deleted; empty:
+  // nobody else does. Must not block.
+  std::function<std::uint64_t()> taken_by_others{};
   bool replicated = false;  // what goes with its session is told to SomaBrain
   std::size_t rows_at_once = 500;
   // Rows that wait while the index cannot be written: past it they are dropped, and the index is
@@ -103,6 +106,7 @@ class indexer {
   void settle(bool now);  // deletes rows whose effect is on the disk
   void failed(const error& why);
   void drop_backlog();
+  std::vector<std::uint64_t> taken_by_all(const std::vector<std::uint64_t>& numbers) const;
   void notice(const std::string& what) const {
     if (options_.on_notice) options_.on_notice(what);
   }

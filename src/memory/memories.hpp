@@ -102,6 +102,19 @@ struct search_question {
   bool from_afar = false;  // SomaBrain is asked, too, where there is one; not as of earlier
 };
 
+// What another site says of one of its memories.
+struct foreign_change {
+  std::string id, session;  // the session empty where it is of none
+  std::optional<item> put;  // none: it went
+};
+// What is known of a memory that came from another site.
+struct replica_mark {
+  bool gone = false;       // there or here; it does not come back
+  std::uint64_t pass = 0;  // over the log of that site, that named it last
+  std::string session;
+};
+std::optional<replica_mark> read_mark(std::string_view value);
+
 struct memory_status {
   std::uint64_t stored = 0, replicated = 0, failed = 0;  // of the tenant
   std::uint64_t bytes = 0;                               // of their texts
@@ -162,6 +175,11 @@ class memories {
   // Deletes what is over, of all tenants, as `forget` does: so many at most. Gives how many it saw
   // that were; fewer than `items_max`: there are no more. Errors: those of index and store.
   result<std::size_t> sweep_expired(std::size_t items_max);
+  // What another site says, with the documents beside it in one synced atom; gives how many changes
+  // there were. Its update time decides, whoever wrote it; what went does not come back. No quota
+  // holds for it, as none does for what is said. Errors: request.invalid, and nothing is written.
+  result<std::uint64_t> apply(const tenant_id& tenant, std::span<const foreign_change> changes,
+                              std::uint64_t pass, std::span<const storage::document_row> beside);
   // Whether the tenant may keep so many more, of so many bytes. Errors: quota.exceeded.
   result<void> has_room(const tenant_id& tenant, std::size_t items, std::uint64_t bytes) const;
 
@@ -173,6 +191,8 @@ class memories {
   result<place> look_up(const viewer& who, std::string_view id) const;
   result<bool> put_states(const tenant_id& tenant, std::span<const new_state> which,
                           std::string_view state);
+  result<bool> add_foreign(storage::row_batch& rows, const tenant_id& tenant,
+                           const foreign_change& what, std::uint64_t pass) const;
   // Items that SomaBrain names, known here and such that they pass, as one more ranking. Gives why
   // there may be more.
   std::string rank_from_afar(const viewer& who, const search_question& question, std::int64_t ms,

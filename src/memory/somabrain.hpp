@@ -64,6 +64,10 @@ class somabrain {
   result<brain_answer> recall(const tenant_id& tenant, std::string_view query,
                               std::size_t items_max, std::int64_t deadline_ms);
 
+  // As the others do: the tenant in its header, and an id.
+  outbox::http_answer post(const char* path, const tenant_id& tenant, const std::string& body,
+                           std::int64_t deadline_ms);
+
   void stop() { http_.stop(); }
 
  private:
@@ -71,8 +75,6 @@ class somabrain {
                                       const std::vector<brain_item>& items);
   outbox::http_answer ask(bool older, const tenant_id& tenant, std::string_view query,
                           std::size_t items_max, std::int64_t deadline_ms);
-  outbox::http_answer post(const char* path, const tenant_id& tenant, const std::string& body,
-                           std::int64_t deadline_ms);
 
   outbox::http_client& http_;
   const std::int64_t deadline_ms_;

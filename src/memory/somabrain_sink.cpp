@@ -10,6 +10,15 @@ using outbox::attempt;
 using outbox::row_outcome;
 
 std::optional<outbox::row_facts> somabrain_sink::facts(std::string_view payload) const {
+  if (const auto said = read_rating(payload)) {
+    outbox::row_facts out;
+    out.tenant = said->key.tenant.value;
+    out.session = said->key.session.value;
+    // A rating that is refused holds up no memory.
+    out.group = out.tenant + "\nfeedback";
+    out.order = out.tenant + '\n' + out.session + "\nfeedback\n";
+    return out;
+  }
   const auto what = read_change(payload);
   if (!what || what->what == change::kind::session) return std::nullopt;
   const auto& [tenant, session] = what->key;
@@ -33,6 +42,11 @@ result<std::optional<item>> somabrain_sink::item_of(const change& what) const {
 }
 
 attempt somabrain_sink::send(const std::vector<std::string>& payloads) {
+  if (read_rating(payloads.front())) {  // a group has none or nothing else
+    std::vector<rating> ratings;
+    for (const auto& payload : payloads) ratings.push_back(*read_rating(payload));
+    return ratings_.send(ratings);
+  }
   const auto store_failed = [](const error& why) {
     attempt out;
     out.how = attempt::kind::away;

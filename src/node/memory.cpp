@@ -15,8 +15,17 @@ memory::remembering remembering_of(const config& settings) {
   return {is_replicated(settings), settings.number("memory.messages_ttl_days") * day_ms};
 }
 
+memory::wal_options wal_options_of() {
+  memory::wal_options options;
+  options.on_notice = [](const std::string& what) {
+    log(log_level::warn, "memory.wal", {{"what", what}});
+  };
+  return options;
+}
+
 memory::indexer_options index_options_of(const config& settings, node_feeds& feeds,
-                                         std::function<void()> on_rows, memory::vectors& vectors) {
+                                         std::function<void()> on_rows, memory::vectors& vectors,
+                                         const memory::memory_wal* wal) {
   memory::indexer_options options;
   options.path = settings.text("storage.data_dir") + "/memory.sqlite";
   options.on_changed = [&feeds, &vectors](const tenant_id& tenant) {
@@ -28,6 +37,7 @@ memory::indexer_options index_options_of(const config& settings, node_feeds& fee
   };
   options.on_rows = std::move(on_rows);
   options.replicated = is_replicated(settings);
+  if (wal) options.taken_by_others = [wal] { return wal->taken(); };
   options.on_notice = [](const std::string& what) {
     log(log_level::warn, "memory.index", {{"what", what}});
   };
@@ -69,14 +79,18 @@ node_memory::node_memory(const config& settings, node_store& store, node_feeds& 
     : remembering_(remembering_of(settings)),
       embeddings_(models),
       vectors_(store.events(), vector_options_of(settings, embeddings_)),
+      wal_(settings.flag("memory.wal")
+               ? std::make_unique<memory::memory_wal>(store.events(), wal_options_of())
+               : nullptr),
       index_(store.events(), index_options_of(
-                                 settings, feeds, [this] { tell_of_rows(); }, vectors_)),
+                                 settings, feeds, [this] { tell_of_rows(); }, vectors_, wal())),
       memories_(store.events(), index_, limits_of(settings), now_ms, &vectors_),
       knowledge_(store.events(), memories_,
                  {static_cast<std::size_t>(settings.number("memory.passages_max")),
                   remembering_.replicated, settings.number("uploads.unclaimed_h") * 3'600'000},
                  now_ms),
       upkeep_(memories_, knowledge_, upkeep_options()),
+      replicator_(store.events(), memories_, now_ms),
       recaller_(memories_) {
   vectors_.start(index_);
 }
@@ -87,6 +101,7 @@ void node_memory::on_rows(std::function<void()> told) {
 }
 
 void node_memory::tell_of_rows() {
+  if (wal_) wal_->wake();
   const std::lock_guard lock(told_mutex_);
   if (told_) told_();
 }
@@ -96,7 +111,11 @@ result<std::unique_ptr<node_memory>> node_memory::open(const config& settings, n
   const auto taken = memory::take_over_notes(store.events(), now_ms());
   if (!taken) return taken.error();
   if (*taken > 0) log(log_level::info, "memory.notes_taken_over", {{"count", *taken}});
-  return std::unique_ptr<node_memory>(new node_memory(settings, store, feeds, models));
+  if (!settings.flag("memory.wal"))
+    if (auto noted = memory::memory_wal::not_kept(store.events()); !noted) return noted.error();
+  std::unique_ptr<node_memory> made(new node_memory(settings, store, feeds, models));
+  if (auto read = made->replicator_.open(); !read) return read.error();
+  return made;
 }
 
 }  // namespace soma

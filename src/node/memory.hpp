@@ -12,7 +12,9 @@
 #include "memory/indexer.hpp"
 #include "memory/knowledge.hpp"
 #include "memory/memories.hpp"
+#include "memory/memory_wal.hpp"
 #include "memory/recall_threads.hpp"
+#include "memory/replicator.hpp"
 #include "memory/upkeep.hpp"
 #include "memory/vectors.hpp"
 #include "node/embeddings.hpp"
@@ -43,6 +45,10 @@ class node_memory {
   // empty one: nobody any more, from the moment this returns.
   void on_rows(std::function<void()> told);
   memory::knowledge& knowledge() { return knowledge_; }
+  // What others follow; null: nothing is kept for them.
+  memory::memory_wal* wal() { return wal_.get(); }
+  // What is followed here.
+  memory::replicator& replicator() { return replicator_; }
 
  private:
   node_memory(const config& settings, node_store& store, node_feeds& feeds, node_models& models);
@@ -54,10 +60,12 @@ class node_memory {
   std::function<void()> told_;
   node_embeddings embeddings_;
   memory::vectors vectors_;
+  std::unique_ptr<memory::memory_wal> wal_;  // before the index, which asks it what may be deleted
   memory::indexer index_;
   memory::memories memories_;
   memory::knowledge knowledge_;
   memory::upkeep upkeep_;
+  memory::replicator replicator_;
   memory::recall_threads recaller_;  // the last: its work uses the others
 };
 

@@ -99,6 +99,9 @@ std::string node_metrics::render(const http::gateway& g) {
   set(metrics.vectors_tenants("failing"), vectors.failing);
   const auto out = app::outgoing_now(g.services);
   set(metrics.dead_letters, out.dead);
+  set(metrics.memory_wal_lag, out.wal_lag);
+  if (const auto* followed = g.services.out.replicator)
+    set(metrics.memory_replica_lag_seconds, static_cast<std::uint64_t>(followed->lag_s_max()));
   if (const auto* relay = g.services.out.somabrain) {
     const auto now = relay->figures();
     set(metrics.outbox_depth("somabrain"), out.depth);

@@ -1,6 +1,7 @@
 #include "node/outgoing.hpp"
 
 #include "core/codes.hpp"
+#include "core/time.hpp"
 #include "observability/log.hpp"
 
 namespace soma {
@@ -45,16 +46,23 @@ node_outgoing::brain::brain(const config& settings, const std::string& url, node
                             node_memory& memory, outbox::dead_letters& given_up)
     : http(url, secret_string(std::string(settings.secret("somabrain.api_token").reveal()))),
       client(http, static_cast<std::int64_t>(settings.number("somabrain.timeout_ms"))),
-      sink(store.events(), memory.memories(), client),
+      ratings(store.events(), client, url,
+              static_cast<std::int64_t>(settings.number("somabrain.timeout_ms")), now_ms),
+      sink(store.events(), memory.memories(), client, ratings),
       relay({store.events(), sink, given_up, limits_of(settings), say}),
       sync(store.events(), static_cast<std::int64_t>(settings.number("memory.sync_s")) * 1000,
            say_synced),
+      watch(url, secret_string(std::string(settings.secret("somabrain.api_token").reveal())),
+            static_cast<std::int64_t>(settings.number("somabrain.health_s")) * 1000),
       recall(std::make_shared<memory::somabrain_recall>(
           url, secret_string(std::string(settings.secret("somabrain.api_token").reveal())),
           static_cast<std::int64_t>(settings.number("outbox.breaker_ms")))) {}
 
 node_outgoing::node_outgoing(node_store& store, node_memory& memory)
-    : memory_(memory), dead_letters_(store.events()), services_{dead_letters_, nullptr, nullptr} {}
+    : memory_(memory), dead_letters_(store.events()), services_{dead_letters_} {
+  services_.wal = memory.wal();
+  services_.replicator = &memory.replicator();
+}
 
 node_outgoing::~node_outgoing() {
   memory_.on_rows({});
@@ -72,6 +80,8 @@ result<std::unique_ptr<node_outgoing>> node_outgoing::open(const config& setting
   auto& brain = made->brain_.emplace(settings, *url, store, memory, made->dead_letters_);
   made->services_.somabrain = &brain.relay;
   made->services_.sync = &brain.sync;
+  made->services_.ratings = &brain.ratings;
+  made->services_.watch = &brain.watch;
   memory.on_rows([&brain] { brain.relay.wake(); });
   memory.memories().ask_also(brain.recall);
   return made;

@@ -1,5 +1,6 @@
 // What leaves a node: dead letters and, where SomaBrain is set up, its client, the relay to it and
-// the look for what it never acknowledged.
+// the look for what it never acknowledged;
+// and what other sites follow, and are followed in.
 //
 // Thread-safe once it is open. Lifetime: store and memory outlive it. Its end waits for calls under
 // way, which end within a second.
@@ -12,8 +13,10 @@
 #include "core/config.hpp"
 #include "memory/memory_sync.hpp"
 #include "memory/somabrain.hpp"
+#include "memory/somabrain_feedback.hpp"
 #include "memory/somabrain_recall.hpp"
 #include "memory/somabrain_sink.hpp"
+#include "memory/somabrain_watch.hpp"
 #include "node/memory.hpp"
 #include "node/store.hpp"
 #include "outbox/dead_letters.hpp"
@@ -40,9 +43,11 @@ class node_outgoing {
           outbox::dead_letters& given_up);
     outbox::http_client http;
     memory::somabrain client;
+    memory::somabrain_feedback ratings;
     memory::somabrain_sink sink;
     outbox::relay relay;
     memory::memory_sync sync;
+    memory::somabrain_watch watch;
     // Shared with recalls that are under way.
     std::shared_ptr<memory::somabrain_recall> recall;
   };

@@ -82,6 +82,7 @@ http::router routes_of(http::gateway& g, const http::static_files& page) {
   http::add_mcp_routes(routes, g);
   http::add_memory_routes(routes, g);
   http::add_outgoing_routes(routes, g);
+  http::add_memory_log_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
   http::add_upload_routes(routes, g);

@@ -140,6 +140,11 @@ server_metrics::server_metrics(metrics_registry& r)
           r.get_gauge("soma_memory_vectors_lag_seconds", "How long some have been waiting")),
       vectors_set_aside(
           r.get_gauge("soma_memory_vectors_set_aside", "Memories whose text gets no vector")),
+      memory_wal_lag(r.get_gauge("soma_memory_wal_lag",
+                                 "Commits that the log for other sites has not taken yet")),
+      memory_replica_lag_seconds(
+          r.get_gauge("soma_memory_replica_lag_seconds",
+                      "Since a tenant was last told all of the log that it follows, the longest")),
       connections_refused(r.get_counter("soma_http_connections_refused_total",
                                         "Connections closed for want of room")),
       stream_frames(r.get_counter("soma_stream_frames_total", "Frames sent to streams")),

@@ -27,7 +27,7 @@ class World:
     def __init__(self):
         self.rehearsal = Rehearsal()
         self.node = Node(self.rehearsal.base_url, resume="restart",
-                         settings=[f"http.body_bytes_max={BODY_BYTES_MAX}", "session.queue_max=2",
+                         settings=["memory.wal=true", f"http.body_bytes_max={BODY_BYTES_MAX}", "session.queue_max=2",
                                    "http.json_depth_max=20", "workdir.file_bytes_max=1000"])
         self.other_key = self.node.new_key("--tenant", "other", "--role", "admin")
         self.user_key = self.node.new_key("--role", "user", "--user", "somebody")
@@ -911,6 +911,50 @@ def case_get_memory_status(w):
     after = w.ask("get_memory_status", 200).json
     assert (after["stored"], after["bytes"]) == (before["stored"] + 1, before["bytes"] + 13), (before, after)
     assert (after["items_max"], after["bytes_max"]) == (1_000_000, 0), after
+
+
+def case_read_memory_log(w):
+    w.refusals("read_memory_log", admin=True)
+    for bad in ("after=", "after=x", "after=0123456789abcdef.1", "follow=2", "x=1", "after=" + "y" * 65):
+        w.ask("read_memory_log", 400, query="?follow=false&" + bad if "follow" not in bad else "?" + bad,
+              code="request.invalid_parameter")
+    made = w.ask("add_memory", 201, {"text": "to be followed, the dugong"}).json["memory_id"]
+
+    def lines():
+        text = w.ask("read_memory_log", 200, query="?follow=false").text
+        return [json.loads(line) for line in text.splitlines()]
+    wait_until(lambda: made in [one["item"]["memory_id"] for one in lines() if one["type"] == "put"],
+               what="the log")
+    all_of_it = lines()
+    assert [one["type"] for one in (all_of_it[0], all_of_it[-1])] == ["begin", "head"]
+    assert "dugong" not in w.ask("read_memory_log", 200, query="?follow=false", key=w.other_key).text
+    last = all_of_it[-1]["position"]
+    rest = w.ask("read_memory_log", 200, query=f"?follow=false&after={last}").text.splitlines()
+    assert [json.loads(line)["type"] for line in rest] == ["begin", "head"], rest
+
+
+def case_apply_memory_log(w):
+    item = {"memory_id": "of-another-site", "kind": "note", "text": "the manatee is called Mo", "tags": [],
+            "importance": 0.5, "pinned": False, "owner": "bo", "created_at": 1700000000000,
+            "updated_at": 1700000000000, "state": "stored"}
+    put = json.dumps({"type": "put", "position": "p.1", "item": item})
+    head = json.dumps({"type": "head", "position": "p.1", "at": 1700000000000})
+    good = {"log": "a-log", "after": "", "lines": [put, head]}
+    w.refusals("apply_memory_log", good, admin=True)
+    w.bad_bodies("apply_memory_log", good)
+    for bad in ({"log": ""}, {"log": "x" * 65}, {"log": "l", "lines": ["{}"]}, {"log": "l", "lines": [put, "x"]},
+                {"log": "l", "lines": ["x"] * 502}, {"log": "l", "after": 1}):
+        w.ask("apply_memory_log", 422, bad, code="request.invalid")
+    done = w.ask("apply_memory_log", 200, good, key=w.other_key).json
+    assert done == {"position": "p.1", "applied": 1, "left_alone": 0, "gone": 0}, done
+    w.ask("apply_memory_log", 412, good, key=w.other_key, code="memory.changed")
+    w.ask("apply_memory_log", 422, {"log": "another", "after": "p.1"}, key=w.other_key, code="request.invalid")
+    found = w.ask("get_memory_status", 200, key=w.other_key).json["followed"]
+    assert found == {"log": "a-log", "position": "p.1", "caught_up": True}, found
+    w.ask("apply_memory_log", 200, {"log": "a-log", "end": True}, key=w.other_key)
+    assert "followed" not in w.ask("get_memory_status", 200, key=w.other_key).json
+    w.ask("get_memory", 200, id="of-another-site", key=w.other_key)
+    w.ask("get_memory", 404, id="of-another-site", code="memory.not_found")
 
 
 def case_sync_memory(w):

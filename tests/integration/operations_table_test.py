@@ -20,6 +20,7 @@ PROFILE = {"name": "spare", "model": "m", "base_url": "http://127.0.0.1:1/v1"}
 BODIES = {
     "add_memory": {"text": "planted text " + uuid.uuid4().hex},
     "append_event": {"name": "n", "data": {}},
+    "apply_memory_log": {"log": "a-log"},
     "create_key": {"name": "spare"},
     "create_model_profile": PROFILE,
     "put_model_profile": PROFILE,

@@ -336,6 +336,93 @@ def kills():
         assert len(w.settled()) >= 12
 
 
+def rated(w, rating, comment="", session=None):
+    """An answer that is rated; gives the id of its message."""
+    session = w.say("say something, " + uuid.uuid4().hex, session)
+    message = [e for e in w.node.events(session) if e["type"] == "message.assistant"][-1]["payload"]["message_id"]
+    w.node.json("POST", "/v1/feedback", {"session_id": session, "message_id": message, "rating": rating,
+                                         "comment": comment}, expect=202)
+    return message
+
+
+def ratings():
+    """what is said of answers goes there, with what was asked and answered; an outage loses none"""
+    with World(generation="older") as w:
+        w.node.start()
+        assert w.status()["feedback"] == "unknown"
+        first = rated(w, "helpful", "c" * 4000)
+        wait_until(lambda: w.status()["breaker"] != "closed", what="the breaker")
+        second = rated(w, "not_helpful")
+        w.node.kill()
+        w.node.start()
+        w.brain.start()
+        wait_until(lambda: w.status()["waiting"] == 0, 30, "the ratings")
+        by_message = {one["metadata"]["message_id"]: one for one in w.brain.rated}
+        assert set(by_message) == {first, second}, by_message
+        assert [by_message[m]["utility"] for m in (first, second)] == [1, 0]
+        one = by_message[first]
+        assert QUICK in one["query"] and one["response_text"] and one["tenant_id"] == TENANT, one
+        assert w.status()["feedback"] == "taken"
+        assert w.node.json("GET", "/v1/admin/dlq", expect=200)["rows"] == []
+
+
+def ratings_not_taken():
+    """422 to a rating: it takes none. That is remembered and told, and no later one asks again"""
+    with World() as w:
+        w.brain.start()
+        w.node.start()
+        asked = lambda: len([c for c in w.brain.calls if c[0] == "/context/feedback"])
+        rated(w, "helpful")
+        wait_until(lambda: w.status()["feedback"] == "not_taken", what="its word")
+        assert asked() == 1
+        rated(w, "not_helpful")
+        w.settled()
+        w.node.stop()
+        w.node.start()  # kept over a restart
+        assert w.status()["feedback"] == "not_taken"
+        rated(w, "helpful")
+        w.settled()
+        assert asked() == 1, w.brain.calls
+        outbox = w.node.json("GET", "/v1/health", expect=200)["components"]["outbox"]
+        assert outbox["status"] == "ok" and "ratings" in outbox["detail"], outbox
+        assert w.node.json("GET", "/v1/admin/dlq", expect=200)["rows"] == []
+
+
+def health_by_its_body():
+    """a SomaBrain that answers 200 and says that it is not ready is told so in health"""
+    with World(settings=[*PATIENCE, "somabrain.health_s=1"]) as w:
+        w.brain.start()
+        w.node.start()
+        outbox = lambda: w.node.json("GET", "/v1/health", expect=200)["components"]["outbox"]
+        wait_until(lambda: outbox()["status"] == "ok", what="its health")
+        w.brain.backend = False
+        wait_until(lambda: "not ready: memory" in outbox().get("detail", ""), what="its word")
+        assert outbox()["status"] == "degraded"
+        assert w.node.json("GET", "/v1/health")["status"] == "ok"
+        w.brain.backend = True
+        wait_until(lambda: outbox()["status"] == "ok", what="its health")
+
+
+def killed_while_sending():
+    """kill -9 while a call is under way that SomaBrain has kept: it is sent again, and counts once"""
+    with World(settings=["outbox.backoff_ms_max=100", "outbox.breaker_ms=100"]) as w:
+        w.brain.start()
+        w.brain.be("hold")
+        w.node.start()
+        session = w.say("sent twice")
+        one = w.note("sent twice, too")
+        wait_until(lambda: w.brain.texts().get(one), what="a call that is not answered")
+        assert w.status()["replicated"] == 0
+        w.node.kill()
+        sent = len(w.brain.calls)
+        w.brain.be("good")
+        w.node.start()
+        assert len(w.settled()) == 3
+        assert len(w.brain.calls) > sent
+        assert w.brain.first.count(one) == 1 and len(w.brain.first) == 3, w.brain.first
+        assert {m.get("session_id") for m in w.memories()} == {session, None}
+
+
 def one_port():
     """every file of the project that names SomaBrain's port says 9696"""
     root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -358,4 +445,5 @@ def one_port():
 
 if __name__ == "__main__":
     sys.exit(run_tests([one_port, down_at_start, bad_hours, lies, slow, changed_and_forgotten, dead_letters,
-                        set_up_later, older_generation, recalls, wrong_token, kills]))
+                        set_up_later, older_generation, recalls, wrong_token, ratings, ratings_not_taken,
+                        health_by_its_body, killed_while_sending, kills]))

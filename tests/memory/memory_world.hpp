@@ -12,6 +12,7 @@
 
 #include "core/remembered.hpp"
 #include "memory/memories.hpp"
+#include "memory/memory_wal.hpp"
 #include "support/result_text.hpp"
 #include "support/temp_folder.hpp"
 
@@ -47,6 +48,11 @@ struct world {
         return near->gone(t, ids);
       };
     }
+    if (wal_options_) {
+      wal = std::make_unique<memory_wal>(*log, *wal_options_);
+      options.taken_by_others = [this] { return wal->taken(); };
+      options.on_rows = [this] { wal->wake(); };
+    }
     index = std::make_unique<indexer>(*log, std::move(options));
     kept = std::make_unique<memories>(
         *log, *index, limits, [this] { return ++now; }, near.get());
@@ -57,6 +63,7 @@ struct world {
     if (near) near->stop();
     kept.reset();
     index.reset();
+    wal.reset();
     near.reset();
   }
   // Until all that is committed can be found.
@@ -156,6 +163,8 @@ struct world {
   std::vector<std::string> changed, notices;
   const vector_options* vector_options_ = nullptr;
   std::unique_ptr<vectors> near;
+  const wal_options* wal_options_ = nullptr;
+  std::unique_ptr<memory_wal> wal;
   std::unique_ptr<indexer> index;
   std::unique_ptr<memories> kept;
 };

@@ -17,6 +17,7 @@ class SomaBrain:
         self.kept = {}      # (tenant, key) → value; of the older one (tenant, coordinate) → payload
         self.first = []     # keys in the order in which they were first kept
         self.calls = []     # (path, tenant of the header)
+        self.rated = []     # bodies of feedback that was accepted
         self.refuses = set()  # texts that are never taken
         self.mode, self.backend = "good", True
         self.half = 0
@@ -89,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
         brain = self.brain
         if self.path == "/health":  # always 200
             self.answer(200, {"ok": brain.backend, "ready": brain.backend, "status": "ok",
-                              "components": {}})
+                              "components": {"memory": {"healthy": brain.backend}, "api": True}})
         else:
             self.answer(404, PAGE)
 
@@ -122,7 +123,9 @@ class Handler(BaseHTTPRequestHandler):
         if path not in route:
             return self.answer(404, PAGE)
         status, document = route[path](self, asked, tenant)
-        if mode == "lose":
+        if mode == "hold":  # kept, and not a word of it
+            release.wait(60)
+        if mode in ("lose", "hold"):
             return self.lose()
         self.answer(status, document)
 
@@ -171,6 +174,7 @@ class Handler(BaseHTTPRequestHandler):
                      "wm_hits": len(wm), "ltm_hits": len(ltm), "degraded": False}
 
     def feedback(self, _asked, _tenant):
+        """Whatever the body is."""
         return 422, {"detail": [{"type": "missing", "loc": ["body"], "msg": "Field required"}]}
 
     # ---- older ----
@@ -187,6 +191,17 @@ class Handler(BaseHTTPRequestHandler):
             self.brain.kept.pop((tenant, coordinate), None)
         return 200, {"ok": True}
 
+    def old_feedback(self, asked, _tenant):
+        strings = [v for v in asked.values() if isinstance(v, str)]
+        if any(len(one) > 1024 for one in strings) or len(json.dumps(asked.get("metadata", {}))) > 8192:
+            return 400, {"detail": "too long"}
+        missing = [n for n in ("session_id", "query", "prompt", "response_text", "utility") if n not in asked]
+        if missing:
+            return 422, {"detail": [{"type": "missing", "loc": ["body", n], "msg": ""} for n in missing]}
+        with self.brain.lock:
+            self.brain.rated.append(asked)
+        return 200, {"accepted": True, "adaptation_applied": True}
+
     def old_recall(self, asked, tenant):
         found = self.recall(asked, tenant)[1]["results"]
         return 200, {"wm": [{"score": 1.0, "payload": r["content"]} for r in found if r["layer"] == "wm"],
@@ -194,4 +209,5 @@ class Handler(BaseHTTPRequestHandler):
 
     NEWEST = {"/memory/remember": remember, "/memory/remember/batch": remember_batch,
               "/memory/recall": recall, "/context/feedback": feedback}
-    OLDER = {"/remember": old_remember, "/delete": old_delete, "/recall": old_recall}
+    OLDER = {"/remember": old_remember, "/delete": old_delete, "/recall": old_recall,
+             "/context/feedback": old_feedback}

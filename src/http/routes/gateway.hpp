@@ -90,16 +90,17 @@ void mark_replayed(response& answer, bool replayed);
 void add_session_routes(router& routes, gateway& g);
 void add_message_routes(router& routes, gateway& g);
 void add_event_routes(router& routes, gateway& g);
-void add_transfer_routes(router& routes, gateway& g);   // fork, export, import
-void add_identity_routes(router& routes, gateway& g);   // keys, auth
-void add_model_routes(router& routes, gateway& g);      // profiles, credentials, usage
-void add_llm_routes(router& routes, gateway& g);        // invoke
-void add_openai_routes(router& routes, gateway& g);     // chat completions, models, embeddings
-void add_tool_routes(router& routes, gateway& g);       // catalog, running a tool by hand
-void add_mcp_routes(router& routes, gateway& g);        // servers of tools
-void add_memory_routes(router& routes, gateway& g);     // what is remembered
-void add_outgoing_routes(router& routes, gateway& g);   // dead letters, memory/sync
-void add_settings_routes(router& routes, gateway& g);   // settings, runtime-config
-void add_operation_routes(router& routes, gateway& g);  // health, metrics, openapi
+void add_transfer_routes(router& routes, gateway& g);    // fork, export, import
+void add_identity_routes(router& routes, gateway& g);    // keys, auth
+void add_model_routes(router& routes, gateway& g);       // profiles, credentials, usage
+void add_llm_routes(router& routes, gateway& g);         // invoke
+void add_openai_routes(router& routes, gateway& g);      // chat completions, models, embeddings
+void add_tool_routes(router& routes, gateway& g);        // catalog, running a tool by hand
+void add_mcp_routes(router& routes, gateway& g);         // servers of tools
+void add_memory_routes(router& routes, gateway& g);      // what is remembered
+void add_outgoing_routes(router& routes, gateway& g);    // dead letters, memory/sync
+void add_memory_log_routes(router& routes, gateway& g);  // between two sites
+void add_settings_routes(router& routes, gateway& g);    // settings, runtime-config
+void add_operation_routes(router& routes, gateway& g);   // health, metrics, openapi
 
 }  // namespace soma::http

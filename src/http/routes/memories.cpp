@@ -320,7 +320,7 @@ asio::awaitable<response> get_memory_status(gateway& g, request_context& ctx) {
   if (!now) co_return problem(now.error(), ctx);
   response answer;
   json_writer w(answer.body);
-  const auto& [here, away] = *now;
+  const auto& [here, away, followed] = *now;
   const std::uint64_t lag = here.waiting;
   // Where nothing leaves the node, what waits is what cannot be found yet.
   w.begin_object().field("stored", here.stored).field("replicated", here.replicated);
@@ -329,7 +329,15 @@ asio::awaitable<response> get_memory_status(gateway& g, request_context& ctx) {
   w.field("waiting", away.configured ? away.depth : lag).field("failed", here.failed);
   w.key("oldest_waiting_s")
       .real(away.configured ? away.lag_s : static_cast<double>(here.oldest_waiting_ms) / 1000);
-  w.field("index_lag", lag).field("replica_lag_s", 0u).field("breaker", away.breaker);
+  w.field("index_lag", lag).key("replica_lag_s").real(followed.lag_s);
+  w.field("breaker", away.breaker).field("feedback", away.feedback);
+  if (followed.following)
+    w.key("followed")
+        .begin_object()
+        .field("log", followed.log)
+        .field("position", followed.position)
+        .field_bool("caught_up", followed.caught_up)
+        .end_object();
   w.field_bool("degraded", !here.degraded.empty()).field_if("why", here.degraded);
   w.key("vectors").begin_object().field("state", here.vectors.state);
   w.field("waiting", static_cast<std::uint64_t>(here.vectors.waiting));

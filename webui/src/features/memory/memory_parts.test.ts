@@ -289,7 +289,7 @@ test('export: all pages of what fits, a line each', async () => {
 test('status: what is as it should be is not said, and what this page does not know is shown', () => {
   const well = {
     stored: 1_234, bytes: 9_000, items_max: 10_000, bytes_max: 0, replicated: 0, waiting: 0, failed: 0, oldest_waiting_s: 0,
-    index_lag: 0, replica_lag_s: 0, breaker: 'none' as const, degraded: false,
+    index_lag: 0, replica_lag_s: 0, breaker: 'none' as const, feedback: 'off' as const, degraded: false,
     vectors: { state: 'off' as const, waiting: 0, set_aside: 0, lag_s: 0 },
   };
   expect(statusWords(well)).toEqual(['1,234 memories']);

@@ -351,12 +351,25 @@ export interface components {
             failed: number;
             oldest_waiting_s: number;
             index_lag: number;
+            /** @description Seconds since all of the log that is followed was here; 0: it is, by a word of the last 15 seconds, or none is followed. */
             replica_lag_s: number;
+            /** @description Of the log that is followed, where one is. */
+            followed?: {
+                log: string;
+                /** @description How far it is applied; empty: it has nothing yet. */
+                position: string;
+                caught_up: boolean;
+            };
             /**
              * @description `none`: there is nothing beyond this node that memories go to. `open`: SomaBrain is away and left alone for a while.
              * @enum {string}
              */
             breaker: "none" | "closed" | "open" | "half_open";
+            /**
+             * @description Whether SomaBrain takes ratings of answers; `off`: it is not set up, `unknown`: it was not asked yet.
+             * @enum {string}
+             */
+            feedback: "off" | "unknown" | "taken" | "not_taken";
             degraded: boolean;
             why?: string;
             vectors: {
@@ -373,6 +386,27 @@ export interface components {
                 lag_s: number;
                 why?: string;
             };
+        };
+        memory_log_lines: {
+            /** @description Whose lines they are. */
+            log: string;
+            /** @description The position that they begin behind; empty: the start. */
+            after?: string;
+            /** @description From the start, whatever was followed before. Once a head comes, what came from there before and is there no more goes. */
+            anew?: boolean;
+            /** @description Nothing is followed any more. What came stays. */
+            end?: boolean;
+            /** @description `put`, `gone` and `head`, as they came; at most 500 changes. */
+            lines?: string[];
+        };
+        memory_log_applied: {
+            position: string;
+            /** @description Changes. */
+            applied: number;
+            /** @description Of memories that are newer here, or went. */
+            left_alone: number;
+            /** @description That the end of following anew took away. */
+            gone: number;
         };
         memory_synced: {
             configured: boolean;
