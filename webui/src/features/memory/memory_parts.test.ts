@@ -312,7 +312,7 @@ test('status: what is as it should be is not said, and what this page does not k
 test('status: what is found by words alone, for how long, and why, is told in words', () => {
   const of = (vectors: Partial<MemoryStatus['vectors']>) => statusWords({
     stored: 9, bytes: 90, items_max: 1_000, bytes_max: 0, replicated: 0, waiting: 0, failed: 0, oldest_waiting_s: 0,
-    index_lag: 0, replica_lag_s: 0, breaker: 'none', degraded: false, vectors: { state: 'ready', waiting: 0, set_aside: 0, lag_s: 0, ...vectors },
+    index_lag: 0, replica_lag_s: 0, breaker: 'none', feedback: 'off', degraded: false, vectors: { state: 'ready', waiting: 0, set_aside: 0, lag_s: 0, ...vectors },
   }).slice(1);
   expect(of({})).toEqual([]);
   expect(of({ state: 'building', waiting: 3 })).toEqual(['3 memories are found by words alone so far']);
