@@ -187,9 +187,9 @@ std::string why_not_read(const http_client& there, const answer& got) {
 }  // namespace
 
 int follow_memories(const memory_options& options) {
-  http_client here(server_url(options.url), options.key);
+  http_client here(server_of(options.url), options.key);
   if (options.end) return end_following(here);
-  http_client there(server_url(options.text), options.from_key);
+  http_client there(server_of(options.text), options.from_key);
   bool anew = options.anew, told = false;
   waits between;
   const auto away = [&](const std::string& why) {

@@ -154,13 +154,13 @@ int forget_memory(const memory_options& options) {
 }
 
 int list_documents(const memory_options& options) {
-  http_client client(server_url(options.url), options.key);
+  http_client client(server_of(options.url), options.key);
   return each_row(client, "/v1/memory/documents?limit=200", "documents",
                   [](const json::object& one) { show(line_of_document(one)); });
 }
 
 int forget_document(const memory_options& options) {
-  http_client client(server_url(options.url), options.key);
+  http_client client(server_of(options.url), options.key);
   const auto got = client.remove("/v1/memory/documents/" + percent_encoded(options.text));
   if (got.status != 200) return refuse(client, got);
   show(got.body + "\n");
