@@ -47,10 +47,14 @@ cleared_session clear_session(const session_command& command, const storage::ses
     out.reply.event = emit(body::session_open{head.info.persona_id, head.info.title, {}, {}}, owner,
                            command.what.who.idempotency_key);
     out.op.first_seq = out.reply.event.seq;
+    // What said with whom it is shared goes with what is below.
+    if (!head.info.sharing.is_private())
+      emit(body::session_state{false, head.info.title, head.info.sharing}, owner, {});
     storage::session_info info;
     info.title = head.info.title;
     info.persona_id = head.info.persona_id;
     info.user_id = owner;
+    info.sharing = head.info.sharing;
     info.created_at_ms = head.info.created_at_ms;
     info.updated_at_ms = now_ms;
     out.op.info = std::move(info);

@@ -11,6 +11,7 @@ inline storage::session_info info_of(const session_state& state) {
   info.title = state.title;
   info.persona_id = state.persona_id;
   info.user_id = state.owner;
+  info.sharing = state.sharing;
   info.created_at_ms = state.created_at_ms;
   info.updated_at_ms = state.updated_at_ms;
   info.message_count = state.message_count;
@@ -22,9 +23,10 @@ inline storage::session_info info_of(const session_state& state) {
 // Whether that is what `info_of` gives, without making it: asked for every append.
 inline bool tells(const storage::session_info& info, const session_state& state) {
   return info.title == state.title && info.persona_id == state.persona_id &&
-         info.user_id == state.owner && info.created_at_ms == state.created_at_ms &&
-         info.updated_at_ms == state.updated_at_ms && info.message_count == state.message_count &&
-         info.paused == state.paused && info.busy == state.busy();
+         info.user_id == state.owner && info.sharing == state.sharing &&
+         info.created_at_ms == state.created_at_ms && info.updated_at_ms == state.updated_at_ms &&
+         info.message_count == state.message_count && info.paused == state.paused &&
+         info.busy == state.busy();
 }
 
 }  // namespace soma::actors

@@ -15,6 +15,7 @@
 
 #include "core/error.hpp"
 #include "core/ids.hpp"
+#include "core/sharing.hpp"
 
 namespace soma {
 
@@ -148,6 +149,7 @@ struct memory_write {
 struct session_state {
   bool paused = false;
   std::string title;
+  std::optional<soma::sharing> shared{};  // as it is from here on; none: as it was
 };
 struct app_event {
   std::string name, data_json;

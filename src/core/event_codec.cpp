@@ -133,6 +133,10 @@ void write(json_writer& w, const body::memory_write& b) {
 
 void write(json_writer& w, const body::session_state& b) {
   w.field_bool("paused", b.paused).field("title", b.title);
+  if (!b.shared) return;
+  w.field("visibility", visibility_name(*b.shared)).key("shared_with").begin_array();
+  for (const auto& user : b.shared->users) w.string(user);
+  w.end_array();
 }
 
 void write(json_writer& w, const body::app_event& b) {
@@ -170,6 +174,17 @@ std::uint32_t small_number_of(object& o, std::string_view name) {
 bool flag_of(object& o, std::string_view name) {
   bool flag = false;
   return !o.find_field_unordered(name).get_bool().get(flag) && flag;
+}
+
+std::vector<std::string> texts_of(object& o, std::string_view name) {
+  std::vector<std::string> out;
+  simdjson::ondemand::array all;
+  if (o.find_field_unordered(name).get_array().get(all)) return out;
+  for (auto one : all) {
+    std::string_view text;
+    if (!one.get_string().get(text)) out.emplace_back(text);
+  }
+  return out;
 }
 
 std::string raw_of(object& o, std::string_view name) {
@@ -340,6 +355,11 @@ void read(object& o, body::memory_write& b) {
 void read(object& o, body::session_state& b) {
   b.paused = flag_of(o, "paused");
   b.title = text_of(o, "title");
+  const auto visibility = text_of(o, "visibility");
+  if (visibility.empty()) return;
+  b.shared.emplace();
+  b.shared->visible_to_tenant = visibility == "tenant";
+  b.shared->users = sorted_users(texts_of(o, "shared_with"));
 }
 
 void read(object& o, body::app_event& b) {

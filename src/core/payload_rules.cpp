@@ -101,7 +101,10 @@ struct judge {
                     {"success", "error", "denied", "timeout", "cancelled", "interrupted"});
   }
   problem operator()(const body::memory_write& b) const { return too_long({{"state", b.state}}); }
-  problem operator()(const body::session_state& b) const { return bad_title(b.title); }
+  problem operator()(const body::session_state& b) const {
+    if (auto bad = bad_title(b.title)) return bad;
+    return b.shared ? bad_users(b.shared->users) : std::nullopt;
+  }
   problem operator()(const body::app_event& b) const {
     if (auto bad = bad_event_name(b.name)) return bad;
     if (!b.name.starts_with(reserved_event_prefix)) return std::nullopt;

@@ -71,7 +71,10 @@ struct renamer {
     id(b.tool_call_id);
     id(b.turn_id);
   }
-  void operator()(body::session_state& b) const { b.title = plain_line(b.title); }
+  void operator()(body::session_state& b) const {
+    b.title = plain_line(b.title);
+    b.shared.reset();  // a copy is its maker's alone
+  }
   void operator()(body::app_event& b) const {
     if (b.name == feedback_event) b.data_json = feedback_of_copy(b.data_json, options.rename);
   }
@@ -197,7 +200,7 @@ std::vector<event> session_copy::close(std::int64_t now_ms) {
   }
   // Messages that never ran stay, and wait until someone resumes the session.
   if (!state_.queue.empty() && !state_.paused)
-    append(out, body::session_state{true, state_.title}, {}, now_ms);
+    append(out, body::session_state{true, state_.title, {}}, {}, now_ms);
   return out;
 }
 

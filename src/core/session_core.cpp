@@ -354,14 +354,23 @@ result<command_reply> session_step::decide(const input::request&, const input::s
 }
 
 result<command_reply> session_step::decide(const input::request& who, const input::rename& c) {
+  return decide(who, input::update{c.title, {}});
+}
+
+result<command_reply> session_step::decide(const input::request& who, const input::update& c) {
   if (!s.exists()) return not_found();
   command_reply reply;
-  reply.status = "renamed";
-  const auto title = plain_line(c.title);
-  if (title == s.title) return reply;
-  if (const auto bad = bad_title(title)) return *bad;
-  append_state(s.paused, title, who.from);
-  reply.event = out.append.back().meta.id;
+  reply.status = "updated";
+  body::session_state now{s.paused, c.title ? plain_line(*c.title) : s.title, {}};
+  if (const auto bad = bad_title(now.title)) return *bad;
+  auto shared = s.sharing;
+  if (c.sharing.visible_to_tenant) shared.visible_to_tenant = *c.sharing.visible_to_tenant;
+  if (c.sharing.users) shared.users = sorted_users(*c.sharing.users);
+  std::erase(shared.users, s.owner);  // it is his anyway
+  if (const auto bad = bad_users(shared.users)) return *bad;
+  if (shared != s.sharing) now.shared = std::move(shared);
+  if (now.title == s.title && !now.shared) return reply;
+  reply.event = emit(std::move(now), who.from);
   return reply;
 }
 
@@ -376,6 +385,8 @@ result<command_reply> session_step::decide(const input::request& who, const inpu
   reply.event = emit(again, from, who.idempotency_key);
   reply.status = "reset";
   out.first_seq = reply.event.seq;
+  // What said with whom it is shared goes with what is below.
+  if (!s.sharing.is_private()) emit(body::session_state{s.paused, s.title, s.sharing}, from);
   return reply;
 }
 

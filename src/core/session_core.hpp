@@ -94,12 +94,16 @@ struct summarize {};
 struct rename {
   std::string title;
 };
+struct update {  // several at once, in one event; what is not given stays
+  std::optional<std::string> title{};
+  sharing_change sharing{};
+};
 struct reset {};
 struct remove {
   bool keep_memories = false;  // of what was said and noted in it
 };
 using command = std::variant<open, message, app_event, feedback, tool_request, stop, pause, nudge,
-                             retry, summarize, rename, reset, remove>;
+                             retry, summarize, rename, update, reset, remove>;
 struct commanded {
   request who;
   command what;

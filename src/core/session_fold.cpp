@@ -218,6 +218,7 @@ struct folder {
   void operator()(const body::session_state& b) {
     s.paused = b.paused;
     s.title = b.title;
+    if (b.shared) s.sharing = *b.shared;
   }
 
   void operator()(const body::session_close& b) { s.closed = b.reason == "deleted"; }

@@ -117,16 +117,23 @@ void walk(Io& io, T& one) {
   io(profile, model, tokens);
 }
 
+template <class Io, some<soma::sharing> T>
+void walk(Io& io, T& one) {
+  auto& [visible_to_tenant, users] = one;
+  io(visible_to_tenant, users);
+}
+
 template <class Io, some<session_state> T>
 void walk(Io& io, T& one) {
-  auto& [key, seq, compact_seq, title, persona_id, owner, created_at_ms, updated_at_ms,
+  auto& [key, seq, compact_seq, title, persona_id, owner, sharing, created_at_ms, updated_at_ms,
          message_count, paused, closed, turns, past, settled_bytes, queue, turn, call, unanswered,
          tools, too_large,
          // of this incarnation:
          turns_bytes_max, epoch, ids, recalling, prefill_refused, window_model, window_tokens] =
       one;
-  io(seq, compact_seq, title, persona_id, owner, created_at_ms, updated_at_ms, message_count,
-     paused, closed, turns, past, settled_bytes, queue, turn, call, unanswered, tools, too_large);
+  io(seq, compact_seq, title, persona_id, owner, sharing, created_at_ms, updated_at_ms,
+     message_count, paused, closed, turns, past, settled_bytes, queue, turn, call, unanswered,
+     tools, too_large);
 }
 
 // ---- bytes ----

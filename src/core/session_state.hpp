@@ -141,6 +141,7 @@ struct session_state {
   std::uint64_t compact_seq = 0;  // seq of the newest message.assistant
   std::string title, persona_id;
   std::string owner;  // user_id of who made it
+  soma::sharing sharing;
   std::int64_t created_at_ms = 0, updated_at_ms = 0;
   std::uint64_t message_count = 0;
   bool paused = false;

@@ -42,6 +42,7 @@ struct session_step {
   result<command_reply> decide(const input::request& who, const input::retry& c);
   result<command_reply> decide(const input::request& who, const input::summarize& c);
   result<command_reply> decide(const input::request& who, const input::rename& c);
+  result<command_reply> decide(const input::request& who, const input::update& c);
   result<command_reply> decide(const input::request& who, const input::reset& c);
   result<command_reply> decide(const input::request& who, const input::remove& c);
 

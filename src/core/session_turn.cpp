@@ -199,7 +199,7 @@ void session_step::append_complete(std::string_view finish_reason,
 }
 
 void session_step::append_state(bool paused, std::string title, const origin& from) {
-  emit(body::session_state{paused, std::move(title)}, from);
+  emit(body::session_state{paused, std::move(title), {}}, from);
 }
 
 void session_step::finish_call(const input::llm_done& in) {

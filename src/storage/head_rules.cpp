@@ -9,6 +9,18 @@
 namespace soma::storage {
 namespace {
 
+// What a row of a list weighs.
+std::size_t list_bytes(const session_row& row) {
+  const auto& info = row.head.info;
+  std::size_t shared = 0;
+  for (const auto& user : info.sharing.users) shared += 32 + user.size();
+  return 256 + info.title.size() + info.persona_id.size() + info.user_id.size() + shared;
+}
+
+std::string list_cursor(const session_row& last) {
+  return std::to_string(last.head.info.updated_at_ms) + "-" + last.session.value;
+}
+
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -72,13 +84,29 @@ std::string readable(std::string_view json) {
   return json.find("Infinity") == json.npos ? std::string(json) : without_infinities(json);
 }
 
-std::size_t list_bytes(const session_row& row) {
+bool list_page_maker::take(session_row row) {
   const auto& info = row.head.info;
-  return 256 + info.title.size() + info.persona_id.size() + info.user_id.size();
-}
-
-std::string list_cursor(const session_row& last) {
-  return std::to_string(last.head.info.updated_at_ms) + "-" + last.session.value;
+  const bool fits =
+      title_contains(info.title, options_.query) && (!options_.shows || options_.shows(info));
+  auto& shown = page_.sessions;
+  if (fits && (shown.size() == options_.limit || bytes_ >= options_.bytes_max)) {
+    page_.next_cursor = list_cursor(options_.shows ? shown.back() : last_);
+    return false;
+  }
+  const auto at_ms = info.updated_at_ms;
+  // A cursor names no session that its reader may not see: where none that he may is the last, the
+  // page ends between two moments.
+  if (looked_at_ >= options_.looked_at_max &&
+      (!options_.shows || at_ms != last_.head.info.updated_at_ms)) {
+    page_.next_cursor = options_.shows ? std::to_string(at_ms) + "-" : list_cursor(last_);
+    return false;
+  }
+  ++looked_at_;
+  last_ = std::move(row);
+  if (!fits) return true;
+  bytes_ += list_bytes(last_);
+  shown.push_back(last_);
+  return true;
 }
 
 std::optional<list_place> parse_list_cursor(std::string_view cursor) {

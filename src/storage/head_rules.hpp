@@ -31,12 +31,24 @@ struct list_place {
   std::int64_t updated_at_ms = 0;
   session_id session;
 };
-// What a row of a list weighs.
-std::size_t list_bytes(const session_row& row);
-
-std::string list_cursor(const session_row& last);
 std::optional<list_place> parse_list_cursor(std::string_view cursor);
 error bad_cursor();
+
+// A page of a list, made of the rows in their order.
+class list_page_maker {
+ public:
+  explicit list_page_maker(const session_list_options& options) : options_(options) {}
+
+  // False: the page ends before this row.
+  bool take(session_row row);
+  session_list_page page() && { return std::move(page_); }
+
+ private:
+  const session_list_options& options_;
+  session_list_page page_;
+  session_row last_;
+  std::size_t looked_at_ = 0, bytes_ = 0;
+};
 
 // "a" is in "Bär and Fox": ASCII letters compare without case, other bytes as they are.
 bool title_contains(std::string_view title, std::string_view part);

@@ -4,6 +4,8 @@ namespace soma::storage {
 namespace {
 
 constexpr char event_version = 1, head_version = 1, record_version = 1;
+// Of a session that is shared: a program that does not know of sharing reads none of it.
+constexpr char shared_head_version = 2;
 
 void put_text(std::string& out, std::string_view text) {
   put_number(out, text.size(), 4);
@@ -130,7 +132,8 @@ std::optional<event_value_view> parse_event_value(std::string_view bytes) {
 }
 
 std::string encode_head(const session_head& head) {
-  std::string out(1, head_version);
+  const auto& shared = head.info.sharing;
+  std::string out(1, shared.is_private() ? head_version : shared_head_version);
   put_number(out, head.seq, 8);
   put_number(out, head.first_seq, 8);
   put_number(out, head.compact_seq, 8);
@@ -147,11 +150,17 @@ std::string encode_head(const session_head& head) {
   put_number(out, static_cast<std::uint64_t>(info.updated_at_ms), 8);
   put_number(out, info.message_count, 8);
   out += static_cast<char>((info.paused ? 1 : 0) | (info.busy ? 2 : 0));
+  if (shared.is_private()) return out;
+  out += static_cast<char>(shared.visible_to_tenant ? 1 : 0);
+  put_number(out, shared.users.size(), 4);
+  for (const auto& user : shared.users) put_text(out, user);
   return out;
 }
 
 std::optional<session_head> decode_head(std::string_view bytes) {
-  if (bytes.empty() || bytes[0] != head_version) return std::nullopt;
+  if (bytes.empty() || (bytes[0] != head_version && bytes[0] != shared_head_version))
+    return std::nullopt;
+  const bool is_shared = bytes[0] == shared_head_version;
   taker t{bytes.substr(1)};
   session_head head;
   head.seq = t.number(8);
@@ -172,6 +181,10 @@ std::optional<session_head> decode_head(std::string_view bytes) {
   const auto flags = t.number(1);
   head.info.paused = flags & 1;
   head.info.busy = flags & 2;
+  if (is_shared) {
+    head.info.sharing.visible_to_tenant = t.number(1) & 1;
+    for (auto n = t.number(4); n > 0 && t.good; --n) head.info.sharing.users.push_back(t.text());
+  }
   if (!t.good || !t.left.empty()) return std::nullopt;
   return head;
 }

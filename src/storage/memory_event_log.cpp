@@ -92,28 +92,15 @@ class memory_event_log final : public event_log {
       return order(a.head.info.updated_at_ms, a.session) <
              order(b.head.info.updated_at_ms, b.session);
     });
-    session_list_page page;
-    if (options.limit == 0) return page;
-    std::size_t looked_at = 0;
-    session_row last;
-    std::size_t bytes = 0;
+    if (options.limit == 0) return session_list_page();
+    list_page_maker page(options);
     for (auto& row : rows) {
       if (place && order(row.head.info.updated_at_ms, row.session) <=
                        order(place->updated_at_ms, place->session))
         continue;
-      const bool fits = title_contains(row.head.info.title, options.query);
-      if (looked_at == options.looked_at_max ||
-          (fits && (page.sessions.size() == options.limit || bytes >= options.bytes_max))) {
-        page.next_cursor = list_cursor(last);
-        break;
-      }
-      ++looked_at;
-      last = std::move(row);
-      if (!fits) continue;
-      bytes += list_bytes(last);
-      page.sessions.push_back(last);
+      if (!page.take(std::move(row))) break;
     }
-    return page;
+    return std::move(page).page();
   }
 
   result<std::vector<session_key>> busy_sessions() const override {

@@ -145,7 +145,6 @@ result<std::optional<std::string>> rocksdb_event_log::snapshot(const session_key
 result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
                                                   const session_list_options& options) const {
   const std::shared_lock open(open_mutex_);
-  session_list_page page;
   const auto prefix = tenant_prefix(tenant);
   auto from = prefix;
   if (!options.cursor.empty()) {
@@ -153,7 +152,7 @@ result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
     if (!place) return bad_cursor();
     from = recency_key({tenant, place->session}, place->updated_at_ms) + '\0';  // behind that row
   }
-  if (options.limit == 0) return page;
+  if (options.limit == 0) return session_list_page();
   // Order and heads as of one moment: else a row that moves meanwhile would turn the cursor back.
   rocksdb::ManagedSnapshot moment(db_.get());
   const auto upper = after_prefix(prefix);
@@ -161,30 +160,18 @@ result<session_list_page> rocksdb_event_log::list(const tenant_id& tenant,
   rocksdb::ReadOptions how;
   how.snapshot = moment.snapshot();
   how.iterate_upper_bound = &upper_bound;
-  std::size_t looked_at = 0;
-  session_row last;
+  list_page_maker page(options);
   const iterator it(db_->NewIterator(how, families_[recency]));
-  std::size_t bytes = 0;
   for (it->Seek(from); it->Valid(); it->Next()) {
     const session_id session(std::string(view(it->key()).substr(prefix.size() + 8)));
     auto found = head_as_of(how, {tenant, session});
     if (!found && found.error().code == codes::session_not_found)
       return damaged({tenant, session}, "listed, but its head is missing");
     if (!found) return found.error();
-    const bool fits = title_contains(found->info.title, options.query);
-    if (looked_at == options.looked_at_max ||
-        (fits && (page.sessions.size() == options.limit || bytes >= options.bytes_max))) {
-      page.next_cursor = list_cursor(last);
-      break;
-    }
-    ++looked_at;
-    last = {session, std::move(*found)};
-    if (!fits) continue;
-    bytes += list_bytes(last);
-    page.sessions.push_back(last);
+    if (!page.take({session, std::move(*found)})) break;
   }
   if (!it->status().ok()) return error_of(it->status());
-  return page;
+  return std::move(page).page();
 }
 
 result<std::vector<session_key>> rocksdb_event_log::busy_sessions() const {

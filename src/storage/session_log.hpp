@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include "core/error.hpp"
 #include "core/event.hpp"
 #include "core/ids.hpp"
+#include "core/sharing.hpp"
 #include "storage/documents.hpp"
 #include "storage/idempotency_records.hpp"
 
@@ -25,12 +27,14 @@ struct encoded_event {
 
 // What a session list shows, and what readers need to know of a log. Kept in the head.
 struct session_info {
-  std::string title, persona_id, user_id;
+  std::string title, persona_id;
+  std::string user_id;  // whose it is; empty: nobody's
   std::int64_t created_at_ms = 0;
   std::int64_t updated_at_ms = 0;   // order of the session list
   std::uint64_t message_count = 0;  // message.user
   bool paused = false;
   bool busy = false;  // unfinished work: listed by busy_sessions() until cleared
+  soma::sharing sharing{};
 
   bool operator==(const session_info&) const = default;
 };
@@ -107,12 +111,17 @@ struct session_row {
   session_id session;
   session_head head;
 };
+// Whose sessions a list has: those that it names true for; empty: all. Called while the store is
+// read: must not call it.
+using session_filter = std::function<bool(const session_info&)>;
+
 struct session_list_options {
   std::string cursor{};  // opaque, from next_cursor; another: request.invalid_parameter
   std::string query{};   // case-insensitive part of the title
+  session_filter shows{};
   std::size_t limit = 50;
   std::size_t looked_at_max =
-      5000;  // a page ends after that many rows, with a cursor, however few fit
+      5000;  // a page ends after about that many rows, with a cursor, however few fit
   std::size_t bytes_max =
       1024 * 1024;  // of titles and the like; stops after the row that passes it
 };

@@ -228,6 +228,7 @@ class store_rebuild {
     head.info.title = state.title;
     head.info.persona_id = state.persona_id;
     head.info.user_id = state.owner;
+    head.info.sharing = state.sharing;
     head.info.created_at_ms = state.created_at_ms;
     head.info.updated_at_ms = state.updated_at_ms;
     head.info.message_count = state.message_count;

@@ -45,7 +45,7 @@ std::vector<event_body> one_of_each() {
       body::tool_progress{uuid, uuid, "stdout", hard},
       result,
       body::memory_write{uuid, uuid, uuid, uuid, "stored"},
-      body::session_state{true, hard},
+      body::session_state{true, hard, sharing{true, {"ann", hard}}},
       body::app_event{"n", R"([{"x":"y"}])"},
       body::error{{"c", hard, true}, "r", uuid},
       body::session_close{"deleted"},

@@ -269,7 +269,12 @@ void session_world::send_command() {
     case 6: in.what = input::summarize{}; break;
     case 7: in.what = input::app_event{"probe", some_json()}; break;
     case 8: in.what = input::tool_request{chance(50) ? "echo" : "write", some_json()}; break;
-    default: in.what = input::rename{"title " + std::to_string(pick(3))};
+    default:
+      in.what = input::rename{"title " + std::to_string(pick(3))};
+      if (chance(50)) {
+        std::vector<std::string> users(pick(3), "ann");
+        in.what = input::update{{}, {chance(50), std::move(users)}};
+      }
   }
   feed(in);
 }

@@ -80,6 +80,50 @@ TEST_CASE_TEMPLATE("log: a search looks at so many rows a page and goes on from 
   CHECK(pages == 4);  // twenty rows, five at a time
 }
 
+TEST_CASE_TEMPLATE("log: a list of what somebody may see has each of that once, whatever its pages",
+                   store, SOMA_EVENT_LOGS) {
+  store s;
+  names mine;
+  for (int n = 0; n < 20; ++n) {
+    const auto name = std::string(1, static_cast<char>('a' + n));
+    auto info = info_of("", 100 - n / 4);  // ties of four
+    info.user_id = n % 3 == 0 || n > 17 ? "ann" : "bob";
+    touch(s, key_of(name), info);
+    if (info.user_id == "ann") mine.push_back(name);
+  }
+  session_list_options options;
+  options.shows = [](const session_info& info) { return info.user_id == "ann"; };
+  for (std::size_t limit = 1; limit <= 8; ++limit)
+    for (const std::size_t looked_at : {1u, 3u, 4u, 5u, 19u, 5000u}) {
+      CAPTURE(limit);
+      CAPTURE(looked_at);
+      options.limit = limit;
+      options.looked_at_max = looked_at;
+      options.cursor.clear();
+      names found;
+      int pages = 0;
+      do {
+        const auto page = s.log.list(t, options).value();
+        REQUIRE(page.sessions.size() <= limit);
+        for (const auto& name : sessions_of(page)) found.push_back(name);
+        options.cursor = page.next_cursor;
+        // It names what was shown, or nothing.
+        const auto& cursor = options.cursor;
+        const auto named = cursor.substr(std::min(cursor.find('-') + 1, cursor.size()));
+        CHECK((named.empty() || std::find(mine.begin(), mine.end(), named) != mine.end()));
+        REQUIRE(++pages <= 30);
+      } while (!options.cursor.empty());
+      CHECK(found == mine);
+    }
+  options.shows = [](const session_info&) { return false; };
+  options.limit = 50;
+  options.looked_at_max = 5000;
+  options.cursor.clear();
+  const auto none = s.log.list(t, options).value();
+  CHECK(none.sessions.empty());
+  CHECK(none.next_cursor.empty());
+}
+
 TEST_CASE_TEMPLATE("log: rows that move or go while a list is paged hinder nobody", store,
                    SOMA_EVENT_LOGS) {
   store s;

@@ -125,6 +125,35 @@ TEST_CASE("key codec: an event's value of another version or type is refused") {
   CHECK(parse_event_value(bytes));
 }
 
+TEST_CASE("key codec: a head of a session that is shared says with whom") {
+  auto head = full_head();
+  head.info.sharing.visible_to_tenant = true;
+  const auto visible = encode_head(head);
+  REQUIRE(decode_head(visible));
+  CHECK(decode_head(visible)->info == head.info);
+  head.info.sharing = {false, {"ann", "bob"}};
+  const auto shared = encode_head(head);
+  REQUIRE(decode_head(shared));
+  CHECK(decode_head(shared)->info == head.info);
+  refuses_all_cuts(shared, [](auto text) { return decode_head(text); });
+  // Programs of before read no head of such a version.
+  CHECK(shared[0] == 2);
+}
+
+TEST_CASE("key codec: a head as the version before wrote it is its owner's alone") {
+  // version, seq, first, compact, one epoch, then title, persona and user, times, messages, flags.
+  std::string bytes(1, 1);
+  const auto number = [&](std::uint64_t value, int size) { put_number(bytes, value, size); };
+  number(3, 8), number(1, 8), number(0, 8), number(1, 4), number(7, 4), number(1, 8);
+  for (const std::string text : {"Title", "", "ann"}) number(text.size(), 4), bytes += text;
+  number(5, 8), number(6, 8), number(1, 8), number(0, 1);
+  const auto head = decode_head(bytes);
+  REQUIRE(head);
+  CHECK(head->info.user_id == "ann");
+  CHECK(head->info.sharing.is_private());
+  CHECK(encode_head(*head) == bytes);  // and is written so as long as it is
+}
+
 TEST_CASE("key codec: a head comes back as it was, cut short it is refused") {
   const auto head = full_head();
   const auto bytes = encode_head(head);
