@@ -39,6 +39,7 @@ struct caller {
   bool is_cookie = false;
   std::string cookie_hash;         // of a browser's session; empty otherwise
   std::int64_t expires_at_ms = 0;  // of the identity; 0: no end
+  std::int64_t judged_at_ms = 0;   // when it was asked who this is, by a clock that never goes back
   std::string request_id;
   std::string trace_id;        // 32 hexadecimal digits
   std::string parent_span_id;  // 16, of what asked; empty where that is not known

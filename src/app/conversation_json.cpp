@@ -18,7 +18,11 @@ std::string conversation_json(const session_id& id, const session_info& info,
   w.field("created_at", format_rfc3339(info.created_at_ms));
   w.field("updated_at", format_rfc3339(info.updated_at_ms));
   w.field("last_event_id", to_string(last_event_id)).field_bool("busy", info.busy);
-  w.field_bool("paused", info.paused).field("message_count", info.message_count).end_object();
+  w.field_bool("paused", info.paused).field("message_count", info.message_count);
+  w.field_if("owner", info.user_id).field("visibility", visibility_name(info.sharing));
+  w.key("shared_with").begin_array();
+  for (const auto& user : info.sharing.users) w.string(user);
+  w.end_array().end_object();
   return out;
 }
 
@@ -37,6 +41,7 @@ result<conversation> parse_conversation(std::string_view json) {
   auto& info = c.head.info;
   info.title = text_of(members, "title");
   info.persona_id = text_of(members, "persona_id");
+  info.user_id = text_of(members, "owner");
   info.created_at_ms = parse_rfc3339(text_of(members, "created_at"));
   info.updated_at_ms = parse_rfc3339(text_of(members, "updated_at"));
   const auto flag = [&](const char* name) {

@@ -5,13 +5,35 @@
 #include "app/on_lane.hpp"
 #include "app/on_longer.hpp"
 #include "app/services.hpp"
+#include "app/visibility.hpp"
 #include "core/codes.hpp"
+#include "core/json_writer.hpp"
 #include "core/uuid.hpp"
 
 namespace soma::app {
 namespace {
 
 namespace asio = boost::asio;
+
+// One who sees few of a tenant's sessions is looked for in so many pages of the list before he is
+// given an empty one.
+constexpr std::size_t list_pages_max = 20;
+
+// Who is let in, for the record.
+std::string sharing_record(const sharing_change& wanted) {
+  std::string members = R"("diff":)";
+  json_writer w(members);
+  w.begin_object();
+  if (wanted.visible_to_tenant)
+    w.field("visibility", *wanted.visible_to_tenant ? "tenant" : "private");
+  if (wanted.users) {
+    w.key("shared_with").begin_array();
+    for (const auto& user : *wanted.users) w.string(user);
+    w.end_array();
+  }
+  w.end_object();
+  return members;
+}
 
 class history_steps final : public history_source {
  public:
@@ -57,6 +79,15 @@ class history_steps final : public history_source {
   bool over_ = false;
 };
 
+asio::awaitable<result<session_list_page>> list_some(services& s, const caller& who,
+                                                     session_list_options options, bool is_long) {
+  const auto tenant = who.tenant;
+  auto look = [log = &s.node.log, tenant, options] { return log->list(tenant, options); };
+  auto turn = turn_of(tenant);
+  if (is_long) co_return co_await on_longer(s, tenant, std::move(look));
+  co_return co_await on_lane(s.lanes.pages, std::move(turn), std::move(look));
+}
+
 }  // namespace
 
 asio::awaitable<result<answered<conversation>>> create_conversation(services& s, const admitted& in,
@@ -77,6 +108,7 @@ asio::awaitable<result<answered<conversation>>> create_conversation(services& s,
   auto& info = made.head.info;
   info.title = reply->title;
   info.persona_id = reply->persona_id;
+  info.user_id = who.user.value;
   info.created_at_ms = info.updated_at_ms = reply->created_at_ms;
   made.head.seq = reply->event.seq;
   made.head.epochs = {{reply->event.epoch, reply->event.seq}};
@@ -85,14 +117,24 @@ asio::awaitable<result<answered<conversation>>> create_conversation(services& s,
 
 asio::awaitable<result<session_list_page>> list_conversations(services& s, const caller& who,
                                                               session_list_options options) {
-  auto look = [log = &s.node.log, tenant = who.tenant, options] {
-    return log->list(tenant, options);
-  };
-  auto turn = turn_of(who.tenant);
-  if (options.query.empty())
-    co_return co_await on_lane(s.lanes.pages, std::move(turn), std::move(look));
-  // A search may look at many rows to find few.
-  co_return co_await on_longer(s, who.tenant, std::move(look));
+  if (!sees_all(who))
+    options.shows = [user = who.user.value](const session_info& info) {
+      return may_see(user, info.user_id, info.sharing);
+    };
+  // A search may look at many rows to find few, and so may one who sees few of them.
+  bool is_long = !options.query.empty();
+  session_list_page page;
+  auto left = options;
+  for (std::size_t n = 0; n < list_pages_max; ++n) {
+    auto more = co_await list_some(s, who, left, is_long);
+    if (!more) co_return more.error();
+    for (auto& row : more->sessions) page.sessions.push_back(std::move(row));
+    page.next_cursor = left.cursor = std::move(more->next_cursor);
+    const bool is_enough = left.cursor.empty() || !page.sessions.empty() || !options.shows;
+    if (is_enough) break;
+    is_long = true;
+  }
+  co_return page;
 }
 
 asio::awaitable<result<conversation>> find_conversation(services& s, const caller& who,
@@ -106,10 +148,17 @@ asio::awaitable<result<conversation>> find_conversation(services& s, const calle
   co_return found;
 }
 
-asio::awaitable<result<conversation>> rename_conversation(services& s, const admitted& in,
-                                                          session_id session, std::string title) {
-  input::command rename = input::rename{std::move(title)};
-  auto reply = co_await s.command(in, session, std::move(rename));
+asio::awaitable<result<conversation>> change_conversation(services& s, admitted& in,
+                                                          session_id session,
+                                                          conversation_change wanted) {
+  if (!wanted.sharing.empty()) {
+    const std::vector<std::string> named{session.value};
+    auto may = co_await s.pipeline.ask(in, "conversation.share", named);
+    if (!may) co_return may.error();
+    in.add(sharing_record(wanted.sharing));
+  }
+  input::command change = input::update{std::move(wanted.title), std::move(wanted.sharing)};
+  auto reply = co_await s.command(in, session, std::move(change));
   if (!reply) co_return reply.error();
   co_return co_await find_conversation(s, in.who(), std::move(session));
 }

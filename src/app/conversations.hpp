@@ -8,6 +8,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/log_reader.hpp"
@@ -16,6 +17,7 @@
 #include "app/pipeline.hpp"
 #include "core/context.hpp"
 #include "core/session_core.hpp"
+#include "core/sharing.hpp"
 
 namespace soma::app {
 
@@ -31,15 +33,22 @@ boost::asio::awaitable<result<answered<conversation>>> create_conversation(servi
                                                                            once_key key,
                                                                            input::open wanted);
 
+// Those that the caller may see. A page may be short, or empty, and not the last.
 boost::asio::awaitable<result<session_list_page>> list_conversations(services& s, const caller& who,
                                                                      session_list_options options);
 
 boost::asio::awaitable<result<conversation>> find_conversation(services& s, const caller& who,
                                                                session_id session);
 
-boost::asio::awaitable<result<conversation>> rename_conversation(services& s, const admitted& in,
+// What is not given stays; all at once. Errors: policy.denied where sharing is not the caller's to
+// change; request.invalid.
+struct conversation_change {
+  std::optional<std::string> title{};
+  sharing_change sharing{};
+};
+boost::asio::awaitable<result<conversation>> change_conversation(services& s, admitted& in,
                                                                  session_id session,
-                                                                 std::string title);
+                                                                 conversation_change wanted);
 
 // With what is remembered of it, unless that is kept.
 boost::asio::awaitable<result<void>> delete_conversation(services& s, const admitted& in,

@@ -105,8 +105,10 @@ result<void> attachment_restorer::take(std::string_view line) {
   if (!part->head) return file_ ? store_.append(*file_, part->bytes) : result<void>();
   if (auto whole = finish(); !whole) return whole;
   head_ = std::move(*part->head);
-  auto had = store_.has(tenant_, head_.id);
+  auto had = store_.get(maker_.tenant, head_.id);
   if (!had) return had.error();
+  // Whoever brings the bytes has them.
+  if (!*had || (*had)->sha256 == head_.sha256) brought_.insert(head_.id);
   if (*had) return {};
   auto file = store_.begin();
   if (!file) return file.error();
@@ -118,10 +120,18 @@ result<void> attachment_restorer::finish() {
   if (!file_) return {};
   auto file = std::move(*file_);
   file_.reset();
-  files::origin_of_file from{tenant_, user_id_, head_.filename, head_.content_type};
+  files::origin_of_file from{maker_.tenant, maker_.user_id, head_.filename, head_.content_type};
   from.id = head_.id;
   auto added = store_.add(std::move(file), from);
   return added ? result<void>() : result<void>(added.error());
+}
+
+result<bool> attachment_restorer::may_be_named(std::string_view id) const {
+  if (brought_.contains(id)) return true;
+  auto there = store_.get(maker_.tenant, id);
+  if (!there) return there.error();
+  if (!*there) return false;
+  return store_.may_see(maker_, **there);
 }
 
 }  // namespace soma::app

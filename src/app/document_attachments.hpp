@@ -7,7 +7,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -56,16 +58,19 @@ class attachment_check {
 // left as it is. Blocks on the disk. Errors: upload.too_large, upload.type_refused, storage.*.
 class attachment_restorer {
  public:
-  attachment_restorer(files::attachment_store& store, tenant_id tenant, std::string user_id)
-      : store_(store), tenant_(std::move(tenant)), user_id_(std::move(user_id)) {}
+  attachment_restorer(files::attachment_store& store, tools::attachment_reader maker)
+      : store_(store), maker_(std::move(maker)) {}
 
   result<void> take(std::string_view line);
   result<void> finish();  // the last one
 
+  // Whether the copied session may name it: its bytes came along, or its maker may read it.
+  result<bool> may_be_named(std::string_view id) const;
+
  private:
   files::attachment_store& store_;
-  const tenant_id tenant_;
-  const std::string user_id_;
+  const tools::attachment_reader maker_;
+  std::set<std::string, std::less<>> brought_;
   attachment_head head_;
   std::optional<files::attachment_store::incoming> file_;
 };

@@ -1,5 +1,5 @@
 // Doors hold things open for whom they let in, such as streams: each is told of an identity that is
-// removed, by whichever door it was removed.
+// removed, by whichever door it was removed, and of a session that others see from now on.
 //
 // Thread-safe. A watch is added before its door opens and removed when none of its things are left;
 // it is told on the removing thread, must not block, and may not add or remove one.
@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "app/visibility.hpp"
 #include "core/may_block.hpp"
 #include "security/identity/identity.hpp"
 
@@ -16,6 +17,7 @@ class identity_watch {
  public:
   virtual ~identity_watch() = default;
   virtual void gone(const security::gone_identity& who) = 0;
+  virtual void sight_changed(const session_key& key, const session_fact& now) = 0;
 };
 
 class services;
@@ -36,6 +38,10 @@ class identity_watches {
   void gone(const security::gone_identity& who) {
     const std::lock_guard lock(mutex_);
     for (auto* one : all_) one->gone(who);
+  }
+  void sight_changed(const session_key& key, const session_fact& now) {
+    const std::lock_guard lock(mutex_);
+    for (auto* one : all_) one->sight_changed(key, now);
   }
 
  private:

@@ -6,6 +6,7 @@
 #include "app/on_lane.hpp"
 #include "app/services.hpp"
 #include "app/tool_gateway.hpp"
+#include "app/visibility.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
@@ -97,6 +98,7 @@ asio::awaitable<result<answered<tools::kept_document>>> import_document(services
   tools::wanted_document wanted;
   wanted.tenant = who.tenant;
   wanted.user_id = who.user.value;
+  wanted.sees_all = sees_all(who);
   wanted.attachment_id = std::move(attachment_id);
   if (!gate->key.empty()) wanted.answer = answer_for(s, *gate);
   auto work = [&documents = s.tools.documents, wanted = std::move(wanted),

@@ -7,6 +7,7 @@
 #include "app/on_longer.hpp"
 #include "app/on_writes.hpp"
 #include "app/services.hpp"
+#include "app/visibility.hpp"
 #include "core/codes.hpp"
 #include "memory/ranking.hpp"
 
@@ -19,6 +20,7 @@ memory::viewer viewer_of(const caller& who) {
   memory::viewer out;
   out.tenant = who.tenant;
   out.user = who.user;
+  out.sees_all = sees_all(who);
   return out;
 }
 

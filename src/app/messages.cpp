@@ -6,6 +6,7 @@
 #include "app/on_lane.hpp"
 #include "app/services.hpp"
 #include "app/tool_gateway.hpp"
+#include "app/visibility.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
@@ -74,9 +75,8 @@ asio::awaitable<result<std::vector<attachment_ref>>> name_attachments(
   if (ids.empty()) co_return std::vector<attachment_ref>();
   auto may = co_await s.pipeline.ask(in, "attachment.read", ids);
   if (!may) co_return may.error();
-  auto look = [&store = s.files.attachments, tenant = in.who().tenant, ids = std::move(ids)] {
-    return store.name(tenant, ids);
-  };
+  auto look = [&store = s.files.attachments, who = attachment_reader_of(in.who()),
+               ids = std::move(ids)] { return store.name(who, ids); };
   co_return co_await on_lane(s.files.reads, look);
 }
 

@@ -36,6 +36,10 @@ security::audit_record record_of(const caller& who, const operation& what,
   return r;
 }
 
+error unknown_session() {
+  return {codes::session_not_found, "there is no such session"};
+}
+
 }  // namespace
 
 admitted::admitted(security::audit_log& audit, span_sink* spans, const operation& what,
@@ -112,14 +116,54 @@ asio::awaitable<std::vector<security::decision>> pipeline::decide(
   co_return answers;
 }
 
+void pipeline::refused_sight(const caller& who, const operation& what, std::string_view action,
+                             std::string_view session, bool is_there) {
+  if (!is_there && what.audited != audited::always) return;
+  auto r = record_of(who, what, session);
+  r.action = action;
+  r.outcome = is_there ? "denied" : "failed";
+  r.rule = is_there ? "visibility" : "";
+  r.status = 404;
+  audit_.record(r);
+}
+
+asio::awaitable<result<known_fact>> pipeline::see(const caller& who, const operation& what,
+                                                  std::string_view action,
+                                                  std::string_view session) {
+  const bool all = sees_all(who);
+  if (all && !(facts_ && (policy_.wants_owner(action) || is_for_owners(action))))
+    co_return known_fact();
+  if (!facts_) co_return unknown_session();
+  const session_key key{who.tenant, session_id(std::string(session))};
+  auto looked = co_await facts_->of(key);
+  if (!looked) co_return looked.error();
+  const auto& fact = looked->fact;
+  if (all) co_return fact;
+  if (!fact || !may_see(who, *fact)) {
+    // One that is not there is read for; so nobody learns by the clock which one is.
+    if (!looked->read) co_await facts_->pass_time(key);
+    refused_sight(who, what, action, session, fact != nullptr);
+    co_return unknown_session();
+  }
+  if (is_for_owners(action) && !owns(who, *fact)) {
+    security::decision no{false, "owner", "this is for the session's owner and for admins", false};
+    co_return refusal(who, what, action, session, no);
+  }
+  co_return fact;
+}
+
 asio::awaitable<result<admitted>> pipeline::admit(const caller& who, const operation& what,
                                                   std::string resource) {
   auto asked = question(who, what.action, resource);
-  std::string owner;
-  if (facts_ && policy_.wants_owner(what.action)) {
-    auto fact = co_await fact_of(who, what, resource);
-    if (!fact) co_return fact.error();
-    if (*fact) asked.owner = owner = std::move((*fact)->owner);
+  known_fact fact;
+  if (!resource.empty() && names_a_session(what)) {
+    auto seen = co_await see(who, what, what.action, resource);
+    if (!seen) co_return seen.error();
+    fact = std::move(*seen);
+    if (fact && policy_.wants_owner(what.action)) asked.owner = fact->owner;
+  } else if (resource.empty() && makes_a_session(what)) {
+    // What is made for the request is its caller's; what is all of a tenant's is nobody's.
+    asked.owner = who.user.value;
   }
   security::decision said;
   // What is answered at once goes on at once.
@@ -133,32 +177,18 @@ asio::awaitable<result<admitted>> pipeline::admit(const caller& who, const opera
   co_return admitted(audit_, spans_, what, who, std::move(resource));
 }
 
-asio::awaitable<result<std::optional<session_fact>>> pipeline::fact_of(const caller& who,
-                                                                       const operation& what,
-                                                                       std::string_view resource) {
-  session_fact mine;
-  mine.owner = who.user.value;
-  // What is made for the request is its caller's; what is all of a tenant's is nobody's.
-  if (resource.empty() && makes_a_session(what))
-    co_return std::optional<session_fact>(std::move(mine));
-  if (!names_a_session(what)) co_return std::optional<session_fact>();
-  session_key key{who.tenant, session_id(std::string(resource))};
-  co_return co_await facts_->of(std::move(key));
-}
-
 asio::awaitable<result<void>> pipeline::ask(const admitted& in, std::string_view action,
                                             const std::vector<std::string>& resources) {
   std::vector<security::policy_input> asked;
   for (const auto& one : resources) asked.push_back(question(in.who(), action, one));
-  std::vector<std::string> owners(resources.size());
+  std::vector<known_fact> facts(resources.size());
   const bool of_sessions = action.starts_with("conversation.");
-  if (facts_ && of_sessions && policy_.wants_owner(action))
-    for (std::size_t i = 0; i < asked.size(); ++i) {
-      session_key key{in.who().tenant, session_id(resources[i])};
-      auto fact = co_await facts_->of(std::move(key));
-      if (!fact) co_return fact.error();
-      if (*fact) asked[i].owner = owners[i] = std::move((*fact)->owner);
-    }
+  for (std::size_t i = 0; of_sessions && i < asked.size(); ++i) {
+    auto seen = co_await see(in.who(), in.what(), action, resources[i]);
+    if (!seen) co_return seen.error();
+    facts[i] = std::move(*seen);
+    if (facts[i] && policy_.wants_owner(action)) asked[i].owner = facts[i]->owner;
+  }
   std::vector<security::decision> answers(asked.size());
   bool waits = false;
   for (std::size_t i = 0; i < asked.size(); ++i) {

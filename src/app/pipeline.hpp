@@ -1,6 +1,7 @@
-// What every operation that policy judges goes through, whichever door it came by: policy is asked,
-// then the work is done with an `admitted`, then a record of it is kept and its span ends. Whether
-// there is one, and what is asked, says the table (operations.hpp).
+// What every operation that policy judges goes through, whichever door it came by: whoever may not
+// see the session it is about is told that there is none (visibility.hpp); policy is asked; then
+// the work is done with an `admitted`, then a record of it is kept and its span ends. Whether there
+// is one, and what is asked, says the table (operations.hpp).
 //
 // Threads: any io thread; an `admitted` belongs to the thread of its request. Where policy answers
 // at once, as rules do, nothing waits. Lifetime: what `caller` and `resource` point to outlives an
@@ -70,13 +71,14 @@ boost::asio::awaitable<result<admitted>> admit(services& s, const caller& who,
 
 class pipeline {
  public:
-  // `facts`: null where no policy wants them. `spans`: null where nobody does.
+  // `facts`: without them nobody but an admin sees any session. `spans`: null where nobody wants
+  // them.
   pipeline(const security::policy& policy, security::audit_log& audit,
            session_facts* facts = nullptr, span_sink* spans = nullptr)
       : policy_(policy), audit_(audit), facts_(facts), spans_(spans) {}
 
-  // Errors: policy.denied with the rule, dependency.unavailable where policy cannot be asked; both
-  // are recorded.
+  // Errors: session.not_found, for what is not there and for what is not shown alike; policy.denied
+  // with the rule, dependency.unavailable where policy cannot be asked; refusals are recorded.
   boost::asio::awaitable<result<admitted>> admit(const caller& who, const operation& what,
                                                  std::string resource);
 
@@ -91,10 +93,12 @@ class pipeline {
   error refusal(const caller& who, const operation& what, std::string_view action,
                 std::string_view resource, const security::decision& said);
 
-  // The owner of the session that the operation's resource names, where policy wants it.
-  boost::asio::awaitable<result<std::optional<session_fact>>> fact_of(const caller& who,
-                                                                      const operation& what,
-                                                                      std::string_view resource);
+  // What is known of a session, where the caller may do `action` with it; null where nobody wants
+  // to know. Errors: as admit.
+  boost::asio::awaitable<result<known_fact>> see(const caller& who, const operation& what,
+                                                 std::string_view action, std::string_view session);
+  void refused_sight(const caller& who, const operation& what, std::string_view action,
+                     std::string_view session, bool is_there);
 
   const security::policy& policy_;
   security::audit_log& audit_;

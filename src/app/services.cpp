@@ -15,11 +15,16 @@ namespace asio = boost::asio;
 services::services(const services_needs& needs)
     : services_needs(needs),
       pool(needs.lanes.quick),
-      facts(log_reader(needs.node.log), needs.lanes.quick),
+      facts(needs.known_facts, log_reader(needs.node.log), needs.lanes.quick),
       pipeline(needs.tools.policy, needs.tools.audit, &facts),
-      idempotency(needs.node.log, needs.lanes.quick, needs.node.limits.idempotency_ttl_ms) {}
+      idempotency(needs.node.log, needs.lanes.quick, needs.node.limits.idempotency_ttl_ms) {
+  known_facts.on_changed(
+      [this](const session_key& key, const session_fact& now) { watches.sight_changed(key, now); });
+}
 
-services::~services() = default;
+services::~services() {
+  known_facts.on_changed({});
+}
 
 identity_watches& watches_of(services& s) {
   return s.watches;

@@ -91,6 +91,7 @@ struct services_needs {
   memory::memories& memories;
   memory::knowledge& knowledge;
   outgoing& out;
+  fact_table& known_facts;
 };
 
 class services : public services_needs {

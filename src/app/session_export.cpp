@@ -21,11 +21,11 @@ namespace asio = boost::asio;
 class export_work {
  public:
   // `readable`: whether policy lets the caller have an attachment's bytes.
-  export_work(log_walk walk, files::attachment_store& store, tenant_id tenant,
+  export_work(log_walk walk, files::attachment_store& store, tools::attachment_reader reader,
               std::function<bool(std::string_view)> readable)
       : walk_(std::move(walk)),
         store_(store),
-        tenant_(std::move(tenant)),
+        reader_(std::move(reader)),
         readable_(std::move(readable)) {}
 
   document_writer document;
@@ -46,7 +46,7 @@ class export_work {
   // empty after the last. Its pieces come before the next one.
   result<std::string> next_attachment() {
     while (!to_come_.empty()) {
-      auto a = store_.look(tenant_, to_come_.front());
+      auto a = store_.look(reader_, to_come_.front());
       to_come_.pop_front();
       if (!a) continue;  // gone, or held back
       auto bytes = store_.open_bytes(*a);
@@ -80,7 +80,7 @@ class export_work {
 
   log_walk walk_;
   files::attachment_store& store_;
-  const tenant_id tenant_;
+  const tools::attachment_reader reader_;
   std::function<bool(std::string_view)> readable_;
   std::set<std::string> seen_;
   std::deque<std::string> to_come_;
@@ -157,8 +157,8 @@ asio::awaitable<result<std::shared_ptr<piece_source>>> export_session(services& 
   auto readable = [&tools = s.tools, who](std::string_view id) {
     return judge(tools, who, "attachment.read", id).allow;
   };
-  auto work = std::make_shared<export_work>(std::move(walk), s.files.attachments, key.tenant,
-                                            std::move(readable));
+  auto work = std::make_shared<export_work>(std::move(walk), s.files.attachments,
+                                            attachment_reader_of(who), std::move(readable));
   auto header = conversation_json(key.session, head->info, head->last_id());
   std::shared_ptr<piece_source> steps = std::make_shared<export_steps>(
       s, key.tenant, std::move(work), std::move(header), std::move(place));

@@ -203,6 +203,12 @@ asio::awaitable<result<void>> copy_in(services& s, const caller& who, const sess
     return work->copy_some(take);
   };
   auto done = co_await stager.copy_all(std::move(next));
+  if (done) {
+    session_stager::use_filter named = [work](std::string_view id) {
+      return work->attachments.may_be_named(id);
+    };
+    done = co_await stager.keep_uses(std::move(named));
+  }
   auto record = s.idempotency.record_of(gate, 201, encode(made));
   if (done) done = co_await stager.publish(stager.info(), std::move(record), std::move(rows));
   if (!done) co_return co_await give_up(s, stager, gate, done.error());
@@ -221,7 +227,7 @@ asio::awaitable<result<answered<imported_session>>> import_session(services& s, 
                                                                    std::uint64_t& refused_line) {
   const auto& who = in.who();
   if (const auto full = s.node.refuses_more(who.tenant)) co_return *full;
-  attachment_restorer restorer(s.files.attachments, who.tenant, who.user.value);
+  attachment_restorer restorer(s.files.attachments, attachment_reader_of(who));
   const held_import held(s.files.pool, std::move(restorer));
   const auto& work = held.work;
   auto whole = co_await spool(s, who, body, work);

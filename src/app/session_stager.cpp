@@ -94,6 +94,20 @@ asio::awaitable<result<void>> session_stager::run_on_writer(
   co_return outcome->done;
 }
 
+asio::awaitable<result<void>> session_stager::keep_uses(use_filter which) {
+  auto filter = [work = work_, which = std::move(which), to = to_]() -> result<void> {
+    work->uses.clear();
+    for (const auto& id : work->named) {
+      const auto kept = which(id);
+      if (!kept) return kept.error();
+      if (*kept) storage::add_attachment_use(work->uses, to, id);
+    }
+    return {};
+  };
+  const auto turn = long_turn_of(to_.tenant);
+  co_return co_await on_lane(lane_, turn, std::move(filter));
+}
+
 storage::session_info session_stager::info() const {
   return actors::info_of(work_->copy.state());
 }

@@ -26,6 +26,11 @@ class session_stager {
   // Errors: those of the source, of event_log::stage, server.busy.
   boost::asio::awaitable<result<void>> copy_all(source next);
 
+  // Which attachments that its messages name the copy has; otherwise all. Runs on the lane. Errors:
+  // those of `which`.
+  using use_filter = std::function<result<bool>(std::string_view id)>;
+  boost::asio::awaitable<result<void>> keep_uses(use_filter which);
+
   // The list entry of the copy.
   storage::session_info info() const;
   event_id last_id() const;

@@ -168,7 +168,8 @@ result<known_files> attach_known(attachment_store& store, const caller& who,
     known_files known;
     std::vector<attachment_store::whole_file> files;
     for (const auto& claim : claims) {
-      auto found = store.find_known(claim.sha256, {who.tenant, who.user.value, claim.filename, {}});
+      auto found = store.find_known(
+          claim.sha256, {who.tenant, who.user.value, claim.filename, {}, {}, sees_all(who)});
       if (!found) return found.error();
       if (*found) {
         known.files.push_back(shown((*found)->what));
@@ -193,9 +194,9 @@ result<answered<known_files>> known_before(std::string_view json) {
 // ---- reading ----
 
 // Without a file where its bytes are to be read whole first, for their hash.
-result<opened_file> open_bytes(const attachment_store& store, const tenant_id& tenant,
+result<opened_file> open_bytes(const attachment_store& store, const tools::attachment_reader& who,
                                std::string_view id, bool may_read) {
-  auto a = store.look(tenant, id);
+  auto a = store.look(who, id);
   if (!a) return a.error();
   auto bytes = store.open_bytes(*a, may_read);
   if (!bytes) return bytes.error();
@@ -255,8 +256,9 @@ asio::awaitable<result<answered<known_files>>> find_known_files(services& s, con
 
 asio::awaitable<result<opened_file>> open_attachment(services& s, const caller& who,
                                                      std::string id) {
-  const auto look = [&store = s.files.attachments, tenant = who.tenant, id](bool may_read) {
-    return [&store, tenant, id, may_read] { return open_bytes(store, tenant, id, may_read); };
+  const auto look = [&store = s.files.attachments, reader = attachment_reader_of(who),
+                     id](bool may_read) {
+    return [&store, reader, id, may_read] { return open_bytes(store, reader, id, may_read); };
   };
   auto known = look(false);
   auto opened = co_await on_lane(s.files.reads, known);
@@ -269,8 +271,19 @@ asio::awaitable<result<opened_file>> open_attachment(services& s, const caller& 
 }
 
 asio::awaitable<result<void>> delete_attachment(services& s, const admitted& in, std::string id) {
-  auto work = [&store = s.files.attachments, tenant = in.who().tenant, id = std::move(id)] {
-    return store.remove(tenant, id);
+  auto work = [&store = s.files.attachments, who = attachment_reader_of(in.who()),
+               id = std::move(id)]() -> result<void> {
+    const auto there = store.get(who.tenant, id);
+    if (!there) return there.error();
+    if (*there) {
+      const auto seen = store.may_see(who, **there);
+      if (!seen) return seen.error();
+      if (!*seen) return error(codes::attachment_not_found, "there is no such attachment");
+      if (!who.sees_all && (*there)->user_id != who.user_id)
+        return error(codes::policy_denied, "this is for who sent the file and for admins")
+            .by_rule("owner");
+    }
+    return store.remove(who.tenant, id);
   };
   co_return co_await on_lane(s.files.pool, work);
 }

@@ -165,7 +165,10 @@ void feed_wakers::push(unsigned thread, std::shared_ptr<session_feed> feed) {
 std::shared_ptr<session_feed> feed_registry::acquire(const session_key& key) {
   std::lock_guard lock(mutex_);
   slot& s = feeds_[key];
-  if (!s.feed) s.feed = std::make_shared<session_feed>(key, limits_, wakers_);
+  if (!s.feed) {
+    s.feed = std::make_shared<session_feed>(key, limits_, wakers_);
+    if (is_own_stream(key.session)) followed_[key.tenant].insert(key.session);
+  }
   s.idle_since_ms = -1;
   return s.feed;
 }
@@ -183,9 +186,18 @@ void feed_registry::finish(const session_key& key, feed_end how) {
     const auto it = feeds_.find(key);
     if (it == feeds_.end()) return;
     feed = std::move(it->second.feed);
-    feeds_.erase(it);
+    erase(it);
   }
   feed->finish(how);
+}
+
+feed_registry::feeds::iterator feed_registry::erase(feeds::iterator which) {
+  const auto& key = which->first;
+  if (const auto at = followed_.find(key.tenant); at != followed_.end()) {
+    at->second.erase(key.session);
+    if (at->second.empty()) followed_.erase(at);
+  }
+  return feeds_.erase(which);
 }
 
 void feed_registry::finish_all(feed_end how) {
@@ -193,6 +205,7 @@ void feed_registry::finish_all(feed_end how) {
   {
     std::lock_guard lock(mutex_);
     feeds.swap(feeds_);
+    followed_.clear();
   }
   for (auto& [key, s] : feeds) s.feed->finish(how);
 }
@@ -200,8 +213,21 @@ void feed_registry::finish_all(feed_end how) {
 std::vector<tenant_id> feed_registry::tenants_followed() const {
   std::vector<tenant_id> out;
   std::lock_guard lock(mutex_);
-  for (const auto& [key, s] : feeds_)
-    if (key.session == tenant_feed_key({}).session) out.push_back(key.tenant);
+  for (const auto& [tenant, feeds] : followed_) out.push_back(tenant);
+  return out;
+}
+
+bool feed_registry::is_followed(const tenant_id& tenant) const {
+  std::lock_guard lock(mutex_);
+  return followed_.count(tenant) > 0;
+}
+
+std::vector<std::shared_ptr<session_feed>> feed_registry::followed(const tenant_id& tenant) const {
+  std::vector<std::shared_ptr<session_feed>> out;
+  std::lock_guard lock(mutex_);
+  const auto at = followed_.find(tenant);
+  if (at == followed_.end()) return out;
+  for (const auto& session : at->second) out.push_back(feeds_.at({tenant, session}).feed);
   return out;
 }
 
@@ -219,7 +245,7 @@ void feed_registry::sweep(std::int64_t now_ms) {
       s.idle_since_ms = now_ms;
     } else if (now_ms - s.idle_since_ms >= limits_.idle_ms) {
       dropped.push_back(std::move(s.feed));
-      it = feeds_.erase(it);
+      it = erase(it);
       continue;
     }
     if (s.idle_since_ms >= 0) idle.emplace_back(s.idle_since_ms, &it->first);
@@ -231,7 +257,7 @@ void feed_registry::sweep(std::int64_t now_ms) {
     for (const auto& [since, key] : idle) {
       const auto it = feeds_.find(*key);
       dropped.push_back(std::move(it->second.feed));
-      feeds_.erase(it);
+      erase(it);
     }
   }
 }

@@ -16,6 +16,7 @@
 // log.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -25,6 +26,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/event.hpp"
@@ -162,8 +164,11 @@ class feed_registry {
   void finish(const session_key& key, feed_end how);
   void finish_all(feed_end how);
 
-  // Those whose own stream somebody may follow.
+  // Those whose own stream somebody may follow: a tenant's, or a person's.
   std::vector<tenant_id> tenants_followed() const;
+  bool is_followed(const tenant_id& tenant) const;
+  // The feeds of those streams.
+  std::vector<std::shared_ptr<session_feed>> followed(const tenant_id& tenant) const;
 
   // Drops feeds that nobody has held since `idle_ms` before now, the longest idle first where there
   // are more than idle_feeds_max, and empties quiet rings. Call it about every second.
@@ -178,15 +183,34 @@ class feed_registry {
     std::int64_t idle_since_ms = -1;  // -1: in use at the last sweep
   };
 
+  using feeds = std::unordered_map<session_key, slot>;
+  feeds::iterator erase(feeds::iterator which);
+
   const feed_limits limits_;
   feed_wakers wakers_;
   mutable std::mutex mutex_;
-  std::unordered_map<session_key, slot> feeds_;
+  feeds feeds_;
+  std::unordered_map<tenant_id, std::unordered_set<session_id>> followed_;  // of feeds_
 };
 
-// The feed of a tenant's own stream; no session has that id.
+// The feed of a tenant's own stream, which tells of all; no session has that id.
 inline session_key tenant_feed_key(tenant_id tenant) {
   return {std::move(tenant), session_id{"@me"}};
+}
+// That of one of its users, which tells of what he may see.
+inline session_key person_feed_key(tenant_id tenant, std::string_view user) {
+  return {std::move(tenant), session_id{"@me\n" + std::string(user)}};
+}
+inline bool is_own_stream(const session_id& id) {
+  return id.value.starts_with("@me");
+}
+// As readers know it.
+inline session_id shown_id(const session_id& id) {
+  return is_own_stream(id) ? tenant_feed_key({}).session : id;
+}
+// Whose feed it is; empty: a tenant's.
+inline std::string_view person_of(const session_id& id) {
+  return std::string_view(id.value).substr(std::min<std::size_t>(4, id.value.size()));
 }
 
 }  // namespace soma

@@ -16,6 +16,8 @@ namespace soma::files {
 namespace {
 
 constexpr std::size_t refused_max = 4096;  // beyond them `remove_orphans` finds them
+// Of the sessions that name a file, and of the files with the same bytes, so many are looked at.
+constexpr std::size_t sessions_asked_max = 1000, holders_asked_max = 32;
 
 }  // namespace
 
@@ -120,13 +122,21 @@ result<attachment_store::whole_file> attachment_store::finish(incoming file,
 result<std::optional<attachment_store::whole_file>> attachment_store::find_known(
     std::string_view sha256, const origin_of_file& from) const {
   const auto prefix = attachment_key({"sha", sha256, from.tenant.value}) + '\n';
-  auto holders = log_.list_documents(attachment_collection, prefix, 1);
+  auto holders = log_.list_documents(attachment_collection, prefix, holders_asked_max);
   if (!holders) return holders.error();
-  if (holders->empty()) return std::optional<whole_file>();
-  auto known = row(from.tenant, parts_of(holders->front().first).back());
-  if (!known) return known.error();
-  if (!*known) return std::optional<whole_file>();
-  stored_attachment a = std::move(**known);
+  std::optional<stored_attachment> known;
+  for (const auto& [key, value] : *holders) {
+    auto one = row(from.tenant, parts_of(key).back());
+    if (!one) return one.error();
+    if (!*one) continue;
+    const auto seen = may_see(from.reader(), **one);
+    if (!seen) return seen.error();
+    if (!*seen) continue;
+    known = std::move(*one);
+    break;
+  }
+  if (!known) return std::optional<whole_file>();
+  stored_attachment a = std::move(*known);
   // Damaged ones are sent again, which mends those that are here.
   if (auto whole = open_bytes(a); !whole) {
     if (whole.error().code == codes::storage_unavailable) return whole.error();
@@ -261,17 +271,45 @@ result<file_handle> attachment_store::open_bytes(const stored_attachment& a, boo
   return error(opened.error().code, "attachment " + a.id + ": " + opened.error().detail);
 }
 
-result<bool> attachment_store::has(const tenant_id& tenant, std::string_view id) const {
-  auto found = row(tenant, id);
+result<stored_attachment> attachment_store::look(const attachment_reader& who,
+                                                 std::string_view id) const {
+  if (!is_uuid(id)) return unknown_attachment();
+  auto found = row(who.tenant, id);
   if (!found) return found.error();
-  return found->has_value();
+  if (!*found) return unknown_attachment();
+  const auto seen = may_see(who, **found);
+  if (!seen) return seen.error();
+  if (!*seen) return unknown_attachment();
+  if (auto readable = may_be_read(**found); !readable) return readable.error();
+  return std::move(**found);
+}
+
+result<std::optional<stored_attachment>> attachment_store::get(const tenant_id& tenant,
+                                                               std::string_view id) const {
+  if (!is_uuid(id)) return std::optional<stored_attachment>();
+  return row(tenant, id);
+}
+
+result<bool> attachment_store::may_see(const attachment_reader& who,
+                                       const stored_attachment& a) const {
+  if (who.sees_all) return true;
+  if (who.user_id.empty()) return false;
+  if (a.user_id == who.user_id) return true;
+  if (!options_.sees) return false;
+  const auto prefix = attachment_key({"by", a.tenant.value, a.id}) + '\n';
+  auto uses = log_.list_documents(attachment_collection, prefix, sessions_asked_max);
+  if (!uses) return uses.error();
+  for (const auto& [key, value] : *uses)
+    if (options_.sees(a.tenant, who.user_id, std::string_view(key).substr(prefix.size())))
+      return true;
+  return false;
 }
 
 result<std::vector<attachment_ref>> attachment_store::name(
-    const tenant_id& tenant, const std::vector<std::string>& ids) const {
+    const attachment_reader& who, const std::vector<std::string>& ids) const {
   std::vector<attachment_ref> named;
   for (const auto& id : ids) {
-    auto a = look(tenant, id);
+    auto a = look(who, id);
     if (!a) return a.error();
     if (std::any_of(named.begin(), named.end(), [&](const auto& n) { return n.id == a->id; }))
       continue;
@@ -280,9 +318,9 @@ result<std::vector<attachment_ref>> attachment_store::name(
   return named;
 }
 
-result<tools::attachment> attachment_store::find(const tenant_id& tenant,
+result<tools::attachment> attachment_store::find(const attachment_reader& who,
                                                  std::string_view attachment_id) {
-  auto a = look(tenant, attachment_id);
+  auto a = look(who, attachment_id);
   if (!a) return a.error();
   if (auto whole = open_bytes(*a); !whole) return whole.error();
   return tools::attachment{a->id,     a->filename,   a->content_type,

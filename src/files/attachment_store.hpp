@@ -56,13 +56,21 @@ struct store_options {
   // Ends what was made of an attachment that is gone; called again until it succeeds, and perhaps
   // after that. Blocks on the disk.
   std::function<result<void>(const tenant_id&, std::string_view id)> on_gone{};
+  // Whether a user sees a session, and with it what it names; blocks on the disk. Empty: a file is
+  // for who sent it.
+  std::function<bool(const tenant_id&, std::string_view user, std::string_view session)> sees{};
 };
+
+using tools::attachment_reader;
 
 // Whose a new attachment is, and what is said of it.
 struct origin_of_file {
   tenant_id tenant;
   std::string user_id, filename, claimed_type;
-  std::string id{};  // of an import: the id it had; empty: a new one
+  std::string id{};       // of an import: the id it had; empty: a new one
+  bool sees_all = false;  // who sends it, of what is known
+
+  attachment_reader reader() const { return {tenant, user_id, sees_all}; }
 };
 
 class attachment_store final : public tools::attachment_source {
@@ -86,8 +94,8 @@ class attachment_store final : public tools::attachment_source {
   };
   // Syncs, tells the type, scans. Errors: upload.type_refused.
   result<whole_file> finish(incoming file, const origin_of_file& from) const;
-  // One over bytes that this tenant has sent before; nullopt when it has not. Another tenant's
-  // bytes count as unknown, so that nobody gets a file for knowing its hash.
+  // One over bytes of a file that its sender may read; nullopt where there is none. Others' bytes
+  // count as unknown, so that nobody gets a file for knowing its hash.
   result<std::optional<whole_file>> find_known(std::string_view sha256,
                                                const origin_of_file& from) const;
   // Makes them attachments, and keeps the answer that names them, if one is given: all of it or
@@ -101,18 +109,23 @@ class attachment_store final : public tools::attachment_source {
   // ---- reading ----
   // Errors: attachment.not_found, attachment.pending, attachment.quarantined, attachment.expired.
   result<stored_attachment> look(const tenant_id& tenant, std::string_view id) const;
-  // Whether the tenant has or had an attachment of that id, in whatever state.
-  result<bool> has(const tenant_id& tenant, std::string_view id) const;
+  // The same for who may see it; what he may not is attachment.not_found, whatever its state.
+  result<stored_attachment> look(const attachment_reader& who, std::string_view id) const;
+  // What the tenant has or had under that id, in whatever state.
+  result<std::optional<stored_attachment>> get(const tenant_id& tenant, std::string_view id) const;
+  // Who sent it may, and whoever sees a session that names it.
+  result<bool> may_see(const attachment_reader& who, const stored_attachment& a) const;
   std::string path_of(const stored_attachment& a) const { return content_.path_of(a.sha256); }
   // Its bytes, which were found to be the ones that came (checked_files.hpp). Errors:
   // storage.corrupt, and logged as attachment.damaged; as look, where it is gone meanwhile. Without
   // `may_read` the handle is empty where all of them would have to be read first.
   result<file_handle> open_bytes(const stored_attachment& a, bool may_read = true) const;
   // As a message names them; the first that cannot be named is the error.
-  result<std::vector<attachment_ref>> name(const tenant_id& tenant,
+  result<std::vector<attachment_ref>> name(const attachment_reader& who,
                                            const std::vector<std::string>& ids) const;
 
-  result<tools::attachment> find(const tenant_id& tenant, std::string_view attachment_id) override;
+  result<tools::attachment> find(const attachment_reader& who,
+                                 std::string_view attachment_id) override;
   result<tools::attachment> keep(const session_key& session, std::string_view filename,
                                  std::string_view content_type, std::string_view bytes) override;
 

@@ -91,8 +91,14 @@ std::vector<std::string> parts_worth_asking(const query_terms& terms,
 }  // namespace
 
 memories::memories(storage::event_log& log, indexer& index, memory_limits limits,
-                   std::function<std::int64_t()> now_ms, vectors* near)
-    : log_(log), index_(index), limits_(limits), now_ms_(std::move(now_ms)), near_(near) {}
+                   std::function<std::int64_t()> now_ms, vectors* near,
+                   const session_sight* sessions)
+    : log_(log),
+      index_(index),
+      limits_(limits),
+      now_ms_(std::move(now_ms)),
+      near_(near),
+      sessions_(sessions) {}
 
 std::string etag_of(const item& it) {
   auto same = it;
@@ -131,7 +137,7 @@ result<memories::place> memories::look_up(const viewer& who, std::string_view id
   if (!*session) return not_found();
   auto it = read(who.tenant, **session, id);
   if (!it) return it.error();
-  if (!*it || !may_see(who, (*it)->owner, **session)) return not_found();
+  if (!*it || !sight(sessions_, who)((*it)->owner, **session)) return not_found();
   place out;
   out.session = std::move(**session);
   out.what = std::move(**it);
@@ -294,9 +300,9 @@ result<item_page> memories::list(const viewer& who, const item_filter& filter,
   if (auto ok = (*reader)->begin(now + std::chrono::milliseconds(limits_.search_ms)); !ok)
     return index_failed(ok.error());
   const auto at_ms = now_ms_();
+  sight seen(sessions_, who);
   const auto fits = [&](const index_row& row) {
-    return may_see(who, row.owner, row.session) && passes(filter, row) &&
-           !is_over(row.expires_at_ms, at_ms);
+    return passes(filter, row) && !is_over(row.expires_at_ms, at_ms) && seen(row.owner, row.session);
   };
   auto rows = (*reader)->list(who.tenant, behind, fits, limit, listed_at_once_max);
   if (!rows) return index_failed(rows.error());
@@ -342,10 +348,11 @@ result<found_items> memories::search(const viewer& who, const search_question& q
     const std::set<std::string_view> held(question.held_message_ids.begin(),
                                           question.held_message_ids.end());
     const auto at_ms = now_ms_();
+    sight seen(sessions_, who);
     const auto fits = [&](const index_row& row) {
-      return may_see(who, row.owner, row.session) && passes(question.filter, row) &&
-             !is_over(row.expires_at_ms, at_ms) &&
-             (row.message_id.empty() || !held.contains(row.message_id));
+      return passes(question.filter, row) && !is_over(row.expires_at_ms, at_ms) &&
+             (row.message_id.empty() || !held.contains(row.message_id)) &&
+             seen(row.owner, row.session);
     };
     const auto add = [&](index_reader::table which, const std::vector<std::string>& words,
                          double weight) -> result<std::vector<std::size_t>> {

@@ -128,8 +128,10 @@ struct memory_status {
 class memories {
  public:
   // `near`: ranks by vectors, too; null: by words alone.
+  // `sessions`: who sees which; null: what is of a session is its owner's.
   memories(storage::event_log& log, indexer& index, memory_limits limits,
-           std::function<std::int64_t()> now_ms, vectors* near = nullptr);
+           std::function<std::int64_t()> now_ms, vectors* near = nullptr,
+           const session_sight* sessions = nullptr);
 
   // `answer`: what is kept of it for the request's key, in the same atom; none where there is no
   // key. Errors: idempotency.exists, too.
@@ -225,6 +227,7 @@ class memories {
   mutable quick_mutex afar_mutex_;
   std::shared_ptr<remote_recall> afar_;
   vectors* const near_;
+  const session_sight* const sessions_;
   mutable disk_mutex changing_;  // over reading and writing what is changed
   ordered_uuids ids_;            // under `changing_`; the list shows equal times by id
 };

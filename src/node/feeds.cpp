@@ -23,7 +23,8 @@ node_feeds::node_feeds(const config& settings)
 
 void node_feeds::session_changed(const session_key& key, const storage::session_info* info,
                                  event_id last) {
-  http::publish_session_change(registry_, key, info, last);
+  const auto before = facts_.changed(key, info);
+  http::publish_session_change(registry_, key, info, last, before.get());
 }
 
 void node_feeds::settings_changed(const tenant_id& tenant) {

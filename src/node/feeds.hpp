@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "actors/node.hpp"
+#include "app/session_facts.hpp"
 #include "app/tenant_notices.hpp"
 #include "core/config.hpp"
 #include "core/session_feed.hpp"
@@ -16,6 +17,8 @@ class node_feeds final : public actors::session_list_watch, public app::tenant_n
   explicit node_feeds(const config& settings);
 
   feed_registry& registry() { return registry_; }
+  // Whose each session is and who sees it.
+  app::fact_table& facts() { return facts_; }
   // That read them.
   std::size_t io_threads() const { return io_threads_; }
 
@@ -30,6 +33,7 @@ class node_feeds final : public actors::session_list_watch, public app::tenant_n
  private:
   const std::size_t io_threads_;
   feed_registry registry_;
+  app::fact_table facts_;
 };
 
 }  // namespace soma

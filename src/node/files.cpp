@@ -17,7 +17,8 @@ std::uint64_t size_of(const config& settings, std::string_view key) {
   return static_cast<std::uint64_t>(settings.number(key));
 }
 
-files::store_options store_options_of(const config& settings, storage::event_log& events) {
+files::store_options store_options_of(const config& settings, storage::event_log& events,
+                                      app::fact_table& facts) {
   files::store_options options;
   options.folder = settings.text("storage.data_dir") + "/attachments";
   options.min_free_bytes = size_of(settings, "storage.min_free_bytes");
@@ -30,6 +31,10 @@ files::store_options store_options_of(const config& settings, storage::event_log
   options.on_gone = [&events, replicated](const tenant_id& tenant, std::string_view id) {
     auto gone = memory::forget_document(events, tenant, id, replicated);
     return gone ? result<void>() : result<void>(gone.error());
+  };
+  options.sees = [sight = std::make_shared<const app::session_sight>(facts, events)](
+                     const tenant_id& tenant, std::string_view user, std::string_view session) {
+    return sight->sees(tenant, user, session).value_or(false);
   };
   return options;
 }
@@ -59,7 +64,8 @@ node_files::node_files(storage::event_log& events, std::unique_ptr<files::scanne
       janitor_(events, *attachments_, *folders_) {}
 
 result<std::unique_ptr<node_files>> node_files::open(const config& settings,
-                                                     storage::event_log& events) {
+                                                     storage::event_log& events,
+                                                     app::fact_table& facts) {
   std::unique_ptr<files::scanner> scanner;
   if (const auto& socket = settings.text("uploads.clamd_socket"); !socket.empty()) {
     files::clamd_options options;
@@ -67,8 +73,8 @@ result<std::unique_ptr<node_files>> node_files::open(const config& settings,
     options.timeout_ms = static_cast<int>(settings.number("uploads.scan_timeout_ms"));
     scanner = files::make_scan_guard(files::make_clamd_scanner(std::move(options)));
   }
-  auto attachments =
-      files::attachment_store::open(events, store_options_of(settings, events), scanner.get());
+  auto attachments = files::attachment_store::open(
+      events, store_options_of(settings, events, facts), scanner.get());
   if (!attachments) return attachments.error();
   auto folders = files::work_folders::open(settings.text("storage.data_dir") + "/work",
                                            work_limits_of(settings));

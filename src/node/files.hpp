@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "app/file_services.hpp"
+#include "app/session_facts.hpp"
 #include "core/config.hpp"
 #include "core/error.hpp"
 #include "node/file_janitor.hpp"
@@ -20,7 +21,8 @@ class node_files {
  public:
   // Errors: storage.unavailable, storage.full.
   static result<std::unique_ptr<node_files>> open(const config& settings,
-                                                  storage::event_log& events);
+                                                  storage::event_log& events,
+                                                  app::fact_table& facts);
   ~node_files() { stop(); }
 
   app::file_services& services() { return services_; }

@@ -84,7 +84,8 @@ node_memory::node_memory(const config& settings, node_store& store, node_feeds& 
                : nullptr),
       index_(store.events(), index_options_of(
                                  settings, feeds, [this] { tell_of_rows(); }, vectors_, wal())),
-      memories_(store.events(), index_, limits_of(settings), now_ms, &vectors_),
+      sight_(feeds.facts(), store.events()),
+      memories_(store.events(), index_, limits_of(settings), now_ms, &vectors_, &sight_),
       knowledge_(store.events(), memories_,
                  {static_cast<std::size_t>(settings.number("memory.passages_max")),
                   remembering_.replicated, settings.number("uploads.unclaimed_h") * 3'600'000},

@@ -62,6 +62,7 @@ class node_memory {
   memory::vectors vectors_;
   std::unique_ptr<memory::memory_wal> wal_;  // before the index, which asks it what may be deleted
   memory::indexer index_;
+  const app::session_sight sight_;
   memory::memories memories_;
   memory::knowledge knowledge_;
   memory::upkeep upkeep_;

@@ -154,7 +154,7 @@ std::vector<actors::loaded_picture> node_tools::pictures_of(
     const auto said =
         policy_->decide_now({who.tenant.value, who.user, {}, "attachment.read", file.id});
     if (!said.allow) continue;
-    const auto found = attachments_.find(who.tenant, file.id);
+    const auto found = attachments_.find({who.tenant, who.user, false}, file.id);
     if (!found) continue;
     if (auto picture = llm::read_picture(file.content_type, found->path))
       out.push_back({file.id, std::move(*picture)});

@@ -153,7 +153,8 @@ app::services_needs services_needs_of(const web_server::needs& from) {
           from.feeds,
           from.memory.memories(),
           from.memory.knowledge(),
-          from.outgoing.services()};
+          from.outgoing.services(),
+          from.feeds.facts()};
 }
 
 }  // namespace

@@ -19,12 +19,19 @@ struct attachment {
   std::string path;  // of its bytes, which do not change; for reading only
 };
 
+// Who asks for a file: he has those that he sent, and those of the sessions that he sees.
+struct attachment_reader {
+  tenant_id tenant;
+  std::string user_id;
+  bool sees_all = false;  // an admin, who asks for himself
+};
+
 class attachment_source {
  public:
   virtual ~attachment_source() = default;
-  // Errors: attachment.not_found (also another tenant's), attachment.quarantined,
-  // attachment.expired, storage.unavailable.
-  virtual result<attachment> find(const tenant_id& tenant, std::string_view attachment_id) = 0;
+  // Errors: attachment.not_found (also another tenant's, and what he may not see),
+  // attachment.quarantined, attachment.expired, storage.unavailable.
+  virtual result<attachment> find(const attachment_reader& who, std::string_view attachment_id) = 0;
   // Keeps bytes that a tool made; the session refers to them from then on. Errors as above,
   // storage.full.
   virtual result<attachment> keep(const session_key& session, std::string_view filename,

@@ -68,7 +68,7 @@ struct world {
   world() {
     who.tenant = tenant_id("t");
     who.user = user_id("ann");
-    who.role = role::user;
+    who.role = role::admin;  // who sees every session
     who.request_id = "r-1";
   }
 

@@ -156,3 +156,29 @@ TEST_CASE("feed: an ephemeral feed numbers its frames itself") {
   feed->publish_ephemeral("event: b\n\n");
   CHECK(after(*feed, 0) == seqs{1, 2});
 }
+
+TEST_CASE("feeds: a tenant's own streams are found by it until their feeds are gone") {
+  feed_registry registry(1, {});
+  const tenant_id t{"t"};
+  CHECK_FALSE(registry.is_followed(t));
+  registry.acquire(key);
+  CHECK_FALSE(registry.is_followed(t));
+  auto all = registry.acquire(tenant_feed_key(t));
+  auto ann = registry.acquire(person_feed_key(t, "ann"));
+  registry.acquire(person_feed_key(tenant_id{"other"}, "ann"));
+  CHECK(registry.is_followed(t));
+  CHECK(registry.followed(t).size() == 2);
+  CHECK(registry.tenants_followed().size() == 2);
+  CHECK(person_of(all->key().session) == "");
+  CHECK(person_of(ann->key().session) == "ann");
+  CHECK(shown_id(ann->key().session).value == "@me");
+  CHECK(shown_id(key.session).value == "s");
+  all.reset();
+  registry.sweep(1);
+  registry.sweep(1'000'000);
+  CHECK(registry.followed(t) == std::vector{ann});
+  ann.reset();
+  registry.sweep(2'000'000);
+  registry.sweep(3'000'000);
+  CHECK_FALSE(registry.is_followed(t));
+}

@@ -70,6 +70,7 @@ struct world {
   fake_scanner judge;
   std::unique_ptr<attachment_store> store;
   const tenant_id tenant{"t"}, other{"other"};
+  const attachment_reader me{tenant, "u", false}, stranger{other, "u", false};
 
   world() { open(); }
 
@@ -158,11 +159,11 @@ TEST_CASE("attachments: what is sent is found by its tenant, under its hash and 
   CHECK(a->content_type == "text/plain");
   CHECK(a->size_bytes == 5);
   CHECK(a->sha256 == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
-  auto found = w.store->find(w.tenant, a->id);
+  auto found = w.store->find(w.me, a->id);
   REQUIRE(found);
   std::ifstream in(found->path);
   CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == "hello");
-  CHECK(w.store->find(w.other, a->id).error().code == codes::attachment_not_found);
+  CHECK(w.store->find(w.stranger, a->id).error().code == codes::attachment_not_found);
   CHECK(w.state("no id") == codes::attachment_not_found);
   CHECK(w.state(new_uuid()) == codes::attachment_not_found);
 }
@@ -200,10 +201,11 @@ TEST_CASE("attachments: too long, of a refused type or unfinished files leave no
   CHECK(w.send(std::string(1000, 'x'), w.tenant));
 }
 
-TEST_CASE("attachments: only bytes that the tenant has sent itself are known by their hash") {
+TEST_CASE("attachments: only bytes of files that their sender may read are known by their hash") {
   world w;
   const auto a = w.sent("mine");
-  auto again = w.add_known(a.sha256, {w.tenant, "u2", "b.csv", {}});
+  CHECK_FALSE(*w.add_known(a.sha256, {w.tenant, "u2", "b.csv", {}}));
+  auto again = w.add_known(a.sha256, {w.tenant, "u", "b.csv", {}});
   REQUIRE(again);
   REQUIRE(*again);
   CHECK((*again)->id != a.id);
@@ -280,7 +282,7 @@ TEST_CASE("attachments: harmful files are held back, and those not judged yet un
   auto evil = w.sent("some EVIL bytes");
   CHECK(evil.state == attachment_state::quarantined);
   CHECK(w.state(evil.id) == codes::attachment_quarantined);
-  CHECK(w.store->name(w.tenant, {evil.id}).error().code == codes::attachment_quarantined);
+  CHECK(w.store->name(w.me, {evil.id}).error().code == codes::attachment_quarantined);
   REQUIRE(w.store->remove(w.tenant, evil.id));
   w.judge.says = verdict::undecided;
   const auto later = w.sent("good");
@@ -380,12 +382,12 @@ TEST_CASE(
 TEST_CASE("attachments: a message names each once, with what it is called") {
   world w;
   const auto a = w.sent("one"), b = w.sent("two");
-  auto named = w.store->name(w.tenant, {a.id, b.id, a.id});
+  auto named = w.store->name(w.me, {a.id, b.id, a.id});
   REQUIRE(named);
   REQUIRE(named->size() == 2);
   CHECK(named->front() == attachment_ref{a.id, "a.txt", "text/plain", 3});
-  CHECK(w.store->name(w.tenant, {a.id, new_uuid()}).error().code == codes::attachment_not_found);
-  CHECK(w.store->name(w.other, {a.id}).error().code == codes::attachment_not_found);
+  CHECK(w.store->name(w.me, {a.id, new_uuid()}).error().code == codes::attachment_not_found);
+  CHECK(w.store->name(w.stranger, {a.id}).error().code == codes::attachment_not_found);
 }
 
 TEST_CASE("attachments: whether bytes must be read whole first is told without reading them") {
@@ -429,7 +431,7 @@ TEST_CASE(
     REQUIRE_FALSE(opened.has_value());
     CHECK(opened.error().code == codes::storage_corrupt);
     CHECK(opened.error().detail.find(a.id) != std::string::npos);
-    CHECK(w.store->find(w.tenant, a.id).error().code == codes::storage_corrupt);
+    CHECK(w.store->find(w.me, a.id).error().code == codes::storage_corrupt);
   }
   const auto all = bytes_of_attachments(*w.log).value();
   REQUIRE(all.size() == 1);
@@ -441,7 +443,7 @@ TEST_CASE(
   CHECK_FALSE(w.add_known(a.sha256, {w.tenant, "u", "b.txt", {}, {}})->has_value());
   w.sent("hello world");
   CHECK(w.store->open_bytes(a));
-  CHECK(w.store->find(w.tenant, a.id));
+  CHECK(w.store->find(w.me, a.id));
   CHECK(find_damaged_bytes(w.folder / "attachments", all).empty());
 }
 

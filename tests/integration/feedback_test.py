@@ -66,6 +66,8 @@ def each_user_has_a_say():
     """another user of the tenant gives feedback beside the first, and who said it stands by it"""
     session, message = w.answer()
     w.give(session, message, "helpful")
+    w.give(session, message, "not_helpful", caller=w.somebody, expect=404)  # it is not shared
+    w.node.json("PATCH", f"/v1/sessions/{session}", {"shared_with": ["somebody"]}, expect=200)
     w.give(session, message, "not_helpful", caller=w.somebody)
     w.give(session, message, "not_helpful")
     assert [(who, data["rating"]) for who, data in w.said(session)] == [

@@ -172,6 +172,7 @@ def context_asks_policy():
     mine.start()
     try:
         session = mine.json("POST", "/v1/sessions", {}, expect=201)["session_id"]
+        mine.json("PATCH", f"/v1/sessions/{session}", {"visibility": "tenant"}, expect=200)
         asked = {"context_window": True, "session_id": session}
         assert mine.request("POST", "/v1/memory/recall", asked)[0] == 200
         status, _, text = mine.request("POST", "/v1/memory/recall", asked, key=guest)

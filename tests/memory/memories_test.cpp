@@ -3,6 +3,8 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <map>
+#include <set>
 #include <thread>
 
 #include "core/codes.hpp"
@@ -68,7 +70,9 @@ TEST_CASE_FIXTURE(world, "memories: what two notes say is still known of one whe
   CHECK(note("alpha").memory_id == one.memory_id);
   CHECK(note("delta").memory_id == two.memory_id);
   // Whoever changes it, it is its owner's.
-  REQUIRE(kept->change(by("eve"), one.memory_id, other, {}));
+  auto admin = by("eve");
+  admin.sees_all = true;
+  REQUIRE(kept->change(admin, one.memory_id, other, {}));
   CHECK(note("alpha", by("eve")).memory_id == hers.memory_id);
   CHECK(note("alpha").memory_id != one.memory_id);
 }
@@ -410,4 +414,82 @@ TEST_CASE("recall: what nobody waits for any more is not looked for") {
   }
   CHECK(answered == 0);
   CHECK(late == 10);
+}
+
+namespace {
+
+// Who sees which session; of what is not named there is none.
+class made_sight final : public session_sight {
+ public:
+  std::optional<bool> sees(const tenant_id& tenant, std::string_view user,
+                           std::string_view session) const override {
+    ++asked;
+    if (tenant.value != "t") return std::nullopt;
+    const auto at = open_to.find(std::string(session));
+    if (at == open_to.end()) return std::nullopt;
+    return at->second.count(std::string(user)) > 0;
+  }
+  std::map<std::string, std::set<std::string>> open_to;
+  mutable std::atomic<int> asked = 0;
+};
+
+struct shared_world : world {
+  shared_world() {
+    stop();
+    auto made = std::make_unique<made_sight>();
+    sight = made.get();
+    sessions = std::move(made);
+    start();
+    sight->open_to = {{"mine", {"ada"}}, {"ours", {"ada", "eve"}}};
+    say("mine", "m1", "a secret harbour");
+    say("ours", "m2", "a common harbour");
+    say("gone", "m3", "a harbour of before");
+    note("a noted harbour");
+    settle();
+  }
+  std::set<std::string> seen_by(const viewer& who) {
+    std::set<std::string> out;
+    for (auto& text : found("harbour", who)) out.insert(std::move(text));
+    std::set<std::string> listed;
+    for (auto& it : kept->list(who, {}, {}, 100).value().items) listed.insert(it.text);
+    CHECK(listed == out);
+    return out;
+  }
+  made_sight* sight = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(shared_world, "memories: what is of a session is for those who see it") {
+  const std::set<std::string> all{"a secret harbour", "a common harbour", "a harbour of before",
+                                  "a noted harbour"};
+  CHECK(seen_by(by("ada")) == all);
+  CHECK(seen_by(by("eve")) == std::set<std::string>{"a common harbour"});
+  CHECK(seen_by(by("bob")).empty());
+  CHECK(seen_by(by("")).empty());
+  auto admin = by("root");
+  admin.sees_all = true;
+  CHECK(seen_by(admin) == all);
+  // By its id, too, and to change or forget it.
+  CHECK(kept->find(by("eve"), "m-m2"));
+  CHECK(kept->find(by("eve"), "m-m1").error().code == codes::memory_not_found);
+  CHECK(kept->forget(by("eve"), "m-m1", {}).error().code == codes::memory_not_found);
+  CHECK(kept->change(by("eve"), "m-m3", {}, {}).error().code == codes::memory_not_found);
+  auto recalled = question("harbour");
+  recalled.user = user_id("eve");
+  const auto told = kept->recall(recalled).value();
+  REQUIRE(told.items.size() == 1);
+  CHECK(told.items[0].text == "a common harbour");
+  // No more from the moment on in which it is not shared.
+  sight->open_to["ours"] = {"ada"};
+  CHECK(seen_by(by("eve")).empty());
+}
+
+TEST_CASE_FIXTURE(shared_world,
+                  "memories: few that may be seen are found among many that may not") {
+  for (int n = 0; n < 300; ++n) say("mine", "x" + std::to_string(n), "harbour harbour harbour");
+  settle();
+  sight->asked = 0;
+  CHECK(found("harbour", by("eve")) == strings{"a common harbour"});
+  CHECK(sight->asked < 20);  // once a session and question, not once an item
 }

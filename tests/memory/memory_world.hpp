@@ -55,7 +55,7 @@ struct world {
     }
     index = std::make_unique<indexer>(*log, std::move(options));
     kept = std::make_unique<memories>(
-        *log, *index, limits, [this] { return ++now; }, near.get());
+        *log, *index, limits, [this] { return ++now; }, near.get(), sessions.get());
     if (near) near->start(*index);
     settle();
   }
@@ -146,6 +146,7 @@ struct world {
   recall_question question(std::string query) {
     recall_question q;
     q.key.tenant = tenant_id("t");
+    q.user = user_id("ada");
     q.query = std::move(query);
     q.bytes_max = 4000;
     q.items_max = 10;
@@ -162,6 +163,7 @@ struct world {
   std::mutex told_mutex, hold;  // while `hold` is locked, what is committed is not taken
   std::vector<std::string> changed, notices;
   const vector_options* vector_options_ = nullptr;
+  std::unique_ptr<session_sight> sessions;
   std::unique_ptr<vectors> near;
   const wal_options* wal_options_ = nullptr;
   std::unique_ptr<memory_wal> wal;

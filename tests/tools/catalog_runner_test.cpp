@@ -112,7 +112,7 @@ struct heard {
 
 class kept_files final : public attachment_source {
  public:
-  result<attachment> find(const tenant_id&, std::string_view) override {
+  result<attachment> find(const attachment_reader&, std::string_view) override {
     return error(codes::attachment_not_found, "none");
   }
   result<attachment> keep(const session_key&, std::string_view, std::string_view,

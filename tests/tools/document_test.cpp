@@ -26,8 +26,9 @@ class fake_attachments : public tools::attachment_source {
     files_[{tenant, id}] = {id, id + ".bin", type, "", bytes.size(), folder_ / id};
   }
   void drop(const std::string& tenant, const std::string& id) { files_.erase({tenant, id}); }
-  result<tools::attachment> find(const tenant_id& tenant, std::string_view id) override {
-    const auto at = files_.find({tenant.value, std::string(id)});
+  result<tools::attachment> find(const tools::attachment_reader& who,
+                                 std::string_view id) override {
+    const auto at = files_.find({who.tenant.value, std::string(id)});
     if (at == files_.end()) return error{"attachment.not_found", "there is no such attachment"};
     return at->second;
   }

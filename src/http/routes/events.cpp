@@ -133,7 +133,7 @@ asio::awaitable<response> stream_tenant(gateway& g, request_context& ctx) {
   query_reader query(ctx);
   if (auto bad = query.rest()) co_return problem(*bad, ctx);
   stream_request stream;
-  stream.key = tenant_feed_key(ctx.caller.tenant);
+  stream.key = own_feed_key(ctx.caller);
   stream.ephemeral = true;
   // The feed's head before the snapshot: a change between the two is sent twice rather than lost.
   stream.feed = g.feeds.acquire(stream.key);

@@ -20,7 +20,14 @@ std::size_t streams_per_tenant_max(const config& settings, std::size_t connectio
 }
 
 void gateway::gone(const security::gone_identity& who) {
-  for (const auto& hub : hubs) hub->end_with(stream_owner::of(who));
+  using namespace std::chrono;
+  const auto now = duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+  for (const auto& hub : hubs) hub->end_with(stream_owner::of(who, now));
+}
+
+void gateway::sight_changed(const session_key& key, const app::session_fact& now) {
+  const auto audience = session_audience::of(key.tenant, now);
+  for (const auto& hub : hubs) hub->end_unseen(key, audience);
 }
 
 session_key key_of(const request_context& ctx) {

@@ -64,6 +64,8 @@ class gateway final : public app::identity_watch {
 
   // Ends the streams of an identity that was removed, within a turn of each io thread. Any thread.
   void gone(const security::gone_identity& who) override;
+  // Likewise those of who does not see their session any more.
+  void sight_changed(const session_key& key, const app::session_fact& now) override;
 };
 
 // The session that the path names.

@@ -101,12 +101,25 @@ asio::awaitable<response> show_session(gateway& g, request_context& ctx) {
   co_return response(200, json_of(*found));
 }
 
+app::conversation_change change_in(const json::object& body) {
+  app::conversation_change wanted;
+  if (body.contains("title")) wanted.title = text_of(body, "title");
+  if (body.contains("visibility"))
+    wanted.sharing.visible_to_tenant = text_of(body, "visibility") == "tenant";
+  if (const auto* users = body.if_contains("shared_with")) {
+    wanted.sharing.users.emplace();
+    for (const auto& user : users->as_array())
+      wanted.sharing.users->emplace_back(std::string_view(user.as_string()));
+  }
+  return wanted;
+}
+
 asio::awaitable<response> update_session(gateway& g, request_context& ctx) {
-  auto title = text_member(ctx.json, "title");
-  auto renamed = co_await app::rename_conversation(g.services, admitted_of(ctx),
-                                                   key_of(ctx).session, std::move(title));
-  if (!renamed) co_return problem(renamed.error(), ctx);
-  co_return response(200, json_of(*renamed));
+  auto wanted = change_in(ctx.json.as_object());
+  auto changed = co_await app::change_conversation(g.services, *ctx.admitted, key_of(ctx).session,
+                                                   std::move(wanted));
+  if (!changed) co_return problem(changed.error(), ctx);
+  co_return response(200, json_of(*changed));
 }
 
 asio::awaitable<response> delete_session(gateway& g, request_context& ctx) {

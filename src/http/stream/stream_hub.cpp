@@ -61,7 +61,7 @@ stream_hub::~stream_hub() {
 }
 
 void stream_hub::open(client_socket socket, const stream_request& request, connection_slot slot) {
-  if (ties_.is_gone(request.owner)) return;  // the socket closes
+  if (ties_.is_gone(request.owner) || is_unseen(request)) return;  // the socket closes
   prepare(socket, options_.stall_ms);
   hub_feed& entry = join(request);
   auto stream =
@@ -141,7 +141,7 @@ void stream_hub::drain_feed(hub_feed& entry) {
 shared_bytes stream_hub::heartbeat(hub_feed& entry) {
   if (!entry.heartbeat || entry.heartbeat_tick != ticks_) {
     entry.heartbeat = std::make_shared<const std::string>(
-        as_chunks(heartbeat_frame(entry.feed->key().session, soma::now_ms())));
+        as_chunks(heartbeat_frame(shown_id(entry.feed->key().session), soma::now_ms())));
     entry.heartbeat_tick = ticks_;
   }
   ++counters_.heartbeats;
@@ -192,6 +192,8 @@ void stream_hub::tick() {
   for (auto& [feed, entry] : feeds_)
     for (const auto& stream : entry.streams) stream->tick(now_ms_, wall_ms);
   ties_.tick(ticks_ * tick_ms_, wall_ms);
+  while (!changed_.empty() && ticks_ * tick_ms_ - changed_.front().at_ms > changed_kept_ms)
+    changed_.pop_front();
   if (thread_ == 0) registry_.sweep(soma::now_ms());
 }
 
@@ -204,6 +206,25 @@ void stream_hub::cut_streams_of(const stream_owner& gone) {
   for (auto& [feed, entry] : feeds_)
     for (const auto& stream : entry.streams)
       if (!stream->closed() && stream->owner().goes_with(gone)) stream->close();
+}
+
+void stream_hub::end_unseen(const session_key& key, session_audience now) {
+  boost::asio::post(io_, [this, key, now = std::move(now)] { cut_unseen(key, now); });
+}
+
+void stream_hub::cut_unseen(const session_key& key, session_audience now) {
+  if (const auto feed = registry_.find(key))
+    if (const auto it = feeds_.find(feed.get()); it != feeds_.end())
+      for (const auto& stream : it->second.streams)
+        if (!stream->closed() && !now.has(stream->owner())) stream->close();
+  if (changed_.size() == changed_max) changed_.pop_front();
+  changed_.push_back({key, std::move(now), ticks_ * tick_ms_});
+}
+
+bool stream_hub::is_unseen(const stream_request& request) const {
+  const auto last = std::find_if(changed_.rbegin(), changed_.rend(),
+                                 [&](const changed_sight& one) { return one.key == request.key; });
+  return last != changed_.rend() && !last->now.has(request.owner);
 }
 
 void stream_hub::drain(std::function<void()> done) {

@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <random>
@@ -80,6 +81,9 @@ class stream_hub {
   // Cuts the streams that were opened with an identity that is gone, and those that are about to
   // be: their request was let in before. Their clients come again, and are told 401. Any thread.
   void end_with(const stream_owner& gone);
+  // Cuts those of a session whose owners do not see it any more, and those that are about to be.
+  // Their clients come again, and are told 404. Any thread.
+  void end_unseen(const session_key& key, session_audience now);
   // For what else ends with its identity, on this thread.
   identity_ties& ties() { return ties_; }
 
@@ -117,6 +121,8 @@ class stream_hub {
   void drain_feeds();
   void drain_feed(hub_feed& entry);
   void cut_streams_of(const stream_owner& gone);
+  void cut_unseen(const session_key& key, session_audience now);
+  bool is_unseen(const stream_request& request) const;
   void start_read(std::weak_ptr<sse_stream> stream, chunk_request request);
   void on_chunk(const std::weak_ptr<sse_stream>& stream, log_chunk chunk);
   void arm_timer();
@@ -147,6 +153,16 @@ class stream_hub {
   by_turns<waiting_read> waiting_reads_;
   std::size_t held_bytes_ = 0;
   identity_ties ties_;
+  // Who sees sessions whose sharing was changed a moment ago, longer than any request is on its way
+  // from being let in to its stream.
+  static constexpr std::size_t changed_max = 4096;
+  static constexpr std::uint64_t changed_kept_ms = 60'000;
+  struct changed_sight {
+    session_key key;
+    session_audience now;
+    std::uint64_t at_ms;
+  };
+  std::deque<changed_sight> changed_;  // the newest last
   bool draining_ = false;
   std::function<void()> drained_;
 };

@@ -29,13 +29,12 @@ struct identity {
   std::string cookie_hash{};
 };
 
-// An identity that is gone: all that was let in by a key, or by a cookie.
+// An identity that is gone: all that was let in by a key, by a cookie, or as a user.
 struct gone_identity {
-  std::string key_id, cookie_hash;  // one of them
-
-  bool is(std::string_view key, std::string_view cookie) const {
-    return (!key_id.empty() && key == key_id) || (!cookie_hash.empty() && cookie == cookie_hash);
-  }
+  std::string key_id, cookie_hash;
+  // One of the three.
+  tenant_id tenant{};
+  user_id user{};
 };
 
 }  // namespace soma::security

@@ -12,7 +12,7 @@
 namespace soma::tools {
 std::unique_ptr<sandbox_run> document_reader::extract(const wanted_document& wanted,
                                                       extracted_done on_end) const {
-  auto file = parts_.attachments.find(wanted.tenant, wanted.attachment_id);
+  auto file = parts_.attachments.find(wanted.reader(), wanted.attachment_id);
   if (!file) {
     on_end({}, file.error());
     return nullptr;
@@ -86,7 +86,7 @@ result<document_read> document_reader::keep(const wanted_document& wanted,
   auto kept = parts_.keeper->keep(what);
   if (!kept) return kept.error();
   // Whoever deletes the file deletes what is kept of it; but perhaps while it was being kept.
-  if (auto still = parts_.attachments.find(wanted.tenant, wanted.attachment_id); !still) {
+  if (auto still = parts_.attachments.find(wanted.reader(), wanted.attachment_id); !still) {
     (void)parts_.keeper->forget(wanted.tenant, wanted.attachment_id);
     return still.error();
   }
