@@ -56,8 +56,8 @@ std::string encode(const api_key& key) {
   std::string out;
   json_writer w(out);
   w.begin_object().field("key_id", key.id).field("name", key.name);
-  w.field("role", security::to_string(key.role)).field("prefix", key.prefix);
-  w.field("created_at", format_rfc3339(key.created_at_ms));
+  w.field("role", security::to_string(key.role)).field("user_id", key.user.value);
+  w.field("prefix", key.prefix).field("created_at", format_rfc3339(key.created_at_ms));
   if (key.expires_at_ms > 0) w.field("expires_at", format_rfc3339(key.expires_at_ms));
   w.end_object();
   return out;
@@ -74,6 +74,7 @@ result<answered<created_key>> kept_key(const idempotency_gate::entry& gate) {
     key.id = text_of(*members, "key_id");
     key.name = text_of(*members, "name");
     key.prefix = text_of(*members, "prefix");
+    key.user = user_id(text_of(*members, "user_id"));
     if (text_of(*members, "role") == security::to_string(security::role::admin))
       key.role = security::role::admin;
     key.created_at_ms = parse_rfc3339(text_of(*members, "created_at"));
@@ -131,11 +132,15 @@ asio::awaitable<result<answered<created_key>>> create_key(services& s, const adm
   const auto now = now_ms();
   if (wanted.expires_at_ms && *wanted.expires_at_ms <= now)
     co_return error(codes::request_invalid, "expires_at must lie in the future");
+  const auto& maker = in.who();
+  if (wanted.user.empty()) wanted.user = maker.user;
+  if (wanted.user != maker.user && maker.role != role::admin)
+    co_return error(codes::policy_denied, "only an admin makes keys for others").by_rule("owner");
   security::new_api_key fresh;
   fresh.name = std::move(wanted.name);
   if (wanted.role == role::admin) fresh.role = security::role::admin;
   fresh.tenant = in.who().tenant;
-  fresh.user = in.who().user;
+  fresh.user = std::move(wanted.user);
   fresh.expires_at_ms = wanted.expires_at_ms.value_or(0);
   security::key_store::keeper keep;
   if (!gate->key.empty())
@@ -156,6 +161,43 @@ asio::awaitable<result<answered<created_key>>> create_key(services& s, const adm
   out.key = std::move(made->key);
   out.text = std::move(made->text);
   co_return answered<created_key>(std::move(out), false);
+}
+
+asio::awaitable<result<std::vector<sign_in>>> list_sign_ins(services& s, const caller& who) {
+  auto list = [&s, who] { return s.browsers.list(who.tenant, &who.user, now_ms()); };
+  auto found = co_await on_longer(s, who.tenant, std::move(list));
+  if (!found) co_return found.error();
+  std::vector<sign_in> out;
+  for (auto& one : *found) {
+    sign_in shown;
+    shown.is_this = who.is_cookie && one.who.cookie_hash == who.cookie_hash;
+    shown.id = std::move(one.who.cookie_hash);
+    shown.created_at_ms = one.created_at_ms;
+    shown.expires_at_ms = one.expires_at_ms;
+    out.push_back(std::move(shown));
+  }
+  co_return out;
+}
+
+asio::awaitable<result<void>> close_sign_in(services& s, const caller& who, std::string id) {
+  auto close = [&s, who, id = std::move(id)] {
+    return tell_removed(s, s.identities.close_session_of(who.tenant, who.user, id));
+  };
+  co_return co_await on_writes(s, who.tenant, std::move(close));
+}
+
+asio::awaitable<result<void>> close_sign_ins(services& s, const caller& who) {
+  auto close = [&s, who]() -> result<void> {
+    auto all = s.browsers.list(who.tenant, &who.user, now_ms());
+    if (!all) return all.error();
+    for (const auto& one : *all) {
+      auto done =
+          tell_removed(s, s.identities.close_session_of(who.tenant, who.user, one.who.cookie_hash));
+      if (!done && done.error().code != codes::sign_in_not_found) return done;
+    }
+    return {};
+  };
+  co_return co_await on_writes(s, who.tenant, std::move(close));
 }
 
 asio::awaitable<result<void>> delete_key(services& s, const admitted& in, std::string id) {

@@ -47,6 +47,7 @@ boost::asio::awaitable<result<std::vector<api_key>>> list_keys(services& s, cons
 
 struct key_wish {
   std::string name;
+  user_id user;  // whom it speaks for; empty: who makes it
   app::role role = app::role::user;
   std::optional<std::int64_t> expires_at_ms;  // none: never
 };
@@ -54,10 +55,24 @@ struct created_key {
   api_key key;
   secret_string text;  // empty in a replay: it is kept nowhere
 };
-// Of the caller's tenant and user. Errors: request.invalid, those of the idempotency gate.
+// Of the caller's tenant. Errors: request.invalid, policy.denied where it would speak for another
+// and its maker is no admin, those of the idempotency gate.
 boost::asio::awaitable<result<answered<created_key>>> create_key(services& s, const admitted& in,
                                                                  once_key once, key_wish wanted);
 // Errors: key.not_found.
 boost::asio::awaitable<result<void>> delete_key(services& s, const admitted& in, std::string id);
+
+// Where the caller is signed in with a browser.
+struct sign_in {
+  std::string id;
+  std::int64_t created_at_ms = 0;  // 0: not known
+  std::int64_t expires_at_ms = 0;
+  bool is_this = false;  // it is what the caller asks with
+};
+// The newest first.
+boost::asio::awaitable<result<std::vector<sign_in>>> list_sign_ins(services& s, const caller& who);
+// Signs it out, with all that is open for it; without an id all of them. Errors: sign_in.not_found.
+boost::asio::awaitable<result<void>> close_sign_in(services& s, const caller& who, std::string id);
+boost::asio::awaitable<result<void>> close_sign_ins(services& s, const caller& who);
 
 }  // namespace soma::app

@@ -117,6 +117,14 @@ constexpr row table[] = {
     op("login", post, "/v1/auth/login").by(access::anyone).takes(json, bound::login).secrets(),
     op("logout", post, "/v1/auth/logout").by(access::anyone).gives(answer::none),
     op("whoami", get, "/v1/auth/whoami"),
+    op("list_sign_ins", get, "/v1/auth/sessions"),
+    op("close_sign_ins", delete_, "/v1/auth/sessions").gives(answer::none),
+    op("close_sign_in", delete_, "/v1/auth/sessions/{id}").gives(answer::none),
+    op("list_users", get, "/v1/users").by(access::admin).reads("key.manage"),
+    op("update_user", patch, "/v1/users/{user_id}")
+        .by(access::admin)
+        .changes("key.manage", "path:user_id")
+        .takes(json),
     op("list_keys", get, "/v1/keys").by(access::admin).reads("key.manage"),
     op("create_key", post, "/v1/keys").by(access::admin).changes("key.manage").takes(json).once(),
     op("delete_key", delete_, "/v1/keys/{id}")

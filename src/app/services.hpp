@@ -30,6 +30,7 @@ class browser_sessions;
 class key_store;
 class sign_in_token;
 class ticket_office;
+class user_store;
 }  // namespace soma::security
 
 namespace soma::memory {
@@ -92,6 +93,7 @@ struct services_needs {
   memory::knowledge& knowledge;
   outgoing& out;
   fact_table& known_facts;
+  security::user_store& users;
 };
 
 class services : public services_needs {

@@ -11,9 +11,11 @@ node_identities::node_identities(const config& settings, node_store& store, bool
       keys_(store.documents(), store.server_key()),
       browsers_(store.documents(), store.server_key(),
                 settings.number("auth.cookie_ttl_h") * 3'600'000),
+      users_(store.documents()),
       tickets_(store.server_key()),
-      authenticator_(keys_, browsers_, tickets_, settings.secret("auth.admin_key"), now_ms,
-                     [&lanes = store.lanes()](auto job) { lanes.writes.post(std::move(job)); }) {}
+      authenticator_(
+          keys_, browsers_, tickets_, settings.secret("auth.admin_key"), now_ms,
+          [&lanes = store.lanes()](auto job) { lanes.writes.post(std::move(job)); }, &users_) {}
 
 result<std::unique_ptr<node_identities>> node_identities::open(const config& settings,
                                                                node_store& store) {

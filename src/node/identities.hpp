@@ -11,6 +11,7 @@
 #include "security/identity/browser_sessions.hpp"
 #include "security/identity/sign_in_token.hpp"
 #include "security/identity/ticket.hpp"
+#include "security/identity/users.hpp"
 
 namespace soma {
 
@@ -21,6 +22,7 @@ class node_identities {
 
   security::key_store& keys() { return keys_; }
   security::browser_sessions& browsers() { return browsers_; }
+  security::user_store& users() { return users_; }
   const security::ticket_office& tickets() const { return tickets_; }
   security::sign_in_token& sign_in() { return sign_in_; }
   security::authenticator& authenticator() { return authenticator_; }
@@ -33,6 +35,7 @@ class node_identities {
   const bool has_keys_;
   security::key_store keys_;
   security::browser_sessions browsers_;
+  security::user_store users_;
   const security::ticket_office tickets_;
   security::sign_in_token sign_in_;
   security::authenticator authenticator_;

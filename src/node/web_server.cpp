@@ -154,7 +154,8 @@ app::services_needs services_needs_of(const web_server::needs& from) {
           from.memory.memories(),
           from.memory.knowledge(),
           from.outgoing.services(),
-          from.feeds.facts()};
+          from.feeds.facts(),
+          from.identities.users()};
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ class World:
                  **given)
         self.ask(operation, 421, headers={"Host": "evil.example"}, code="host.refused", **given)
         if "id" in values and operation not in (
-                "delete_key", "get_attachment", "delete_attachment", "get_memory", "update_memory",
+                "delete_key", "close_sign_in", "get_attachment", "delete_attachment", "get_memory", "update_memory",
                 "delete_memory", "list_memory_uses", "get_dead_letter", "requeue_dead_letter", "delete_dead_letter"):
             for strange in (str(uuid.uuid4()), "no-id", "%20", "@you"):
                 self.ask(operation, 404, code="session.not_found", body=body, id=strange)
@@ -161,7 +161,12 @@ def case_update_session(w):
     renamed = w.ask("update_session", 200, {"title": "Renamed é"}, id=session).json
     assert renamed["title"] == "Renamed é"
     assert w.ask("get_session", 200, id=session).json["title"] == "Renamed é"
-    for body in ({}, {"title": ""}, {"title": None}):
+    shared = w.ask("update_session", 200, {"visibility": "tenant", "shared_with": ["b", "a"]},
+                   id=session).json
+    assert (shared["visibility"], shared["shared_with"]) == ("tenant", ["a", "b"]), shared
+    assert shared["owner"] == "admin" and shared["title"] == "Renamed é", shared
+    for body in ({}, {"title": ""}, {"title": None}, {"visibility": "all"}, {"shared_with": "a"},
+                 {"shared_with": [""]}, {"shared_with": ["a\nb"]}, {"shared_with": ["é" * 65]}):
         w.ask("update_session", 422, body, code="request.invalid", id=session)
 
 
@@ -1449,6 +1454,69 @@ def case_delete_key(w):
         w.ask("delete_key", 404, id=gone, code="key.not_found")
 
 
+def case_list_sign_ins(w):
+    w.refusals("list_sign_ins")
+    signed_in = w.ask("login", 200, {"key": w.user_key}, key=None)
+    cookie = {"Cookie": signed_in.headers["set-cookie"].split(";")[0]}
+    found = w.ask("list_sign_ins", 200, key=None, headers=cookie).json["sessions"]
+    assert [s["current"] for s in found].count(True) == 1, found
+    assert w.ask("list_sign_ins", 200, key=w.other_key).json["sessions"] == []
+
+
+def case_close_sign_in(w):
+    signed_in = w.ask("login", 200, {"key": w.user_key}, key=None)
+    cookie = {"Cookie": signed_in.headers["set-cookie"].split(";")[0]}
+    [mine] = [s["id"] for s in w.ask("list_sign_ins", 200, key=None, headers=cookie).json["sessions"]
+              if s["current"]]
+    w.refusals("close_sign_in", id=mine)
+    w.ask("close_sign_in", 404, id=mine, code="sign_in.not_found")  # another's
+    w.ask("close_sign_in", 204, id=mine, key=w.user_key)
+    for gone in (mine, "no-id"):
+        w.ask("close_sign_in", 404, id=gone, key=w.user_key, code="sign_in.not_found")
+    w.ask("whoami", 401, key=None, headers=cookie, source=next(w.addresses))
+
+
+def case_close_sign_ins(w):
+    w.refusals("close_sign_ins")
+    signed_in = w.ask("login", 200, {"key": w.user_key}, key=None)
+    cookie = {"Cookie": signed_in.headers["set-cookie"].split(";")[0]}
+    w.ask("close_sign_ins", 204, key=w.user_key)
+    w.ask("close_sign_ins", 204, key=w.user_key)
+    w.ask("whoami", 401, key=None, headers=cookie, source=next(w.addresses))
+
+
+def case_list_users(w):
+    w.refusals("list_users", admin=True)
+    found = {u["user_id"]: u for u in w.ask("list_users", 200, query="?limit=200").json["users"]}
+    assert found["admin"]["role"] == "admin" and found["somebody"]["role"] == "user", found
+    assert found["somebody"]["keys"] >= 1 and not found["somebody"]["disabled"], found
+    one = w.ask("list_users", 200, query="?limit=1").json
+    assert len(one["users"]) == 1 and one["next_cursor"], one
+    assert "somebody" not in [u["user_id"] for u in
+                              w.ask("list_users", 200, key=w.other_key).json["users"]]
+    for query, parameter in (("?limit=0", "limit"), ("?cursor=", "cursor"), ("?x=1", "x")):
+        bad = w.ask("list_users", 400, query=query, code="request.invalid_parameter")
+        assert bad.json["parameter"] == parameter, bad.text
+
+
+def case_update_user(w):
+    key = w.ask("create_key", 201, {"name": "theirs", "user_id": "one.user"}).json["key"]
+    good = {"disabled": False}
+    w.refusals("update_user", good, admin=True, user_id="one.user")
+    w.bad_bodies("update_user", good, user_id="one.user")
+    w.ask("whoami", 200, key=key)
+    assert w.ask("update_user", 200, {"disabled": True}, user_id="one.user").json["disabled"]
+    w.ask("whoami", 401, key=key, code="auth.invalid", source=next(w.addresses))
+    found = w.ask("update_user", 200, {"disabled": False, "role": "user"}, user_id="one.user").json
+    assert (found["user_id"], found["disabled"], found["role"]) == ("one.user", False, "user"), found
+    w.ask("whoami", 200, key=key)
+    for body in ({}, {"role": "root"}, {"disabled": "yes"}):
+        w.ask("update_user", 422, body, code="request.invalid", user_id="one.user")
+    w.ask("update_user", 422, {"disabled": True}, code="request.invalid", user_id="admin")
+    w.ask("update_user", 404, good, code="user.not_found", user_id="no.user")
+    w.ask("update_user", 404, good, code="user.not_found", user_id="one.user", key=w.other_key)
+
+
 def case_login(w):
     good = {"key": w.user_key}
     w.refusals("login", good)
@@ -1604,6 +1672,7 @@ def served(w, operation):
     """False while a route is documented and not there yet."""
     method, path, _ = w.contract.operations[operation]
     path = path.replace("{id}", str(uuid.uuid4())).replace("{path}", "index.html")
+    path = path.replace("{user_id}", "somebody")
     allow = w.node.request("OPTIONS", path)[1].get("Allow", "")
     return method.upper() in allow.split(", ")
 

@@ -7,6 +7,7 @@
 
 #include "security/memory_documents.hpp"
 #include "security/policy/policy.hpp"
+#include "support/result_text.hpp"
 
 using namespace soma;
 using namespace soma::security;
@@ -20,8 +21,14 @@ struct world {
   key_store keys{documents, server_key};
   browser_sessions sessions{documents, server_key, 1'000'000};
   ticket_office tickets{server_key};
-  authenticator door{keys, sessions, tickets, secret_string("open-sesame"),
-                     [this] { return now.load(); }};
+  user_store users{documents};
+  authenticator door{keys,
+                     sessions,
+                     tickets,
+                     secret_string("open-sesame"),
+                     [this] { return now.load(); },
+                     [](auto job) { job(); },
+                     &users};
 
   made_api_key key(std::int64_t expires = 0) {
     return keys.create({"ci", role::user, tenant_id{"acme"}, user_id{"ann"}, expires}, now).value();
@@ -280,4 +287,95 @@ TEST_CASE("authenticator: a removed key stays out however many threads use it") 
     for (auto& user : users) user.join();
     CHECK(let_in_late == 0);
   }
+}
+
+TEST_CASE("authenticator: a disabled user comes in by nothing, and again once he may") {
+  world w;
+  const auto key = w.key();
+  const tenant_id acme{"acme"};
+  const user_id ann{"ann"};
+  const auto who = w.bearer(key.text.reveal());
+  REQUIRE(who);
+  const auto cookie = w.sessions.open(*who, w.now).value();
+  const auto brought = w.sessions.cookie_name() + "=" + std::string(cookie.reveal());
+  const session_id session("00000000-0000-4000-8000-000000000001");
+  const auto ticket = w.tickets.issue({{acme, session}, ann, w.now + 5000, key.key.id});
+  const auto codes_of = [&] {
+    std::vector<std::string> out;
+    for (const auto& found :
+         {w.bearer(key.text.reveal(), "x"), w.door.authenticate({{}, brought, {}, {}, "y"}),
+          w.door.authenticate({{}, {}, ticket, session, "z"})})
+      out.push_back(found ? std::string() : std::string(found.error().code));
+    return out;
+  };
+  const std::vector<std::string> all_in{"", "", ""};
+  CHECK(codes_of() == all_in);
+  auto changed = w.door.change_user(acme, ann, {true, {}});
+  REQUIRE(changed.now);
+  CHECK(changed.now->disabled);
+  CHECK(changed.gone.user == ann);
+  CHECK(changed.gone.tenant == acme);
+  CHECK(codes_of() == std::vector<std::string>{std::string(codes::auth_invalid),
+                                               std::string(codes::auth_invalid),
+                                               std::string(codes::ticket_invalid)});
+  // Another tenant's of that name goes on.
+  const auto other = w.keys.create({"ci", role::user, tenant_id{"other"}, ann, 0}, w.now).value();
+  CHECK(w.bearer(other.text.reveal()));
+  changed = w.door.change_user(acme, ann, {false, {}});
+  REQUIRE(changed.now);
+  CHECK(changed.gone.user.empty());  // nothing has to end
+  CHECK(codes_of() == all_in);
+}
+
+TEST_CASE("authenticator: a user's role bounds what his keys say, and makes none an admin's") {
+  world w;
+  const tenant_id acme{"acme"};
+  const user_id ann{"ann"};
+  const auto admin = w.keys.create({"a", role::admin, acme, ann, 0}, w.now).value();
+  const auto plain = w.key();
+  CHECK(w.bearer(admin.text.reveal())->role == role::admin);
+  CHECK(w.door.change_user(acme, ann, {{}, role::user}).gone.user == ann);
+  CHECK(w.bearer(admin.text.reveal())->role == role::user);
+  CHECK(w.door.change_user(acme, ann, {{}, role::admin}).gone.user.empty());
+  CHECK(w.bearer(admin.text.reveal())->role == role::admin);
+  CHECK(w.bearer(plain.text.reveal())->role == role::user);
+}
+
+TEST_CASE("authenticator: a visit is noted now and then, and brings nothing back") {
+  world w;
+  const auto key = w.key();
+  const tenant_id acme{"acme"};
+  const user_id ann{"ann"};
+  w.now = 5'000'000;
+  REQUIRE(w.bearer(key.text.reveal()));
+  CHECK(w.users.find(acme, ann)->last_seen_at_ms == 5'000'000);
+  w.now += authenticator::cache_ttl_ms + 1;
+  REQUIRE(w.bearer(key.text.reveal()));
+  CHECK(w.users.find(acme, ann)->last_seen_at_ms == 5'000'000);
+  REQUIRE(w.door.change_user(acme, ann, {true, {}}).now);
+  REQUIRE(w.users.touch({acme, ann, false, {}, 0}, w.now));
+  CHECK(w.users.find(acme, ann)->disabled);
+  CHECK(w.users.list(acme)->size() == 1);
+  CHECK(w.users.list(tenant_id{"other"})->empty());
+}
+
+TEST_CASE("authenticator: a sign-in is ended by its id, by its user alone") {
+  world w;
+  const auto who = w.bearer(w.key().text.reveal()).value();
+  const auto cookie = w.sessions.open(who, w.now).value();
+  const auto brought = w.sessions.cookie_name() + "=" + std::string(cookie.reveal());
+  const auto mine = w.sessions.list(who.tenant, &who.user, w.now).value();
+  REQUIRE(mine.size() == 1);
+  const auto id = mine[0].who.cookie_hash;
+  CHECK(mine[0].created_at_ms == w.now);
+  const user_id eve{"eve"};
+  CHECK(w.sessions.list(who.tenant, &eve, w.now)->empty());
+  auto gone = w.door.close_session_of(who.tenant, eve, id);
+  CHECK(gone.done.error().code == codes::sign_in_not_found);
+  CHECK(gone.gone.cookie_hash.empty());
+  CHECK(w.door.authenticate({{}, brought, {}, {}, "p"}));
+  gone = w.door.close_session_of(who.tenant, who.user, id);
+  REQUIRE(gone.done);
+  CHECK(gone.gone.cookie_hash == id);
+  CHECK(w.door.authenticate({{}, brought, {}, {}, "p"}).error().code == codes::auth_invalid);
 }

@@ -39,6 +39,8 @@ constexpr row table[] = {
     {codes::tool_call_not_found, 404},
     {codes::tool_unknown, 404},
     {codes::key_not_found, 404},
+    {codes::user_not_found, 404},
+    {codes::sign_in_not_found, 404},
     {codes::profile_not_found, 404},
     {codes::mcp_server_not_found, 404},
     {codes::credential_not_found, 404},

@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 
 #include "app/identities.hpp"
+#include "app/users.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
@@ -59,7 +60,8 @@ asio::awaitable<response> whoami(gateway&, request_context& ctx) {
 
 void write_key_members(json_writer& w, const app::api_key& key) {
   w.field("key_id", key.id).field("name", key.name);
-  w.field("role", security::to_string(key.role)).field("prefix", key.prefix);
+  w.field("role", security::to_string(key.role)).field_if("user_id", key.user.value);
+  w.field("prefix", key.prefix);
   w.field("created_at", format_rfc3339(key.created_at_ms));
   if (key.expires_at_ms > 0) w.field("expires_at", format_rfc3339(key.expires_at_ms));
   if (key.last_used_at_ms > 0) w.field("last_used_at", format_rfc3339(key.last_used_at_ms));
@@ -84,6 +86,7 @@ app::key_wish key_wish_in(const boost::json::object& body) {
   app::key_wish wanted;
   wanted.name = text_of(body, "name");
   if (text_of(body, "role") == "admin") wanted.role = app::role::admin;
+  wanted.user = user_id(text_of(body, "user_id"));
   if (body.contains("expires_at")) wanted.expires_at_ms = time_in(text_of(body, "expires_at"));
   return wanted;
 }
@@ -113,6 +116,87 @@ asio::awaitable<response> delete_key(gateway& g, request_context& ctx) {
   co_return response(204);
 }
 
+// ---- sign-ins of the caller's ----
+
+asio::awaitable<response> list_sign_ins(gateway& g, request_context& ctx) {
+  auto found = co_await app::list_sign_ins(g.services, ctx.caller);
+  if (!found) co_return problem(found.error(), ctx);
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().key("sessions").begin_array();
+  for (const auto& one : *found) {
+    w.begin_object().field("id", one.id);
+    if (one.created_at_ms > 0) w.field("created_at", format_rfc3339(one.created_at_ms));
+    w.field("expires_at", format_rfc3339(one.expires_at_ms));
+    w.field_bool("current", one.is_this).end_object();
+  }
+  w.end_array().end_object();
+  co_return answer;
+}
+
+asio::awaitable<response> close_sign_in(gateway& g, request_context& ctx) {
+  std::string id(ctx.path_parameter("id"));
+  auto done = co_await app::close_sign_in(g.services, ctx.caller, std::move(id));
+  if (!done) co_return problem(done.error(), ctx);
+  co_return response(204);
+}
+
+asio::awaitable<response> close_sign_ins(gateway& g, request_context& ctx) {
+  auto done = co_await app::close_sign_ins(g.services, ctx.caller);
+  if (!done) co_return problem(done.error(), ctx);
+  co_return response(204);
+}
+
+// ---- users ----
+
+constexpr std::size_t users_limit_usual = 50, users_limit_max = 200;
+
+void write_user(json_writer& w, const app::shown_user& one) {
+  w.begin_object().field("user_id", one.user.value).field("role", role_name(one.role));
+  w.field_bool("disabled", one.disabled).field("sessions", one.sessions);
+  w.field("keys", one.keys);
+  if (one.last_seen_at_ms > 0) w.field("last_seen_at", format_rfc3339(one.last_seen_at_ms));
+  w.end_object();
+}
+
+asio::awaitable<response> list_users(gateway& g, request_context& ctx) {
+  query_reader query(ctx);
+  const auto limit = query.take("limit"), cursor = query.take("cursor");
+  if (auto bad = query.rest()) co_return problem(*bad, ctx);
+  auto rows = number_in(limit, "limit", users_limit_usual, users_limit_max);
+  if (!rows) co_return problem(rows.error(), ctx);
+  if (cursor && cursor->empty()) co_return problem(unreadable_parameter("cursor"), ctx);
+  std::string behind(cursor.value_or(""));
+  auto page = co_await app::list_users(g.services, ctx.caller, std::move(behind), *rows);
+  if (!page) co_return problem(page.error(), ctx);
+  response answer;
+  json_writer w(answer.body);
+  w.begin_object().key("users").begin_array();
+  for (const auto& one : page->users) write_user(w, one);
+  w.end_array().key("next_cursor");
+  if (page->next_cursor.empty())
+    w.null();
+  else
+    w.string(page->next_cursor);
+  w.end_object();
+  co_return answer;
+}
+
+asio::awaitable<response> update_user(gateway& g, request_context& ctx) {
+  const auto& body = ctx.json.as_object();
+  app::user_wish wanted;
+  if (const auto* flag = body.if_contains("disabled")) wanted.disabled = flag->as_bool();
+  if (body.contains("role"))
+    wanted.role = text_of(body, "role") == "admin" ? app::role::admin : app::role::user;
+  user_id user(std::string(ctx.path_parameter("user_id")));
+  auto changed = co_await app::change_user(g.services, admitted_of(ctx), std::move(user), wanted);
+  if (!changed) co_return problem(changed.error(), ctx);
+  response answer;
+  json_writer w(answer.body);
+  write_user(w, *changed);
+  co_return answer;
+}
+
 }  // namespace
 
 void add_identity_routes(router& routes, gateway& g) {
@@ -122,6 +206,11 @@ void add_identity_routes(router& routes, gateway& g) {
   add_operation(routes, g, "list_keys", list_keys);
   add_operation(routes, g, "create_key", create_key);
   add_operation(routes, g, "delete_key", delete_key);
+  add_operation(routes, g, "list_sign_ins", list_sign_ins);
+  add_operation(routes, g, "close_sign_in", close_sign_in);
+  add_operation(routes, g, "close_sign_ins", close_sign_ins);
+  add_operation(routes, g, "list_users", list_users);
+  add_operation(routes, g, "update_user", update_user);
 }
 
 }  // namespace soma::http

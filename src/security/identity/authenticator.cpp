@@ -37,9 +37,11 @@ void make_room(Map& map, std::size_t entries_max, Over over) {
 
 authenticator::authenticator(key_store& keys, browser_sessions& sessions,
                              const ticket_office& tickets, const secret_string& admin_key,
-                             std::function<std::int64_t()> clock, run_later later)
+                             std::function<std::int64_t()> clock, run_later later,
+                             user_store* users)
     : keys_(keys),
       sessions_(sessions),
+      users_(users),
       tickets_(tickets),
       admin_hash_(admin_key.empty() ? std::string() : hash(via::admin_key, admin_key.reveal())),
       admin_is_strong_(admin_key.empty() || admin_key.reveal().size() >= strong_admin_key_chars),
@@ -123,8 +125,25 @@ result<identity> authenticator::authenticate(const credentials& given) {
   return std::move(found->who);
 }
 
+// What was brought is good; whose it is may come in, and do no more than he may.
 result<authenticator::known> authenticator::judge(const proof& p, const credentials& given,
                                                   std::int64_t now_ms) {
+  auto found = judge_proof(p, given, now_ms);
+  if (!found || !users_) return found;
+  auto& who = found->who;
+  const auto user = users_->find(who.tenant, who.user);
+  if (!user) return user.error();
+  if (user->disabled)
+    return error(p.kind == via::ticket ? codes::ticket_invalid : codes::auth_invalid,
+                 "the user is disabled");
+  if (user->role == role::user) who.role = role::user;
+  if (now_ms - user->last_seen_at_ms >= user_store::seen_step_ms)
+    later_([users = users_, seen = *user, now_ms] { (void)users->touch(seen, now_ms); });
+  return found;
+}
+
+result<authenticator::known> authenticator::judge_proof(const proof& p, const credentials& given,
+                                                        std::int64_t now_ms) {
   const auto kept = [now_ms](identity who) {
     const auto until = now_ms + cache_ttl_ms, ends = who.expires_at_ms;
     return known{std::move(who), ends == 0 ? until : std::min(until, ends)};
@@ -232,6 +251,26 @@ removal authenticator::remove_key(const tenant_id& tenant, std::string_view id) 
   // Who names a key of others removes nothing, and ends nothing of theirs.
   if (!done && done.error().code == codes::key_not_found) return {std::move(done), {}};
   return {std::move(done), {std::string(id), {}}};
+}
+
+removal authenticator::close_session_of(const tenant_id& tenant, const user_id& user,
+                                        std::string_view id) {
+  auto done = sessions_.close_of(tenant, user, id);
+  if (!done && done.error().code == codes::sign_in_not_found) return {std::move(done), {}};
+  forget([&](const std::string&, const known& k) { return k.who.cookie_hash == id; });
+  return {std::move(done), {{}, std::string(id)}};
+}
+
+authenticator::user_changed authenticator::change_user(const tenant_id& tenant, const user_id& user,
+                                                       const user_change& what) {
+  auto now = users_->change(tenant, user, what);
+  forget([&](const std::string&, const known& k) {
+    return k.who.tenant == tenant && k.who.user == user;
+  });
+  const bool may_less = what.disabled.value_or(false) || what.role == role::user;
+  // Also after a failure: what may have been changed is judged anew.
+  if (!may_less) return {std::move(now), {}};
+  return {std::move(now), {{}, {}, tenant, user}};
 }
 
 removal authenticator::close_session(std::string_view token) {

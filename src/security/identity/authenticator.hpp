@@ -23,6 +23,7 @@
 #include "security/identity/api_keys.hpp"
 #include "security/identity/browser_sessions.hpp"
 #include "security/identity/ticket.hpp"
+#include "security/identity/users.hpp"
 
 namespace soma::security {
 
@@ -58,10 +59,11 @@ class authenticator {
 
   // The references outlive this object. `clock` gives milliseconds since 1970. Without `later` what
   // it would run runs at once.
+  // `users`: whose state counts; null: nobody's.
   authenticator(
       key_store& keys, browser_sessions& sessions, const ticket_office& tickets,
       const secret_string& admin_key, std::function<std::int64_t()> clock,
-      run_later later = [](auto job) { job(); });
+      run_later later = [](auto job) { job(); }, user_store* users = nullptr);
 
   // Reads the store, and never waits for a write of it.
   result<identity> authenticate(const credentials& given);
@@ -76,6 +78,17 @@ class authenticator {
   // what is still open for it, such as streams, the caller has to end all.
   [[nodiscard]] removal remove_key(const tenant_id& tenant, std::string_view id);
   [[nodiscard]] removal close_session(std::string_view token);
+  // By its id. Errors: sign_in.not_found, also for another's.
+  [[nodiscard]] removal close_session_of(const tenant_id& tenant, const user_id& user,
+                                         std::string_view id);
+  // What a user was let in for ends, where he may do less from now on: he comes in again as he may.
+  // The key of the configuration is its operator's, and ends with the configuration.
+  struct user_changed {
+    result<user_record> now;
+    gone_identity gone;
+  };
+  [[nodiscard]] user_changed change_user(const tenant_id& tenant, const user_id& user,
+                                         const user_change& what);
 
  private:
   struct known {
@@ -96,6 +109,7 @@ class authenticator {
   std::optional<result<identity>> judge_without_store(const proof& p, const credentials& given,
                                                       std::int64_t now_ms);
   result<known> judge(const proof& p, const credentials& given, std::int64_t now_ms);
+  result<known> judge_proof(const proof& p, const credentials& given, std::int64_t now_ms);
   // Whether a peer that failed too often is judged all the same: not where it could be guessing.
   bool is_judged_always(const proof& p);
   // `wait`: what a peer that failed too often is told in place of a failure.
@@ -110,6 +124,7 @@ class authenticator {
 
   key_store& keys_;
   browser_sessions& sessions_;
+  user_store* const users_;
   const ticket_office& tickets_;
   std::string admin_hash_;  // empty: no admin key
   const bool admin_is_strong_, admin_is_like_ours_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <exception>
+#include <tuple>
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
@@ -34,6 +35,8 @@ result<browser_session> parse(std::string_view json) {
     if (role_name != "admin" && role_name != "user") return corrupt;
     s.who.role = role_name == "admin" ? role::admin : role::user;
     s.expires_at_ms = value.at("expires_at_ms").to_number<std::int64_t>();
+    if (const auto* created = value.as_object().if_contains("created_at_ms"))
+      s.created_at_ms = created->to_number<std::int64_t>();
     if (s.who.tenant.empty() || s.who.user.empty()) return corrupt;
     return s;
   } catch (const std::exception&) {
@@ -79,6 +82,7 @@ result<secret_string> browser_sessions::open(const identity& who, std::int64_t n
   json_writer w(json);
   w.begin_object().field("tenant", who.tenant.value).field("user", who.user.value);
   w.field("role", to_string(who.role)).field("key_id", who.key_id);
+  w.field("created_at_ms", static_cast<std::uint64_t>(now_ms));
   w.field("expires_at_ms", static_cast<std::uint64_t>(now_ms + ttl_ms_)).end_object();
   if (const auto done = documents_.put(collection, id_of(token), json); !done) return done.error();
   return secret_string(std::move(token));
@@ -101,6 +105,39 @@ result<browser_session> browser_sessions::find_id(std::string_view id, std::int6
 
 result<void> browser_sessions::close(std::string_view token) {
   return documents_.remove(collection, id_of(token));
+}
+
+result<std::vector<browser_session>> browser_sessions::list(const tenant_id& tenant,
+                                                            const user_id* user,
+                                                            std::int64_t now_ms) const {
+  const auto documents = documents_.list(collection);
+  if (!documents) return documents.error();
+  std::vector<browser_session> all;
+  for (const auto& [id, json] : *documents) {
+    auto s = parse(json);
+    if (!s) return s.error();
+    if (s->who.tenant != tenant || (user && s->who.user != *user) || now_ms >= s->expires_at_ms)
+      continue;
+    s->who.cookie_hash = id;
+    all.push_back(std::move(*s));
+  }
+  std::sort(all.begin(), all.end(), [](const browser_session& a, const browser_session& b) {
+    return std::tie(b.expires_at_ms, a.who.cookie_hash) <
+           std::tie(a.expires_at_ms, b.who.cookie_hash);
+  });
+  return all;
+}
+
+result<void> browser_sessions::close_of(const tenant_id& tenant, const user_id& user,
+                                        std::string_view id) {
+  const error none(codes::sign_in_not_found, "you have no such sign-in");
+  const auto document = documents_.get(collection, id);
+  if (!document) return document.error();
+  if (!*document) return none;
+  const auto s = parse(**document);
+  if (!s) return s.error();
+  if (s->who.tenant != tenant || s->who.user != user) return none;
+  return documents_.remove(collection, id);
 }
 
 result<std::size_t> browser_sessions::sweep(std::int64_t now_ms) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/error.hpp"
 #include "core/secret.hpp"
@@ -17,6 +18,7 @@ namespace soma::security {
 struct browser_session {
   identity who;
   std::int64_t expires_at_ms = 0;
+  std::int64_t created_at_ms = 0;  // 0: not known, of an earlier version
 };
 
 class browser_sessions {
@@ -35,6 +37,11 @@ class browser_sessions {
   result<browser_session> find_id(std::string_view id, std::int64_t now_ms) const;
   std::string id_of(std::string_view token) const;
   result<void> close(std::string_view token);
+  // Those of a tenant that hold, or of one of its users, the newest first.
+  result<std::vector<browser_session>> list(const tenant_id& tenant, const user_id* user,
+                                            std::int64_t now_ms) const;
+  // Errors: sign_in.not_found, also for another's.
+  result<void> close_of(const tenant_id& tenant, const user_id& user, std::string_view id);
   // Deletes those that are over; called now and then.
   result<std::size_t> sweep(std::int64_t now_ms);
 
