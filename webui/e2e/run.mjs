@@ -23,6 +23,7 @@ import { placeTests } from './places.mjs';
 import { restartTests } from './restart.mjs';
 import { sanitizerTests } from './sanitizer.mjs';
 import { Server } from './server.mjs';
+import { sharingTests } from './sharing.mjs';
 import { signInTests } from './sign_in.mjs';
 import { streamTests } from './streams.mjs';
 import { tabTests } from './tabs.mjs';
@@ -33,7 +34,7 @@ import { viewTests } from './views.mjs';
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...peopleTests, ...listTests, ...actionTests, ...dialogTests, ...placeTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...sanitizerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...signInTests, ...peopleTests, ...sharingTests, ...listTests, ...actionTests, ...dialogTests, ...placeTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...sanitizerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
   ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...memoryTests, ...memoryLookTests, ...memoryDetailTests, ...memoryDetailLookTests, ...knowledgeTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 

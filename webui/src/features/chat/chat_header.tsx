@@ -4,6 +4,7 @@ import { activeTurn, type SessionState } from '../../kernel/session/state';
 import { open } from '../../kernel/route';
 import { isFor, useOffer, type Place } from '../../ui/place';
 import { SessionList } from '../sessions/session_list';
+import { isOfAnother } from '../sessions/session_row';
 import { ServerConfig } from '../../kernel/server_config';
 import { Streams } from '../../kernel/streams/streams';
 import { Tenant } from '../../kernel/tenant';
@@ -32,6 +33,7 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
   const toasts = workspace.of(Toasts);
   const places = useOffer().places.filter((place) => isFor(place, workspace.identity.value.role));
   const title = store ? workspace.of(SessionList).titleOf(store.id) || state.title || firstWords(state) : t.newChat;
+  const session = store ? workspace.of(SessionList).infoOf(store.id) : undefined;
   const isThere = store !== null && !store.gone.value;
   useEffect(() => {
     document.title = store && title ? `${title} · SomaAgent01` : 'SomaAgent01';
@@ -43,6 +45,9 @@ export function ChatHeader({ store, state, onMenu, menuOpen }: Props) {
         <Icon name="menu" />
       </button>
       <h1 title={title} dir="auto">{title || t.untitled}</h1>
+      {session && isOfAnother(session, workspace.identity.value.user_id) && (
+        <span class="chat-owner">{sessionsTexts.ownedBy(session.owner ?? '')}</span>
+      )}
       <ConnectionChip onNow={workspace.of(Streams).reconnectNow} state={isThere ? store.connection.value : workspace.of(Tenant).link.value} degraded={workspace.of(ServerConfig).degraded.value}
         onResume={() => store?.resume()} />
       {isThere && state.turns.length > 0 && (

@@ -6,6 +6,10 @@ import { SessionList } from './session_list';
 import { texts } from './texts';
 
 export const sessionPlaces: readonly Place[] = [{
+  id: 'share', pane: 'dialog', title: () => texts.shareTitle, needs: 'chat',
+  chatMenu: { at: 65, icon: 'people' },
+  load: async () => (await import('./share')).ShareModal,
+}, {
   id: 'move', pane: 'dialog', title: () => texts.moveTitle,
   chatMenu: { at: 70, icon: 'swap' },
   load: async () => (await import('./move')).MoveModal,

@@ -147,6 +147,11 @@ export class SessionList {
     }
   }
 
+  /** Says who sees a session; what is not given stays. */
+  async share(id: string, change: Partial<Pick<SessionInfo, 'visibility' | 'shared_with'>>): Promise<void> {
+    this.put(await request<SessionInfo>(`sessions/${encodeURIComponent(id)}`, { method: 'PATCH', body: change }));
+  }
+
   /** Hides a session, or brings it back; the server knows nothing of it yet. */
   setLeaving(id: string, isLeaving: boolean): void {
     const next = new Set(this.leaving.peek());

@@ -5,7 +5,7 @@ import { address, hrefOf, selected } from '../../kernel/route';
 import { SessionList } from './session_list';
 import { Toasts } from '../../kernel/toasts';
 import { Unread } from './unread';
-import { usePart } from '../../ui/use_part';
+import { usePart, useWorkspace } from '../../ui/use_part';
 import { Icon } from '../../ui/icon';
 import { useOffer } from '../../ui/place';
 import { texts } from './texts';
@@ -26,6 +26,7 @@ export const SessionRow = memo(({ session, onPick, onRename, onDelete }: RowProp
   const isUnread = usePart(Unread).has(session);
   const isNew = !isCurrent && isUnread;
   const name = nameOf(session);
+  const isOthers = isOfAnother(session, useWorkspace().identity.value.user_id);
   return (
     <div class="row" data-current={isCurrent} data-unread={isNew}>
       <a href={hrefOf(session.session_id)} aria-current={isCurrent ? 'page' : undefined}
@@ -36,6 +37,7 @@ export const SessionRow = memo(({ session, onPick, onRename, onDelete }: RowProp
           onPick(session.session_id);
         }}>
         {name}
+        {isOthers && <span class="of-owner">{texts.ownedBy(session.owner ?? '')}</span>}
         {session.busy && <i class="mark-busy" role="img" aria-label={texts.list.busy} />}
         {isNew && <i class="mark-unread" role="img" aria-label={texts.list.unread} />}
       </a>
@@ -78,6 +80,10 @@ export function RenameField({ session, onDone }: { session: SessionInfo; onDone:
         }} />
     </form>
   );
+}
+
+export function isOfAnother(session: SessionInfo, me: string): boolean {
+  return session.owner !== undefined && session.owner !== me;
 }
 
 export function nameOf(session: SessionInfo): string {

@@ -22,6 +22,23 @@ export const texts = words({
     deleted: (name: string) => `“${name}” is deleted, and what is remembered of it.`,
   },
 
+  /** Of a chat that is another's, in the header and the list. */
+  ownedBy: (owner: string) => `of ${owner}`,
+
+  shareTitle: 'Who sees this chat',
+
+  share: {
+    hint: 'Whoever sees it reads all of it, what it was told from memory too, and talks in it.',
+    who: 'It is seen by',
+    visibilities: { private: 'Its owner and those below', tenant: 'Everybody here' },
+    owner: (owner: string) => `It is ${owner}’s, who says who sees it.`,
+    add: 'Share with (user)',
+    addIt: 'Share',
+    with: 'Shared with',
+    nobody: 'It is shared with nobody yet.',
+    remove: (user: string) => `No longer share with ${user}`,
+  },
+
   moveTitle: 'Import and export',
 
   move: {

@@ -51,9 +51,20 @@ export interface components {
             title?: components["schemas"]["title"];
             persona_id?: components["schemas"]["persona_id"];
         };
+        /** @description What is not given stays. Sharing is for the session's owner and admins. */
         session_update: {
-            title: components["schemas"]["title"];
+            title?: components["schemas"]["title"];
+            visibility?: components["schemas"]["visibility"];
+            /** @description All of those who see it besides its owner. */
+            shared_with?: components["schemas"]["user_id"][];
         };
+        /**
+         * @description Who sees the session, `shared_with` aside; `private` is its owner, `tenant` all of its tenant.
+         * @enum {string}
+         */
+        visibility: "private" | "tenant";
+        /** @description One line of text. */
+        user_id: string;
         message_send: {
             session_id?: components["schemas"]["uuid"];
             message: components["schemas"]["message_text"];
@@ -648,7 +659,15 @@ export interface components {
              * @enum {string}
              */
             role: "admin" | "user";
+            /** @description Whom the key speaks for; who makes it where it is left out. */
+            user_id?: string;
             expires_at?: components["schemas"]["expiry"];
+        };
+        /** @description What is not given stays. */
+        user_update: {
+            disabled?: boolean;
+            /** @enum {string} */
+            role?: "admin" | "user";
         };
         login: {
             /** @description From the sign-in link. */
@@ -668,10 +687,14 @@ export interface components {
             busy: boolean;
             paused: boolean;
             message_count?: number;
+            /** @description Who made it; absent where nobody knows. */
+            owner?: string;
+            visibility: components["schemas"]["visibility"];
+            shared_with: string[];
         };
         session_page: {
             sessions: components["schemas"]["session"][];
-            /** @description Null on the last page. A page of a search may be short or empty and not the last. */
+            /** @description Null on the last page. A page may be short or empty and not the last. */
             next_cursor: string | null;
         };
         message_result: {
@@ -1010,6 +1033,8 @@ export interface components {
             name: string;
             /** @enum {unknown} */
             role: "admin" | "user";
+            /** @description Whom it speaks for. */
+            user_id?: string;
             /** @description The key's first characters, to tell keys apart. */
             prefix: string;
             created_at: components["schemas"]["timestamp"];
@@ -1021,11 +1046,40 @@ export interface components {
                 name: string;
                 /** @enum {unknown} */
                 role: "admin" | "user";
+                user_id?: string;
                 prefix: string;
                 created_at: components["schemas"]["timestamp"];
                 expires_at?: components["schemas"]["timestamp"];
                 last_used_at?: components["schemas"]["timestamp"];
             }[];
+        };
+        sign_in_list: {
+            sessions: {
+                id: string;
+                created_at?: components["schemas"]["timestamp"];
+                expires_at: components["schemas"]["timestamp"];
+                /** @description The one that this request came with. */
+                current: boolean;
+            }[];
+        };
+        user: {
+            user_id: string;
+            /**
+             * @description The most that he may do.
+             * @enum {unknown}
+             */
+            role: "admin" | "user";
+            disabled: boolean;
+            /** @description Those that are his. */
+            sessions: number;
+            /** @description Those that hold. */
+            keys: number;
+            last_seen_at?: components["schemas"]["timestamp"];
+        };
+        user_page: {
+            users: components["schemas"]["user"][];
+            /** @description Null on the last page. */
+            next_cursor: string | null;
         };
         identity: {
             tenant_id: string;

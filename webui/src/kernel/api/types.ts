@@ -14,7 +14,8 @@ export interface Envelope {
 export type EventPage = Omit<Schemas['event_page'], 'events'> & { events: Envelope[] };
 
 /** What the page needs to know of them; servers and streams may tell more. */
-export type SessionInfo = Omit<Schemas['session'], 'persona_id' | 'paused'>;
+type Sharing = Pick<Schemas['session'], 'visibility' | 'shared_with'>;
+export type SessionInfo = Omit<Schemas['session'], 'persona_id' | 'paused' | keyof Sharing> & Partial<Sharing>;
 export type SessionPage = Omit<Schemas['session_page'], 'sessions'> & { sessions: SessionInfo[] };
 export type Identity = Pick<Schemas['identity'], 'tenant_id' | 'user_id' | 'role'>;
 
