@@ -40,6 +40,11 @@ error unknown_session() {
   return {codes::session_not_found, "there is no such session"};
 }
 
+// Whether anything hangs on whose a session is: for most of what an admin does nothing does.
+bool wants_fact(const security::policy& rules, const caller& who, std::string_view action) {
+  return !sees_all(who) || is_for_owners(action) || rules.wants_owner(action);
+}
+
 }  // namespace
 
 admitted::admitted(security::audit_log& audit, span_sink* spans, const operation& what,
@@ -131,8 +136,7 @@ asio::awaitable<result<known_fact>> pipeline::see(const caller& who, const opera
                                                   std::string_view action,
                                                   std::string_view session) {
   const bool all = sees_all(who);
-  if (all && !(facts_ && (policy_.wants_owner(action) || is_for_owners(action))))
-    co_return known_fact();
+  if (!facts_ && all) co_return known_fact();
   if (!facts_) co_return unknown_session();
   const session_key key{who.tenant, session_id(std::string(session))};
   auto looked = co_await facts_->of(key);
@@ -157,10 +161,12 @@ asio::awaitable<result<admitted>> pipeline::admit(const caller& who, const opera
   auto asked = question(who, what.action, resource);
   known_fact fact;
   if (!resource.empty() && names_a_session(what)) {
-    auto seen = co_await see(who, what, what.action, resource);
-    if (!seen) co_return seen.error();
-    fact = std::move(*seen);
-    if (fact && policy_.wants_owner(what.action)) asked.owner = fact->owner;
+    if (wants_fact(policy_, who, what.action)) {
+      auto seen = co_await see(who, what, what.action, resource);
+      if (!seen) co_return seen.error();
+      fact = std::move(*seen);
+      if (fact && policy_.wants_owner(what.action)) asked.owner = fact->owner;
+    }
   } else if (resource.empty() && makes_a_session(what)) {
     // What is made for the request is its caller's; what is all of a tenant's is nobody's.
     asked.owner = who.user.value;
@@ -184,6 +190,7 @@ asio::awaitable<result<void>> pipeline::ask(const admitted& in, std::string_view
   std::vector<known_fact> facts(resources.size());
   const bool of_sessions = action.starts_with("conversation.");
   for (std::size_t i = 0; of_sessions && i < asked.size(); ++i) {
+    if (!wants_fact(policy_, in.who(), action)) break;
     auto seen = co_await see(in.who(), in.what(), action, resources[i]);
     if (!seen) co_return seen.error();
     facts[i] = std::move(*seen);

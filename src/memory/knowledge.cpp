@@ -124,6 +124,11 @@ bool is_key(std::string_view attachment_id) {
   return !attachment_id.empty() && attachment_id.find('\n') == std::string_view::npos;
 }
 
+// What is kept of a document is of no session.
+bool is_theirs(const viewer& who, std::string_view owner) {
+  return sight(nullptr, who)(owner, no_session);
+}
+
 }  // namespace
 
 std::string passage_id(const tenant_id& tenant, std::string_view attachment_id,
@@ -270,7 +275,7 @@ result<document_page> knowledge::list(const viewer& who, std::string_view cursor
   for (const auto& [key, text] : *rows) {
     auto row = decode_row(std::string_view(key).substr(prefix.size()), text);
     if (!row) return row.error();
-    if (!may_see(who, row->owner, no_session)) continue;
+    if (!is_theirs(who, row->owner)) continue;
     known_document one;
     one.attachment_id = std::move(row->what.attachment_id);
     one.filename = std::move(row->what.filename);
@@ -290,7 +295,7 @@ result<std::size_t> knowledge::forget_kept(const viewer& who, std::string_view a
   const std::lock_guard one_at_a_time(lock_of(who.tenant, attachment_id));
   auto row = read_row(log_, who.tenant, attachment_id);
   if (!row) return row.error();
-  if (!*row || !may_see(who, (*row)->owner, no_session)) return no_document();
+  if (!*row || !is_theirs(who, (*row)->owner)) return no_document();
   return forget_document(log_, who.tenant, attachment_id, limits_.replicated,
                          now_ms_() + limits_.unclaimed_ms);
 }

@@ -22,6 +22,13 @@ error not_found() {
   return {codes::memory_not_found, "there is no such memory"};
 }
 
+// Whoever sees a memory reads it; to change or forget it is for whose it is.
+std::optional<error> of_another(const viewer& who, const item& it) {
+  if (who.sees_all || it.owner == who.user.value) return std::nullopt;
+  return error(codes::policy_denied, "this is for the memory's owner and for admins")
+      .by_rule("owner");
+}
+
 bool passes(const item_filter& filter, const index_row& row) {
   if (!filter.kinds.empty() &&
       std::find(filter.kinds.begin(), filter.kinds.end(), row.kind) == filter.kinds.end())
@@ -218,6 +225,7 @@ result<item> memories::change(const viewer& who, std::string_view id, const item
   const std::lock_guard one_at_a_time(changing_);
   auto there = look_up(who, id);
   if (!there) return there.error();
+  if (auto no = of_another(who, there->what)) return *no;
   auto it = there->what;
   if (!if_match_permits(expected, etag_of(it)))
     return error(codes::memory_changed, "the memory was changed meanwhile");
@@ -274,6 +282,7 @@ result<void> memories::forget(const viewer& who, std::string_view id, std::strin
   const std::lock_guard one_at_a_time(changing_);
   auto there = look_up(who, id);
   if (!there) return there.error();
+  if (auto no = of_another(who, there->what)) return *no;
   if (!if_match_permits(expected, etag_of(there->what)))
     return error(codes::memory_changed, "the memory was changed meanwhile");
   storage::row_batch rows;
@@ -302,7 +311,8 @@ result<item_page> memories::list(const viewer& who, const item_filter& filter,
   const auto at_ms = now_ms_();
   sight seen(sessions_, who);
   const auto fits = [&](const index_row& row) {
-    return passes(filter, row) && !is_over(row.expires_at_ms, at_ms) && seen(row.owner, row.session);
+    return passes(filter, row) && !is_over(row.expires_at_ms, at_ms) &&
+           seen(row.owner, row.session);
   };
   auto rows = (*reader)->list(who.tenant, behind, fits, limit, listed_at_once_max);
   if (!rows) return index_failed(rows.error());

@@ -139,7 +139,8 @@ class memories {
   result<saved_note> save(const viewer& who, const new_note& note,
                           const answer_of_note& answer = {});
   result<item> find(const viewer& who, std::string_view id) const;
-  // `expected`: the etag of what is changed; empty: whatever it is. Errors: memory.changed.
+  // `expected`: the etag of what is changed; empty: whatever it is. Errors: memory.changed;
+  // policy.denied where it is another's.
   result<item> change(const viewer& who, std::string_view id, const item_change& what,
                       std::string_view expected);
   result<void> forget(const viewer& who, std::string_view id, std::string_view expected);

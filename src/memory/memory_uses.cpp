@@ -42,7 +42,8 @@ std::string cursor_of(const use_row& use) {
 // gone or was reset.
 class sessions_seen {
  public:
-  sessions_seen(const storage::event_log& log, const viewer& who) : log_(log), who_(who) {}
+  sessions_seen(const storage::event_log& log, const session_sight* sessions, const viewer& who)
+      : log_(log), who_(who), sight_(sessions, who) {}
 
   result<bool> shows(const use_row& use) {
     auto at = known_.find(use.session);
@@ -56,16 +57,17 @@ class sessions_seen {
 
  private:
   // None: it is not there, cannot be read, or is not his to see.
-  result<std::optional<std::uint64_t>> first_seq_of(const std::string& session) const {
+  result<std::optional<std::uint64_t>> first_seq_of(const std::string& session) {
     using answer = std::optional<std::uint64_t>;
     const auto head = log_.head({who_.tenant, session_id(session)});
     if (!head && head.error().code == codes::storage_unavailable) return head.error();
-    if (!head || !may_see(who_, head->info.user_id, session)) return answer();
+    if (!head || !sight_(head->info.user_id, session)) return answer();
     return answer(head->first_seq);
   }
 
   const storage::event_log& log_;
   const viewer& who_;
+  sight sight_;
   std::map<std::string, std::optional<std::uint64_t>> known_;
 };
 
@@ -92,7 +94,7 @@ result<use_page> memories::uses(const viewer& who, std::string_view id, std::str
   (*reader)->end();
   if (!known) return index_failed(known.error());
   use_page page;
-  sessions_seen sessions(log_, who);
+  sessions_seen sessions(log_, sessions_, who);
   for (auto& use : *known) {
     auto shown = sessions.shows(use);
     if (!shown) return shown.error();

@@ -443,6 +443,9 @@ def memories_follow():
     assert context[0] == 404, context
     share(people.ann, session, visibility="tenant")
     assert seen(people.bob) == hers - {note}
+    for one in hers - {note}:
+        status, text = people.bob.ask("DELETE", "/v1/memories/" + one)
+        assert status == 403 and json.loads(text)["rule"] == "owner", (status, text)
     share(people.ann, session, visibility="private")
     assert seen(people.bob) == set()
 

@@ -475,6 +475,10 @@ TEST_CASE_FIXTURE(shared_world, "memories: what is of a session is for those who
   CHECK(kept->find(by("eve"), "m-m1").error().code == codes::memory_not_found);
   CHECK(kept->forget(by("eve"), "m-m1", {}).error().code == codes::memory_not_found);
   CHECK(kept->change(by("eve"), "m-m3", {}, {}).error().code == codes::memory_not_found);
+  // What she sees and is another's she only reads.
+  CHECK(kept->forget(by("eve"), "m-m2", {}).error().code == codes::policy_denied);
+  CHECK(kept->change(by("eve"), "m-m2", {}, {}).error().code == codes::policy_denied);
+  CHECK(kept->change(by("ada"), "m-m2", {}, {}));
   auto recalled = question("harbour");
   recalled.user = user_id("eve");
   const auto told = kept->recall(recalled).value();

@@ -33,7 +33,7 @@ struct wanted_document {
   std::string declared{};    // its type, as somebody said; empty: as it was sent
   execution_profile limits{};
   bool remember = false;
-  bool sees_all = false;  // as attachment_reader
+  bool sees_all = false;    // as attachment_reader
   answer_to_keep answer{};  // of `import`
 
   attachment_reader reader() const { return {tenant, user_id, sees_all}; }
