@@ -17,10 +17,6 @@ std::size_t list_bytes(const session_row& row) {
   return 256 + info.title.size() + info.persona_id.size() + info.user_id.size() + shared;
 }
 
-std::string list_cursor(const session_row& last) {
-  return std::to_string(last.head.info.updated_at_ms) + "-" + last.session.value;
-}
-
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -82,6 +78,10 @@ bool shows(const read_options& options, const session_head& head, event_type typ
 
 std::string readable(std::string_view json) {
   return json.find("Infinity") == json.npos ? std::string(json) : without_infinities(json);
+}
+
+std::string list_cursor(const session_row& last) {
+  return std::to_string(last.head.info.updated_at_ms) + "-" + last.session.value;
 }
 
 bool list_page_maker::take(session_row row) {

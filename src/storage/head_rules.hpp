@@ -31,6 +31,7 @@ struct list_place {
   std::int64_t updated_at_ms = 0;
   session_id session;
 };
+std::string list_cursor(const session_row& last);
 std::optional<list_place> parse_list_cursor(std::string_view cursor);
 error bad_cursor();
 

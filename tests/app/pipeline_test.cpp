@@ -129,7 +129,7 @@ TEST_CASE("pipeline: what policy allows is done, with one record of who, what an
   CHECK(text(r, "outcome") == "done");
   CHECK(text(r, "resource") == "s-1");
   CHECK(text(r, "user_id") == "ann");
-  CHECK(text(r, "role") == "user");
+  CHECK(text(r, "role") == "admin");
   CHECK(text(r, "door") == "http");
   CHECK(text(r, "request_id") == "r-1");
   CHECK(r.at("status").as_int64() == 200);

@@ -43,7 +43,7 @@ struct shelf {
     const session_key session{tenant, session_id(new_uuid())};
     std::vector<storage::document_row> rows;
     storage::add_attachment_use(rows, session, sent.id);
-    for (const auto& row : rows) REQUIRE(log->put_document(row.collection, row.key, row.document));
+    for (const auto& row : rows) REQUIRE(log->put_document(row.collection, row.key, row.value));
     return session.session.value;
   }
 
