@@ -99,7 +99,7 @@ storage::append_op session_shell::make_op(session_actions& actions) {
     op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
     pace_.appended(op.events.back().json.size());
     storage::add_attachment_uses(op.documents, key_, e.body);
-    memory::add_feedback(op, e, node_->memories_replicated);
+    memory::add_feedback(op, e, node_->remembering.replicated);
   }
   memory::add_remembered(op, key_, core_.owner, actions.append, node_->remembering);
   if (!tells(last_info_, core_)) op.info = last_info_ = info_of(core_);

@@ -94,8 +94,9 @@ struct server_metrics {
   gauge &connections_open, &streams_open, &sessions_active, &writer_queue_bytes,
       &reader_queue_depth, &asks_in_flight, &writes_waiting;
   gauge &disk_free_bytes, &disk_free_inodes, &store_bytes, &files_open, &files_max, &resident_bytes,
-      &audit_waiting, &dead_letters, &memory_wal_lag, &memory_replica_lag_seconds;
+      &audit_waiting, &dead_letters;
   gauge &vectors_waiting, &vectors_lag_seconds, &vectors_set_aside;
+  gauge &memory_wal_lag, &memory_replica_lag_seconds;
   counter &connections_refused, &stream_frames, &stream_bytes, &reader_fallbacks;
   counter &append_events, &append_batches, &append_bytes;
   counter& llm_calls;
