@@ -23,7 +23,7 @@ struct replica_world : world {
     it.memory_id = std::move(id);
     it.kind = "note";
     it.text = std::move(text);
-    it.owner = "bo";
+    it.owner = "ada";  // who looks
     it.session_id = std::move(session);
     it.created_at_ms = 1000;
     it.updated_at_ms = at;

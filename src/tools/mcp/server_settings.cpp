@@ -153,6 +153,8 @@ void read_command(reader& r, server_settings& to) {
 // Whether it can be connected to: one with a host that is a name or an address, and a port that
 // there is.
 bool is_address(const std::string& text) {
+  const auto host = text.find("://") + 3;
+  if (host >= text.size() || text[host] == '/') return false;  // libcurl forgives a third slash
   const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), curl_url_cleanup);
   return url && curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) == CURLUE_OK;
 }
