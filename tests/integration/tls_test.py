@@ -12,7 +12,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from forms import call, upload
-from node_under_test import ADMIN_KEY, BIN, Node, Reader, Rehearsal, run_tests, wait_until
+from node_under_test import (ADMIN_KEY, BIN, Node, Reader, Rehearsal, assert_exactly_once, run_tests,
+                             wait_until)
 
 FOLDER = tempfile.mkdtemp(prefix="soma-tls-")
 
@@ -95,7 +96,7 @@ def speaks(rehearsal):
                 assert not good, version
         status, headers, _ = node.request("GET", "/v1/health")
         assert status == 200 and headers["Strict-Transport-Security"].startswith("max-age="), headers
-        status, headers, _ = node.request("POST", "/v1/auth/login", {"token": ADMIN_KEY}, key=None)
+        status, headers, _ = node.request("POST", "/v1/auth/login", {"key": ADMIN_KEY}, key=None)
         assert status in (200, 204), status
         assert "; Secure" in headers["Set-Cookie"], headers
         assert "https://localhost" in node.log_text()
@@ -107,7 +108,7 @@ def without_tls(rehearsal):
     """who comes without TLS is sent there, or refused; nothing of what was sent is looked at"""
     node = TlsNode(rehearsal).start()
     try:
-        got = plain(node, b"GET /ui/index.html?a=b%20c HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" % node.port)
+        got = plain(node, f"GET /ui/index.html?a=b%20c HTTP/1.1\r\nHost: localhost:{node.port}\r\n\r\n".encode())
         assert got.startswith("HTTP/1.1 308 "), got
         assert f"\r\nLocation: https://localhost:{node.port}/ui/index.html?a=b%20c\r\n" in got, got
         assert "Strict-Transport" not in got
@@ -142,10 +143,9 @@ def everything(rehearsal):
         wait_until(lambda: any(e["type"] == "llm.delta" for e in reader.events), what="a delta")
         node.kill()
         node.start()
-        wait_until(lambda: any(e["type"] == "message.assistant" and e["data"].get("final")
+        wait_until(lambda: any(e["type"] == "message.assistant" and e["payload"]["final"]
                                for e in reader.events), 60, "the answer")
-        seqs = [int(e["id"].split(".")[1]) for e in reader.events]
-        assert seqs == list(range(1, len(seqs) + 1)), seqs
+        assert_exactly_once(reader.events)
         reader.stopping = True
         big = os.urandom(20_000_000)
         made = upload(node, ("a.bin", big))[0]
@@ -284,7 +284,7 @@ def other_origins(rehearsal):
             # What is refused can be read, too.
             status, headers, _ = node.request("GET", "/v1/sessions", headers={"Origin": origin}, key="wrong")
             assert status == 401 and headers["Access-Control-Allow-Origin"] == origin
-        status, headers, _ = node.request("POST", "/v1/auth/login", {"token": ADMIN_KEY}, key=None)
+        status, headers, _ = node.request("POST", "/v1/auth/login", {"key": ADMIN_KEY}, key=None)
         cookie = headers["Set-Cookie"].split(";")[0]
         status, headers, text = node.request("GET", "/v1/sessions", key=None, headers={
             "Origin": "https://app.example", "Cookie": cookie})
