@@ -908,12 +908,20 @@ def case_forget_document(w):
     assert w.ask("import_document", 201, path).json["again"] is False
 
 
+def indexed_status(w):
+    """Once all that was written is counted."""
+    def settled():
+        status = w.ask("get_memory_status", 200).json
+        return status if status["waiting"] == 0 else None
+    return wait_until(settled, what="the index")
+
+
 def case_get_memory_status(w):
     w.refusals("get_memory_status")
-    before = w.ask("get_memory_status", 200).json
+    before = indexed_status(w)
     w.ask("add_memory", 201, {"text": "to be counted"})
     w.ask("list_memories", 200)
-    after = w.ask("get_memory_status", 200).json
+    after = indexed_status(w)
     assert (after["stored"], after["bytes"]) == (before["stored"] + 1, before["bytes"] + 13), (before, after)
     assert (after["items_max"], after["bytes_max"]) == (1_000_000, 0), after
 
