@@ -126,6 +126,16 @@ std::uint64_t memory_wal::lag() const {
   return told_ - done_;
 }
 
+std::uint64_t memory_wal::told() const {
+  const std::lock_guard lock(mutex_);
+  return told_;
+}
+
+std::uint64_t memory_wal::done() const {
+  const std::lock_guard lock(mutex_);
+  return done_;
+}
+
 result<void> memory_wal::not_kept(storage::event_log& log) {
   const auto text = log.get_document(wal_state_collection, log_key);
   if (!text) return text.error();

@@ -79,6 +79,9 @@ class memory_wal {
   std::uint64_t taken() const { return taken_.load(std::memory_order_acquire); }
   // Commits whose rows are not in the log yet. Does not block.
   std::uint64_t lag() const;
+  // Commits that were told of, and those of them whose rows are in the log. Do not block.
+  std::uint64_t told() const;
+  std::uint64_t done() const;
   // Grows with what can be read. Does not block.
   std::uint64_t moved() const { return moved_.load(std::memory_order_acquire); }
 
