@@ -106,8 +106,10 @@ class World:
         return self.node.json("GET", "/v1/memory/status", expect=200)["vectors"]
 
     def made(self):
-        wait_until(lambda: (self.vectors()["state"], self.vectors()["waiting"]) == ("ready", 0), what="all vectors",
-                   seconds=60)
+        def all_are():
+            status = self.node.json("GET", "/v1/memory/status", expect=200)
+            return (status["waiting"], status["vectors"]["state"], status["vectors"]["waiting"]) == (0, "ready", 0)
+        wait_until(all_are, what="all vectors", seconds=60)
 
     def texts(self, q):
         return [m["text"] for m in self.search(q)["memories"]]
