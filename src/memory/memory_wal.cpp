@@ -14,6 +14,7 @@
 #include "core/time.hpp"
 #include "core/uuid.hpp"
 #include "memory/memories.hpp"
+#include "memory/replicator.hpp"
 
 namespace soma::memory {
 namespace {
@@ -328,7 +329,11 @@ result<void> memory_wal::add(storage::row_batch& rows, const place& of, log_stat
     now = etag_of(*it);  // whether SomaBrain has it changes nothing
     if (parts.size() == 2 && parts[1] == now) return {};
   } else if (!*at) {
-    return {};  // nobody was told of it
+    // Nobody was told of it, unless it is another site's, which knows it: that has to hear that it
+    // went, also where it did before it came into the log.
+    const auto foreign = log_.get_document(replica_collection, id_key(tenant_id(of.tenant), of.id));
+    if (!foreign) return foreign.error();
+    if (!*foreign) return {};
   }
   const auto number = ++state.last;
   if (parts.size() == 2)
@@ -386,10 +391,11 @@ std::string memory_wal::position_at(std::string_view start_id, std::uint64_t num
 result<wal_page> memory_wal::read(const tenant_id& tenant, std::string_view after,
                                   std::size_t rows_max, std::size_t bytes_max) const {
   wal_page out;
-  std::uint64_t number = 0;
+  std::uint64_t number = 0, newest = 0;
   bool whole = false;
   {
     const std::lock_guard lock(mutex_);
+    newest = state_.last;
     out.log = state_.id;
     whole = state_.whole;
     if (!after.empty()) {
@@ -426,6 +432,7 @@ result<wal_page> memory_wal::read(const tenant_id& tenant, std::string_view afte
     const auto parts = lines_of(value);
     const auto mine = number_in(std::string_view(key).substr(tenant.value.size() + 1));
     if (parts.size() < 4 || !mine) return unreadable();
+    if (*mine > newest) break;  // written, and not yet a position of this log
     wal_entry one;
     one.position = out.position = position_at(parts[1], *mine);
     if (parts[2] != no_session) one.session = parts[2];

@@ -3,6 +3,7 @@
 #include "core/codes.hpp"
 #include "memory/memory_wal.hpp"
 #include "memory/memory_world.hpp"
+#include "memory/replicator.hpp"
 
 using namespace soma;
 using namespace soma::memory;
@@ -60,6 +61,22 @@ struct log_world : world {
 };
 
 }  // namespace
+
+TEST_CASE_FIXTURE(log_world,
+                  "log of memories: what is another site's and goes has a stone, told or not") {
+  const auto goes = [&](std::string id, bool is_foreign) {
+    storage::row_batch rows;
+    if (is_foreign)
+      rows.documents.push_back({std::string(replica_collection), id_key(tenant_id("t"), id),
+                                "put\n1\n" + std::string(no_session)});
+    rows.outbox.push_back(
+        to_outbox({change::kind::gone, {tenant_id("t"), session_id(std::string(no_session))}, id}));
+    REQUIRE(log->write_rows(rows));
+  };
+  goes("ours", false);
+  goes("theirs", true);
+  CHECK(told(read()) == strings{"-theirs"});
+}
 
 TEST_CASE_FIXTURE(log_world, "log of memories: all there is, each once, what went by a stone") {
   const auto a = note("one");
