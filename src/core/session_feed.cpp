@@ -3,14 +3,28 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "core/chunked.hpp"
 
 namespace soma {
+namespace {
+
+// In place: this is done for each event that is told again.
+template <class Number>
+void append_number(std::string& out, Number n) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, std::end(digits), n).ptr);
+}
+
+}  // namespace
 
 void append_event_frame(std::string& out, event_id id, event_type type, std::string_view json) {
-  out.append("id: ").append(to_string(id)).append("\nevent: ").append(to_string(type));
+  append_number(out.append("id: "), id.epoch);
+  append_number(out.append("."), id.seq);
+  out.append("\nevent: ").append(to_string(type));
   out.append("\ndata: ").append(json).append("\n\n");
 }
 

@@ -13,6 +13,9 @@ namespace {
 
 using outcome = log_chunk::outcome;
 
+// What a frame has beside its event, about.
+constexpr std::size_t frame_head_bytes = 80;
+
 outcome outcome_of(const error& e) {
   return e.code == codes::session_not_found ? outcome::deleted : outcome::failed;
 }
@@ -62,6 +65,9 @@ log_chunk read_chunk(const app::log_reader& log, const chunk_request& request) {
   chunk.what = outcome::frames;
   chunk.first_seq = head->first_seq;
   std::uint64_t sent = request.after_seq;
+  std::size_t bytes = 0;
+  for (const app::stored_event& event : page->events) bytes += event.json.size();
+  chunk.bytes.reserve(bytes + page->events.size() * frame_head_bytes);
   for (const app::stored_event& event : page->events) {
     const auto place = request.chunked ? begin_chunk(chunk.bytes) : 0;
     append_event_frame(chunk.bytes, event.id, event.type, event.json);

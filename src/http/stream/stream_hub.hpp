@@ -32,9 +32,9 @@ struct sse_options {
   unsigned retry_min_ms = 1'000, retry_max_ms = 2'500;
   std::size_t gather_frames = 64;  // of one write, at most 64
   std::size_t gather_bytes = 256 * 1024;
-  // Of the log, read at once for a reader that is behind. Its string, as it grows, stays below what
-  // malloc maps apart (node/memory_keeper): each larger one is faulted in page by page.
-  std::size_t chunk_bytes = 60 * 1024;
+  // Of the log, read at once for a reader that is behind. With the frames' heads it stays below
+  // what malloc maps apart (node/memory_keeper): each larger one is faulted in page by page.
+  std::size_t chunk_bytes = 80 * 1024;
   std::size_t held_bytes_max = 32 << 20;  // chunks that slow readers may hold on to, a thread
   std::size_t reads_max = 32;             // chunks on their way at once, a thread
 };
