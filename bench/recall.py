@@ -2,6 +2,7 @@
 directly with the same texts and questions.
 
     python3 bench/recall.py speed [--items 1000000]      # recall and visibility over many items of one tenant
+    python3 bench/recall.py speed --vectors              # the same with vectors, of a provider that answers at once
     python3 bench/recall.py quality                      # recall@10 of questions with known answers
     python3 bench/recall.py turn [--items 10000]         # what recall adds to a turn's first delta
 
@@ -10,6 +11,8 @@ client in Python (some 0.2 ms of each are its own); the machine's other work sho
 """
 
 import argparse
+import hashlib
+import http.server
 import json
 import os
 import re
@@ -27,6 +30,7 @@ from recall_corpus import Prose, quality
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.path.join(HERE, "..", "build/release/bin")
 KEY = "soma-bench-loopback-only-4b1f6e0c9d2a"  # of a server of this run, on loopback, with an empty store
+DIMENSIONS = 384
 FILLERS, AT_ONCE = 4, 64  # connections that fill, requests under way on each
 
 
@@ -193,6 +197,13 @@ def speed(options, figures):
         client = Client(server.port)
         figures["noted, items/s"] = options.items / (noted - begin)
         figures["index up to date after the last note, s"] = time.monotonic() - noted
+        if options.vectors:
+            embedder = HashEmbedder()
+            begin = time.monotonic()
+            client.ask("PUT", "/v1/model-profiles/embedder", {"role": "embed", "model": "hash", "base_url": embedder.base_url})
+            wait_for_vectors(server)
+            client = Client(server.port)
+            figures[f"vectors of {DIMENSIONS} numbers, items/s"] = options.items / (time.monotonic() - begin)
         recall = lambda q: client.ask("POST", "/v1/memory/recall", {"query": q, "limit": 10})
         timed(recall, questions[:50])
         for name, value in timed(recall, questions).items():
@@ -251,6 +262,39 @@ class Embedder:
     def stop(self):
         self.process.terminate()
         self.process.wait()
+
+
+class HashEmbedder:
+    """An embeddings provider that answers at once: a text's vector is drawn from its hash. Good for speed only; to a
+    graph of neighbours such vectors, each as far from any other, are the worst there are."""
+
+    def __init__(self):
+        def embeddings(texts):
+            return [{"index": i, "embedding": [b - 127.5 for b in hashlib.shake_256(text.encode()).digest(DIMENSIONS)]}
+                    for i, text in enumerate(texts)]
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                texts = [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
+                body = json.dumps({"data": embeddings(texts), "usage": {"prompt_tokens": 1, "total_tokens": 1}}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.base_url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
 
 
 class Vectors:
@@ -387,6 +431,7 @@ def main():
     parser.add_argument("--items", type=int)
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--embedder", action="store_true", help="with vectors, and mem0 beside us")
+    parser.add_argument("--vectors", action="store_true", help="speed: with vectors, of a provider that answers at once")
     parser.add_argument("--visible", type=int, default=200)
     parser.add_argument("--folder", help="where the stores are made")
     parser.add_argument("--json", help="keeps the figures")
