@@ -165,6 +165,26 @@ int run(int argc, char** argv) {
   memory_add->add_option("--tag", memory.tag, "a tag of it");
   memory_forget->add_option("id", memory.text, "which")->required();
   documents_rm->add_option("attachment", memory.text, "the id of its attachment")->required();
+  soma::audit_options audit;
+  auto* audits = app.add_subcommand("audit", "what was done, and proof of it");
+  const auto audit_command = [&](const char* name, const char* what) {
+    auto* made = audits->add_subcommand(name, what);
+    flags.add_to(*made);
+    return made;
+  };
+  auto* audit_verify = audit_command("verify", "look for a record that is not right");
+  auto* audit_prove = audit_command("prove", "prove what was recorded of a request");
+  auto* audit_proof = audit_command("verify-proof", "check such a proof");
+  auto* audit_export = audit_command("export", "all records, as they are kept");
+  auto* audit_head = audit_command("head", "the newest signed head, to be kept elsewhere");
+  auto* audit_key = audit_command("key", "the public key that heads are signed by");
+  audit_verify->add_option("file", audit.file, "an export; else the data folder's");
+  audit_verify->add_option("--since", audit.since, "a head that was kept: only what came later");
+  audit_verify->add_option("--head", audit.head, "a head that was kept, which has to be its past");
+  audit_prove->add_option("--request", audit.request, "its id")->required();
+  audit_proof->add_option("file", audit.file, "the proof")->required();
+  for (auto* command : {audit_verify, audit_proof})
+    command->add_option("--key", audit.key, "the public key, PEM; else that of the data folder");
   auto* table =
       app.add_subcommand("operations", "what the API can do and which action of policy each is");
   auto* about = app.add_subcommand("version", "print the version");
@@ -186,6 +206,12 @@ int run(int argc, char** argv) {
   if (*talk) return soma::chat(chat_server.over(chat));
   if (*tools_ls) return soma::list_tools(ls_server.over(tools));
   if (*tools_run) return soma::run_tool(run_server.over(tools));
+  if (*audit_verify) return soma::verify_audit(flags.sources(), audit);
+  if (*audit_prove) return soma::prove_audit(flags.sources(), audit);
+  if (*audit_proof) return soma::verify_audit_proof(flags.sources(), audit);
+  if (*audit_export) return soma::export_audit(flags.sources());
+  if (*audit_head) return soma::print_audit_head(flags.sources());
+  if (*audit_key) return soma::print_audit_key(flags.sources());
   if (*memory_ls) return soma::list_memories(memory_server.over(memory));
   if (*memory_search) return soma::search_memories(memory_server.over(memory));
   if (*memory_add) return soma::add_memory(memory_server.over(memory));

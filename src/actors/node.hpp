@@ -61,7 +61,7 @@ class runtime_probe {
                          double /*seconds*/) {}
   virtual void session_started() {}
   virtual void session_ended(bool /*failed*/) {}
-  virtual void session_quarantined() {}
+  virtual void session_quarantined(const session_key&, std::string_view /*code*/) {}
   virtual void turn_ended(std::string_view /*finish_reason*/) {}
   virtual void llm_started() {}
   virtual void llm_failed(std::string_view /*code*/) {}

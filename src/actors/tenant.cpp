@@ -419,7 +419,7 @@ void tenant_shell::quarantine(const session_id& session, entry& e) {
   log(log_level::error, "session.quarantined", {{"code", e.failure()}},
       {{}, {}, session.value, tenant_.value, {}});
   e.now = phase::quarantined;
-  node_->probe.session_quarantined();
+  node_->probe.session_quarantined({tenant_, session}, e.failure());
   refuse_waiting(e, refusal(e));
   answer_restarts(e, refusal(e));
   // The session cannot speak for itself any more, so its tenant writes the event.

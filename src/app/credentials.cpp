@@ -3,6 +3,7 @@
 #include "app/on_writes.hpp"
 #include "app/services.hpp"
 #include "app/tenant_notices.hpp"
+#include "app/tool_gateway.hpp"
 #include "core/codes.hpp"
 #include "core/time.hpp"
 #include "models/llm_gateway.hpp"
@@ -27,6 +28,25 @@ bool is_internal(const services& s, std::string_view token) {
   return !own.empty() && security::constant_time_equal(own.reveal(), token);
 }
 
+// Whoever asked for the text of one, with the token that gives it or a wrong one.
+void record_reading(services& s, const caller& who, std::string_view provider,
+                    std::string_view outcome, std::string_view why) {
+  security::audit_record r;
+  r.what = "credential.read";
+  r.operation = "get_credential";
+  r.door = to_string(who.door);
+  r.outcome = outcome;
+  r.why = why;
+  r.resource = provider;
+  r.tenant_id = who.tenant.value;
+  r.user_id = who.user.value;
+  r.role = to_string(who.role);
+  r.key_id = who.key_id;
+  r.request_id = who.request_id;
+  r.trace_id = who.trace_id;
+  s.tools.audit.record(r);
+}
+
 }  // namespace
 
 // Servers of tools have theirs in the same vault, under names that no provider can have.
@@ -38,12 +58,16 @@ std::vector<credential_view> list_credentials(services& s, const caller& who) {
 
 result<found_credential> find_credential(services& s, const caller& who, std::string_view provider,
                                          std::string_view internal_token) {
+  if (!internal_token.empty() && !is_internal(s, internal_token) && is_provider(provider))
+    record_reading(s, who, provider, "denied", codes::auth_invalid);
   auto view = s.llm.vault().view(who.tenant, provider);
   if (!view || !is_provider(provider)) return no_credential();
   found_credential found;
   found.view = std::move(*view);
   if (is_internal(s, internal_token)) {
     auto secret = s.llm.vault().open(who.tenant, provider);
+    record_reading(s, who, provider, secret ? "done" : "failed",
+                   secret ? std::string_view() : secret.error().code);
     if (!secret) return secret.error();
     found.secret = std::move(*secret);
   }

@@ -6,6 +6,7 @@
 #include "app/on_longer.hpp"
 #include "app/on_writes.hpp"
 #include "app/services.hpp"
+#include "app/tool_gateway.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
@@ -86,10 +87,51 @@ result<answered<created_key>> kept_key(const idempotency_gate::entry& gate) {
   return answered<created_key>(std::move(made), true);
 }
 
-}  // namespace
+// Whose sign-in it was is not known where it failed.
+void record_login(services& s, const caller& who, const login_proof& by,
+                  const result<browser_login>& how) {
+  // Further ones of that address are only counted until its ration is there again.
+  if (!how && how.error().code == codes::quota_exceeded) return;
+  std::string data;
+  json_writer w(data);
+  w.begin_object().field("by", by.token.empty() ? "key" : "link").field("peer", by.peer);
+  w.end_object();
+  security::audit_record r;
+  r.what = "auth.login";
+  r.operation = "login";
+  r.door = to_string(who.door);
+  r.outcome = how ? "done" : "failed";
+  if (how) {
+    r.tenant_id = how->tenant.value;
+    r.user_id = how->user.value;
+    r.role = to_string(how->role);
+  } else {
+    r.why = how.error().code;
+  }
+  r.request_id = who.request_id;
+  r.trace_id = who.trace_id;
+  r.data_json = std::string_view(data).substr(1, data.size() - 2);
+  s.tools.audit.record(r);
+}
 
-asio::awaitable<result<browser_login>> login(services& s, login_proof by) {
-  const auto proof = std::make_shared<const login_proof>(std::move(by));
+void record_logout(services& s, const caller& who, const security::identity& was,
+                   const result<void>& how) {
+  security::audit_record r;
+  r.what = "auth.logout";
+  r.operation = "logout";
+  r.door = to_string(who.door);
+  r.outcome = how ? "done" : "failed";
+  if (!how) r.why = how.error().code;
+  r.tenant_id = was.tenant.value;
+  r.user_id = was.user.value;
+  r.role = security::to_string(was.role);
+  r.request_id = who.request_id;
+  r.trace_id = who.trace_id;
+  s.tools.audit.record(r);
+}
+
+asio::awaitable<result<browser_login>> let_in(services& s,
+                                              std::shared_ptr<const login_proof> proof) {
   auto judge = [&s, proof] { return identify(s, *proof); };
   auto who = co_await on_lane(s.pool, judge);
   if (!who) co_return who.error();
@@ -104,11 +146,29 @@ asio::awaitable<result<browser_login>> login(services& s, login_proof by) {
   co_return in;
 }
 
-asio::awaitable<result<void>> logout(services& s, std::string cookie_header) {
+}  // namespace
+
+asio::awaitable<result<browser_login>> login(services& s, const caller& who, login_proof by) {
+  auto proof = std::make_shared<const login_proof>(std::move(by));
+  auto in = co_await let_in(s, proof);
+  record_login(s, who, *proof, in);
+  co_return in;
+}
+
+asio::awaitable<result<void>> logout(services& s, const caller& who, std::string cookie_header) {
   const std::string token(s.browsers.token_in(cookie_header));
   if (token.empty()) co_return result<void>();
-  auto close = [&s, token] { return tell_removed(s, s.identities.close_session(token)); };
-  co_return co_await on_lane(s.lanes.writes, close);
+  auto was = std::make_shared<std::optional<security::identity>>();
+  // Who it was is looked up first: afterwards nobody knows.
+  auto close = [&s, was, cookie_header, token] {
+    security::credentials by;
+    by.cookie = cookie_header;
+    if (auto found = s.identities.authenticate(by)) *was = std::move(*found);
+    return tell_removed(s, s.identities.close_session(token));
+  };
+  auto done = co_await on_lane(s.lanes.writes, close);
+  if (*was) record_logout(s, who, **was, done);
+  co_return done;
 }
 
 std::string session_cookie(const services& s, const secret_string& session) {

@@ -33,10 +33,11 @@ struct browser_login {
   app::role role = app::role::user;
   secret_string session;  // the token that its cookie carries
 };
-// Errors: auth.required, auth.invalid, quota.exceeded.
-boost::asio::awaitable<result<browser_login>> login(services& s, login_proof by);
+// Recorded, also where it fails. Errors: auth.required, auth.invalid, quota.exceeded.
+boost::asio::awaitable<result<browser_login>> login(services& s, const caller& who, login_proof by);
 // Of a header without one of our cookies: nothing is done.
-boost::asio::awaitable<result<void>> logout(services& s, std::string cookie_header);
+boost::asio::awaitable<result<void>> logout(services& s, const caller& who,
+                                            std::string cookie_header);
 
 // Values of Set-Cookie: one that carries a session, and one that clears those that were brought.
 std::string session_cookie(const services& s, const secret_string& session);

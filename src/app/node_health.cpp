@@ -64,9 +64,11 @@ health_component files_of(const node_vitals& v) {
 }
 
 health_component audit_of(const security::audit_log& audit) {
-  if (audit.failing()) return {"audit", false, "the audit file cannot be written"};
+  if (audit.failing()) return {"audit", false, "the audit cannot be written"};
   if (const auto lost = audit.lost(); lost > 0)
     return {"audit", false, std::to_string(lost) + " records were lost"};
+  if (audit.damaged())
+    return {"audit", false, "records are not right: soma audit verify names the first"};
   return {"audit", true, ""};
 }
 

@@ -247,6 +247,16 @@ constexpr row table[] = {
         .by(access::admin)
         .changes("dlq.manage", path_id)
         .gives(answer::none),
+    op("list_audit", get, "/v1/admin/audit").by(access::admin).reads("audit.read"),
+    op("export_audit", get, "/v1/admin/audit/export")
+        .by(access::admin)
+        .reads("audit.read")
+        .gives(answer::file)
+        .with_caller(),
+    op("get_audit_head", get, "/v1/admin/audit/head").by(access::admin).reads("audit.read"),
+    op("get_audit_record", get, "/v1/admin/audit/{seq}")
+        .by(access::admin)
+        .reads("audit.read", "path:seq"),
     op("get_settings", get, "/v1/settings").by(access::admin),
     op("update_settings", put, "/v1/settings")
         .by(access::admin)

@@ -8,6 +8,7 @@
 
 #include "core/codes.hpp"
 #include "core/fingerprint.hpp"
+#include "core/time.hpp"
 #include "core/uuid.hpp"
 
 namespace soma::app {
@@ -23,7 +24,7 @@ security::policy_input question(const caller& who, std::string_view action,
 security::audit_record record_of(const caller& who, const operation& what,
                                  std::string_view resource) {
   security::audit_record r;
-  r.action = what.action;
+  r.what = what.action;
   r.operation = what.same_as.empty() ? what.id : what.same_as;
   r.resource = resource;
   r.tenant_id = who.tenant.value;
@@ -33,6 +34,7 @@ security::audit_record record_of(const caller& who, const operation& what,
   r.door = to_string(who.door);
   r.request_id = who.request_id;
   r.trace_id = who.trace_id;
+  if (names_a_session(what) || makes_a_session(what)) r.session_id = resource;
   return r;
 }
 
@@ -48,8 +50,21 @@ bool wants_fact(const security::policy& rules, const caller& who, std::string_vi
 }  // namespace
 
 admitted::admitted(security::audit_log& audit, span_sink* spans, const operation& what,
-                   const caller& who, std::string resource)
-    : audit_(&audit), spans_(spans), what_(&what), who_(&who), resource_(std::move(resource)) {
+                   const caller& who, std::string resource, std::string rule)
+    : audit_(&audit),
+      spans_(spans),
+      what_(&what),
+      who_(&who),
+      resource_(std::move(resource)),
+      rule_(std::move(rule)),
+      when_ms_(now_ms()) {
+  if (what.audited == audited::always) {
+    auto r = record_of(who, what, resource_);
+    r.outcome = "interrupted";
+    r.when_ms = when_ms_;
+    r.why = rule_;
+    noted_ = audit.begin(r);
+  }
   if (!spans_) return;
   span_id_ = fingerprint_text(random_u64() | 1);
   started_at_ = std::chrono::system_clock::now();
@@ -62,7 +77,11 @@ admitted::admitted(admitted&& other) noexcept
       what_(other.what_),
       who_(other.who_),
       resource_(std::move(other.resource_)),
+      rule_(std::move(other.rule_)),
       members_(std::move(other.members_)),
+      diff_(std::move(other.diff_)),
+      when_ms_(other.when_ms_),
+      noted_(other.noted_),
       span_id_(std::move(other.span_id_)),
       started_at_(other.started_at_),
       began_(other.began_),
@@ -87,8 +106,11 @@ admitted::~admitted() {
   auto r = record_of(*who_, *what_, resource_);
   r.outcome = well_ ? "done" : "failed";
   r.status = status_;
-  r.members_json = members_;
-  audit_->record(r);
+  r.when_ms = when_ms_;
+  r.why = rule_;
+  r.diff_json = diff_;
+  r.data_json = members_;
+  audit_->end(noted_, r);
 }
 
 void admitted::ended(bool well, int status) {
@@ -99,10 +121,10 @@ void admitted::ended(bool well, int status) {
 error pipeline::refusal(const caller& who, const operation& what, std::string_view action,
                         std::string_view resource, const security::decision& said) {
   auto r = record_of(who, what, resource);
-  r.action = action;
+  r.what = action;
   r.outcome = said.unavailable ? "unavailable" : "denied";
-  r.rule = said.rule;
-  audit_.record(r);
+  r.why = said.rule;
+  audit_.refused(r);
   if (said.unavailable)
     return error(codes::dependency_unavailable, "policy cannot be asked", 1).about("policy");
   return error(codes::policy_denied, said.reason).by_rule(said.rule);
@@ -125,11 +147,11 @@ void pipeline::refused_sight(const caller& who, const operation& what, std::stri
                              std::string_view session, bool is_there) {
   if (!is_there && what.audited != audited::always) return;
   auto r = record_of(who, what, session);
-  r.action = action;
+  r.what = action;
   r.outcome = is_there ? "denied" : "failed";
-  r.rule = is_there ? "visibility" : "";
+  r.why = is_there ? "visibility" : "";
   r.status = 404;
-  audit_.record(r);
+  audit_.refused(r);
 }
 
 asio::awaitable<result<known_fact>> pipeline::see(const caller& who, const operation& what,
@@ -180,7 +202,10 @@ asio::awaitable<result<admitted>> pipeline::admit(const caller& who, const opera
     said = std::move(answers.front());
   }
   if (!said.allow) co_return refusal(who, what, what.action, resource, said);
-  co_return admitted(audit_, spans_, what, who, std::move(resource));
+  if (what.audited == audited::always && !audit_.has_room())
+    co_return error(codes::dependency_unavailable, "what is done cannot be recorded", 5)
+        .about("audit");
+  co_return admitted(audit_, spans_, what, who, std::move(resource), std::move(said.rule));
 }
 
 asio::awaitable<result<void>> pipeline::ask(const admitted& in, std::string_view action,

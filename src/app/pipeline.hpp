@@ -43,20 +43,24 @@ class admitted {
   void ended(bool well, int status = 0);
   // What it is about, where that is known only now: the id of what was made.
   void about(std::string resource) { resource_ = std::move(resource); }
-  // Further members of the record, as `"a":1,"b":2`; no secret and no text of a conversation.
+  // Further data of the record, as `"a":1,"b":2`; no secret and no text of a conversation.
   void add(std::string members_json) { members_ = std::move(members_json); }
+  // What it changed to what, a JSON object with secrets masked.
+  void changed(std::string diff_json) { diff_ = std::move(diff_json); }
 
  private:
   friend class pipeline;
   admitted(security::audit_log& audit, span_sink* spans, const operation& what, const caller& who,
-           std::string resource);
+           std::string resource, std::string rule);
   void tell_span() const;
 
   security::audit_log* audit_;  // null: moved from
   span_sink* spans_;            // null: nobody asks
   const operation* what_;
   const caller* who_;
-  std::string resource_, members_;
+  std::string resource_, rule_, members_, diff_;
+  std::int64_t when_ms_ = 0;
+  std::uint32_t noted_ = 0;  // that it began
   std::string span_id_;
   std::chrono::system_clock::time_point started_at_;
   std::chrono::steady_clock::time_point began_;
@@ -78,7 +82,8 @@ class pipeline {
       : policy_(policy), audit_(audit), facts_(facts), spans_(spans) {}
 
   // Errors: session.not_found, for what is not there and for what is not shown alike; policy.denied
-  // with the rule, dependency.unavailable where policy cannot be asked; refusals are recorded.
+  // with the rule, dependency.unavailable where policy cannot be asked; refusals are recorded. Also
+  // dependency.unavailable where it has to be recorded and cannot be.
   boost::asio::awaitable<result<admitted>> admit(const caller& who, const operation& what,
                                                  std::string resource);
 

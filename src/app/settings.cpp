@@ -5,6 +5,7 @@
 #include "app/services.hpp"
 #include "app/tenant_notices.hpp"
 #include "core/codes.hpp"
+#include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "llm/base_url.hpp"
 #include "models/llm_gateway.hpp"
@@ -61,6 +62,24 @@ result<void> change_key(models::llm_gateway& llm, const tenant_id& tenant,
   return put ? result<void>() : result<void>(put.error());
 }
 
+constexpr std::string_view mask = "********";
+
+// What of the settings is another, a key only by whether there is one.
+std::string difference(const llm_settings& before, const llm_settings& now, bool new_key) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object();
+  const auto tell = [&w](std::string_view name, std::string_view from, std::string_view to) {
+    w.key(name).begin_object().field("from", from).field("to", to).end_object();
+  };
+  if (before.base_url != now.base_url) tell("llm.base_url", before.base_url, now.base_url);
+  if (before.model != now.model) tell("llm.model", before.model, now.model);
+  if (before.has_key != now.has_key || new_key)
+    tell("llm.api_key", before.has_key ? mask : "", now.has_key ? mask : "");
+  w.end_object();
+  return out;
+}
+
 }  // namespace
 
 llm_settings read_settings(services& s, const caller& who) {
@@ -74,9 +93,11 @@ llm_settings read_settings(services& s, const caller& who) {
   return out;
 }
 
-asio::awaitable<result<llm_settings>> change_settings(services& s, const admitted& in,
+asio::awaitable<result<llm_settings>> change_settings(services& s, admitted& in,
                                                       settings_change change) {
   const auto& tenant = in.who().tenant;
+  const auto before = read_settings(s, in.who());
+  const bool new_key = change.api_key && !change.api_key->empty();
   auto work = [&llm = s.llm, tenant,
                change =
                    std::make_shared<const settings_change>(std::move(change))]() -> result<void> {
@@ -91,7 +112,9 @@ asio::awaitable<result<llm_settings>> change_settings(services& s, const admitte
     co_return why;
   }
   s.notices.settings_changed(tenant);
-  co_return read_settings(s, in.who());
+  auto now = read_settings(s, in.who());
+  in.changed(difference(before, now, new_key));
+  co_return now;
 }
 
 runtime_config read_runtime_config(services& s, const caller& who) {

@@ -29,7 +29,7 @@ struct settings_change {
   std::optional<secret_string> api_key;
 };
 // Errors: request.invalid, quota.exceeded, secret.key_missing, server.busy, those of the store.
-boost::asio::awaitable<result<llm_settings>> change_settings(services& s, const admitted& in,
+boost::asio::awaitable<result<llm_settings>> change_settings(services& s, admitted& in,
                                                              settings_change change);
 
 struct runtime_config {

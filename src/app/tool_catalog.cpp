@@ -61,7 +61,7 @@ asio::awaitable<result<changed_tool>> change_tool(services& s, admitted& in, std
   };
   auto entry = co_await on_writes(s, tenant, change);
   if (!entry) co_return entry.error();
-  in.add("\"diff\":" + change_json);
+  in.changed(change_json);
   s.notices.catalog_changed(tenant);
   changed_tool out;
   out.entry = std::move(*entry);

@@ -11,8 +11,10 @@
 #include "app/operations.hpp"
 #include "cli/terminal.hpp"
 #include "core/codes.hpp"
+#include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "core/version.hpp"
+#include "node/audit.hpp"
 #include "node/descriptors.hpp"
 #include "node/serve.hpp"
 #include "node/settings_checks.hpp"
@@ -119,7 +121,15 @@ int make_key(const config_sources& from, const new_key_options& wanted) {
   key.role = wanted.role == "admin" ? security::role::admin : security::role::user;
   key.tenant = tenant_id(wanted.tenant);
   key.user = user_id(wanted.user);
+  auto record = recorded_command::begin(*settings, "key new");
+  if (!record) return refuse(record.error());
   auto made = keys.create(key, now_ms());
+  std::string data;
+  json_writer w(data);
+  w.begin_object().field("tenant_id", wanted.tenant).field("user_id", wanted.user);
+  w.field("role", wanted.role).end_object();
+  record->end(made ? result<void>() : result<void>(made.error()),
+              made ? std::string_view(made->key.id) : std::string_view(), data);
   if (!made) return refuse(made.error());
   std::printf("%s\n", std::string(made->text.reveal()).c_str());
   std::fprintf(stderr, "This key is shown once. Send it as: Authorization: Bearer <key>\n");
@@ -133,6 +143,8 @@ int void_keys(const config_sources& from) {
   options.data_dir = settings->text("storage.data_dir");
   auto log = storage::open_rocksdb_event_log(options);
   if (!log) return refuse(log.error());
+  auto record = recorded_command::begin(*settings, "key void");
+  if (!record) return refuse(record.error());
   std::size_t count = 0;
   for (const auto* collection : {"keys", "browser_sessions"}) {
     std::vector<storage::document_change> gone;
@@ -146,6 +158,7 @@ int void_keys(const config_sources& from) {
     count += gone.size();
   }
   if (auto made = security::load_server_key(options.data_dir); !made) return refuse(made.error());
+  record->end({});
   std::printf("%zu API keys and sign-ins are void\n", count);
   return 0;
 }

@@ -35,6 +35,13 @@ struct memory_options {
   bool anew = false, once = false, end = false;
 };
 
+struct audit_options {
+  std::string file;         // lines of records, or a proof; empty: the data folder's chain
+  std::string since, head;  // files of heads
+  std::string key;          // a file with the public key, PEM
+  std::string request;      // whose records are proved
+};
+
 // The environment, with a configuration file.
 config_sources process_sources(const std::string& file);
 
@@ -64,6 +71,13 @@ int sync_memories(const memory_options& options);
 int export_memories(const memory_options& options);  // NDJSON
 // Until it is ended, or what is followed is no log, another one, or refused.
 int follow_memories(const memory_options& options);
+// The audit of the data folder; a server may run on it.
+int verify_audit(const config_sources& from, const audit_options& wanted);
+int prove_audit(const config_sources& from, const audit_options& wanted);
+int verify_audit_proof(const config_sources& from, const audit_options& wanted);
+int export_audit(const config_sources& from);      // the records, as they are kept
+int print_audit_head(const config_sources& from);  // the newest, JSON
+int print_audit_key(const config_sources& from);   // the public one, PEM
 // The table of operations as NDJSON: for those who write policy, and for tests.
 void print_operations();
 void print_version();

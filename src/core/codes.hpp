@@ -85,6 +85,7 @@ inline constexpr std::string_view request_header_too_large = "request.header_too
 inline constexpr std::string_view memory_not_found = "memory.not_found";
 inline constexpr std::string_view memory_changed = "memory.changed";
 inline constexpr std::string_view dlq_not_found = "dlq.not_found";
+inline constexpr std::string_view audit_not_found = "audit.not_found";
 inline constexpr std::string_view route_not_found = "route.not_found";
 inline constexpr std::string_view auth_required = "auth.required";
 inline constexpr std::string_view auth_invalid = "auth.invalid";

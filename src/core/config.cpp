@@ -168,6 +168,23 @@ std::string quoted_text(std::string_view text) {
   return out + '"';
 }
 
+// A secret's text is in none of it.
+struct toml_printer {
+  std::string operator()(std::int64_t n) const { return std::to_string(n); }
+  std::string operator()(double n) const {
+    const auto text = show(n);
+    return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
+  }
+  std::string operator()(bool b) const { return b ? "true" : "false"; }
+  std::string operator()(const std::string& s) const { return quoted_text(s); }
+  std::string operator()(const secret_string& s) const { return s.empty() ? "\"\"" : "\"***\""; }
+  std::string operator()(const std::vector<std::string>& items) const {
+    std::vector<std::string> parts;
+    for (const auto& item : items) parts.push_back(quoted_text(item));
+    return "[" + join(parts) + "]";
+  }
+};
+
 }  // namespace
 
 class config_loader {
@@ -386,22 +403,14 @@ std::vector<std::pair<std::string, std::string>> config::sources() const {
   return all;
 }
 
+std::vector<std::pair<std::string, std::string>> config::changed() const {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& [key, e] : entries_)
+    if (e.source != "default") out.emplace_back(key, std::visit(toml_printer{}, e.what));
+  return out;
+}
+
 std::string config::to_toml() const {
-  struct printer {
-    std::string operator()(std::int64_t n) const { return std::to_string(n); }
-    std::string operator()(double n) const {
-      const auto text = show(n);
-      return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
-    }
-    std::string operator()(bool b) const { return b ? "true" : "false"; }
-    std::string operator()(const std::string& s) const { return quoted_text(s); }
-    std::string operator()(const secret_string& s) const { return s.empty() ? "\"\"" : "\"***\""; }
-    std::string operator()(const std::vector<std::string>& items) const {
-      std::vector<std::string> parts;
-      for (const auto& item : items) parts.push_back(quoted_text(item));
-      return "[" + join(parts) + "]";
-    }
-  };
   std::string out, section;
   for (const auto& [key, e] : entries_) {
     const auto dot = key.find('.');
@@ -409,7 +418,7 @@ std::string config::to_toml() const {
       section = key.substr(0, dot);
       out += (out.empty() ? "[" : "\n[") + section + "]\n";
     }
-    out += key.substr(dot + 1) + " = " + std::visit(printer{}, e.what);
+    out += key.substr(dot + 1) + " = " + std::visit(toml_printer{}, e.what);
     if (e.source != "default") out += "  # " + e.source;
     out += '\n';
   }

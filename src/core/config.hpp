@@ -40,6 +40,9 @@ class config {
   // What was given and is not used, a sentence each: variables that look like ours and are not.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
+  // What is no default: each key with its value as TOML, a secret's masked.
+  std::vector<std::pair<std::string, std::string>> changed() const;
+
   // All keys as TOML, with secrets masked and the source of what is not a default as a comment.
   std::string to_toml() const;
 

@@ -144,16 +144,24 @@ class metered_call {
 
   void write_audit(const llm::usage_count& count, std::string_view outcome,
                    std::string_view finish_reason, std::uint32_t attempts, std::int64_t now) {
-    std::string line;
-    json_writer w(line);
-    w.begin_object().field("at", format_rfc3339(now)).field("action", "llm.invoke");
-    w.field("tenant_id", who_.tenant.value).field("user_id", who_.user);
-    w.field_if("session_id", who_.session).field_if("request_id", who_.request_id);
-    w.field_if("trace_id", who_.trace_id).field("profile", profile_).field("provider", provider_);
-    w.field("model", model_).field("base_url", base_url_).field("outcome", outcome);
-    w.field_if("finish_reason", finish_reason).field("attempts", std::uint64_t{attempts});
-    w.key("usage").raw(llm::to_json(count)).end_object();
-    g_.p_.audit.write(line);
+    std::string data;
+    json_writer w(data);
+    w.begin_object().field("profile", profile_).field("provider", provider_);
+    w.field("model", model_).field("base_url", base_url_).field_if("finish_reason", finish_reason);
+    w.field("attempts", std::uint64_t{attempts}).key("usage").raw(llm::to_json(count)).end_object();
+    security::audit_record r;
+    r.what = "llm.invoke";
+    r.when_ms = began_ms_;
+    r.tenant_id = who_.tenant.value;
+    r.user_id = who_.user;
+    r.door = who_.session.empty() ? "http" : "session";
+    r.outcome = outcome == "ok" || outcome == "cancelled" ? outcome : "failed";
+    if (r.outcome == "failed") r.why = outcome;
+    r.session_id = who_.session;
+    r.request_id = who_.request_id;
+    r.trace_id = who_.trace_id;
+    r.data_json = std::string_view(data).substr(1, data.size() - 2);
+    g_.p_.audit.write(security::audit_line(r, now));
   }
 
   llm_gateway& g_;  // until it is settled
@@ -164,6 +172,7 @@ class metered_call {
   std::optional<llm::token_prices> prices_;
   std::map<std::string, std::optional<llm::token_prices>> fallback_prices_;
   const std::uint64_t prompt_estimate_;
+  const std::int64_t began_ms_ = now_ms();
   std::atomic<std::uint64_t> said_bytes_{0};
   std::atomic<bool> settled_{false};
 };

@@ -20,13 +20,19 @@ result<bool> judge_lock(llm_gateway& models, const actors::llm_caller& who, std:
   log(log_level::warn, "model_lock.violation", {{"member", what}}, about);
   if (models.lock() == model_lock::off) return false;
   const bool refused = models.lock() == model_lock::enforce;
-  std::string line;
-  json_writer w(line);
-  w.begin_object().field("at", format_rfc3339(now_ms())).field("action", "model_lock.violation");
-  w.field("tenant_id", who.tenant.value).field("user_id", who.user);
-  w.field("request_id", who.request_id).field("member", what);
-  w.field_bool("refused", refused).end_object();
-  models.audit().write(line);
+  std::string member;
+  json_writer w(member);
+  w.begin_object().field("member", what).end_object();
+  security::audit_record r;
+  r.what = "model_lock.violation";
+  r.tenant_id = who.tenant.value;
+  r.user_id = who.user;
+  r.door = "http";
+  r.outcome = refused ? "denied" : "warned";
+  r.request_id = who.request_id;
+  r.trace_id = who.trace_id;
+  r.data_json = std::string_view(member).substr(1, member.size() - 2);
+  models.audit().record(r);
   if (refused) return error(codes::model_lock_violation, std::string(model_lock_warning));
   return true;
 }

@@ -24,6 +24,7 @@ void chores::run(const signals& from, std::optional<std::chrono::seconds> at_mos
     health.look();
     on_.store.secrets().follow_key_file();
     on_.web.follow_certificates();
+    on_.store.audit().tick();
     memory.look();
     if (tick % 3600 == 0)
       on_.store.lanes().writes.post(

@@ -44,6 +44,17 @@ void metrics_probe::committed(std::size_t, std::size_t events, std::size_t bytes
   metrics_.fsync.observe_us(microseconds(seconds));
 }
 
+void metrics_probe::session_quarantined(const session_key& session, std::string_view code) {
+  metrics_.sessions_quarantined.add();
+  security::audit_record r;
+  r.what = "session.quarantined";
+  r.tenant_id = session.tenant.value;
+  r.door = "node";
+  r.why = code;
+  r.resource = r.session_id = session.session.value;
+  audit_.record(r);
+}
+
 void metrics_probe::first_token(double seconds) {
   metrics_.llm_first_token.observe_us(microseconds(seconds));
 }

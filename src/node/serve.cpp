@@ -20,7 +20,7 @@ result<int> serve(const config& settings) {
   const signals taken;
   auto store = node_store::open(settings);
   if (!store) return store.error();
-  node_metrics metrics;
+  node_metrics metrics((*store)->audit());
   node_feeds feeds(settings);
   auto models = node_models::open(settings, **store, metrics.registry());
   if (!models) return models.error();
@@ -45,11 +45,13 @@ result<int> serve(const config& settings) {
   if (!recovering) return recovering.error();
   if (auto started = (*web)->start(); !started) return started.error();
   note_started();
+  record_start((*store)->audit(), settings, (*web)->port());
   auto door = announce(settings, (*web)->port(), *recovering, **identities);
 
   chores small({**web, **store, **identities});
   small.run(taken);
   log(log_level::info, "server.stopping");
+  record_stopping((*store)->audit());
   (*web)->say_stopping();
   small.run(taken, std::chrono::seconds(settings.number("shutdown.drain_s")));
   door.reset();
@@ -58,7 +60,7 @@ result<int> serve(const config& settings) {
   web->reset();
   (*memory)->stop();
   if (auto saved = (*models)->close(); !saved) return saved.error();
-  flush_at_end((*store)->audit());
+  end_audit((*store)->audit(), in_time);
   log(log_level::info, "server.stopped", {{"in_time", in_time}});
   return in_time ? 0 : 1;
 }

@@ -5,6 +5,7 @@
 
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
+#include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "embedded/soma_embedded_config.hpp"
 #include "files/file_tools.hpp"
@@ -53,6 +54,25 @@ result<std::string> place_for(files::work_folders& folders, const session_key& s
   return folder;
 }
 
+void record_call(security::audit_log& audit, const tools::call_ended& call) {
+  std::string data;
+  json_writer w(data);
+  w.begin_object().field("tool_call_id", call.what.tool_call_id);
+  w.field_if("requested_by", call.what.requested_by).end_object();
+  security::audit_record r;
+  r.what = "tool.execute";
+  r.when_ms = call.began_ms;
+  r.tenant_id = call.who.session.tenant.value;
+  r.user_id = call.who.user_id;
+  r.door = "session";
+  r.outcome = call.status;
+  r.why = call.rule.empty() ? call.code : call.rule;
+  r.resource = call.what.tool_id;
+  r.session_id = call.who.session.session.value;
+  r.data_json = std::string_view(data).substr(1, data.size() - 2);
+  audit.record(r);
+}
+
 }  // namespace
 
 node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rules,
@@ -68,7 +88,8 @@ node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rule
       runner_(
           {catalog_,
            [this](const auto& who, auto id, const auto& inputs) { return judge(who, id, inputs); },
-           &from.files.attachments()}),
+           &from.files.attachments(),
+           [&audit = from.store.audit()](const auto& call) { record_call(audit, call); }}),
       mcp_store_(from.store.events(), from.store.secrets().vault()),
       mcp_({catalog_, runner_, box_, mcp_store_},
            mcp_options_of(from.settings,

@@ -83,6 +83,7 @@ http::router routes_of(http::gateway& g, const http::static_files& page) {
   http::add_memory_routes(routes, g);
   http::add_outgoing_routes(routes, g);
   http::add_memory_log_routes(routes, g);
+  http::add_audit_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
   http::add_upload_routes(routes, g);
@@ -176,7 +177,7 @@ web_server::web_server(const needs& from, http::body_schemas schemas,
       gateway_(services_, from.settings, from.feeds.registry(), from.metrics,
                from.store.descriptors().connections_max),
       authenticator_(from.identities.authenticator(), lanes_.quick,
-                     from.settings.secret("auth.internal_token")),
+                     from.settings.secret("auth.internal_token"), &from.store.audit()),
       server_(server_options_of(from, gateway_, authenticator_, schemas_, tls_.get()),
               routes_of(gateway_, page_)) {
   make_threads(from);

@@ -4,6 +4,7 @@
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
+#include "core/time.hpp"
 #include "core/utf8.hpp"
 
 namespace soma::tools {
@@ -20,6 +21,8 @@ tool_outcome failed(std::string_view status, std::string_view code, std::string 
 struct catalog_runner::call {
   tool_caller who;
   body::tool_call what;
+  const std::int64_t began_ms = now_ms();
+  std::string rule;  // that denied it
   std::string lane;
   std::shared_ptr<tool> impl;
   tool_request request;
@@ -137,8 +140,10 @@ std::optional<tool_outcome> catalog_runner::refuse(call& c) {
   if (!inputs) return failed("error", inputs.error().code, inputs.error().detail);
   const auto said =
       parts_.decide ? parts_.decide(c.who, id, *inputs) : verdict{false, "none", "no policy"};
-  if (!said.allow)
+  if (!said.allow) {
+    c.rule = said.rule;
     return failed("denied", codes::policy_denied, "rule " + said.rule + ": " + said.reason);
+  }
   c.request = {c.who.session, c.what,        std::move(*inputs),
                entry->limits, entry->egress, c.who.user_id};
   c.lane = c.who.session.tenant.value + '\n' + id;
@@ -153,6 +158,7 @@ std::unique_ptr<running_tool> catalog_runner::start(const tool_caller& who,
   c->sink = std::move(sink);
   if (auto refused = refuse(*c)) {
     c->over = true;
+    tell_end(*c, refused->status, refused->error);
     c->sink.on_done(std::move(*refused));
   } else {
     enqueue(c);
@@ -256,6 +262,7 @@ void catalog_runner::finish(const std::shared_ptr<call>& c, tool_outcome outcome
     running = std::move(c->running);
     in_lane = std::exchange(c->in_lane, false);
   }
+  tell_end(*c, outcome.status, outcome.error);
   const bool large = outcome.output_json.size() > c->request.limits.output_bytes;
   if (!large) sink.on_done(std::move(outcome));
   if (!large && !running && !in_lane) return;
@@ -267,6 +274,13 @@ void catalog_runner::finish(const std::shared_ptr<call>& c, tool_outcome outcome
     if (large) tell_large(c, std::move(std::get<0>(*rest)), std::move(std::get<2>(*rest)));
     if (in_lane) leave_lane(c->lane);
   });
+}
+
+void catalog_runner::tell_end(const call& c, std::string_view status,
+                              const std::optional<failure>& why) {
+  if (!parts_.on_ended) return;
+  const auto code = why ? std::string_view(why->code) : std::string_view();
+  parts_.on_ended({c.who, c.what, status, code, c.rule, c.began_ms});
 }
 
 // By a thread that may wait for the disk; where too many do, the whole is not kept.
@@ -291,6 +305,7 @@ void catalog_runner::cancel(const std::shared_ptr<call>& c) {
     running = std::move(c->running);
     in_lane = std::exchange(c->in_lane, false);
   }
+  tell_end(*c, "cancelled", std::nullopt);
   if (!running && !in_lane) return;
   std::shared_ptr<running_tool> kept = std::move(running);
   post([this, c, kept = std::move(kept), in_lane]() mutable {

@@ -33,6 +33,16 @@ struct runner_options {
   std::size_t progress_piece_bytes = 16 * 1024;  // of one tool.progress
 };
 
+// A view.
+struct call_ended {
+  const tool_caller& who;
+  const body::tool_call& what;
+  std::string_view status;  // of the outcome, or cancelled
+  std::string_view code;    // of its error
+  std::string_view rule;    // of policy, that denied it
+  std::int64_t began_ms = 0;
+};
+
 struct runner_parts {
   catalog& tools;
   // May this caller run this tool with these inputs? Called on any thread, must not block. Unset:
@@ -41,6 +51,8 @@ struct runner_parts {
                         const boost::json::object& inputs)>
       decide;
   attachment_source* attachments = nullptr;  // where large outputs are kept; may be null
+  // Told how each call ended, once, on any thread; must not block. May be unset.
+  std::function<void(const call_ended&)> on_ended = {};
 };
 
 class catalog_runner final : public tool_runner {
@@ -77,6 +89,7 @@ class catalog_runner final : public tool_runner {
   void begin(const std::shared_ptr<call>& c);
   void say(call& c, std::string stream, std::string text);
   void finish(const std::shared_ptr<call>& c, tool_outcome outcome);
+  void tell_end(const call& c, std::string_view status, const std::optional<failure>& why);
   void cancel(const std::shared_ptr<call>& c);
   void leave_lane(const std::string& name);
   void until(clock::time_point when, const std::shared_ptr<call>& c, bool waits);

@@ -19,6 +19,15 @@ class kept_records final : public security::audit_log {
   void write(std::string_view json) override {
     all.push_back(boost::json::parse({json.data(), json.size()}).as_object());
   }
+  std::uint32_t begin(const security::audit_record& what) override {
+    begun.emplace_back(what.outcome);
+    return 7;
+  }
+  void end(std::uint32_t of, const security::audit_record& what) override {
+    CHECK(of == 7);
+    record(what);
+  }
+  bool has_room() const override { return room; }
   bool flush(std::chrono::milliseconds) override { return true; }
   void reopen() override {}
   bool failing() const override { return false; }
@@ -26,6 +35,8 @@ class kept_records final : public security::audit_log {
   std::size_t waiting() const override { return 0; }
 
   std::vector<boost::json::object> all;
+  std::vector<std::string> begun;
+  bool room = true;
 };
 
 // Answers with `says`; later where `waits`, by the test.
@@ -110,9 +121,13 @@ struct world {
   error refusal;
 };
 
+// A member, or one of what `who` and `how` have.
 std::string_view text(const boost::json::object& record, std::string_view name) {
-  const auto* value = record.if_contains(name);
-  return value ? std::string_view(value->as_string()) : std::string_view();
+  for (const auto* inner : {"", "who", "how"}) {
+    const auto* in = *inner ? &record.at(inner).as_object() : &record;
+    if (const auto* value = in->if_contains(name)) return std::string_view(value->as_string());
+  }
+  return {};
 }
 
 const operation& send_message = operation_named("send_message");
@@ -124,7 +139,7 @@ TEST_CASE("pipeline: what policy allows is done, with one record of who, what an
   CHECK(w.run(send_message) == "");
   REQUIRE(w.records.all.size() == 1);
   const auto& r = w.records.all.front();
-  CHECK(text(r, "action") == "conversation.send");
+  CHECK(text(r, "what") == "conversation.send");
   CHECK(text(r, "operation") == "send_message");
   CHECK(text(r, "outcome") == "done");
   CHECK(text(r, "resource") == "s-1");
@@ -132,7 +147,21 @@ TEST_CASE("pipeline: what policy allows is done, with one record of who, what an
   CHECK(text(r, "role") == "admin");
   CHECK(text(r, "door") == "http");
   CHECK(text(r, "request_id") == "r-1");
-  CHECK(r.at("status").as_int64() == 200);
+  CHECK(r.at("how").at("status").as_int64() == 200);
+}
+
+TEST_CASE(
+    "pipeline: what changes something is noted before it begins, and not begun without room") {
+  world w;
+  CHECK(w.run(send_message) == "");
+  CHECK(w.records.begun == std::vector<std::string>{"interrupted"});
+  CHECK(text(w.records.all.front(), "why") == "yes");
+  CHECK(text(w.records.all.front(), "session_id") == "s-1");
+  w.records.room = false;
+  CHECK(w.run(send_message) == codes::dependency_unavailable);
+  CHECK(w.refusal.parameter == "audit");
+  CHECK(w.run(operation_named("get_session")) == "");
+  CHECK(w.records.all.size() == 1);
 }
 
 TEST_CASE("pipeline: what fails is recorded as failed") {
@@ -149,7 +178,7 @@ TEST_CASE("pipeline: what policy denies is not done, and leaves one record with 
   CHECK(w.refusal.rule == "closed");
   REQUIRE(w.records.all.size() == 1);
   CHECK(text(w.records.all.front(), "outcome") == "denied");
-  CHECK(text(w.records.all.front(), "rule") == "closed");
+  CHECK(text(w.records.all.front(), "why") == "closed");
 }
 
 TEST_CASE(
@@ -178,7 +207,7 @@ TEST_CASE("pipeline: of a further question one refusal refuses all, with a recor
   w.rules.refused = "b";
   CHECK(w.run(send_message, true, {"a", "b"}) == codes::policy_denied);
   REQUIRE(w.records.all.size() == 2);
-  CHECK(text(w.records.all[0], "action") == "attachment.read");
+  CHECK(text(w.records.all[0], "what") == "attachment.read");
   CHECK(text(w.records.all[0], "outcome") == "denied");
   CHECK(text(w.records.all[0], "resource") == "b");
   CHECK(text(w.records.all[1], "outcome") == "failed");

@@ -13,6 +13,7 @@ import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from audit_records import audit_records
 from node_under_test import ADMIN_KEY, BIN, Node, free_port, run_tests, wait_until
 from upstream import TEXT, Upstream
 
@@ -43,11 +44,7 @@ def invoke(node, profile=None, expect=200, key=ADMIN_KEY, stream=False, **more):
 
 
 def audit(node):
-    if node.process.poll() is None:  # records are written by a thread of their own
-        wait_until(lambda: "\nsoma_audit_records_waiting 0\n" in node.request("GET", "/metrics")[2],
-                   what="the audit records")
-    with open(os.path.join(node.data_dir, "audit.ndjson")) as file:
-        return [json.loads(line) for line in file]
+    return audit_records(node)
 
 
 def blocks(text):
@@ -181,7 +178,7 @@ def failover():
         _, answer = invoke(node, "shaky")
         assert answer["profile"] == "standin" and answer["content"] == TEXT, answer
     assert len(up.asked("fail")) == 5, "the breaker leaves it alone"
-    last = [r for r in audit(node) if r["action"] == "llm.invoke"][-1]
+    last = [r for r in audit(node) if r["what"] == "llm.invoke"][-1]
     assert last["profile"] == "standin" and last["model"] == "other", last
     assert last["outcome"] == "ok" and last["base_url"] == up.base_url, last
     assert last["usage"]["prompt_tokens"] == 10 and last["request_id"], last
@@ -286,9 +283,9 @@ def model_lock():
                 assert (status, json.loads(text)["error"]["code"]) == (404, "model_not_found"), text
             assert len(up.asked("ok")) == before + (0 if lock == "enforce" else 5)
             assert "base_url" not in up.asked("ok")[-1][2]
-            records = [r for r in audit(mine) if r["action"] == "model_lock.violation"]
+            records = [r for r in audit(mine) if r["what"] == "model_lock.violation"]
             assert len(records) == (0 if lock == "off" else 5), (lock, records)
-            assert all(r["refused"] == (lock == "enforce") for r in records), records
+            assert all((r["outcome"] == "denied") == (lock == "enforce") for r in records), records
             wait_until(lambda: mine.log_text().count("model_lock.violation") == 5, what="the lines")
             assert invoke(mine, overrides={"model": "ok"})[0].get(header) is None
         finally:

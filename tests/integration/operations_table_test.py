@@ -9,6 +9,7 @@ import sys
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from audit_records import audit_records, audit_text
 from node_under_test import ADMIN_KEY, BIN, Node, Rehearsal, run_tests, wait_until
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
@@ -53,7 +54,7 @@ BODIES = {
 INTERNAL = {"X-Internal-Token": "internal-token-0123456789", "X-Tenant-ID": "default"}
 WITH_TOKEN = {"GATEWAY_INTERNAL_TOKEN": INTERNAL["X-Internal-Token"]}
 PARAMETERS = {"id": SOMEBODY, "name": "spare", "provider": "openai", "tool_id": "echo",
-              "model": "m", "attachment_id": SOMEBODY, "user_id": "nobody-knows"}
+              "model": "m", "attachment_id": SOMEBODY, "user_id": "nobody-knows", "seq": "1"}
 
 
 def request_of(one):
@@ -93,11 +94,7 @@ def ask(node, one, extra=None):
 
 
 def records(node):
-    wait_until(lambda: "\nsoma_audit_records_waiting 0\n" in node.request("GET", "/metrics")[2],
-               what="the audit records")
-    path = os.path.join(node.data_dir, "audit.ndjson")
-    with open(path) as file:
-        return [json.loads(line) for line in file]
+    return audit_records(node)
 
 
 def judged():
@@ -149,7 +146,7 @@ def denied():
             mine = [r for r in records(node) if r.get("request_id") == request_id]
             assert len(mine) == 1, (one, mine)
             [r] = mine
-            assert (r["outcome"], r["rule"], r["action"]) == ("denied", "nothing", one["action"]), r
+            assert (r["outcome"], r["why"], r["what"]) == ("denied", "nothing", one["action"]), r
             assert r["operation"] == (one["same_as"] or one["operation"]), r
         node.stop()
         node.settings = []
@@ -195,8 +192,7 @@ def recorded():
         assert node.request("PUT", "/v1/tool-catalog/echo", json.dumps(change, indent=2).encode(),
                             {"Content-Type": "application/json"})[0] == 200
         assert [r for r in records(node) if r.get("diff") == change], "no record has the change"
-        with open(os.path.join(node.data_dir, "audit.ndjson")) as file:
-            text = file.read() + node.log_text()
+        text = audit_text(node) + node.log_text()
         assert "planted" not in text
     finally:
         node.stop()

@@ -5,11 +5,14 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from audit_records import audit_records, audit_text, soma_audit
 from held_disk import HeldDisk
 from node_under_test import BIN, Node, Rehearsal, run_tests, wait_until
 
@@ -73,11 +76,12 @@ def events_are_told_at_a_bounded_rate():
 
 
 def quit_and_hang_up():
-    """HUP takes up a rotated audit file and goes on; QUIT ends it in order"""
-    node = new_node().start()
+    """HUP takes up a rotated copy of the audit and goes on; QUIT ends it in order"""
+    audit = os.path.join(tempfile.mkdtemp(prefix="soma-test-"), "audit.ndjson")
+    node = new_node(f"audit.file={audit}").start()
     assert invoke(node) == 200
-    audit = os.path.join(node.data_dir, "audit.ndjson")
     wait_until(lambda: metric(node, "soma_audit_records_waiting") == 0, what="the record")
+    wait_until(lambda: "llm.invoke" in open(audit).read(), what="the copy")
     before = open(audit).read()
     assert before.count("llm.invoke") == 1
     os.rename(audit, audit + ".1")
@@ -89,6 +93,9 @@ def quit_and_hang_up():
     assert node.process.poll() is None
     node.process.send_signal(signal.SIGQUIT)
     assert node.process.wait(30) == 0
+    copied = open(audit + ".1").read() + open(audit).read()
+    assert copied == audit_text(node), "the copy is another"
+    shutil.rmtree(os.path.dirname(audit))
 
 
 def closed_terminal():
@@ -145,7 +152,6 @@ def full_audit():
     """of an audit record all is written or nothing, and what could not be is written later"""
     disk = HeldDisk(rehearsal.base_url)
     node = disk.node
-    audit = os.path.join(node.data_dir, "audit.ndjson")
     assert invoke(node) == 200
     wait_until(lambda: metric(node, "soma_audit_records_waiting") == 0, what="the record")
     disk.fill("audit")
@@ -155,11 +161,12 @@ def full_audit():
     wait_until(lambda: '"audit.not_written"' in node.log_text(), what="a line of the log")
     disk.let_go()
     wait_until(lambda: metric(node, "soma_audit_records_waiting") == 0, what="the records")
-    with open(audit) as file:
-        records = [json.loads(line) for line in file]
-    assert [r["action"] for r in records] == ["llm.invoke"] * 6
-    assert component(node, "audit")["status"] == "ok" and metric(node, "soma_audit_records_lost_total") == 0
+    assert [r["what"] for r in audit_records(node)].count("llm.invoke") == 6
+    wait_until(lambda: component(node, "audit")["status"] == "ok", what="health")
+    assert metric(node, "soma_audit_records_lost_total") == 0
     disk.end()
+    status, out, err = soma_audit(node, "verify")
+    assert status == 0, out + err
 
 
 def failing_models():

@@ -15,6 +15,7 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from forms import upload
 from held_disk import Waiting
+from audit_records import audit_records
 from node_under_test import (ADMIN_KEY, Node, Rehearsal, assert_exactly_once, run_tests, wait_until)
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -61,8 +62,7 @@ def import_(text, headers=None):
 def audited(headers):
     """the record of a request, by its answer's headers"""
     def found():
-        with open(os.path.join(node.data_dir, "audit.ndjson")) as file:
-            return [r for r in map(json.loads, file) if r.get("request_id") == headers["X-Request-ID"]]
+        return [r for r in audit_records(node) if r.get("request_id") == headers["X-Request-ID"]]
     wait_until(found, what="the record")
     return found()[0]
 

@@ -271,14 +271,22 @@ asio::awaitable<std::optional<error>> connection::authenticate(const route& r) {
   if (!who) {
     if (r.auth == app::access::optional && who.error().code == codes::auth_required)
       co_return std::nullopt;
+    if (who.error().code == codes::auth_invalid)
+      shard_.options.authenticator->refused(ctx_, who.error());
     co_return who.error();
   }
   ctx_.caller = std::move(*who);
-  if (!lets_in(r.auth, ctx_.caller.role))
-    co_return error(codes::auth_forbidden, "The caller's role does not allow this");
+  if (!lets_in(r.auth, ctx_.caller.role)) {
+    error why(codes::auth_forbidden, "The caller's role does not allow this");
+    shard_.options.authenticator->refused(ctx_, why);
+    co_return why;
+  }
   if (ctx_.caller.role == app::role::internal && shard_.options.tls &&
-      shard_.options.tls->wants_clients() && !ctx_.has_certificate)
-    co_return error(codes::auth_forbidden, "Internal routes need a certificate of the caller");
+      shard_.options.tls->wants_clients() && !ctx_.has_certificate) {
+    error why(codes::auth_forbidden, "Internal routes need a certificate of the caller");
+    shard_.options.authenticator->refused(ctx_, why);
+    co_return why;
+  }
   co_return std::nullopt;
 }
 

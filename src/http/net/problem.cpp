@@ -70,6 +70,7 @@ constexpr row table[] = {
     {codes::profile_changed, 412},
     {codes::memory_changed, 412},
     {codes::dlq_not_found, 404},
+    {codes::audit_not_found, 404},
     {codes::memory_not_found, 404},
     {codes::mcp_server_changed, 412},
     {codes::tool_entry_changed, 412},

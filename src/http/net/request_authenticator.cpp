@@ -2,6 +2,7 @@
 
 #include "app/authentication.hpp"
 #include "core/codes.hpp"
+#include "core/json_writer.hpp"
 #include "security/digest.hpp"
 
 namespace soma::http {
@@ -60,6 +61,29 @@ boost::asio::awaitable<result<app::caller>> request_authenticator::authenticate(
     co_return internal_identity(ctx, rule, internal_token_);
   auto given = proof_of(ctx);
   co_return co_await app::authenticate(identities_, pool_, std::move(given));
+}
+
+void request_authenticator::refused(const request_context& ctx, const error& why) {
+  if (!audit_) return;
+  const auto peer = ctx.peer.to_string();
+  std::string data;
+  json_writer w(data);
+  w.begin_object().field("peer", peer).end_object();
+  const auto& who = ctx.caller;
+  security::audit_record r;
+  r.what = "auth.refused";
+  r.operation = ctx.operation_id;
+  r.door = to_string(who.door);
+  r.outcome = "denied";
+  r.why = why.code;
+  r.tenant_id = who.tenant.value;
+  r.user_id = who.user.value;
+  r.role = to_string(who.role);
+  r.key_id = who.key_id;
+  r.request_id = ctx.request_id;
+  r.trace_id = who.trace_id;
+  r.data_json = std::string_view(data).substr(1, data.size() - 2);
+  audit_->refused(r);
 }
 
 }  // namespace soma::http

@@ -102,6 +102,7 @@ void add_mcp_routes(router& routes, gateway& g);         // servers of tools
 void add_memory_routes(router& routes, gateway& g);      // what is remembered
 void add_outgoing_routes(router& routes, gateway& g);    // dead letters, memory/sync
 void add_memory_log_routes(router& routes, gateway& g);  // between two sites
+void add_audit_routes(router& routes, gateway& g);       // records, head, export
 void add_settings_routes(router& routes, gateway& g);    // settings, runtime-config
 void add_operation_routes(router& routes, gateway& g);   // health, metrics, openapi
 

@@ -34,7 +34,7 @@ asio::awaitable<response> login(gateway& g, request_context& ctx) {
   by.token = secret_string(text_of(body, "token"));
   by.key = secret_string(text_of(body, "key"));
   by.peer = ctx.peer.to_string();
-  auto in = co_await app::login(g.services, std::move(by));
+  auto in = co_await app::login(g.services, ctx.caller, std::move(by));
   if (!in) co_return problem(in.error(), ctx);
   response answer(200, identity_json(in->tenant, in->user, in->role, "cookie"));
   answer.headers.emplace_back("Set-Cookie", app::session_cookie(g.services, in->session));
@@ -43,7 +43,7 @@ asio::awaitable<response> login(gateway& g, request_context& ctx) {
 
 asio::awaitable<response> logout(gateway& g, request_context& ctx) {
   std::string cookies(ctx.header("cookie"));
-  auto done = co_await app::logout(g.services, std::move(cookies));
+  auto done = co_await app::logout(g.services, ctx.caller, std::move(cookies));
   if (!done) co_return problem(done.error(), ctx);
   response answer(204);
   answer.headers.emplace_back("Set-Cookie", app::cleared_cookie(g.services, ctx.header("cookie")));

@@ -47,7 +47,7 @@ app::settings_change change_in(const boost::json::object& body) {
 
 asio::awaitable<response> update_settings(gateway& g, request_context& ctx) {
   auto change = change_in(ctx.json.as_object());
-  auto now = co_await app::change_settings(g.services, admitted_of(ctx), std::move(change));
+  auto now = co_await app::change_settings(g.services, *ctx.admitted, std::move(change));
   if (!now) co_return problem(now.error(), ctx);
   co_return response(200, settings_json(*now));
 }

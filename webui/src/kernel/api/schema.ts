@@ -428,6 +428,68 @@ export interface components {
             /** @description Memories that went without SomaBrain hearing of it; it will. */
             gone: number;
         };
+        /** @description As it is kept; docs/audit.md says how its hash is made. */
+        audit_record: {
+            /** @description Grows by one. */
+            seq: number;
+            /**
+             * Format: date-time
+             * @description When it was recorded.
+             */
+            at: string;
+            /** @description The action, as policy names it, or an event of the node. */
+            what: string;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            when?: string;
+            who?: {
+                tenant_id?: string;
+                user_id?: string;
+                role?: string;
+                key_id?: string;
+            };
+            /** @description The rule of policy that allowed or denied it, or the code of an error. */
+            why?: string;
+            how?: {
+                operation?: string;
+                door?: string;
+                outcome?: string;
+                status?: number;
+            };
+            resource?: string;
+            request_id?: string;
+            trace_id?: string;
+            session_id?: string;
+            /** @description What was changed to what, secrets masked. */
+            diff?: Record<string, unknown>;
+            data?: Record<string, unknown>;
+            prev_hash: string;
+            hash: string;
+        };
+        audit_page: {
+            records: components["schemas"]["audit_record"][];
+            next_cursor: string | null;
+        };
+        audit_head: {
+            chain: string;
+            /** @description The first record that its tree speaks of. */
+            first: number;
+            /** @description The last one. */
+            seq: number;
+            /** @description Of that one. */
+            hash: string;
+            /** @description Of the tree. */
+            root: string;
+            /** Format: date-time */
+            at: string;
+            key_id: string;
+            /** @description Ed25519, base64 of its SubjectPublicKeyInfo: the inside of a PEM file. */
+            public_key: string;
+            /** @description Base64. */
+            signature: string;
+        };
         dead_letter: {
             id: string;
             sink: string;

@@ -1,0 +1,303 @@
+#include "security/audit/audit_chain_log.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <mutex>
+#include <set>
+
+#include "core/codes.hpp"
+#include "core/fingerprint.hpp"
+#include "observability/line_writer.hpp"
+#include "observability/log.hpp"
+#include "security/audit/audit_notes.hpp"
+#include "security/audit/audit_refusals.hpp"
+
+namespace soma::security {
+namespace {
+
+// Records that wait for a disk that is slow, full or away: some 35,000. What has to be recorded is
+// not begun any more where half of them wait.
+constexpr std::size_t waiting_bytes_max = 16 * 1024 * 1024;
+constexpr std::size_t waiting_records_max = 16 * 1024;
+constexpr std::size_t gathered_bytes_max = 64 * 1024;  // of one write
+constexpr std::chrono::milliseconds gathered_for{2};
+constexpr std::int64_t removed_every_ms = 3'600'000;
+// A tree of more takes long to look through for a proof.
+constexpr std::uint64_t signed_after_records = 65'536;
+
+// A line among the records: what was given before it is to be signed.
+constexpr std::string_view sign_mark = "!\n";
+
+std::string lost_line(std::uint64_t count) {
+  audit_record r;
+  r.what = "audit.lost";
+  r.door = "node";
+  const auto data = "\"records\":" + std::to_string(count);
+  r.data_json = data;
+  return audit_line(r, now_ms());
+}
+
+// The chain as the writing thread has it; shared with that thread.
+struct chain_file {
+  chain_file(std::unique_ptr<audit_writer> to, std::unique_ptr<audit_notes> kept,
+             std::unique_ptr<audit_log> also, std::chrono::seconds after)
+      : writer(std::move(to)),
+        notes(std::move(kept)),
+        copy(std::move(also)),
+        sign_after_ms(after.count() * 1000),
+        damaged(writer->damaged()) {
+    told_head();
+  }
+
+  // Lines with their ends; an empty one only wakes the thread for what is wanted beside them.
+  bool take(std::string_view lines) {
+    if (lines.find('{') != lines.npos) {
+      if (!writer->append(lines)) return say_failing();
+      free_places(lines);
+      to_copy();
+      is_signed = false;
+    }
+    // The records are written: what fails from here on is tried again with the next tick.
+    const bool by_wish = sign_wanted.exchange(false) || lines.find(sign_mark) != lines.npos;
+    const bool well = by_wish ? sign() && writer->sync() : !tick_wanted.exchange(false) || look();
+    if (well) {
+      failing = false;
+    } else {
+      sign_wanted = by_wish;
+      (void)say_failing();
+    }
+    return true;
+  }
+
+  void free_places(std::string_view lines) {
+    for (std::size_t from = 0; from < lines.size(); from = lines.find('\n', from) + 1) {
+      std::uint32_t place = 0;
+      (void)std::from_chars(lines.data() + from, lines.data() + lines.size(), place);
+      notes->free(place);
+    }
+  }
+
+  bool sign() {
+    const bool done = writer->sign();
+    if (done) to_copy();
+    told_head();
+    return done;
+  }
+
+  bool look() {
+    const auto now = now_ms();
+    if (writer->is_signed())
+      unsigned_since = 0;
+    else if (unsigned_since == 0)
+      unsigned_since = now;
+    const bool due = unsigned_since > 0 && now - unsigned_since >= sign_after_ms;
+    if ((due || writer->unsigned_records() >= signed_after_records) && !sign()) return false;
+    if (now - removed_at >= removed_every_ms) {
+      if (!writer->remove_old()) return false;
+      to_copy();
+      removed_at = now;
+    }
+    return writer->sync();
+  }
+
+  void to_copy() {
+    const auto written = writer->take_written();
+    if (!copy) return;
+    std::string_view all = written;
+    for (auto end = all.find('\n'); end != all.npos; end = all.find('\n')) {
+      copy->write(all.substr(0, end));
+      all.remove_prefix(end + 1);
+    }
+  }
+
+  void told_head() {
+    is_signed = writer->is_signed();
+    if (writer->head().seq == 0) return;
+    const std::lock_guard lock(mutex);
+    head = to_json(writer->head());
+  }
+
+  bool say_failing() {
+    if (!failing.exchange(true))
+      log(log_level::error, "audit.not_written", {{"reason", writer->why()}});
+    return false;
+  }
+
+  const std::unique_ptr<audit_writer> writer;
+  const std::unique_ptr<audit_notes> notes;
+  const std::unique_ptr<audit_log> copy;
+  const std::int64_t sign_after_ms;
+  const bool damaged;
+  std::int64_t unsigned_since = 0, removed_at = 0;
+  std::atomic<bool> is_signed{false}, failing{false}, sign_wanted{false}, tick_wanted{false};
+  std::mutex mutex;  // of what follows
+  std::string head;
+};
+
+class chain_log final : public audit_log {
+ public:
+  chain_log(std::string folder, std::shared_ptr<chain_file> file)
+      : folder_(std::move(folder)), file_(std::move(file)), lines_(options_for(file_)) {}
+  ~chain_log() override { (void)flush(std::chrono::seconds(1)); }
+
+  void write(std::string_view json) override { put(0, json); }
+  std::uint32_t begin(const audit_record& what) override {
+    return file_->notes->begin(audit_line(what, now_ms()));
+  }
+  void end(std::uint32_t begun, const audit_record& what) override {
+    put(begun, audit_line(what, now_ms()));
+  }
+  bool flush(std::chrono::milliseconds at_most) override {
+    const bool done = lines_.flush(at_most);
+    return (!file_->copy || file_->copy->flush(at_most)) && done;
+  }
+  void reopen() override {
+    if (file_->copy) file_->copy->reopen();
+  }
+  bool failing() const override {
+    return file_->failing || (file_->copy && file_->copy->failing());
+  }
+  std::uint64_t lost() const override {
+    return lines_.dropped() + (file_->copy ? file_->copy->lost() : 0);
+  }
+  std::size_t waiting() const override { return lines_.waiting(); }
+  bool has_room() const override {
+    return !file_->failing || lines_.waiting() < waiting_records_max;
+  }
+
+  void refused(const audit_record& what) override {
+    if (refusals_.take(what, now_ms())) record(what);
+  }
+
+  void tick() override {
+    for (const auto& line : refusals_.counted(now_ms())) write(line);
+    // What is written is synced by the tick after it; a quiet node writes nothing.
+    const bool quiet = !unwritten_.exchange(false) && file_->is_signed && !file_->failing;
+    if (quiet && ++quiet_ticks_ % quiet_ticks_max != 0) return;
+    file_->tick_wanted = true;
+    (void)lines_.write({});
+  }
+  bool sign(std::chrono::milliseconds at_most) override {
+    (void)lines_.write(std::string(sign_mark.substr(0, 1)));
+    return lines_.flush(at_most) && file_->is_signed;
+  }
+  std::string head() const override {
+    const std::lock_guard lock(file_->mutex);
+    return file_->head;
+  }
+  std::string folder() const override { return folder_; }
+  bool damaged() const override { return file_->damaged; }
+
+ private:
+  static constexpr std::uint64_t quiet_ticks_max = 600;  // old segments are looked for all the same
+
+  // The number of its place stands before a line, for the thread that writes it.
+  void put(std::uint32_t begun, std::string_view json) {
+    const auto place = file_->notes->end(begun, json);
+    auto line = place > 0 ? std::to_string(place) : std::string();
+    if (!lines_.write(line.append(json))) file_->notes->free(place);
+    unwritten_ = true;
+  }
+
+  static line_writer::options options_for(std::shared_ptr<chain_file> file) {
+    line_writer::options how;
+    how.gathered_for = gathered_for;
+    how.gathered_bytes_max = gathered_bytes_max;
+    how.sink = [file = std::move(file)](std::string_view lines) { return file->take(lines); };
+    how.dropped_line = lost_line;
+    how.bytes_max = waiting_bytes_max;
+    return how;
+  }
+
+  const std::string folder_;
+  const std::shared_ptr<chain_file> file_;
+  line_writer lines_;
+  audit_refusals refusals_;
+  std::atomic<bool> unwritten_{true};
+  std::uint64_t quiet_ticks_ = 0;  // of the one thread that ticks
+};
+
+// ---- what a process that was killed left ----
+
+// Records that the newest segments have: by what they say, and by the operation that they are of.
+struct tail {
+  std::set<std::uint64_t> said, of;
+};
+
+constexpr std::size_t tail_segments = 2;  // more than half a minute can fill
+
+std::uint64_t operation_of(std::string_view json) {
+  const auto value = [json](std::string_view name) {
+    const auto at = json.find(name);
+    if (at == json.npos) return std::string_view();
+    const auto from = at + name.size();
+    return json.substr(from, json.find('"', from) - from);
+  };
+  const auto request = value("\"request_id\":\"");
+  return fingerprint(value("\"operation\":\""), fingerprint(request));
+}
+
+std::uint64_t said_by(std::string_view json) {
+  return fingerprint(json.substr(1, json.size() - 2));
+}
+
+result<tail> tail_of(const std::string& folder) {
+  tail out;
+  const auto segments = audit_segments(folder);
+  const auto from = segments.size() - std::min(segments.size(), tail_segments);
+  const auto take = [&out](std::string_view line) {
+    const auto begin = line.find(",\"at\":"), end = line.rfind(",\"prev_hash\":");
+    if (begin == line.npos || end == line.npos || end < begin) return true;
+    out.said.insert(fingerprint(line.substr(begin + 1, end - begin - 1)));
+    out.of.insert(operation_of(line));
+    return true;
+  };
+  for (auto i = from; i < segments.size(); ++i)
+    if (auto read = each_audit_line(segments[i].path, take); !read) return read.error();
+  return out;
+}
+
+// `{"at":"TIME"` as of now: it is recorded only now.
+std::string recorded_now(std::string json) {
+  constexpr std::size_t at = 7;
+  const auto now = format_rfc3339(now_ms());
+  if (json.size() > at + now.size()) json.replace(at, now.size(), now);
+  return json;
+}
+
+result<void> record_left(audit_writer& writer, audit_notes& notes, const std::string& folder) {
+  if (notes.found().empty()) return {};
+  const auto there = tail_of(folder);
+  if (!there) return there.error();
+  std::string lines;
+  for (const auto& one : notes.found()) {
+    if (one.ended ? there->said.contains(said_by(one.json))
+                  : there->of.contains(operation_of(one.json)))
+      continue;
+    lines.append(one.ended ? one.json : recorded_now(one.json)).push_back('\n');
+  }
+  if (!lines.empty() && (!writer.append(lines) || !writer.sync()))
+    return error(codes::storage_unavailable, folder + ": " + writer.why());
+  notes.clear();
+  return {};
+}
+
+}  // namespace
+
+result<std::unique_ptr<audit_log>> open_audit_chain(audit_log_options how, audit_key key) {
+  auto folder = how.chain.folder;
+  auto writer = audit_writer::open(how.chain, std::move(key));
+  if (!writer) return writer.error();
+  auto notes = audit_notes::open(folder);
+  if (!notes) return notes.error();
+  if (auto left = record_left(**writer, **notes, folder); !left) return left.error();
+  if ((*writer)->damaged())
+    log(log_level::error, "audit.damaged", {{"folder", folder}, {"remedy", "soma audit verify"}});
+  auto file = std::make_shared<chain_file>(std::move(*writer), std::move(*notes),
+                                           std::move(how.copy), how.sign_after);
+  return std::unique_ptr<audit_log>(
+      std::make_unique<chain_log>(std::move(folder), std::move(file)));
+}
+
+}  // namespace soma::security

@@ -1,0 +1,239 @@
+#include "security/audit/audit_verifier.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "core/codes.hpp"
+#include "security/audit/audit_chain.hpp"
+#include "security/audit/audit_folder.hpp"
+
+namespace soma::security {
+namespace {
+
+// A server that runs may be in the middle of a line.
+constexpr int torn_looks = 10;
+constexpr std::chrono::milliseconds torn_wait{20};
+
+std::string number(std::uint64_t n) {
+  return std::to_string(n);
+}
+
+class looker {
+ public:
+  explicit looker(const audit_check& how) : key_(how.public_key), kept_(how.kept) {
+    if (how.since) kept_.push_back(*how.since);
+    std::sort(kept_.begin(), kept_.end(), [](auto& a, auto& b) { return a.seq < b.seq; });
+  }
+
+  // The next record has to follow this one.
+  void begin_behind(std::uint64_t seq, const std::string& hash) {
+    place_ = {seq, hash};
+    begun_at_ = seq;
+    tree_ = {};
+    tree_first_ = seq == 0 ? 1 : seq;
+    if (seq > 0) tree_.add(hash);
+    // Of what stands before there is nothing left to compare.
+    for (; next_kept_ < kept_.size() && kept_[next_kept_].seq < seq; ++next_kept_) continue;
+    for (auto i = next_kept_; i < kept_.size() && kept_[i].seq == seq; ++i)
+      if (kept_[i].hash != hash)
+        (void)wrong(seq, {}, "is another than when the head that was kept was made");
+  }
+
+  bool take(std::string_view line, const std::string& file) {
+    const auto expected = place_.seq + 1;
+    const auto link = audit_link_of(line);
+    if (!link) return wrong(expected, file, "is no record by its form");
+    if (link->seq != expected)
+      return wrong(expected, file,
+                   link->seq > expected
+                       ? "is missing: the next one there is " + number(link->seq)
+                       : "stands where record " + number(link->seq) + " is put or comes again");
+    if (link->prev_hash != place_.hash)
+      return wrong(expected, file,
+                   "does not follow the record before it, which is another than it was or one of "
+                   "the two was put in");
+    if (audit_hash_of(line) != link->hash)
+      return wrong(expected, file, "was changed: its hash is not that of what it says");
+    if (link->what == audit_head_what && !take_head(line, file)) return false;
+    place_.seq = expected;
+    place_.hash.assign(link->hash);
+    ++out_.records;
+    if (out_.first == 0) out_.first = expected;
+    if (!is_as_kept(expected, line, link->what, file)) return false;
+    if (link->what == audit_head_what) {
+      tree_ = {};
+      tree_first_ = head_seq_ = expected;
+      ++out_.heads;
+    }
+    tree_.add(place_.hash);
+    return true;
+  }
+
+  bool wrong(std::uint64_t seq, const std::string& file, std::string why) {
+    out_.right = false;
+    out_.seq = seq;
+    out_.file = file;
+    out_.why = "record " + number(seq) + " " + std::move(why);
+    failed_ = true;
+    return false;
+  }
+
+  // Who signed it, and that it is what was kept, before anything is compared with it.
+  bool trust(const audit_head& what, const std::string& name) {
+    if (!is_well_signed(what)) return wrong(what.seq, {}, name + " is not signed by its key");
+    if (key_.empty()) key_ = what.public_key;
+    if (what.public_key != key_)
+      return wrong(what.seq, {}, name + " is signed by another key: " + what.key_id);
+    if (chain_.empty()) chain_ = what.chain;
+    if (what.chain != chain_) return wrong(what.seq, {}, name + " is of another chain");
+    return true;
+  }
+  bool trust_kept() {
+    for (const auto& one : kept_)
+      if (!trust(one, "of the head that was kept")) return false;
+    return true;
+  }
+
+  bool failed() const { return failed_; }
+
+  audit_verdict end() {
+    // A head is a record itself, behind those that it speaks of.
+    if (!failed_ && next_kept_ < kept_.size())
+      (void)wrong(place_.seq + 1, {},
+                  "is missing: there was a head of records up to " + number(kept_.back().seq));
+    out_.right = !failed_;
+    out_.last = place_.seq;
+    out_.last_hash = place_.hash;
+    out_.behind_head = place_.seq - std::max(head_seq_, begun_at_);
+    out_.chain = chain_;
+    out_.key_id = audit_key_id(key_);
+    return std::move(out_);
+  }
+
+  void cut_off(const std::string& file) {
+    (void)wrong(place_.seq + 1, file, "is cut off in its middle");
+  }
+  void nothing_there() { (void)wrong(place_.seq + 1, {}, "is missing, and all behind it"); }
+
+ private:
+  // `seq` is the number of `line`; its hash was found to be right.
+  bool is_as_kept(std::uint64_t seq, std::string_view line, std::string_view what,
+                  const std::string& file) {
+    for (auto i = next_kept_; i < kept_.size() && kept_[i].seq == seq; ++i)
+      if (kept_[i].hash != place_.hash)
+        return wrong(seq, file, "is another than when the head that was kept was made");
+    for (; next_kept_ < kept_.size() && kept_[next_kept_].seq + 1 == seq; ++next_kept_) {
+      const auto head = what == audit_head_what ? head_in(line) : std::nullopt;
+      if (!head || head->signature != kept_[next_kept_].signature)
+        return wrong(seq, file, "is not the head that was kept");
+    }
+    return true;
+  }
+
+  bool take_head(std::string_view line, const std::string& file) {
+    const auto seq = place_.seq + 1;
+    const auto head = head_in(line);
+    if (!head || head->is_checkpoint) return wrong(seq, file, "is no head by its form");
+    if (head->seq != place_.seq || head->hash != place_.hash)
+      return wrong(seq, file, "is a head of other records than those before it");
+    if (!is_well_signed(*head)) return wrong(seq, file, "is a head that is not signed by its key");
+    if (key_.empty()) key_ = head->public_key;
+    if (head->public_key != key_)
+      return wrong(seq, file, "is a head that is signed by another key: " + head->key_id);
+    if (chain_.empty()) chain_ = head->chain;
+    if (head->chain != chain_) return wrong(seq, file, "is a head of another chain");
+    // What stands before the place where it was begun is not known here.
+    if (head->first < tree_first_ && begun_at_ == tree_first_) return true;
+    if (head->first != tree_first_ || head->root != tree_.root())
+      return wrong(seq, file, "is a head whose tree is not that of the records before it");
+    return true;
+  }
+
+  std::string key_, chain_;
+  std::vector<audit_head> kept_;
+  std::size_t next_kept_ = 0;
+  audit_place place_;
+  audit_tree tree_;
+  std::uint64_t tree_first_ = 1, begun_at_ = 0, head_seq_ = 0;
+  bool failed_ = false;
+  audit_verdict out_;
+};
+
+// The lines of a file; at its end those of a line that is being written.
+result<void> look_through(looker& by, const std::string& path, bool is_newest,
+                          std::uint64_t behind) {
+  std::size_t taken = 0;
+  for (int look = 0;; ++look) {
+    std::size_t at = 0;
+    const auto take = [&](std::string_view line) {
+      if (at++ < taken) return true;
+      ++taken;
+      if (behind > 0) {
+        const auto link = audit_link_of(line);
+        if (link && link->seq <= behind) return true;
+        behind = 0;
+      }
+      return by.take(line, path);
+    };
+    const auto torn = each_audit_line(path, take);
+    if (!torn) return torn.error();
+    if (by.failed() || torn->empty()) return {};
+    if (!is_newest || look == torn_looks) {
+      by.cut_off(path);
+      return {};
+    }
+    std::this_thread::sleep_for(torn_wait);
+  }
+}
+
+result<audit_verdict> verify_file(const std::string& path, looker& by, const audit_check& how) {
+  if (how.since) {
+    by.begin_behind(how.since->seq, how.since->hash);
+  } else {
+    // An export begins where it was asked to.
+    const auto first = [&](std::string_view line) {
+      if (const auto link = audit_link_of(line); link && link->seq > 1)
+        by.begin_behind(link->seq - 1, std::string(link->prev_hash));
+      return false;
+    };
+    if (const auto read = each_audit_line(path, first); !read) return read.error();
+  }
+  if (auto done = look_through(by, path, true, how.since ? how.since->seq : 0); !done)
+    return done.error();
+  return by.end();
+}
+
+}  // namespace
+
+result<audit_verdict> verify_audit(const std::string& path, const audit_check& how) {
+  looker by(how);
+  if (!by.trust_kept()) return by.end();
+  std::error_code ec;
+  if (!std::filesystem::is_directory(path, ec)) return verify_file(path, by, how);
+
+  const auto checkpoint = audit_checkpoint(path);
+  if (!checkpoint) return checkpoint.error();
+  auto segments = audit_segments(path);
+  if (*checkpoint) {
+    if (!by.trust(**checkpoint, "of the checkpoint")) return by.end();
+    while (segments.size() > 1 && segments[1].first <= (*checkpoint)->seq + 1)
+      segments.erase(segments.begin());
+  }
+  std::uint64_t behind = 0;
+  if (how.since && (!*checkpoint || how.since->seq >= (*checkpoint)->seq)) {
+    by.begin_behind(how.since->seq, how.since->hash);
+    behind = how.since->seq;
+    while (segments.size() > 1 && segments[1].first <= behind + 1) segments.erase(segments.begin());
+  } else if (*checkpoint) {
+    by.begin_behind((*checkpoint)->seq, (*checkpoint)->hash);
+  }
+  if (segments.empty()) by.nothing_there();
+  for (std::size_t i = 0; i < segments.size() && !by.failed(); ++i)
+    if (auto done = look_through(by, segments[i].path, i + 1 == segments.size(), behind); !done)
+      return done.error();
+  return by.end();
+}
+
+}  // namespace soma::security

@@ -1,0 +1,83 @@
+// Writes the chain: numbers records, chains, signs, begins segments and removes old ones. By one
+// thread at a time; blocks on the disk.
+//
+// Of what it is given all is written or nothing: what could not be is given again. It goes on where
+// the folder's newest record is, cuts off what a kill left of a line, and then says so in a record
+// (`audit.recovered`). Damage before that stops nothing and is never mended: `damaged` says so, and
+// whoever verifies the chain finds it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/error.hpp"
+#include "security/audit/audit_chain.hpp"
+#include "security/audit/audit_folder.hpp"
+#include "security/audit/audit_key.hpp"
+
+namespace soma::security {
+
+struct audit_chain_options {
+  std::string folder;  // made where it is missing, for its owner alone
+  std::uint64_t segment_bytes = 16 * 1024 * 1024;
+  std::int64_t keep_days = 0;        // 0: for ever
+  std::uint64_t keep_bytes = 0;      // of all segments; 0: no bound
+  std::uint64_t min_free_bytes = 0;  // of the disk
+};
+
+class audit_writer {
+ public:
+  // Errors: storage.unavailable, storage.corrupt.
+  static result<std::unique_ptr<audit_writer>> open(const audit_chain_options& how, audit_key key);
+  ~audit_writer();
+  audit_writer(const audit_writer&) = delete;
+
+  // Lines with their ends, each the object of a record. False: none is written; `why` says it.
+  bool append(std::string_view lines);
+  // A head over what came since the last one, if anything did. False: as above.
+  bool sign();
+  // What is written is on the disk afterwards. False: nobody knows.
+  bool sync();
+  // Removes segments all of whose records are older than `keep_days`, and the oldest where all are
+  // more than `keep_bytes`. False: as above.
+  bool remove_old();
+
+  const std::string& why() const { return why_; }
+  // What was written since this was asked, as the chain has it.
+  std::string take_written() { return std::exchange(written_, {}); }
+  const audit_head& head() const { return head_; }  // its seq is 0: there is none
+  bool is_signed() const { return place_.seq <= head_seq_; }
+  std::uint64_t unsigned_records() const { return place_.seq - head_seq_; }
+  const audit_place& place() const { return place_; }
+  // Records whose hash is not right were found at the open.
+  bool damaged() const { return damaged_; }
+
+ private:
+  audit_writer(audit_chain_options how, audit_key key);
+  result<void> begin();
+  result<void> take_up(const audit_segment& last);
+  result<void> begin_segment();
+  bool roll();
+  bool is_full(std::size_t coming) const;
+  bool write(std::string_view out);
+  bool fail(std::string why);
+
+  const audit_chain_options how_;
+  const audit_key key_;
+  std::string chain_;
+  int file_ = -1;
+  std::uint64_t size_ = 0;  // of the segment, as of what is written
+  bool must_cut_ = false;   // what stands behind `size_`
+  std::string day_;         // of the segment's first record
+  audit_place place_;
+  audit_tree tree_;
+  std::uint64_t tree_first_ = 1, head_seq_ = 0;
+  audit_head head_;
+  bool damaged_ = false, dirty_ = false;
+  std::string why_, written_;
+};
+
+}  // namespace soma::security

@@ -1,0 +1,260 @@
+"""The audit of a real server: what is recorded, who may read it, that it is a chain that holds, and
+that a proof of it can be checked with openssl alone, as docs/audit.md says."""
+
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from audit_records import audit_records, audit_text, segments, soma_audit
+from node_under_test import ADMIN_KEY, Node, Rehearsal, run_tests, wait_until
+
+rehearsal = None
+TOKEN = "internal-token-0123456789"
+
+
+def new_node(settings=(), **env):
+    return Node(rehearsal.base_url, settings=settings,
+                env={"GATEWAY_ENC_KEY": "11" * 32, "GATEWAY_INTERNAL_TOKEN": TOKEN, **env})
+
+
+def of(records, what, **more):
+    return [r for r in records if r["what"] == what and all(r.get(k) == v for k, v in more.items())]
+
+
+def openssl(*args, text=None):
+    done = subprocess.run(["openssl", *args], input=text, capture_output=True, timeout=30)
+    return done.returncode, done.stdout
+
+
+def everything_is_recorded():
+    """start and stop, sign-ins, refusals, calls of models and tools, settings: each has its record"""
+    node = new_node()
+    user_key = node.new_key("--role", "user", "--user", "somebody")
+    node.start()
+    planted = "planted-" + uuid.uuid4().hex
+    text = "words-" + uuid.uuid4().hex
+    # In and out.
+    status, headers, _ = node.request("POST", "/v1/auth/login", {"key": ADMIN_KEY}, key=None)
+    assert status == 200
+    cookie = headers["Set-Cookie"].split(";")[0]
+    assert node.request("POST", "/v1/auth/logout", headers={"Cookie": cookie}, key=None)[0] == 204
+    assert node.request("POST", "/v1/auth/login", {"key": planted}, key=None)[0] == 401
+    # Who may not.
+    assert node.request("GET", "/v1/keys", key=user_key)[0] == 403
+    assert node.request("GET", "/v1/keys", key="sk-" + planted)[0] == 401
+    # A model and a tool.
+    said = node.say(f"[[rehearsal words=3 delay_ms=0]] {text}")
+    session = said["session_id"]
+    wait_until(lambda: not node.json("GET", f"/v1/sessions/{session}")["busy"], what="the turn")
+    for tool, inputs in (("echo", {"text": text}), ("memory_save", {"text": text})):
+        node.json("POST", "/v1/tool/request",
+                  {"session_id": session, "tool_id": tool, "inputs": inputs}, expect=202)
+    wait_until(lambda: sum(e["type"] == "tool.result" for e in node.events(session)) == 2,
+               what="the tools")
+    # Memories, settings, a credential and its text.
+    noted = node.json("POST", "/v1/memories", {"text": text}, expect=201)["memory_id"]
+    assert node.request("DELETE", f"/v1/memories/{noted}")[0] == 204
+    node.json("PUT", "/v1/settings", {"llm": {"model": "another", "api_key": planted}}, expect=200)
+    node.json("PUT", "/v1/llm/credentials/openai", {"secret": planted}, expect=200)
+    assert node.request("GET", "/v1/llm/credentials/openai",
+                        headers={"X-Internal-Token": TOKEN})[0] == 200
+    node.request("GET", "/v1/llm/credentials/openai", headers={"X-Internal-Token": planted})
+    assert node.stop() == 0
+
+    there = audit_records(node)
+    [start] = of(there, "server.started")
+    assert start["config"]["auth.admin_key"] == '"***"', start
+    assert of(there, "server.stopping") and of(there, "server.stopped", outcome="done")
+    [in_] = of(there, "auth.login", outcome="done")
+    assert (in_["user_id"], in_["role"], in_["by"]) == ("admin", "admin", "key"), in_
+    assert of(there, "auth.logout", user_id="admin", outcome="done")
+    [failed] = of(there, "auth.login", outcome="failed")
+    assert failed["why"] == "auth.invalid" and failed["peer"] == "127.0.0.1", failed
+    [forbidden] = of(there, "auth.refused", why="auth.forbidden")
+    assert (forbidden["user_id"], forbidden["operation"]) == ("somebody", "list_keys"), forbidden
+    assert len(of(there, "auth.refused", why="auth.invalid")) == 1
+    [call] = of(there, "llm.invoke", session_id=session)
+    assert call["base_url"] == rehearsal.base_url and call["provider"], call
+    assert call["usage"]["completion_tokens"] > 0 and call["outcome"] == "ok", call
+    for tool in ("echo", "memory_save"):
+        [ran] = of(there, "tool.execute", resource=tool)
+        assert (ran["outcome"], ran["session_id"]) == ("success", session), ran
+    assert of(there, "memory.write", operation="add_memory", outcome="done")
+    assert of(there, "memory.delete", resource=noted, outcome="done")
+    [changed] = of(there, "settings.update")
+    assert changed["diff"]["llm.model"] == {"from": "rehearsal", "to": "another"}, changed
+    assert changed["diff"]["llm.api_key"]["to"] == "********", changed
+    assert len(of(there, "credential.read", outcome="done", resource="openai")) == 1
+    assert len(of(there, "credential.read", outcome="denied", resource="openai")) == 1
+    [sent] = of(there, "conversation.send", operation="send_message")
+    assert sent["session_id"] == sent["resource"] == session and sent["why"] == "talk", sent
+    assert sent["when"] <= sent["at"] and sent["status"] == 202, sent
+    whole = audit_text(node)
+    for secret in (planted, text, ADMIN_KEY, TOKEN, user_key, cookie.split("=")[1], "11" * 32):
+        assert secret not in whole, "a secret or a text is in the audit"
+    for path in segments(node) + [os.path.join(node.data_dir, "secret", "audit.key")]:
+        assert os.stat(path).st_mode & 0o77 == 0, path
+    # The last record is a head over all before it.
+    assert there[-1]["what"] == "audit.head"
+    status, out, err = soma_audit(node, "verify")
+    assert status == 0 and f"{len(there)} records are right" in out, out + err
+
+
+def routes():
+    """admins of a tenant read its records and the node's, by filters and pages; others none"""
+    node = new_node()
+    user_key = node.new_key("--role", "user")
+    other_key = node.new_key("--tenant", "other", "--role", "admin")
+    node.start()
+    request_id = uuid.uuid4().hex
+    made = node.json("POST", "/v1/sessions", {}, {"X-Request-ID": request_id}, 201)["session_id"]
+    for _ in range(5):
+        node.json("POST", "/v1/sessions", {}, expect=201)
+
+    def page(query, key=ADMIN_KEY, expect=200):
+        status, _, text = node.request("GET", "/v1/admin/audit" + query, key=key)
+        assert status == expect, (query, status, text)
+        return json.loads(text)
+
+    [record] = page(f"?request_id={request_id}")["records"]
+    assert record["session_id"] == made and record["how"]["status"] == 201, record
+    assert page(f"?session_id={made}")["records"] == [record]
+    assert len(page("?what=conversation.*&who=admin")["records"]) == 6
+    assert page("?who=nobody")["records"] == []
+    assert page("?from=2100-01-01T00:00:00Z")["records"] == []
+    assert page(f"?to={record['at']}&what=conversation.send")["records"] == []
+    seen, cursor = [], ""
+    while cursor is not None:
+        found = page(f"?limit=2{cursor and '&cursor=' + cursor}")
+        assert len(found["records"]) <= 2
+        seen += [r["seq"] for r in found["records"]]
+        cursor = found["next_cursor"]
+    assert seen == sorted(seen, reverse=True) and seen[-1] == 1, seen
+    status, _, text = node.request("GET", f"/v1/admin/audit/{record['seq']}")
+    assert status == 200 and json.loads(text) == record
+    assert hashlib.sha256(text.replace(f',"hash":"{record["hash"]}"', "").encode()).hexdigest() == \
+        record["hash"]
+    # Another tenant sees the node's own alone.
+    theirs = page("?limit=200", key=other_key)["records"]
+    assert theirs and all(r.get("who", {}).get("tenant_id", "other") == "other" for r in theirs)
+    assert node.request("GET", f"/v1/admin/audit/{record['seq']}", key=other_key)[0] == 404
+    assert page("", key=user_key, expect=403)["code"] == "auth.forbidden"
+    # A head is made where there is something new, and is the same where there is not.
+    head = node.json("GET", "/v1/admin/audit/head", expect=200)
+    assert node.json("GET", "/v1/admin/audit/head", expect=200) == head
+    status, _, text = node.request("GET", "/v1/admin/audit/export")
+    lines = text.splitlines()
+    assert status == 200 and [json.loads(x)["seq"] for x in lines] == list(
+        range(1, len(lines) + 1))
+    assert len(lines) >= head["seq"] + 1
+    filtered = node.request("GET", f"/v1/admin/audit/export?request_id={request_id}")[2]
+    assert [json.loads(x) for x in filtered.splitlines()] == [record]
+    # While it runs, and against what was kept.
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in (("head.json", json.dumps(head)), ("export.ndjson", text)):
+            with open(os.path.join(folder, name), "w") as file:
+                file.write(content)
+        kept, export = (os.path.join(folder, n) for n in ("head.json", "export.ndjson"))
+        node.json("POST", "/v1/sessions", {}, expect=201)
+        for args in ((), ("--head", kept), ("--since", kept), (export,), (export, "--head", kept)):
+            status, out, err = soma_audit(node, "verify", *args)
+            assert status == 0, (args, out, err)
+        cut = "\n".join(lines[:-3]) + "\n"
+        with open(export, "w") as file:
+            file.write(cut)
+        assert soma_audit(node, "verify", export)[0] == 0
+        status, _, err = soma_audit(node, "verify", export, "--head", kept)
+        assert status == 1 and "is missing" in err, err
+        with open(export, "w") as file:
+            file.write(text.replace('"status":201', '"status":200', 1))
+        status, _, err = soma_audit(node, "verify", export)
+        assert status == 1 and f"record {record['seq']} was changed" in err, err
+    assert node.stop() == 0
+
+
+def proof_by_openssl():
+    """a proof of a request's record holds by soma, and step by step by openssl alone"""
+    node = new_node().start()
+    request_id = uuid.uuid4().hex
+    for _ in range(9):
+        node.json("POST", "/v1/sessions", {}, expect=201)
+    node.json("POST", "/v1/sessions", {}, {"X-Request-ID": request_id}, 201)
+    for _ in range(4):
+        node.json("POST", "/v1/sessions", {}, expect=201)
+    assert "no head" in soma_audit(node, "prove", "--request", request_id)[2]
+    node.json("GET", "/v1/admin/audit/head", expect=200)
+    status, out, err = soma_audit(node, "prove", "--request", request_id)
+    assert status == 0, err
+    status, pem, _ = soma_audit(node, "key")
+    assert status == 0
+    proof = json.loads(out)
+    with tempfile.TemporaryDirectory() as folder:
+        path = {name: os.path.join(folder, name) for name in ("pem", "text", "sig", "proof")}
+        with open(path["pem"], "w") as file:
+            file.write(pem)
+        with open(path["proof"], "w") as file:
+            file.write(out)
+        status, record, err = soma_audit(node, "verify-proof", path["proof"], "--key", path["pem"])
+        assert status == 0 and record.strip() == proof["record"], err
+        with open(path["proof"], "w") as file:
+            file.write(out.replace("conversation.send", "conversation.read"))
+        assert soma_audit(node, "verify-proof", path["proof"], "--key", path["pem"])[0] == 1
+        # As a third party does it.
+        def sha256(text):
+            return openssl("dgst", "-sha256", "-r", text=text.encode())[1].decode()[:64]
+        line, hash_ = proof["record"][:-75] + "}", proof["record"][-66:-2]
+        assert sha256(line) == hash_
+        for step in proof["path"]:
+            left, right = step.get("left", hash_), step.get("right", hash_)
+            hash_ = sha256(f"soma-audit-node\n{left}\n{right}\n")
+        head = proof["head"]
+        assert hash_ == head["root"]
+        with open(path["text"], "w") as file:
+            file.write("soma-audit-head\n" + "".join(
+                f"{head[n]}\n" for n in ("chain", "first", "seq", "hash", "root", "at")))
+        with open(path["sig"], "wb") as file:
+            file.write(base64.b64decode(head["signature"]))
+        check = ("pkeyutl", "-verify", "-pubin", "-inkey", path["pem"], "-rawin", "-in",
+                 path["text"], "-sigfile", path["sig"])
+        assert openssl(*check)[0] == 0
+        with open(path["text"], "a") as file:
+            file.write("x")
+        assert openssl(*check)[0] != 0
+    assert node.stop() == 0
+    assert head["public_key"] in pem and request_id in proof["record"]
+
+
+def starts_without_its_key():
+    """where the key is gone and the chain is there, a start is refused with a sentence"""
+    node = new_node().start()
+    assert node.stop() == 0
+    key = os.path.join(node.data_dir, "secret", "audit.key")
+    os.rename(key, key + ".away")
+    try:
+        node.start()
+        raise AssertionError("it started")
+    except AssertionError as why:
+        assert "audit.key is missing" in str(why), why
+    os.rename(key + ".away", key)
+    node.start()
+    assert node.stop() == 0
+    assert soma_audit(node, "verify")[0] == 0
+
+
+def main():
+    global rehearsal
+    rehearsal = Rehearsal()
+    try:
+        return run_tests([everything_is_recorded, routes, proof_by_openssl, starts_without_its_key])
+    finally:
+        rehearsal.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
