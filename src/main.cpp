@@ -178,7 +178,8 @@ int run(int argc, char** argv) {
   auto* audit_export = audit_command("export", "all records, as they are kept");
   auto* audit_head = audit_command("head", "the newest signed head, to be kept elsewhere");
   auto* audit_key = audit_command("key", "the public key that heads are signed by");
-  audit_verify->add_option("file", audit.file, "an export; else the data folder's");
+  audit_verify->add_option("file", audit.file,
+                           "an export, or a folder of copies; else the data folder's");
   audit_verify->add_option("--since", audit.since, "a head that was kept: only what came later");
   audit_verify->add_option("--head", audit.head, "a head that was kept, which has to be its past");
   audit_prove->add_option("--request", audit.request, "its id")->required();

@@ -21,8 +21,8 @@ constexpr std::size_t list_pages_max = 20;
 
 // Who is let in, for the record.
 std::string sharing_record(const sharing_change& wanted) {
-  std::string members = R"("diff":)";
-  json_writer w(members);
+  std::string diff;
+  json_writer w(diff);
   w.begin_object();
   if (wanted.visible_to_tenant)
     w.field("visibility", *wanted.visible_to_tenant ? "tenant" : "private");
@@ -32,7 +32,7 @@ std::string sharing_record(const sharing_change& wanted) {
     w.end_array();
   }
   w.end_object();
-  return members;
+  return diff;
 }
 
 class history_steps final : public history_source {
@@ -155,7 +155,7 @@ asio::awaitable<result<conversation>> change_conversation(services& s, admitted&
     const std::vector<std::string> named{session.value};
     auto may = co_await s.pipeline.ask(in, "conversation.share", named);
     if (!may) co_return may.error();
-    in.add(sharing_record(wanted.sharing));
+    in.changed(sharing_record(wanted.sharing));
   }
   input::command change = input::update{std::move(wanted.title), std::move(wanted.sharing)};
   auto reply = co_await s.command(in, session, std::move(change));

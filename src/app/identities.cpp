@@ -114,20 +114,34 @@ void record_login(services& s, const caller& who, const login_proof& by,
   s.tools.audit.record(r);
 }
 
-void record_logout(services& s, const caller& who, const security::identity& was,
-                   const result<void>& how) {
+// `sign_in`: which one it was; empty where it is that of the request, or all of them.
+void record_logout(services& s, const caller& who, std::string_view operation,
+                   std::string_view sign_in, const result<void>& how) {
   security::audit_record r;
   r.what = "auth.logout";
-  r.operation = "logout";
+  r.operation = operation;
   r.door = to_string(who.door);
   r.outcome = how ? "done" : "failed";
   if (!how) r.why = how.error().code;
-  r.tenant_id = was.tenant.value;
-  r.user_id = was.user.value;
-  r.role = security::to_string(was.role);
+  r.resource = sign_in;
+  r.tenant_id = who.tenant.value;
+  r.user_id = who.user.value;
+  r.role = to_string(who.role);
+  r.key_id = who.key_id;
   r.request_id = who.request_id;
   r.trace_id = who.trace_id;
   s.tools.audit.record(r);
+}
+
+// What a key may do, and for whom; its text is nowhere.
+std::string difference(const security::new_api_key& made) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("name", made.name).field("role", security::to_string(made.role));
+  w.field("user_id", made.user.value);
+  if (made.expires_at_ms > 0) w.field("expires_at", format_rfc3339(made.expires_at_ms));
+  w.end_object();
+  return out;
 }
 
 asio::awaitable<result<browser_login>> let_in(services& s,
@@ -167,7 +181,13 @@ asio::awaitable<result<void>> logout(services& s, const caller& who, std::string
     return tell_removed(s, s.identities.close_session(token));
   };
   auto done = co_await on_lane(s.lanes.writes, close);
-  if (*was) record_logout(s, who, **was, done);
+  if (*was) {
+    auto gone = who;
+    gone.tenant = (*was)->tenant;
+    gone.user = (*was)->user;
+    gone.role = (*was)->role == security::role::admin ? role::admin : role::user;
+    record_logout(s, gone, "logout", {}, done);
+  }
   co_return done;
 }
 
@@ -184,8 +204,8 @@ asio::awaitable<result<std::vector<api_key>>> list_keys(services& s, const calle
   co_return co_await on_longer(s, who.tenant, std::move(list));
 }
 
-asio::awaitable<result<answered<created_key>>> create_key(services& s, const admitted& in,
-                                                          once_key once, key_wish wanted) {
+asio::awaitable<result<answered<created_key>>> create_key(services& s, admitted& in, once_key once,
+                                                          key_wish wanted) {
   auto gate = co_await s.idempotency.enter(in.who(), std::move(once));
   if (!gate) co_return gate.error();
   if (gate->replay) co_return kept_key(*gate);
@@ -202,6 +222,7 @@ asio::awaitable<result<answered<created_key>>> create_key(services& s, const adm
   fresh.tenant = in.who().tenant;
   fresh.user = std::move(wanted.user);
   fresh.expires_at_ms = wanted.expires_at_ms.value_or(0);
+  in.changed(difference(fresh));
   security::key_store::keeper keep;
   if (!gate->key.empty())
     keep = [&s, record = s.idempotency.record_of(*gate, 201, {})](
@@ -240,10 +261,12 @@ asio::awaitable<result<std::vector<sign_in>>> list_sign_ins(services& s, const c
 }
 
 asio::awaitable<result<void>> close_sign_in(services& s, const caller& who, std::string id) {
-  auto close = [&s, who, id = std::move(id)] {
+  auto close = [&s, who, id] {
     return tell_removed(s, s.identities.close_session_of(who.tenant, who.user, id));
   };
-  co_return co_await on_writes(s, who.tenant, std::move(close));
+  auto done = co_await on_writes(s, who.tenant, std::move(close));
+  record_logout(s, who, "close_sign_in", id, done);
+  co_return done;
 }
 
 asio::awaitable<result<void>> close_sign_ins(services& s, const caller& who) {
@@ -257,7 +280,9 @@ asio::awaitable<result<void>> close_sign_ins(services& s, const caller& who) {
     }
     return {};
   };
-  co_return co_await on_writes(s, who.tenant, std::move(close));
+  auto done = co_await on_writes(s, who.tenant, std::move(close));
+  record_logout(s, who, "close_sign_ins", {}, done);
+  co_return done;
 }
 
 asio::awaitable<result<void>> delete_key(services& s, const admitted& in, std::string id) {

@@ -58,7 +58,7 @@ struct created_key {
 };
 // Of the caller's tenant. Errors: request.invalid, policy.denied where it would speak for another
 // and its maker is no admin, those of the idempotency gate.
-boost::asio::awaitable<result<answered<created_key>>> create_key(services& s, const admitted& in,
+boost::asio::awaitable<result<answered<created_key>>> create_key(services& s, admitted& in,
                                                                  once_key once, key_wish wanted);
 // Errors: key.not_found.
 boost::asio::awaitable<result<void>> delete_key(services& s, const admitted& in, std::string id);
@@ -72,7 +72,8 @@ struct sign_in {
 };
 // The newest first.
 boost::asio::awaitable<result<std::vector<sign_in>>> list_sign_ins(services& s, const caller& who);
-// Signs it out, with all that is open for it; without an id all of them. Errors: sign_in.not_found.
+// Signs it out, with all that is open for it; without an id all of them. Recorded. Errors:
+// sign_in.not_found.
 boost::asio::awaitable<result<void>> close_sign_in(services& s, const caller& who, std::string id);
 boost::asio::awaitable<result<void>> close_sign_ins(services& s, const caller& who);
 

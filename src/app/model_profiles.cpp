@@ -7,6 +7,7 @@
 #include "app/tenant_notices.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
+#include "core/json_writer.hpp"
 #include "models/llm_gateway.hpp"
 
 namespace soma::app {
@@ -53,6 +54,23 @@ asio::awaitable<result<models::listed_profile>> store(services& s, const admitte
   co_return co_await on_writes(s, in.who().tenant, put);
 }
 
+// Where it speaks to and as what; null: it was not there, or is not any more.
+std::string difference(const result<models::listed_profile>& was, const llm::model_profile* now) {
+  const auto* before = was ? &was->profile : nullptr;
+  std::string out;
+  json_writer w(out);
+  w.begin_object();
+  const auto tell = [&](std::string_view name, std::string llm::model_profile::*member) {
+    const std::string none, &from = before ? before->*member : none,
+                            &to = now ? now->*member : none;
+    if (from != to) w.key(name).begin_object().field("from", from).field("to", to).end_object();
+  };
+  tell("base_url", &llm::model_profile::base_url);
+  tell("model", &llm::model_profile::model);
+  w.end_object();
+  return out;
+}
+
 }  // namespace
 
 std::string profile_json(const shown_profile& shown) {
@@ -75,8 +93,7 @@ result<shown_profile> find_model_profile(services& s, const caller& who, std::st
   return shown(s.llm.models(), std::move(*found));
 }
 
-asio::awaitable<result<answered<shown_profile>>> create_model_profile(services& s,
-                                                                      const admitted& in,
+asio::awaitable<result<answered<shown_profile>>> create_model_profile(services& s, admitted& in,
                                                                       once_key once,
                                                                       llm::model_profile profile) {
   auto gate = co_await s.idempotency.enter(in.who(), std::move(once));
@@ -98,32 +115,38 @@ asio::awaitable<result<answered<shown_profile>>> create_model_profile(services& 
     if (!kept) co_return kept.error();
     co_return kept_profile(*gate);
   }
+  in.changed(difference(error(codes::profile_not_found, {}), &stored->profile));
   s.notices.settings_changed(in.who().tenant);
   auto made = shown(s.llm.models(), std::move(*stored));
   co_return answered<shown_profile>(std::move(made), false);
 }
 
-asio::awaitable<result<shown_profile>> put_model_profile(services& s, const admitted& in,
+asio::awaitable<result<shown_profile>> put_model_profile(services& s, admitted& in,
                                                          llm::model_profile profile,
                                                          std::string if_match) {
   models::model_registry::condition only;
   only.if_match = std::move(if_match);
   models::model_registry::keeper usual;
+  const auto before = s.llm.models().get(in.who().tenant, profile.name);
   auto stored = co_await store(s, in, std::move(profile), std::move(only), std::move(usual));
   if (!stored) co_return stored.error();
+  in.changed(difference(before, &stored->profile));
   s.notices.settings_changed(in.who().tenant);
   co_return shown(s.llm.models(), std::move(*stored));
 }
 
-asio::awaitable<result<void>> delete_model_profile(services& s, const admitted& in,
-                                                   std::string name, std::string if_match) {
+asio::awaitable<result<void>> delete_model_profile(services& s, admitted& in, std::string name,
+                                                   std::string if_match) {
   models::model_registry::condition only;
   only.if_match = std::move(if_match);
+  const auto before = s.llm.models().get(in.who().tenant, name);
   auto remove = [&models = s.llm.models(), tenant = in.who().tenant, name = std::move(name), only] {
     return models.remove(tenant, name, only);
   };
   auto removed = co_await on_writes(s, in.who().tenant, remove);
-  if (removed) s.notices.settings_changed(in.who().tenant);
+  if (!removed) co_return removed;
+  in.changed(difference(before, nullptr));
+  s.notices.settings_changed(in.who().tenant);
   co_return removed;
 }
 

@@ -29,12 +29,12 @@ std::vector<shown_profile> list_model_profiles(services& s, const caller& who);
 result<shown_profile> find_model_profile(services& s, const caller& who, std::string_view name);
 
 boost::asio::awaitable<result<answered<shown_profile>>> create_model_profile(
-    services& s, const admitted& in, once_key once, llm::model_profile profile);
+    services& s, admitted& in, once_key once, llm::model_profile profile);
 // `if_match`: the etag that the caller saw; empty: any.
-boost::asio::awaitable<result<shown_profile>> put_model_profile(services& s, const admitted& in,
+boost::asio::awaitable<result<shown_profile>> put_model_profile(services& s, admitted& in,
                                                                 llm::model_profile profile,
                                                                 std::string if_match);
-boost::asio::awaitable<result<void>> delete_model_profile(services& s, const admitted& in,
+boost::asio::awaitable<result<void>> delete_model_profile(services& s, admitted& in,
                                                           std::string name, std::string if_match);
 
 // As it is published and kept.

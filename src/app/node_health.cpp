@@ -69,6 +69,8 @@ health_component audit_of(const security::audit_log& audit) {
     return {"audit", false, std::to_string(lost) + " records were lost"};
   if (audit.damaged())
     return {"audit", false, "records are not right: soma audit verify names the first"};
+  if (!audit.not_copied().empty())
+    return {"audit", false, "the audit cannot be copied: the log says why"};
   return {"audit", true, ""};
 }
 

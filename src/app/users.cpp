@@ -11,6 +11,7 @@
 #include "app/on_writes.hpp"
 #include "app/services.hpp"
 #include "core/codes.hpp"
+#include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "security/identity/authenticator.hpp"
 
@@ -79,6 +80,23 @@ result<std::string> count_some(services& s, const tenant_id& tenant, std::string
   return std::move(page->next_cursor);
 }
 
+// What of him is another.
+std::string difference(const shown_user& before, const shown_user& now) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object();
+  if (before.disabled != now.disabled) {
+    w.key("disabled").begin_object().field_bool("from", before.disabled);
+    w.field_bool("to", now.disabled).end_object();
+  }
+  if (before.role != now.role) {
+    w.key("role").begin_object().field("from", to_string(before.role));
+    w.field("to", to_string(now.role)).end_object();
+  }
+  w.end_object();
+  return out;
+}
+
 asio::awaitable<result<std::shared_ptr<users_by_id>>> users_of(services& s, tenant_id tenant) {
   auto look = [&s, tenant] { return known_users(s, tenant, now_ms()); };
   auto known = co_await on_longer(s, tenant, std::move(look));
@@ -109,7 +127,7 @@ asio::awaitable<result<users_page>> list_users(services& s, const caller& who, s
   co_return page;
 }
 
-asio::awaitable<result<shown_user>> change_user(services& s, const admitted& in, user_id user,
+asio::awaitable<result<shown_user>> change_user(services& s, admitted& in, user_id user,
                                                 user_wish wanted) {
   const auto tenant = in.who().tenant;
   const bool may_less = wanted.disabled.value_or(false) || wanted.role == role::user;
@@ -120,7 +138,8 @@ asio::awaitable<result<shown_user>> change_user(services& s, const admitted& in,
   const auto there = (*all)->find(user);
   if (there == (*all)->end())
     co_return error(codes::user_not_found, "nobody of this tenant has that user_id");
-  auto shown = there->second;
+  const auto before = there->second;
+  auto shown = before;
   security::user_change change;
   change.disabled = wanted.disabled;
   if (wanted.role)
@@ -137,6 +156,7 @@ asio::awaitable<result<shown_user>> change_user(services& s, const admitted& in,
   if (!now) co_return now.error();
   shown.disabled = now->disabled;
   if (now->role) shown.role = *now->role == security::role::admin ? role::admin : role::user;
+  in.changed(difference(before, shown));
   co_return shown;
 }
 

@@ -40,7 +40,7 @@ struct user_wish {  // what is not given stays
 // What he may not do any more ends at once: his streams are cut, and whoever comes with a key or a
 // cookie of his is judged anew. Errors: user.not_found; request.invalid where an admin would lock
 // himself out.
-boost::asio::awaitable<result<shown_user>> change_user(services& s, const admitted& in,
-                                                       user_id user, user_wish wanted);
+boost::asio::awaitable<result<shown_user>> change_user(services& s, admitted& in, user_id user,
+                                                       user_wish wanted);
 
 }  // namespace soma::app

@@ -73,6 +73,7 @@ result<std::unique_ptr<security::audit_log>> open_node_audit(const config& setti
     if (!copy) return copy.error();
     how.copy = std::move(*copy);
   }
+  how.copies_folder = settings.text("audit.copies_dir");
   return security::open_audit_chain(std::move(how), std::move(*key));
 }
 

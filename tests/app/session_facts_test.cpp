@@ -204,7 +204,7 @@ TEST_CASE("visibility: what is hidden is recorded; what is not there is, where i
   w.ruled_by(all_may);
   CHECK(w.ask("bob", "get_session", w.anns.session.value) == not_seen);
   REQUIRE(w.records.all.size() == 1);
-  CHECK(w.records.all[0].find(R"("rule":"visibility")") != std::string::npos);
+  CHECK(w.records.all[0].find(R"("why":"visibility")") != std::string::npos);
   CHECK(w.ask("bob", "get_session", "00000000-0000-4000-8000-000000000002") == not_seen);
   CHECK(w.records.all.size() == 1);
   CHECK(w.ask("bob", "pause_session", "00000000-0000-4000-8000-000000000002") == not_seen);

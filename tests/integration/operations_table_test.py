@@ -120,14 +120,50 @@ def published():
         there ^ {(one["method"], one["path"], one["operation"]) for one in TABLE})
 
 
+# One's own coming and going, which nobody is asked about.
+SIGNING = ("login", "logout", "close_sign_in", "close_sign_ins")
+# They change nothing, and have bodies; of what models and tools are asked there are records of its own.
+READINGS = ("find_known_files", "llm_invoke", "llm_invoke_stream", "llm_test", "openai_chat",
+            "openai_completions", "openai_embeddings", "openai_responses", "recall_memory")
+
+
 def every_change_is_judged():
     """whatever is no reading asks policy, but for one's own signing in and out; so do other nodes"""
     for one in TABLE:
-        if one["method"] != "GET" and one["operation"] not in ("login", "logout", "close_sign_in",
-                                                                      "close_sign_ins"):
+        if one["method"] != "GET" and one["operation"] not in SIGNING:
             assert one["action"], one
         if one["access"] == "internal":
             assert one["action"], one
+
+
+def every_change_is_recorded():
+    """whatever is no reading leaves a record, those of signing in and out by themselves"""
+    for one in TABLE:
+        if one["method"] != "GET" and one["operation"] not in (*SIGNING, *READINGS):
+            assert one["audited"] == "always", one
+    node = Node(rehearsal.base_url, settings=[]).start()
+    try:
+        cookie = node.request("POST", "/v1/auth/login", {"key": ADMIN_KEY},
+                              key=None)[1]["Set-Cookie"].split(";")[0]
+        asked = {}
+        for operation, method, path, body, key, more in (
+                ("login", "POST", "/v1/auth/login", {"key": "sk-none"}, None, {}),
+                ("login", "POST", "/v1/auth/login", {"key": ADMIN_KEY}, None, {}),
+                ("close_sign_in", "DELETE", "/v1/auth/sessions/" + SOMEBODY, None, ADMIN_KEY, {}),
+                ("logout", "POST", "/v1/auth/logout", None, None, {"Cookie": cookie}),
+                ("close_sign_ins", "DELETE", "/v1/auth/sessions", None, ADMIN_KEY, {})):
+            request_id = uuid.uuid4().hex
+            status = node.request(method, path, body, {"X-Request-ID": request_id, **more}, key)[0]
+            asked[request_id] = operation, status
+        assert {operation for operation, _ in asked.values()} == set(SIGNING)
+        there = records(node)
+        for request_id, (operation, status) in asked.items():
+            [r] = [r for r in there if r.get("request_id") == request_id]
+            assert r["operation"] == operation, r
+            assert r["what"] == ("auth.login" if operation == "login" else "auth.logout"), r
+            assert (r["outcome"] == "done") == (status < 400), (r, status)
+    finally:
+        node.stop()
 
 
 def denied():
@@ -305,7 +341,7 @@ if __name__ == "__main__":
     w = Node(rehearsal.base_url, settings=[]).start()
     rehearsal_folder = w.data_dir
     try:
-        failed = run_tests([published, every_change_is_judged, denied, recorded, again_after_a_kill, a_fork_is_a_reading,
+        failed = run_tests([published, every_change_is_judged, every_change_is_recorded, denied, recorded, again_after_a_kill, a_fork_is_a_reading,
                             unknown_members, says_what_no_rule_names])
     finally:
         w.stop()

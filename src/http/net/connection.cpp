@@ -271,7 +271,7 @@ asio::awaitable<std::optional<error>> connection::authenticate(const route& r) {
   if (!who) {
     if (r.auth == app::access::optional && who.error().code == codes::auth_required)
       co_return std::nullopt;
-    if (who.error().code == codes::auth_invalid)
+    if (who.error().code == codes::auth_invalid || who.error().code == codes::ticket_invalid)
       shard_.options.authenticator->refused(ctx_, who.error());
     co_return who.error();
   }

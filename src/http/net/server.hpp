@@ -34,7 +34,8 @@ class authenticator {
   // the server. On routes with app::access::optional, auth.required means anonymous.
   virtual asio::awaitable<result<app::caller>> authenticate(const request_context& ctx,
                                                             app::access rule) = 0;
-  // Whoever came with a proof and was not let in: auth.invalid, or auth.forbidden for their role.
+  // Whoever came with a proof and was not let in: auth.invalid, ticket.invalid,
+  // or auth.forbidden for their role.
   virtual void refused(const request_context&, const error&) {}
 };
 

@@ -96,7 +96,7 @@ asio::awaitable<response> create_key(gateway& g, request_context& ctx) {
   if (!once) co_return problem(once.error(), ctx);
   auto wanted = key_wish_in(ctx.json.as_object());
   auto made =
-      co_await app::create_key(g.services, admitted_of(ctx), std::move(*once), std::move(wanted));
+      co_await app::create_key(g.services, *ctx.admitted, std::move(*once), std::move(wanted));
   if (!made) co_return problem(made.error(), ctx);
   ctx.admitted->about(made->what.key.id);
   response answer(201);
@@ -189,7 +189,7 @@ asio::awaitable<response> update_user(gateway& g, request_context& ctx) {
   if (body.contains("role"))
     wanted.role = text_of(body, "role") == "admin" ? app::role::admin : app::role::user;
   user_id user(std::string(ctx.path_parameter("user_id")));
-  auto changed = co_await app::change_user(g.services, admitted_of(ctx), std::move(user), wanted);
+  auto changed = co_await app::change_user(g.services, *ctx.admitted, std::move(user), wanted);
   if (!changed) co_return problem(changed.error(), ctx);
   response answer;
   json_writer w(answer.body);

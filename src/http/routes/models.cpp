@@ -59,7 +59,7 @@ asio::awaitable<response> create_profile(gateway& g, request_context& ctx) {
   if (!once) co_return problem(once.error(), ctx);
   auto profile = llm::parse_profile(ctx.body, "");
   if (!profile) co_return refused(profile.error(), ctx);
-  auto made = co_await app::create_model_profile(g.services, admitted_of(ctx), std::move(*once),
+  auto made = co_await app::create_model_profile(g.services, *ctx.admitted, std::move(*once),
                                                  std::move(*profile));
   if (!made) co_return refused(made.error(), ctx);
   auto answer = profile_answer(made->what, 201);
@@ -73,7 +73,7 @@ asio::awaitable<response> put_profile(gateway& g, request_context& ctx) {
   auto profile = llm::parse_profile(ctx.body, ctx.path_parameter("name"));
   if (!profile) co_return refused(profile.error(), ctx);
   std::string if_match(ctx.header("if-match"));
-  auto stored = co_await app::put_model_profile(g.services, admitted_of(ctx), std::move(*profile),
+  auto stored = co_await app::put_model_profile(g.services, *ctx.admitted, std::move(*profile),
                                                 std::move(if_match));
   if (!stored) co_return refused(stored.error(), ctx);
   co_return profile_answer(*stored);
@@ -81,7 +81,7 @@ asio::awaitable<response> put_profile(gateway& g, request_context& ctx) {
 
 asio::awaitable<response> delete_profile(gateway& g, request_context& ctx) {
   std::string name(ctx.path_parameter("name")), if_match(ctx.header("if-match"));
-  auto removed = co_await app::delete_model_profile(g.services, admitted_of(ctx), std::move(name),
+  auto removed = co_await app::delete_model_profile(g.services, *ctx.admitted, std::move(name),
                                                     std::move(if_match));
   if (!removed) co_return problem(removed.error(), ctx);
   co_return response(204);

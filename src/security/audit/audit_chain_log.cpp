@@ -10,6 +10,7 @@
 #include "core/fingerprint.hpp"
 #include "observability/line_writer.hpp"
 #include "observability/log.hpp"
+#include "security/audit/audit_copies.hpp"
 #include "security/audit/audit_notes.hpp"
 #include "security/audit/audit_refusals.hpp"
 
@@ -23,6 +24,8 @@ constexpr std::size_t waiting_records_max = 16 * 1024;
 constexpr std::size_t gathered_bytes_max = 64 * 1024;  // of one write
 constexpr std::chrono::milliseconds gathered_for{2};
 constexpr std::int64_t removed_every_ms = 3'600'000;
+// Copies are looked after so often, in ticks.
+constexpr std::uint64_t copied_every = 10;
 // A tree of more takes long to look through for a proof.
 constexpr std::uint64_t signed_after_records = 65'536;
 
@@ -93,6 +96,7 @@ struct chain_file {
       unsigned_since = now;
     const bool due = unsigned_since > 0 && now - unsigned_since >= sign_after_ms;
     if ((due || writer->unsigned_records() >= signed_after_records) && !sign()) return false;
+    if (!writer->end_day()) return false;
     if (now - removed_at >= removed_every_ms) {
       if (!writer->remove_old()) return false;
       to_copy();
@@ -135,10 +139,41 @@ struct chain_file {
   std::string head;
 };
 
+// Copies in a thread of its own, which a disk or a network that hangs may keep for good: nobody
+// waits for it.
+class copier {
+ public:
+  explicit copier(std::shared_ptr<audit_copies> copies)
+      : copies_(std::move(copies)), thread_(options_for(copies_)) {}
+
+  void tick() {
+    if (ticks_++ % copied_every == 0 && thread_.waiting() == 0) (void)thread_.write({});
+  }
+  std::string why() const { return copies_->why(); }
+
+ private:
+  static line_writer::options options_for(std::shared_ptr<audit_copies> copies) {
+    line_writer::options how;
+    how.sink = [copies = std::move(copies)](std::string_view) {
+      (void)copies->look();  // again with a later tick
+      return true;
+    };
+    how.dropped_line = [](std::uint64_t) { return std::string(); };
+    return how;
+  }
+
+  const std::shared_ptr<audit_copies> copies_;
+  line_writer thread_;
+  std::uint64_t ticks_ = 0;  // of the one thread that ticks
+};
+
 class chain_log final : public audit_log {
  public:
-  chain_log(std::string folder, std::shared_ptr<chain_file> file)
-      : folder_(std::move(folder)), file_(std::move(file)), lines_(options_for(file_)) {}
+  chain_log(std::string folder, std::shared_ptr<chain_file> file,
+            std::shared_ptr<audit_copies> copies)
+      : folder_(std::move(folder)), file_(std::move(file)), lines_(options_for(file_)) {
+    if (copies) copier_ = std::make_unique<copier>(std::move(copies));
+  }
   ~chain_log() override { (void)flush(std::chrono::seconds(1)); }
 
   void write(std::string_view json) override { put(0, json); }
@@ -171,6 +206,7 @@ class chain_log final : public audit_log {
   }
 
   void tick() override {
+    if (copier_) copier_->tick();
     for (const auto& line : refusals_.counted(now_ms())) write(line);
     // What is written is synced by the tick after it; a quiet node writes nothing.
     const bool quiet = !unwritten_.exchange(false) && file_->is_signed && !file_->failing;
@@ -188,6 +224,7 @@ class chain_log final : public audit_log {
   }
   std::string folder() const override { return folder_; }
   bool damaged() const override { return file_->damaged; }
+  std::string not_copied() const override { return copier_ ? copier_->why() : std::string(); }
 
  private:
   static constexpr std::uint64_t quiet_ticks_max = 600;  // old segments are looked for all the same
@@ -213,6 +250,7 @@ class chain_log final : public audit_log {
   const std::string folder_;
   const std::shared_ptr<chain_file> file_;
   line_writer lines_;
+  std::unique_ptr<copier> copier_;  // null: nobody wants copies
   audit_refusals refusals_;
   std::atomic<bool> unwritten_{true};
   std::uint64_t quiet_ticks_ = 0;  // of the one thread that ticks
@@ -287,8 +325,15 @@ result<void> record_left(audit_writer& writer, audit_notes& notes, const std::st
 
 result<std::unique_ptr<audit_log>> open_audit_chain(audit_log_options how, audit_key key) {
   auto folder = how.chain.folder;
-  auto writer = audit_writer::open(how.chain, std::move(key));
+  // What they have is known only once the chain is open.
+  const auto copies = std::make_shared<std::shared_ptr<audit_copies>>();
+  if (!how.copies_folder.empty())
+    how.chain.copied = [copies] { return *copies ? (*copies)->copied() : 0; };
+  auto writer = audit_writer::open(how.chain, key);
   if (!writer) return writer.error();
+  if (!how.copies_folder.empty())
+    *copies = std::make_shared<audit_copies>(folder, (*writer)->chain(), how.copies_folder,
+                                             std::move(key));
   auto notes = audit_notes::open(folder);
   if (!notes) return notes.error();
   if (auto left = record_left(**writer, **notes, folder); !left) return left.error();
@@ -297,7 +342,7 @@ result<std::unique_ptr<audit_log>> open_audit_chain(audit_log_options how, audit
   auto file = std::make_shared<chain_file>(std::move(*writer), std::move(*notes),
                                            std::move(how.copy), how.sign_after);
   return std::unique_ptr<audit_log>(
-      std::make_unique<chain_log>(std::move(folder), std::move(file)));
+      std::make_unique<chain_log>(std::move(folder), std::move(file), *copies));
 }
 
 }  // namespace soma::security

@@ -16,6 +16,9 @@ struct audit_log_options {
   // Gets what the chain has, line for line; may be none. What it cannot take is not in the way of
   // the chain.
   std::unique_ptr<audit_log> copy;
+  // Where segments are copied to by day (audit_copies.hpp); empty: nowhere. What is not there yet
+  // is not removed.
+  std::string copies_folder;
 };
 
 // Takes up the chain there, or begins one. Blocks. Errors: those of audit_writer::open.

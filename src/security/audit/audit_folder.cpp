@@ -131,16 +131,19 @@ bool sync_audit_folder(const std::string& folder) {
   return dir.fd >= 0 && ::fsync(dir.fd) == 0;
 }
 
-bool keep_audit_checkpoint(const std::string& folder, const audit_head& what) {
-  const auto path = checkpoint_path(folder), fresh = path + ".new";
+bool keep_audit_file(const std::string& folder, const std::string& path, std::string_view text) {
+  const auto fresh = path + ".new";
   {
     const descriptor file{
         ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
     std::size_t written = 0;
-    if (file.fd < 0 || !write_all(file.fd, to_json(what) + "\n", written) || ::fsync(file.fd) != 0)
-      return false;
+    if (file.fd < 0 || !write_all(file.fd, text, written) || ::fsync(file.fd) != 0) return false;
   }
   return std::rename(fresh.c_str(), path.c_str()) == 0 && sync_audit_folder(folder);
+}
+
+bool keep_audit_checkpoint(const std::string& folder, const audit_head& what) {
+  return keep_audit_file(folder, checkpoint_path(folder), to_json(what) + "\n");
 }
 
 }  // namespace soma::security

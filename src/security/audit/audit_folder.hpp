@@ -32,6 +32,9 @@ result<std::optional<audit_head>> audit_checkpoint(const std::string& folder);
 // Whole or not at all, and synced. False, with errno: it is not written.
 bool keep_audit_checkpoint(const std::string& folder, const audit_head& what);
 
+// A file of it: whole or not at all, and synced. False, with errno: it is not written.
+bool keep_audit_file(const std::string& folder, const std::string& path, std::string_view text);
+
 // Opens a file that the audit is read from. -1, with errno.
 int open_audit_to_read(const std::string& path);
 

@@ -45,6 +45,8 @@ class audit_log {
   virtual bool has_room() const { return true; }
   // Whether records that are not right were found at the start.
   virtual bool damaged() const { return false; }
+  // Why segments could not be copied elsewhere the last time; empty: they could, or need not be.
+  virtual std::string not_copied() const { return {}; }
   // What is done from time to time (signing, syncing, removing what is old) where it is due. Once a
   // second.
   virtual void tick() {}

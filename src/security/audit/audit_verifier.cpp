@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <thread>
+#include <utility>
 
 #include "core/codes.hpp"
 #include "security/audit/audit_chain.hpp"
 #include "security/audit/audit_folder.hpp"
+#include "security/audit/audit_manifest.hpp"
+#include "security/digest.hpp"
 
 namespace soma::security {
 namespace {
@@ -81,22 +85,24 @@ class looker {
   }
 
   // Who signed it, and that it is what was kept, before anything is compared with it.
-  bool trust(const audit_head& what, const std::string& name) {
-    if (!is_well_signed(what)) return wrong(what.seq, {}, name + " is not signed by its key");
+  template <class Signed>
+  bool trust(const Signed& what, std::uint64_t seq, const std::string& name) {
+    if (!is_well_signed(what)) return wrong(seq, {}, name + " is not signed by its key");
     if (key_.empty()) key_ = what.public_key;
     if (what.public_key != key_)
-      return wrong(what.seq, {}, name + " is signed by another key: " + what.key_id);
+      return wrong(seq, {}, name + " is signed by another key: " + what.key_id);
     if (chain_.empty()) chain_ = what.chain;
-    if (what.chain != chain_) return wrong(what.seq, {}, name + " is of another chain");
+    if (what.chain != chain_) return wrong(seq, {}, name + " is of another chain");
     return true;
   }
   bool trust_kept() {
     for (const auto& one : kept_)
-      if (!trust(one, "of the head that was kept")) return false;
+      if (!trust(one, one.seq, "of the head that was kept")) return false;
     return true;
   }
 
   bool failed() const { return failed_; }
+  const audit_place& place() const { return place_; }
 
   audit_verdict end() {
     // A head is a record itself, behind those that it speaks of.
@@ -205,6 +211,82 @@ result<audit_verdict> verify_file(const std::string& path, looker& by, const aud
   return by.end();
 }
 
+// ---- copies by day ----
+
+bool is_there(const std::string& path) {
+  std::error_code ec;
+  return std::filesystem::exists(path, ec);
+}
+
+// Folders that have a manifest: this one, or those in it.
+std::vector<std::string> copied_days(const std::string& path) {
+  if (is_there(path + "/manifest.json")) return {path};
+  std::vector<std::string> out;
+  std::error_code ec;
+  for (std::filesystem::directory_iterator at(path, ec), end; !ec && at != end; at.increment(ec))
+    if (is_there(at->path().string() + "/manifest.json")) out.push_back(at->path().string());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+result<std::string> sha256_of(const std::string& path) {
+  sha256_stream hash;
+  const auto take = [&hash](std::string_view line) {
+    hash.update(line);
+    hash.update("\n");
+    return true;
+  };
+  const auto rest = each_audit_line(path, take);
+  if (!rest) return rest.error();
+  hash.update(*rest);
+  return hex(bytes_of(hash.finish()));
+}
+
+// One file of a manifest. The first of all says itself what it follows.
+result<void> look_through_copy(looker& by, const std::string& folder, const audit_copy& one,
+                               bool is_first, std::uint64_t behind) {
+  const auto path = folder + "/" + one.name;
+  if (is_first) by.begin_behind(one.first - 1, one.prev_hash);
+  if (by.failed()) return {};
+  if (!is_there(path)) {
+    (void)by.wrong(one.first, {}, "is missing: there is no " + path);
+    return {};
+  }
+  if (auto looked = look_through(by, path, false, behind); !looked || by.failed()) return looked;
+  const auto sha256 = sha256_of(path);
+  if (!sha256) return sha256.error();
+  if (*sha256 != one.sha256 || by.place().seq != one.last || by.place().hash != one.hash)
+    (void)by.wrong(one.first, path, "and those behind it are others than the manifest says");
+  return {};
+}
+
+// Each file is as its manifest says, and all of them are one chain.
+result<audit_verdict> verify_copies(const std::vector<std::string>& days, looker& by,
+                                    const audit_check& how) {
+  std::map<std::uint64_t, std::pair<std::string, audit_copy>> files;  // by their first record
+  for (const auto& day : days) {
+    const auto manifest = manifest_in(day);
+    if (!manifest) return manifest.error();
+    if (!*manifest) continue;
+    const auto& listed = (*manifest)->files;
+    const auto first = listed.empty() ? 1 : listed.front().first;
+    if (!by.trust(**manifest, first, "stands where the manifest of " + day)) return by.end();
+    for (const auto& one : listed) files.emplace(one.first, std::pair(day, one));
+  }
+  bool is_first = !how.since;
+  const auto behind = how.since ? how.since->seq : 0;
+  if (how.since) by.begin_behind(behind, how.since->hash);
+  if (files.empty()) by.nothing_there();
+  for (const auto& [first, file] : files) {
+    if (file.second.last <= behind) continue;
+    auto looked = look_through_copy(by, file.first, file.second, is_first, behind);
+    if (!looked) return looked.error();
+    if (by.failed()) break;
+    is_first = false;
+  }
+  return by.end();
+}
+
 }  // namespace
 
 result<audit_verdict> verify_audit(const std::string& path, const audit_check& how) {
@@ -213,11 +295,12 @@ result<audit_verdict> verify_audit(const std::string& path, const audit_check& h
   std::error_code ec;
   if (!std::filesystem::is_directory(path, ec)) return verify_file(path, by, how);
 
+  if (const auto days = copied_days(path); !days.empty()) return verify_copies(days, by, how);
   const auto checkpoint = audit_checkpoint(path);
   if (!checkpoint) return checkpoint.error();
   auto segments = audit_segments(path);
   if (*checkpoint) {
-    if (!by.trust(**checkpoint, "of the checkpoint")) return by.end();
+    if (!by.trust(**checkpoint, (*checkpoint)->seq, "of the checkpoint")) return by.end();
     while (segments.size() > 1 && segments[1].first <= (*checkpoint)->seq + 1)
       segments.erase(segments.begin());
   }

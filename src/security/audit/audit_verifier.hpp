@@ -35,7 +35,8 @@ struct audit_verdict {
   std::string key_id;
 };
 
-// A chain's folder, or a file of its lines. Errors: storage.unavailable, storage.corrupt (of a
+// A chain's folder, one of its copies by day or of one day (audit_copies.hpp), or a file of its
+// lines. Errors: storage.unavailable, storage.corrupt (of a
 // checkpoint).
 result<audit_verdict> verify_audit(const std::string& path, const audit_check& how = {});
 

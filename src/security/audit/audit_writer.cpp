@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <limits>
 #include <numeric>
 #include <system_error>
 
@@ -280,6 +281,7 @@ bool audit_writer::sync() {
 bool audit_writer::remove_old() {
   if (how_.keep_days <= 0 && how_.keep_bytes == 0) return true;
   const auto segments = audit_segments(how_.folder);
+  const auto copied = how_.copied ? how_.copied() : std::numeric_limits<std::uint64_t>::max();
   const auto oldest = format_rfc3339(how_.keep_days > 0 ? now_ms() - how_.keep_days * day_ms : 0);
   auto bytes = bytes_of(segments);
   // A segment is as young as what the next one begins with; the one that is written stays.
@@ -295,6 +297,7 @@ bool audit_writer::remove_old() {
     const auto read = each_audit_line(segments[i].path, first);
     const bool too_many = how_.keep_bytes > 0 && total_of(bytes) > how_.keep_bytes;
     if (!read || at.empty() || (at >= oldest && !too_many)) break;
+    if (segments[i].first - 1 > copied) break;
     bytes[i - 1] = 0;
     gone = i;
     checkpoint.seq = segments[i].first - 1;

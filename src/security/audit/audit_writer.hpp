@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,6 +27,9 @@ struct audit_chain_options {
   std::int64_t keep_days = 0;        // 0: for ever
   std::uint64_t keep_bytes = 0;      // of all segments; 0: no bound
   std::uint64_t min_free_bytes = 0;  // of the disk
+  // Up to which record there are copies elsewhere: nothing else is removed. Unset: nobody copies.
+  // Called by the thread that writes.
+  std::function<std::uint64_t()> copied = {};
 };
 
 class audit_writer {
@@ -41,10 +45,13 @@ class audit_writer {
   bool sign();
   // What is written is on the disk afterwards. False: nobody knows.
   bool sync();
+  // Ends a segment of a day that is over, so that it can be copied. False: as above.
+  bool end_day() { return is_full(0) ? roll() : true; }
   // Removes segments all of whose records are older than `keep_days`, and the oldest where all are
   // more than `keep_bytes`. False: as above.
   bool remove_old();
 
+  const std::string& chain() const { return chain_; }  // its id
   const std::string& why() const { return why_; }
   // What was written since this was asked, as the chain has it.
   std::string take_written() { return std::exchange(written_, {}); }
