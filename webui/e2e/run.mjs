@@ -1,6 +1,7 @@
 // Runs the tests of the page against real servers, one after another:
 //   SOMA_BIN=… SOMA_REHEARSAL_BIN=… [SCREENSHOTS=folder] node e2e/run.mjs [word of a test's name]
 import { launch } from './browser.mjs';
+import { auditTests } from './audit.mjs';
 import { cardTests } from './cards.mjs';
 import { conversationTests } from './conversation.mjs';
 import { actionTests } from './actions.mjs';
@@ -35,7 +36,7 @@ const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
   ...signInTests, ...peopleTests, ...sharingTests, ...listTests, ...actionTests, ...dialogTests, ...placeTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...sanitizerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
-  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...memoryTests, ...memoryLookTests, ...memoryDetailTests, ...memoryDetailLookTests, ...knowledgeTests, ...viewTests,
+  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...memoryTests, ...memoryLookTests, ...memoryDetailTests, ...memoryDetailLookTests, ...knowledgeTests, ...auditTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 
 let browser = await launch();

@@ -10,6 +10,7 @@ const folders = [
   'kernel/texts', 'kernel/api', 'kernel/streams', 'kernel/session', 'kernel', 'ui', 'markdown',
   ...[
     'account', 'appearance', 'about', 'keys', 'models', 'speech', 'files', 'tools', 'sessions', 'memory', 'chat', 'log',
+    'audit',
   ].map((name) => `features/${name}`),
   'app',
 ];

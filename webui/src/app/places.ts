@@ -1,5 +1,6 @@
 import { aboutPlaces } from '../features/about/places';
 import { appearancePlaces } from '../features/appearance/places';
+import { auditPlaces } from '../features/audit/places';
 import { filePlaces } from '../features/files/places';
 import { keyPlaces } from '../features/keys/places';
 import { logPlaces } from '../features/log/places';
@@ -16,7 +17,7 @@ import { texts } from './texts';
 /** Everything that can be opened. The settings stand in this order. */
 const places: readonly Place[] = [
   ...modelPlaces, ...toolPlaces, ...keyPlaces, ...appearancePlaces, ...speechPlaces, ...aboutPlaces,
-  ...logPlaces, ...filePlaces, ...sessionPlaces, ...memoryPlaces,
+  ...logPlaces, ...filePlaces, ...sessionPlaces, ...memoryPlaces, ...auditPlaces,
 ];
 
 const settings: Action = {

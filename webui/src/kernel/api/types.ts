@@ -20,6 +20,9 @@ export type SessionPage = Omit<Schemas['session_page'], 'sessions'> & { sessions
 export type Identity = Pick<Schemas['identity'], 'tenant_id' | 'user_id' | 'role'>;
 
 export type ActionResult = Schemas['action_result'];
+export type AuditHead = Schemas['audit_head'];
+export type AuditPage = Schemas['audit_page'];
+export type AuditRecord = Schemas['audit_record'];
 export type Attachment = Schemas['attachment'];
 export type ContextWindow = Schemas['context_window'];
 export type Credential = Schemas['credential'];
