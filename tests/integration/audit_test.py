@@ -230,6 +230,84 @@ def proof_by_openssl():
     assert head["public_key"] in pem and request_id in proof["record"]
 
 
+def what_became_what():
+    """users, keys, model profiles and who sees a session: each record says what is another"""
+    node = new_node()
+    node.new_key("--role", "user", "--user", "bob")
+    node.start()
+    node.json("POST", "/v1/keys", {"name": "for bob", "role": "user", "user_id": "bob"}, expect=201)
+    node.json("PATCH", "/v1/users/bob", {"disabled": True}, expect=200)
+    session = node.json("POST", "/v1/sessions", {}, expect=201)["session_id"]
+    node.json("PATCH", f"/v1/sessions/{session}",
+              {"visibility": "tenant", "shared_with": ["bob"]}, expect=200)
+    profile = {"name": "spare", "model": "m", "base_url": "http://127.0.0.1:1/v1"}
+    node.json("POST", "/v1/model-profiles", profile, expect=201)
+    node.json("PUT", "/v1/model-profiles/spare", {**profile, "model": "n"}, expect=200)
+    assert node.request("DELETE", "/v1/model-profiles/spare")[0] == 204
+    there = audit_records(node)
+
+    def diffs(operation):
+        return [r["diff"] for r in there if r.get("operation") == operation]
+    [key] = diffs("create_key")
+    assert (key["name"], key["role"], key["user_id"]) == ("for bob", "user", "bob"), key
+    assert diffs("update_user") == [{"disabled": {"from": False, "to": True}}]
+    assert diffs("update_session") == [{"visibility": "tenant", "shared_with": ["bob"]}]
+    url = profile["base_url"]
+    assert diffs("create_model_profile") == [
+        {"base_url": {"from": "", "to": url}, "model": {"from": "", "to": "m"}}]
+    assert diffs("put_model_profile") == [{"model": {"from": "m", "to": "n"}}]
+    assert diffs("delete_model_profile") == [
+        {"base_url": {"from": url, "to": ""}, "model": {"from": "n", "to": ""}}]
+    assert node.stop() == 0
+
+
+def copies_by_openssl():
+    """whole segments are copied by day, and a manifest is checked with sha256sum and openssl alone"""
+    with tempfile.TemporaryDirectory() as folder:
+        cold = os.path.join(folder, "cold")
+        node = new_node([f"audit.copies_dir={cold}", "audit.segment_bytes=65536"]).start()
+        for _ in range(300):
+            node.json("POST", "/v1/sessions", {}, expect=201)
+        assert len(segments(node)) > 2, segments(node)
+
+        def manifests():
+            return [os.path.join(at, name) for at, _, names in os.walk(cold) for name in names
+                    if name == "manifest.json"]
+
+        def listed():
+            return [one for path in manifests() for one in json.load(open(path))["files"]]
+        wait_until(lambda: len(listed()) >= len(segments(node)) - 1, 40, what="the copies")
+        assert node.stop() == 0
+        chain = os.path.dirname(os.path.dirname(manifests()[0]))
+        status, out, err = soma_audit(node, "verify", chain)
+        assert status == 0, out + err
+        _, pem, _ = soma_audit(node, "key")
+        path = {name: os.path.join(folder, name) for name in ("pem", "text", "sig")}
+        with open(path["pem"], "w") as file:
+            file.write(pem)
+        for name in manifests():
+            manifest = json.load(open(name))
+            for one in manifest["files"]:
+                with open(os.path.join(os.path.dirname(name), one["name"]), "rb") as file:
+                    assert hashlib.sha256(file.read()).hexdigest() == one["sha256"]
+            members = ("name", "first", "last", "bytes", "sha256", "prev_hash", "hash")
+            with open(path["text"], "w") as file:
+                file.write("soma-audit-manifest\n" + "".join(
+                    manifest[n] + "\n" for n in ("chain", "day", "at")) + "".join(
+                    " ".join(str(one[m]) for m in members) + "\n" for one in manifest["files"]))
+            with open(path["sig"], "wb") as file:
+                file.write(base64.b64decode(manifest["signature"]))
+            assert openssl("pkeyutl", "-verify", "-pubin", "-inkey", path["pem"], "-rawin", "-in",
+                           path["text"], "-sigfile", path["sig"])[0] == 0
+        copy = os.path.join(os.path.dirname(manifests()[0]), listed()[0]["name"])
+        with open(copy) as file:
+            text = file.read()
+        with open(copy, "w") as file:
+            file.write(text.replace('"status":201', '"status":200', 1))
+        status, _, err = soma_audit(node, "verify", chain)
+        assert status == 1 and "was changed" in err, err
+
+
 def starts_without_its_key():
     """where the key is gone and the chain is there, a start is refused with a sentence"""
     node = new_node().start()
@@ -251,7 +329,8 @@ def main():
     global rehearsal
     rehearsal = Rehearsal()
     try:
-        return run_tests([everything_is_recorded, routes, proof_by_openssl, starts_without_its_key])
+        return run_tests([everything_is_recorded, routes, proof_by_openssl, what_became_what,
+                          copies_by_openssl, starts_without_its_key])
     finally:
         rehearsal.stop()
 
