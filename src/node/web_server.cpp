@@ -25,6 +25,8 @@ http::net_limits net_limits_of(const config& settings) {
   limits.connections_per_address_max = size("http.connections_per_address_max");
   limits.bodies_bytes_max = size("http.bodies_bytes_max");
   limits.strangers_per_s = static_cast<unsigned>(settings.number("http.strangers_per_s"));
+  limits.caller_per_s = static_cast<unsigned>(settings.number("http.caller_per_s"));
+  limits.address_per_s = static_cast<unsigned>(settings.number("http.address_per_s"));
   limits.header_timeout_ms = ms("http.header_timeout_ms");
   limits.body_timeout_ms = ms("http.body_timeout_ms");
   limits.idle_timeout_ms = ms("http.keepalive_timeout_ms");

@@ -124,6 +124,8 @@ asio::awaitable<bool> connection::serve_one() {
   ctx_.peer = peer_;
   head_only_ = false;
   shared_with_ = {};
+  of_address_.reset();
+  of_caller_.reset();
   compact();
   bool skipped = skip_empty_line();
   if (end_ == 0) {
@@ -200,6 +202,8 @@ asio::awaitable<bool> connection::dispatch() {
   if (!no_host)
     if (auto bad = shard_.options.guard.check(parser_->host(), ctx_))
       co_return co_await refuse(*bad);
+  of_address_ = shard_.rates.of_address(ctx_.peer);
+  if (of_address_ && !of_address_->is_allowed) co_return co_await refuse(refusal_of(*of_address_));
   if (lacks_tls_) {
     auto answer = to_tls();
     co_return co_await finish(std::move(answer));
@@ -236,6 +240,8 @@ asio::awaitable<bool> connection::dispatch() {
   ctx_.operation_id = r.operation_id;
   if (r.auth != app::access::anyone)
     if (auto bad = co_await authenticate(r)) co_return co_await decline(*bad);
+  of_caller_ = shard_.rates.of_caller(ctx_.caller);
+  if (of_caller_ && !of_caller_->is_allowed) co_return co_await decline(refusal_of(*of_caller_));
   // What nobody in particular may make this server read is rationed.
   if (ctx_.caller.role == app::role::anonymous && r.body != body_mode::none &&
       !shard_.strangers.take(ctx_.peer))

@@ -80,6 +80,7 @@ class connection final : public body_reader, public response_stream, public peer
   asio::awaitable<bool> decline(std::string_view code, const char* detail);
   asio::awaitable<bool> finish(response answer);
   void count_answer(response& answer);
+  void tell_rates(response& answer) const;
   void hand_over(response& answer, head_options& options);
   asio::awaitable<bool> stream(response& answer, head_options& options);
   void record(int status);
@@ -106,6 +107,7 @@ class connection final : public body_reader, public response_stream, public peer
   std::uint64_t streamed_bytes_ = 0;
   bool first_ = true;  // no request was served yet
   bool head_only_ = false;
+  std::optional<rate_share> of_address_, of_caller_;  // none: nobody rations it
   std::string_view shared_with_;  // the origin of the page that may read the answer; in buffer_
   bool lacks_tls_ = false;        // this server speaks it, and the client does not
   bool chunked_answer_ = false;

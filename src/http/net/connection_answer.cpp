@@ -100,6 +100,16 @@ void connection::count_answer(response& answer) {
   answer = problem(busy, ctx_);
 }
 
+// Of what is refused for another bound that one's field says more.
+void connection::tell_rates(response& answer) const {
+  const bool is_ours =
+      (of_address_ && !of_address_->is_allowed) || (of_caller_ && !of_caller_->is_allowed);
+  if (is_ours)
+    std::erase_if(answer.headers, [](const auto& one) { return one.first == "RateLimit"; });
+  answer.headers.emplace_back("RateLimit", rate_left(of_address_, of_caller_));
+  answer.headers.emplace_back("RateLimit-Policy", rate_policy(of_address_, of_caller_));
+}
+
 asio::awaitable<bool> connection::finish(response answer) {
   // The request's body is not held while a slow client reads. What is made piece by piece may be
   // made of it, a model's answer say, so there it counts to the end.
@@ -112,11 +122,12 @@ asio::awaitable<bool> connection::finish(response answer) {
     answer = problem(stranger_buckets::refusal(), ctx_);
     answer.close = true;
   }
+  if (of_address_ || of_caller_) tell_rates(answer);
   if (!shared_with_.empty()) {
     answer.headers.emplace_back("Access-Control-Allow-Origin", std::string(shared_with_));
     answer.headers.emplace_back("Access-Control-Expose-Headers",
                                 "Content-Disposition, ETag, Idempotency-Replayed, Location, "
-                                "RateLimit, Retry-After, X-Request-ID");
+                                "RateLimit, RateLimit-Policy, Retry-After, X-Request-ID");
     answer.headers.emplace_back("Vary", "Origin");
   }
   // HEAD of a stream is its head, without a length.

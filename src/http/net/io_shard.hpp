@@ -14,6 +14,7 @@
 #include "core/byte_budget.hpp"
 #include "core/uuid.hpp"
 #include "http/net/client_socket.hpp"
+#include "http/net/rate_limits.hpp"
 #include "http/net/server.hpp"
 #include "http/net/stranger_buckets.hpp"
 
@@ -33,12 +34,13 @@ struct watched_socket
 
 struct io_shard {
   io_shard(std::size_t i, const server_options& o, const router& r, asio::thread_pool& pool,
-           std::shared_ptr<byte_budget> budget)
+           std::shared_ptr<byte_budget> budget, rate_limits& rates_of_all)
       : index(i),
         options(o),
         routes(r),
         checkers(pool),
         bodies(std::move(budget)),
+        rates(rates_of_all),
         context(1),
         timer(context),
         strangers(o.limits.strangers_per_s) {}
@@ -48,6 +50,7 @@ struct io_shard {
   const router& routes;
   asio::thread_pool& checkers;  // large bodies are judged there
   const std::shared_ptr<byte_budget> bodies;
+  rate_limits& rates;
   asio::io_context context;
   asio::steady_timer timer;
   boost::intrusive::list<watched_socket, boost::intrusive::constant_time_size<false>> sockets;

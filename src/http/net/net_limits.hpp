@@ -28,6 +28,8 @@ struct net_limits {
   std::size_t connections_per_address_max = 0;
   // Requests of strangers that an address may send, an io thread; 0: any number.
   unsigned strangers_per_s = 0;
+  // Requests of a caller and of an address, by all io threads; 0: any number.
+  unsigned caller_per_s = 0, address_per_s = 0;
   int stop_timeout_ms = limits::http_stop_timeout_ms;
 };
 

@@ -37,6 +37,7 @@ constexpr std::string_view known_headers[] = {
     "Idempotency-Replayed",
     "Location",
     "RateLimit",
+    "RateLimit-Policy",
     "Retry-After",
     "Set-Cookie",
     "Vary",

@@ -87,8 +87,8 @@ struct server::impl {
     if (options.io_threads == 0) options.io_threads = 1;
     slots->probe = options.probe;
     for (std::size_t i = 0; i < options.io_threads; ++i) {
-      auto& shard =
-          shards.emplace_back(std::make_unique<io_shard>(i, options, routes, checkers, bodies));
+      auto& shard = shards.emplace_back(
+          std::make_unique<io_shard>(i, options, routes, checkers, bodies, rates));
       guards.emplace_back(shard->context.get_executor());
     }
     acceptor.emplace(shards[0]->context);
@@ -266,6 +266,7 @@ struct server::impl {
   asio::thread_pool checkers{1};
   std::shared_ptr<byte_budget> bodies =
       std::make_shared<byte_budget>(options.limits.bodies_bytes_max);
+  rate_limits rates{options.limits.caller_per_s, options.limits.address_per_s};
   int spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);  // see refuse_with_spare()
   std::shared_ptr<connection_slot::pool> slots = std::make_shared<connection_slot::pool>();
   std::vector<std::unique_ptr<io_shard>> shards;
