@@ -19,6 +19,12 @@ constexpr std::chrono::milliseconds waits_at_most{500};
 // That one page looks through at most, about.
 constexpr std::size_t page_bytes_max = 64 * 1024 * 1024;
 
+// What is the node's own tells of all tenants: it is for who runs it.
+void only_of(const caller& who, audit_filter& wanted) {
+  wanted.tenant = who.tenant.value;
+  wanted.with_nodes = who.tenant.value == operators_tenant;
+}
+
 error none() {
   return {codes::audit_not_found, "there is no such record"};
 }
@@ -51,7 +57,7 @@ class audit_lines final : public piece_source {
 
 asio::awaitable<result<audit_page>> list_audit(services& s, const caller& who, audit_filter wanted,
                                                std::uint64_t before, std::size_t limit) {
-  wanted.tenant = who.tenant.value;
+  only_of(who, wanted);
   auto work = [&audit = s.tools.audit, wanted = std::move(wanted), before, limit] {
     (void)audit.flush(waits_at_most);
     return security::find_audit(audit.folder(), wanted, before, limit, page_bytes_max);
@@ -62,7 +68,7 @@ asio::awaitable<result<audit_page>> list_audit(services& s, const caller& who, a
 asio::awaitable<result<std::string>> find_audit_record(services& s, const caller& who,
                                                        std::uint64_t seq) {
   audit_filter mine;
-  mine.tenant = who.tenant.value;
+  only_of(who, mine);
   auto work = [&audit = s.tools.audit, mine = std::move(mine), seq]() -> result<std::string> {
     auto found = security::audit_record_at(audit.folder(), seq);
     if (!found) return found.error();
@@ -84,7 +90,7 @@ asio::awaitable<result<std::string>> audit_head_now(services& s, const caller& w
 
 asio::awaitable<result<std::shared_ptr<piece_source>>> export_audit(services& s, const caller& who,
                                                                     audit_filter wanted) {
-  wanted.tenant = who.tenant.value;
+  only_of(who, wanted);
   auto place = s.exports.enter(who.tenant);
   if (!place) co_return error(codes::server_busy, "much is being exported", 1);
   auto wait = [&audit = s.tools.audit]() -> result<void> {

@@ -12,6 +12,9 @@
 
 namespace soma::app {
 
+// The tenant of who runs the server: of the key of the configuration, and of the sign-in link.
+inline constexpr std::string_view operators_tenant = "default";
+
 enum class role : std::uint8_t { anonymous, user, admin, internal };
 
 constexpr std::string_view to_string(role r) {

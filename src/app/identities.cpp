@@ -26,7 +26,7 @@ result<security::identity> identify(const services& s, const login_proof& by) {
     const auto redeem = [&] { return s.sign_in.redeem(by.token.reveal(), now_ms()); };
     if (auto good = s.identities.attempt(by.peer, redeem); !good) return good.error();
     security::identity admin;
-    admin.tenant = tenant_id("default");
+    admin.tenant = tenant_id(std::string(operators_tenant));
     admin.user = user_id("admin");
     admin.role = security::role::admin;
     return admin;

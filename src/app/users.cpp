@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 constexpr std::size_t sessions_counted_max = 1'000'000, counted_at_once = 5000;
 
 // The operator, who comes by the key of the configuration and by the sign-in link.
-constexpr std::string_view operators_tenant = "default", operator_name = "admin";
+constexpr std::string_view operator_name = "admin";
 
 using users_by_id = std::map<user_id, shown_user>;
 

@@ -340,6 +340,8 @@ TEST_CASE("audit search: by who, what, request and time, newest first, in pages"
   const auto of_node = find_audit(w.folder(), one, 0, 200, 1 << 20);
   REQUIRE(of_node);
   for (const auto& line : of_node->lines) CHECK(line.find("request-") == std::string::npos);
+  one.with_nodes = false;
+  CHECK(find_audit(w.folder(), one, 0, 200, 1 << 20)->lines.empty());
   one = all;
   one.to = "2000-01-01T00:00:00.000Z";
   CHECK(find_audit(w.folder(), one, 0, 50, 1 << 20)->lines.empty());

@@ -53,7 +53,7 @@ bool fits(const audit_filter& wanted, const audit_link& link, std::string_view l
   const auto& who = by && by->is_object() ? by->get_object() : nobody;
   if (!wanted.tenant.empty()) {
     const auto of = text_of(who, "tenant_id");
-    if (!of.empty() && of != wanted.tenant) return false;
+    if (of.empty() ? !wanted.with_nodes : of != wanted.tenant) return false;
   }
   return fits_text(wanted.who, who, "user_id") &&
          fits_text(wanted.request_id, *record, "request_id") &&
