@@ -1,6 +1,6 @@
 // Use cases of the audit: what is recorded, for the admins of a tenant. They see the records of
-// their tenant, and those of the operator's tenant the node's own, too. Each runs on its caller's io thread and waits on a lane; what
-// was recorded before it was asked is found.
+// their tenant, and those of the operator's tenant the node's own, too. Each runs on its caller's
+// io thread and waits on a lane; what was recorded before it was asked is found.
 //
 // Errors: server.busy, storage.unavailable, and what stands at each.
 #pragma once
