@@ -100,13 +100,15 @@ void connection::count_answer(response& answer) {
   answer = problem(busy, ctx_);
 }
 
-// Of what is refused for another bound that one's field says more.
 void connection::tell_rates(response& answer) const {
   const bool is_ours =
       (of_address_ && !of_address_->is_allowed) || (of_caller_ && !of_caller_->is_allowed);
+  auto left = rate_left(of_address_, of_caller_);
+  // What is refused for another bound says when that one has room.
   if (is_ours)
-    std::erase_if(answer.headers, [](const auto& one) { return one.first == "RateLimit"; });
-  answer.headers.emplace_back("RateLimit", rate_left(of_address_, of_caller_));
+    answer.headers.put("RateLimit", std::move(left));
+  else
+    answer.headers.emplace_back("RateLimit", std::move(left));
   answer.headers.emplace_back("RateLimit-Policy", rate_policy(of_address_, of_caller_));
 }
 

@@ -47,6 +47,12 @@ class header_list {
   void emplace_back(static_text name, std::string value) {
     fields_.emplace_back(name, std::move(value));
   }
+  // In place of what has that name, where anything has.
+  void put(static_text name, std::string value) {
+    const std::string_view wanted = name;
+    std::erase_if(fields_, [&](const field& one) { return std::string_view(one.first) == wanted; });
+    emplace_back(name, std::move(value));
+  }
   auto begin() const { return fields_.begin(); }
   auto end() const { return fields_.end(); }
 
