@@ -14,7 +14,7 @@ namespace soma::security {
 
 // What is empty fits everything.
 struct audit_filter {
-  std::string tenant;     // and, unless they are left out, the node's own records, which have none
+  std::string tenant;  // and, unless they are left out, the node's own records, which have none
   bool with_nodes = true;
   std::string from, to;   // as format_rfc3339 writes; `to` is not among them
   std::string who, what;  // `what` ending with '*': whatever begins so
