@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "security/memory_documents.hpp"
+#include "support/result_text.hpp"
 
 using namespace soma;
 using namespace soma::security;
@@ -66,4 +67,32 @@ TEST_CASE("browser session: servers of one host keep apart, and clear what was b
   const auto gone = "=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0";
   CHECK(cleared(one.cookie_name() + "=a; soma_session=b") == one.cookie_name() + gone);
   CHECK(cleared("soma_session=b") == std::string("soma_session") + gone);
+}
+
+TEST_CASE(
+    "browser session: one that a provider vouched for says so, and holds no longer than said") {
+  memory_documents documents;
+  browser_sessions sessions(documents, server_key, 10'000);
+  identity who = ann;
+  who.groups = {"staff", "x"};
+  const provider_part by{"https://id.example", "sub", "sid", "v1.sealed", 5};
+  const auto token = sessions.open(who, by, 1000, 0).value();
+  const auto found = sessions.find(token.reveal(), 999).value();
+  CHECK(found.who.groups == who.groups);
+  REQUIRE(found.provider);
+  CHECK(found.provider->subject == "sub");
+  CHECK(found.provider->session == "sid");
+  CHECK(found.provider->sealed == "v1.sealed");
+  CHECK(sessions.find(token.reveal(), 1000).has_error());
+  (void)sessions.open(ann, 0).value();
+  CHECK(sessions.list_of_providers(500).value().size() == 1);
+  auto later = by;
+  later.asked_at_ms = 77;
+  CHECK(sessions.renew(sessions.id_of(token.reveal()), later, 500));
+  CHECK(sessions.find(token.reveal(), 500)->provider->asked_at_ms == 77);
+  CHECK(sessions.find(token.reveal(), 999)->who.groups == who.groups);
+  // One that is gone does not come back.
+  CHECK(sessions.close(token.reveal()));
+  CHECK(sessions.renew(sessions.id_of(token.reveal()), later, 500));
+  CHECK(sessions.find(token.reveal(), 500).has_error());
 }

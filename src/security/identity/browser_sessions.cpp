@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "core/codes.hpp"
+#include "core/json_text.hpp"
 #include "core/json_writer.hpp"
 #include "security/digest.hpp"
 
@@ -37,6 +38,14 @@ result<browser_session> parse(std::string_view json) {
     s.expires_at_ms = value.at("expires_at_ms").to_number<std::int64_t>();
     if (const auto* created = value.as_object().if_contains("created_at_ms"))
       s.created_at_ms = created->to_number<std::int64_t>();
+    if (const auto* groups = value.as_object().if_contains("groups"))
+      for (const auto& one : groups->as_array()) s.who.groups.emplace_back(one.as_string());
+    if (const auto* by = value.as_object().if_contains("provider")) {
+      const auto& members = by->as_object();
+      s.provider = provider_part{text_of(members, "issuer"), text_of(members, "subject"),
+                                 text_of(members, "session"), text_of(members, "sealed"),
+                                 members.at("asked_at_ms").to_number<std::int64_t>()};
+    }
     if (s.who.tenant.empty() || s.who.user.empty()) return corrupt;
     return s;
   } catch (const std::exception&) {
@@ -44,11 +53,35 @@ result<browser_session> parse(std::string_view json) {
   }
 }
 
+std::string document_of(const browser_session& s) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("tenant", s.who.tenant.value).field("user", s.who.user.value);
+  w.field("role", to_string(s.who.role)).field("key_id", s.who.key_id);
+  w.field("created_at_ms", static_cast<std::uint64_t>(s.created_at_ms));
+  w.field("expires_at_ms", static_cast<std::uint64_t>(s.expires_at_ms));
+  if (!s.who.groups.empty()) {
+    w.key("groups").begin_array();
+    for (const auto& one : s.who.groups) w.string(one);
+    w.end_array();
+  }
+  if (s.provider) {
+    w.key("provider").begin_object().field("issuer", s.provider->issuer);
+    w.field("subject", s.provider->subject).field("session", s.provider->session);
+    w.field("sealed", s.provider->sealed);
+    w.field("asked_at_ms", static_cast<std::uint64_t>(s.provider->asked_at_ms)).end_object();
+  }
+  w.end_object();
+  return out;
+}
+
 std::string attributes(bool secure) {
   return std::string("; Path=/; HttpOnly; SameSite=Strict") + (secure ? "; Secure" : "");
 }
 
-std::string_view value_of(std::string_view header, std::string_view name) {
+}  // namespace
+
+std::string_view cookie_value(std::string_view header, std::string_view name) {
   while (!header.empty()) {
     const auto end = std::min(header.find(';'), header.size());
     auto pair = header.substr(0, end);
@@ -62,8 +95,6 @@ std::string_view value_of(std::string_view header, std::string_view name) {
   return {};
 }
 
-}  // namespace
-
 browser_sessions::browser_sessions(document_store& documents, const secret_string& server_key,
                                    std::int64_t ttl_ms)
     : documents_(documents),
@@ -76,16 +107,51 @@ std::string browser_sessions::id_of(std::string_view token) const {
   return hex(bytes_of(hmac_sha256(key_.reveal(), token)));
 }
 
-result<secret_string> browser_sessions::open(const identity& who, std::int64_t now_ms) {
+result<secret_string> browser_sessions::put(browser_session fresh, std::int64_t ttl_ms,
+                                            std::int64_t now_ms) {
+  fresh.created_at_ms = now_ms;
+  fresh.expires_at_ms = now_ms + ttl_ms;
   std::string token = base64url(random_bytes(32));
-  std::string json;
-  json_writer w(json);
-  w.begin_object().field("tenant", who.tenant.value).field("user", who.user.value);
-  w.field("role", to_string(who.role)).field("key_id", who.key_id);
-  w.field("created_at_ms", static_cast<std::uint64_t>(now_ms));
-  w.field("expires_at_ms", static_cast<std::uint64_t>(now_ms + ttl_ms_)).end_object();
-  if (const auto done = documents_.put(collection, id_of(token), json); !done) return done.error();
+  if (const auto done = documents_.put(collection, id_of(token), document_of(fresh)); !done)
+    return done.error();
   return secret_string(std::move(token));
+}
+
+result<secret_string> browser_sessions::open(const identity& who, std::int64_t now_ms) {
+  browser_session fresh;
+  fresh.who = who;
+  return put(std::move(fresh), ttl_ms_, now_ms);
+}
+
+result<secret_string> browser_sessions::open(const identity& who, const provider_part& by,
+                                             std::int64_t ttl_ms, std::int64_t now_ms) {
+  browser_session fresh;
+  fresh.who = who;
+  fresh.provider = by;
+  return put(std::move(fresh), std::min(ttl_ms, ttl_ms_), now_ms);
+}
+
+result<void> browser_sessions::renew(std::string_view id, const provider_part& by,
+                                     std::int64_t now_ms) {
+  auto there = find_id(id, now_ms);
+  if (!there) return there.error().code == codes::auth_invalid ? result<void>() : there.error();
+  there->provider = by;
+  return documents_.put(collection, id, document_of(*there));
+}
+
+result<std::vector<browser_session>> browser_sessions::list_of_providers(
+    std::int64_t now_ms) const {
+  const auto documents = documents_.list(collection);
+  if (!documents) return documents.error();
+  std::vector<browser_session> all;
+  for (const auto& [id, json] : *documents) {
+    auto s = parse(json);
+    if (!s) return s.error();
+    if (!s->provider || now_ms >= s->expires_at_ms) continue;
+    s->who.cookie_hash = id;
+    all.push_back(std::move(*s));
+  }
+  return all;
 }
 
 result<browser_session> browser_sessions::find(std::string_view token, std::int64_t now_ms) const {
@@ -159,15 +225,15 @@ std::string browser_sessions::set_cookie(const secret_string& token, bool secure
 }
 
 std::string browser_sessions::clear_cookie(std::string_view header, bool secure) const {
-  const bool is_plain =
-      value_of(header, cookie_name_).empty() && !value_of(header, plain_cookie_name).empty();
+  const bool is_plain = cookie_value(header, cookie_name_).empty() &&
+                        !cookie_value(header, plain_cookie_name).empty();
   return (is_plain ? std::string(plain_cookie_name) : cookie_name_) + "=" + attributes(secure) +
          "; Max-Age=0";
 }
 
 std::string_view browser_sessions::token_in(std::string_view header) const {
-  const auto own = value_of(header, cookie_name_);
-  return own.empty() ? value_of(header, plain_cookie_name) : own;
+  const auto own = cookie_value(header, cookie_name_);
+  return own.empty() ? cookie_value(header, plain_cookie_name) : own;
 }
 
 }  // namespace soma::security

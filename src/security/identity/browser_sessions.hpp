@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,11 +16,22 @@
 
 namespace soma::security {
 
+// What is kept of a sign-in that an OpenID provider vouched for.
+struct provider_part {
+  std::string issuer, subject, session;  // `sid`; may be empty
+  std::string sealed{};                  // its tokens; empty: none are kept
+  std::int64_t asked_at_ms = 0;          // when the provider last said who it is
+};
+
 struct browser_session {
   identity who;
   std::int64_t expires_at_ms = 0;
   std::int64_t created_at_ms = 0;  // 0: not known, of an earlier version
+  std::optional<provider_part> provider{};
 };
+
+// The value of a cookie in a Cookie header; empty when it is not there.
+std::string_view cookie_value(std::string_view header, std::string_view name);
 
 class browser_sessions {
  public:
@@ -31,6 +43,14 @@ class browser_sessions {
 
   // The token for the cookie.
   result<secret_string> open(const identity& who, std::int64_t now_ms);
+  // One that a provider vouched for, which holds `ttl_ms`, and no longer than the others.
+  result<secret_string> open(const identity& who, const provider_part& by, std::int64_t ttl_ms,
+                             std::int64_t now_ms);
+  // The provider said the same again: what is kept of it is replaced, where the session is still
+  // there. Of the thread that closes sessions, so that none comes back.
+  result<void> renew(std::string_view id, const provider_part& by, std::int64_t now_ms);
+  // Those that hold and that a provider vouched for, of all tenants.
+  result<std::vector<browser_session>> list_of_providers(std::int64_t now_ms) const;
   // auth.invalid when the token is of no session, or of one that is over.
   result<browser_session> find(std::string_view token, std::int64_t now_ms) const;
   // The same by its id, a keyed hash of the token, which is no proof of anything.
@@ -56,6 +76,8 @@ class browser_sessions {
   std::string_view token_in(std::string_view cookie_header) const;
 
  private:
+  result<secret_string> put(browser_session fresh, std::int64_t ttl_ms, std::int64_t now_ms);
+
   document_store& documents_;
   secret_string key_;
   std::string cookie_name_;

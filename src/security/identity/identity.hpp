@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/ids.hpp"
 
@@ -27,6 +28,7 @@ struct identity {
   // and a hash of the browser's cookie, which is its session's id; empty where there is none.
   std::int64_t expires_at_ms = 0;
   std::string cookie_hash{};
+  std::vector<std::string> groups{};  // as an OpenID provider said; for policy
 };
 
 // An identity that is gone: all that was let in by a key, by a cookie, or as a user.
