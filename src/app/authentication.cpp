@@ -27,6 +27,7 @@ caller caller_from(const security::identity& who, std::int64_t judged_at_ms) {
   seen.is_cookie = who.via == security::via::cookie;
   seen.expires_at_ms = who.expires_at_ms;
   seen.cookie_hash = who.cookie_hash;
+  seen.groups = who.groups;
   return seen;
 }
 

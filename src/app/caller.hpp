@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/ids.hpp"
 #include "core/session_state.hpp"
@@ -40,9 +41,10 @@ struct caller {
   app::role role = app::role::anonymous;
   std::string key_id;  // of an API key; empty otherwise
   bool is_cookie = false;
-  std::string cookie_hash;         // of a browser's session; empty otherwise
-  std::int64_t expires_at_ms = 0;  // of the identity; 0: no end
-  std::int64_t judged_at_ms = 0;   // when it was asked who this is, by a clock that never goes back
+  std::string cookie_hash;          // of a browser's session; empty otherwise
+  std::vector<std::string> groups;  // as an OpenID provider said; empty otherwise
+  std::int64_t expires_at_ms = 0;   // of the identity; 0: no end
+  std::int64_t judged_at_ms = 0;  // when it was asked who this is, by a clock that never goes back
   std::string request_id;
   std::string trace_id;        // 32 hexadecimal digits
   std::string parent_span_id;  // 16, of what asked; empty where that is not known

@@ -5,6 +5,7 @@
 #include "app/on_lane.hpp"
 #include "app/on_longer.hpp"
 #include "app/on_writes.hpp"
+#include "app/provider_sign_in.hpp"
 #include "app/services.hpp"
 #include "app/tool_gateway.hpp"
 #include "core/codes.hpp"
@@ -45,6 +46,16 @@ result<security::identity> identify(const services& s, const login_proof& by) {
 result<void> tell_removed(services& s, security::removal removed) {
   s.watches.gone(removed.gone);
   return std::move(removed.done);
+}
+
+// Where the provider that let a browser in ends its sign-in there.
+std::string url_after_logout(const services& s, const std::string& token) {
+  if (!s.provider) return {};
+  const auto session = s.browsers.find(token, now_ms());
+  if (!session || !session->provider) return {};
+  const auto& part = *session->provider;
+  if (part.issuer != s.provider->party.issuer()) return {};
+  return s.provider->party.end_session_url(s.provider->unseal(part).id_token);
 }
 
 bool behind_tls(const services& s) {
@@ -169,16 +180,20 @@ asio::awaitable<result<browser_login>> login(services& s, const caller& who, log
   co_return in;
 }
 
-asio::awaitable<result<void>> logout(services& s, const caller& who, std::string cookie_header) {
+asio::awaitable<result<std::string>> logout(services& s, const caller& who,
+                                            std::string cookie_header) {
   const std::string token(s.browsers.token_in(cookie_header));
-  if (token.empty()) co_return result<void>();
+  if (token.empty()) co_return std::string();
   auto was = std::make_shared<std::optional<security::identity>>();
-  // Who it was is looked up first: afterwards nobody knows.
-  auto close = [&s, was, cookie_header, token] {
+  // Who it was, and where he goes, is looked up first: afterwards nobody knows.
+  auto close = [&s, was, cookie_header, token]() -> result<std::string> {
     security::credentials by;
     by.cookie = cookie_header;
     if (auto found = s.identities.authenticate(by)) *was = std::move(*found);
-    return tell_removed(s, s.identities.close_session(token));
+    auto next = url_after_logout(s, token);
+    auto done = tell_removed(s, s.identities.close_session(token));
+    if (!done) return done.error();
+    return next;
   };
   auto done = co_await on_lane(s.lanes.writes, close);
   if (*was) {
@@ -186,7 +201,7 @@ asio::awaitable<result<void>> logout(services& s, const caller& who, std::string
     gone.tenant = (*was)->tenant;
     gone.user = (*was)->user;
     gone.role = (*was)->role == security::role::admin ? role::admin : role::user;
-    record_logout(s, gone, "logout", {}, done);
+    record_logout(s, gone, "logout", {}, done ? result<void>() : result<void>(done.error()));
   }
   co_return done;
 }

@@ -35,9 +35,10 @@ struct browser_login {
 };
 // Recorded, also where it fails. Errors: auth.required, auth.invalid, quota.exceeded.
 boost::asio::awaitable<result<browser_login>> login(services& s, const caller& who, login_proof by);
-// Of a header without one of our cookies: nothing is done.
-boost::asio::awaitable<result<void>> logout(services& s, const caller& who,
-                                            std::string cookie_header);
+// Of a header without one of our cookies: nothing is done. Where the browser goes to sign out at
+// the provider that let it in; empty where none did.
+boost::asio::awaitable<result<std::string>> logout(services& s, const caller& who,
+                                                   std::string cookie_header);
 
 // Values of Set-Cookie: one that carries a session, and one that clears those that were brought.
 std::string session_cookie(const services& s, const secret_string& session);

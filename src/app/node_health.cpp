@@ -4,6 +4,7 @@
 
 #include "app/node_vitals.hpp"
 #include "app/outgoing.hpp"
+#include "app/provider_sign_in.hpp"
 #include "app/services.hpp"
 #include "app/tool_gateway.hpp"
 #include "memory/memories.hpp"
@@ -140,6 +141,11 @@ std::vector<health_component> health_of(const services& s, const tenant_id& tena
   all.push_back(outbox_of(outgoing_now(s)));
   all.push_back(memory_of(s, tenant));
   if (auto now = s.memories.vectors_now(tenant); now.state != "off") all.push_back(vectors_of(now));
+  if (s.provider) {
+    auto trouble = provider_trouble(s);
+    const bool there = trouble.empty();
+    all.push_back({"oidc", there, std::move(trouble), false});  // who is signed in goes on
+  }
   // A machine without a sandbox, or a server of others that is away: conversations go on.
   const bool tools_ok = missing.empty(), servers_ok = servers.empty();
   all.push_back({"tools", tools_ok, std::move(missing), false});

@@ -117,6 +117,14 @@ constexpr row table[] = {
     op("login", post, "/v1/auth/login").by(access::anyone).takes(json, bound::login).secrets(),
     op("logout", post, "/v1/auth/logout").by(access::anyone).gives(answer::none),
     op("whoami", get, "/v1/auth/whoami"),
+    op("list_sign_in_methods", get, "/v1/auth/methods").by(access::anyone),
+    op("oidc_start", get, "/v1/auth/oidc/start").by(access::anyone).gives(answer::none),
+    op("oidc_callback", get, "/v1/auth/oidc/callback").by(access::anyone).gives(answer::none),
+    op("oidc_logged_out", post, "/v1/auth/oidc/backchannel-logout")
+        .by(access::anyone)
+        .takes(raw_json, bound::login)
+        .gives(answer::none)
+        .secrets(),
     op("list_sign_ins", get, "/v1/auth/sessions"),
     op("close_sign_ins", delete_, "/v1/auth/sessions").gives(answer::none),
     op("close_sign_in", delete_, "/v1/auth/sessions/{id}").gives(answer::none),

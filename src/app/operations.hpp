@@ -25,6 +25,7 @@ enum class audited : std::uint8_t { no, denials, always };
 // its key and the bytes it brings.
 enum class keyed : std::uint8_t { no, body, content };
 
+// raw_json is read whole and left to its handler, which may read a form in it.
 enum class body : std::uint8_t { none, json, optional_json, raw_json, stream };
 enum class answer : std::uint8_t { json, none, text, file, stream };
 

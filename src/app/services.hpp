@@ -50,6 +50,7 @@ struct tool_gateway;
 struct file_services;
 class tenant_notices;
 struct outgoing;
+struct provider_sign_in;
 
 // Tenants' actors as each io thread last saw them, so that not every request asks the registry. An
 // io thread touches only its own.
@@ -94,6 +95,7 @@ struct services_needs {
   outgoing& out;
   fact_table& known_facts;
   security::user_store& users;
+  provider_sign_in* provider = nullptr;  // null: nobody signs in by an OpenID provider
 };
 
 class services : public services_needs {

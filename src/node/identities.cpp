@@ -21,7 +21,8 @@ result<std::unique_ptr<node_identities>> node_identities::open(const config& set
                                                                node_store& store) {
   auto stored = store.events().list_documents("keys", "", 1);
   if (!stored) return stored.error();
-  const bool has_keys = !settings.secret("auth.admin_key").empty() || !stored->empty();
+  const bool has_keys = !settings.secret("auth.admin_key").empty() || !stored->empty() ||
+                        !settings.text("oidc.issuer").empty();
   return std::unique_ptr<node_identities>(new node_identities(settings, store, has_keys));
 }
 

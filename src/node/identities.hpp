@@ -26,7 +26,7 @@ class node_identities {
   const security::ticket_office& tickets() const { return tickets_; }
   security::sign_in_token& sign_in() { return sign_in_; }
   security::authenticator& authenticator() { return authenticator_; }
-  // Whether anyone could get in with a key when the node was started.
+  // Whether anyone could get in, with a key or by a provider, when the node was started.
   bool has_keys() const { return has_keys_; }
 
  private:

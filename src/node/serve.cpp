@@ -3,6 +3,7 @@
 #include "node/chores.hpp"
 #include "node/memory.hpp"
 #include "node/memory_keeper.hpp"
+#include "node/oidc.hpp"
 #include "node/outgoing.hpp"
 #include "node/process_start.hpp"
 #include "node/settings_checks.hpp"
@@ -35,15 +36,18 @@ result<int> serve(const config& settings) {
   if (!tools) return tools.error();
   auto identities = node_identities::open(settings, **store);
   if (!identities) return identities.error();
+  auto oidc = node_oidc::open(settings, **store);
+  if (!oidc) return oidc.error();
   node_sessions sessions(
       settings, {(*store)->events(), feeds.registry(), **models, **tools, (*tools)->runner(), feeds,
                  metrics.probe(), &(*memory)->recaller(), (*memory)->remembering()});
   auto web = web_server::open({settings, **store, metrics, feeds, **models, **files, **tools,
-                               **identities, sessions, **memory, **outgoing});
+                               **identities, sessions, **memory, **outgoing, **oidc});
   if (!web) return web.error();
   auto recovering = sessions.recover();
   if (!recovering) return recovering.error();
   if (auto started = (*web)->start(); !started) return started.error();
+  (*oidc)->start((*web)->services());
   note_started();
   record_start((*store)->audit(), settings, (*web)->port());
   auto door = announce(settings, (*web)->port(), *recovering, **identities);
@@ -55,6 +59,7 @@ result<int> serve(const config& settings) {
   (*web)->say_stopping();
   small.run(taken, std::chrono::seconds(settings.number("shutdown.drain_s")));
   door.reset();
+  (*oidc)->stop();
   (*web)->stop();
   const bool in_time = sessions.stop();
   web->reset();

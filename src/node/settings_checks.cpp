@@ -11,6 +11,7 @@
 #include "core/session_feed.hpp"
 #include "llm/base_url.hpp"
 #include "node/mcp_servers.hpp"
+#include "node/oidc.hpp"
 #include "node/outgoing.hpp"
 #include "node/policy_file.hpp"
 #include "node/secrets.hpp"
@@ -50,6 +51,7 @@ result<void> check_settings(const config& settings) {
       return wrong("llm.base_url", normal.error().detail);
   if (auto url = somabrain_url(settings); !url)
     return wrong("somabrain.base_url", url.error().detail);
+  if (auto provider = oidc_options_of(settings); !provider) return provider.error();
   return {};
 }
 

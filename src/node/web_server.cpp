@@ -77,6 +77,7 @@ http::router routes_of(http::gateway& g, const http::static_files& page) {
   http::add_event_routes(routes, g);
   http::add_transfer_routes(routes, g);
   http::add_identity_routes(routes, g);
+  http::add_provider_routes(routes, g);
   http::add_model_routes(routes, g);
   http::add_llm_routes(routes, g);
   http::add_openai_routes(routes, g);
@@ -158,7 +159,8 @@ app::services_needs services_needs_of(const web_server::needs& from) {
           from.memory.knowledge(),
           from.outgoing.services(),
           from.feeds.facts(),
-          from.identities.users()};
+          from.identities.users(),
+          from.oidc.services()};
 }
 
 }  // namespace
@@ -239,6 +241,7 @@ void web_server::stop() {
 web_server::~web_server() {
   stop();
   files_.stop();
+  if (services_.provider) services_.provider->waits.stop();
   lanes_.stop();
   services_.bridges.clear();
   gateway_.hubs.clear();

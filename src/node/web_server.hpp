@@ -22,6 +22,7 @@
 #include "node/memory.hpp"
 #include "node/metrics.hpp"
 #include "node/models.hpp"
+#include "node/oidc.hpp"
 #include "node/outgoing.hpp"
 #include "node/sessions.hpp"
 #include "node/store.hpp"
@@ -46,6 +47,7 @@ class web_server {
     node_sessions& sessions;
     node_memory& memory;
     node_outgoing& outgoing;
+    node_oidc& oidc;
   };
   // Errors: config.invalid for a certificate that cannot be used; internal, for a schema that is
   // none.

@@ -86,15 +86,22 @@ std::unique_ptr<http_client::handle> http_client::take() {
 http_answer http_client::post(const std::string& path, const std::string& json,
                               const std::vector<std::pair<std::string, std::string>>& headers,
                               std::int64_t deadline_ms, std::size_t bytes_max) {
-  return call(path, &json, headers, deadline_ms, bytes_max);
+  return call(path, &json, "application/json", headers, deadline_ms, bytes_max);
+}
+
+http_answer http_client::post_form(const std::string& path, const std::string& form,
+                                   const std::vector<std::pair<std::string, std::string>>& headers,
+                                   std::int64_t deadline_ms, std::size_t bytes_max) {
+  return call(path, &form, "application/x-www-form-urlencoded", headers, deadline_ms, bytes_max);
 }
 
 http_answer http_client::get(const std::string& path, std::int64_t deadline_ms,
                              std::size_t bytes_max) {
-  return call(path, nullptr, {}, deadline_ms, bytes_max);
+  return call(path, nullptr, nullptr, {}, deadline_ms, bytes_max);
 }
 
-http_answer http_client::call(const std::string& path, const std::string* json,
+http_answer http_client::call(const std::string& path, const std::string* body,
+                              const char* media_type,
                               const std::vector<std::pair<std::string, std::string>>& headers,
                               std::int64_t deadline_ms, std::size_t bytes_max) {
   transfer t{stopped_, {}, bytes_max};
@@ -119,10 +126,10 @@ http_answer http_client::call(const std::string& path, const std::string* json,
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<std::int64_t>(1, deadline_ms)));
   set(CURLOPT_CONNECTTIMEOUT_MS,
       static_cast<long>(std::clamp<std::int64_t>(deadline_ms, 1, connect_ms_max)));
-  if (json) {
+  if (body) {
     set(CURLOPT_POST, 1L);
-    set(CURLOPT_POSTFIELDS, json->c_str());
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(json->size()));
+    set(CURLOPT_POSTFIELDS, body->c_str());
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body->size()));
   }
   set(CURLOPT_WRITEFUNCTION, on_body);
   set(CURLOPT_WRITEDATA, &t);
@@ -132,7 +139,7 @@ http_answer http_client::call(const std::string& path, const std::string* json,
   set(CURLOPT_XFERINFOFUNCTION, on_progress);
   set(CURLOPT_XFERINFODATA, &t);
   header_lines lines;
-  if (json) add(lines, "Content-Type: application/json");
+  if (body) add(lines, std::string("Content-Type: ") + media_type);
   add(lines, "Accept: application/json");
   add(lines, "Expect:");
   if (!token_.empty()) add(lines, "Authorization: Bearer " + std::string(token_.reveal()));

@@ -38,13 +38,18 @@ class http_client {
   // The same without a body.
   http_answer get(const std::string& path, std::int64_t deadline_ms, std::size_t bytes_max);
 
+  // A form, as OAuth's endpoints take it.
+  http_answer post_form(const std::string& path, const std::string& form,
+                        const std::vector<std::pair<std::string, std::string>>& headers,
+                        std::int64_t deadline_ms, std::size_t bytes_max);
+
   // Calls under way end within a second, later ones at once. Any thread.
   void stop() { stopped_ = true; }
 
  private:
   struct handle;
   std::unique_ptr<handle> take();
-  http_answer call(const std::string& path, const std::string* json,
+  http_answer call(const std::string& path, const std::string* body, const char* media_type,
                    const std::vector<std::pair<std::string, std::string>>& headers,
                    std::int64_t deadline_ms, std::size_t bytes_max);
 

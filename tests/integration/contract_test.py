@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from contract import Contract, judge_event
 from forms import FORM, form
 from node_under_test import ADMIN_KEY, Node, Rehearsal, assert_exactly_once, run_tests, wait_until
+from openid import OpenIdProvider
 from stream_client import Stream, is_final
 
 BODY_BYTES_MAX = 1 << 21
@@ -26,9 +27,13 @@ NOT_PROVOKED = {("import_session", 413),  # a document of a GiB
 class World:
     def __init__(self):
         self.rehearsal = Rehearsal()
+        self.provider = OpenIdProvider()
         self.node = Node(self.rehearsal.base_url, resume="restart",
+                         env={"OIDC_ISSUER": self.provider.issuer, "OIDC_CLIENT_ID": "soma"},
                          settings=["memory.wal=true", f"http.body_bytes_max={BODY_BYTES_MAX}", "session.queue_max=2",
                                    "http.json_depth_max=20", "workdir.file_bytes_max=1000"])
+        self.node.settings += [f"server.base_url=http://127.0.0.1:{self.node.port}",
+                               "oidc.tenants=groups=staff -> default"]
         self.other_key = self.node.new_key("--tenant", "other", "--role", "admin")
         self.user_key = self.node.new_key("--role", "user", "--user", "somebody")
         self.node.start()
@@ -44,6 +49,7 @@ class World:
         self.sealed.node.stop()
         self.node.stop()
         self.rehearsal.stop()
+        self.provider.stop()
 
     def session(self, text=None):
         """A session that stands still; with `text` it has answered that."""
@@ -66,7 +72,7 @@ class World:
         """Who may not ask, and from where. `body` is one that would be taken."""
         responses = self.contract.operations[operation][2]["responses"]
         given = dict(body=body, **values)
-        if "401" in responses and operation != "login":
+        if "401" in responses and operation not in ("login", "oidc_callback"):
             self.ask(operation, 401, key=None, code="auth.required", **given)
             self.ask(operation, 401, key="sk-nobody", code="auth.invalid",
                      source=next(self.addresses), **given)
@@ -1586,6 +1592,62 @@ def case_logout(w):
     cookie = {"Cookie": signed_in.headers["set-cookie"].split(";")[0]}
     w.ask("logout", 204, key=None, headers=cookie)
     w.ask("whoami", 401, key=None, headers=cookie, source=next(w.addresses))
+    w.provider.user = {"sub": "ann", "groups": ["staff"]}
+    cookie, query = begun_by_provider(w)
+    signed_in = w.ask("oidc_callback", 302, query=query, headers=cookie, key=None)
+    cookie = {"Cookie": signed_in.headers["set-cookie"].split(";")[0]}
+    found = w.ask("logout", 200, key=None, headers=cookie).json["end_session_url"]
+    assert found.startswith(w.provider.issuer + "/end?"), found
+
+
+def case_list_sign_in_methods(w):
+    w.refusals("list_sign_in_methods")
+    assert w.ask("list_sign_in_methods", 200, key=None).json == {"provider": {"name": "single sign-on"}}
+    assert w.sealed.ask("list_sign_in_methods", 200, key=None).json == {"provider": None}
+
+
+def begun_by_provider(w):
+    """The cookie that keeps a sign-in, and what the browser is sent back with."""
+    found = w.ask("oidc_start", 302, key=None)
+    code, state = w.provider.authorize(found.headers["location"])
+    cookie = found.headers["set-cookie"].split(";")[0]
+    return {"Cookie": cookie}, f"?code={code}&state={state}"
+
+
+def case_oidc_start(w):
+    w.refusals("oidc_start")
+    found = w.ask("oidc_start", 302, query="?return_to=/ui/index.html%23new", key=None)
+    assert found.headers["location"].startswith(w.provider.issuer + "/auth?")
+    for query, parameter in (("?return_to=https://evil.example", "return_to"), ("?return_to=", "return_to"),
+                             ("?x=1", "x")):
+        bad = w.ask("oidc_start", 400, query=query, key=None, code="request.invalid_parameter")
+        assert bad.json["parameter"] == parameter, bad.text
+    w.sealed.ask("oidc_start", 404, key=None, code="route.not_found")
+
+
+def case_oidc_callback(w):
+    w.refusals("oidc_callback")
+    w.provider.user = {"sub": "ann", "groups": ["staff"]}
+    cookie, query = begun_by_provider(w)
+    w.ask("oidc_callback", 302, query=query, headers=cookie, key=None)
+    w.ask("oidc_callback", 401, query=query, headers=cookie, key=None, code="auth.invalid",
+          source=next(w.addresses))
+    w.ask("oidc_callback", 401, key=None, code="auth.invalid", source=next(w.addresses))
+    w.provider.user = {"sub": "eve"}
+    cookie, query = begun_by_provider(w)
+    w.ask("oidc_callback", 403, query=query, headers=cookie, key=None, code="auth.forbidden")
+
+
+def case_oidc_logged_out(w):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    w.refusals("oidc_logged_out")
+    token = "logout_token=" + w.provider.logout_token()
+    w.ask("oidc_logged_out", 204, token, headers=form, key=None)
+    for bad in (token, "logout_token=rubbish", "", "x=1"):
+        found = w.ask("oidc_logged_out", 400, bad, headers=form, key=None, code="request.invalid_parameter")
+        assert found.json["parameter"] == "logout_token", found.text
+    w.ask("oidc_logged_out", 413, "x" * 5000, headers=form, key=None)
+    w.ask("oidc_logged_out", 415, token, headers={"Content-Type": "text/plain"}, key=None)
 
 
 def case_whoami(w):
@@ -1660,7 +1722,8 @@ def methods_and_paths(w):
             assert set(headers["Allow"].split(", ")) == allow, (real, headers["Allow"])
         status, headers, text = w.node.request("OPTIONS", real, key=None)
         assert status == 204 and set(headers["Allow"].split(", ")) == allow and not text
-        if "get" in known and not any(p in path for p in ("{provider}", "/attachments/", "/workdir/", "/dlq/", "{seq}")):
+        others = ("{provider}", "/attachments/", "/workdir/", "/dlq/", "/oidc/", "{seq}")
+        if "get" in known and not any(p in path for p in others):
             query = "?q=anything" if path == "/v1/memories/search" else ""
             status, headers, text = w.node.request("HEAD", real + query)
             assert status == 200 and not text, (real, status)

@@ -94,6 +94,7 @@ void add_message_routes(router& routes, gateway& g);
 void add_event_routes(router& routes, gateway& g);
 void add_transfer_routes(router& routes, gateway& g);    // fork, export, import
 void add_identity_routes(router& routes, gateway& g);    // keys, auth
+void add_provider_routes(router& routes, gateway& g);    // sign-in by an OpenID provider
 void add_model_routes(router& routes, gateway& g);       // profiles, credentials, usage
 void add_llm_routes(router& routes, gateway& g);         // invoke
 void add_openai_routes(router& routes, gateway& g);      // chat completions, models, embeddings

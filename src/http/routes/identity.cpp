@@ -46,6 +46,11 @@ asio::awaitable<response> logout(gateway& g, request_context& ctx) {
   auto done = co_await app::logout(g.services, ctx.caller, std::move(cookies));
   if (!done) co_return problem(done.error(), ctx);
   response answer(204);
+  if (!done->empty()) {
+    answer = response(200);
+    json_writer w(answer.body);
+    w.begin_object().field("end_session_url", *done).end_object();
+  }
   answer.headers.emplace_back("Set-Cookie", app::cleared_cookie(g.services, ctx.header("cookie")));
   co_return answer;
 }
