@@ -21,9 +21,9 @@ export class Server {
   /**
    * `adminKey: false` leaves identity unconfigured, so that a sign-in link is printed. `provider`
    * ({ baseUrl, model }) answers in the rehearsal's place. `canEncrypt: false` leaves it without
-   * the key that stored secrets are encrypted with.
+   * the key that stored secrets are encrypted with. `openid` is an issuer by which one can sign in.
    */
-  static async start({ adminKey = true, provider, canEncrypt = true } = {}) {
+  static async start({ adminKey = true, provider, canEncrypt = true, openid } = {}) {
     const server = new Server();
     server.provider = provider;
     if (!canEncrypt) server.#encKey = '';
@@ -33,7 +33,12 @@ export class Server {
     do server.llmPort = await freePort(); while (server.llmPort === server.port);
     server.adminKey = adminKey ? randomBytes(24).toString('hex') : '';
     server.config = path.join(server.dir, 'soma.toml');
-    await writeFile(server.config, `[server]\nui_dir = ${JSON.stringify(pageDir)}\n`);
+    const settings = [`[server]\nui_dir = ${JSON.stringify(pageDir)}`];
+    if (openid) {
+      settings.push(`base_url = "${server.origin}"`, '[oidc]', `issuer = "${openid}"`, 'client_id = "soma"', 'name = "Acme"',
+        'tenants = ["groups=staff -> default"]');
+    }
+    await writeFile(server.config, `${settings.join('\n')}\n`);
     try {
       if (!provider) {
         server.#spawn('rehearsal', required('SOMA_REHEARSAL_BIN'), [

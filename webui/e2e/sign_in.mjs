@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { picture, Reader, waitForConnection } from './browser.mjs';
+import { OpenIdProvider } from './openid.mjs';
 import { Server } from './server.mjs';
 
 // The page cannot know that it is not signed in before it asked: that one answer is in the console.
@@ -63,6 +64,42 @@ export const signInTests = [
         await waitForConnection(page, 'connected');
       } finally {
         await other.close();
+      }
+    },
+  },
+  {
+    name: 'sign-in: by an OpenID provider of another site, and out there, too',
+    async run({ browser }) {
+      const provider = await OpenIdProvider.start();
+      const server = await Server.start({ openid: provider.issuer });
+      try {
+        const reader = await Reader.open(browser, server);
+        const page = await reader.page('#new&open=memory');
+        await page.getByRole('button', { name: 'Sign in with Acme' }).click();
+        await picture(page, 'sign-in-provider-page');
+        await page.getByRole('link', { name: 'Continue' }).click();
+        await waitForConnection(page, 'connected');
+        assert.ok(page.url().endsWith('/ui/index.html#new&open=memory'), page.url());
+        await page.keyboard.press('Escape');
+        await page.getByText('oidc-ann').waitFor();
+        await page.reload();
+        await waitForConnection(page, 'connected');
+        await page.getByRole('button', { name: 'Sign out' }).click();
+        await page.getByRole('button', { name: 'Sign in with Acme' }).waitFor();
+        await picture(page, 'sign-in-by-provider');
+        assert.ok(page.url().startsWith(`${server.origin}/ui/index.html`), page.url());
+
+        // Whom nothing lets in is told so, and the address is the page's again.
+        provider.user = { sub: 'eve' };
+        await page.getByRole('button', { name: 'Sign in with Acme' }).click();
+        await page.getByRole('link', { name: 'Continue' }).click();
+        await page.getByText('not let in here').waitFor();
+        assert.ok(!page.url().includes('signin_failed'), page.url());
+        const others = reader.complaints.filter((text) => !askedWhoami.test(text));
+        assert.deepEqual(others, []);
+      } finally {
+        await server.close();
+        await provider.close();
       }
     },
   },

@@ -5,9 +5,9 @@ import { startAppearance } from '../features/appearance/theme';
 import { CurrentChat } from '../features/chat/current';
 import { Uploads } from '../features/files/attach';
 import { startSpeechSettings } from '../features/speech/speech_settings';
-import { start, startAccount, workspace } from '../kernel/account';
+import { start, startAccount, tellFailure, workspace } from '../kernel/account';
 import { startVersion } from '../kernel/page_version';
-import { startRouting, takeSignInToken } from '../kernel/route';
+import { startRouting, takeSignInFailure, takeSignInToken } from '../kernel/route';
 import { startGuard } from '../kernel/unsaved';
 import type { PartClass } from '../kernel/workspace';
 import { App } from './app';
@@ -18,6 +18,7 @@ const atOnce: readonly PartClass<object>[] = [CurrentChat, Uploads];
 startAppearance();
 startSpeechSettings();
 const token = takeSignInToken();
+tellFailure(takeSignInFailure());
 // A link opened in a tab that shows the page already changes nothing but the fragment.
 window.addEventListener('hashchange', () => {
   const later = takeSignInToken();

@@ -1,7 +1,7 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { request } from '../kernel/api/http';
 import type { Identity } from '../kernel/api/types';
-import { signOut } from '../kernel/account';
+import { findProvider, provider, signOut } from '../kernel/account';
 import { ServerConfig } from '../kernel/server_config';
 import { address, hrefOf, open, select, selected } from '../kernel/route';
 import { SessionSearch } from '../features/sessions/session_search';
@@ -130,6 +130,8 @@ function Foot() {
 /** Whether there is a key to sign in with again; who cannot ask is here by one. */
 async function hasKey(who: Identity, config: ServerConfig): Promise<boolean> {
   if (who.role !== 'admin' || config.now.flags?.admin_key !== false) return true;
+  await findProvider();
+  if (provider.peek() !== null) return true;
   const { keys } = await request<{ keys: readonly unknown[] }>('keys');
   return keys.length > 0;
 }

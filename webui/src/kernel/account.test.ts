@@ -7,18 +7,22 @@ let account: typeof import('./account');
 let isSignedInAs: typeof import('./person').isSignedInAs;
 let route: typeof import('./route');
 let cookie: string | null;
+let end_session_url: string | null;
 
 beforeEach(async () => {
   vi.useFakeTimers();
   page = fakePage();
   cookie = null;
+  end_session_url = null;
   vi.stubGlobal('location', { pathname: '/ui/', search: '', hash: '#s=a-chat-of-a' });
   vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
     if (url.endsWith('auth/login')) cookie = JSON.parse(init.body as string).key as string;
     if (url.endsWith('auth/logout')) {
       cookie = null;
+      if (end_session_url !== null) return Response.json({ end_session_url });
       return new Response(null, { status: 204 });
     }
+    if (url.endsWith('auth/methods')) return Response.json({ provider: { name: 'Acme' } });
     if (cookie === null) return new Response('{}', { status: 401 });
     return Response.json(identity(cookie));
   });
@@ -83,6 +87,35 @@ test('account: who signed out is signed out, whatever is answered after that', a
   expect(account.workspace.value).toBe(null);
   account.lapse();
   expect(account.account.value).toBe('signed_out');
+});
+
+test('account: who came by a provider signs out there, too', async () => {
+  const went: string[] = [];
+  Object.assign(location, { assign: (url: string) => went.push(url) });
+  await account.signIn('a');
+  await account.signOut();
+  expect(went).toEqual([]);
+  end_session_url = 'https://id.example/end';
+  await account.signIn('a');
+  await account.signOut();
+  expect(went).toEqual([end_session_url]);
+  expect(account.account.value).toBe('signed_out');
+});
+
+test('account: the way to a provider leads back to what is shown', async () => {
+  expect(account.provider.value).toBe(null);
+  await account.findProvider();
+  expect(account.provider.value).toBe('Acme');
+  expect(account.providerUrl()).toBe('http://soma.test/sub/v1/auth/oidc/start?return_to=%2Fui%2Findex.html%23s%3Da-chat-of-a');
+});
+
+test('account: why a sign-in came to nothing is said on the page', () => {
+  account.tellFailure(null);
+  expect(account.signInProblem.value).toBe('');
+  account.tellFailure('auth.forbidden');
+  expect(account.signInProblem.value).toContain('ask who runs this server');
+  account.tellFailure('<b>');
+  expect(account.signInProblem.value).toContain('Try it again');
 });
 
 test('account: what another tab does with the cookie is this tab’s, too', async () => {

@@ -1,7 +1,7 @@
 import { batch, signal } from '@preact/signals';
-import { noteSignIn, onSignedOut, Problem, request, sentence } from './api/http';
+import { apiUrl, noteSignIn, onSignedOut, Problem, request, sentence } from './api/http';
 import { backoff, pause } from './api/backoff';
-import type { Identity } from './api/types';
+import type { Identity, SignedOut, SignInMethods } from './api/types';
 import {
   beginEntering, nameOfPerson, nameWhatIsOld, onLeftInTheMiddle, onOtherTab, tellSignedIn, tellSignedOut,
 } from './person';
@@ -20,6 +20,8 @@ export const account = signal<Account>('unknown');
 export const workspace = signal<Workspace | null>(null);
 /** Why the last try to sign in did not work. */
 export const signInProblem = signal('');
+/** What the server calls the provider by which one can sign in, too; null where it has none. */
+export const provider = signal<string | null>(null);
 /** Nothing was heard from the server since the page was opened. */
 export const unreachable = signal(false);
 
@@ -90,15 +92,35 @@ export async function signIn(key: string): Promise<void> {
   }
 }
 
+/** Asked by the page that offers it. Where there is no answer, it offers a key alone. */
+export async function findProvider(): Promise<void> {
+  try {
+    provider.value = (await request<SignInMethods>('auth/methods')).provider?.name ?? null;
+  } catch {
+    provider.value = null;
+  }
+}
+
+/** Where the browser goes to sign in there; it comes back to what is shown now. */
+export function providerUrl(): string {
+  return apiUrl(`auth/oidc/start?${new URLSearchParams({ return_to: `/ui/index.html${location.hash}` })}`);
+}
+
+/** Why the server sent the browser back without having signed it in. */
+export function tellFailure(code: string | null): void {
+  if (code !== null) signInProblem.value = t.signIn.failed[code] ?? t.signIn.notByProvider;
+}
+
 /** What was written here is not for whoever signs in next. */
 export async function signOut(): Promise<void> {
   const own = workspace.peek();
   await own?.finish();
-  await request('auth/logout', { method: 'POST' });
+  const there = await request<SignedOut | undefined>('auth/logout', { method: 'POST' });
   tellSignedOut();
   own?.forget();
   endAccount();
   select(null);
+  if (there) location.assign(there.end_session_url);
 }
 
 async function login(credential: { token: string } | { key: string }): Promise<void> {

@@ -140,6 +140,13 @@ test('route: a sign-in link leaves the page where it is', async () => {
   expect(route.takeSignInToken()).toBe(null);
 });
 
+test('route: why a sign-in came to nothing is taken out of the address bar', async () => {
+  await load('#signin_failed=auth.invalid');
+  expect(route.takeSignInToken()).toBe(null);
+  expect(route.takeSignInFailure()).toBe('auth.invalid');
+  expect(location.hash).toBe('');
+});
+
 test('route: on the first page a token leaves nothing in the address bar', async () => {
   await load('#signin=token');
   expect(route.takeSignInToken()).toBe('token');

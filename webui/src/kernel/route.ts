@@ -18,7 +18,7 @@ export interface Address {
 export type Params = Readonly<Record<string, string>>;
 
 /** What a place cannot call what it is about. */
-export const ownParams: ReadonlySet<string> = new Set(['s', 'new', 'at', 'open', 'signin']);
+export const ownParams: ReadonlySet<string> = new Set(['s', 'new', 'at', 'open', 'signin', 'signin_failed']);
 
 export const address = signal<Address>(parse(location.hash));
 
@@ -111,8 +111,12 @@ export function holdAddress(by: Hold): () => void {
 }
 
 /** Takes the one-time token out of `#signin=<token>`, and out of the address bar. */
-export function takeSignInToken(): string | null {
-  const token = new URLSearchParams(location.hash.slice(1)).get('signin');
+export const takeSignInToken = () => take('signin');
+/** As why the server says that a sign-in by its provider came to nothing: `#signin_failed=<code>`. */
+export const takeSignInFailure = () => take('signin_failed');
+
+function take(name: 'signin' | 'signin_failed'): string | null {
+  const token = new URLSearchParams(location.hash.slice(1)).get(name);
   if (token === null) return null;
   const { chat, place, params, message } = address.peek();
   const isBare = chat === null && place === null;
@@ -138,7 +142,7 @@ export function startRouting(): void {
 }
 
 function arrive(): void {
-  if (isGoingBack || location.hash.startsWith('#signin=')) return;
+  if (isGoingBack || /^#signin(_failed)?=/.test(location.hash)) return;
   const next = parse(location.hash);
   const here = address.peek();
   if (isHere(next)) return;

@@ -1,5 +1,5 @@
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { signIn, signInProblem } from '../../kernel/account';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { findProvider, provider, providerUrl, signIn, signInProblem } from '../../kernel/account';
 import { Mark } from '../../ui/icon';
 import { texts } from './texts';
 import './sign_in.css';
@@ -7,6 +7,7 @@ import './sign_in.css';
 export function SignIn({ again = false }: { again?: boolean }) {
   const [key, setKey] = useState('');
   const [busy, setBusy] = useState(false);
+  useEffect(() => void findProvider(), []);
   const submit = async (event: Event) => {
     event.preventDefault();
     if (key.trim() === '') return;
@@ -20,6 +21,11 @@ export function SignIn({ again = false }: { again?: boolean }) {
         <Mark />
         <h1>{texts.title}</h1>
         <p>{again ? texts.again : texts.text}</p>
+        {provider.value !== null && (
+          <button type="button" class="primary by-provider" onClick={() => location.assign(providerUrl())}>
+            {texts.byProvider(provider.value)}
+          </button>
+        )}
         <input type="text" autocomplete="username" value={texts.key} readOnly hidden />
         <label for="key">{texts.key}</label>
         <input id="key" type="password" autocomplete="current-password" spellcheck={false} value={key}

@@ -10,4 +10,5 @@ export const texts = words({
   key: 'API key',
   busy: 'Signing in…',
   button: 'Sign in',
+  byProvider: (name: string) => `Sign in with ${name}`,
 });

@@ -1143,6 +1143,17 @@ export interface components {
             /** @description Null on the last page. */
             next_cursor: string | null;
         };
+        sign_in_methods: {
+            /** @description Null where none is configured. */
+            provider: {
+                /** @description `oidc.name`, for a button. */
+                name: string;
+            } | null;
+        };
+        signed_out: {
+            /** @description At the provider; it sends the browser back to the page. */
+            end_session_url: string;
+        };
         identity: {
             tenant_id: string;
             user_id: string;

@@ -53,6 +53,8 @@ export type ModelTest = Pick<Schemas['llm_test_answer'], 'ok' | 'latency_ms'> & 
 /** Nothing of it is known before it was read. */
 export type RuntimeConfig = Partial<Schemas['runtime_config']>;
 export type SessionAction = Schemas['action']['action'];
+export type SignedOut = Schemas['signed_out'];
+export type SignInMethods = Schemas['sign_in_methods'];
 export type ToolEntry = Schemas['tool_entry'];
 export type ToolLimits = Schemas['tool_limits'];
 export type ToolOffer = Schemas['tool_offer'];

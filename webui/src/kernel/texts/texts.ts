@@ -87,5 +87,12 @@ export const t = words({
   signIn: {
     linkUsed: 'That sign-in link is not valid any more. “soma signin” on the server’s machine prints a fresh one.',
     unknownKey: 'The server does not know that key.',
+    notByProvider: 'That sign-in came to nothing. Try it again.',
+    failed: {
+      'auth.invalid': 'That sign-in was not completed, or took too long. Try it again.',
+      'auth.forbidden': 'You are known there, but not let in here: ask who runs this server.',
+      'dependency.unavailable': 'Nobody can sign in that way at the moment: the server cannot reach it.',
+      'quota.exceeded': 'Too many sign-ins failed: wait a minute before you try it again.',
+    } as Readonly<Record<string, string>>,
   },
 });
