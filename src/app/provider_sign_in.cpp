@@ -7,6 +7,7 @@
 #include "app/on_lane.hpp"
 #include "app/on_writes.hpp"
 #include "app/services.hpp"
+#include "app/tool_gateway.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
@@ -60,6 +61,53 @@ void note_refused(const services& s, const error& why) {
       {{"issuer", s.provider->party.issuer()}, {"code", why.code}, {"reason", why.detail}});
 }
 
+security::audit_record record_of(std::string_view what, std::string_view operation) {
+  security::audit_record r;
+  r.what = what;
+  r.operation = operation;
+  r.outcome = "done";
+  return r;
+}
+
+void put_user(security::audit_record& r, const tenant_id& tenant, const user_id& user,
+              security::role role) {
+  r.tenant_id = tenant.value;
+  r.user_id = user.value;
+  r.role = security::to_string(role);
+}
+
+// `user`: null where it is not known who it was.
+void record_sign_in(services& s, const caller& who, std::string_view peer,
+                    const oidc::mapped_user* user, const error* why) {
+  // Further ones of that address are only counted until its ration is there again.
+  if (why && why->code == codes::quota_exceeded) return;
+  std::string data;
+  json_writer w(data);
+  w.begin_object().field("by", "oidc").field("issuer", s.provider->party.issuer());
+  w.field("peer", peer).end_object();
+  auto r = record_of("auth.login", "oidc_callback");
+  r.door = to_string(who.door);
+  r.request_id = who.request_id;
+  r.trace_id = who.trace_id;
+  if (user) put_user(r, user->tenant, user->user, user->role);
+  if (why) {
+    r.outcome = "failed";
+    r.why = why->code;
+  }
+  r.data_json = std::string_view(data).substr(1, data.size() - 2);
+  s.tools.audit.record(r);
+}
+
+// `by`: what ended it.
+void record_sign_out(services& s, const security::browser_session& one, std::string_view operation,
+                     std::string_view by) {
+  auto r = record_of("auth.logout", operation);
+  r.door = "http";
+  r.why = by;
+  put_user(r, one.who.tenant, one.who.user, one.who.role);
+  s.tools.audit.record(r);
+}
+
 // Opens the browser's session for whom the provider let in, unless he is not to come in here.
 result<secret_string> open_session(services& s, const oidc::provider_identity& who) {
   const auto known = s.users.find(who.who.tenant, who.who.user);
@@ -93,8 +141,10 @@ result<void> end_named(services& s, const oidc::logout_notice& by) {
   auto all = s.browsers.list_of_providers(now_ms());
   if (!all) return all.error();
   for (const auto& one : *all)
-    if (is_named(one, by, s.provider->party.issuer(), s.provider->party.skew_s()))
+    if (is_named(one, by, s.provider->party.issuer(), s.provider->party.skew_s())) {
       if (auto done = end_session(s, one); !done) return done;
+      record_sign_out(s, one, "oidc_logged_out", "the provider says so");
+    }
   return {};
 }
 
@@ -168,7 +218,8 @@ asio::awaitable<result<sign_in_begun>> begin_provider_sign_in(services& s, std::
   co_return out;
 }
 
-asio::awaitable<result<sign_in_ended>> finish_provider_sign_in(services& s, std::string peer,
+asio::awaitable<result<sign_in_ended>> finish_provider_sign_in(services& s, const caller& by,
+                                                               std::string peer,
                                                                std::string cookie_header,
                                                                oidc::brought_answer answer) {
   if (!s.provider) co_return no_provider();
@@ -178,8 +229,10 @@ asio::awaitable<result<sign_in_ended>> finish_provider_sign_in(services& s, std:
   };
   auto ended = co_await on_lane(s.provider->waits, peer, std::move(finish));
   if (!ended) {
-    note_refused(s, ended.error());
-    if (ended.error().code != codes::auth_invalid) co_return ended.error();
+    const auto why = ended.error();
+    note_refused(s, why);
+    record_sign_in(s, by, peer, nullptr, &why);
+    if (why.code != codes::auth_invalid) co_return why;
     auto counted = s.identities.attempt(peer, [] { return false; });
     if (counted.has_error() && counted.error().code == codes::quota_exceeded)
       co_return counted.error();
@@ -189,9 +242,12 @@ asio::awaitable<result<sign_in_ended>> finish_provider_sign_in(services& s, std:
   auto open = [&s, who] { return open_session(s, *who); };
   auto session = co_await on_writes(s, who->who.tenant, std::move(open));
   if (!session) {
-    note_refused(s, session.error());
-    co_return session.error();
+    const auto why = session.error();
+    note_refused(s, why);
+    record_sign_in(s, by, peer, &who->who, &why);
+    co_return why;
   }
+  record_sign_in(s, by, peer, &who->who, nullptr);
   sign_in_ended out;
   out.session = std::move(*session);
   out.url = s.provider->party.page() + ended->return_to;
@@ -242,7 +298,10 @@ renewals renew_provider_sign_ins(services& s, std::int64_t older_than_ms, std::s
       ++out.ended;
       log(log_level::info, "oidc.sign_in_ended",
           {{"reason", now ? "the provider says something else of the user" : now.error().detail}});
-      on_writes_and_wait(s, [&s, &one] { (void)end_session(s, one); });
+      on_writes_and_wait(s, [&s, &one] {
+        if (end_session(s, one))
+          record_sign_out(s, one, "oidc_renewal", "the provider lets him in no more");
+      });
       continue;
     }
     auto part = *one.provider;

@@ -62,10 +62,10 @@ struct sign_in_ended {
   secret_string session;  // the token that its cookie carries
   std::string url;        // of the page
 };
-// A browser that comes back with the provider's answer. Errors also: quota.exceeded, for an address
-// that failed often.
+// A browser that comes back with the provider's answer; recorded, also where it fails. Errors also:
+// quota.exceeded, for an address that failed often.
 boost::asio::awaitable<result<sign_in_ended>> finish_provider_sign_in(
-    services& s, std::string peer, std::string cookie_header,
+    services& s, const caller& by, std::string peer, std::string cookie_header,
     security::oidc::brought_answer answer);
 // Where a browser goes whose sign-in came to nothing, and the cookie that ends it.
 std::string page_after_failure(const services& s, std::string_view code);

@@ -73,7 +73,7 @@ asio::awaitable<response> oidc_callback(gateway& g, request_context& ctx) {
   brought.refusal = text("error");
   auto peer = ctx.peer.to_string();
   std::string cookies(ctx.header("cookie"));
-  auto ended = co_await app::finish_provider_sign_in(g.services, std::move(peer),
+  auto ended = co_await app::finish_provider_sign_in(g.services, ctx.caller, std::move(peer),
                                                      std::move(cookies), std::move(brought));
   auto answer = ended ? sent_to(std::move(ended->url)) : failed(g, ctx, ended.error());
   if (auto cleared = app::cleared_sign_in_cookie(g.services); !cleared.empty())
