@@ -24,7 +24,7 @@ third 'openssl/'        'src/security/|src/llm/|src/http/net/(client_socket|tls_
 third 'toml\+\+/'       'src/core/config\.cpp|src/security/policy/rules_policy\.cpp|src/tools/mcp/server_settings\.cpp'
 third 'valijson/'       'src/http/|src/tools/input_schema\.cpp'
 third 'libxml/|poppler-' 'src/extract/'
-third 'curl/'           'src/tools/(builtin/http_fetch|egress/(socket_address|url_guard|web_request))\.|src/tools/mcp/|src/outbox/http_client\.|src/cli/|src/node/|src/main\.cpp'
+third 'curl/'           'src/tools/(builtin/http_fetch|egress/(socket_address|url_guard|web_request))\.|src/tools/mcp/|src/outbox/(curl_call|http_calls)\.|src/cli/|src/node/|src/main\.cpp'
 third 'absl/'           'src/tools/builtin/clock\.'
 third 'seccomp\.h'      'src/tools/sandbox/'
 third 'magic\.h'        'src/files/|src/extract/'

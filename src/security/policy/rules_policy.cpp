@@ -2,7 +2,6 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 #include <vector>
 
@@ -148,12 +147,6 @@ class rule_reader {
 };
 
 }  // namespace
-
-decision policy::decide_now(const policy_input& asked) const {
-  decision answer;
-  if (!decide({&asked, 1}, {&answer, 1}, {})) std::abort();  // a bug: nobody waits for it
-  return answer;
-}
 
 result<std::unique_ptr<policy>> make_rules_policy(std::string_view text) {
   const auto parsed = toml::parse(text);
