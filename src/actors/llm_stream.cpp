@@ -146,8 +146,8 @@ void flush_when_due(pointer self) {
 }
 
 llm_caller caller_of(const llm_stream_state& s) {
-  return {s.key.tenant, s.what.from.user_id, s.key.session.value, s.what.from.request_id,
-          s.what.from.trace_id};
+  return {s.key.tenant,           s.what.from.user_id,  s.key.session.value,
+          s.what.from.request_id, s.what.from.trace_id, s.what.from.actor_json};
 }
 
 void ask(pointer self) {

@@ -32,6 +32,7 @@ struct model_settings {
 struct llm_caller {
   tenant_id tenant;
   std::string user, session, request_id, trace_id;
+  std::string actor_json{};  // as in soma::origin
 };
 
 struct actor_limits {

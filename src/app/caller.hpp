@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/ids.hpp"
+#include "core/json_writer.hpp"
 #include "core/session_state.hpp"
 
 namespace soma::app {
@@ -53,7 +54,16 @@ struct caller {
 };
 
 inline origin origin_of(const caller& who) {
-  return {who.user.value, who.request_id, who.trace_id};
+  std::string actor;
+  json_writer w(actor);
+  w.begin_object().field("role", to_string(who.role));
+  if (!who.groups.empty()) {
+    w.key("groups").begin_array();
+    for (const auto& group : who.groups) w.string(group);
+    w.end_array();
+  }
+  w.field_if("key_id", who.key_id).field("door", to_string(who.door)).end_object();
+  return {who.user.value, who.request_id, who.trace_id, std::move(actor)};
 }
 
 }  // namespace soma::app

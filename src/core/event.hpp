@@ -176,6 +176,8 @@ struct event_meta {
   session_key key;
   std::string user_id, request_id, trace_id, idempotency_key;
   std::int64_t created_at_ms = 0;
+  // What the user was at the door, see `origin`; of message.user and tool.call alone.
+  std::string actor_json{};
 };
 
 struct event {

@@ -11,6 +11,8 @@
 namespace soma {
 namespace {
 
+constexpr std::size_t actor_begins_max = 128;  // behind the version and the event's id
+
 constexpr std::array<std::string_view, event_type_max> type_names = {
     "session.open",  "message.user",  "memory.recall", "llm.request",
     "llm.delta",     "llm.complete",  "llm.restart",   "message.assistant",
@@ -407,6 +409,7 @@ std::string encode(const event& e) {
   json_writer w(out);
   w.begin_object().field("version", "v1");
   w.key("meta").begin_object().field("event_id", to_string(e.meta.id));
+  if (!e.meta.actor_json.empty()) w.key("actor").raw(e.meta.actor_json);
   w.field_if("request_id", e.meta.request_id).field_if("trace_id", e.meta.trace_id);
   w.field_if("idempotency_key", e.meta.idempotency_key);
   w.field("tenant_id", e.meta.key.tenant.value).field_if("user_id", e.meta.user_id);
@@ -440,6 +443,9 @@ result<event> decode(std::string_view json) {
   const auto id = parse_event_id(text_of(meta, "event_id"));
   if (!id) return corrupt("bad meta.event_id");
   e.meta.id = *id;
+  // Few events have one, and it stands where `encode` puts it; looking for it in all is slow.
+  if (json.substr(0, actor_begins_max).find("\"actor\":{") != json.npos)
+    e.meta.actor_json = raw_of(meta, "actor");
   e.meta.request_id = text_of(meta, "request_id");
   e.meta.trace_id = text_of(meta, "trace_id");
   e.meta.idempotency_key = text_of(meta, "idempotency_key");

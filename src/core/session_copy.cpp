@@ -103,6 +103,7 @@ event session_copy::add(event source) {
   source.meta.id = {options_.epoch, state_.seq + 1};
   source.meta.key = options_.to;
   source.meta.idempotency_key.clear();
+  source.meta.actor_json.clear();  // nobody may do here what another was let in for
   if (source.type() == event_type::session_open) {
     source.meta.user_id = options_.opened_by.user_id;
     source.meta.request_id = options_.opened_by.request_id;

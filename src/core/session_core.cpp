@@ -53,6 +53,8 @@ event_id session_step::emit(event_body body, const origin& from, std::string_vie
   e.meta.idempotency_key = idempotency_key;
   e.meta.created_at_ms = now_ms;
   e.body = std::move(body);
+  if (e.type() == event_type::message_user || e.type() == event_type::tool_call)
+    e.meta.actor_json = from.actor_json;
   apply(s, e);
   out.append.push_back(std::move(e));
   return out.append.back().meta.id;

@@ -77,6 +77,7 @@ void settle_newest(session_state& s) {
   if (s.turns_bytes_max == no_turns_bound) return;
   turn.from.request_id = {};
   turn.from.trace_id = {};
+  turn.from.actor_json = {};
   weigh(s, turn);
   if (s.settled_bytes > s.turns_bytes_max) let_old_turns_go(s);
 }
@@ -113,8 +114,11 @@ struct folder {
   }
 
   void operator()(const body::message_user& b) {
-    s.queue.push_back(
-        {b.message_id, b.text, b.attachments, {meta.user_id, meta.request_id, meta.trace_id}, {}});
+    s.queue.push_back({b.message_id,
+                       b.text,
+                       b.attachments,
+                       {meta.user_id, meta.request_id, meta.trace_id, meta.actor_json},
+                       {}});
     s.updated_at_ms = meta.created_at_ms;
     ++s.message_count;
   }
@@ -202,7 +206,8 @@ struct folder {
   }
 
   void operator()(const body::tool_call& b) {
-    s.tools.push_back({b, meta.created_at_ms, {meta.user_id, meta.request_id, meta.trace_id}});
+    s.tools.push_back(
+        {b, meta.created_at_ms, {meta.user_id, meta.request_id, meta.trace_id, meta.actor_json}});
     if (s.turn && s.turn->turn_id == b.turn_id) ++s.turn->tool_calls;
   }
 

@@ -26,8 +26,8 @@ concept some = std::same_as<std::remove_const_t<T>, Wanted>;
 
 template <class Io, some<origin> T>
 void walk(Io& io, T& one) {
-  auto& [user_id, request_id, trace_id] = one;
-  io(user_id, request_id, trace_id);
+  auto& [user_id, request_id, trace_id, actor_json] = one;
+  io(user_id, request_id, trace_id, actor_json);
 }
 
 template <class Io, some<attachment_ref> T>

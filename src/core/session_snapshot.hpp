@@ -17,7 +17,7 @@
 
 namespace soma {
 
-inline constexpr std::uint8_t snapshot_version = 2;
+inline constexpr std::uint8_t snapshot_version = 3;
 
 // Larger ones are not kept: a turn that goes on, and messages that wait, have bounds of their own.
 inline constexpr std::size_t snapshot_bytes_max = 32u << 20;

@@ -23,6 +23,9 @@ namespace soma {
 // Who caused something: goes into the meta of every event that follows from it.
 struct origin {
   std::string user_id, request_id, trace_id;
+  // What he was when he was let in, `{role, groups, key_id, door}`, for policy, which may be asked
+  // long after; empty where nobody knows.
+  std::string actor_json{};
 };
 
 // One line of the conversation after the user's message: what the model said, or a tool's answer.

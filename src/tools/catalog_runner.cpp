@@ -138,12 +138,6 @@ std::optional<tool_outcome> catalog_runner::refuse(call& c) {
   if (!why.empty()) return failed("error", codes::tool_unavailable, why);
   auto inputs = entry->inputs.read(c.what.inputs_json);
   if (!inputs) return failed("error", inputs.error().code, inputs.error().detail);
-  const auto said =
-      parts_.decide ? parts_.decide(c.who, id, *inputs) : verdict{false, "none", "no policy"};
-  if (!said.allow) {
-    c.rule = said.rule;
-    return failed("denied", codes::policy_denied, "rule " + said.rule + ": " + said.reason);
-  }
   c.request = {c.who.session, c.what,        std::move(*inputs),
                entry->limits, entry->egress, c.who.user_id};
   c.lane = c.who.session.tenant.value + '\n' + id;
@@ -156,14 +150,36 @@ std::unique_ptr<running_tool> catalog_runner::start(const tool_caller& who,
   c->who = who;
   c->what = what;
   c->sink = std::move(sink);
+  auto mine = std::make_unique<handle>(*this, c);
   if (auto refused = refuse(*c)) {
     c->over = true;
     tell_end(*c, refused->status, refused->error);
     c->sink.on_done(std::move(*refused));
+  } else if (!parts_.decide) {
+    judged(c, {false, "none", "no policy"});
   } else {
-    enqueue(c);
+    // Whose handle is gone meanwhile is not begun.
+    parts_.decide(c->who, c->what.tool_id, c->request.inputs,
+                  [this, weak = std::weak_ptr(c)](verdict said) {
+                    if (const auto c = weak.lock()) judged(c, std::move(said));
+                  });
   }
-  return std::make_unique<handle>(*this, std::move(c));
+  return mine;
+}
+
+void catalog_runner::judged(const std::shared_ptr<call>& c, verdict said) {
+  if (said.allow) return enqueue(c);
+  {
+    const std::lock_guard lock(c->mutex);
+    if (c->over) return;  // and told of
+    c->rule = said.rule;
+  }
+  if (!said.unavailable)
+    return finish(c,
+                  failed("denied", codes::policy_denied, "rule " + said.rule + ": " + said.reason));
+  auto nobody = failed("error", codes::dependency_unavailable, "policy cannot be asked");
+  nobody.error->retryable = true;
+  finish(c, std::move(nobody));
 }
 
 void catalog_runner::enqueue(const std::shared_ptr<call>& c) {

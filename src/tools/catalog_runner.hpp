@@ -23,6 +23,7 @@ namespace soma::tools {
 struct verdict {
   bool allow = false;
   std::string rule, reason;
+  bool unavailable = false;  // nobody could be asked
 };
 
 struct runner_options {
@@ -45,10 +46,12 @@ struct call_ended {
 
 struct runner_parts {
   catalog& tools;
-  // May this caller run this tool with these inputs? Called on any thread, must not block. Unset:
-  // nobody may.
-  std::function<verdict(const tool_caller&, std::string_view tool_id,
-                        const boost::json::object& inputs)>
+  // May this caller run this tool with these inputs? Called on any thread, must not block; `then`
+  // is called once, before it returns or later on any thread, but never after the runner's end.
+  // Unset: nobody may.
+  using judged = std::function<void(verdict)>;
+  std::function<void(const tool_caller&, std::string_view tool_id,
+                     const boost::json::object& inputs, judged then)>
       decide;
   attachment_source* attachments = nullptr;  // where large outputs are kept; may be null
   // Told how each call ended, once, on any thread; must not block. May be unset.
@@ -85,6 +88,7 @@ class catalog_runner final : public tool_runner {
 
   std::shared_ptr<tool> find(const tenant_id& tenant, std::string_view tool_id) const;
   std::optional<tool_outcome> refuse(call& c);
+  void judged(const std::shared_ptr<call>& c, verdict said);
   void enqueue(const std::shared_ptr<call>& c);
   void begin(const std::shared_ptr<call>& c);
   void say(call& c, std::string stream, std::string text);

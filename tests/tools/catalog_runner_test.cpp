@@ -129,7 +129,8 @@ class kept_files final : public attachment_source {
 
 struct runner_world {
   memory_store store;
-  std::atomic<bool> allowed = true;
+  std::atomic<bool> allowed = true, waits = false;
+  runner_parts::judged later;  // where it waits
   kept_files files;
   catalog tools{[] {
                   std::vector<catalog_entry> entries;
@@ -142,13 +143,14 @@ struct runner_world {
 
   explicit runner_world(runner_options options = {}) {
     REQUIRE(tools.load());
-    runner.emplace(
-        runner_parts{tools,
-                     [this](const tool_caller&, std::string_view, const boost::json::object&) {
-                       return verdict{allowed, "r", "not you"};
-                     },
-                     &files},
-        options);
+    runner.emplace(runner_parts{tools,
+                                [this](const tool_caller&, std::string_view,
+                                       const boost::json::object&, runner_parts::judged then) {
+                                  if (!waits) return then({allowed, "r", "not you"});
+                                  later = std::move(then);
+                                },
+                                &files},
+                   options);
     runner->add("probe", impl);
   }
   std::unique_ptr<running_tool> start(heard& h, std::string inputs = "{}",
@@ -167,6 +169,27 @@ tool_outcome success(std::string json) {
 }
 
 }  // namespace
+
+TEST_CASE("runner: a call whose policy answers later begins then, where it is still wanted") {
+  runner_world w;
+  w.waits = true;
+  heard h[4];
+  const auto first = w.start(h[0]);
+  CHECK(w.impl->begun() == 0);
+  w.later({true, "r", ""});
+  CHECK(w.impl->begun() == 1);
+  const auto denied = w.start(h[1]);
+  w.later({false, "r", "not you"});
+  CHECK(h[1].end().status == "denied");
+  const auto away = w.start(h[2]);
+  w.later({false, "opa", "it did not answer in time", true});
+  CHECK(h[2].end().error->code == codes::dependency_unavailable);
+  CHECK(h[2].end().error->retryable);
+  w.start(h[3]).reset();
+  w.later({true, "r", ""});
+  CHECK(h[3].ends.empty());
+  CHECK(w.impl->begun() == 1);
+}
 
 TEST_CASE("runner: what may not run ends at once with why, and nothing is started") {
   runner_world w;

@@ -118,8 +118,9 @@ TEST_CASE("mcp servers: a call under way ends at once when its server is removed
     no_changes changes;
     catalog tools({}, changes);
     REQUIRE(tools.load());
-    catalog_runner runner({tools, [](const tool_caller&, std::string_view, const json::object&) {
-                             return verdict{true, "test", ""};
+    catalog_runner runner({tools, [](const tool_caller&, std::string_view, const json::object&,
+                                     const runner_parts::judged& then) {
+                             then({true, "test", ""});
                            }});
     sandbox box;
     failing_store store;
