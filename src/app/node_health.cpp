@@ -75,6 +75,22 @@ health_component audit_of(const security::audit_log& audit) {
   return {"audit", true, ""};
 }
 
+// Where whoever is asked is away, what is not known for certain is refused.
+health_component policy_of(const security::policy& policy) {
+  const auto now = policy.figures();
+  health_component out{"policy", true, ""};
+  for (const auto& one : now.sources) {
+    if (one.state == "closed" && one.trouble.empty()) continue;
+    out.ok = out.ok && one.state == "closed";
+    append(out.detail, std::string(one.name), one.trouble.empty() ? "it is away" : one.trouble);
+  }
+  if (now.sources.empty()) return out;
+  out.figures = {{"cached", static_cast<double>(now.cache_entries)}};
+  for (const auto& one : now.sources)
+    out.figures.emplace_back(one.name, static_cast<double>(one.calls));
+  return out;
+}
+
 // Others that are away hold up nothing here.
 health_component outbox_of(const outgoing_figures& now) {
   std::string why;
@@ -138,6 +154,7 @@ std::vector<health_component> health_of(const services& s, const tenant_id& tena
   all.push_back(storage_of(s));
   all.push_back(files_of(s.vitals));
   all.push_back(audit_of(s.llm.audit()));
+  all.push_back(policy_of(s.tools.policy));
   all.push_back(outbox_of(outgoing_now(s)));
   all.push_back(memory_of(s, tenant));
   if (auto now = s.memories.vectors_now(tenant); now.state != "off") all.push_back(vectors_of(now));

@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <memory>
 
+#include "app/policy_question.hpp"
 #include "core/codes.hpp"
 #include "core/fingerprint.hpp"
 #include "core/time.hpp"
@@ -15,11 +16,6 @@ namespace soma::app {
 namespace {
 
 namespace asio = boost::asio;
-
-security::policy_input question(const caller& who, std::string_view action,
-                                std::string_view resource) {
-  return {who.tenant.value, who.user.value, to_string(who.role), action, resource};
-}
 
 security::audit_record record_of(const caller& who, const operation& what,
                                  std::string_view resource) {
@@ -36,6 +32,12 @@ security::audit_record record_of(const caller& who, const operation& what,
   r.trace_id = who.trace_id;
   if (names_a_session(what) || makes_a_session(what)) r.session_id = resource;
   return r;
+}
+
+// What we know of the session that is asked about.
+void tell(security::policy_input& asked, const session_fact& fact) {
+  asked.owner = fact.owner;
+  asked.shared = &fact.shared;
 }
 
 error unknown_session() {
@@ -180,14 +182,14 @@ asio::awaitable<result<known_fact>> pipeline::see(const caller& who, const opera
 
 asio::awaitable<result<admitted>> pipeline::admit(const caller& who, const operation& what,
                                                   std::string resource) {
-  auto asked = question(who, what.action, resource);
+  auto asked = policy_question(who, what.action, resource);
   known_fact fact;
   if (!resource.empty() && names_a_session(what)) {
     if (wants_fact(policy_, who, what.action)) {
       auto seen = co_await see(who, what, what.action, resource);
       if (!seen) co_return seen.error();
       fact = std::move(*seen);
-      if (fact && policy_.wants_owner(what.action)) asked.owner = fact->owner;
+      if (fact && policy_.wants_owner(what.action)) tell(asked, *fact);
     }
   } else if (resource.empty() && makes_a_session(what)) {
     // What is made for the request is its caller's; what is all of a tenant's is nobody's.
@@ -211,7 +213,7 @@ asio::awaitable<result<admitted>> pipeline::admit(const caller& who, const opera
 asio::awaitable<result<void>> pipeline::ask(const admitted& in, std::string_view action,
                                             const std::vector<std::string>& resources) {
   std::vector<security::policy_input> asked;
-  for (const auto& one : resources) asked.push_back(question(in.who(), action, one));
+  for (const auto& one : resources) asked.push_back(policy_question(in.who(), action, one));
   std::vector<known_fact> facts(resources.size());
   const bool of_sessions = action.starts_with("conversation.");
   for (std::size_t i = 0; of_sessions && i < asked.size(); ++i) {
@@ -219,18 +221,28 @@ asio::awaitable<result<void>> pipeline::ask(const admitted& in, std::string_view
     auto seen = co_await see(in.who(), in.what(), action, resources[i]);
     if (!seen) co_return seen.error();
     facts[i] = std::move(*seen);
-    if (facts[i] && policy_.wants_owner(action)) asked[i].owner = facts[i]->owner;
+    if (facts[i] && policy_.wants_owner(action)) tell(asked[i], *facts[i]);
   }
-  std::vector<security::decision> answers(asked.size());
-  bool waits = false;
-  for (std::size_t i = 0; i < asked.size(); ++i) {
-    answers[i] = policy_.decide_now(asked[i]);
-    waits = waits || answers[i].unavailable;
-  }
-  if (waits) answers = co_await decide(asked);
+  auto answers = co_await decide_soon(std::move(asked));
   for (std::size_t i = 0; i < answers.size(); ++i)
     if (!answers[i].allow) co_return refusal(in.who(), in.what(), action, resources[i], answers[i]);
   co_return result<void>();
+}
+
+asio::awaitable<std::vector<security::decision>> pipeline::decide_soon(
+    std::vector<security::policy_input> asked) {
+  std::vector<security::decision> answers(asked.size());
+  policy_.decide(asked, answers, {});
+  for (const auto& one : answers)
+    if (one.unavailable) co_return co_await decide(std::move(asked));
+  co_return answers;
+}
+
+asio::awaitable<std::vector<security::decision>> pipeline::judge(
+    const caller& who, std::string_view action, const std::vector<std::string>& resources) {
+  std::vector<security::policy_input> asked;
+  for (const auto& one : resources) asked.push_back(policy_question(who, action, one));
+  co_return co_await decide_soon(std::move(asked));
 }
 
 }  // namespace soma::app

@@ -92,8 +92,16 @@ class pipeline {
   boost::asio::awaitable<result<void>> ask(const admitted& in, std::string_view action,
                                            const std::vector<std::string>& resources);
 
+  // What the caller may do of each, where that only decides what he is shown: nothing is refused,
+  // and nothing recorded.
+  boost::asio::awaitable<std::vector<security::decision>> judge(
+      const caller& who, std::string_view action, const std::vector<std::string>& resources);
+
  private:
   boost::asio::awaitable<std::vector<security::decision>> decide(
+      std::vector<security::policy_input> asked);
+  // The same, without waiting where all is answered at once.
+  boost::asio::awaitable<std::vector<security::decision>> decide_soon(
       std::vector<security::policy_input> asked);
   error refusal(const caller& who, const operation& what, std::string_view action,
                 std::string_view resource, const security::decision& said);

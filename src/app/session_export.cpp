@@ -20,9 +20,9 @@ namespace asio = boost::asio;
 // One thread at a time.
 class export_work {
  public:
-  // `readable`: whether policy lets the caller have an attachment's bytes.
+  // `readable`: whether policy lets the caller have an attachment's bytes; may wait.
   export_work(log_walk walk, files::attachment_store& store, tools::attachment_reader reader,
-              std::function<bool(std::string_view)> readable)
+              std::function<result<bool>(std::string_view)> readable)
       : walk_(std::move(walk)),
         store_(store),
         reader_(std::move(reader)),
@@ -46,8 +46,12 @@ class export_work {
   // empty after the last. Its pieces come before the next one.
   result<std::string> next_attachment() {
     while (!to_come_.empty()) {
-      auto a = store_.look(reader_, to_come_.front());
+      const auto id = std::move(to_come_.front());
       to_come_.pop_front();
+      const auto may = readable_(id);
+      if (!may) return may.error();
+      if (!*may) continue;
+      auto a = store_.look(reader_, id);
       if (!a) continue;  // gone, or held back
       auto bytes = store_.open_bytes(*a);
       if (!bytes) continue;  // gone meanwhile, or damaged
@@ -75,13 +79,13 @@ class export_work {
     const auto* said = e ? std::get_if<soma::body::message_user>(&e->body) : nullptr;
     if (!said) return;
     for (const auto& a : said->attachments)
-      if (readable_(a.id) && seen_.insert(a.id).second) to_come_.push_back(a.id);
+      if (seen_.insert(a.id).second) to_come_.push_back(a.id);
   }
 
   log_walk walk_;
   files::attachment_store& store_;
   const tools::attachment_reader reader_;
-  std::function<bool(std::string_view)> readable_;
+  std::function<result<bool>(std::string_view)> readable_;
   std::set<std::string> seen_;
   std::deque<std::string> to_come_;
   std::shared_ptr<files::open_file> file_;
@@ -154,8 +158,11 @@ asio::awaitable<result<std::shared_ptr<piece_source>>> export_session(services& 
   auto head = co_await s.head(key);
   if (!head) co_return head.error();
   log_walk walk(s.node.log, key, head->first_seq, head->seq);
-  auto readable = [&tools = s.tools, who](std::string_view id) {
-    return judge(tools, who, "attachment.read", id).allow;
+  auto readable = [&tools = s.tools, who](std::string_view id) -> result<bool> {
+    const auto said = judge_waiting(tools, who, "attachment.read", id);
+    if (said.unavailable)
+      return error(codes::dependency_unavailable, "policy cannot be asked", 1).about("policy");
+    return said.allow;
   };
   auto work = std::make_shared<export_work>(std::move(walk), s.files.attachments,
                                             attachment_reader_of(who), std::move(readable));

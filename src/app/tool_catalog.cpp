@@ -32,17 +32,22 @@ result<void> may_run(services& s, const tenant_id& tenant, const input::tool_req
 
 }  // namespace
 
-listed_tools list_tools(services& s, const caller& who) {
+asio::awaitable<result<listed_tools>> list_tools(services& s, const caller& who) {
   auto list = list_of(s, who);
+  std::vector<std::string> ids;
+  for (const auto& [id, entry] : list.set->entries)
+    if (entry.enabled && s.tools.runner.unavailable(who.tenant, id).empty()) ids.push_back(id);
+  const auto said = co_await s.pipeline.judge(who, "tool.execute", ids);
   std::string etag_parts = list.set->etag;
-  for (const auto& [id, entry] : list.set->entries) {
-    if (!entry.enabled || !s.tools.runner.unavailable(who.tenant, id).empty()) continue;
-    if (!judge(s.tools, who, "tool.execute", id).allow) continue;
-    etag_parts += id;
-    list.tools.push_back({&entry, {}});
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (said[i].unavailable)
+      co_return error(codes::dependency_unavailable, "policy cannot be asked", 1).about("policy");
+    if (!said[i].allow) continue;
+    etag_parts += ids[i];
+    list.tools.push_back({list.set->find(ids[i]), {}});
   }
   list.etag = '"' + derived_uuid({"tools", etag_parts}) + '"';
-  return list;
+  co_return list;
 }
 
 listed_tools read_tool_catalog(services& s, const caller& who) {

@@ -27,8 +27,9 @@ struct listed_tools {
   std::string etag;  // quoted
   std::int64_t max_age_s = 0;
 };
-// These two do not block. The first are those that the caller can run now.
-listed_tools list_tools(services& s, const caller& who);
+// Those that the caller can run now. Errors: dependency.unavailable, where policy cannot be asked.
+boost::asio::awaitable<result<listed_tools>> list_tools(services& s, const caller& who);
+// Does not block.
 listed_tools read_tool_catalog(services& s, const caller& who);
 
 struct changed_tool {

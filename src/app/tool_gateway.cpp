@@ -1,14 +1,15 @@
 #include "app/tool_gateway.hpp"
 
-#include "core/codes.hpp"
-#include "core/json_writer.hpp"
-#include "core/time.hpp"
+#include "app/policy_question.hpp"
 
 namespace soma::app {
-security::decision judge(const tool_gateway& tools, const caller& who, std::string_view action,
-                         std::string_view resource) {
-  return tools.policy.decide_now(
-      {who.tenant.value, who.user.value, to_string(who.role), action, resource});
+
+security::decision judge_waiting(const tool_gateway& tools, const caller& who,
+                                 std::string_view action, std::string_view resource) {
+  const auto asked = policy_question(who, action, resource);
+  security::decision said;
+  tools.policy.decide_waiting({&asked, 1}, {&said, 1});
+  return said;
 }
 
 }  // namespace soma::app

@@ -21,13 +21,14 @@ namespace soma::app {
 struct tool_gateway {
   tools::catalog& catalog;
   tools::catalog_runner& runner;
-  const security::policy& policy;
+  security::policy& policy;
   security::audit_log& audit;
   tools::mcp::servers& mcp;
   const tools::document_reader& documents;
 };
 
-security::decision judge(const tool_gateway& tools, const caller& who, std::string_view action,
-                         std::string_view resource = {});
+// For a thread that may wait.
+security::decision judge_waiting(const tool_gateway& tools, const caller& who,
+                                 std::string_view action, std::string_view resource = {});
 
 }  // namespace soma::app

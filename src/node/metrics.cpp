@@ -7,6 +7,7 @@
 #include "app/node_vitals.hpp"
 #include "app/outgoing.hpp"
 #include "app/services.hpp"
+#include "app/tool_gateway.hpp"
 #include "memory/memories.hpp"
 #include "models/llm_gateway.hpp"
 #include "observability/log.hpp"
@@ -108,6 +109,15 @@ std::string node_metrics::render(const http::gateway& g) {
   set(metrics.vectors_tenants("ready"), vectors.ready);
   set(metrics.vectors_tenants("building"), vectors.building);
   set(metrics.vectors_tenants("failing"), vectors.failing);
+  if (const auto asked = g.services.tools.policy.figures(); !asked.sources.empty()) {
+    for (const auto& one : asked.sources) {
+      metrics.policy_calls(one.name).raise_to(one.calls);
+      metrics.policy_failures(one.name).raise_to(one.failures);
+      metrics.policy_denials(one.name).raise_to(one.denials);
+    }
+    metrics.policy_cache("hit").raise_to(asked.cache_hits);
+    metrics.policy_cache("miss").raise_to(asked.cache_misses);
+  }
   const auto out = app::outgoing_now(g.services);
   set(metrics.dead_letters, out.dead);
   set(metrics.memory_wal_lag, out.wal_lag);

@@ -31,13 +31,13 @@ result<int> serve(const config& settings) {
   if (!memory) return memory.error();
   auto outgoing = node_outgoing::open(settings, **store, **memory);
   if (!outgoing) return outgoing.error();
-  auto tools = node_tools::open(
-      {settings, **store, **files, feeds, (*memory)->memories(), (*memory)->knowledge()});
-  if (!tools) return tools.error();
   auto identities = node_identities::open(settings, **store);
   if (!identities) return identities.error();
   auto oidc = node_oidc::open(settings, **store);
   if (!oidc) return oidc.error();
+  auto tools = node_tools::open({settings, **store, **files, feeds, (*memory)->memories(),
+                                 (*memory)->knowledge(), **identities});
+  if (!tools) return tools.error();
   node_sessions sessions(
       settings, {(*store)->events(), feeds.registry(), **models, **tools, (*tools)->runner(), feeds,
                  metrics.probe(), &(*memory)->recaller(), (*memory)->remembering()});

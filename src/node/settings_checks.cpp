@@ -13,7 +13,7 @@
 #include "node/mcp_servers.hpp"
 #include "node/oidc.hpp"
 #include "node/outgoing.hpp"
-#include "node/policy_file.hpp"
+#include "node/policy.hpp"
 #include "node/secrets.hpp"
 #include "node/web_server.hpp"
 
@@ -43,7 +43,7 @@ result<void> check_settings(const config& settings) {
     if (settings.number("http.bodies_bytes_max") < 2 * settings.number(largest))
       return wrong("http.bodies_bytes_max", "must be at least twice " + std::string(largest) +
                                                 ": one tenant gets half of it");
-  if (auto rules = policy_of(settings); !rules) return rules.error();
+  if (auto policy = check_policy(settings); !policy) return policy.error();
   if (auto servers = mcp_servers_of(settings); !servers) return servers.error();
   if (auto keys = encryption_keys(settings); !keys) return keys.error();
   if (const auto& url = settings.text("llm.base_url"); !url.empty())

@@ -11,6 +11,7 @@
 #include "files/file_tools.hpp"
 #include "llm/picture.hpp"
 #include "memory/memory_tools.hpp"
+#include "node/policy.hpp"
 #include "node/policy_file.hpp"
 #include "observability/log.hpp"
 #include "tools/builtin/calculator.hpp"
@@ -73,11 +74,21 @@ void record_call(security::audit_log& audit, const tools::call_ended& call) {
   audit.record(r);
 }
 
+// What cannot be looked up counts as gone.
+bool has_left(node_identities& users, const asker& who) {
+  if (!who.was.key_id.empty() && !users.keys().find(who.was.key_id, now_ms())) return true;
+  const auto row = users.users().find(who.tenant, user_id(who.user));
+  if (!row) return true;
+  return row->disabled || (who.was.role == "admin" && row->role == security::role::user);
+}
+
 }  // namespace
 
 node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rules,
                        std::vector<tools::catalog_entry> entries)
     : policy_(std::move(rules)),
+      in_sessions_(*policy_, from.store.lanes().quick,
+                   [&users = from.identities](const asker& who) { return has_left(users, who); }),
       store_(from.store.events()),
       attachments_(from.files.attachments()),
       catalog_(std::move(entries), store_),
@@ -85,11 +96,12 @@ node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rule
       fetchers_(fetch_threads, waiting_max),
       reader_(box_, tools::installed_extract_program()),
       documents_({reader_, workers_, from.files.attachments(), &from.knowledge, &imports_}),
-      runner_(
-          {catalog_,
-           [this](const auto& who, auto id, const auto& inputs) { return judge(who, id, inputs); },
-           &from.files.attachments(),
-           [&audit = from.store.audit()](const auto& call) { record_call(audit, call); }}),
+      runner_({catalog_,
+               [this](const auto& who, auto id, const auto& inputs, auto then) {
+                 in_sessions_.judge(who, id, inputs, std::move(then));
+               },
+               &from.files.attachments(),
+               [&audit = from.store.audit()](const auto& call) { record_call(audit, call); }}),
       mcp_store_(from.store.events(), from.store.secrets().vault()),
       mcp_({catalog_, runner_, box_, mcp_store_},
            mcp_options_of(from.settings,
@@ -103,7 +115,7 @@ node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rule
 }
 
 result<std::unique_ptr<node_tools>> node_tools::open(const needs& from) {
-  auto rules = policy_of(from.settings);
+  auto rules = make_policy(from.settings);
   if (!rules) return rules.error();
   auto entries = built_in_entries();
   if (!entries) return entries.error();
@@ -114,6 +126,11 @@ result<std::unique_ptr<node_tools>> node_tools::open(const needs& from) {
   if (!servers) return servers.error();
   if (auto begun = made->mcp_.start(std::move(*servers)); !begun) return begun.error();
   return made;
+}
+
+// Whoever waits for an answer is told before what he would use is gone.
+node_tools::~node_tools() {
+  policy_->stop();
 }
 
 void node_tools::add_built_in(const needs& from) {
@@ -143,26 +160,6 @@ void node_tools::add_built_in(const needs& from) {
   runner_.add("http_fetch", tools::make_http_fetch({fetchers_, &reader_, {}}));
 }
 
-// Inside a session nobody knows the caller's role any more.
-tools::verdict node_tools::judge(const tools::tool_caller& who, std::string_view tool_id,
-                                 const boost::json::object& inputs) const {
-  const auto ask = [&](std::string_view action, std::string_view resource) {
-    auto said = policy_->decide_now({who.session.tenant.value, who.user_id, {}, action, resource});
-    return tools::verdict{said.allow, std::move(said.rule), std::move(said.reason)};
-  };
-  auto said = ask("tool.execute", tool_id);
-  if (said.allow && tool_id == "memory_save") return ask("memory.write", {});
-  if (said.allow && tool_id == "memory_recall") return ask("memory.read", {});
-  if (said.allow && tool_id == "memory_forget")
-    return ask("memory.delete", text_of(inputs, "memory_id"));
-  const auto* named = inputs.if_contains("attachment_id");
-  if (!said.allow || tool_id != "document_ingest" || !named || !named->is_string()) return said;
-  const auto* remember = inputs.if_contains("remember");
-  if (remember && remember->is_bool() && remember->get_bool())
-    if (auto may = ask("memory.write", {}); !may.allow) return may;
-  return ask("attachment.read", std::string_view(named->get_string()));
-}
-
 void node_tools::load(const actors::llm_caller& who, std::vector<attachment_ref> files, done then) {
   auto work = [this, who, files = std::move(files), then] { then(pictures_of(who, files)); };
   if (!workers_.post(std::move(work))) then({});
@@ -171,10 +168,13 @@ void node_tools::load(const actors::llm_caller& who, std::vector<attachment_ref>
 std::vector<actors::loaded_picture> node_tools::pictures_of(
     const actors::llm_caller& who, const std::vector<attachment_ref>& files) const {
   std::vector<actors::loaded_picture> out;
-  for (const auto& file : files) {
-    const auto said =
-        policy_->decide_now({who.tenant.value, who.user, {}, "attachment.read", file.id});
-    if (!said.allow) continue;
+  std::vector<std::string> ids;
+  for (const auto& file : files) ids.push_back(file.id);
+  const auto may = in_sessions_.may_read(
+      {who.tenant, who.user, who.session, who.request_id, read_actor(who.actor_json)}, ids);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (!may[i]) continue;
+    const auto& file = files[i];
     const auto found = attachments_.find({who.tenant, who.user, false}, file.id);
     if (!found) continue;
     if (auto picture = llm::read_picture(file.content_type, found->path))

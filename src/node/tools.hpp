@@ -16,7 +16,9 @@
 #include "memory/memories.hpp"
 #include "node/feeds.hpp"
 #include "node/files.hpp"
+#include "node/identities.hpp"
 #include "node/mcp_servers.hpp"
+#include "node/session_policy.hpp"
 #include "node/store.hpp"
 #include "node/stored_catalog.hpp"
 #include "security/policy/policy.hpp"
@@ -38,10 +40,12 @@ class node_tools final : public actors::picture_source {
     node_feeds& feeds;
     memory::memories& memories;
     memory::knowledge& knowledge;
+    node_identities& identities;
   };
   // Connects to the servers of tools, too. Blocks on the store. Errors: config.invalid
   // (policy.file, mcp.file), those of the store.
   static result<std::unique_ptr<node_tools>> open(const needs& from);
+  ~node_tools();
 
   app::tool_gateway& gateway() { return gateway_; }
   tools::catalog_runner& runner() { return runner_; }
@@ -52,12 +56,11 @@ class node_tools final : public actors::picture_source {
   node_tools(const needs& from, std::unique_ptr<security::policy> rules,
              std::vector<tools::catalog_entry> entries);
   void add_built_in(const needs& from);
-  tools::verdict judge(const tools::tool_caller& who, std::string_view tool_id,
-                       const boost::json::object& inputs) const;
   std::vector<actors::loaded_picture> pictures_of(const actors::llm_caller& who,
                                                   const std::vector<attachment_ref>& files) const;
 
   const std::unique_ptr<security::policy> policy_;
+  const session_policy in_sessions_;
   stored_catalog store_;
   tools::attachment_source& attachments_;
   tools::catalog catalog_;

@@ -240,6 +240,7 @@ void web_server::stop() {
 
 web_server::~web_server() {
   stop();
+  services_.tools.policy.stop();  // a request may wait for its answer
   files_.stop();
   if (services_.provider) services_.provider->waits.stop();
   lanes_.stop();

@@ -234,6 +234,28 @@ counter& server_metrics::outbox_failures(std::string_view sink) {
                                {{"sink", std::string(sink)}});
 }
 
+counter& server_metrics::policy_calls(std::string_view source) {
+  return registry_.get_counter("soma_policy_calls_total", "Calls of whoever is asked about policy",
+                               {{"source", std::string(source)}});
+}
+
+counter& server_metrics::policy_failures(std::string_view source) {
+  return registry_.get_counter("soma_policy_failures_total",
+                               "Calls of them that gave no answer that can be used",
+                               {{"source", std::string(source)}});
+}
+
+counter& server_metrics::policy_denials(std::string_view source) {
+  return registry_.get_counter("soma_policy_denials_total", "Questions that they denied",
+                               {{"source", std::string(source)}});
+}
+
+counter& server_metrics::policy_cache(std::string_view outcome) {
+  return registry_.get_counter("soma_policy_cache_total",
+                               "Questions to them that a kept answer was looked for",
+                               {{"outcome", std::string(outcome)}});
+}
+
 counter& server_metrics::turns(std::string_view outcome) {
   if (std::find(std::begin(turn_outcomes), std::end(turn_outcomes), outcome) ==
       std::end(turn_outcomes))

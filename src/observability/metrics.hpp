@@ -115,6 +115,10 @@ struct server_metrics {
   gauge& outbox_lag_seconds(std::string_view sink);
   counter& outbox_sent(std::string_view sink);
   counter& outbox_failures(std::string_view sink);
+  counter& policy_calls(std::string_view source);  // opa, openfga
+  counter& policy_failures(std::string_view source);
+  counter& policy_denials(std::string_view source);
+  counter& policy_cache(std::string_view outcome);  // hit, miss
 
  private:
   metrics_registry& registry_;

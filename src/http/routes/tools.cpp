@@ -43,13 +43,14 @@ response with_etag(std::string body, const app::listed_tools& list, request_cont
 }
 
 asio::awaitable<response> list_tools(gateway& g, request_context& ctx) {
-  const auto list = app::list_tools(g.services, ctx.caller);
+  const auto list = co_await app::list_tools(g.services, ctx.caller);
+  if (!list) co_return problem(list.error(), ctx);
   std::string body;
   json_writer w(body);
   w.begin_object().key("tools").begin_array();
-  for (const auto& one : list.tools) write_offer(w, *one.entry);
+  for (const auto& one : list->tools) write_offer(w, *one.entry);
   w.end_array().end_object();
-  co_return with_etag(std::move(body), list, ctx);
+  co_return with_etag(std::move(body), *list, ctx);
 }
 
 asio::awaitable<response> get_catalog(gateway& g, request_context& ctx) {
