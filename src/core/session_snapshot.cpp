@@ -6,6 +6,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "core/checksum.hpp"
 #include "core/codes.hpp"
 
 namespace soma {
@@ -257,25 +258,6 @@ class reader {
   std::string_view left_;
   bool good_ = true;
 };
-
-// Eight bytes at a time, since texts are megabytes. Each step can be undone, so that two inputs
-// that differ in one of them never have the same sum; against more than accidents it holds nothing.
-std::uint64_t checksum(std::string_view bytes) {
-  std::uint64_t sum = bytes.size() ^ 0x9E3779B97F4A7C15ull;
-  const auto add = [&](std::uint64_t word) {
-    sum = (sum ^ word) * 0xFF51AFD7ED558CCDull;
-    sum ^= sum >> 32;
-  };
-  std::uint64_t word = 0;
-  for (; bytes.size() >= sizeof word; bytes.remove_prefix(sizeof word)) {
-    std::memcpy(&word, bytes.data(), sizeof word);
-    add(word);
-  }
-  word = 0;
-  std::memcpy(&word, bytes.data(), bytes.size());
-  add(word);
-  return sum;
-}
 
 constexpr std::size_t sum_bytes = 8, head_bytes = 1 + sum_bytes;  // version, checksum of the rest
 
