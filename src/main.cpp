@@ -78,6 +78,12 @@ int bad_follow() {
   return bad_usage;
 }
 
+int bad_restore() {
+  std::fputs("soma restore: name the folder to make with --data-dir, or --check, or --list\n",
+             stderr);
+  return bad_usage;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"SomaAgent01: conversations with language-model agents that nothing interrupts"};
   app.set_version_flag("--version", "soma " + std::string(soma::version));
@@ -104,11 +110,20 @@ int run(int argc, char** argv) {
   auto* mend = app.add_subcommand("repair", "mend a damaged store, keeping all that can be read");
   flags.add_to(*mend);
   soma::backup_options backup;
-  auto* copy = app.add_subcommand("backup", "copy the data; the server must not run meanwhile");
+  auto* copy = app.add_subcommand("backup", "back the data up, while the server runs or not");
   flags.add_to(*copy);
-  copy->add_option("folder", backup.folder, "where to; must not exist yet")->required();
+  copy->add_option("folder", backup.folder, "of backups; the next one adds what is new")
+      ->required();
+  copy->add_option("--keep", backup.keep, "leave so many of the newest; without it all");
   copy->add_flag("--leave-out-damaged", backup.leave_out_damaged,
                  "copy all else where attachments are damaged or missing");
+  soma::restore_command restore;
+  auto* bring_back = app.add_subcommand("restore", "make a data folder of a backup");
+  bring_back->add_option("folder", restore.folder, "of backups")->required();
+  bring_back->add_option("--data-dir", restore.data_dir, "the folder to make");
+  bring_back->add_option("--backup", restore.backup_id, "which; without it the newest");
+  bring_back->add_flag("--check", restore.check_only, "only read all of it");
+  bring_back->add_flag("--list", restore.list, "only say which there are");
   auto* secrets = app.add_subcommand("secrets", "keys of models that the server keeps");
   auto* rotate = secrets->add_subcommand("rotate", "encrypt them under a new key from now on");
   flags.add_to(*rotate);
@@ -202,6 +217,10 @@ int run(int argc, char** argv) {
   if (*void_all) return soma::void_keys(flags.sources());
   if (*mend) return soma::repair(flags.sources());
   if (*copy) return soma::back_up(flags.sources(), backup);
+  if (*bring_back) {
+    if (restore.data_dir.empty() && !restore.check_only && !restore.list) return bad_restore();
+    return soma::restore(restore);
+  }
   if (*rotate) return soma::rotate_secrets(flags.sources());
   if (*link) return soma::sign_in(flags.sources());
   if (*talk) return soma::chat(chat_server.over(chat));

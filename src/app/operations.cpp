@@ -265,6 +265,8 @@ constexpr row table[] = {
     op("get_audit_record", get, "/v1/admin/audit/{seq}")
         .by(access::admin)
         .reads("audit.read", "path:seq"),
+    op("list_backups", get, "/v1/admin/backup").by(access::admin).reads("backup.make"),
+    op("begin_backup", post, "/v1/admin/backup").by(access::admin).changes("backup.make"),
     op("get_settings", get, "/v1/settings").by(access::admin),
     op("update_settings", put, "/v1/settings")
         .by(access::admin)

@@ -38,6 +38,10 @@ class knowledge;
 class memories;
 }  // namespace soma::memory
 
+namespace soma::backup {
+class backup_keeper;
+}
+
 namespace soma::models {
 class llm_gateway;
 struct io_llm_client;
@@ -95,6 +99,7 @@ struct services_needs {
   outgoing& out;
   fact_table& known_facts;
   security::user_store& users;
+  backup::backup_keeper& backups;
   provider_sign_in* provider = nullptr;  // null: nobody signs in by an OpenID provider
 };
 

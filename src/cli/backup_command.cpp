@@ -1,102 +1,56 @@
-// soma backup: the store, the attachments and the server's key, checked byte by byte.
-#include <unistd.h>
-
+// soma backup and soma restore.
 #include <cstdio>
 #include <filesystem>
 
+#include "backup/backup.hpp"
+#include "backup/repository.hpp"
+#include "backup/restore.hpp"
 #include "cli/commands.hpp"
 #include "core/codes.hpp"
-#include "files/attachment_audit.hpp"
-#include "storage/store_repair.hpp"
+#include "core/shown_text.hpp"
+#include "core/time.hpp"
+#include "node/backup.hpp"
+#include "storage/event_log.hpp"
 
 namespace soma {
 namespace {
 
 int refuse(const error& why) {
-  std::fprintf(stderr, "soma: %s\n", why.detail.c_str());
+  std::fprintf(stderr, "soma: %s\n", terminal_text(why.detail).c_str());
   return 1;
 }
 
-// The folder of the data folder that `folder` would be made in; empty: it lies beside it. What is
-// copied into itself has no end. Asked of the disk, since links and mounts lead anywhere.
-std::string lies_in(const std::string& data_dir, const std::string& folder) {
-  namespace fs = std::filesystem;
-  std::error_code ec;
-  for (auto at = fs::weakly_canonical(fs::absolute(folder, ec), ec); !ec; at = at.parent_path()) {
-    for (const char* part : {"", "/store", "/attachments", "/secret", "/work"}) {
-      std::error_code none;
-      if (fs::equivalent(at, data_dir + part, none)) return data_dir + part;
-    }
-    if (at == at.root_path() || at.empty()) break;
-  }
-  return {};
+int tell_made(const std::string& folder, const std::string& summary) {
+  std::printf("Backed up to %s, %s.\n", folder.c_str(), summary.c_str());
+  return 0;
 }
 
-// The copy of a backup, of which half is worse than none.
-class unfinished_copy {
- public:
-  explicit unfinished_copy(std::string folder) : folder_(std::move(folder)) {}
-  ~unfinished_copy() {
-    std::error_code ec;
-    if (!finished_) std::filesystem::remove_all(folder_, ec);
-  }
-  unfinished_copy(const unfinished_copy&) = delete;
-  void finish() { finished_ = true; }
-
- private:
-  const std::string folder_;
-  bool finished_ = false;
-};
-
-// Files of attachments never change, so that links do where the file system is the same.
-std::error_code copy_attachments(const std::filesystem::path& from,
-                                 const std::filesystem::path& to) {
-  namespace fs = std::filesystem;
-  std::error_code ec;
-  if (!fs::exists(from, ec)) return ec;
-  fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::create_hard_links, ec);
-  if (ec) {
-    ec.clear();
-    fs::copy(from, to, fs::copy_options::recursive | fs::copy_options::skip_existing, ec);
-  }
-  return ec;
+int tell_checked(const char* did, const backup::backup_info& info) {
+  std::printf("%s %s of %s, made by soma %s: %llu files, %llu bytes.\n", did, info.id.c_str(),
+              format_rfc3339(info.made_at_ms).c_str(), info.version.c_str(),
+              static_cast<unsigned long long>(info.files),
+              static_cast<unsigned long long>(info.bytes));
+  return 0;
 }
 
-// The server's key goes along: without it API keys and cookies are void.
-result<void> copy_beside_the_store(const std::string& from, const std::string& to) {
-  const auto secret = std::filesystem::path(from) / "secret";
+// Of the store that a running server has open.
+int have_it_made(const std::string& data_dir, const backup_options& wanted) {
+  if (wanted.leave_out_damaged)
+    return refuse({codes::storage_locked,
+                   "--leave-out-damaged is for a server that does not run: stop it first"});
   std::error_code ec;
-  if (std::filesystem::exists(secret, ec))
-    std::filesystem::copy(secret, std::filesystem::path(to) / "secret",
-                          std::filesystem::copy_options::recursive, ec);
-  if (ec) return error(codes::storage_unavailable, "cannot copy the server's key: " + ec.message());
-  ec = copy_attachments(from + "/attachments", to + "/attachments");
-  if (ec) return error(codes::storage_unavailable, "cannot copy attachments: " + ec.message());
-  ::sync();
-  return {};
-}
-
-// Every byte of the copy is read. What is damaged there is damaged in the data folder, too.
-result<void> check_copy(const backup_options& wanted, const std::string& data_dir,
-                        const std::vector<files::kept_bytes>& kept) {
-  if (auto good = storage::verify_store(wanted.folder); !good) {
-    auto why = good.error();
-    if (const auto at = why.detail.find(wanted.folder); at != std::string::npos)
-      why.detail.replace(at, wanted.folder.size(), data_dir);
-    why.detail += "; soma repair mends a store";
-    return why;
-  }
-  const auto damaged = files::find_damaged_bytes(wanted.folder + "/attachments", kept);
-  for (const auto& one : damaged) {
-    std::fprintf(stderr, "soma: attachment %s, %s: %s\n", one.what.named.c_str(),
-                 one.what.sha256.c_str(), one.why.c_str());
-    if (wanted.leave_out_damaged) ::unlink(one.path.c_str());
-  }
-  if (damaged.empty() || wanted.leave_out_damaged) return {};
-  return error(codes::storage_corrupt,
-               std::to_string(damaged.size()) +
-                   " files of attachments are damaged or missing. Uploading the same bytes again "
-                   "mends them; --leave-out-damaged copies all else");
+  const auto folder = std::filesystem::absolute(wanted.folder, ec).string();
+  const auto made = ask_for_backup(data_dir, folder, wanted.keep, [](const std::string& line) {
+    std::fprintf(stderr, "%s\n", terminal_text(line).c_str());
+  });
+  if (!made) return refuse(made.error());
+  // A server that sees other folders than we do, as a service of systemd does, made it elsewhere.
+  const auto id = made->substr(0, made->find(':'));
+  if (!std::filesystem::exists(backup::manifest_path(folder, id), ec))
+    return refuse({codes::storage_unavailable,
+                   "the server made " + id + ", and it is not in " + folder +
+                       " as seen from here: the server sees another folder of that name"});
+  return tell_made(wanted.folder, *made);
 }
 
 }  // namespace
@@ -109,26 +63,44 @@ int back_up(const config_sources& from, const backup_options& wanted) {
   std::error_code ec;
   if (!std::filesystem::exists(options.data_dir, ec))
     return refuse({codes::storage_unavailable, "there is no folder " + options.data_dir});
-  if (const auto around = lies_in(options.data_dir, wanted.folder); !around.empty())
-    return refuse({codes::storage_unavailable, wanted.folder + " is in " + around +
-                                                   ", which is what is copied: name a folder " +
-                                                   "beside the data folder"});
-  std::vector<files::kept_bytes> kept;
-  {
-    auto log = storage::open_rocksdb_event_log(options);
-    if (!log) return refuse(log.error());
-    auto all = files::bytes_of_attachments(**log);
-    if (!all) return refuse(all.error());
-    kept = std::move(*all);
-    if (auto copied = (*log)->checkpoint(wanted.folder); !copied) return refuse(copied.error());
+  auto log = storage::open_rocksdb_event_log(options);
+  if (log) backup::forget_unfinished(options.data_dir);
+  if (!log && log.error().code == codes::storage_locked)
+    return have_it_made(options.data_dir, wanted);
+  if (!log) return refuse(log.error());
+  backup::backup_options with;
+  with.folder = wanted.folder;
+  with.leave_out_damaged = wanted.leave_out_damaged;
+  with.keep = wanted.keep;
+  std::vector<backup::left_out> damaged;
+  const auto made = backup::make_backup(backup_sources_of(*settings, **log), with, &damaged);
+  for (const auto& one : damaged)
+    std::fprintf(stderr, "soma: left out: %s: %s\n", terminal_text(one.path).c_str(),
+                 one.why.c_str());
+  return made ? tell_made(wanted.folder, summary_of(*made)) : refuse(made.error());
+}
+
+int restore(const restore_command& wanted) {
+  backup::restore_options from;
+  from.folder = wanted.folder;
+  from.id = wanted.backup_id;
+  if (wanted.check_only) {
+    const auto whole = backup::check_backup(from);
+    return whole ? tell_checked("Whole:", *whole) : refuse(whole.error());
   }
-  unfinished_copy copy(wanted.folder);
-  if (auto done = copy_beside_the_store(options.data_dir, wanted.folder); !done)
-    return refuse(done.error());
-  if (auto good = check_copy(wanted, options.data_dir, kept); !good) return refuse(good.error());
-  copy.finish();
-  std::printf("Copied to %s, and checked: the store, and the files of %zu attachments.\n",
-              wanted.folder.c_str(), kept.size());
+  if (wanted.list) {
+    const auto known = backup::list_backups(wanted.folder);
+    if (!known) return refuse(known.error());
+    for (const auto& one : known->all) tell_checked("", one);
+    for (const auto& one : known->damaged) std::fprintf(stderr, "soma: %s\n", one.c_str());
+    return known->damaged.empty() ? 0 : 1;
+  }
+  const auto restored = backup::restore_backup(from, wanted.data_dir);
+  if (!restored) return refuse(restored.error());
+  tell_checked("Restored", *restored);
+  std::printf(
+      "Start with the same GATEWAY_ENC_KEY as before: secrets of providers cannot be read without "
+      "it.\n");
   return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "core/version.hpp"
 #include "node/audit.hpp"
 #include "node/descriptors.hpp"
+#include "node/secret_sources.hpp"
 #include "node/serve.hpp"
 #include "node/settings_checks.hpp"
 #include "node/sign_in_door.hpp"
@@ -62,6 +63,7 @@ config_sources process_sources(const std::string& file) {
     if (equals != std::string_view::npos)
       from.env.emplace(entry.substr(0, equals), entry.substr(equals + 1));
   }
+  from.read_secret = make_secret_reader(from.env);
   return from;
 }
 

@@ -12,8 +12,15 @@ struct new_key_options {
   std::string name, role = "user", tenant = "default", user = "admin";
 };
 struct backup_options {
-  std::string folder;              // must not exist yet
+  std::string folder;              // of backups
+  std::size_t keep = 0;            // of the newest; 0: all
   bool leave_out_damaged = false;  // attachments that are not whole, instead of refusing
+};
+struct restore_command {
+  std::string folder;     // of backups
+  std::string data_dir;   // to be made
+  std::string backup_id;  // empty: the newest
+  bool check_only = false, list = false;
 };
 struct chat_options {
   std::string url;      // empty: the default of the configuration
@@ -52,7 +59,9 @@ int make_key(const config_sources& from, const new_key_options& wanted);
 // Deletes all API keys and sign-ins: the way on where the server's key is lost.
 int void_keys(const config_sources& from);
 int repair(const config_sources& from);
+// Of a data folder that a running server has, that server makes it.
 int back_up(const config_sources& from, const backup_options& wanted);
+int restore(const restore_command& wanted);
 // Puts a fresh key before those of auth.enc_key_file; a running server takes it up within seconds.
 int rotate_secrets(const config_sources& from);
 // A fresh sign-in link of the server that runs with this data folder.

@@ -177,7 +177,9 @@ struct toml_printer {
   }
   std::string operator()(bool b) const { return b ? "true" : "false"; }
   std::string operator()(const std::string& s) const { return quoted_text(s); }
-  std::string operator()(const secret_string& s) const { return s.empty() ? "\"\"" : "\"***\""; }
+  std::string operator()(const kept_secret& s) const {
+    return s.now().empty() ? "\"\"" : "\"***\"";
+  }
   std::string operator()(const std::vector<std::string>& items) const {
     std::vector<std::string> parts;
     for (const auto& item : items) parts.push_back(quoted_text(item));
@@ -198,6 +200,12 @@ class config_loader {
     for (const auto& [key, value] : from.flags) take_text(key, value, "flag");
     if (!why_.empty()) return error(codes::config_invalid, why_);
     made_.warnings_ = unknown_variables(from.env);
+    made_.read_secret_ = from.read_secret;
+    // Those that say how the others are read come first.
+    for (const bool of_vault : {true, false})
+      for (auto& [key, e] : made_.entries_)
+        if (key.starts_with("vault.") == of_vault) read_reference(key, e);
+    if (!why_.empty()) return error(codes::config_invalid, why_);
     return std::move(made_);
   }
 
@@ -210,12 +218,22 @@ class config_loader {
       case kind::real: return r.initial.to_number<double>();
       case kind::flag: return r.initial.as_bool();
       case kind::text: return std::string(r.initial.as_string().c_str());
-      case kind::secret: return secret_string(r.initial.as_string().c_str());
+      case kind::secret: return kept_secret(secret_string(r.initial.as_string().c_str()));
       case kind::list: break;
     }
     std::vector<std::string> items;
     for (const auto& item : r.initial.as_array()) items.emplace_back(item.as_string().c_str());
     return items;
+  }
+
+  void read_reference(const std::string& key, config::entry& e) {
+    const auto* kept = std::get_if<kept_secret>(&e.what);
+    if (!kept || !is_secret_reference(kept->now().reveal())) return;
+    e.reference = kept->now().reveal();
+    if (!made_.read_secret_) return fail(e.source, key + ": nothing here reads " + e.reference);
+    auto found = made_.read_secret_(e.reference, made_);
+    if (!found) return fail(e.source, key + ": " + found.error().detail);
+    kept->replace(std::move(*found));
   }
 
   // The first failure is the one reported.
@@ -277,7 +295,7 @@ class config_loader {
         return fail(where, key + " must be a string");
       case kind::secret:
         if (const auto* s = node.as_string())
-          return store(key, it->second, secret_string(s->get()), where);
+          return store(key, it->second, kept_secret(secret_string(s->get())), where);
         return fail(where, key + " must be a string");
       case kind::list: return take_array(key, it->second, node, where);
     }
@@ -315,7 +333,7 @@ class config_loader {
         if (text == "false" || text == "0") return store(key, r, false, from);
         return fail(where, key + " must be true or false");
       case kind::text: return store(key, r, text, from);
-      case kind::secret: return store(key, r, secret_string(text), from);
+      case kind::secret: return store(key, r, kept_secret(secret_string(text)), from);
       case kind::list: return store(key, r, split(text), from);
     }
   }
@@ -391,7 +409,36 @@ bool config::flag(std::string_view key) const {
   return get<bool>(key);
 }
 const secret_string& config::secret(std::string_view key) const {
-  return get<secret_string>(key);
+  return get<kept_secret>(key).now();
+}
+
+bool is_secret_reference(std::string_view value) {
+  return value.starts_with("env:") || value.starts_with("file:") || value.starts_with("vault:");
+}
+
+bool config::has_secret_references() const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [](const auto& one) { return !one.second.reference.empty(); });
+}
+
+config::secrets_read config::read_secrets_again(const std::function<bool()>& goes_on) const {
+  secrets_read out;
+  bool away = false;
+  for (const auto& [key, e] : entries_) {
+    if (e.reference.empty() || (away && e.reference.starts_with("vault:"))) continue;
+    if (goes_on && !goes_on()) break;
+    auto found = read_secret_(e.reference, *this);
+    if (!found) {
+      away = away || found.error().code == codes::dependency_unavailable;
+      out.failed.push_back(key + ": " + found.error().detail);
+      continue;
+    }
+    const auto& kept = std::get<kept_secret>(e.what);
+    if (kept.now().reveal() == found->reveal()) continue;
+    kept.replace(std::move(*found));
+    out.changed.push_back(key);
+  }
+  return out;
 }
 const std::vector<std::string>& config::list(std::string_view key) const {
   return get<std::vector<std::string>>(key);

@@ -1,11 +1,13 @@
 #include "node/serve.hpp"
 
+#include "node/backup.hpp"
 #include "node/chores.hpp"
 #include "node/memory.hpp"
 #include "node/memory_keeper.hpp"
 #include "node/oidc.hpp"
 #include "node/outgoing.hpp"
 #include "node/process_start.hpp"
+#include "node/secret_sources.hpp"
 #include "node/settings_checks.hpp"
 #include "node/sign_in.hpp"
 #include "node/web_server.hpp"
@@ -19,6 +21,7 @@ result<int> serve(const config& settings) {
   keep_large_blocks_apart();
   if (auto good = check_settings(settings); !good) return good.error();
   const signals taken;
+  const secret_watch secrets(settings);
   auto store = node_store::open(settings);
   if (!store) return store.error();
   node_metrics metrics((*store)->audit());
@@ -41,8 +44,10 @@ result<int> serve(const config& settings) {
   node_sessions sessions(
       settings, {(*store)->events(), feeds.registry(), **models, **tools, (*tools)->runner(), feeds,
                  metrics.probe(), &(*memory)->recaller(), (*memory)->remembering()});
+  backup::backup_keeper backups(backup_sources_of(settings, (*store)->events()),
+                                keeper_options_of(settings));
   auto web = web_server::open({settings, **store, metrics, feeds, **models, **files, **tools,
-                               **identities, sessions, **memory, **outgoing, **oidc});
+                               **identities, sessions, **memory, **outgoing, backups, **oidc});
   if (!web) return web.error();
   auto recovering = sessions.recover();
   if (!recovering) return recovering.error();
@@ -51,6 +56,9 @@ result<int> serve(const config& settings) {
   note_started();
   record_start((*store)->audit(), settings, (*web)->port());
   auto door = announce(settings, (*web)->port(), *recovering, **identities);
+  auto backup_door = open_backup_door(settings.text("storage.data_dir"), backups);
+  if (!backup_door)
+    log(log_level::warn, "backup.no_door", {{"reason", backup_door.error().detail}});
 
   chores small({**web, **store, **identities});
   small.run(taken);
@@ -60,6 +68,8 @@ result<int> serve(const config& settings) {
   small.run(taken, std::chrono::seconds(settings.number("shutdown.drain_s")));
   door.reset();
   (*oidc)->stop();
+  backups.stop();
+  if (backup_door) backup_door->reset();
   (*web)->stop();
   const bool in_time = sessions.stop();
   web->reset();

@@ -24,8 +24,8 @@ std::string page_of(const config& settings, std::uint16_t port) {
 
 }  // namespace
 
-std::unique_ptr<sign_in_door> announce(const config& settings, std::uint16_t port,
-                                       std::size_t recovering, node_identities& who) {
+std::unique_ptr<local_door> announce(const config& settings, std::uint16_t port,
+                                     std::size_t recovering, node_identities& who) {
   log(log_level::info, "server.started",
       {{"version", version}, {"port", port}, {"recovering", recovering}});
   const auto page = page_of(settings, port);
@@ -36,7 +36,7 @@ std::unique_ptr<sign_in_door> announce(const config& settings, std::uint16_t por
   if (!who.has_keys() || is_loopback(settings.text("server.host")))
     std::printf("Sign in (once, within 15 minutes): %s\n", make_link().c_str());
   std::fflush(stdout);
-  auto opened = sign_in_door::open(settings.text("storage.data_dir"), make_link);
+  auto opened = open_sign_in_door(settings.text("storage.data_dir"), make_link);
   if (opened) return std::move(*opened);
   log(log_level::warn, "sign_in.no_door", {{"reason", opened.error().detail}});
   return nullptr;

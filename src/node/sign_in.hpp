@@ -16,7 +16,7 @@ namespace soma {
 // output where the page is, with a link to sign in where that is for whoever reads it. Then opens
 // the door: without one (null, with a line of the log) the server runs all the same, and
 // `soma signin` says that there is none. `who` outlives the door.
-std::unique_ptr<sign_in_door> announce(const config& settings, std::uint16_t port,
-                                       std::size_t recovering, node_identities& who);
+std::unique_ptr<local_door> announce(const config& settings, std::uint16_t port,
+                                     std::size_t recovering, node_identities& who);
 
 }  // namespace soma

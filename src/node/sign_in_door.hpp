@@ -1,7 +1,5 @@
-// How whoever runs the server gets a sign-in link at any time: a socket `signin.sock` in the data
-// folder, at which the running server gives a fresh link to processes of its own user and of root.
-// Whoever may read that folder could read the server's key as well.
-// See docs/decisions/0135-a-sign-in-link-from-the-running-server.md.
+// How whoever runs the server gets a sign-in link at any time: at the socket `signin.sock`
+// (local_door.hpp) the running server gives a fresh one.
 #pragma once
 
 #include <functional>
@@ -9,17 +7,13 @@
 #include <string>
 
 #include "core/error.hpp"
+#include "node/local_door.hpp"
 
 namespace soma {
 
-class sign_in_door {
- public:
-  // `make_link` is called on the door's own thread. Error: storage.unavailable, with the reason;
-  // then there is no door.
-  static result<std::unique_ptr<sign_in_door>> open(const std::string& data_dir,
-                                                    std::function<std::string()> make_link);
-  virtual ~sign_in_door() = default;  // closes it
-};
+// `make_link` is called on the door's own thread. Error: storage.unavailable, with the reason.
+result<std::unique_ptr<local_door>> open_sign_in_door(const std::string& data_dir,
+                                                      std::function<std::string()> make_link);
 
 // Asks the server whose data folder this is. Blocks up to some seconds. Error:
 // storage.unavailable, in a sentence.

@@ -87,6 +87,7 @@ http::router routes_of(http::gateway& g, const http::static_files& page) {
   http::add_outgoing_routes(routes, g);
   http::add_memory_log_routes(routes, g);
   http::add_audit_routes(routes, g);
+  http::add_backup_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
   http::add_upload_routes(routes, g);
@@ -160,6 +161,7 @@ app::services_needs services_needs_of(const web_server::needs& from) {
           from.outgoing.services(),
           from.feeds.facts(),
           from.identities.users(),
+          from.backups,
           from.oidc.services()};
 }
 

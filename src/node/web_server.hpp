@@ -16,6 +16,7 @@
 #include "http/net/static_files.hpp"
 #include "http/net/tls_context.hpp"
 #include "http/routes/gateway.hpp"
+#include "node/backup.hpp"
 #include "node/feeds.hpp"
 #include "node/files.hpp"
 #include "node/identities.hpp"
@@ -47,6 +48,7 @@ class web_server {
     node_sessions& sessions;
     node_memory& memory;
     node_outgoing& outgoing;
+    backup::backup_keeper& backups;
     node_oidc& oidc;
   };
   // Errors: config.invalid for a certificate that cannot be used; internal, for a schema that is

@@ -16,8 +16,8 @@ struct http_client::handle {
   ~handle() { curl_easy_cleanup(curl); }
 };
 
-http_client::http_client(std::string base, secret_string token)
-    : base_(std::move(base)), token_(std::move(token)) {}
+http_client::http_client(std::string base, secret_string token, std::string ca_file)
+    : base_(std::move(base)), token_(std::move(token)), ca_file_(std::move(ca_file)) {}
 
 http_client::~http_client() = default;
 
@@ -42,8 +42,9 @@ http_answer http_client::post_form(const std::string& path, const std::string& f
 }
 
 http_answer http_client::get(const std::string& path, std::int64_t deadline_ms,
-                             std::size_t bytes_max) {
-  return call(path, nullptr, nullptr, {}, deadline_ms, bytes_max);
+                             std::size_t bytes_max,
+                             const std::vector<std::pair<std::string, std::string>>& headers) {
+  return call(path, nullptr, nullptr, headers, deadline_ms, bytes_max);
 }
 
 http_answer http_client::call(const std::string& path, const std::string* body,
@@ -60,6 +61,7 @@ http_answer http_client::call(const std::string& path, const std::string* body,
   const auto url = base_ + path;
   curl_call one(stopped_, bytes_max);
   one.prepare(curl, url, body, token_, headers, deadline_ms, media_type);
+  if (!ca_file_.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file_.c_str());
   const auto how = stopped_ ? CURLE_ABORTED_BY_CALLBACK : curl_easy_perform(curl);
   auto answer = one.take(curl, how);
   if (how == CURLE_OK) {

@@ -27,7 +27,8 @@ class http_client {
  public:
   // `base`: scheme, host, port and perhaps a path, without a final slash. `token`: sent as a bearer
   // token; may be empty.
-  http_client(std::string base, secret_string token);
+  // `ca_file`: of who signs its certificate; empty: those of the system.
+  http_client(std::string base, secret_string token, std::string ca_file = {});
   ~http_client();
 
   // What is longer than `bytes_max` counts as no answer.
@@ -36,7 +37,8 @@ class http_client {
                    std::int64_t deadline_ms, std::size_t bytes_max);
 
   // The same without a body.
-  http_answer get(const std::string& path, std::int64_t deadline_ms, std::size_t bytes_max);
+  http_answer get(const std::string& path, std::int64_t deadline_ms, std::size_t bytes_max,
+                  const std::vector<std::pair<std::string, std::string>>& headers = {});
 
   // A form, as OAuth's endpoints take it.
   http_answer post_form(const std::string& path, const std::string& form,
@@ -55,6 +57,7 @@ class http_client {
 
   const std::string base_;
   const secret_string token_;
+  const std::string ca_file_;
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;
   std::vector<std::unique_ptr<handle>> idle_;

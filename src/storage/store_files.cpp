@@ -197,11 +197,15 @@ std::optional<damaged_table> damage_of(const std::string& folder, const live_tab
 
 }  // namespace
 
-std::optional<error> find_damaged_table(const std::string& folder) {
+std::optional<error> find_damaged_table(const std::string& folder,
+                                        const std::function<bool(std::uint64_t)>& goes_on) {
   const auto tables = live_tables(folder);
   if (!tables) return tables.error();
-  for (const auto& one : *tables)
+  for (const auto& one : *tables) {
+    if (goes_on && !goes_on(one.bytes))
+      return error(codes::storage_unavailable, "looking through the store was stopped");
     if (auto found = damage_of(folder, one)) return std::move(found->what);
+  }
   return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,7 +61,8 @@ struct torn_log {
 std::optional<error> find_manifest_damage(const std::string& folder, record_check how);
 std::optional<error> find_damage(const std::string& folder, record_check how,
                                  std::vector<torn_log>* torn = nullptr);
-std::optional<error> find_damaged_table(const std::string& folder);
+std::optional<error> find_damaged_table(const std::string& folder,
+                                        const std::function<bool(std::uint64_t)>& goes_on = {});
 struct damaged_table {
   error what;
   live_table table;

@@ -254,11 +254,12 @@ result<repair_report> repair_store(const std::string& data_dir) {
   return repair(data_dir).run();
 }
 
-result<void> verify_store(const std::string& data_dir) {
+result<void> verify_store(const std::string& data_dir,
+                          const std::function<bool(std::uint64_t)>& goes_on) {
   const auto lock = store_lock::take(rocksdb::Env::Default(), data_dir);
   if (!lock) return lock.error();
   if (auto damage = find_damage(store_folder(data_dir), record_check::everything)) return *damage;
-  if (auto damage = find_damaged_table(store_folder(data_dir))) return *damage;
+  if (auto damage = find_damaged_table(store_folder(data_dir), goes_on)) return *damage;
   return {};
 }
 

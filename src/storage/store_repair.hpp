@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,9 @@ result<repair_report> repair_store(const std::string& data_dir);
 
 // Reads and checks every file of a store that nobody has open. storage.corrupt names the first that
 // is damaged.
-result<void> verify_store(const std::string& data_dir);
+// `goes_on` is asked before each table, with its size; where it says no, the error is
+// storage.unavailable.
+result<void> verify_store(const std::string& data_dir,
+                          const std::function<bool(std::uint64_t bytes)>& goes_on = {});
 
 }  // namespace soma::storage

@@ -69,6 +69,48 @@ TEST_CASE("config: a flag wins over the environment, which wins over the file") 
   CHECK(from["server.base_url"] == file.path.string() + ":4");
 }
 
+TEST_CASE("config: a secret that is kept elsewhere is read, and read again") {
+  std::vector<std::string> asked;
+  std::string value = "one";
+  config_sources from;
+  from.env = {{"SOMA_ADMIN_KEY", "env:KEY"}, {"VAULT_TOKEN", "file:/token"}};
+  from.flags = {{"llm.api_key", "vault:secret/soma#llm"}};
+  from.read_secret = [&](std::string_view reference, const config& settings) {
+    asked.emplace_back(reference);
+    if (reference.starts_with("vault:"))
+      return result<secret_string>(
+          secret_string(value + " by " + std::string(settings.secret("vault.token").reveal())));
+    return result<secret_string>(secret_string("<" + std::string(reference) + ">"));
+  };
+  const auto loaded = load_config(from);
+  REQUIRE(loaded);
+  CHECK(asked.front() == "file:/token");
+  CHECK(loaded->secret("auth.admin_key").reveal() == "<env:KEY>");
+  const auto& before = loaded->secret("llm.api_key");
+  CHECK(before.reveal() == "one by <file:/token>");
+  CHECK(loaded->has_secret_references());
+  CHECK(loaded->read_secrets_again().changed.empty());
+  value = "two";
+  CHECK(loaded->read_secrets_again().changed == std::vector<std::string>{"llm.api_key"});
+  CHECK(loaded->secret("llm.api_key").reveal() == "two by <file:/token>");
+  CHECK(before.reveal() == "one by <file:/token>");
+  CHECK(loaded->to_toml().find("one by") == std::string::npos);
+}
+
+TEST_CASE("config: a secret that cannot be read is an error that names its key") {
+  config_sources from;
+  from.env = {{"SOMA_ADMIN_KEY", "vault:a/b#c"}};
+  auto loaded = load_config(from);
+  REQUIRE(!loaded);
+  CHECK(loaded.error().detail.find("auth.admin_key") != std::string::npos);
+  from.read_secret = [](std::string_view, const config&) {
+    return result<secret_string>(error(codes::dependency_unavailable, "it is away"));
+  };
+  loaded = load_config(from);
+  REQUIRE(!loaded);
+  CHECK(loaded.error().detail == "env SOMA_ADMIN_KEY: auth.admin_key: it is away");
+}
+
 TEST_CASE("config: an empty variable counts as unset") {
   const auto loaded = load_config({"", {{"SOMA_DATA_DIR", ""}}, {}});
   REQUIRE(loaded.has_value());

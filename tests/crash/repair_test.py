@@ -223,7 +223,7 @@ def left_alone():
 
 
 def copied():
-    """backup: a copy starts in place of the first, with its sessions and its keys"""
+    """backup: what was restored starts in place of the first, with its sessions and its keys"""
     rehearsal = Rehearsal()
     node = Node(rehearsal.base_url).start()
     try:
@@ -231,20 +231,20 @@ def copied():
         wait_until(lambda: answered(node, session, 1), what="the answer")
         events = node.events(session)
         target = os.path.join(tempfile.mkdtemp(prefix="soma-test-"), "copy")
-        said = soma("backup", "--data-dir", node.data_dir, target, expect=1)
-        assert "another process" in said and not os.path.exists(target), said
         node.stop()
         key = soma("key", "new", "--name", "k", "--role", "admin", "--data-dir",
                    node.data_dir).strip()
-        assert "checked" in soma("backup", "--data-dir", node.data_dir, target)
-        assert "already" in soma("backup", "--data-dir", node.data_dir, target, expect=1)
+        backups = target + "-backups"
+        assert "Backed up to" in soma("backup", "--data-dir", node.data_dir, backups)
+        soma("restore", backups, "--data-dir", target)
+        assert "already" in soma("restore", backups, "--data-dir", target, expect=1)
         inside = os.path.join(node.data_dir, "attachments", "copy")
         link = os.path.join(os.path.dirname(target), "link")
         os.symlink(os.path.dirname(inside), link)
         for into in (inside, os.path.join(link, "copy"), os.path.join(node.data_dir, "..", ".",
                      os.path.basename(node.data_dir), "copy")):
             said = soma("backup", "--data-dir", node.data_dir, into, expect=1)
-            assert "which is what is copied" in said and not os.path.lexists(into), said
+            assert "which is what is backed up" in said and not os.path.lexists(into), said
 
         copy = Node(rehearsal.base_url, data_dir=target).start()
         try:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
@@ -28,9 +29,10 @@ class World:
     def __init__(self):
         self.rehearsal = Rehearsal()
         self.provider = OpenIdProvider()
+        self.backups = tempfile.mkdtemp(prefix="soma-test-") + "/backups"
         self.node = Node(self.rehearsal.base_url, resume="restart",
                          env={"OIDC_ISSUER": self.provider.issuer, "OIDC_CLIENT_ID": "soma"},
-                         settings=["memory.wal=true", f"http.body_bytes_max={BODY_BYTES_MAX}", "session.queue_max=2",
+                         settings=["memory.wal=true", f"backup.folder={self.backups}", f"http.body_bytes_max={BODY_BYTES_MAX}", "session.queue_max=2",
                                    "http.json_depth_max=20", "workdir.file_bytes_max=1000"])
         self.node.settings += [f"server.base_url=http://127.0.0.1:{self.node.port}",
                                "oidc.tenants=groups=staff -> default"]
@@ -1019,6 +1021,24 @@ def case_get_audit_record(w):
     assert w.ask("get_audit_record", 200, seq="1").json["what"] == "audit.begun"
     for strange in ("0", "99999999", "-1", "01x", "%20", "x" * 64, "18446744073709551616"):
         w.ask("get_audit_record", 404, seq=strange, code="audit.not_found")
+
+
+def case_list_backups(w):
+    w.refusals("list_backups", admin=True)
+    w.ask("list_backups", 400, query="?x=1", code="request.invalid_parameter")
+    w.ask("list_backups", 403, key=w.other_key, code="auth.forbidden")
+    shown = w.ask("list_backups", 200).json
+    assert shown["set_up"] and shown["damaged"] == [], shown
+
+
+def case_begin_backup(w):
+    w.refusals("begin_backup", admin=True)
+    w.ask("begin_backup", 403, key=w.other_key, code="auth.forbidden")
+    w.ask("begin_backup", 202)
+    w.sealed.ask("begin_backup", 409, code="backup.not_set_up")
+    assert w.sealed.ask("list_backups", 200).json["set_up"] is False
+    shown = wait_until(lambda: (now := w.ask("list_backups", 200).json)["state"] != "running" and now, what="a backup")
+    assert shown["state"] == "done" and shown["backups"], shown
 
 
 def case_list_dead_letters(w):

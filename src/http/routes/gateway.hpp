@@ -101,6 +101,7 @@ void add_openai_routes(router& routes, gateway& g);      // chat completions, mo
 void add_tool_routes(router& routes, gateway& g);        // catalog, running a tool by hand
 void add_mcp_routes(router& routes, gateway& g);         // servers of tools
 void add_memory_routes(router& routes, gateway& g);      // what is remembered
+void add_backup_routes(router& routes, gateway& g);      // admin/backup
 void add_outgoing_routes(router& routes, gateway& g);    // dead letters, memory/sync
 void add_memory_log_routes(router& routes, gateway& g);  // between two sites
 void add_audit_routes(router& routes, gateway& g);       // records, head, export
