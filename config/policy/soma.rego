@@ -45,6 +45,7 @@ conversations := {
 
 house := {
 	"audit.read",
+	"backup.make",
 	"credential.update",
 	"dlq.manage",
 	"key.manage",
