@@ -1,9 +1,7 @@
 # What makes a fault of memory harder to use, in what people run: protected stacks, checked calls of the C
 # library, programs that are loaded anywhere, relocations that nobody can write, marks for the processor's own checks of
 # jumps. Builds that look for faults have sanitizers in place of it. tests/integration/hardening_test.py looks.
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-include(CheckPIESupported)
-check_pie_supported()
+# Debian's compilers make programs position independent by themselves.
 include(CheckCXXCompilerFlag)
 set(hardening -fstack-protector-strong -fstack-clash-protection)
 check_cxx_compiler_flag(-fcf-protection has_cf_protection)

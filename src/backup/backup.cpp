@@ -390,7 +390,7 @@ class backup_maker {
     if (static_cast<std::size_t>(n) > key_bytes_max) return unavailable(name + " is no key");
     text.resize(static_cast<std::size_t>(n));
     out.size = text.size();
-    out.sha256 = security::hex(bytes_of(security::sha256(text)));
+    out.sha256 = security::hex(security::bytes_of(security::sha256(text)));
     const tools::descriptor into(
         ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     const bool written =

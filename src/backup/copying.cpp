@@ -69,7 +69,7 @@ result<void> read_content(const std::string& contents, const entry& one, pace& a
     return take(piece);
   });
   if (!read) return read;
-  if (size != one.size || security::hex(bytes_of(hash.finish())) != one.sha256)
+  if (size != one.size || security::hex(security::bytes_of(hash.finish())) != one.sha256)
     return damaged("is damaged");
   ++at.now().files;
   at.now().bytes += size;
@@ -120,7 +120,7 @@ result<void> hash(int from, std::uint64_t bytes_max, pace& at, entry& out) {
     return {};
   });
   if (!read) return read;
-  out.sha256 = security::hex(bytes_of(read_so_far.finish()));
+  out.sha256 = security::hex(security::bytes_of(read_so_far.finish()));
   return {};
 }
 

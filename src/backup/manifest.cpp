@@ -171,7 +171,8 @@ result<void> manifest_writer::finish(std::uint64_t new_bytes) {
   std::string text;
   json_writer w(text);
   w.begin_object().field("files", info_.files).field("bytes", info_.bytes);
-  w.field("new_bytes", new_bytes).field("sha256", security::hex(bytes_of(hash_.finish())));
+  w.field("new_bytes", new_bytes)
+      .field("sha256", security::hex(security::bytes_of(hash_.finish())));
   w.end_object();
   text += '\n';
   if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size() ||
@@ -230,7 +231,7 @@ result<backup_info> read_manifest(const std::string& path,
         return damaged(where, "it does not say what it is of");
       info.made_at_ms = parse_rfc3339(value);
     } else if (line["files"].error() == simdjson::SUCCESS) {
-      const auto is = security::hex(bytes_of(hash.finish()));
+      const auto is = security::hex(security::bytes_of(hash.finish()));
       if (line["sha256"].get(value) != simdjson::SUCCESS || value != is)
         return damaged(path, "it is not what was written");
       info.files = number(line, "files");

@@ -115,7 +115,7 @@ result<void> bring_key(const repository& from, const std::string& id, const entr
       ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   const auto n = file ? ::read(file.get(), text.data(), text.size()) : -1;
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
-  if (n < 0 || security::hex(bytes_of(security::sha256(text))) != one.sha256)
+  if (n < 0 || security::hex(security::bytes_of(security::sha256(text))) != one.sha256)
     return error(codes::storage_corrupt, path + " is damaged or not there");
   if (folder.empty()) return {};
   const auto secret = folder + "/secret";
