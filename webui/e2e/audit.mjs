@@ -31,7 +31,7 @@ export const auditTests = [
       await page.getByRole('button', { name: 'Show older ones' }).waitFor({ state: 'detached' });
 
       // By what it is, and the record with its diff.
-      await page.getByLabel('What').fill('settings.update');
+      await page.getByLabel('What', { exact: true }).fill('settings.update');
       await until('only that is left', async () => (await records(page).count()) === 1);
       await until('it is in the address', () => page.url().endsWith('open=audit&what=settings.update'));
       await page.getByRole('button', { name: /^Details of settings.update/ }).click();
@@ -44,7 +44,7 @@ export const auditTests = [
       await page.reload();
       await until('it is the same again', async () => (await records(page).count()) === 1);
       await page.getByRole('button', { name: 'Clear the filters' }).click();
-      await page.getByLabel('Chat').fill(session);
+      await page.getByLabel('Chat', { exact: true }).fill(session);
       await until('only what is of it', async () => (await records(page).count()) === 1);
       await page.getByRole('button', { name: /^Details of conversation.send/ }).click();
       const coming = page.waitForEvent('download');
@@ -57,9 +57,9 @@ export const auditTests = [
 
       // Who was refused.
       await page.getByRole('button', { name: 'Clear the filters' }).click();
-      await page.getByLabel('What').fill('auth.refused');
+      await page.getByLabel('What', { exact: true }).fill('auth.refused');
       await page.locator('.audit-record[data-outcome=denied]').first().waitFor();
-      await page.getByLabel('Before').fill('2020-01-01T00:00');
+      await page.getByLabel('Before', { exact: true }).fill('2020-01-01T00:00');
       await page.getByText('No record fits.').waitFor();
       await page.getByRole('button', { name: 'Back to the chat' }).click();
       await page.getByText('What shall we work on?').waitFor();

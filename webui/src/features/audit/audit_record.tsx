@@ -55,7 +55,7 @@ function Details({ record, onFilter }: Props) {
       {changes.length > 0 && (
         <table class="audit-diff">
           <caption>{texts.changed}</caption>
-          <thead><tr><th /><th scope="col">{texts.before}</th><th scope="col">{texts.now}</th></tr></thead>
+          <thead><tr><th scope="col">{texts.member}</th><th scope="col">{texts.before}</th><th scope="col">{texts.now}</th></tr></thead>
           <tbody>
             {changes.map(({ name, from, to }) => (
               <tr key={name}><th scope="row">{name}</th><td dir="auto">{from}</td><td dir="auto">{to}</td></tr>

@@ -43,6 +43,7 @@ export const texts = words({
   ofUser: 'All of this user',
   openChat: 'Open the chat',
   changed: 'What was changed',
+  member: 'What',
   before: 'Before',
   now: 'Since',
   whole: 'The record as it is kept',
