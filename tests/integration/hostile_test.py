@@ -388,6 +388,32 @@ def searches_are_a_tenants_own():
     assert statuses == [200] * 20, statuses
 
 
+def rations():
+    """past a user's ration any route is 429 with what is left and when, for others and later it is not"""
+    rationed = Node(rehearsal.base_url, ["http.caller_per_s=2"])
+    other = rationed.new_key("--role", "user", "--user", "other")
+    rationed.start()
+    try:
+        answers = [rationed.request("GET", "/v1/sessions" if i % 2 else "/v1/auth/whoami")
+                   for i in range(40)]
+        statuses = [status for status, *_ in answers]
+        assert statuses[:20] == [200] * 20 and 429 in statuses, statuses
+        assert set(statuses) == {200, 429}, statuses
+        for status, headers, text in answers:
+            assert headers["RateLimit-Policy"] == '"caller";q=20;w=10', headers
+            assert headers["RateLimit"].startswith('"caller";r='), headers
+            if status == 429:
+                assert json.loads(text)["code"] == "quota.exceeded", text
+                assert headers["RateLimit"] == '"caller";r=0;t=1', headers
+                assert headers["Retry-After"] == "1", headers
+        assert rationed.request("GET", "/v1/auth/whoami", key=other)[0] == 200
+        assert rationed.request("GET", "/healthz", key=None)[0] == 200
+        wait_until(lambda: rationed.request("GET", "/v1/auth/whoami")[0] == 200, what="the next")
+    finally:
+        rationed.stop()
+    assert "RateLimit" not in node.request("GET", "/v1/auth/whoami")[1]
+
+
 def main():
     global rehearsal, node, elsewhere
     rehearsal = Rehearsal()
@@ -403,7 +429,7 @@ def main():
                           no_descriptors, streams_end_with_their_identity,
                           model_streams_end_with_their_identity, tickets_end_with_their_browser,
                           expiry_ends_streams,
-                          streams_of_a_tenant, running_calls_have_a_budget, searches_are_a_tenants_own, good_keys_get_in, etags])
+                          streams_of_a_tenant, running_calls_have_a_budget, searches_are_a_tenants_own, good_keys_get_in, etags, rations])
     finally:
         node.stop()
         rehearsal.stop()

@@ -4,6 +4,5 @@ import { titles } from './titles';
 export const auditPlaces: readonly Place[] = [{
   id: 'audit', pane: 'main', roles: ['admin'], title: () => titles.audit,
   sidebar: { icon: 'shield' },
-  command: { name: 'audit', at: 78, hint: () => titles.command },
   load: async () => (await import('./audit_view')).AuditView,
 }];

@@ -1,7 +1,6 @@
 import { words } from '../../kernel/texts/language';
 
-/** What the Audit view is called, in the sidebar and among the commands. */
+/** What the Audit view is called, in the sidebar. */
 export const titles = words({
   audit: 'Audit',
-  command: 'Look through what was done, and by whom',
 });
