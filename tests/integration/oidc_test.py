@@ -260,6 +260,14 @@ def attacks_by_redirect():
         assert asked["redirect_uri"] == node.page + "/v1/auth/oidc/callback"
         status, _, _ = node.request("GET", "/v1/auth/oidc/start", headers={"Host": "evil.example"}, key=None)
         assert status == 421
+        # Behind TLS the cookie is for TLS alone.
+        node.stop()
+        node.settings = [one for one in node.settings if not one.startswith("server.base_url")]
+        node.settings.append("server.base_url=https://soma.example/")
+        node.start()
+        status, headers, _ = Browser().go(f"{node.page}/v1/auth/oidc/start")
+        assert status == 302 and "; Secure" in header(headers, "set-cookie"), headers
+        assert "redirect_uri=https%3a%2f%2fsoma.example%2fv1%2fauth%2foidc%2fcallback" in header(headers, "location")
 
 
 def attacks_by_tokens():

@@ -78,6 +78,13 @@ def shared(claims, key):
     return text + "." + b64(hmac.new(json.dumps(key.jwk()).encode(), text.encode(), hashlib.sha256).digest())
 
 
+class QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """Whoever asked is gone."""
+
+
 class OpenIdProvider:
     """`user`: claims of who signs in next. `spoil`: what is laid over the next ID tokens' claims, None
     removes one. `make`: makes a token of claims, in place of signing them. `faults`: by path, a status, a
@@ -140,8 +147,7 @@ class OpenIdProvider:
         self.start()
 
     def start(self):
-        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), self.handler)
-        self.server.daemon_threads = True
+        self.server = QuietServer(("127.0.0.1", self.port), self.handler)
         self.port = self.server.server_address[1]
         self.issuer = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
