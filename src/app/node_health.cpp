@@ -85,9 +85,13 @@ health_component policy_of(const security::policy& policy) {
     append(out.detail, std::string(one.name), one.trouble.empty() ? "it is away" : one.trouble);
   }
   if (now.sources.empty()) return out;
-  out.figures = {{"cached", static_cast<double>(now.cache_entries)}};
-  for (const auto& one : now.sources)
-    out.figures.emplace_back(one.name, static_cast<double>(one.calls));
+  double calls = 0, failures = 0;
+  for (const auto& one : now.sources) {
+    calls += static_cast<double>(one.calls);
+    failures += static_cast<double>(one.failures);
+  }
+  out.figures = {
+      {"calls", calls}, {"failures", failures}, {"cached", static_cast<double>(now.cache_entries)}};
   return out;
 }
 

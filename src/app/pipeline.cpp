@@ -127,8 +127,7 @@ error pipeline::refusal(const caller& who, const operation& what, std::string_vi
   r.outcome = said.unavailable ? "unavailable" : "denied";
   r.why = said.rule;
   audit_.refused(r);
-  if (said.unavailable)
-    return error(codes::dependency_unavailable, "policy cannot be asked", 1).about("policy");
+  if (said.unavailable) return policy_is_away();
   return error(codes::policy_denied, said.reason).by_rule(said.rule);
 }
 

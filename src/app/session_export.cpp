@@ -5,6 +5,7 @@
 #include "app/file_services.hpp"
 #include "app/log_walk.hpp"
 #include "app/on_lane.hpp"
+#include "app/policy_question.hpp"
 #include "app/services.hpp"
 #include "app/session_copies.hpp"
 #include "app/session_document.hpp"
@@ -160,8 +161,7 @@ asio::awaitable<result<std::shared_ptr<piece_source>>> export_session(services& 
   log_walk walk(s.node.log, key, head->first_seq, head->seq);
   auto readable = [&tools = s.tools, who](std::string_view id) -> result<bool> {
     const auto said = judge_waiting(tools, who, "attachment.read", id);
-    if (said.unavailable)
-      return error(codes::dependency_unavailable, "policy cannot be asked", 1).about("policy");
+    if (said.unavailable) return policy_is_away();
     return said.allow;
   };
   auto work = std::make_shared<export_work>(std::move(walk), s.files.attachments,

@@ -1,6 +1,7 @@
 #include "app/tool_catalog.hpp"
 
 #include "app/on_writes.hpp"
+#include "app/policy_question.hpp"
 #include "app/services.hpp"
 #include "app/tenant_notices.hpp"
 #include "app/tool_gateway.hpp"
@@ -40,8 +41,7 @@ asio::awaitable<result<listed_tools>> list_tools(services& s, const caller& who)
   const auto said = co_await s.pipeline.judge(who, "tool.execute", ids);
   std::string etag_parts = list.set->etag;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (said[i].unavailable)
-      co_return error(codes::dependency_unavailable, "policy cannot be asked", 1).about("policy");
+    if (said[i].unavailable) co_return policy_is_away();
     if (!said[i].allow) continue;
     etag_parts += ids[i];
     list.tools.push_back({list.set->find(ids[i]), {}});

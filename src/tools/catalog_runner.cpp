@@ -177,7 +177,8 @@ void catalog_runner::judged(const std::shared_ptr<call>& c, verdict said) {
   if (!said.unavailable)
     return finish(c,
                   failed("denied", codes::policy_denied, "rule " + said.rule + ": " + said.reason));
-  auto nobody = failed("error", codes::dependency_unavailable, "policy cannot be asked");
+  auto nobody = failed("error", codes::dependency_unavailable,
+                       "whether this is allowed could not be asked, so nothing was done");
   nobody.error->retryable = true;
   finish(c, std::move(nobody));
 }

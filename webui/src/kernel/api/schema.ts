@@ -1187,6 +1187,12 @@ export interface components {
                     set_aside?: number;
                     /** @description Of `outbox`: dead letters. */
                     dlq?: number;
+                    /** @description Of `policy`: calls of OPA and OpenFGA. */
+                    calls?: number;
+                    /** @description Of `policy`: those without an answer that counts. */
+                    failures?: number;
+                    /** @description Of `policy`: answers that are kept. */
+                    cached?: number;
                 };
             };
         };
