@@ -306,6 +306,41 @@ def nothing_is_let_through():
     opa.stop()
 
 
+def checks_of_openfga():
+    """openfga: what we know goes with each check, several are one call, and no store is no answer"""
+    fga = StandIn()
+    with World({"OPENFGA_API_URL": fga.url, "OPENFGA_STORE_ID": "STORE"}, ["policy.cache_ms=0"]) as w:
+        w.user("ann"), w.user("bob")
+        session, events = w.say("ann", echo())
+        assert result_of(events)["status"] == "success", events
+        assert w.ask("ann", "PATCH", f"/v1/sessions/{session}", {"shared_with": ["bob"]})[0] == 200
+        w.say("bob", QUICK, session)
+        [of_bob] = [one for one in fga.checks if one["tuple_key"] == {
+            "user": "user:bob", "relation": "can_conversation_send", "object": f"session:{session}"}]
+        assert of_bob["path"] == "/stores/STORE/check", of_bob
+        known = {(one["user"], one["relation"], one["object"])
+                 for one in of_bob["contextual_tuples"]["tuple_keys"]}
+        assert known == {("user:bob", "member", "tenant:default"),
+                         ("tenant:default", "tenant", f"session:{session}"),
+                         ("user:bob", "viewer", f"session:{session}")}, known
+        fga.checks = []
+        assert "echo" in [one["id"] for one in w.ask("ann", "GET", "/v1/tools")[1]["tools"]]
+        assert {one["path"] for one in fga.checks} == {"/stores/STORE/batch-check"}, fga.checks
+        fga.allows = lambda check: check["object"] != "tool:echo"
+        denied = result_of(w.say("ann", echo(), session)[1])
+        assert denied["status"] == "denied", denied
+        assert "user:ann has no relation can_tool_execute to tool:echo" in denied["error"]["detail"]
+        fga.be("no_store")
+        for _ in range(8):  # a mistake of the set-up is told each time, and shuts nobody out
+            status, said, _ = w.ask("ann", "POST", "/v1/sessions", {})
+            assert (status, said["code"], said["component"]) == (
+                503, "dependency.unavailable", "policy"), said
+        assert w.health()["detail"] == "openfga: openfga answers with status 404", w.health()
+        fga.be("good")
+        assert w.ask("ann", "POST", "/v1/sessions", {})[0] == 201
+    fga.stop()
+
+
 def away_within_a_turn():
     """a policy that is away while a turn runs: the tool is not run, and its result says why"""
     opa = StandIn()
@@ -456,8 +491,8 @@ def needs(name, tests):
 
 if __name__ == "__main__":
     rehearsal = Rehearsal()
-    chosen = [every_action_is_known, each_asks_once, nothing_is_let_through, away_within_a_turn,
-              as_he_was_at_the_door, kept_for_a_moment, slow_under_a_crowd]
+    chosen = [every_action_is_known, each_asks_once, nothing_is_let_through, checks_of_openfga,
+              away_within_a_turn, as_he_was_at_the_door, kept_for_a_moment, slow_under_a_crowd]
     chosen += needs("opa", [the_rego_policy, real_opa, what_it_costs])
     chosen += needs("fga", [the_fga_model])
     if program("fga"):

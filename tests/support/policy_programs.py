@@ -101,12 +101,14 @@ class OpenFga(Program):
 
 
 class StandIn:
-    """Answers as `decide` says of a question, or fails as `mode` says: hang, error, rubbish, truncated,
-    drop, undefined. Keeps every question."""
+    """Answers as OPA and OpenFGA do, as `decide` says of a question or `allows` of a check, or fails as
+    `mode` says: hang, error, rubbish, truncated, drop, undefined, no_store. Keeps every question."""
 
     def __init__(self):
         self.mode, self.delay_s = "good", 0
         self.decide = lambda question: True
+        self.allows = lambda check: True
+        self.checks = []
         self.lock = threading.Lock()
         self.questions, self.connections, self.calls = [], 0, 0
         self.release = threading.Event()
@@ -151,7 +153,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         owner, mode = self.owner, self.owner.mode
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"]
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.startswith("/stores/"):
+            return self.check(asked)
+        asked = asked["input"]
         several = "questions" in asked
         questions = asked["questions"] if several else [asked]
         with owner.lock:
@@ -169,9 +174,24 @@ class Handler(BaseHTTPRequestHandler):
         said = [owner.decide(one) for one in questions]
         body = {} if mode == "undefined" else {"result": said if several else said[0]}
         text = b'{"result": {"allow": tr' if mode == "rubbish" else json.dumps(body).encode()
-        size = len(text) + (10 if mode == "truncated" else 0)
-        status = b"500 Internal Server Error" if mode == "error" else b"200 OK"
+        self.say(b"500 Internal Server Error" if mode == "error" else b"200 OK", text,
+                 10 if mode == "truncated" else 0)
+
+    def check(self, asked):
+        checks = asked.get("checks", [asked])
+        with self.owner.lock:
+            self.owner.checks += [{"path": self.path, **one} for one in checks]
+        if self.owner.mode == "no_store":
+            return self.say(b"404 Not Found", b'{"code":"store_id_not_found","message":"no such store"}')
+        said = [{"allowed": self.owner.allows(one["tuple_key"])} for one in checks]
+        if "checks" in asked:
+            body = {"result": {one["correlation_id"]: what for one, what in zip(checks, said)}}
+        else:
+            body = said[0]
+        self.say(b"200 OK", json.dumps(body).encode())
+
+    def say(self, status, text, missing=0):
         self.wfile.write(b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\n"
-                         b"Content-Length: " + str(size).encode() + b"\r\n\r\n" + text)
-        if mode == "truncated":
+                         b"Content-Length: " + str(len(text) + missing).encode() + b"\r\n\r\n" + text)
+        if missing:
             self.close_connection = True
