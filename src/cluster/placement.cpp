@@ -46,4 +46,25 @@ std::vector<std::string> holders(std::uint32_t partition, std::span<const std::s
   return chosen;
 }
 
+std::optional<std::string> gives_up_to(std::uint32_t partition, const std::string& owner,
+                                       std::span<const member> alive, std::size_t copies,
+                                       log_offset lag_max) {
+  std::vector<std::string> nodes;
+  const member* self = nullptr;
+  for (const auto& one : alive) {
+    if (one.node == owner) self = &one;
+    if (!one.draining) nodes.push_back(one.node);
+  }
+  if (!self) return std::nullopt;
+  for (const auto& node : holders(partition, nodes, copies)) {
+    if (node == owner) return std::nullopt;
+    const auto near = std::any_of(alive.begin(), alive.end(), [&](const member& one) {
+      return one.node == node && self->next - one.next <= lag_max;
+    });
+    if (near) return node;
+    if (!self->draining) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 }  // namespace soma::cluster

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cluster/record.hpp"
 #include "core/ids.hpp"
 
 namespace soma::cluster {
@@ -24,5 +26,19 @@ std::uint32_t partition_of(const tenant_id& tenant, std::uint32_t partitions);
 // moves only what it holds. At most `copies`, which is standbys + 1; `nodes` in any order.
 std::vector<std::string> holders(std::uint32_t partition, std::span<const std::string> nodes,
                                  std::size_t copies);
+
+// A node as its neighbours know it.
+struct member {
+  std::string node;
+  log_offset next = 0;    // of the partition, applied there
+  bool draining = false;  // holds nothing that another can hold
+};
+
+// Whom an owner gives a partition up to: the node that should own it, once that is no more than
+// `lag_max` offsets behind the owner; a draining owner gives it to the first of the holders that
+// is so near. None: it keeps it. `alive`: with itself, in any order.
+std::optional<std::string> gives_up_to(std::uint32_t partition, const std::string& owner,
+                                       std::span<const member> alive, std::size_t copies,
+                                       log_offset lag_max);
 
 }  // namespace soma::cluster

@@ -114,3 +114,29 @@ TEST_CASE("placement: a node that comes or goes moves only what it holds") {
   CHECK(holders(1, three, 9).size() == 3);
   CHECK(holders(1, {}, 2).empty());
 }
+
+TEST_CASE("placement: a partition moves to who should own it, and not before that has caught up") {
+  const std::uint32_t p = 5;
+  std::vector<member> alive = {{"a", 100, false}, {"b", 100, false}, {"c", 100, false}};
+  const std::vector<std::string> names = {"a", "b", "c"};
+  const auto order = holders(p, names, 3);
+  const auto at = [&](const std::string& node) -> member& {
+    return *std::find_if(alive.begin(), alive.end(), [&](auto& one) { return one.node == node; });
+  };
+  CHECK_FALSE(gives_up_to(p, order[0], alive, 3, 10));
+  CHECK(gives_up_to(p, order[1], alive, 3, 10) == order[0]);
+  at(order[0]).next = 89;
+  CHECK_FALSE(gives_up_to(p, order[1], alive, 3, 10));
+  at(order[0]).next = 90;
+  CHECK(gives_up_to(p, order[1], alive, 3, 10) == order[0]);
+  // One that drains gives it to the nearest of those that stay, one by one.
+  at(order[0]).draining = true;
+  CHECK_FALSE(gives_up_to(p, order[1], alive, 3, 10));
+  CHECK(gives_up_to(p, order[0], alive, 3, 10) == order[1]);
+  at(order[1]).next = 0;
+  CHECK(gives_up_to(p, order[0], alive, 3, 10) == order[2]);
+  CHECK_FALSE(gives_up_to(p, order[0], alive, 1, 10));
+  at(order[1]).draining = at(order[2]).draining = true;
+  CHECK_FALSE(gives_up_to(p, order[0], alive, 3, 10));  // nobody is left
+  CHECK_FALSE(gives_up_to(p, "unknown", alive, 3, 10));
+}
