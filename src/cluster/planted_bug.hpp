@@ -41,8 +41,14 @@ inline thread_local planted_bug planted_now = planted_bug::none;
 inline bool planted(planted_bug which) {
   return planted_now == which;
 }
+inline bool any_planted() {
+  return planted_now != planted_bug::none;
+}
 #else
 constexpr bool planted(planted_bug) {
+  return false;
+}
+constexpr bool any_planted() {
   return false;
 }
 #endif
