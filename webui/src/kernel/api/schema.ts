@@ -506,6 +506,61 @@ export interface components {
             /** @description The row; one for SomaBrain names a memory and holds nothing of it. Of one dead letter alone. */
             payload?: string;
         };
+        backup_state: {
+            /**
+             * @description Of the last backup since the start.
+             * @enum {unknown}
+             */
+            state: "none" | "running" | "done" | "failed";
+            /** Format: date-time */
+            started_at?: string;
+            /** Format: date-time */
+            ended_at?: string;
+            /** @description Looked at so far. */
+            files: number;
+            bytes: number;
+            /** @description Written so far, since no backup before had them. */
+            new_bytes: number;
+            /** @description Of one that is done. */
+            backup_id?: string;
+            /** @description Why one failed. */
+            detail?: string;
+        };
+        backup_list: {
+            /**
+             * @description Of the last backup since the start.
+             * @enum {unknown}
+             */
+            state: "none" | "running" | "done" | "failed";
+            /** Format: date-time */
+            started_at?: string;
+            /** Format: date-time */
+            ended_at?: string;
+            /** @description Looked at so far. */
+            files: number;
+            bytes: number;
+            /** @description Written so far, since no backup before had them. */
+            new_bytes: number;
+            /** @description Of one that is done. */
+            backup_id?: string;
+            /** @description Why one failed. */
+            detail?: string;
+            /** @description Whether `backup.folder` says where they go. */
+            set_up: boolean;
+            /** @description The oldest first. */
+            backups: {
+                backup_id: string;
+                /** Format: date-time */
+                made_at: string;
+                /** @description Of the program that made it. */
+                version: string;
+                files: number;
+                bytes: number;
+                new_bytes: number;
+            }[];
+            /** @description Backups whose manifest cannot be read. */
+            damaged: string[];
+        };
         dead_letter_page: {
             rows: components["schemas"]["dead_letter"][];
             next_cursor: string | null;
