@@ -114,3 +114,53 @@ TEST_CASE(
   const auto plain = start_test_server();
   CHECK(header_of(ask(plain->port(), get("/ping")), "RateLimit-Policy") == "");
 }
+
+TEST_CASE("rate limits: who has used his own up does not get it back by asking from many others") {
+  token_buckets<std::string> buckets(1, 10, 64);
+  const auto begin = clock::now();
+  for (int i = 0; i < 10; ++i) CHECK(buckets.take("greedy", begin).is_allowed);
+  CHECK_FALSE(buckets.take("greedy", begin).is_allowed);
+  for (int i = 0; i < 1000; ++i) {
+    CHECK(buckets.take(std::to_string(i), begin).is_allowed);
+    CHECK_FALSE(buckets.take("greedy", begin).is_allowed);
+  }
+  // Also where nobody has more left than he.
+  token_buckets<std::string> small(1, 1, 1);
+  CHECK(small.take("a", begin).is_allowed);
+  CHECK(small.take("b", begin).is_allowed);
+}
+
+TEST_CASE("rate limits: health, readiness and other nodes are not rationed, and a page is told") {
+  struct by_token final : http::authenticator {
+    boost::asio::awaitable<result<app::caller>> authenticate(const request_context&,
+                                                             app::access) override {
+      co_return error(codes::auth_required, "none");
+    }
+    bool is_of_node(const request_context& ctx) const override {
+      return ctx.header("X-Internal-Token") == "shared";
+    }
+  } who;
+  server_options options;
+  options.limits.address_per_s = 1;
+  options.authenticator = &who;
+  options.guard = host_guard({}, {"https://page.example"});
+  const auto server = start_test_server(options);
+  const auto with = [](const char* line, const char* headers) {
+    return std::string(line) + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n";
+  };
+  const auto used_up = [&] { return status_of_text(ask(server->port(), get("/ping"))) == 429; };
+  for (unsigned i = 0; i < 2 * rate_limits::burst_s && !used_up(); ++i) continue;
+  REQUIRE(used_up());
+  for (const char* path : {"/healthz", "/readyz"})
+    CHECK(status_of_text(ask(server->port(), get(path))) != 429);
+  CHECK(status_of_text(ask(server->port(), with("GET /ping", "X-Internal-Token: shared\r\n"))) ==
+        200);
+  CHECK(status_of_text(ask(server->port(), with("GET /ping", "X-Internal-Token: no\r\n"))) == 429);
+  const auto preflight = ask(server->port(), with("OPTIONS /ping",
+                                                  "Origin: https://page.example\r\n"
+                                                  "Access-Control-Request-Method: GET\r\n"));
+  CHECK(status_of_text(preflight) == 204);
+  const auto refused = ask(server->port(), with("GET /ping", "Origin: https://page.example\r\n"));
+  CHECK(status_of_text(refused) == 429);
+  CHECK(header_of(refused, "Access-Control-Allow-Origin") == "https://page.example");
+}

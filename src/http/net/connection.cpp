@@ -190,6 +190,13 @@ struct connection::body_guard {
   ~body_guard() { of.release_body(); }
 };
 
+// Whoever looks whether this server lives has to see it while others ask too much, and other nodes
+// may stand behind one address.
+bool connection::is_rationed() const {
+  if (ctx_.path == "/healthz" || ctx_.path == "/readyz") return false;
+  return !shard_.options.authenticator || !shard_.options.authenticator->is_of_node(ctx_);
+}
+
 asio::awaitable<bool> connection::dispatch() {
   ctx_.peer = shard_.options.proxies.client_of(peer_, ctx_);
   take_request_id();
@@ -202,8 +209,6 @@ asio::awaitable<bool> connection::dispatch() {
   if (!no_host)
     if (auto bad = shard_.options.guard.check(parser_->host(), ctx_))
       co_return co_await refuse(*bad);
-  of_address_ = shard_.rates.of_address(ctx_.peer);
-  if (of_address_ && !of_address_->is_allowed) co_return co_await refuse(refusal_of(*of_address_));
   if (lacks_tls_) {
     auto answer = to_tls();
     co_return co_await finish(std::move(answer));
@@ -220,6 +225,9 @@ asio::awaitable<bool> connection::dispatch() {
       co_return co_await finish(std::move(answer));
     }
   }
+  // Behind what a page's browser asks by itself, so that the page may read why it is refused.
+  if (is_rationed()) of_address_ = shard_.rates.of_address(ctx_.peer);
+  if (of_address_ && !of_address_->is_allowed) co_return co_await refuse(refusal_of(*of_address_));
   const auto match = shard_.routes.find(ctx_);
   switch (match.outcome) {
     case router::outcome::malformed_path:

@@ -53,6 +53,7 @@ class connection final : public body_reader, public response_stream, public peer
 
   // These give true when the connection goes on with another request.
   asio::awaitable<bool> serve_one();
+  bool is_rationed() const;
   asio::awaitable<bool> dispatch();
   void compact();
   bool skip_empty_line();

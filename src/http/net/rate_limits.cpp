@@ -2,22 +2,29 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "core/codes.hpp"
+#include "core/fingerprint.hpp"
+#include "core/uuid.hpp"
 
 namespace soma::http {
 namespace {
 
 constexpr std::size_t stripes = 16;  // threads seldom meet at one
 
-std::size_t stripe_of(const std::string& key) {
-  return std::hash<std::string>()(key) % stripes;
+// Of this process: nobody can choose keys that all meet at one stripe.
+std::uint64_t stripe_seed() {
+  static const std::uint64_t seed = random_u64();
+  return seed;
+}
+
+std::size_t stripe_of(std::string_view key) {
+  return fingerprint(key, stripe_seed()) % stripes;
 }
 
 std::size_t stripe_of(const address_key& key) {
   const std::string_view bytes(reinterpret_cast<const char*>(key.data()), key.size());
-  return std::hash<std::string_view>()(bytes) % stripes;
+  return stripe_of(bytes);
 }
 
 unsigned whole_seconds(double tokens, unsigned per_s) {

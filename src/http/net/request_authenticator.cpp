@@ -32,6 +32,10 @@ app::brought_proof proof_of(const request_context& ctx) {
   return b;
 }
 
+bool is_token(const secret_string& token, std::string_view given) {
+  return !given.empty() && !token.empty() && security::constant_time_equal(token.reveal(), given);
+}
+
 // Nodes and tools of the same deployment: known by what they share, and nobody in particular. On
 // routes that are theirs alone they say for which tenant they ask.
 result<app::caller> internal_identity(const request_context& ctx, app::access rule,
@@ -39,8 +43,7 @@ result<app::caller> internal_identity(const request_context& ctx, app::access ru
   const auto given = ctx.header("x-internal-token");
   if (given.empty() || token.empty())
     return error(codes::auth_required, "this route is internal: it asks for X-Internal-Token");
-  if (!security::constant_time_equal(token.reveal(), given))
-    return error(codes::auth_invalid, "the internal token is another");
+  if (!is_token(token, given)) return error(codes::auth_invalid, "the internal token is another");
   app::caller seen;
   seen.role = app::role::internal;
   seen.user = user_id("internal");  // as rules of policy may name it
@@ -61,6 +64,10 @@ boost::asio::awaitable<result<app::caller>> request_authenticator::authenticate(
     co_return internal_identity(ctx, rule, internal_token_);
   auto given = proof_of(ctx);
   co_return co_await app::authenticate(identities_, pool_, std::move(given));
+}
+
+bool request_authenticator::is_of_node(const request_context& ctx) const {
+  return is_token(internal_token_, ctx.header("x-internal-token"));
 }
 
 void request_authenticator::refused(const request_context& ctx, const error& why) {

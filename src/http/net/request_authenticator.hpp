@@ -23,6 +23,7 @@ class request_authenticator final : public authenticator {
   boost::asio::awaitable<result<app::caller>> authenticate(const request_context& ctx,
                                                            app::access rule) override;
   void refused(const request_context& ctx, const error& why) override;
+  bool is_of_node(const request_context& ctx) const override;
 
  private:
   security::authenticator& identities_;

@@ -37,6 +37,8 @@ class authenticator {
   // Whoever came with a proof and was not let in: auth.invalid, ticket.invalid,
   // or auth.forbidden for their role.
   virtual void refused(const request_context&, const error&) {}
+  // Whether another node sent it, by the token that they share. Does not block.
+  virtual bool is_of_node(const request_context&) const { return false; }
 };
 
 struct server_options {

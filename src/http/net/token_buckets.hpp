@@ -1,6 +1,7 @@
 // A token bucket a key: it holds a number of tokens, gets so many a second, and each request takes
-// one. Not thread-safe. Bounded: past `keys_max` keys the full buckets are forgotten, and where
-// none is full all of them.
+// one. Not thread-safe. Bounded: past `keys_max` keys the full buckets are forgotten, and where few
+// are, the fullest besides them: whoever has used up his own does not get it back by asking from
+// many others.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +10,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <vector>
 
 namespace soma::http {
 
@@ -48,7 +51,19 @@ class token_buckets {
   }
   void make_room(clock::time_point now) {
     std::erase_if(buckets_, [&](const auto& b) { return tokens_at(b.second, now) >= full_; });
-    if (buckets_.size() >= keys_max_) buckets_.clear();
+    // Some more than one, so that it is not looked through for each that comes.
+    const auto wanted = keys_max_ - keys_max_ / 8;
+    if (buckets_.size() < wanted || buckets_.empty()) return;
+    std::vector<double> tokens;
+    tokens.reserve(buckets_.size());
+    for (const auto& [key, b] : buckets_) tokens.push_back(tokens_at(b, now));
+    const auto gone = std::min(buckets_.size() - wanted + 1, buckets_.size());
+    const auto nth = tokens.begin() + static_cast<std::ptrdiff_t>(gone - 1);
+    std::nth_element(tokens.begin(), nth, tokens.end(), std::greater<>());
+    auto left = gone;
+    std::erase_if(buckets_, [&, least = *nth](const auto& b) {
+      return left > 0 && tokens_at(b.second, now) >= least && left-- > 0;
+    });
   }
 
   const unsigned per_s_;
