@@ -197,6 +197,9 @@ int run(int argc, char** argv) {
                            "an export, or a folder of copies; else the data folder's");
   audit_verify->add_option("--since", audit.since, "a head that was kept: only what came later");
   audit_verify->add_option("--head", audit.head, "a head that was kept, which has to be its past");
+  audit_verify->add_flag("--past-away", audit.may_lack_past,
+                         "older records may be missing, also those that a kept head is of");
+  audit_verify->add_flag("--closed", audit.is_closed, "nothing may stand behind the newest head");
   audit_prove->add_option("--request", audit.request, "its id")->required();
   audit_proof->add_option("file", audit.file, "the proof")->required();
   for (auto* command : {audit_verify, audit_proof})

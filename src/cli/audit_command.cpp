@@ -52,6 +52,8 @@ result<audit_head> head_of(const std::string& file) {
 
 result<audit_check> check_of(const config& settings, const audit_options& wanted) {
   audit_check how;
+  how.may_lack_past = wanted.may_lack_past;
+  how.is_closed = wanted.is_closed;
   auto key = trusted_key(settings, wanted.key);
   if (!key) return key.error();
   how.public_key = std::move(*key);
@@ -88,9 +90,14 @@ int verify_audit(const config_sources& from, const audit_options& wanted) {
     return 1;
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
-  show(number(found->records) + " records are right, up to number " + number(found->last) +
-       "; signed by " + (found->key_id.empty() ? "nobody" : found->key_id) + ", " +
+  show(number(found->records) + " records are right, from number " + number(found->first) +
+       " up to number " + number(found->last) +
+       (found->is_signed ? "; signed by " + found->key_id : std::string()) + ", " +
        number(found->behind_head) + " of them not yet\n");
+  if (found->behind_head > 0)
+    complain("the newest " + number(found->behind_head) +
+             " are signed by nobody yet: who has the files can have put them there, and can have "
+             "taken away what followed; --closed does not let this pass, --head finds it");
   char speed[64];
   std::snprintf(speed, sizeof speed, "%.2f s, %.0f records/s\n", took.count(),
                 static_cast<double>(found->records) / std::max(took.count(), 1e-6));

@@ -47,6 +47,7 @@ struct audit_options {
   std::string since, head;  // files of heads
   std::string key;          // a file with the public key, PEM
   std::string request;      // whose records are proved
+  bool may_lack_past = false, is_closed = false;  // as audit_check has them
 };
 
 // The environment, with a configuration file.

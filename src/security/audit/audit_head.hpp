@@ -17,6 +17,10 @@
 namespace soma::security {
 
 inline constexpr std::string_view audit_head_what = "audit.head";
+// What a start says of records before it that are not right: they are never right again.
+inline constexpr std::string_view audit_damaged_what = "audit.damaged";
+// That may stand behind a head. A tree of more would take long to look through for a proof.
+inline constexpr std::uint64_t audit_unsigned_max = 65'536;
 
 struct audit_head {
   std::string chain;  // the id that the first record gives it

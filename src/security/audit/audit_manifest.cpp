@@ -25,6 +25,13 @@ std::optional<std::uint64_t> number_in(const json::object& from, std::string_vie
   return ec ? std::nullopt : std::optional(number);
 }
 
+bool is_segment_name(std::string_view name) {
+  constexpr std::string_view ending = ".ndjson";
+  if (!name.ends_with(ending) || name.size() == ending.size()) return false;
+  name.remove_suffix(ending.size());
+  return name.find_first_not_of("0123456789") == name.npos;
+}
+
 std::optional<audit_copy> copy_of(const json::value& from) {
   if (!from.is_object()) return std::nullopt;
   const auto& members = from.get_object();
@@ -33,8 +40,7 @@ std::optional<audit_copy> copy_of(const json::value& from) {
   audit_copy out;
   out.name = text_of(members, "name");
   // It is looked for beside the manifest and nowhere else.
-  if (!first || !last || !bytes || out.name.empty() || out.name.find('/') != out.name.npos)
-    return std::nullopt;
+  if (!first || !last || !bytes || !is_segment_name(out.name)) return std::nullopt;
   out.first = *first;
   out.last = *last;
   out.bytes = *bytes;

@@ -25,13 +25,16 @@ struct descriptor {
 
 }  // namespace
 
-// False: there is none behind the one that was read.
-result<bool> audit_reader::open_next() {
+// The segment behind the one that was read to its end. Records may have come into that one before
+// this one was begun, so it is read on once more first. False: there is none.
+bool audit_reader::open_next() {
   for (const auto& one : audit_segments(folder_)) {
     if (!path_.empty() && one.first <= first_) continue;
+    if (!path_.empty() && !is_over_) return is_over_ = true;
     path_ = one.path;
     first_ = one.first;
     at_ = 0;
+    is_over_ = false;
     return true;
   }
   return false;
@@ -40,11 +43,7 @@ result<bool> audit_reader::open_next() {
 result<std::string> audit_reader::next() {
   std::string out, buffer;
   std::size_t looked_at = 0, want = piece_bytes;
-  if (path_.empty()) {
-    const auto opened = open_next();
-    if (!opened) return opened.error();
-    ended_ = !*opened;
-  }
+  if (path_.empty()) ended_ = !open_next();
   while (!ended_ && out.size() < piece_bytes && looked_at < looked_max) {
     const descriptor file{open_audit_to_read(path_)};
     ssize_t n = 0;
@@ -63,9 +62,7 @@ result<std::string> audit_reader::next() {
         want *= 2;
         continue;
       }
-      const auto opened = open_next();
-      if (!opened) return opened.error();
-      ended_ = !*opened;
+      ended_ = !open_next();
       continue;
     }
     want = piece_bytes;

@@ -21,13 +21,14 @@ class audit_reader {
   bool ended() const { return ended_; }
 
  private:
-  result<bool> open_next();
+  bool open_next();
 
   const std::string folder_;
   const audit_filter wanted_;
   std::string path_;         // of the segment that is read; empty: none yet
   std::uint64_t first_ = 0;  // of it
   std::uint64_t at_ = 0;     // bytes of it that were read
+  bool is_over_ = false;     // another one follows it, so nothing more comes into it
   bool ended_ = false;
 };
 

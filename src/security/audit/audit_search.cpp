@@ -1,6 +1,7 @@
 #include "security/audit/audit_search.hpp"
 
 #include <boost/json.hpp>
+#include <cerrno>
 
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
@@ -79,6 +80,7 @@ result<audit_page> find_audit(const std::string& folder, const audit_filter& wan
       return out;
     }
     const auto text = audit_text(at->path, segment_bytes_most);
+    if (!text && errno == ENOENT) continue;  // it was removed meanwhile
     if (!text) return text.error();
     looked_at += text->size();
     std::string_view left(*text);

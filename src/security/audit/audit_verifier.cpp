@@ -26,7 +26,11 @@ std::string number(std::uint64_t n) {
 
 class looker {
  public:
-  explicit looker(const audit_check& how) : key_(how.public_key), kept_(how.kept) {
+  explicit looker(const audit_check& how)
+      : may_lack_past_(how.may_lack_past),
+        is_closed_(how.is_closed),
+        key_(how.public_key),
+        kept_(how.kept) {
     if (how.since) kept_.push_back(*how.since);
     std::sort(kept_.begin(), kept_.end(), [](auto& a, auto& b) { return a.seq < b.seq; });
   }
@@ -38,8 +42,13 @@ class looker {
     tree_ = {};
     tree_first_ = seq == 0 ? 1 : seq;
     if (seq > 0) tree_.add(hash);
-    // Of what stands before there is nothing left to compare.
-    for (; next_kept_ < kept_.size() && kept_[next_kept_].seq < seq; ++next_kept_) continue;
+    for (; next_kept_ < kept_.size() && kept_[next_kept_].seq < seq; ++next_kept_)
+      if (!may_lack_past_) {
+        (void)wrong(kept_[next_kept_].seq, {},
+                    "is what the head that was kept is of, and it is not there; compare that head "
+                    "with the copies");
+        return;
+      }
     for (auto i = next_kept_; i < kept_.size() && kept_[i].seq == seq; ++i)
       if (kept_[i].hash != hash)
         (void)wrong(seq, {}, "is another than when the head that was kept was made");
@@ -60,17 +69,26 @@ class looker {
                    "the two was put in");
     if (audit_hash_of(line) != link->hash)
       return wrong(expected, file, "was changed: its hash is not that of what it says");
-    if (link->what == audit_head_what && !take_head(line, file)) return false;
+    const bool is_head = link->what == audit_head_what;
+    if (is_head && !take_head(line, file)) return false;
+    if (!is_head && expected - std::max(head_seq_, begun_at_) > audit_unsigned_max)
+      return wrong(expected, file,
+                   "and the " + number(audit_unsigned_max) +
+                       " before it are signed by nobody: there is a head before so many");
+    if (link->what == audit_damaged_what)
+      return wrong(expected, file, "says that a start found those before it not to be right");
     place_.seq = expected;
     place_.hash.assign(link->hash);
     ++out_.records;
     if (out_.first == 0) out_.first = expected;
     if (!is_as_kept(expected, line, link->what, file)) return false;
-    if (link->what == audit_head_what) {
+    if (is_head) {
       tree_ = {};
       tree_first_ = head_seq_ = expected;
       ++out_.heads;
+      out_.is_signed = true;
     }
+    ends_with_head_ = is_head;
     tree_.add(place_.hash);
     return true;
   }
@@ -100,6 +118,15 @@ class looker {
       if (!trust(one, one.seq, "of the head that was kept")) return false;
     return true;
   }
+  bool trust_checkpoint(const audit_head& what) {
+    return out_.is_signed = trust(what, what.seq, "of the checkpoint");
+  }
+  // Nothing more comes into this file.
+  void end_file(const std::string& file) {
+    if (!failed_ && !ends_with_head_)
+      (void)wrong(place_.seq + 1, file,
+                  "should be there and a head: a file that another follows ends with one");
+  }
 
   bool failed() const { return failed_; }
   const audit_place& place() const { return place_; }
@@ -109,10 +136,19 @@ class looker {
     if (!failed_ && next_kept_ < kept_.size())
       (void)wrong(place_.seq + 1, {},
                   "is missing: there was a head of records up to " + number(kept_.back().seq));
+    out_.behind_head = place_.seq - std::max(head_seq_, begun_at_);
+    // From a kept head on that head is signed, and nothing may have come since.
+    const bool is_known = out_.is_signed || (!kept_.empty() && kept_.back().seq >= begun_at_);
+    if (!failed_ && !is_known)
+      (void)wrong(place_.seq + 1, {},
+                  "should be a head: nobody has signed any of those that are there");
+    if (!failed_ && is_closed_ && out_.behind_head > 0)
+      (void)wrong(
+          place_.seq + 1, {},
+          "should be a head: nobody has signed the " + number(out_.behind_head) + " before it");
     out_.right = !failed_;
     out_.last = place_.seq;
     out_.last_hash = place_.hash;
-    out_.behind_head = place_.seq - std::max(head_seq_, begun_at_);
     out_.chain = chain_;
     out_.key_id = audit_key_id(key_);
     return std::move(out_);
@@ -157,12 +193,14 @@ class looker {
     return true;
   }
 
+  const bool may_lack_past_, is_closed_;
   std::string key_, chain_;
   std::vector<audit_head> kept_;
   std::size_t next_kept_ = 0;
   audit_place place_;
   audit_tree tree_;
   std::uint64_t tree_first_ = 1, begun_at_ = 0, head_seq_ = 0;
+  bool ends_with_head_ = true;  // or has nothing yet
   bool failed_ = false;
   audit_verdict out_;
 };
@@ -185,7 +223,11 @@ result<void> look_through(looker& by, const std::string& path, bool is_newest,
     };
     const auto torn = each_audit_line(path, take);
     if (!torn) return torn.error();
-    if (by.failed() || torn->empty()) return {};
+    if (by.failed()) return {};
+    if (torn->empty()) {
+      if (!is_newest) by.end_file(path);
+      return {};
+    }
     if (!is_newest || look == torn_looks) {
       by.cut_off(path);
       return {};
@@ -261,8 +303,8 @@ result<void> look_through_copy(looker& by, const std::string& folder, const audi
 }
 
 // Each file is as its manifest says, and all of them are one chain.
-result<audit_verdict> verify_copies(const std::vector<std::string>& days, looker& by,
-                                    const audit_check& how) {
+result<audit_verdict> verify_copies(const std::string& path, const std::vector<std::string>& days,
+                                    looker& by, const audit_check& how) {
   std::map<std::uint64_t, std::pair<std::string, audit_copy>> files;  // by their first record
   for (const auto& day : days) {
     const auto manifest = manifest_in(day);
@@ -277,7 +319,14 @@ result<audit_verdict> verify_copies(const std::vector<std::string>& days, looker
   const auto behind = how.since ? how.since->seq : 0;
   if (how.since) by.begin_behind(behind, how.since->hash);
   if (files.empty()) by.nothing_there();
+  // Of one day nobody asks for those before it.
+  const bool is_past_asked = is_first && !how.may_lack_past && !is_there(path + "/manifest.json");
+  if (is_past_asked && !files.empty() && files.begin()->first > 1)
+    (void)by.wrong(1, {},
+                   "is missing: the oldest there is " + number(files.begin()->first) +
+                       "; where older days were put elsewhere, check from a head on that was kept");
   for (const auto& [first, file] : files) {
+    if (by.failed()) break;
     if (file.second.last <= behind) continue;
     auto looked = look_through_copy(by, file.first, file.second, is_first, behind);
     if (!looked) return looked.error();
@@ -295,12 +344,12 @@ result<audit_verdict> verify_audit(const std::string& path, const audit_check& h
   std::error_code ec;
   if (!std::filesystem::is_directory(path, ec)) return verify_file(path, by, how);
 
-  if (const auto days = copied_days(path); !days.empty()) return verify_copies(days, by, how);
+  if (const auto days = copied_days(path); !days.empty()) return verify_copies(path, days, by, how);
   const auto checkpoint = audit_checkpoint(path);
   if (!checkpoint) return checkpoint.error();
   auto segments = audit_segments(path);
   if (*checkpoint) {
-    if (!by.trust(**checkpoint, (*checkpoint)->seq, "of the checkpoint")) return by.end();
+    if (!by.trust_checkpoint(**checkpoint)) return by.end();
     while (segments.size() > 1 && segments[1].first <= (*checkpoint)->seq + 1)
       segments.erase(segments.begin());
   }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <limits>
 #include <numeric>
@@ -89,6 +90,7 @@ result<void> audit_writer::begin() {
   if (!checkpoint) return checkpoint.error();
   auto segments = audit_segments(how_.folder);
   if (*checkpoint) {
+    if (auto fits = fit(**checkpoint, segments); !fits) return fits;
     chain_ = (*checkpoint)->chain;
     place_ = {(*checkpoint)->seq, (*checkpoint)->hash};
     tree_.add(place_.hash);
@@ -106,68 +108,184 @@ result<void> audit_writer::begin() {
     };
     (void)each_audit_line(segments.front().path, first);
   }
-  // One that was begun and got nothing does not say what its tree begins with.
-  while (segments.size() > 1) {
-    std::error_code ec;
-    if (std::filesystem::file_size(segments.back().path, ec) > 0 || ec) break;
-    std::filesystem::remove(segments.back().path, ec);
-    if (ec) break;
-    segments.pop_back();
-  }
-  if (!segments.empty())
-    if (auto taken = take_up(segments.back()); !taken) return taken;
-  if (file_ < 0)
-    if (auto begun = begin_segment(); !begun) return begun;
-  if (place_.seq > 0) return {};
+  if (auto left = set_aside(segments); !left) return left;
+  if (!segments.empty()) return take_up(segments);
+  if (auto begun = begin_segment(); !begun) return begun;
   chain_ = new_uuid();
   std::string data;
   json_writer w(data);
   w.begin_object().field("chain", chain_).field("key_id", key_.id());
   w.field("public_key", key_.public_text()).end_object();
-  if (!append(node_record("audit.begun", data.substr(1, data.size() - 2))) || !sync())
+  // Signed at once: so there is no time at which a chain has no head.
+  if (!append(node_record("audit.begun", data.substr(1, data.size() - 2))) || !sign() || !sync())
     return error(codes::storage_unavailable, how_.folder + ": " + why_);
   return {};
 }
 
-result<void> audit_writer::take_up(const audit_segment& last) {
-  bool begun = false;
+// Whether it is this chain's, which has to be known before anything is removed for it.
+result<void> audit_writer::fit(const audit_head& checkpoint,
+                               const std::vector<audit_segment>& segments) const {
+  const auto corrupt = [this](const char* why) {
+    return error(codes::storage_corrupt, how_.folder + "/checkpoint.json: " + why);
+  };
+  if (!is_well_signed(checkpoint) || checkpoint.public_key != key_.public_text())
+    return corrupt("is not signed by the key of the data folder");
+  const auto next = std::find_if(segments.begin(), segments.end(),
+                                 [&](const auto& one) { return one.first == checkpoint.seq + 1; });
+  if (next == segments.end())
+    return corrupt("the segment that follows what was removed is missing");
+  bool follows = false;
+  const auto first = [&](std::string_view line) {
+    const auto link = audit_link_of(line);
+    follows = link && link->seq == next->first && link->prev_hash == checkpoint.hash;
+    return false;
+  };
+  if (auto read = each_audit_line(next->path, first); !read) return read.error();
+  return follows ? result<void>() : corrupt("the segment behind it does not follow it");
+}
+
+// Newest segments that have no whole record say nothing of how the chain goes on: a kill may leave
+// one that was just begun, or half of its first line.
+result<void> audit_writer::set_aside(std::vector<audit_segment>& segments) {
+  while (!segments.empty()) {
+    const auto& last = segments.back();
+    bool has_line = false, has_record = false;
+    const auto take = [&](std::string_view line) {
+      has_line = true;
+      has_record = audit_link_of(line).has_value();
+      return !has_record;
+    };
+    const auto torn = each_audit_line(last.path, take);
+    if (!torn) return torn.error();
+    if (has_record) return {};
+    if (segments.size() == 1 && (has_line || last.first != 1))
+      return error(codes::storage_corrupt,
+                   last.path + ": has no whole record, and nothing stands before it");
+    if (has_line) damaged_by(last.path + " has no record");
+    const bool gone = has_line
+                          ? std::rename(last.path.c_str(), (last.path + ".damaged").c_str()) == 0
+                          : ::unlink(last.path.c_str()) == 0;
+    if (!gone) return error(codes::storage_unavailable, last.path + ": " + why_now());
+    bytes_cut_ += torn->size();
+    set_aside_first_ = last.first;
+    segments.pop_back();
+  }
+  return {};
+}
+
+void audit_writer::damaged_by(std::string why) {
+  if (damage_.empty()) damage_ = std::move(why);
+}
+
+bool audit_writer::is_right_head(const audit_head& head) const {
+  return !head.is_checkpoint && head.seq == place_.seq && head.hash == place_.hash &&
+         head.chain == chain_ && head.public_key == key_.public_text() && is_well_signed(head);
+}
+
+// The newest record of the segment before: a head, which the next one's first tree begins with.
+void audit_writer::take_end(const audit_segment& before, std::uint64_t next) {
+  std::string newest, second;
+  const auto keep = [&](std::string_view line) {
+    second.swap(newest);
+    newest.assign(line);
+    return true;
+  };
+  const auto read = each_audit_line(before.path, keep);
+  const auto link = audit_link_of(newest), of = audit_link_of(second);
+  auto head = link ? head_in(newest) : std::nullopt;
+  // What the head speaks of is the record before it, which may stand in the segment before.
+  if (of)
+    place_ = {of->seq, std::string(of->hash)};
+  else if (link)
+    place_ = {link->seq - 1, std::string(link->prev_hash)};
+  const bool right = read && read->empty() && link && link->what == audit_head_what &&
+                     link->seq + 1 == next && link->prev_hash == place_.hash &&
+                     audit_hash_of(newest) == link->hash && head && is_right_head(*head);
+  if (!right) return damaged_by("what stands before record " + std::to_string(next));
+  place_ = {link->seq, std::string(link->hash)};
+  head_ = std::move(*head);
+}
+
+bool audit_writer::take_line(std::string_view line, std::uint64_t first) {
+  const auto link = audit_link_of(line);
+  if (!link) {
+    damaged_by("a line behind record " + std::to_string(place_.seq));
+    return true;
+  }
+  const auto name = "record " + std::to_string(link->seq);
+  if (link->seq != place_.seq + 1 || link->prev_hash != place_.hash ||
+      audit_hash_of(line) != link->hash)
+    damaged_by(name);
+  if (link->seq == first && first > 1) {
+    tree_ = {};
+    tree_.add(link->prev_hash);
+    tree_first_ = head_seq_ = first - 1;
+  }
+  if (day_.empty()) day_ = std::string(link->at.substr(0, day_size));
+  if (link->what == audit_head_what) {
+    auto head = head_in(line);
+    const bool right =
+        head && is_right_head(*head) && head->first == tree_first_ && head->root == tree_.root();
+    if (!right) damaged_by(name);
+    if (head) head_ = std::move(*head);
+    tree_ = {};
+    tree_first_ = head_seq_ = link->seq;
+  } else if (link->seq - head_seq_ > audit_unsigned_max) {
+    damaged_by(name + " and those before it, which nobody signed");
+  }
+  place_ = {link->seq, std::string(link->hash)};
+  tree_.add(link->hash);
+  return true;
+}
+
+result<void> audit_writer::take_up(const std::vector<audit_segment>& segments) {
+  const auto& last = segments.back();
+  if (segments.size() > 1)
+    take_end(segments[segments.size() - 2], last.first);
+  else if (place_.seq + 1 != last.first)
+    damaged_by("what stands before record " + std::to_string(last.first));
   std::uint64_t whole = 0;
   const auto take = [&](std::string_view line) {
     whole += line.size() + 1;
-    const auto link = audit_link_of(line);
-    if (!link) return damaged_ = true;
-    if (!begun) {
-      begun = true;
-      day_ = std::string(link->at.substr(0, day_size));
-      if (link->seq > 1) {  // the segment before ended with a head
-        tree_ = {};
-        tree_.add(link->prev_hash);
-        tree_first_ = head_seq_ = link->seq - 1;
-      }
-    }
-    if (audit_hash_of(line) != link->hash) damaged_ = true;
-    place_ = {link->seq, std::string(link->hash)};
-    if (link->what == audit_head_what) {
-      if (auto head = head_in(line)) head_ = std::move(*head);
-      tree_ = {};
-      tree_first_ = head_seq_ = link->seq;
-    }
-    tree_.add(link->hash);
-    return true;
+    return take_line(line, last.first);
   };
   const auto torn = each_audit_line(last.path, take);
   if (!torn) return torn.error();
+  if (set_aside_first_ > 0 && place_.seq + 1 != set_aside_first_)
+    damaged_by("record " + std::to_string(place_.seq + 1));
+  if (head_.seq > 0 && is_well_signed(head_) && head_.public_key != key_.public_text())
+    return error(codes::config_invalid, how_.folder + " was signed by the key " + head_.key_id +
+                                            ", and secret/audit.key is " + key_.id() +
+                                            ": bring that one back, or move that folder away");
+  // The first record is signed with the next step of whoever writes it.
+  if (head_seq_ == 0 && place_.seq > 1) damaged_by("records that nobody signed");
   file_ = open_segment(last.path);
   if (file_ < 0) return error(codes::storage_unavailable, last.path + ": " + why_now());
   size_ = whole;
-  if (torn->empty()) return {};
-  if (::ftruncate(file_, static_cast<off_t>(size_)) != 0)
+  bytes_cut_ += torn->size();
+  if (!torn->empty() && ::ftruncate(file_, static_cast<off_t>(size_)) != 0)
     return error(codes::storage_unavailable, last.path + ": " + why_now());
-  if (place_.seq == 0) return {};
-  const auto data = "\"bytes_cut\":" + std::to_string(torn->size());
-  if (!append(node_record("audit.recovered", data)))
-    return error(codes::storage_unavailable, last.path + ": " + why_);
+  say_found();
   return {};
+}
+
+// What is signed from now on is told apart from what was there and had not been.
+void audit_writer::say_found() {
+  if (bytes_cut_ > 0 || !is_signed()) {
+    std::string data;
+    json_writer w(data);
+    w.begin_object().field("bytes_cut", bytes_cut_).field("unsigned", unsigned_records());
+    w.end_object();
+    to_say_ += node_record("audit.recovered", data.substr(1, data.size() - 2));
+  }
+  if (damaged()) {
+    std::string data;
+    json_writer w(data);
+    w.begin_object().field("which", damage_).end_object();
+    to_say_ += node_record(audit_damaged_what, data.substr(1, data.size() - 2));
+  }
+  // Where the disk is full it comes before what is written next.
+  if (!to_say_.empty()) (void)append({});
 }
 
 result<void> audit_writer::begin_segment() {
@@ -215,12 +333,21 @@ bool audit_writer::is_full(std::size_t coming) const {
 
 // A segment ends with a head, so that each can be checked with what stands before it gone.
 bool audit_writer::roll() {
-  if (!sign() || !sync()) return false;
+  if (!sign_now() || !sync()) return false;
   const auto begun = begin_segment();
   return begun ? true : fail(begun.error().detail);
 }
 
 bool audit_writer::append(std::string_view lines) {
+  if (to_say_.empty()) return append_now(lines);
+  if (!append_now(to_say_ + std::string(lines))) return false;
+  to_say_.clear();
+  return true;
+}
+
+bool audit_writer::append_now(std::string_view lines) {
+  const auto coming = static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), '\n'));
+  if (unsigned_records() + coming > audit_unsigned_max && !sign_now()) return false;
   if (is_full(lines.size()) && !roll()) return false;
   auto place = place_;
   auto tree = tree_;
@@ -250,6 +377,10 @@ bool audit_writer::append(std::string_view lines) {
 }
 
 bool audit_writer::sign() {
+  return (to_say_.empty() || append({})) && sign_now();
+}
+
+bool audit_writer::sign_now() {
   if (is_signed() || place_.seq == 0) return true;
   audit_head head;
   head.chain = chain_;
@@ -272,8 +403,14 @@ bool audit_writer::sign() {
 }
 
 bool audit_writer::sync() {
+  if (lost_by_disk_) return fail("the disk failed and may have lost records; see what is there");
   if (!dirty_) return true;
-  if (::fdatasync(file_) != 0) return fail(why_now());
+  if (::fdatasync(file_) != 0) {
+    // Linux tells it once and takes the pages for clean: a next one that succeeds proves nothing.
+    lost_by_disk_ = errno == EIO;
+    if (lost_by_disk_) damaged_by("what the disk lost, up to record " + std::to_string(place_.seq));
+    return fail(why_now());
+  }
   dirty_ = false;
   return true;
 }
@@ -313,7 +450,11 @@ bool audit_writer::remove_old() {
   json_writer w(data);
   w.begin_object().field("first", checkpoint.first).field("last", checkpoint.seq);
   w.field("hash", checkpoint.hash).end_object();
-  if (!append(node_record("audit.removed", data.substr(1, data.size() - 2)))) return false;
+  // Where the checkpoint cannot be written it is tried again, and said once.
+  if (removed_to_ != checkpoint.seq &&
+      !append(node_record("audit.removed", data.substr(1, data.size() - 2))))
+    return false;
+  removed_to_ = checkpoint.seq;
   if (!sync()) return false;
   if (!keep_audit_checkpoint(how_.folder, checkpoint)) return fail(why_now());
   for (std::size_t i = 0; i < gone; ++i) (void)::unlink(segments[i].path.c_str());

@@ -3,8 +3,10 @@
 //
 // Of what it is given all is written or nothing: what could not be is given again. It goes on where
 // the folder's newest record is, cuts off what a kill left of a line, and then says so in a record
-// (`audit.recovered`). Damage before that stops nothing and is never mended: `damaged` says so, and
-// whoever verifies the chain finds it.
+// (`audit.recovered`), as it does where records were there that nobody had signed. At the open the
+// newest segment is looked through, with the end of the one before. Damage there stops nothing and
+// is never mended: `damaged` says so, a record does (`audit.damaged`), and whoever verifies the
+// chain finds it.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/error.hpp"
 #include "security/audit/audit_chain.hpp"
@@ -34,7 +37,9 @@ struct audit_chain_options {
 
 class audit_writer {
  public:
-  // Errors: storage.unavailable, storage.corrupt.
+  // Errors: storage.unavailable; storage.corrupt where nothing there says how the chain goes on, or
+  // where the checkpoint is not that of the segments, of which none is removed then; config.invalid
+  // where another key signed the newest head.
   static result<std::unique_ptr<audit_writer>> open(const audit_chain_options& how, audit_key key);
   ~audit_writer();
   audit_writer(const audit_writer&) = delete;
@@ -43,7 +48,8 @@ class audit_writer {
   bool append(std::string_view lines);
   // A head over what came since the last one, if anything did. False: as above.
   bool sign();
-  // What is written is on the disk afterwards. False: nobody knows.
+  // What is written is on the disk afterwards. False: nobody knows; and where the disk itself
+  // failed that stays so until the next open, since what it lost is not told again.
   bool sync();
   // Ends a segment of a day that is over, so that it can be copied. False: as above.
   bool end_day() { return is_full(0) ? roll() : true; }
@@ -59,13 +65,24 @@ class audit_writer {
   bool is_signed() const { return place_.seq <= head_seq_; }
   std::uint64_t unsigned_records() const { return place_.seq - head_seq_; }
   const audit_place& place() const { return place_; }
-  // Records whose hash is not right were found at the open.
-  bool damaged() const { return damaged_; }
+  // Records that are not right were found at the open, or the disk lost some since. `damage` says
+  // which.
+  bool damaged() const { return !damage_.empty(); }
+  const std::string& damage() const { return damage_; }
 
  private:
   audit_writer(audit_chain_options how, audit_key key);
   result<void> begin();
-  result<void> take_up(const audit_segment& last);
+  result<void> fit(const audit_head& checkpoint, const std::vector<audit_segment>& segments) const;
+  result<void> set_aside(std::vector<audit_segment>& segments);
+  result<void> take_up(const std::vector<audit_segment>& segments);
+  void take_end(const audit_segment& before, std::uint64_t next);
+  bool take_line(std::string_view line, std::uint64_t first);
+  bool is_right_head(const audit_head& head) const;
+  void damaged_by(std::string why);
+  void say_found();
+  bool append_now(std::string_view lines);
+  bool sign_now();
   result<void> begin_segment();
   bool roll();
   bool is_full(std::size_t coming) const;
@@ -83,7 +100,11 @@ class audit_writer {
   audit_tree tree_;
   std::uint64_t tree_first_ = 1, head_seq_ = 0;
   audit_head head_;
-  bool damaged_ = false, dirty_ = false;
+  std::string damage_;
+  bool dirty_ = false, lost_by_disk_ = false;
+  std::uint64_t bytes_cut_ = 0, set_aside_first_ = 0;  // at the open
+  std::uint64_t removed_to_ = 0;                       // that a record says were removed
+  std::string to_say_;                                 // of the open, not written yet
   std::string why_, written_;
 };
 
