@@ -5,6 +5,7 @@
 #include "core/codes.hpp"
 #include "core/file_kind.hpp"
 #include "core/json_writer.hpp"
+#include "core/time.hpp"
 #include "core/version.hpp"
 #include "observability/log.hpp"
 #include "security/audit/audit_chain_log.hpp"
@@ -84,6 +85,7 @@ recorded_command::recorded_command(std::unique_ptr<security::audit_log> audit,
   what_.operation = operation;
   what_.door = "cli";
   what_.outcome = "interrupted";
+  what_.when_ms = now_ms();
   begun_ = audit_->begin(what_);
 }
 

@@ -38,11 +38,10 @@ struct line_writer::state {
   std::condition_variable changed;
   std::deque<std::string> lines;
   std::size_t bytes = 0;
-  std::uint64_t untold = 0;  // dropped, and not yet said
-  std::size_t flushes = 0;   // that wait
+  std::uint64_t untold = 0;           // dropped, and not yet said
+  std::size_t flushes = 0;            // that wait
+  std::uint64_t given = 0, done = 0;  // lines
   bool writing = false, resting = false, stopping = false;
-
-  bool idle() const { return lines.empty() && untold == 0 && !writing; }
 
   bool is_full() const { return bytes >= how.gathered_bytes_max; }
 
@@ -60,14 +59,17 @@ struct line_writer::state {
       changed.wait(lock, [&] { return stopping || !lines.empty() || untold > 0; });
       if (stopping) return;
       std::string next;
+      std::uint64_t taken = 0;
       if (lines.empty()) {
         next = how.dropped_line(std::exchange(untold, 0)) + '\n';
       } else {
         next = std::move(lines.front());
         lines.pop_front();
+        ++taken;
         while (!lines.empty() && next.size() + lines.front().size() <= how.gathered_bytes_max) {
           next += lines.front();
           lines.pop_front();
+          ++taken;
         }
         bytes -= next.size();
       }
@@ -82,6 +84,7 @@ struct line_writer::state {
         lock.lock();
       }
       writing = false;
+      done += taken;
       changed.notify_all();
     }
   }
@@ -113,6 +116,7 @@ bool line_writer::write(std::string line) {
   // The thread waits only where there was nothing; else it comes by.
   const bool waits = state_->lines.empty() && !state_->writing && !state_->resting;
   state_->bytes += line.size();
+  ++state_->given;
   state_->lines.push_back(std::move(line));
   if (waits || (state_->resting && state_->is_full())) state_->changed.notify_all();
   return true;
@@ -122,7 +126,12 @@ bool line_writer::flush(std::chrono::milliseconds at_most) {
   std::unique_lock lock(state_->mutex);
   ++state_->flushes;
   state_->changed.notify_all();
-  const bool done = state_->changed.wait_for(lock, at_most, [&] { return state_->idle(); });
+  const auto wanted = state_->given;
+  const bool tells = state_->untold > 0 || (state_->writing && state_->lines.empty());
+  const auto is_written = [&] {
+    return state_->done >= wanted && (!tells || (state_->untold == 0 && !state_->writing));
+  };
+  const bool done = state_->changed.wait_for(lock, at_most, is_written);
   --state_->flushes;
   return done;
 }
@@ -130,6 +139,11 @@ bool line_writer::flush(std::chrono::milliseconds at_most) {
 std::size_t line_writer::waiting() const {
   const std::lock_guard lock(state_->mutex);
   return state_->lines.size() + (state_->writing ? 1 : 0);
+}
+
+std::size_t line_writer::waiting_bytes() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->bytes;
 }
 
 std::uint64_t line_writer::dropped() const {

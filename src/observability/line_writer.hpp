@@ -38,13 +38,15 @@ class line_writer {
   // Without its end. False: dropped.
   bool write(std::string line);
 
-  // Waits until all that was given is written, at most so long. False: it is not.
+  // Waits until what was given before is written, at most so long; what others give meanwhile is
+  // not waited for. False: it is not.
   bool flush(std::chrono::milliseconds at_most);
 
   // Since it was made.
   std::uint64_t dropped() const;
   // Lines that are not written yet.
   std::size_t waiting() const;
+  std::size_t waiting_bytes() const;  // of those, but for what the sink has
 
  private:
   struct state;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <deque>
 #include <mutex>
 #include <set>
 
@@ -17,18 +18,18 @@
 namespace soma::security {
 namespace {
 
-// Records that wait for a disk that is slow, full or away: some 35,000. What has to be recorded is
-// not begun any more where half of them wait.
+// Records that wait for a disk that is slow, hangs, is full or away: some 35,000. What has to be
+// recorded is not begun any more where half of those bytes wait, or so many that those under way
+// might have no place among the notes.
 constexpr std::size_t waiting_bytes_max = 16 * 1024 * 1024;
-constexpr std::size_t waiting_records_max = 16 * 1024;
+constexpr std::size_t waiting_records_max = audit_notes::places * 3 / 4;
+// Records that have a place stay there where no more than this is left of those bytes.
+constexpr std::size_t spare_bytes = 1024 * 1024;
 constexpr std::size_t gathered_bytes_max = 64 * 1024;  // of one write
 constexpr std::chrono::milliseconds gathered_for{2};
 constexpr std::int64_t removed_every_ms = 3'600'000;
 // Copies are looked after so often, in ticks.
 constexpr std::uint64_t copied_every = 10;
-// A tree of more takes long to look through for a proof.
-constexpr std::uint64_t signed_after_records = 65'536;
-
 // A line among the records: what was given before it is to be signed.
 constexpr std::string_view sign_mark = "!\n";
 
@@ -53,8 +54,16 @@ struct chain_file {
     told_head();
   }
 
+  static std::uint64_t marks_in(std::string_view lines) {
+    std::uint64_t count = 0;
+    for (auto at = lines.find(sign_mark); at != lines.npos; at = lines.find(sign_mark, at + 1))
+      count += at == 0 || lines[at - 1] == '\n' ? 1 : 0;
+    return count;
+  }
+
   // Lines with their ends; an empty one only wakes the thread for what is wanted beside them.
   bool take(std::string_view lines) {
+    const auto marks = marks_in(lines);
     if (lines.find('{') != lines.npos) {
       if (!writer->append(lines)) return say_failing();
       free_places(lines);
@@ -62,12 +71,14 @@ struct chain_file {
       is_signed = false;
     }
     // The records are written: what fails from here on is tried again with the next tick.
-    const bool by_wish = sign_wanted.exchange(false) || lines.find(sign_mark) != lines.npos;
-    const bool well = by_wish ? sign() && writer->sync() : !tick_wanted.exchange(false) || look();
+    marks_seen += marks;
+    const bool by_wish = sign_wanted || marks > 0;
+    const bool well = by_wish ? sign_synced() : !tick_wanted.exchange(false) || look();
+    sign_wanted = by_wish && !well;
+    if (by_wish && well) marks_served = marks_seen;
     if (well) {
       failing = false;
     } else {
-      sign_wanted = by_wish;
       (void)say_failing();
     }
     return true;
@@ -84,8 +95,16 @@ struct chain_file {
   bool sign() {
     const bool done = writer->sign();
     if (done) to_copy();
-    told_head();
+    is_signed = writer->is_signed();
     return done;
+  }
+
+  // A head is told only once it and what it speaks of are on the disk: whoever keeps it would else
+  // find its records missing after a loss of power.
+  bool sign_synced() {
+    if (!sign() || !writer->sync()) return false;
+    told_head();
+    return true;
   }
 
   bool look() {
@@ -95,14 +114,16 @@ struct chain_file {
     else if (unsigned_since == 0)
       unsigned_since = now;
     const bool due = unsigned_since > 0 && now - unsigned_since >= sign_after_ms;
-    if ((due || writer->unsigned_records() >= signed_after_records) && !sign()) return false;
+    if ((due || writer->unsigned_records() >= audit_unsigned_max) && !sign()) return false;
     if (!writer->end_day()) return false;
     if (now - removed_at >= removed_every_ms) {
       if (!writer->remove_old()) return false;
       to_copy();
       removed_at = now;
     }
-    return writer->sync();
+    if (!writer->sync()) return false;
+    told_head();
+    return true;
   }
 
   void to_copy() {
@@ -123,6 +144,7 @@ struct chain_file {
   }
 
   bool say_failing() {
+    damaged = writer->damaged();
     if (!failing.exchange(true))
       log(log_level::error, "audit.not_written", {{"reason", writer->why()}});
     return false;
@@ -132,9 +154,11 @@ struct chain_file {
   const std::unique_ptr<audit_notes> notes;
   const std::unique_ptr<audit_log> copy;
   const std::int64_t sign_after_ms;
-  const bool damaged;
   std::int64_t unsigned_since = 0, removed_at = 0;
-  std::atomic<bool> is_signed{false}, failing{false}, sign_wanted{false}, tick_wanted{false};
+  bool sign_wanted = false;
+  std::uint64_t marks_seen = 0;
+  std::atomic<std::uint64_t> marks_served{0};  // of all that were given: their heads are synced
+  std::atomic<bool> damaged, is_signed{false}, failing{false}, tick_wanted{false};
   std::mutex mutex;  // of what follows
   std::string head;
 };
@@ -184,7 +208,12 @@ class chain_log final : public audit_log {
     put(begun, audit_line(what, now_ms()));
   }
   bool flush(std::chrono::milliseconds at_most) override {
-    const bool done = lines_.flush(at_most);
+    put_held();
+    bool done = lines_.flush(at_most);
+    {
+      const std::lock_guard lock(held_mutex_);
+      done = done && held_.empty();
+    }
     return (!file_->copy || file_->copy->flush(at_most)) && done;
   }
   void reopen() override {
@@ -196,9 +225,12 @@ class chain_log final : public audit_log {
   std::uint64_t lost() const override {
     return lines_.dropped() + (file_->copy ? file_->copy->lost() : 0);
   }
-  std::size_t waiting() const override { return lines_.waiting(); }
+  std::size_t waiting() const override {
+    const std::lock_guard lock(held_mutex_);
+    return lines_.waiting() + held_.size();
+  }
   bool has_room() const override {
-    return !file_->failing || lines_.waiting() < waiting_records_max;
+    return lines_.waiting() < waiting_records_max && lines_.waiting_bytes() < waiting_bytes_max / 2;
   }
 
   void refused(const audit_record& what) override {
@@ -208,6 +240,7 @@ class chain_log final : public audit_log {
   void tick() override {
     if (copier_) copier_->tick();
     for (const auto& line : refusals_.counted(now_ms())) write(line);
+    put_held();
     // What is written is synced by the tick after it; a quiet node writes nothing.
     const bool quiet = !unwritten_.exchange(false) && file_->is_signed && !file_->failing;
     if (quiet && ++quiet_ticks_ % quiet_ticks_max != 0) return;
@@ -215,8 +248,14 @@ class chain_log final : public audit_log {
     (void)lines_.write({});
   }
   bool sign(std::chrono::milliseconds at_most) override {
-    (void)lines_.write(std::string(sign_mark.substr(0, 1)));
-    return lines_.flush(at_most) && file_->is_signed;
+    std::uint64_t mark = 0;
+    {
+      const std::lock_guard lock(marks_mutex_);
+      if (!lines_.write(std::string(sign_mark.substr(0, 1)))) return false;
+      mark = ++marks_given_;
+    }
+    (void)lines_.flush(at_most);
+    return file_->marks_served >= mark;
   }
   std::string head() const override {
     const std::lock_guard lock(file_->mutex);
@@ -232,9 +271,26 @@ class chain_log final : public audit_log {
   // The number of its place stands before a line, for the thread that writes it.
   void put(std::uint32_t begun, std::string_view json) {
     const auto place = file_->notes->end(begun, json);
-    auto line = place > 0 ? std::to_string(place) : std::string();
-    if (!lines_.write(line.append(json))) file_->notes->free(place);
     unwritten_ = true;
+    // Else there was no place for it, and the note is of what was begun.
+    const bool is_kept = place > 0 && place != begun;
+    if (is_kept && !has_spare()) {
+      const std::lock_guard lock(held_mutex_);
+      held_.push_back(place);
+      return;
+    }
+    (void)lines_.write(line_of(place, json));
+  }
+  static std::string line_of(std::uint32_t place, std::string_view json) {
+    auto line = place > 0 ? std::to_string(place) : std::string();
+    return line.append(json);
+  }
+  bool has_spare() const { return lines_.waiting_bytes() + spare_bytes < waiting_bytes_max; }
+  // What was left in its place while there was no room for it.
+  void put_held() {
+    const std::lock_guard lock(held_mutex_);
+    for (; !held_.empty() && has_spare(); held_.pop_front())
+      if (!lines_.write(line_of(held_.front(), file_->notes->text(held_.front())))) return;
   }
 
   static line_writer::options options_for(std::shared_ptr<chain_file> file) {
@@ -250,6 +306,10 @@ class chain_log final : public audit_log {
   const std::string folder_;
   const std::shared_ptr<chain_file> file_;
   line_writer lines_;
+  std::mutex marks_mutex_;          // of what follows: numbers are in the order of the lines
+  std::uint64_t marks_given_ = 0;   // that are among the lines
+  mutable std::mutex held_mutex_;   // of what follows
+  std::deque<std::uint32_t> held_;  // places, at most as many as there are
   std::unique_ptr<copier> copier_;  // null: nobody wants copies
   audit_refusals refusals_;
   std::atomic<bool> unwritten_{true};
@@ -272,8 +332,13 @@ std::uint64_t operation_of(std::string_view json) {
     const auto from = at + name.size();
     return json.substr(from, json.find('"', from) - from);
   };
-  const auto request = value("\"request_id\":\"");
-  return fingerprint(value("\"operation\":\""), fingerprint(request));
+  // The request's id is its sender's choice and may come again; the moment makes it one. A request
+  // may have several calls of tools.
+  auto of = fingerprint_of_nothing;
+  for (const auto* name : {"\"what\":\"", "\"operation\":\"", "\"request_id\":\"", "\"when\":\"",
+                           "\"tool_call_id\":\""})
+    of = fingerprint("\n", fingerprint(value(name), of));
+  return of;
 }
 
 std::uint64_t said_by(std::string_view json) {
@@ -338,7 +403,8 @@ result<std::unique_ptr<audit_log>> open_audit_chain(audit_log_options how, audit
   if (!notes) return notes.error();
   if (auto left = record_left(**writer, **notes, folder); !left) return left.error();
   if ((*writer)->damaged())
-    log(log_level::error, "audit.damaged", {{"folder", folder}, {"remedy", "soma audit verify"}});
+    log(log_level::error, "audit.damaged",
+        {{"folder", folder}, {"which", (*writer)->damage()}, {"remedy", "soma audit verify"}});
   auto file = std::make_shared<chain_file>(std::move(*writer), std::move(*notes),
                                            std::move(how.copy), how.sign_after);
   return std::unique_ptr<audit_log>(

@@ -33,7 +33,7 @@ class audit_log {
   // before, the next start records what is given here. 0: that could not be arranged.
   virtual std::uint32_t begin(const audit_record&) { return 0; }
   virtual void end(std::uint32_t /*begun*/, const audit_record& what) { record(what); }
-  // Waits until what was given is written, at most so long; before the end. False: it is not.
+  // Waits until what was given before is written, at most so long. False: it is not.
   virtual bool flush(std::chrono::milliseconds at_most) = 0;
   // The next record goes to what has the file's name then: for those who rotate by renaming.
   virtual void reopen() = 0;
@@ -50,9 +50,10 @@ class audit_log {
   // What is done from time to time (signing, syncing, removing what is old) where it is due. Once a
   // second.
   virtual void tick() {}
-  // Signs what was written since the last head, if anything was; at most so long. False: it is not.
+  // Signs what was written since the last head, if anything was, and syncs it; at most so long.
+  // False: it is not.
   virtual bool sign(std::chrono::milliseconds) { return false; }
-  // The newest head, as JSON (audit_head.hpp); empty: there is none.
+  // The newest head that is on the disk, as JSON (audit_head.hpp); empty: there is none.
   virtual std::string head() const { return {}; }
   // Where the chain is (audit_folder.hpp); empty: it is none.
   virtual std::string folder() const { return {}; }

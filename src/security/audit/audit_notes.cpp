@@ -38,7 +38,7 @@ struct audit_notes::slot {
   std::uint32_t size;
   std::uint64_t number;  // of the operation: what ended has that of what was begun
   std::uint64_t mark;
-  char json[place_bytes - 24];
+  char json[text_bytes];
 };
 
 result<std::unique_ptr<audit_notes>> audit_notes::open(const std::string& folder) {
@@ -66,6 +66,10 @@ audit_notes::~audit_notes() {
 
 audit_notes::slot& audit_notes::at(std::uint32_t place) const {
   return static_cast<slot*>(memory_)[place - 1];
+}
+
+std::string audit_notes::text(std::uint32_t place) const {
+  return {at(place).json, at(place).size};
 }
 
 void audit_notes::read_found() {

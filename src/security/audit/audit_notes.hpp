@@ -3,9 +3,10 @@
 // is one, too. An operation is noted before its work begins; its record takes the note's place; and
 // once the chain has it, the place is free again.
 //
-// Thread-safe; never waits for the disk once it is open (the file's blocks are there from the
-// start). A loss of power may take what was noted in the last half minute; what is damaged is left
-// out.
+// Thread-safe; makes no call of the system once it is open (the file's blocks are there from the
+// start). The kernel writes the pages to the disk by itself, and whoever writes to one just then
+// may have to wait for that. A loss of power may take what was noted in the last half minute; what
+// is damaged is left out.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ namespace soma::security {
 
 class audit_notes {
  public:
-  static constexpr std::size_t places = 4096, place_bytes = 1024;
+  static constexpr std::size_t places = 16'384, place_bytes = 1024;
+  static constexpr std::size_t text_bytes = place_bytes - 24;  // longer ones get no place
 
   struct left {
     bool ended = false;  // a whole record; else what was begun
@@ -44,6 +46,8 @@ class audit_notes {
   // there is no place for it, what was begun stays, and is what is given.
   std::uint32_t end(std::uint32_t begun, std::string_view json);
   void free(std::uint32_t place);
+  // What stands in a place that was not freed since it was given.
+  std::string text(std::uint32_t place) const;
 
  private:
   struct slot;
