@@ -83,7 +83,7 @@ TEST_CASE("config: a secret that is kept elsewhere is read, and read again") {
     return result<secret_string>(secret_string("<" + std::string(reference) + ">"));
   };
   const auto loaded = load_config(from);
-  REQUIRE(loaded);
+  REQUIRE(loaded.has_value());
   CHECK(asked.front() == "file:/token");
   CHECK(loaded->secret("auth.admin_key").reveal() == "<env:KEY>");
   const auto& before = loaded->secret("llm.api_key");
@@ -101,13 +101,13 @@ TEST_CASE("config: a secret that cannot be read is an error that names its key")
   config_sources from;
   from.env = {{"SOMA_ADMIN_KEY", "vault:a/b#c"}};
   auto loaded = load_config(from);
-  REQUIRE(!loaded);
+  REQUIRE(loaded.has_error());
   CHECK(loaded.error().detail.find("auth.admin_key") != std::string::npos);
   from.read_secret = [](std::string_view, const config&) {
     return result<secret_string>(error(codes::dependency_unavailable, "it is away"));
   };
   loaded = load_config(from);
-  REQUIRE(!loaded);
+  REQUIRE(loaded.has_error());
   CHECK(loaded.error().detail == "env SOMA_ADMIN_KEY: auth.admin_key: it is away");
 }
 
