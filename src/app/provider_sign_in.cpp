@@ -1,5 +1,6 @@
 #include "app/provider_sign_in.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <future>
 
@@ -274,25 +275,38 @@ asio::awaitable<result<void>> take_provider_logout(services& s, std::string peer
     note_refused(s, said.error());
     co_return said.error();
   }
-  auto end = [&s, by = std::move(*said)] { return end_named(s, by); };
+  auto end = [&s, by = std::move(*said)] {
+    auto done = end_named(s, by);
+    if (!done) s.provider->party.give_back(by);
+    return done;
+  };
   co_return co_await on_lane(s.lanes.writes, std::move(end));
 }
 
 renewals renew_provider_sign_ins(services& s, std::int64_t older_than_ms, std::size_t most) {
   renewals out;
-  const auto all = s.browsers.list_of_providers(now_ms());
+  auto all = s.browsers.list_of_providers(now_ms());
   if (!all) return out;
   auto& by = *s.provider;
+  // Behind the one that was asked last, so that those who cannot be answered keep nobody waiting.
+  const auto next = std::find_if(all->begin(), all->end(), [&](const auto& one) {
+    return one.who.cookie_hash > by.asked_last;
+  });
+  std::rotate(all->begin(), next, all->end());
   for (const auto& one : *all) {
     if (out.asked == most) break;
     if (one.provider->issuer != by.party.issuer()) continue;
     if (now_ms() - one.provider->asked_at_ms < older_than_ms) continue;
     const auto kept = by.unseal(*one.provider);
     if (kept.refresh_token.empty()) continue;
+    by.asked_last = one.who.cookie_hash;
     auto now = by.party.renew(kept.refresh_token, one.provider->subject);
     ++out.asked;
     // Who is signed in stays so while the provider is away.
-    if (!now && now.error().code == codes::dependency_unavailable) break;
+    if (!now && now.error().code == codes::dependency_unavailable) {
+      if (by.party.trouble().empty()) continue;
+      break;
+    }
     const bool says_nothing_new = now && now->id_token.empty();
     if (!now || !(says_nothing_new || is_same(one.who, now->who))) {
       ++out.ended;

@@ -33,6 +33,7 @@ struct provider_sign_in {
   const std::vector<secret_string> keys;  // that seal its tokens; none: they are not kept
   const std::int64_t holds_ms;            // how long a sign-in does
   lane waits;
+  std::string asked_last{};  // of the thread that asks again: whose sign-in
 
   std::string seal(const security::oidc::provider_identity& who) const;
   // Empty members where nothing is kept, or no key opens it.

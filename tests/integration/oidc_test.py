@@ -427,6 +427,11 @@ def refresh():
         asked = provider.asked["/token"]
         wait_until(lambda: provider.asked["/token"] > asked, what="being asked again")
         assert who(node, ann)["role"] == "admin"
+        provider.faults = {"/token": 500}
+        asked = provider.asked["/token"]
+        wait_until(lambda: provider.asked["/token"] > asked + 1, what="being asked again")
+        assert who(node, ann)["role"] == "admin", "the provider cannot say"
+        provider.faults = {}
         with Stream(node, "/v1/session/@me/events", {"Cookie": cookie_of(ann)}, key=None) as stream:
             assert stream.status == 200
             provider.user = {"sub": "ann", "groups": []}

@@ -411,4 +411,8 @@ TEST_CASE("once: what was used is remembered, for a while, and not without end")
   for (const char* one : {"b", "c", "d", "e"}) CHECK(set.use(one, 1000));
   CHECK(set.size() == 3);
   CHECK_FALSE(set.use("e", 1000));
+  set.give_back("e");
+  set.give_back("never seen");
+  CHECK(set.size() == 2);
+  CHECK(set.use("e", 1000));
 }

@@ -67,6 +67,8 @@ class relying_party {
 
   // What the provider tells of who signed out there; once for each token.
   result<logout_notice> take_logout(std::string_view token);
+  // Nothing could be done about it: the provider may tell it again.
+  void give_back(const logout_notice& said) { logouts_.give_back(said.jti); }
 
   // Where a browser goes to sign out at the provider, too; empty where that is nowhere. Does not
   // block. `id_token`: of the sign-in; may be empty.

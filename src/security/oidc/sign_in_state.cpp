@@ -110,6 +110,12 @@ bool once_set::use(std::string_view text, std::int64_t now_ms) {
   return true;
 }
 
+void once_set::give_back(std::string_view text) {
+  const std::string key(bytes_of(sha256(text)));
+  const std::lock_guard lock(mutex_);
+  if (until_.erase(key) > 0) std::erase(order_, key);
+}
+
 std::size_t once_set::size() const {
   const std::lock_guard lock(mutex_);
   return order_.size();

@@ -49,6 +49,8 @@ class once_set {
   once_set(std::size_t most, std::int64_t kept_ms) : most_(most), kept_ms_(kept_ms) {}
   // True once for each text.
   bool use(std::string_view text, std::int64_t now_ms);
+  // What it was used for came to nothing: it may be used again.
+  void give_back(std::string_view text);
   std::size_t size() const;
 
  private:
