@@ -36,6 +36,11 @@ error unavailable(std::string why) {
 
 constexpr const char* held_name = "/backup-under-way";
 
+// Uploads that are not whole; of the audit what is under way, and what is taken last.
+bool is_passed_over(const std::string& part, const std::string& name) {
+  return part == "work" ? name == ".incoming" : name == "open" || name == "checkpoint.json";
+}
+
 // The names in a folder, in order. What cannot be read is no empty folder.
 result<std::vector<std::string>> names_in(int folder) {
   std::vector<std::string> names;
@@ -277,7 +282,7 @@ class backup_maker {
     auto names = names_in(folder);
     if (!names) return leave_out(path, names.error().detail);
     for (const auto& name : *names) {
-      if (depth == 0 && (name == ".incoming" || name == "checkpoint.json")) continue;
+      if (depth == 0 && is_passed_over(path, name)) continue;
       if (auto done = add_entry(folder, name, path + "/" + name, depth); !done) return done;
     }
     return {};

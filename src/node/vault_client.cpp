@@ -1,6 +1,9 @@
 #include "node/vault_client.hpp"
 
-#include <simdjson.h>
+#include <boost/json.hpp>
+
+#include <initializer_list>
+#include <optional>
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
@@ -21,6 +24,20 @@ error refused(const outbox::http_answer& answer, const std::string& what) {
 std::string without_end(std::string addr) {
   while (!addr.empty() && addr.back() == '/') addr.pop_back();
   return addr;
+}
+
+// The text under these names, one in the other.
+std::optional<secret_string> text_at(const std::string& document,
+                                     std::initializer_list<std::string_view> names) {
+  boost::json::error_code ec;
+  const auto whole = boost::json::parse(document, ec);
+  const auto* at = ec ? nullptr : &whole;
+  for (const auto name : names) {
+    const auto* object = at ? at->if_object() : nullptr;
+    at = object ? object->if_contains(boost::json::string_view(name.data(), name.size())) : nullptr;
+  }
+  if (!at || !at->is_string()) return std::nullopt;
+  return secret_string(std::string(at->get_string().c_str()));
 }
 
 // A path is sent as it is: what would end it, or lead elsewhere, is none.
@@ -57,12 +74,10 @@ result<void> vault_client::sign_in() {
       http_.post("/v1/auth/approle/login", body, headers(), deadline_ms, answer_bytes_max);
   wipe(body);
   if (answer.status != 200) return refused(answer, "sign in as that AppRole");
-  simdjson::dom::parser parser;
-  std::string_view token;
-  if (parser.parse(answer.body)["auth"]["client_token"].get(token) != simdjson::SUCCESS)
-    return unavailable("it gave no token");
-  token_ = secret_string(std::string(token));
+  auto token = text_at(answer.body, {"auth", "client_token"});
   wipe(answer.body);
+  if (!token) return unavailable("it gave no token");
+  token_ = std::move(*token);
   return {};
 }
 
@@ -88,15 +103,11 @@ result<secret_string> vault_client::read(std::string_view place) {
     answer = get(path);
   }
   if (answer.status != 200) return refused(answer, what);
-  simdjson::dom::parser parser;
-  std::string_view value;
-  if (parser.parse(answer.body)["data"]["data"][place.substr(hash + 1)].get(value) !=
-      simdjson::SUCCESS)
-    return unavailable("there is no such field where we " + what);
-  if (value.empty()) return unavailable("the field is empty where we " + what);
-  secret_string found{std::string(value)};
+  auto found = text_at(answer.body, {"data", "data", place.substr(hash + 1)});
   wipe(answer.body);
-  return found;
+  if (!found) return unavailable("there is no such field where we " + what);
+  if (found->empty()) return unavailable("the field is empty where we " + what);
+  return std::move(*found);
 }
 
 result<void> vault_client::renew() {

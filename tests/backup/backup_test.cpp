@@ -48,6 +48,7 @@ class data_folder {
     open();
     files::store_options options;
     options.folder = path() + "/attachments";
+    options.types = {"*/*"};
     attachments_ = std::move(*files::attachment_store::open(*log_, options, nullptr));
     put(path() + "/secret/server.key", std::string(32, 'k'));
     put(path() + "/work/t/s/notes.txt", "some notes");
@@ -80,6 +81,7 @@ class data_folder {
     storage::append_op op;
     op.key = key;
     op.info = storage::session_info{};
+    op.expected_seq = seq - 1;
     event e;
     e.meta.key = key;
     e.meta.id = {log_->epoch(), seq};

@@ -82,7 +82,7 @@ TEST_CASE("manifest: what was written is read, names of any bytes among it") {
   CHECK(info->id == "20251130T190000123Z");
   CHECK(info->made_at_ms == head().made_at_ms);
   CHECK(info->files == 2);
-  CHECK(info->bytes == 12 + UINT32_MAX + std::uint64_t{7});
+  CHECK(info->bytes == std::uint64_t{12} + UINT32_MAX + 7);
   CHECK(info->new_bytes == 5);
   const auto wanted = some_entries();
   REQUIRE(seen.size() == wanted.size());

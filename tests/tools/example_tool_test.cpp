@@ -45,8 +45,8 @@ TEST_CASE("documentation: the tool in ten lines runs") {
   REQUIRE(entry.has_value());
   catalog all({*entry}, store);
   REQUIRE(all.load().has_value());
-  catalog_runner runner({all, [](const auto&, auto, const auto&) {
-                           return verdict{true, "r", ""};
+  catalog_runner runner({all, [](const auto&, auto, const auto&, const auto& then) {
+                           then(verdict{true, "r", ""});
                          }});
   runner.add("shout", std::make_shared<shout>());
   std::promise<tool_outcome> said;
