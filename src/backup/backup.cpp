@@ -175,7 +175,7 @@ class backup_maker {
     if (!all) return all.error();
     for (const auto& one : *all) {
       if (auto done = held.hold_attachment(one.sha256); !done) return done;
-      attachments_.emplace(one.sha256, one.size_bytes);
+      attachments_.emplace(one.sha256, one);
     }
     return {};
   }
@@ -213,7 +213,8 @@ class backup_maker {
 
   result<void> add_attachments(const held_moment& held) {
     std::vector<left_out> missing;
-    for (const auto& [sha256, size] : attachments_) {
+    for (const auto& [sha256, of] : attachments_) {
+      const auto size = of.size_bytes;
       entry one;
       one.path = "attachments/" + sha256.substr(0, 2) + "/" + sha256;
       one.sha256 = sha256;
@@ -255,8 +256,9 @@ class backup_maker {
     for (auto& one : *now) there.insert(std::move(one.sha256));
     for (const auto& one : missing)
       if (there.count(one.path))
-        without_.push_back(
-            {files::content_path(from_.data_dir + "/attachments", one.path), one.why});
+        without_.push_back({"attachment " + attachments_[one.path].named + ", " +
+                                files::content_path(from_.data_dir + "/attachments", one.path),
+                            one.why});
     if (without_.empty() || wanted_.leave_out_damaged) return {};
     return error(codes::storage_corrupt,
                  std::to_string(without_.size()) +
@@ -411,7 +413,7 @@ class backup_maker {
   repository& to_;
   pace pace_;
   manifest_writer* manifest_ = nullptr;
-  std::map<std::string, std::uint64_t> attachments_;  // sizes by hash
+  std::map<std::string, files::kept_bytes> attachments_;  // by hash
   std::unordered_map<std::string, entry> known_;
   std::vector<left_out> without_;
 };

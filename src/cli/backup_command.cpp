@@ -75,8 +75,7 @@ int back_up(const config_sources& from, const backup_options& wanted) {
   std::vector<backup::left_out> damaged;
   const auto made = backup::make_backup(backup_sources_of(*settings, **log), with, &damaged);
   for (const auto& one : damaged)
-    std::fprintf(stderr, "soma: left out: %s: %s\n", terminal_text(one.path).c_str(),
-                 one.why.c_str());
+    std::fprintf(stderr, "soma: %s: %s\n", terminal_text(one.path).c_str(), one.why.c_str());
   return made ? tell_made(wanted.folder, summary_of(*made)) : refuse(made.error());
 }
 

@@ -40,7 +40,7 @@ void answer(backup::backup_keeper& keeper, const std::string& line, const tell_p
   };
   std::vector<backup::left_out> damaged;
   const auto made = keeper.make(folder, keep, goes_on, &damaged);
-  for (const auto& one : damaged) tell("left out: " + plain_line(one.path) + ": " + one.why + "\n");
+  for (const auto& one : damaged) tell(plain_line(one.path) + ": " + one.why + "\n");
   tell(made ? std::string(done) + summary_of(*made) + "\n"
             : std::string(failed) + made.error().detail + "\n");
 }
