@@ -98,10 +98,12 @@ void audit_notes::clear() {
   const std::lock_guard lock(mutex_);
   free_.clear();
   for (std::uint32_t place = places; place > 0; --place) {
-    at(place).what.store(nothing);
+    if (auto& one = at(place); one.what.load() != nothing) one.what.store(nothing);
     free_.push_back(place);
   }
   found_.clear();
+  // All of it was looked through; used are few, the lowest first. The rest stays the file's.
+  ::madvise(memory_, file_bytes, MADV_DONTNEED);
 }
 
 std::uint32_t audit_notes::keep(std::string_view json, std::uint32_t of) {
