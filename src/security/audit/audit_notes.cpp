@@ -92,6 +92,12 @@ void audit_notes::read_found() {
   }
   for (std::uint32_t place = places; place > 0; --place)
     if (at(place).what.load() == nothing) free_.push_back(place);
+  let_go();
+}
+
+// All of it was looked through; used are few, the lowest first. The rest is the file's alone.
+void audit_notes::let_go() const {
+  ::madvise(memory_, file_bytes, MADV_DONTNEED);
 }
 
 void audit_notes::clear() {
@@ -102,8 +108,7 @@ void audit_notes::clear() {
     free_.push_back(place);
   }
   found_.clear();
-  // All of it was looked through; used are few, the lowest first. The rest stays the file's.
-  ::madvise(memory_, file_bytes, MADV_DONTNEED);
+  let_go();
 }
 
 std::uint32_t audit_notes::keep(std::string_view json, std::uint32_t of) {

@@ -56,6 +56,7 @@ class audit_notes {
   std::uint32_t keep(std::string_view json, std::uint32_t begun);
   slot& at(std::uint32_t place) const;
   void read_found();
+  void let_go() const;
 
   void* memory_ = nullptr;
   std::vector<left> found_;
