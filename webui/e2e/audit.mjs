@@ -53,7 +53,7 @@ export const auditTests = [
       assert.deepEqual(lines.map((line) => [line.what, line.session_id]), [['conversation.send', session]]);
       await page.getByRole('button', { name: 'All of this request' }).click();
       await until('it is asked for', () => page.url().includes('request='));
-      assert.equal(await records(page).count(), 1);
+      await until('only what is of it', async () => (await records(page).count()) === 1);
 
       // Who was refused.
       await page.getByRole('button', { name: 'Clear the filters' }).click();
