@@ -102,7 +102,8 @@ TEST_CASE(
   w.fill(20, 5);
   const auto path = audit_segments(w.folder()).back().path;
   const auto good = text_of(path);
-  const auto link = *audit_link_of(w.lines().back());
+  const auto last = w.lines().back();
+  const auto link = *audit_link_of(last);
   const audit_place end{link.seq, std::string(link.hash)};
   write_text(path, good + invented(end, 7));
   auto found = w.verdict();
@@ -273,7 +274,8 @@ TEST_CASE("audit writer: a newest segment with half a line alone goes, and the c
   w.options.segment_bytes = 10'000;
   w.fill(100, 20);
   const auto chain = w.writer()->chain();
-  const auto last = *audit_link_of(w.lines().back());
+  const auto newest = w.lines().back();
+  const auto last = *audit_link_of(newest);
   const auto next = audit_segment_path(w.folder(), last.seq + 1);
   write_text(next, "{\"seq\":" + std::to_string(last.seq + 1) + ",\"at\":\"2026");
   {
