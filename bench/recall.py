@@ -5,6 +5,7 @@ directly with the same texts and questions.
     python3 bench/recall.py speed --vectors              # the same with vectors, of a provider that answers at once
     python3 bench/recall.py quality                      # recall@10 of questions with known answers
     python3 bench/recall.py turn [--items 10000]         # what recall adds to a turn's first delta
+    python3 bench/recall.py replicated                   # until a SomaBrain has what was noted, and after an outage
 
 Prints a table; --json FILE keeps the figures. Percentiles are of single requests, one after another, of a
 client in Python (some 0.2 ms of each are its own); the machine's other work shows in p99.
@@ -28,11 +29,13 @@ import urllib.request
 from recall_corpus import Prose, quality
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "tests", "support"))
 BIN = os.path.join(HERE, "..", "build/release/bin")
 KEY = "soma-bench-loopback-only-4b1f6e0c9d2a"  # of a server of this run, on loopback, with an empty store
 DIMENSIONS = 384
 NOTED_MAX, BROUGHT_AT_ONCE = 100_000, 200
 FILLERS, AT_ONCE = 4, 64  # connections that fill, requests under way on each
+NOTES_A_SECOND, STEADY_S, OUTAGE_S = 50, 30, 60
 
 
 def free_port():
@@ -289,6 +292,7 @@ class HashEmbedder:
                     for i, text in enumerate(texts)]
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            disable_nagle_algorithm = True  # head and body are two writes: else the second waits 40 ms
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
@@ -438,9 +442,62 @@ def turn(options, figures):
         model.terminate()
 
 
+class TimedBrain:
+    """The tests' stand-in for SomaBrain, with the time at which each memory was first kept."""
+
+    def __init__(self):
+        from somabrain import SomaBrain
+        self.kept_at, timed = {}, self.kept_at_of
+
+        class Brain(SomaBrain):
+            def keep(self, tenant, key, value):
+                super().keep(tenant, key, value)
+                timed(value)
+
+        self.brain = Brain(free_port()).start()
+
+    def kept_at_of(self, value):
+        if value.get("text"):
+            self.kept_at.setdefault(value["text"], time.monotonic())
+
+
+def replicated(options, figures):
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        there = TimedBrain()
+        server = Server(options, folder, {"SOMA_BASE_URL": there.brain.base_url, "SOMA_API_TOKEN": there.brain.token})
+        client, noted = Client(server.port), {}
+
+        def note_for(seconds, name, until=lambda: False):
+            begin, n = time.monotonic(), 0
+            while time.monotonic() - begin < seconds and not until():
+                text = f"{name} {n}: a thing that was said, of the usual length of what people say to one another"
+                client.ask("POST", "/v1/memories", {"text": text})
+                noted[text] = time.monotonic()
+                n += 1
+                time.sleep(max(0.0, begin + n / NOTES_A_SECOND - time.monotonic()))
+
+        note_for(STEADY_S, "steady")
+        time.sleep(5)
+        late = sorted((there.kept_at[t] - at) * 1000 for t, at in noted.items())
+        figures[f"noted {NOTES_A_SECOND} a second, until SomaBrain has it, p50, ms"] = late[len(late) // 2]
+        figures["… p95, ms"] = late[len(late) * 95 // 100]
+        figures["… longest, ms"] = late[-1]
+        there.brain.be("500")  # whoever is connected
+        there.brain.stop()
+        note_for(OUTAGE_S, "away")
+        there.brain.be("good")
+        there.brain.start()
+        back, behind = time.monotonic(), sum(t not in there.kept_at for t in noted)
+        note_for(600, "after", until=lambda: all(t in there.kept_at or at > time.monotonic() - 1 for t, at in list(noted.items())))
+        figures[f"SomaBrain away for {OUTAGE_S} s, items behind"] = behind
+        figures["… caught up after its return, while notes go on, s"] = time.monotonic() - back
+        there.brain.stop()
+        server.stop()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["speed", "quality", "turn"])
+    parser.add_argument("what", choices=["speed", "quality", "turn", "replicated"])
     parser.add_argument("--soma", default=os.path.join(BIN, "soma"))
     parser.add_argument("--rehearsal", default=os.path.join(BIN, "soma-rehearsal"))
     parser.add_argument("--items", type=int)
@@ -453,7 +510,7 @@ def main():
     options = parser.parse_args()
     options.items = options.items or {"speed": 100_000, "turn": 10_000}.get(options.what)
     figures = {}
-    {"speed": speed, "quality": quality_of, "turn": turn}[options.what](options, figures)
+    {"speed": speed, "quality": quality_of, "turn": turn, "replicated": replicated}[options.what](options, figures)
     title = options.what + (f", {options.items:,} items" if options.items else "")
     print(f"| {title} | |\n|---|---:|")
     for name, value in figures.items():

@@ -106,7 +106,8 @@ TEST_CASE(
   std::vector<std::string> gone, kept;
   for (int n = 0; n < 40; ++n)
     (n % 4 == 0 ? kept : gone).push_back(text_of(key(n), 1, 5'000).substr(0, 100));
-  for (const auto& text : gone) REQUIRE(is_on_the_disk(s, text));
+  // Looked for anew: a compaction may move a row while the files are read one after another.
+  for (const auto& text : gone) REQUIRE(comes_true([&] { return is_on_the_disk(s, text); }));
   for (int n = 0; n < 40; ++n) {
     if (n % 4 == 0) continue;
     auto op = op_of(s, key(n));
@@ -115,7 +116,7 @@ TEST_CASE(
   }
   CHECK(comes_true([&] { return bytes_of(s) < before / 2; }));
   for (const auto& text : gone) CHECK(comes_true([&] { return !is_on_the_disk(s, text); }));
-  for (const auto& text : kept) CHECK(is_on_the_disk(s, text));
+  for (const auto& text : kept) CHECK(comes_true([&] { return is_on_the_disk(s, text); }));
   for (int n = 0; n < 40; n += 4)
     CHECK(s.log->read(key(n), {.events_max = 100, .bytes_max = 1 << 30})->events.size() == 8);
   CHECK(s.told.empty());
