@@ -37,6 +37,11 @@ std::optional<error> bad_opening(const input::open& c) {
   return bad_persona(c.persona_id);
 }
 
+// Policy could not be asked: neither a denial nor a fault that another attempt mends at once.
+bool is_away(const failure& why) {
+  return why.code == codes::dependency_unavailable;
+}
+
 error not_found() {
   return {codes::session_not_found, "there is no such session"};
 }
@@ -127,7 +132,8 @@ void session_step::on(const input::llm_failed& in) {
     append_complete("error", in.what, {}, in.latency_ms, in.first_token_ms);
     return advance(0, in.what);
   }
-  if (!in.what.retryable && !in.prefix_refused) {
+  // Where nobody can be asked whether it may leave, nothing but time helps.
+  if ((!in.what.retryable && !in.prefix_refused) || is_away(in.what)) {
     end_turn("error", in.what, false);
     return advance();
   }
@@ -170,7 +176,10 @@ void session_step::on(const input::tool_done& in) {
     done.error = failure{std::string(codes::tool_output_too_large),
                          "the output is larger than one event may be", false};
   }
+  // What could not be asked is no answer for a model to go on from.
+  const auto away = done.error && is_away(*done.error) ? done.error : std::nullopt;
   emit(std::move(done), from);
+  if (away && s.turn && s.turn->turn_id == turn_id) end_turn("error", away);
   advance();
 }
 

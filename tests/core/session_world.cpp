@@ -1,5 +1,6 @@
 #include "session_world.hpp"
 
+#include "core/codes.hpp"
 #include "core/session_snapshot.hpp"
 
 namespace soma::testing {
@@ -324,6 +325,8 @@ void session_world::tool_answers() {
   done.tool_call_id = id;
   done.status = chance(80) ? "success" : "error";
   done.output_json = some_json();
+  if (done.status == "error" && chance(30))
+    done.error = failure{std::string(codes::dependency_unavailable), "nobody could be asked", true};
   feed(done);
 }
 

@@ -17,7 +17,8 @@ from policy_programs import POLICY, Opa, OpenFga, StandIn, program, run
 
 QUICK = "[[rehearsal words=2 delay_ms=0]]"
 REGO, MODEL = os.path.join(POLICY, "soma.rego"), os.path.join(POLICY, "soma.fga")
-ACTIONS = sorted({one["action"] for one in table.TABLE if one["action"]} | {"tool.execute"})
+ACTIONS = sorted({one["action"] for one in table.TABLE if one["action"]} |
+                 {"tool.execute", "egress.pii"})
 SESSION_ACTIONS = ("conversation.", "session.export", "workdir.", "feedback.")
 
 
@@ -342,7 +343,7 @@ def checks_of_openfga():
 
 
 def away_within_a_turn():
-    """a policy that is away while a turn runs: the tool is not run, and its result says why"""
+    """a policy that is away while a turn runs: the tool is not run, its result says why, the turn ends"""
     opa = StandIn()
     with World({"OPA_URL": opa.url}, ["policy.cache_ms=0", "policy.timeout_ms=200"]) as w:
         w.user("ann")
@@ -353,10 +354,21 @@ def away_within_a_turn():
         assert status == 202, said
         opa.decide = lambda q: True if q["action"] != "tool.execute" else "no answer to anything"
         assert w.ask("ann", "POST", f"/v1/sessions/{session}/pause", {"paused": False})[0] == 200
-        result = result_of(w.turn(said))
+        events = w.turn(said)
+        result = result_of(events)
         assert result["status"] == "error", result
         assert result["error"]["code"] == "dependency.unavailable", result
         assert result["error"]["retryable"], result
+        [error] = [e["payload"] for e in events if e["type"] == "error"]
+        assert error["code"] == "dependency.unavailable" and error["retryable"], error
+        assert len([e for e in events if e["type"] == "llm.request"]) == 1, events
+        # A retry is the same turn anew, once somebody answers.
+        opa.decide = lambda q: True
+        status, _, _ = w.ask("ann", "POST", "/v1/session/action",
+                             {"session_id": session, "action": "retry"})
+        assert status < 300, status
+        wait_until(lambda: any(e["type"] == "tool.result" and e["payload"]["status"] == "success"
+                               for e in w.node.events(session)), 30, "the retry")
     opa.stop()
 
 
