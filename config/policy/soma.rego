@@ -41,6 +41,7 @@ conversations := {
 	"memory.",
 	"feedback.write",
 	"llm.invoke",
+	"egress.pii",
 }
 
 house := {

@@ -16,7 +16,7 @@ ann := {"id": "ann", "role": "user", "groups": []}
 root := {"id": "root", "role": "admin", "groups": []}
 
 test_everybody_talks if {
-	every action in ["conversation.send", "session.export", "memory.write", "llm.invoke"] {
+	every action in ["conversation.send", "session.export", "memory.write", "llm.invoke", "egress.pii"] {
 		policy.decision == {"allow": true, "rule": "talk"} with input as ask(ann, action)
 	}
 }

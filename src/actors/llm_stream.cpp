@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "core/codes.hpp"
 #include "core/utf8.hpp"
 #include "core/uuid.hpp"
 #include "observability/log.hpp"
@@ -166,8 +167,12 @@ void ask(pointer self) {
     return;
   }
   llm::stream_end refused;
-  refused.error = failure{std::string(started.error().code), started.error().detail, false};
-  refused.retry_after_ms = static_cast<std::uint32_t>(started.error().retry_after_s) * 1000;
+  const auto& why = started.error();
+  // Whoever could not be asked may be there the next time.
+  refused.error = failure{
+      std::string(why.code), why.rule.empty() ? why.detail : "rule " + why.rule + ": " + why.detail,
+      why.code == codes::dependency_unavailable || why.code == codes::server_busy};
+  refused.retry_after_ms = static_cast<std::uint32_t>(why.retry_after_s) * 1000;
   self->send(self, provider_end{std::move(refused)});
 }
 

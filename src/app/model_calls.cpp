@@ -10,7 +10,7 @@ namespace {
 
 // Who a model call is made for.
 actors::llm_caller llm_caller_of(const caller& who) {
-  return {who.tenant, who.user.value, {}, who.request_id, who.trace_id};
+  return {who.tenant, who.user.value, {}, who.request_id, who.trace_id, origin_of(who).actor_json};
 }
 
 }  // namespace
@@ -47,6 +47,10 @@ result<prepared_call> prepare_call_to(services& s, const admitted& in, const std
   prepared.call = std::move(*call);
   prepared.warn = *warn;
   return prepared;
+}
+
+bool redacts_calls(services& s, const caller& who) {
+  return s.llm.redacts(who.tenant);
 }
 
 result<std::shared_ptr<models::model_stream>> start_call(services& s, const admitted& in,

@@ -38,6 +38,10 @@ result<prepared_call> prepare_call(services& s, const admitted& in, const wanted
 result<prepared_call> prepare_call_to(services& s, const admitted& in, const std::string& model,
                                       bool names_base_url);
 
+// Whether personal data is taken out of a caller's calls: their answers then are made anew, with
+// the words back in them, and no provider's own go through.
+bool redacts_calls(services& s, const caller& who);
+
 // How a door ends a call with whoever asked: called once with each that was started. Error: the
 // asker is gone already; the call is then let go.
 using call_tie = std::function<result<void>(const std::shared_ptr<models::model_stream>&)>;

@@ -62,10 +62,21 @@ result<void> change_key(models::llm_gateway& llm, const tenant_id& tenant,
   return put ? result<void>() : result<void>(put.error());
 }
 
+// None: the node's counts. No guard: there is nothing to be set.
+result<void> change_egress(models::llm_gateway& llm, const tenant_id& tenant,
+                           const settings_change& change) {
+  if (!change.pii || !llm.guard()) return {};
+  if (change.pii->empty()) return llm.guard()->set(tenant, std::nullopt);
+  const auto mode = security::pii::mode_named(*change.pii);
+  if (!mode) return error(codes::request_invalid, "egress.pii: there is no such mode");
+  return llm.guard()->set(tenant, mode);
+}
+
 constexpr std::string_view mask = "********";
 
 // What of the settings is another, a key only by whether there is one.
-std::string difference(const llm_settings& before, const llm_settings& now, bool new_key) {
+std::string difference(const tenant_settings& was, const tenant_settings& is, bool new_key) {
+  const auto &before = was.llm, &now = is.llm;
   std::string out;
   json_writer w(out);
   w.begin_object();
@@ -76,13 +87,22 @@ std::string difference(const llm_settings& before, const llm_settings& now, bool
   if (before.model != now.model) tell("llm.model", before.model, now.model);
   if (before.has_key != now.has_key || new_key)
     tell("llm.api_key", before.has_key ? mask : "", now.has_key ? mask : "");
+  if (was.egress.pii != is.egress.pii) tell("egress.pii", was.egress.pii, is.egress.pii);
   w.end_object();
   return out;
 }
 
 }  // namespace
 
-llm_settings read_settings(services& s, const caller& who) {
+namespace {
+
+egress_settings read_egress(services& s, const caller& who) {
+  const auto* guard = s.llm.guard();
+  if (!guard) return {to_string(security::pii::mode::off), false};
+  return {to_string(guard->mode_of(who.tenant)), guard->own_mode(who.tenant).has_value()};
+}
+
+llm_settings read_llm(services& s, const caller& who) {
   llm_settings out;
   const auto found = s.llm.models().get(who.tenant, profile_name);
   if (!found) return out;
@@ -93,8 +113,14 @@ llm_settings read_settings(services& s, const caller& who) {
   return out;
 }
 
-asio::awaitable<result<llm_settings>> change_settings(services& s, admitted& in,
-                                                      settings_change change) {
+}  // namespace
+
+tenant_settings read_settings(services& s, const caller& who) {
+  return {read_llm(s, who), read_egress(s, who)};
+}
+
+asio::awaitable<result<tenant_settings>> change_settings(services& s, admitted& in,
+                                                         settings_change change) {
   const auto& tenant = in.who().tenant;
   const auto before = read_settings(s, in.who());
   const bool new_key = change.api_key && !change.api_key->empty();
@@ -102,7 +128,8 @@ asio::awaitable<result<llm_settings>> change_settings(services& s, admitted& in,
                change =
                    std::make_shared<const settings_change>(std::move(change))]() -> result<void> {
     if (auto changed = change_profile(llm.models(), tenant, *change); !changed) return changed;
-    return change_key(llm, tenant, *change);
+    if (auto changed = change_key(llm, tenant, *change); !changed) return changed;
+    return change_egress(llm, tenant, *change);
   };
   auto changed = co_await on_writes(s, tenant, work);
   if (!changed) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/pipeline.hpp"
@@ -20,17 +21,27 @@ struct llm_settings {
   std::string base_url, model;
   bool has_key = false;
 };
+// Of personal data in what leaves.
+struct egress_settings {
+  std::string_view pii;    // off, report, redact, deny
+  bool of_tenant = false;  // else of the configuration
+};
+struct tenant_settings {
+  llm_settings llm;
+  egress_settings egress;
+};
 // Does not block.
-llm_settings read_settings(services& s, const caller& who);
+tenant_settings read_settings(services& s, const caller& who);
 
 // What is to be another. "" takes what the tenant set away, so that the configuration counts again.
 struct settings_change {
   std::optional<std::string> base_url, model;
   std::optional<secret_string> api_key;
+  std::optional<std::string> pii;
 };
 // Errors: request.invalid, quota.exceeded, secret.key_missing, server.busy, those of the store.
-boost::asio::awaitable<result<llm_settings>> change_settings(services& s, admitted& in,
-                                                             settings_change change);
+boost::asio::awaitable<result<tenant_settings>> change_settings(services& s, admitted& in,
+                                                                settings_change change);
 
 struct runtime_config {
   std::uint64_t body_bytes_max = 0, session_queue_max = 0, sse_heartbeat_s = 0;

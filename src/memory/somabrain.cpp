@@ -132,7 +132,7 @@ std::string deletion_body(std::string_view key) {
 
 attempt not_taken(const http_answer& got) {
   if (got.status == 0) return away(got.why);
-  attempt out = away("it answered " + std::to_string(got.status));
+  attempt out = away(got.why.empty() ? "it answered " + std::to_string(got.status) : got.why);
   out.retry_after_ms = got.retry_after_ms;
   switch (got.status) {
     case 400:
@@ -172,7 +172,7 @@ result<brain_answer> read_recalled(const http_answer& got) {
   if (got.status != 200 || !document)
     return error(
         codes::dependency_unavailable,
-        "SomaBrain: " + (got.status == 0     ? got.why
+        "SomaBrain: " + (!got.why.empty()    ? got.why
                          : got.status == 200 ? std::string("it answered what SomaBrain does not")
                                              : "it answered " + std::to_string(got.status)));
   brain_answer out;
@@ -198,7 +198,19 @@ result<brain_answer> read_recalled(const http_answer& got) {
 
 http_answer somabrain::post(const char* path, const tenant_id& tenant, const std::string& body,
                             std::int64_t deadline_ms) {
-  return http_.post(path, body,
+  auto sent = body;
+  if (screen_) {
+    http_answer none;
+    switch (screen_(tenant, sent)) {
+      case outgoing_fate::goes: break;
+      case outgoing_fate::refused:
+        none.status = 400;
+        none.why = "it holds personal data, which may not leave";
+        return none;
+      case outgoing_fate::away: none.why = "whether it may leave could not be asked"; return none;
+    }
+  }
+  return http_.post(path, sent,
                     {{"X-Tenant-ID", tenant.value},
                      {"X-Request-ID", new_uuid()},
                      {"X-Deadline-MS", std::to_string(deadline_ms)}},

@@ -13,8 +13,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -50,12 +52,17 @@ struct brain_answer {
 };
 result<brain_answer> read_recalled(const outbox::http_answer& got);
 
+// What becomes of a body that would be sent: it may be written anew. Blocks; thread-safe.
+enum class outgoing_fate { goes, refused, away };
+using outgoing_screen = std::function<outgoing_fate(const tenant_id&, std::string& body)>;
+
 class somabrain {
  public:
   static constexpr std::size_t answer_bytes_max = 4u << 20;
 
-  somabrain(outbox::http_client& http, std::int64_t deadline_ms)
-      : http_(http), deadline_ms_(deadline_ms) {}
+  // `screen`: asked before anything is sent; empty: it goes as it is.
+  somabrain(outbox::http_client& http, std::int64_t deadline_ms, outgoing_screen screen = {})
+      : http_(http), deadline_ms_(deadline_ms), screen_(std::move(screen)) {}
 
   // `rows` of the attempt are as many as the items.
   outbox::attempt remember(const tenant_id& tenant, const std::vector<brain_item>& items);
@@ -64,7 +71,8 @@ class somabrain {
   result<brain_answer> recall(const tenant_id& tenant, std::string_view query,
                               std::size_t items_max, std::int64_t deadline_ms);
 
-  // As the others do: the tenant in its header, and an id.
+  // As the others do: the tenant in its header, and an id. What may not go is answered as a server
+  // would that does not take it (400), or is not there.
   outbox::http_answer post(const char* path, const tenant_id& tenant, const std::string& body,
                            std::int64_t deadline_ms);
 
@@ -78,6 +86,7 @@ class somabrain {
 
   outbox::http_client& http_;
   const std::int64_t deadline_ms_;
+  const outgoing_screen screen_;
   std::atomic<bool> older_{false};
 };
 

@@ -15,8 +15,12 @@ namespace soma::memory {
 class somabrain_recall final : public remote_recall {
  public:
   // `base`, `token`: as http_client has them. `left_alone_ms`: after failures_max in a row.
-  somabrain_recall(std::string base, secret_string token, std::int64_t left_alone_ms)
-      : http_(std::move(base), std::move(token)), left_alone_ms_(left_alone_ms) {}
+  // `screen`: as somabrain has it.
+  somabrain_recall(std::string base, secret_string token, std::int64_t left_alone_ms,
+                   outgoing_screen screen = {})
+      : http_(std::move(base), std::move(token)),
+        client_(http_, 0, std::move(screen)),
+        left_alone_ms_(left_alone_ms) {}
 
   remote_answer ask(const tenant_id& tenant, std::string_view query, std::size_t items_max,
                     std::int64_t ms) override;
@@ -27,7 +31,7 @@ class somabrain_recall final : public remote_recall {
   static constexpr std::int64_t judged_ms_min = 100;  // with less a failure says nothing
 
   outbox::http_client http_;
-  somabrain client_{http_, 0};
+  somabrain client_;
   const std::int64_t left_alone_ms_;
   std::mutex mutex_;
   unsigned failures_ = 0;

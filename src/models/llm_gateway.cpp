@@ -8,6 +8,7 @@
 #include "core/json_writer.hpp"
 #include "core/time.hpp"
 #include "llm/kept_document.hpp"
+#include "models/screened_call.hpp"
 #include "observability/log.hpp"
 
 namespace soma::models {
@@ -94,7 +95,31 @@ class metered_call {
 
   void let_go() {
     if (settled_.exchange(true)) return;
-    settle(estimate(), "cancelled", "cancelled", 1);
+    if (sent_)
+      settle(estimate(), "cancelled", "cancelled", 1);
+    else
+      settle({}, "cancelled", "cancelled", 0);
+  }
+
+  // Before anybody knows of the call but who starts it.
+  void looked_through_as(security::pii::mode m) {
+    mode_ = m;
+    sent_ = false;
+  }
+  // What was found of personal data, and whether the call may go.
+  void judged(const security::pii::counts& found, const security::decision& said) {
+    found_ = found;
+    if (said.allow) {
+      sent_ = true;
+      return;
+    }
+    if (settled_.exchange(true)) return;
+    rule_ = said.rule;
+    settle({}, said.unavailable ? codes::dependency_unavailable : codes::policy_denied, {}, 0);
+  }
+  // It was not even looked through.
+  void refused(const error& why) {
+    if (!settled_.exchange(true)) settle({}, why.code, {}, 0);
   }
 
  private:
@@ -148,7 +173,12 @@ class metered_call {
     json_writer w(data);
     w.begin_object().field("profile", profile_).field("provider", provider_);
     w.field("model", model_).field("base_url", base_url_).field_if("finish_reason", finish_reason);
-    w.field("attempts", std::uint64_t{attempts}).key("usage").raw(llm::to_json(count)).end_object();
+    w.field("attempts", std::uint64_t{attempts}).key("usage").raw(llm::to_json(count));
+    if (security::pii::any(found_)) {
+      w.key("pii").begin_object().field("mode", to_string(mode_));
+      w.key("found").raw(security::pii::counts_json(found_)).end_object();
+    }
+    w.end_object();
     security::audit_record r;
     r.what = "llm.invoke";
     r.when_ms = began_ms_;
@@ -156,7 +186,9 @@ class metered_call {
     r.user_id = who_.user;
     r.door = who_.session.empty() ? "http" : "session";
     r.outcome = outcome == "ok" || outcome == "cancelled" ? outcome : "failed";
-    if (r.outcome == "failed") r.why = outcome;
+    if (r.outcome == "failed") r.why = rule_.empty() ? outcome : rule_;
+    if (outcome == codes::policy_denied) r.outcome = "denied";
+    if (outcome == codes::dependency_unavailable) r.outcome = "unavailable";
     r.session_id = who_.session;
     r.request_id = who_.request_id;
     r.trace_id = who_.trace_id;
@@ -174,7 +206,11 @@ class metered_call {
   const std::uint64_t prompt_estimate_;
   const std::int64_t began_ms_ = now_ms();
   std::atomic<std::uint64_t> said_bytes_{0};
-  std::atomic<bool> settled_{false};
+  std::atomic<bool> settled_{false}, sent_{true};
+  // Written before the call goes.
+  security::pii::mode mode_ = security::pii::mode::off;
+  security::pii::counts found_{};
+  std::string rule_;
 };
 
 namespace {
@@ -273,6 +309,41 @@ void llm_gateway::ask_for_window(llm::llm_client& client, const llm::call& c) {
   lock.unlock();
 }
 
+bool llm_gateway::redacts(const tenant_id& tenant) const {
+  return p_.guard && p_.guard->mode_of(tenant) == security::pii::mode::redact;
+}
+
+// Of what memory makes vectors of nobody would read a refusal, and vectors have no words: they are
+// made of what is left.
+result<std::unique_ptr<llm::stream_handle>> llm_gateway::start_looked_through(
+    security::pii::mode mode, llm::llm_client& client, const actors::llm_caller& who, llm::call c,
+    llm::stream_sink sink, const std::shared_ptr<metered_call>& meter, const client_thread& home) {
+  const bool of_memory = c.purpose == llm::purpose::embeddings && who.actor_json.empty();
+  if (mode == security::pii::mode::deny && of_memory) mode = security::pii::mode::redact;
+  meter->looked_through_as(mode);
+  security::pii::leaving about;
+  about.tenant = who.tenant.value;
+  about.user = who.user;
+  about.session = who.session;
+  about.request_id = who.request_id;
+  about.actor_json = who.actor_json;
+  screening how{client, *p_.guard, mode, std::move(about), home, {}, {}};
+  if (p_.aside)
+    how.aside = [&aside = p_.aside, tenant = who.tenant](std::function<void()> work) {
+      return aside(tenant, std::move(work));
+    };
+  how.on_judged = [meter](const security::pii::counts& found, const security::decision& said) {
+    meter->judged(found, said);
+  };
+  auto handle = start_screened(std::move(how), std::move(c), metered(std::move(sink), meter));
+  if (!handle) {
+    meter->refused(handle.error());
+    return handle.error();
+  }
+  return std::unique_ptr<llm::stream_handle>(
+      std::make_unique<metered_handle>(std::move(*handle), meter));
+}
+
 result<llm::call> llm_gateway::prepare(const tenant_id& tenant, const wanted_model& wanted) const {
   auto resolved = p_.models.resolve(tenant, wanted);
   if (!resolved) return resolved.error();
@@ -305,7 +376,8 @@ result<secret_string> llm_gateway::key_for(const tenant_id& tenant,
 
 result<std::unique_ptr<llm::stream_handle>> llm_gateway::start(llm::llm_client& client,
                                                                const actors::llm_caller& who,
-                                                               llm::call c, llm::stream_sink sink) {
+                                                               llm::call c, llm::stream_sink sink,
+                                                               const client_thread& home) {
   if (c.target.base_url.empty())
     return error(codes::llm_not_configured, "no model is configured: set a profile");
   auto key = key_for(who.tenant, c.target);
@@ -321,6 +393,9 @@ result<std::unique_ptr<llm::stream_handle>> llm_gateway::start(llm::llm_client& 
   c.tenant = who.tenant.value;
   c.asker = who.session.empty() ? who.user : who.session;
   auto meter = std::make_shared<metered_call>(*this, who, c);
+  const auto mode = p_.guard ? p_.guard->mode_of(who.tenant) : security::pii::mode::off;
+  if (mode != security::pii::mode::off && c.purpose != llm::purpose::model_list)
+    return start_looked_through(mode, client, who, std::move(c), std::move(sink), meter, home);
   auto handle = client.start(std::move(c), metered(std::move(sink), meter));
   return std::unique_ptr<llm::stream_handle>(
       std::make_unique<metered_handle>(std::move(handle), std::move(meter)));

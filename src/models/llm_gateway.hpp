@@ -5,6 +5,7 @@
 // that it started; what a client's thread still keeps of one may go later.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -18,6 +19,7 @@
 #include "models/usage_store.hpp"
 #include "observability/metrics.hpp"
 #include "security/audit/audit_log.hpp"
+#include "security/pii/egress_guard.hpp"
 #include "security/secrets/credential_vault.hpp"
 
 namespace soma::models {
@@ -34,7 +36,14 @@ struct llm_gateway_needs {
   usage_store& usage;                              // told when the ledger has something to save
   std::shared_ptr<const llm::call_places> places;  // where calls wait for their turn
   std::shared_ptr<byte_budget> documents;          // what whole answers may take
+  // Of personal data; null: nothing is looked through.
+  security::pii::egress_guard* guard = nullptr;
+  // Runs work of a tenant that takes long on another thread; false: too much waits. May be empty.
+  std::function<bool(const tenant_id&, std::function<void()>)> aside{};
 };
+
+// Runs work on the thread on which a client starts its calls.
+using client_thread = std::function<void(std::function<void()>)>;
 
 class metered_call;
 struct open_calls;
@@ -52,15 +61,22 @@ class llm_gateway {
   const llm::call_places& places() const { return *p_.places; }
   byte_budget& documents() { return *p_.documents; }
   model_lock lock() const { return lock_; }
+  security::pii::egress_guard* guard() { return p_.guard; }
+  // Whether placeholders go out in place of personal data: then an answer has to be understood,
+  // to put the words back, and is not handed on as it came.
+  bool redacts(const tenant_id& tenant) const;
 
   // The call to a model without its messages: target, fallbacks, waits and retries.
   // Errors: those of model_registry::resolve.
   result<llm::call> prepare(const tenant_id& tenant, const wanted_model& wanted) const;
 
-  // Errors: quota.exceeded, secret.key_missing, secret.key_wrong; the sink then is never called.
+  // Errors: quota.exceeded, secret.key_missing, secret.key_wrong, and where something in it may not
+  // leave, those of start_screened (models/screened_call.hpp); the sink then is never called.
+  // `home`: for a client that starts calls on one thread alone, which is this one.
   result<std::unique_ptr<llm::stream_handle>> start(llm::llm_client& client,
                                                     const actors::llm_caller& who, llm::call c,
-                                                    llm::stream_sink sink);
+                                                    llm::stream_sink sink,
+                                                    const client_thread& home = {});
 
   // Where a profile's key comes from, in this order: what the tenant stored, the environment (for
   // the provider's own addresses alone), the configured model's key (for its own address alone).
@@ -74,6 +90,9 @@ class llm_gateway {
  private:
   friend class metered_call;
 
+  result<std::unique_ptr<llm::stream_handle>> start_looked_through(
+      security::pii::mode mode, llm::llm_client& client, const actors::llm_caller& who, llm::call c,
+      llm::stream_sink sink, const std::shared_ptr<metered_call>& meter, const client_thread& home);
   // Asks the provider, once, how large the model's context is.
   void ask_for_window(llm::llm_client& client, const llm::call& c);
 

@@ -1,6 +1,7 @@
 #include "models/model_stream.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "core/codes.hpp"
@@ -39,7 +40,10 @@ result<std::shared_ptr<model_stream>> model_stream::start(llm_gateway& models,
     if (const auto self = weak.lock()) self->finish(std::move(how));
   };
   c.request_id = who.request_id;
-  auto started = models.start(*client.calls, who, std::move(c), std::move(sink));
+  const auto home = [&io = client.io](std::function<void()> work) {
+    asio::post(io, std::move(work));
+  };
+  auto started = models.start(*client.calls, who, std::move(c), std::move(sink), home);
   if (!started) return started.error();
   stream->call_ = std::move(*started);
   return stream;

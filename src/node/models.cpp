@@ -49,6 +49,11 @@ llm::client_options client_options_of(const config& settings, metrics_registry& 
   return options;
 }
 
+// The schema knows no others.
+security::pii::mode mode_of(const config& settings) {
+  return security::pii::mode_named(settings.text("egress.pii")).value_or(security::pii::mode::deny);
+}
+
 }  // namespace
 
 node_models::node_models(const config& settings, node_store& store, metrics_registry& metrics)
@@ -56,14 +61,20 @@ node_models::node_models(const config& settings, node_store& store, metrics_regi
       registry_(settings, store.events()),
       ledger_(caps_of(settings)),
       usage_(ledger_, store.events()),
-      gateway_({settings, registry_, store.secrets().vault(), ledger_, store.audit(), metrics,
-                usage_, calls_.places, calls_.documents}),
+      guard_(mode_of(settings), store.documents(), metrics),
+      gateway_(
+          {settings, registry_, store.secrets().vault(), ledger_, store.audit(), metrics, usage_,
+           calls_.places, calls_.documents, &guard_,
+           [&lane = store.lanes().longer](const tenant_id& tenant, std::function<void()> work) {
+             return lane.post(app::long_turn_of(tenant), std::move(work));
+           }}),
       client_(llm::make_provider_client(calls_)) {}
 
 result<std::unique_ptr<node_models>> node_models::open(const config& settings, node_store& store,
                                                        metrics_registry& metrics) {
   std::unique_ptr<node_models> made(new node_models(settings, store, metrics));
   if (auto loaded = made->registry_.load(); !loaded) return loaded.error();
+  if (auto loaded = made->guard_.load(); !loaded) return loaded.error();
   auto restored = models::usage_store::restore(store.events(), made->ledger_, now_ms());
   if (!restored) return restored.error();
   return made;

@@ -14,6 +14,7 @@
 #include "models/usage_store.hpp"
 #include "node/store.hpp"
 #include "observability/metrics.hpp"
+#include "security/pii/egress_guard.hpp"
 
 namespace soma {
 
@@ -24,6 +25,8 @@ class node_models final : public actors::model_source {
                                                    metrics_registry& metrics);
 
   models::llm_gateway& gateway() { return gateway_; }
+  // Of personal data, for all that sends something away.
+  security::pii::egress_guard& guard() { return guard_; }
   // For clients on that many other threads: they share places, what was learnt of providers, and as
   // many connections kept between calls as the sessions' own client has.
   llm::client_options calls(std::size_t threads) const;
@@ -43,6 +46,7 @@ class node_models final : public actors::model_source {
   models::model_registry registry_;
   llm::usage_ledger ledger_;
   models::usage_store usage_;
+  security::pii::egress_guard guard_;
   models::llm_gateway gateway_;
   const std::unique_ptr<llm::llm_client> client_;  // the last: its thread tells the gateway
 };

@@ -2,6 +2,7 @@
 
 #include "core/codes.hpp"
 #include "core/time.hpp"
+#include "node/egress_screen.hpp"
 #include "observability/log.hpp"
 
 namespace soma {
@@ -43,9 +44,11 @@ result<std::string> somabrain_url(const config& settings) {
 }
 
 node_outgoing::brain::brain(const config& settings, const std::string& url, node_store& store,
-                            node_memory& memory, outbox::dead_letters& given_up)
+                            node_memory& memory, outbox::dead_letters& given_up,
+                            security::pii::egress_guard& guard)
     : http(url, secret_string(std::string(settings.secret("somabrain.api_token").reveal()))),
-      client(http, static_cast<std::int64_t>(settings.number("somabrain.timeout_ms"))),
+      client(http, static_cast<std::int64_t>(settings.number("somabrain.timeout_ms")),
+             screen_of_memory(guard)),
       ratings(store.events(), client, url,
               static_cast<std::int64_t>(settings.number("somabrain.timeout_ms")), now_ms),
       sink(store.events(), memory.memories(), client, ratings),
@@ -56,7 +59,8 @@ node_outgoing::brain::brain(const config& settings, const std::string& url, node
             static_cast<std::int64_t>(settings.number("somabrain.health_s")) * 1000),
       recall(std::make_shared<memory::somabrain_recall>(
           url, secret_string(std::string(settings.secret("somabrain.api_token").reveal())),
-          static_cast<std::int64_t>(settings.number("outbox.breaker_ms")))) {}
+          static_cast<std::int64_t>(settings.number("outbox.breaker_ms")),
+          screen_of_memory(guard))) {}
 
 node_outgoing::node_outgoing(node_store& store, node_memory& memory)
     : memory_(memory), dead_letters_(store.events()), services_{dead_letters_} {
@@ -71,13 +75,14 @@ node_outgoing::~node_outgoing() {
 }
 
 result<std::unique_ptr<node_outgoing>> node_outgoing::open(const config& settings,
-                                                           node_store& store, node_memory& memory) {
+                                                           node_store& store, node_memory& memory,
+                                                           security::pii::egress_guard& guard) {
   const auto url = somabrain_url(settings);
   if (!url) return url.error();
   std::unique_ptr<node_outgoing> made(new node_outgoing(store, memory));
   if (auto counted = made->dead_letters_.open(); !counted) return counted.error();
   if (url->empty()) return made;
-  auto& brain = made->brain_.emplace(settings, *url, store, memory, made->dead_letters_);
+  auto& brain = made->brain_.emplace(settings, *url, store, memory, made->dead_letters_, guard);
   made->services_.somabrain = &brain.relay;
   made->services_.sync = &brain.sync;
   made->services_.ratings = &brain.ratings;

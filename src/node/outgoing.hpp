@@ -22,6 +22,7 @@
 #include "outbox/dead_letters.hpp"
 #include "outbox/http_client.hpp"
 #include "outbox/relay.hpp"
+#include "security/pii/egress_guard.hpp"
 
 namespace soma {
 
@@ -32,7 +33,8 @@ class node_outgoing {
  public:
   // Blocks on the store, whose errors it has.
   static result<std::unique_ptr<node_outgoing>> open(const config& settings, node_store& store,
-                                                     node_memory& memory);
+                                                     node_memory& memory,
+                                                     security::pii::egress_guard& guard);
   ~node_outgoing();
 
   app::outgoing& services() { return services_; }
@@ -40,7 +42,7 @@ class node_outgoing {
  private:
   struct brain {
     brain(const config& settings, const std::string& url, node_store& store, node_memory& memory,
-          outbox::dead_letters& given_up);
+          outbox::dead_letters& given_up, security::pii::egress_guard& guard);
     outbox::http_client http;
     memory::somabrain client;
     memory::somabrain_feedback ratings;

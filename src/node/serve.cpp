@@ -32,14 +32,14 @@ result<int> serve(const config& settings) {
   if (!files) return files.error();
   auto memory = node_memory::open(settings, **store, feeds, **models);
   if (!memory) return memory.error();
-  auto outgoing = node_outgoing::open(settings, **store, **memory);
+  auto outgoing = node_outgoing::open(settings, **store, **memory, (*models)->guard());
   if (!outgoing) return outgoing.error();
   auto identities = node_identities::open(settings, **store);
   if (!identities) return identities.error();
   auto oidc = node_oidc::open(settings, **store);
   if (!oidc) return oidc.error();
   auto tools = node_tools::open({settings, **store, **files, feeds, (*memory)->memories(),
-                                 (*memory)->knowledge(), **identities});
+                                 (*memory)->knowledge(), **identities, (*models)->guard()});
   if (!tools) return tools.error();
   node_sessions sessions(
       settings, {(*store)->events(), feeds.registry(), **models, **tools, (*tools)->runner(), feeds,

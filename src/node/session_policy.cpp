@@ -102,6 +102,48 @@ void session_policy::judge(const tools::tool_caller& who, std::string_view tool_
     a->then({false, "policy", "much waits for the store already", true});
 }
 
+// Has what its questions point to.
+struct session_policy::leaving_asking {
+  asker who;
+  security::pii::leaving what;
+  std::vector<security::counted_kind> found;
+  std::vector<security::policy_input> asked;
+  std::vector<security::decision> answers;
+  security::pii::egress_guard::told then;
+
+  static void begin(const std::shared_ptr<leaving_asking>& a, const security::policy& policy,
+                    bool stale) {
+    for (const auto& place : a->what.to) {
+      auto one = question(a->who, "egress.pii", place, stale);
+      one.found = a->found;
+      a->asked.push_back(one);
+    }
+    a->answers.resize(a->asked.size());
+    const auto end = [a] { a->then(std::move(a->answers)); };
+    if (policy.decide(a->asked, a->answers, end)) end();
+  }
+};
+
+void session_policy::judge_leaving(security::pii::leaving what,
+                                   security::pii::egress_guard::told then) const {
+  auto a = std::make_shared<leaving_asking>();
+  a->what = std::move(what);
+  a->who = {tenant_id(a->what.tenant), a->what.user, a->what.session, a->what.request_id,
+            read_actor(a->what.actor_json)};
+  for (std::size_t i = 0; i < security::pii::kinds; ++i)
+    if (a->what.found[i] > 0)
+      a->found.push_back(
+          {to_string(static_cast<security::pii::kind>(i)), std::uint64_t{a->what.found[i]}});
+  a->then = std::move(then);
+  // Where nobody was at a door, nobody can have left.
+  if (!policy_.wants_standing() || a->what.actor_json.empty())
+    return leaving_asking::begin(a, policy_, false);
+  auto look = [this, a] { leaving_asking::begin(a, policy_, has_left_(a->who)); };
+  if (!quick_.post(app::turn_of(a->who.tenant), std::move(look)))
+    a->then(std::vector<security::decision>(
+        a->what.to.size(), {false, "policy", "much waits for the store already", true}));
+}
+
 std::vector<bool> session_policy::may_read(asker who,
                                            const std::vector<std::string>& attachments) const {
   const bool stale = policy_.wants_standing() && has_left_(who);

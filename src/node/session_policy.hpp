@@ -11,6 +11,7 @@
 
 #include "app/lanes.hpp"
 #include "core/ids.hpp"
+#include "security/pii/egress_guard.hpp"
 #include "security/policy/policy.hpp"
 #include "tools/catalog_runner.hpp"
 
@@ -43,11 +44,16 @@ class session_policy {
   void judge(const tools::tool_caller& who, std::string_view tool_id,
              const boost::json::object& inputs, tools::runner_parts::judged then) const;
 
+  // Whether personal data may leave for each of the places; see egress_guard::asker. Does not
+  // block.
+  void judge_leaving(security::pii::leaving what, security::pii::egress_guard::told then) const;
+
   // Which of the attachments may be read. For a thread that may wait.
   std::vector<bool> may_read(asker who, const std::vector<std::string>& attachments) const;
 
  private:
   struct asking;
+  struct leaving_asking;
 
   const security::policy& policy_;
   app::lane& quick_;

@@ -11,6 +11,7 @@
 #include "files/file_tools.hpp"
 #include "llm/picture.hpp"
 #include "memory/memory_tools.hpp"
+#include "node/egress_screen.hpp"
 #include "node/policy.hpp"
 #include "node/policy_file.hpp"
 #include "observability/log.hpp"
@@ -59,7 +60,9 @@ void record_call(security::audit_log& audit, const tools::call_ended& call) {
   std::string data;
   json_writer w(data);
   w.begin_object().field("tool_call_id", call.what.tool_call_id);
-  w.field_if("requested_by", call.what.requested_by).end_object();
+  w.field_if("requested_by", call.what.requested_by);
+  if (!call.found_json.empty()) w.key("pii").raw(call.found_json);
+  w.end_object();
   security::audit_record r;
   r.what = "tool.execute";
   r.when_ms = call.began_ms;
@@ -86,7 +89,8 @@ bool has_left(node_identities& users, const asker& who) {
 
 node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rules,
                        std::vector<tools::catalog_entry> entries)
-    : policy_(std::move(rules)),
+    : guard_(from.guard),
+      policy_(std::move(rules)),
       in_sessions_(*policy_, from.store.lanes().quick,
                    [&users = from.identities](const asker& who) { return has_left(users, who); }),
       store_(from.store.events()),
@@ -101,7 +105,10 @@ node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rule
                  in_sessions_.judge(who, id, inputs, std::move(then));
                },
                &from.files.attachments(),
-               [&audit = from.store.audit()](const auto& call) { record_call(audit, call); }}),
+               [&audit = from.store.audit()](const auto& call) { record_call(audit, call); },
+               [this](const auto& who, const auto& call, auto then) {
+                 screen_tool_call(guard_, who, call, std::move(then));
+               }}),
       mcp_store_(from.store.events(), from.store.secrets().vault()),
       mcp_({catalog_, runner_, box_, mcp_store_},
            mcp_options_of(from.settings,
@@ -110,6 +117,9 @@ node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rule
                           })),
       gateway_{catalog_, runner_, *policy_, from.store.audit(), mcp_, documents_} {
   add_built_in(from);
+  guard_.ask_by([this](auto what, auto then) {
+    in_sessions_.judge_leaving(std::move(what), std::move(then));
+  });
   if (!box_.unavailable().empty())
     log(log_level::warn, "tools.no_sandbox", {{"reason", box_.unavailable()}});
 }
@@ -131,6 +141,7 @@ result<std::unique_ptr<node_tools>> node_tools::open(const needs& from) {
 // Whoever waits for an answer is told before what he would use is gone.
 node_tools::~node_tools() {
   policy_->stop();
+  guard_.ask_by({});
 }
 
 void node_tools::add_built_in(const needs& from) {

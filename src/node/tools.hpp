@@ -41,6 +41,7 @@ class node_tools final : public actors::picture_source {
     memory::memories& memories;
     memory::knowledge& knowledge;
     node_identities& identities;
+    security::pii::egress_guard& guard;
   };
   // Connects to the servers of tools, too. Blocks on the store. Errors: config.invalid
   // (policy.file, mcp.file), those of the store.
@@ -59,6 +60,7 @@ class node_tools final : public actors::picture_source {
   std::vector<actors::loaded_picture> pictures_of(const actors::llm_caller& who,
                                                   const std::vector<attachment_ref>& files) const;
 
+  security::pii::egress_guard& guard_;
   const std::unique_ptr<security::policy> policy_;
   const session_policy in_sessions_;
   stored_catalog store_;

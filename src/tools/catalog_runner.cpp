@@ -1,6 +1,7 @@
 #include "tools/catalog_runner.hpp"
 
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
@@ -26,7 +27,10 @@ struct catalog_runner::call {
   std::string lane;
   std::shared_ptr<tool> impl;
   tool_request request;
-  std::mutex mutex;  // of what follows
+  bool reaches_out = false;
+  std::string found_json;                                    // of what would leave
+  std::function<std::string(std::string, bool)> words_back;  // set before it runs
+  std::mutex mutex;                                          // of what follows
   tool_sink sink;
   std::unique_ptr<running_tool> running;
   std::size_t said_bytes = 0;
@@ -140,6 +144,7 @@ std::optional<tool_outcome> catalog_runner::refuse(call& c) {
   if (!inputs) return failed("error", inputs.error().code, inputs.error().detail);
   c.request = {c.who.session, c.what,        std::move(*inputs),
                entry->limits, entry->egress, c.who.user_id};
+  c.reaches_out = c.impl->reaches_out() || !entry->egress.empty();
   c.lane = c.who.session.tenant.value + '\n' + id;
   return std::nullopt;
 }
@@ -168,7 +173,29 @@ std::unique_ptr<running_tool> catalog_runner::start(const tool_caller& who,
 }
 
 void catalog_runner::judged(const std::shared_ptr<call>& c, verdict said) {
-  if (said.allow) return enqueue(c);
+  if (!said.allow) return turn_down(c, said);
+  if (!c->reaches_out || !parts_.screen) return enqueue(c);
+  parts_.screen(c->who, c->request, [this, weak = std::weak_ptr(c)](screened_call said) {
+    if (const auto c = weak.lock()) screened(c, std::move(said));
+  });
+}
+
+void catalog_runner::screened(const std::shared_ptr<call>& c, screened_call said) {
+  {
+    const std::lock_guard lock(c->mutex);
+    if (c->over) return;
+    c->found_json = std::move(said.found_json);
+  }
+  if (!said.said.allow) return turn_down(c, said.said);
+  if (said.inputs) {
+    c->request.inputs = std::move(*said.inputs);
+    c->request.call.inputs_json = boost::json::serialize(c->request.inputs);
+  }
+  c->words_back = std::move(said.words_back);
+  enqueue(c);
+}
+
+void catalog_runner::turn_down(const std::shared_ptr<call>& c, const verdict& said) {
   {
     const std::lock_guard lock(c->mutex);
     if (c->over) return;  // and told of
@@ -242,6 +269,7 @@ void catalog_runner::begin(const std::shared_ptr<call>& c) {
 
 void catalog_runner::say(call& c, std::string stream, std::string text) {
   std::function<void(std::string, std::string)> on_output;
+  if (c.words_back) text = c.words_back(std::move(text), false);
   {
     std::lock_guard lock(c.mutex);
     if (c.over || c.said_bytes >= options_.progress_bytes_max) return;
@@ -279,6 +307,7 @@ void catalog_runner::finish(const std::shared_ptr<call>& c, tool_outcome outcome
     running = std::move(c->running);
     in_lane = std::exchange(c->in_lane, false);
   }
+  if (c->words_back) outcome.output_json = c->words_back(std::move(outcome.output_json), true);
   tell_end(*c, outcome.status, outcome.error);
   const bool large = outcome.output_json.size() > c->request.limits.output_bytes;
   if (!large) sink.on_done(std::move(outcome));
@@ -297,7 +326,7 @@ void catalog_runner::tell_end(const call& c, std::string_view status,
                               const std::optional<failure>& why) {
   if (!parts_.on_ended) return;
   const auto code = why ? std::string_view(why->code) : std::string_view();
-  parts_.on_ended({c.who, c.what, status, code, c.rule, c.began_ms});
+  parts_.on_ended({c.who, c.what, status, code, c.rule, c.began_ms, c.found_json});
 }
 
 // By a thread that may wait for the disk; where too many do, the whole is not kept.

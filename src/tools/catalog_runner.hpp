@@ -42,6 +42,16 @@ struct call_ended {
   std::string_view code;    // of its error
   std::string_view rule;    // of policy, that denied it
   std::int64_t began_ms = 0;
+  std::string_view found_json{};  // as of screened_call
+};
+
+// A call that reaches out, after what it would send was looked through.
+struct screened_call {
+  verdict said;
+  std::optional<boost::json::object> inputs{};  // in place of its own; none: those
+  // Puts what was taken out back into what comes, text or JSON; unset: nothing was.
+  std::function<std::string(std::string text, bool is_json)> words_back{};
+  std::string found_json{};  // for the audit; empty: nothing was found
 };
 
 struct runner_parts {
@@ -56,6 +66,10 @@ struct runner_parts {
   attachment_source* attachments = nullptr;  // where large outputs are kept; may be null
   // Told how each call ended, once, on any thread; must not block. May be unset.
   std::function<void(const call_ended&)> on_ended = {};
+  // Looks through what a call that may run would send, where its tool reaches out or may reach
+  // hosts. As `decide` otherwise. Unset: it goes as it is.
+  std::function<void(const tool_caller&, const tool_request&, std::function<void(screened_call)>)>
+      screen = {};
 };
 
 class catalog_runner final : public tool_runner {
@@ -89,6 +103,8 @@ class catalog_runner final : public tool_runner {
   std::shared_ptr<tool> find(const tenant_id& tenant, std::string_view tool_id) const;
   std::optional<tool_outcome> refuse(call& c);
   void judged(const std::shared_ptr<call>& c, verdict said);
+  void screened(const std::shared_ptr<call>& c, screened_call said);
+  void turn_down(const std::shared_ptr<call>& c, const verdict& said);
   void enqueue(const std::shared_ptr<call>& c);
   void begin(const std::shared_ptr<call>& c);
   void say(call& c, std::string stream, std::string text);

@@ -46,6 +46,8 @@ class tool {
   virtual ~tool() = default;
   // Why it cannot run on this machine, for a person; empty where it can.
   virtual std::string unavailable() const { return {}; }
+  // Whether what it is given leaves this machine, also where no host is named for it.
+  virtual bool reaches_out() const { return false; }
   // Whether running this call twice does no harm.
   virtual bool idempotent(const boost::json::object& inputs) const = 0;
   virtual std::unique_ptr<running_tool> start(tool_request request, tool_sink sink) = 0;

@@ -1085,6 +1085,11 @@ def changed_settings(w, operation):
     for bad in ({}, {"llm": {}}, {"llm": {"base_url": "ftp://x"}}, {"llm": {"model": 1}},
                 {"llm": {"base_url": "http://user:pass@host/v1"}}):
         w.ask(operation, 422, bad, code="request.invalid")
+    egress = {"egress": {"pii": "report"}}
+    assert w.ask(operation, 200, egress).json["egress"] == {"pii": "report", "from": "tenant"}
+    assert w.ask(operation, 200, {"egress": {"pii": ""}}).json["egress"]["from"] == "configuration"
+    for bad in ({"egress": {}}, {"egress": {"pii": "sometimes"}}, {"egress": {"pii": None}}):
+        w.ask(operation, 422, bad, code="request.invalid")
     nested = w.ask(operation, 400, {"llm": {"colour": 1}}, code="request.unknown_field")
     assert nested.json["field"] == "/llm/colour"
     w.ask(operation, 409, {"llm": {"api_key": "sk-secret"}}, code="secret.key_missing")

@@ -180,6 +180,17 @@ TEST_CASE("openfga: each check has its answer, or none has") {
             .has_error());
 }
 
+TEST_CASE(
+    "question: of personal data has how many of each kind there are, and where they would go") {
+  const counted_kind found[] = {{"mail", 2}, {"card", 1}};
+  auto in = question("egress.pii", "llm:openai");
+  in.session = "s1";
+  in.found = found;
+  CHECK(object(input_json(in, 0)).at("resource") ==
+        object(R"({"type":"egress","id":"llm:openai","session_id":"s1",
+                   "found":{"mail":2,"card":1}})"));
+}
+
 TEST_CASE("question: its key holds all that an answer hangs on, and nothing else") {
   const auto first = question("tool.execute", "echo");
   const auto key = question_key(first);
@@ -187,7 +198,9 @@ TEST_CASE("question: its key holds all that an answer hangs on, and nothing else
   other.request_id = "r2";
   CHECK(question_key(other) == key);
   const std::vector<std::string> few{"staff"}, joined{"staffnight shift"};
-  std::vector<policy_input> different(11, first);
+  const std::vector<std::string> like_found{"mail", "2"};
+  const counted_kind two[] = {{"mail", 2}}, three[] = {{"mail", 3}};
+  std::vector<policy_input> different(14, first);
   different[0].tenant = "u";
   different[1].user = "bob";
   different[2].role = "admin";
@@ -199,6 +212,9 @@ TEST_CASE("question: its key holds all that an answer hangs on, and nothing else
   different[8].shared = &shared;
   different[9].session = "s";
   different[10].key_id = "k2";
+  different[11].found = two;
+  different[12].found = three;
+  different[13].groups = like_found;
   std::vector<std::string> keys{key};
   for (const auto& one : different) keys.push_back(question_key(one));
   std::sort(keys.begin(), keys.end());

@@ -119,7 +119,8 @@ asio::awaitable<response> complete(gateway& g, request_context& ctx, bool legacy
   if (!asked) co_return problem(asked.error(), ctx);
   auto begun = begin_openai_call(g, ctx, *body);
   if (!begun) co_return problem(begun.error(), ctx);
-  const bool raw = !legacy && begun->call.target.wire == llm::wire_kind::openai_chat;
+  const bool raw = !legacy && begun->call.target.wire == llm::wire_kind::openai_chat &&
+                   !app::redacts_calls(g.services, ctx.caller);
   auto put = [body = std::move(*body), c = std::move(begun->call), raw, legacy]() mutable {
     return chat_call(body, std::move(c), raw, legacy);
   };

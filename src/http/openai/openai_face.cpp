@@ -14,6 +14,7 @@
 #include "http/net/problem.hpp"
 #include "http/openai/model_ask.hpp"
 #include "http/routes/door.hpp"
+#include "models/egress_denial.hpp"
 
 namespace soma::http {
 
@@ -78,7 +79,7 @@ error openai_error_of(const llm::stream_end& how) {
   const auto seconds = static_cast<int>((how.retry_after_ms + 999) / 1000);
   if (why.code == codes::llm_bad_request && how.refused_status == 404)
     return error(codes::profile_not_found, why.detail).about("model");
-  return {known_code(why.code), why.detail, seconds};
+  return models::with_rule({known_code(why.code), why.detail, seconds});
 }
 
 std::string raw_frame(std::string_view data, std::string_view event) {

@@ -64,8 +64,8 @@ std::shared_ptr<openai_writer> made_writer(const openai_asked& asked, const json
   return writer;
 }
 
-result<llm::call> response_call(const json::object& body, llm::call c) {
-  if (c.target.wire == llm::wire_kind::openai_responses) {
+result<llm::call> response_call(const json::object& body, llm::call c, bool raw) {
+  if (raw) {
     const auto* input = body.if_contains("input");
     if (!input || (!input->is_string() && !input->is_array()))
       return ask_invalid("input", "must be text or an array of items");
@@ -86,10 +86,11 @@ asio::awaitable<response> respond(gateway& g, request_context& ctx) {
   if (!asked) co_return problem(asked.error(), ctx);
   auto begun = begin_openai_call(g, ctx, *read);
   if (!begun) co_return problem(begun.error(), ctx);
-  const bool raw = begun->call.target.wire == llm::wire_kind::openai_responses;
+  const bool raw = begun->call.target.wire == llm::wire_kind::openai_responses &&
+                   !app::redacts_calls(g.services, ctx.caller);
   auto body = std::make_shared<json::object>(std::move(*read));
-  auto put = [body, c = std::move(begun->call)]() mutable {
-    return response_call(*body, std::move(c));
+  auto put = [body, raw, c = std::move(begun->call)]() mutable {
+    return response_call(*body, std::move(c), raw);
   };
   auto call = co_await for_size(g, ctx, std::move(put));
   if (!call) co_return problem(call.error(), ctx);

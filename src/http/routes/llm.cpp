@@ -10,6 +10,7 @@
 #include "http/net/problem.hpp"
 #include "http/openai/model_messages.hpp"
 #include "http/routes/door.hpp"
+#include "models/egress_denial.hpp"
 
 namespace soma::http {
 namespace {
@@ -18,7 +19,8 @@ namespace asio = boost::asio;
 namespace json = boost::json;
 
 error error_of(const failure& why, const llm::stream_end& how) {
-  return {known_code(why.code), why.detail, static_cast<int>((how.retry_after_ms + 999) / 1000)};
+  const auto seconds = static_cast<int>((how.retry_after_ms + 999) / 1000);
+  return models::with_rule({known_code(why.code), why.detail, seconds});
 }
 
 app::wanted_profile wanted_in(const json::object& body) {

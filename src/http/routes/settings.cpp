@@ -17,12 +17,15 @@ namespace asio = boost::asio;
 
 constexpr std::string_view mask = "********";  // a key that is set
 
-std::string settings_json(const app::llm_settings& now) {
+std::string settings_json(const app::tenant_settings& is) {
+  const auto& now = is.llm;
   std::string out;
   json_writer w(out);
   w.begin_object().key("llm").begin_object();
   w.field("base_url", now.base_url).field("model", now.model);
-  w.field("api_key", now.has_key ? mask : "").end_object().end_object();
+  w.field("api_key", now.has_key ? mask : "").end_object().key("egress").begin_object();
+  w.field("pii", is.egress.pii).field("from", is.egress.of_tenant ? "tenant" : "configuration");
+  w.end_object().end_object();
   return out;
 }
 
@@ -32,6 +35,8 @@ asio::awaitable<response> get_settings(gateway& g, request_context& ctx) {
 
 app::settings_change change_in(const boost::json::object& body) {
   app::settings_change change;
+  if (const auto* egress = body.if_contains("egress"))
+    change.pii = std::string(egress->as_object().at("pii").as_string());
   const auto* llm = body.if_contains("llm");
   if (!llm) return change;
   const auto text = [&](std::string_view name) -> std::optional<std::string> {

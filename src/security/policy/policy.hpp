@@ -16,6 +16,11 @@
 
 namespace soma::security {
 
+struct counted_kind {
+  std::string_view kind;
+  std::uint64_t count = 0;
+};
+
 struct policy_input {
   std::string_view tenant, user;
   std::string_view role;      // admin, user or internal; empty where it is not known
@@ -30,6 +35,8 @@ struct policy_input {
   std::span<const std::string> groups{};
   std::string_view key_id{}, door{}, request_id{};
   bool stale = false;  // the caller was let in once, and would not be now
+  // egress.pii: what was found in what would leave, by kind; `resource` is where it would go.
+  std::span<const counted_kind> found{};
 };
 
 struct decision {

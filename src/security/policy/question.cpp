@@ -56,6 +56,11 @@ std::string input_json(const policy_input& asked, std::int64_t now_ms) {
     for (const auto& user : asked.shared->users) w.string(user);
     w.end_array();
   }
+  if (!asked.found.empty()) {
+    w.key("found").begin_object();
+    for (const auto& one : asked.found) w.field(one.kind, one.count);
+    w.end_object();
+  }
   w.end_object().key("context").begin_object();
   w.field_if("request_id", asked.request_id).field_if("door", asked.door);
   w.field_if("key_id", asked.key_id).field("time", format_rfc3339(now_ms));
@@ -73,6 +78,11 @@ std::string question_key(const policy_input& asked) {
   key.push_back(asked.owner ? 'o' : '-');
   if (asked.owner) append_part(key, *asked.owner);
   for (const auto& group : asked.groups) append_part(key, group);
+  key.push_back('f');
+  for (const auto& one : asked.found) {
+    append_part(key, one.kind);
+    append_part(key, std::to_string(one.count));
+  }
   if (asked.shared) {
     key.push_back(asked.shared->visible_to_tenant ? 't' : 'p');
     for (const auto& user : asked.shared->users) append_part(key, user);

@@ -11,8 +11,8 @@
 namespace soma::security {
 
 // session, tool, attachment, memory, tool_catalog, mcp_server, model_profile, credential, settings,
-// key, dead_letter, persona, task, delegation, audit, model; for an action that nobody knows, what
-// stands before its dot.
+// key, dead_letter, persona, task, delegation, audit, model, egress; for an action that nobody
+// knows, what stands before its dot.
 std::string_view resource_type(std::string_view action);
 
 // The contract's "policy input": {tenant, user, action, resource, context}.

@@ -148,6 +148,7 @@ class http_fetch : public tool {
     curl_global_init(CURL_GLOBAL_DEFAULT);
   }
 
+  bool reaches_out() const override { return true; }
   bool idempotent(const json::object& inputs) const override {
     return text_of(inputs, "method", "GET") != "POST";
   }

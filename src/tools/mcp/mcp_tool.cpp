@@ -34,6 +34,7 @@ class mcp_tool final : public tool {
       : server_(std::move(server)), name_(std::move(name)), idempotent_(twice) {}
 
   std::string unavailable() const override { return server_->unavailable(); }
+  bool reaches_out() const override { return true; }
   bool idempotent(const boost::json::object&) const override { return idempotent_; }
 
   std::unique_ptr<running_tool> start(tool_request request, tool_sink sink) override {

@@ -768,6 +768,13 @@ export interface components {
                 model?: string;
                 api_key?: string;
             };
+            egress?: {
+                /**
+                 * @description Of personal data in what leaves; "" is as the node has it.
+                 * @enum {string}
+                 */
+                pii?: "" | "off" | "report" | "redact" | "deny";
+            };
         };
         key_create: {
             name: string;
@@ -1055,6 +1062,15 @@ export interface components {
             include_usage?: boolean | null;
         } | null;
         settings: {
+            egress: {
+                /** @enum {unknown} */
+                pii: "off" | "report" | "redact" | "deny";
+                /**
+                 * @description Who says so.
+                 * @enum {unknown}
+                 */
+                from: "tenant" | "configuration";
+            };
             llm: {
                 base_url: string;
                 model: string;

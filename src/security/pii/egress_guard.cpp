@@ -1,0 +1,115 @@
+#include "security/pii/egress_guard.hpp"
+
+#include <future>
+#include <mutex>
+#include <utility>
+
+#include "core/codes.hpp"
+
+namespace soma::security::pii {
+namespace {
+
+constexpr std::string_view collection = "egress";
+constexpr kind all_kinds[] = {kind::mail, kind::phone, kind::card, kind::iban, kind::national};
+
+std::string outcome_of(mode m, const std::vector<decision>& said) {
+  if (said.front().unavailable) return "unavailable";
+  if (!said.front().allow) return "denied";
+  return m == mode::redact ? "redacted" : "reported";
+}
+
+// "mail: 2, phone: 1"
+std::string words_of(const counts& found) {
+  std::string out;
+  for (std::size_t i = 0; i < kinds; ++i) {
+    if (found[i] == 0) continue;
+    if (!out.empty()) out += ", ";
+    out.append(to_string(all_kinds[i])).append(": ").append(std::to_string(found[i]));
+  }
+  return out;
+}
+
+}  // namespace
+
+result<void> egress_guard::load() {
+  auto rows = rows_.list(collection);
+  if (!rows) return rows.error();
+  const std::lock_guard lock(mutex_);
+  for (const auto& [tenant, name] : *rows) {
+    const auto own = mode_named(name);
+    if (!own)
+      return error(codes::storage_corrupt, "what a tenant lets leave cannot be read: " + tenant);
+    own_.insert_or_assign(tenant_id(tenant), *own);
+  }
+  return {};
+}
+
+mode egress_guard::mode_of(const tenant_id& tenant) const {
+  return own_mode(tenant).value_or(of_node_);
+}
+
+std::optional<mode> egress_guard::own_mode(const tenant_id& tenant) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = own_.find(tenant);
+  return at == own_.end() ? std::nullopt : std::optional(at->second);
+}
+
+result<void> egress_guard::set(const tenant_id& tenant, std::optional<mode> own) {
+  const std::lock_guard changing(change_mutex_);
+  auto kept = own ? rows_.put(collection, tenant.value, to_string(*own))
+                  : rows_.remove(collection, tenant.value);
+  if (!kept) return kept;
+  const std::lock_guard lock(mutex_);
+  if (own)
+    own_.insert_or_assign(tenant, *own);
+  else
+    own_.erase(tenant);
+  return {};
+}
+
+void egress_guard::ask_by(asker whom) {
+  const std::unique_lock lock(asking_);
+  ask_ = std::move(whom);
+}
+
+void egress_guard::count(const leaving& what, std::string_view outcome) {
+  const std::string to = what.to.front().substr(0, what.to.front().find(':'));
+  for (std::size_t i = 0; i < kinds; ++i)
+    if (what.found[i] > 0)
+      metrics_
+          .get_counter("soma_pii_found_total", "Personal data found in what was about to leave",
+                       {{"to", to}, {"kind", std::string(to_string(all_kinds[i]))}})
+          .add(what.found[i]);
+  metrics_
+      .get_counter("soma_pii_egress_total", "What was about to leave with personal data in it",
+                   {{"to", to}, {"outcome", std::string(outcome)}})
+      .add();
+}
+
+void egress_guard::judge(mode m, leaving what, told then) {
+  const auto places = what.to.size();
+  const auto counted = [this, m, then = std::move(then), what](std::vector<decision> said) {
+    count(what, outcome_of(m, said));
+    then(std::move(said));
+  };
+  if (m == mode::deny)
+    return counted(std::vector<decision>(
+        places,
+        {false, std::string(deny_rule),
+         "it holds personal data (" + words_of(what.found) + "), which may not leave", false}));
+  const std::shared_lock lock(asking_);
+  if (!ask_)
+    return counted(std::vector<decision>(places, {false, "policy", "nobody is asked yet", true}));
+  ask_(std::move(what), counted);
+}
+
+decision egress_guard::judge_waiting(mode m, leaving what) {
+  expect_may_block("asking whether it may leave");
+  const auto said = std::make_shared<std::promise<decision>>();
+  auto answer = said->get_future();
+  judge(m, std::move(what),
+        [said](std::vector<decision> all) { said->set_value(std::move(all.front())); });
+  return answer.get();
+}
+
+}  // namespace soma::security::pii

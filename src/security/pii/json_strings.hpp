@@ -1,0 +1,18 @@
+// The strings of a JSON text, to be looked at and written anew one by one; what stands between them
+// stays as it is, to the byte. Pure.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace soma::security::pii {
+
+// Calls `change` with each string, names of members among them, without its escapes; what it gives
+// stands there instead, none: it stays. Several values one after another are as good. False, with
+// `json` as it was: a string has no end, or escapes that are none.
+bool change_strings(std::string& json,
+                    const std::function<std::optional<std::string>(std::string_view)>& change);
+
+}  // namespace soma::security::pii

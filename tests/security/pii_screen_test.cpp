@@ -1,0 +1,183 @@
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "security/memory_documents.hpp"
+#include "security/pii/egress_guard.hpp"
+#include "security/pii/json_strings.hpp"
+#include "security/pii/screen.hpp"
+#include "support/result_text.hpp"
+
+using namespace soma;
+using namespace soma::security;
+using namespace soma::security::pii;
+
+namespace {
+
+const tenant_id ours{"ours"}, theirs{"theirs"};
+
+std::string redacted_json(std::string json) {
+  screen s(true);
+  s.json(json);
+  return json;
+}
+
+}  // namespace
+
+TEST_CASE("json strings: are seen without their escapes, and all else stays to the byte") {
+  std::string seen;
+  std::string json = R"({ "a" : ["x\n\"y\u00e9\ud83d\ude00", 1.50, true],"b\\":"" } "c")";
+  const auto before = json;
+  REQUIRE(change_strings(json, [&](std::string_view text) -> std::optional<std::string> {
+    seen.append(text).push_back('|');
+    return std::nullopt;
+  }));
+  CHECK(seen == "a|x\n\"yé😀|b\\||c|");
+  CHECK(json == before);
+  REQUIRE(change_strings(json, [](std::string_view text) {
+    return text == "a" ? std::optional<std::string>("n\"\n") : std::nullopt;
+  }));
+  CHECK(json == R"({ "n\"\n" : ["x\n\"y\u00e9\ud83d\ude00", 1.50, true],"b\\":"" } "c")");
+  for (const std::string wrong : {R"({"a)", R"(["\x"])", R"(["\ud800"])", R"(["a\)"}) {
+    auto kept = wrong;
+    CHECK_FALSE(change_strings(kept, [](std::string_view) { return std::string("z"); }));
+    CHECK(kept == wrong);
+  }
+}
+
+TEST_CASE("screen: what is behind an escape is found, and ids and bytes are left alone") {
+  // As text the n of the escape would be a part of the address.
+  CHECK(redacted_json(R"({"t":"a\nann@example.org"})") == R"({"t":"a\n[[mail-1]]"})");
+  CHECK(redacted_json(R"({"ann@example.org":1})") == R"({"[[mail-1]]":1})");
+  CHECK(redacted_json("no JSON: \"ann@example.org") == "no JSON: \"[[mail-1]]");
+  const std::string id = R"(["4111111111111111","41111111-1111-4111-8111-111111111111"])";
+  CHECK(redacted_json(id) == R"(["[[card-1]]","41111111-1111-4111-8111-111111111111"])");
+  std::string bytes(600, 'A');
+  bytes.replace(100, 18, "=4111111111111111=");
+  CHECK(redacted_json('"' + bytes + '"') == '"' + bytes + '"');
+  CHECK(redacted_json("\"data:image/png;base64," + bytes + '"') ==
+        "\"data:image/png;base64," + bytes + '"');
+  CHECK(redacted_json("\" " + bytes + '"') != "\" " + bytes + '"');
+}
+
+TEST_CASE("screen: the same texts in the same order have the same placeholders") {
+  const auto all = [] {
+    screen s(true);
+    std::string first = "I am ann@example.org, +49 30 901820.", second = "bob@example.org, too",
+                third = R"({"to":"ann@example.org"})";
+    s.text(first), s.text(second), s.json(third);
+    return first + '\n' + second + '\n' + third;
+  };
+  CHECK(all() ==
+        "I am [[mail-1]], [[phone-1]].\n[[mail-2]], too\n"
+        R"({"to":"[[mail-1]]"})");
+  CHECK(all() == all());
+}
+
+TEST_CASE("screen: what looks like a placeholder comes back as what it is") {
+  screen s(true);
+  std::string text = "Say [[mail-1]], [[mail-x]] or [[phone-2]] to ann@example.org [[mail-1";
+  const auto before = text;
+  s.text(text);
+  CHECK(text == "Say [[mail-1]], [[mail-x]] or [[phone-1]] to [[mail-2]] [[mail-1");
+  CHECK(s.words()->restore(text) == before);
+  CHECK(s.found()[0] == 1);
+  CHECK(s.found()[1] == 0);
+}
+
+TEST_CASE("screen: counts alone change nothing") {
+  screen s(false);
+  std::string text = "ann@example.org [[mail-1]]", json = R"(["bob@example.org"])";
+  s.text(text), s.json(json);
+  s.json(json, false);
+  CHECK(text == "ann@example.org [[mail-1]]");
+  CHECK(json == R"(["bob@example.org"])");
+  CHECK(counts_json(s.found()) == R"({"mail":2})");
+  CHECK(s.words()->size() == 0);
+}
+
+TEST_CASE("screen: a URL is read as its server reads it") {
+  const auto go = [](std::string url, std::string wanted, bool stuck) {
+    CAPTURE(url);
+    screen s(true);
+    s.url(url);
+    CHECK(any(s.found()));
+    CHECK(url == wanted);
+    CHECK(s.is_stuck() == stuck);
+  };
+  go("https://x.test/?m=ann@example.org&n=1", "https://x.test/?m=%5B%5Bmail-1%5D%5D&n=1", false);
+  go("https://x.test/?m=ann%40example.org", "https://x.test/?m=ann%40example.org", true);
+  go("https://x.test/?c=4111+1111+1111+1111", "https://x.test/?c=4111+1111+1111+1111", true);
+  screen s(true);
+  std::string plain = "https://x.test/a%20b?n=12";
+  s.url(plain);
+  CHECK_FALSE(any(s.found()));
+}
+
+TEST_CASE("screen: words come back in each string, escaped as it has to be") {
+  placeholders words;
+  const std::string word = "a\"b";
+  words.redact(word, {{kind::mail, 0, word.size(), {}}});
+  CHECK(restore_json(words, R"({"a":["x [[mail-1]]","[[mail-2]]"]})") ==
+        R"({"a":["x a\"b","[[mail-2]]"]})");
+  CHECK(restore_json(words, R"({"a":"[[mail-1]])") == "{\"a\":\"a\"b");
+}
+
+TEST_CASE("guard: a tenant's mode wins over the node's, and is kept") {
+  memory_documents rows;
+  metrics_registry metrics;
+  {
+    egress_guard guard(mode::report, rows, metrics);
+    REQUIRE(guard.load());
+    CHECK(guard.mode_of(ours) == mode::report);
+    REQUIRE(guard.set(ours, mode::redact));
+    REQUIRE(guard.set(theirs, mode::deny));
+    REQUIRE(guard.set(theirs, std::nullopt));
+  }
+  egress_guard guard(mode::off, rows, metrics);
+  REQUIRE(guard.load());
+  CHECK(guard.mode_of(ours) == mode::redact);
+  CHECK(guard.mode_of(theirs) == mode::off);
+  CHECK_FALSE(guard.own_mode(theirs));
+  REQUIRE(rows.put("egress", "x", "sometimes"));
+  egress_guard other(mode::off, rows, metrics);
+  CHECK(other.load().has_error());
+}
+
+TEST_CASE("guard: who denies counts, and where nobody can be asked nothing leaves") {
+  memory_documents rows;
+  metrics_registry metrics;
+  egress_guard guard(mode::off, rows, metrics);
+  leaving what;
+  what.tenant = "ours";
+  what.to = {"llm:openai", "llm:other"};
+  what.found[0] = 2;
+  std::vector<decision> said;
+  const auto judge = [&](mode m) {
+    said.clear();
+    guard.judge(m, what, [&](std::vector<decision> all) { said = std::move(all); });
+  };
+  judge(mode::report);
+  REQUIRE(said.size() == 2);
+  CHECK(said[1].unavailable);
+  int asked = 0;
+  guard.ask_by([&](const leaving& one, const egress_guard::told& then) {
+    ++asked;
+    then({{true, "r", "", false}, {one.found[0] > 1 ? false : true, "no", "too many", false}});
+  });
+  judge(mode::redact);
+  CHECK(said[0].allow);
+  CHECK(said[1].rule == "no");
+  judge(mode::deny);
+  CHECK(asked == 1);
+  CHECK(said[0].rule == "egress.pii");
+  CHECK(said[0].reason == "it holds personal data (mail: 2), which may not leave");
+  CHECK_FALSE(guard.judge_waiting(mode::deny, what).allow);
+  CHECK(guard.judge_waiting(mode::report, what).allow);
+  guard.ask_by({});
+  judge(mode::report);
+  CHECK(said[0].unavailable);
+  const auto page = metrics.render();
+  CHECK(page.find(R"(soma_pii_egress_total{outcome="denied",to="llm"} 2)") != page.npos);
+  CHECK(page.find(R"(soma_pii_found_total{kind="mail",to="llm"} 12)") != page.npos);
+}
