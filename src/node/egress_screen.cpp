@@ -38,6 +38,12 @@ json::object looked_through(const json::object& what, pii::screen& s) {
 json::value looked_through(const json::value& what, pii::screen& s) {
   if (what.is_string()) return looked_through(std::string_view(what.get_string()), s);
   if (what.is_object()) return looked_through(what.get_object(), s);
+  if (what.is_number()) {  // a placeholder is none
+    auto now = json::serialize(what);
+    const auto was = now;
+    s.text(now);
+    return now == was ? what : json::value(now);
+  }
   if (!what.is_array()) return what;
   json::array out;
   for (const auto& one : what.get_array()) out.push_back(looked_through(one, s));

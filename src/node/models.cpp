@@ -62,12 +62,15 @@ node_models::node_models(const config& settings, node_store& store, metrics_regi
       ledger_(caps_of(settings)),
       usage_(ledger_, store.events()),
       guard_(mode_of(settings), store.documents(), metrics),
-      gateway_(
-          {settings, registry_, store.secrets().vault(), ledger_, store.audit(), metrics, usage_,
-           calls_.places, calls_.documents, &guard_,
-           [&lane = store.lanes().longer](const tenant_id& tenant, std::function<void()> work) {
-             return lane.post(app::long_turn_of(tenant), std::move(work));
-           }}),
+      gateway_({settings, registry_, store.secrets().vault(), ledger_, store.audit(), metrics,
+                usage_, calls_.places, calls_.documents, &guard_,
+                [this, &lane = store.lanes().longer](const tenant_id& tenant,
+                                                     std::function<void()> work) {
+                  auto place = looked_through_.enter(tenant);
+                  if (!place) return false;
+                  return lane.post(app::long_turn_of(tenant),
+                                   [place = std::move(place), work = std::move(work)] { work(); });
+                }}),
       client_(llm::make_provider_client(calls_)) {}
 
 result<std::unique_ptr<node_models>> node_models::open(const config& settings, node_store& store,

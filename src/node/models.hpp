@@ -8,7 +8,9 @@
 #include <memory>
 
 #include "actors/node.hpp"
+#include "app/lanes.hpp"
 #include "core/config.hpp"
+#include "core/tenant_places.hpp"
 #include "llm/call_places.hpp"
 #include "models/llm_gateway.hpp"
 #include "models/usage_store.hpp"
@@ -47,6 +49,9 @@ class node_models final : public actors::model_source {
   llm::usage_ledger ledger_;
   models::usage_store usage_;
   security::pii::egress_guard guard_;
+  // Calls that are long and looked through on the lane for that: of a tenant a quarter of what may
+  // wait there.
+  tenant_places looked_through_{app::store_lanes::longer_max / 4};
   models::llm_gateway gateway_;
   const std::unique_ptr<llm::llm_client> client_;  // the last: its thread tells the gateway
 };

@@ -104,10 +104,11 @@ class ProviderHandler(http.server.BaseHTTPRequestHandler):
                 self.chunk({}, "tool_calls")
             else:
                 assert said.startswith(prefix) or not prefix, (prefix, said)
-                for at, piece in enumerate(said[len(prefix):]):
+                rest, size = said[len(prefix):], 1 if len(said) < 10_000 else 1000
+                for at in range(0, len(rest), size):
                     if not prefix and "SLOW" in said and at == len(said) - 30:
                         self.owner.release.wait(30)
-                    self.chunk({"content": piece})
+                    self.chunk({"content": rest[at:at + size]})
                 self.chunk({}, "stop")
             self.wfile.write(b"data: [DONE]\n\n")
         except OSError:
@@ -421,6 +422,7 @@ def tools_with_egress():
         # Nothing of this machine may be fetched: what counts is whether that is why.
         for mode in ("report", "redact", "deny"):
             w.mode(mode)
+            assert run("echo", {"text": MAIL})["output"] == {"text": MAIL}
             body = {"url": "http://127.0.0.1/x", "method": "POST", "body": TEXT}
             result = run("http_fetch", body)
             denied = "egress.pii" in result["error"]["detail"]

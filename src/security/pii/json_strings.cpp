@@ -28,12 +28,21 @@ std::optional<std::string> without_escapes(std::string_view quoted) {
 
 }  // namespace
 
-bool change_strings(std::string& json,
-                    const std::function<std::optional<std::string>(std::string_view)>& change) {
+bool change_strings(std::string& json, const text_change& change, const text_change& between) {
   const std::string_view text = json;
   std::string out;
-  std::size_t kept = 0;  // up to here it is in `out`
+  std::size_t kept = 0, last = 0;  // up to here it is in `out`; where the last string ended
+  bool changed = false;
+  const auto look_between = [&](std::size_t end) {
+    if (!between || last == end) return;
+    auto other = between(text.substr(last, end - last));
+    if (!other) return;
+    out.append(text.substr(kept, last - kept)).append(*other);
+    kept = end;
+    changed = true;
+  };
   for (auto at = text.find('"'); at != text.npos; at = text.find('"', at)) {
+    look_between(at);
     const auto end = end_of_string(text, at);
     if (end == text.npos) return false;
     const auto quoted = text.substr(at, end - at);
@@ -48,10 +57,12 @@ bool change_strings(std::string& json,
       append_json_escaped(out, *other);
       out.push_back('"');
       kept = end;
+      changed = true;
     }
-    at = end;
+    at = last = end;
   }
-  if (kept == 0) return true;
+  look_between(text.size());
+  if (!changed) return true;
   out.append(text.substr(kept));
   json = std::move(out);
   return true;

@@ -9,10 +9,12 @@
 
 namespace soma::security::pii {
 
+using text_change = std::function<std::optional<std::string>(std::string_view)>;
+
 // Calls `change` with each string, names of members among them, without its escapes; what it gives
-// stands there instead, none: it stays. Several values one after another are as good. False, with
+// stands there instead, none: it stays. `between`: the same with what stands between them, numbers
+// among it, as it is; may be empty. Several values one after another are as good. False, with
 // `json` as it was: a string has no end, or escapes that are none.
-bool change_strings(std::string& json,
-                    const std::function<std::optional<std::string>(std::string_view)>& change);
+bool change_strings(std::string& json, const text_change& change, const text_change& between = {});
 
 }  // namespace soma::security::pii

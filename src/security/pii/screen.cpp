@@ -134,6 +134,25 @@ std::optional<std::string> screen::changed(std::string_view what, bool counted) 
   return words_->redact(what, all);
 }
 
+// A number that JSON has as such becomes a string, since no placeholder is a number.
+std::optional<std::string> screen::changed_between(std::string_view what, bool counted) {
+  const auto all = find(what);
+  if (counted) add(found_, count(all));
+  if (!redacts_ || all.empty()) return std::nullopt;
+  std::string out;
+  std::size_t at = 0;
+  for (auto one : all) {
+    const auto word = what.substr(one.begin, one.bytes);
+    out.append(what.substr(at, one.begin - at));
+    at = one.begin + one.bytes;
+    one.begin = 0;
+    const bool number = std::all_of(word.begin(), word.end(), is_digit);
+    const auto name = words_->redact(word, {one});
+    out += number ? '"' + name + '"' : name;
+  }
+  return out.append(what.substr(at));
+}
+
 void screen::text(std::string& what) {
   if (auto other = changed(what, true)) what = std::move(*other);
 }
@@ -143,7 +162,8 @@ void screen::json(std::string& what, bool counted) {
   const auto look = [&](std::string_view text) {
     return is_base64(text) || is_uuid(text) ? std::nullopt : changed(text, counted);
   };
-  if (change_strings(what, look)) return;
+  const auto between = [&](std::string_view text) { return changed_between(text, counted); };
+  if (change_strings(what, look, between)) return;
   found_ = before;
   if (auto other = changed(what, counted)) what = std::move(*other);
 }

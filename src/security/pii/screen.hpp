@@ -34,8 +34,8 @@ class screen {
   explicit screen(bool redacts) : redacts_(redacts), words_(std::make_shared<placeholders>()) {}
 
   void text(std::string& what);
-  // Each string of it that is no id of ours (a UUID); what is no JSON is a text. `counted`: not
-  // where it is shown a second time.
+  // Each string of it that is no id of ours (a UUID), and each number; what is no JSON is a text.
+  // `counted`: not where it is shown a second time.
   void json(std::string& what, bool counted = true);
   // Also as it is once its %XX are read; placeholders are written with them.
   void url(std::string& what);
@@ -50,6 +50,7 @@ class screen {
 
  private:
   std::optional<std::string> changed(std::string_view what, bool counted);
+  std::optional<std::string> changed_between(std::string_view what, bool counted);
 
   const bool redacts_;
   const std::shared_ptr<placeholders> words_;
