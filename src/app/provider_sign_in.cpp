@@ -232,6 +232,7 @@ asio::awaitable<result<sign_in_ended>> finish_provider_sign_in(services& s, cons
   if (!ended) {
     const auto why = ended.error();
     note_refused(s, why);
+    ++s.provider->refused;
     record_sign_in(s, by, peer, nullptr, &why);
     if (why.code != codes::auth_invalid) co_return why;
     auto counted = s.identities.attempt(peer, [] { return false; });
@@ -245,9 +246,11 @@ asio::awaitable<result<sign_in_ended>> finish_provider_sign_in(services& s, cons
   if (!session) {
     const auto why = session.error();
     note_refused(s, why);
+    ++s.provider->refused;
     record_sign_in(s, by, peer, &who->who, &why);
     co_return why;
   }
+  ++s.provider->came_in;
   record_sign_in(s, by, peer, &who->who, nullptr);
   sign_in_ended out;
   out.session = std::move(*session);

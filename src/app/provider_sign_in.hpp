@@ -7,6 +7,7 @@
 // at each.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
@@ -34,6 +35,8 @@ struct provider_sign_in {
   const std::int64_t holds_ms;            // how long a sign-in does
   lane waits;
   std::string asked_last{};  // of the thread that asks again: whose sign-in
+  // For the metrics: who came in by it, and whose sign-in came to nothing.
+  std::atomic<std::uint64_t> came_in{0}, refused{0};
 
   std::string seal(const security::oidc::provider_identity& who) const;
   // Empty members where nothing is kept, or no key opens it.

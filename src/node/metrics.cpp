@@ -6,6 +6,7 @@
 
 #include "app/node_vitals.hpp"
 #include "app/outgoing.hpp"
+#include "app/provider_sign_in.hpp"
 #include "app/services.hpp"
 #include "app/tool_gateway.hpp"
 #include "memory/memories.hpp"
@@ -117,6 +118,18 @@ std::string node_metrics::render(const http::gateway& g) {
     }
     metrics.policy_cache("hit").raise_to(asked.cache_hits);
     metrics.policy_cache("miss").raise_to(asked.cache_misses);
+  }
+  if (const auto* provider = g.services.provider) {
+    registry_.get_gauge("soma_oidc_provider_up", "Whether the OpenID provider is there")
+        .set(app::provider_trouble(g.services).empty() ? 1 : 0);
+    const auto sign_ins = [this](const char* outcome, std::uint64_t total) {
+      registry_
+          .get_counter("soma_oidc_sign_ins_total", "Sign-ins by the OpenID provider",
+                       {{"outcome", outcome}})
+          .raise_to(total);
+    };
+    sign_ins("done", provider->came_in.load());
+    sign_ins("refused", provider->refused.load());
   }
   const auto out = app::outgoing_now(g.services);
   set(metrics.dead_letters, out.dead);

@@ -52,8 +52,11 @@ oidc::token_auth token_auth_of(const std::string& name) {
 // provider's, and may be nowhere but on the public net, over TLS.
 class node_oidc::asker {
  public:
-  asker(std::string_view issuer, std::int64_t deadline_ms)
-      : home_(parted(issuer).first), deadline_ms_(deadline_ms), at_home_(home_, secret_string()) {}
+  // `ca_file`: of who signs certificates at home; empty: as everywhere.
+  asker(std::string_view issuer, std::int64_t deadline_ms, std::string ca_file)
+      : home_(parted(issuer).first),
+        deadline_ms_(deadline_ms),
+        at_home_(home_, secret_string(), std::move(ca_file)) {}
 
   oidc::http_reply ask(const oidc::http_request& what) {
     const auto [origin, path] = parted(what.url);
@@ -145,7 +148,8 @@ result<std::optional<oidc::relying_options>> oidc_options_of(const config& setti
 
 node_oidc::kept::kept(const config& settings, oidc::relying_options options, node_store& store,
                       std::vector<secret_string> keys)
-    : http(std::make_unique<asker>(options.provider.issuer, settings.number("oidc.timeout_ms"))),
+    : http(std::make_unique<asker>(options.provider.issuer, settings.number("oidc.timeout_ms"),
+                                   settings.text("oidc.ca_file"))),
       party(
           std::move(options), store.server_key(),
           [asking = http.get()](const oidc::http_request& what) { return asking->ask(what); },

@@ -34,9 +34,11 @@ result<void> check_settings(const config& settings) {
   const auto& host = settings.text("server.host");
   if (inet_pton(AF_INET, host.c_str(), &room) != 1 && inet_pton(AF_INET6, host.c_str(), &room) != 1)
     return wrong("server.host", "must be an address, not a name");
-  const auto& certificates = settings.text("llm.ca_file");
-  if (!certificates.empty() && ::access(certificates.c_str(), R_OK) != 0)
-    return wrong("llm.ca_file", certificates + " cannot be read");
+  for (const auto* key : {"llm.ca_file", "oidc.ca_file"}) {
+    const auto& certificates = settings.text(key);
+    if (!certificates.empty() && ::access(certificates.c_str(), R_OK) != 0)
+      return wrong(key, certificates + " cannot be read");
+  }
   if (auto proxies = trusted_proxies_of(settings); !proxies)
     return wrong("server.trusted_proxies", proxies.error().detail);
   for (const auto* largest : {"http.body_bytes_max", "llm.request_bytes_max"})

@@ -10,6 +10,7 @@ import re
 import secrets
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -146,6 +147,13 @@ def health(node):
     return node.json("GET", "/v1/health", expect=200)["components"].get("oidc")
 
 
+def metric(node, name):
+    for line in node.request("GET", "/metrics")[2].splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[-1])
+    return None
+
+
 def signs_in():
     """a browser goes to the provider and comes back signed in, to where it wanted to be"""
     with Signing(secret="a secret: with/signs") as (provider, node):
@@ -190,6 +198,46 @@ def off():
         assert health(node) is None
     finally:
         node.stop()
+
+
+def private_authority():
+    """a provider whose certificate an authority of one's own signed is believed where that is named, alone"""
+    with tempfile.TemporaryDirectory() as folder:
+        def made(name, *how):
+            pair = os.path.join(folder, f"{name}.pem"), os.path.join(folder, f"{name}.key")
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                            "-nodes", "-days", "2", "-subj", f"/CN={name}", *how, "-keyout", pair[1], "-out",
+                            pair[0]], check=True, capture_output=True, timeout=60)
+            return pair
+        own = made("own", "-addext", "subjectAltName=IP:127.0.0.1")
+        other = made("other")
+        provider = OpenIdProvider(tls=own)
+        try:
+            for ca_file, good in ((own[0], True), (other[0], False), ("", False)):
+                node = signing_in_by(provider, env={"OIDC_CA_FILE": ca_file}).start()
+                try:
+                    state = "ok" if good else "degraded"
+                    wait_until(lambda: (health(node) or {}).get("status") == state, 20, f"it to be {state}")
+                    assert metric(node, "soma_oidc_provider_up") == (1 if good else 0)
+                    if not good:
+                        continue
+                    browser = Browser()
+                    code, state = provider.authorize(begin(node, browser, "/ui/index.html"))
+                    assert back(node, browser, code, state)[0] == 302
+                    assert who(node, browser)["user_id"] == "oidc-ann"
+                    assert back(node, Browser(), code, state)[0] != 200
+                    assert metric(node, 'soma_oidc_sign_ins_total{outcome="done"}') == 1
+                    assert metric(node, 'soma_oidc_sign_ins_total{outcome="refused"}') == 1
+                finally:
+                    node.stop()
+        finally:
+            provider.stop()
+        missing = signing_in_by(provider, env={"OIDC_CA_FILE": os.path.join(folder, "none.pem")})
+        try:
+            missing.start()
+            raise RuntimeError("it started")
+        except AssertionError as why:
+            assert "oidc.ca_file" in str(why), why
 
 
 def whom_it_lets_in():
@@ -699,7 +747,7 @@ def npm_eddsa():
 def main():
     global rehearsal
     rehearsal = Rehearsal()
-    tests = [signs_in, off, whom_it_lets_in, attacks_on_the_way, attacks_by_redirect, attacks_by_tokens, fixation,
+    tests = [signs_in, off, private_authority, whom_it_lets_in, attacks_on_the_way, attacks_by_redirect, attacks_by_tokens, fixation,
              faults, away, rotation, another_issuer, disabled_users, refresh, signs_out, signed_out_there,
              secrets_stay, flood, bad_settings]
     if why := why_not_npm():

@@ -7,6 +7,7 @@ import hmac
 import json
 import random
 import secrets
+import ssl
 import threading
 import time
 import urllib.parse
@@ -88,9 +89,10 @@ class QuietServer(ThreadingHTTPServer):
 class OpenIdProvider:
     """`user`: claims of who signs in next. `spoil`: what is laid over the next ID tokens' claims, None
     removes one. `make`: makes a token of claims, in place of signing them. `faults`: by path, a status, a
-    text, or a number of seconds to wait. `asked`: how often, by path."""
+    text, or a number of seconds to wait. `asked`: how often, by path. `tls`: certificate and key."""
 
-    def __init__(self, client_id="soma", client_secret=""):
+    def __init__(self, client_id="soma", client_secret="", tls=None):
+        self.tls = tls
         self.client_id, self.client_secret = client_id, client_secret
         self.key = Key("one")
         self.keys = [self.key]
@@ -150,6 +152,12 @@ class OpenIdProvider:
         self.server = QuietServer(("127.0.0.1", self.port), self.handler)
         self.port = self.server.server_address[1]
         self.issuer = f"http://127.0.0.1:{self.port}"
+        if self.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                     do_handshake_on_connect=False)
+            self.issuer = self.issuer.replace("http:", "https:")
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self):
