@@ -14,8 +14,9 @@
 namespace soma::models {
 
 struct screening {
-  // Of texts that are looked through on the thread that starts the call: about a millisecond.
-  static constexpr std::size_t inline_bytes_max = 64 * 1024;
+  // Of texts that are looked through on the thread that starts the call: some 1.5 ms
+  // of prose with numbers in each line.
+  static constexpr std::size_t inline_bytes_max = 32 * 1024;
 
   llm::llm_client& client;
   security::pii::egress_guard& guard;

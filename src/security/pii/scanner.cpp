@@ -247,7 +247,14 @@ constexpr country ibans[] = {
     {"SE", 24}, {"SI", 19}, {"SK", 24}, {"SM", 27}, {"TL", 23}, {"TN", 24}, {"TR", 26}, {"UA", 29},
     {"VA", 22}, {"VG", 24}, {"XK", 20}};
 
+// Two letters, and two digits behind them: what most words are not.
+bool may_be_iban(std::string_view text, std::size_t begin) {
+  if (begin + 3 >= text.size() || !is_letter(text[begin + 1])) return false;
+  return is_digit(text[begin + 2]) || (text[begin + 2] == ' ' && is_digit(text[begin + 3]));
+}
+
 std::optional<match> iban_at(std::string_view text, std::size_t begin) {
+  if (!may_be_iban(text, begin)) return std::nullopt;
   const auto one = code_at(text, begin, true);
   const auto* known = std::find_if(std::begin(ibans), std::end(ibans), [&](const country& c) {
     return std::string_view(one.text).starts_with(c.name);
@@ -271,7 +278,20 @@ bool is_nino(std::string_view s) {
   return std::all_of(s.begin() + 2, s.end() - 1, is_digit);
 }
 
+// Each of them has digits and one of these lengths; AB 12 34 56 C begins with a word of two.
+bool may_be_coded(std::string_view text, std::size_t begin) {
+  auto end = begin;
+  bool digits = false;
+  for (; end < text.size() && end - begin < 17 && (is_digit(text[end]) || is_letter(text[end]));
+       ++end)
+    digits = digits || is_digit(text[end]);
+  const auto size = end - begin;
+  if (size == 2) return end + 1 < text.size() && is_digit(text[end + 1]);
+  return digits && (size == 6 || size == 8 || size == 9 || size == 11 || size == 16);
+}
+
 std::optional<match> coded_at(std::string_view text, std::size_t begin) {
+  if (!may_be_coded(text, begin)) return std::nullopt;
   const auto whole = code_at(text, begin, false);
   std::string_view s = whole.text;
   const auto found = [&](std::size_t size, std::string_view scheme) -> std::optional<match> {
