@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <cstdio>
 #include <string>
 #include <thread>
 #include <vector>
@@ -71,6 +72,28 @@ TEST_CASE("rate limits: an address has its ration, of IPv6 a network") {
   CHECK_FALSE(rates.of_address(address("2001:db8::2"), begin)->is_allowed);
   CHECK(rates.of_address(address("2001:db8:0:1::1"), begin)->is_allowed);
   CHECK_FALSE(rates.of_caller(caller("acme", "ann"), begin));
+}
+
+TEST_CASE("rate limits: whoever has a whole site of IPv6 has no more than a few addresses may") {
+  rate_limits rates(0, 1);
+  const auto begin = clock::now();
+  unsigned allowed = 0;
+  for (unsigned network = 0; network < 4 * site_times; ++network)
+    for (unsigned i = 0; i < rate_limits::burst_s; ++i) {
+      char text[40];
+      std::snprintf(text, sizeof text, "2001:db8:7:%x::1", network);
+      allowed += rates.of_address(address(text), begin)->is_allowed ? 1 : 0;
+    }
+  CHECK(allowed == site_times * rate_limits::burst_s);
+  const auto over = rates.of_address(address("2001:db8:7:ffff::1"), begin);
+  CHECK_FALSE(over->is_allowed);
+  CHECK(over->policy == "address");
+  CHECK(over->reset_s >= 1);
+  // Another site and addresses of IPv4 have theirs.
+  CHECK(rates.of_address(address("2001:db8:8::1"), begin)->is_allowed);
+  CHECK(rates.of_address(address("192.0.2.1"), begin)->is_allowed);
+  CHECK_FALSE(site_key_of(address("192.0.2.1")));
+  CHECK_FALSE(site_key_of(address("::ffff:192.0.2.1")));
 }
 
 TEST_CASE("rate limits: what threads take together is no more than there is") {

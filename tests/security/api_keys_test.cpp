@@ -67,6 +67,25 @@ TEST_CASE("api key: every changed, cut or added character is refused") {
   CHECK(w.keys.verify(text + "A", 20).has_error());
 }
 
+TEST_CASE("api key: wherever a key is wrong, the store is asked for its id alone, and as often") {
+  world w;
+  const auto made = w.make();
+  const std::string text(made.text.reveal());
+  constexpr std::size_t secret_at = 5 + 32 + 1;
+  // What is kept is compared by its keyed hash (constant_time_equal, whose instructions
+  // tests/instructions counts), never by the text: so no place of it is looked at before another.
+  for (std::size_t i = secret_at; i < text.size(); ++i) {
+    auto changed = text;
+    changed[i] = changed[i] == 'q' ? 'r' : 'q';
+    const int before = w.documents.reads;
+    CHECK(w.keys.verify(changed, 20).error().code == codes::auth_invalid);
+    CHECK(w.documents.reads == before + 1);
+  }
+  const int before = w.documents.reads;
+  CHECK(w.keys.verify(text, 20).has_value());
+  CHECK(w.documents.reads == before + 1);
+}
+
 TEST_CASE("api key: expires, and belongs to its tenant") {
   world w;
   const auto made = w.make("acme", 100);

@@ -166,6 +166,32 @@ TEST_CASE("authenticator: who was let in is not locked out by others of the same
   CHECK(w.bearer(made.text.reveal(), "proxy").has_error());
 }
 
+TEST_CASE(
+    "authenticator: a short admin key is told to nobody who has to wait, though it is in use") {
+  world w;
+  CHECK(w.bearer("open-sesame", "192.0.2.1").has_value());
+  for (int i = 0; i < authenticator::failures_max; ++i) w.bearer("guess", "192.0.2.9");
+  // What is right is answered as what is wrong: he cannot go on guessing at full speed.
+  CHECK(w.bearer("open-sesame", "192.0.2.9").error().code == codes::quota_exceeded);
+  CHECK(w.bearer("open-sesama", "192.0.2.9").error().code == codes::quota_exceeded);
+  CHECK(w.bearer("open-sesame", "192.0.2.1").has_value());
+  CHECK(w.bearer("open-sesame", "192.0.2.2").has_value());
+}
+
+TEST_CASE("authenticator: waits grow for whoever goes on, and good keys come in meanwhile") {
+  world w;
+  const auto made = w.key();
+  for (const int wait : {60, 120, 240, 480, 960, 960}) {
+    int tried = 0;
+    while (w.bearer("guess", "2001:db8::1").error().code == codes::auth_invalid) ++tried;
+    CHECK(tried <= authenticator::failures_max);
+    CHECK(w.bearer("guess", "2001:db8::2").error().retry_after_s == wait);
+    CHECK(w.bearer(made.text.reveal(), "2001:db8::1").has_value());
+    CHECK(w.bearer("guess", "192.0.2.1").error().code == codes::auth_invalid);
+    w.now += wait * 1000;
+  }
+}
+
 TEST_CASE("authenticator: proofs judged elsewhere count with the others") {
   world w;
   for (int i = 0; i < authenticator::failures_max; ++i)

@@ -84,14 +84,20 @@ struct rate_limits::table {
 
 rate_limits::rate_limits(unsigned caller_per_s, unsigned address_per_s)
     : callers_(caller_per_s > 0 ? std::make_unique<table<std::string>>(caller_per_s) : nullptr),
-      addresses_(address_per_s > 0 ? std::make_unique<table<address_key>>(address_per_s)
-                                   : nullptr) {}
+      addresses_(address_per_s > 0 ? std::make_unique<table<address_key>>(address_per_s) : nullptr),
+      sites_(address_per_s > 0 ? std::make_unique<table<address_key>>(address_per_s * site_times)
+                               : nullptr) {}
 
 rate_limits::~rate_limits() = default;
 
 share rate_limits::of_address(const boost::asio::ip::address& peer, clock::time_point now) {
   if (!addresses_) return std::nullopt;
-  return addresses_->take("address", key_of(peer), now);
+  auto mine = addresses_->take("address", key_of(peer), now);
+  const auto site = site_key_of(peer);
+  if (!mine.is_allowed || !site) return mine;
+  // Whoever has all of a site is told of its ration once that is gone.
+  const auto all = sites_->take("address", *site, now);
+  return all.is_allowed ? mine : all;
 }
 
 share rate_limits::of_caller(const app::caller& who, clock::time_point now) {

@@ -3,7 +3,8 @@
 // thread-safe, and waits for nothing but the others' moments.
 //
 // Callers are users of a tenant, by whichever key or sign-in. Other nodes are not rationed as
-// callers.
+// callers. Of IPv6 a network of 64 bits is an address, and those of one site, 48 bits, together
+// have `site_times` as much.
 #pragma once
 
 #include <array>
@@ -57,8 +58,8 @@ class rate_limits {
   template <class Key>
   struct table;
 
-  const std::unique_ptr<table<std::string>> callers_;    // null: any number
-  const std::unique_ptr<table<address_key>> addresses_;  // null: any number
+  const std::unique_ptr<table<std::string>> callers_;            // null: any number
+  const std::unique_ptr<table<address_key>> addresses_, sites_;  // null: any number
 };
 
 }  // namespace soma::http

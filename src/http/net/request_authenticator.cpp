@@ -60,8 +60,15 @@ result<app::caller> internal_identity(const request_context& ctx, app::access ru
 boost::asio::awaitable<result<app::caller>> request_authenticator::authenticate(
     const request_context& ctx, app::access rule) {
   if (rule == app::access::internal ||
-      (rule == app::access::operation && !ctx.header("x-internal-token").empty()))
-    co_return internal_identity(ctx, rule, internal_token_);
+      (rule == app::access::operation && !ctx.header("x-internal-token").empty())) {
+    auto seen = internal_identity(ctx, rule, internal_token_);
+    if (seen.has_error() && seen.error().code == codes::auth_invalid) {
+      // Guesses at it count with the others of that address.
+      const auto counted = identities_.attempt(ctx.peer.to_string(), [] { return false; });
+      if (counted.error().code == codes::quota_exceeded) co_return counted.error();
+    }
+    co_return seen;
+  }
   auto given = proof_of(ctx);
   co_return co_await app::authenticate(identities_, pool_, std::move(given));
 }

@@ -18,11 +18,16 @@ class stranger_buckets {
   // `per_s` 0: everything is allowed.
   explicit stranger_buckets(unsigned per_s)
       : per_s_(per_s),
-        buckets_(per_s, limits::http_strangers_burst_s, limits::http_stranger_addresses_max) {}
+        buckets_(per_s, limits::http_strangers_burst_s, limits::http_stranger_addresses_max),
+        sites_(per_s * site_times, limits::http_strangers_burst_s,
+               limits::http_stranger_addresses_max) {}
 
-  // Takes one token of the address; false where it has none left.
+  // Takes one token of the address, and of its site; false where one of them has none left.
   bool take(const boost::asio::ip::address& peer, clock::time_point now = clock::now()) {
-    return per_s_ == 0 || buckets_.take(key_of(peer), now).is_allowed;
+    if (per_s_ == 0) return true;
+    if (!buckets_.take(key_of(peer), now).is_allowed) return false;
+    const auto site = site_key_of(peer);
+    return !site || sites_.take(*site, now).is_allowed;
   }
 
   static error refusal() {
@@ -31,7 +36,7 @@ class stranger_buckets {
 
  private:
   const unsigned per_s_;
-  token_buckets<address_key> buckets_;
+  token_buckets<address_key> buckets_, sites_;
 };
 
 }  // namespace soma::http

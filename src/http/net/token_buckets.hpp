@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace soma::http {
@@ -72,7 +73,8 @@ class token_buckets {
   std::map<Key, bucket> buckets_;  // ordered: others choose the keys
 };
 
-// What an address counts as: of IPv6 the network, since a client has 2^64 addresses in it.
+// What an address counts as: of IPv6 the network of 64 bits, since a client has 2^64 addresses in
+// it, and beside that the one of 48 around it, which one customer of a provider may have whole.
 using address_key = std::array<std::uint8_t, 9>;
 
 inline address_key key_of(const boost::asio::ip::address& peer) {
@@ -88,6 +90,19 @@ inline address_key key_of(const boost::asio::ip::address& peer) {
     k[0] = 6;
     std::copy(bytes.begin(), bytes.begin() + 8, k.begin() + 1);
   }
+  return k;
+}
+
+// Of all networks of one site together; as many times what one of them may.
+inline constexpr unsigned site_times = 16;
+
+// The site of an address of IPv6; none of IPv4.
+inline std::optional<address_key> site_key_of(const boost::asio::ip::address& peer) {
+  constexpr std::size_t site_bytes = 6;
+  auto k = key_of(peer);
+  if (k[0] == 4) return std::nullopt;
+  k[0] = 7;
+  std::fill(k.begin() + 1 + site_bytes, k.end(), std::uint8_t{0});
   return k;
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/codes.hpp"
 #include "security/digest.hpp"
+#include "security/peer_network.hpp"
 
 namespace soma::security {
 namespace {
@@ -82,7 +83,7 @@ std::optional<result<identity>> authenticator::judge_without_store(const proof& 
   }
   const auto hashed = hash(p.kind, p.text);
   if (p.kind == via::api_key && is_admins(hashed)) {
-    admin_seen_.store(true, std::memory_order_relaxed);
+    admin_came_from(given.peer);
     return result<identity>(
         identity{tenant_id{"default"}, user_id{"admin"}, {}, role::admin, via::admin_key, {}});
   }
@@ -98,7 +99,7 @@ std::optional<result<identity>> authenticator::cached(const credentials& given) 
   if (p.has_error() && p.error().code == codes::auth_required) return result<identity>(p.error());
   const auto wait = blocked(given.peer, now_ms);
   if (p.has_error()) return note(p.error(), wait, given.peer, now_ms);
-  if (wait && !is_judged_always(*p)) return result<identity>(*wait);
+  if (wait && !is_judged_always(*p, given.peer)) return result<identity>(*wait);
   auto known = judge_without_store(*p, given, now_ms);
   if (!known) return std::nullopt;
   return note(std::move(*known), wait, given.peer, now_ms);
@@ -200,30 +201,40 @@ result<void> authenticator::attempt(std::string_view peer, const std::function<b
 
 std::optional<error> authenticator::blocked(std::string_view peer, std::int64_t now_ms) {
   const std::lock_guard lock(mutex_);
-  const auto it = peers_.find(std::string(peer));
-  if (it == peers_.end()) return std::nullopt;
-  const auto left_ms = it->second.since_ms + failure_window_ms - now_ms;
-  if (left_ms <= 0) {
-    peers_.erase(it);
-    return std::nullopt;
-  }
-  if (it->second.count < failures_max) return std::nullopt;
+  const auto left_ms = failed_.wait_ms(peer, now_ms);
+  if (left_ms == 0) return std::nullopt;
   return error(codes::quota_exceeded, "too many failed attempts",
                static_cast<int>((left_ms + 999) / 1000));
 }
 
 // Keys, tickets and cookies are random or signed; an admin key is what somebody thought of.
-bool authenticator::is_judged_always(const proof& p) {
+bool authenticator::is_judged_always(const proof& p, std::string_view peer) {
   const bool ours = p.text.starts_with(key_begin) && !admin_is_like_ours_;
-  return p.kind != via::api_key || ours || admin_is_strong_ || held_before(p);
+  return p.kind != via::api_key || ours || admin_is_strong_ || held_before(p, peer);
 }
 
-bool authenticator::held_before(const proof& p) {
+bool authenticator::held_before(const proof& p, std::string_view peer) {
   const auto hashed = hash(p.kind, p.text);
-  if (p.kind == via::api_key && admin_seen_.load(std::memory_order_relaxed) && is_admins(hashed))
-    return true;
+  const bool is_known_place = [&] {
+    const auto network = network_of(peer).own;
+    const std::lock_guard lock(mutex_);
+    return std::find(admin_networks_.begin(), admin_networks_.end(), network) !=
+           admin_networks_.end();
+  }();
+  if (p.kind == via::api_key && is_known_place && is_admins(hashed)) return true;
   const std::lock_guard lock(mutex_);
   return cache_.count(hashed) > 0;
+}
+
+// Elsewhere whoever waits learns nothing of it: not even by being let in.
+void authenticator::admin_came_from(std::string_view peer) {
+  if (admin_is_strong_) return;
+  auto network = network_of(peer).own;
+  const std::lock_guard lock(mutex_);
+  if (std::find(admin_networks_.begin(), admin_networks_.end(), network) != admin_networks_.end())
+    return;
+  if (admin_networks_.size() >= admin_networks_max) admin_networks_.pop_front();
+  admin_networks_.push_back(std::move(network));
 }
 
 result<identity> authenticator::note(result<identity> outcome, const std::optional<error>& wait,
@@ -231,10 +242,7 @@ result<identity> authenticator::note(result<identity> outcome, const std::option
   if (outcome.has_value() || !refused(outcome.error())) return outcome;
   if (wait) return *wait;
   const std::lock_guard lock(mutex_);
-  make_room(peers_, peers_max,
-            [&](const auto& item) { return now_ms >= item.second.since_ms + failure_window_ms; });
-  auto& failed = peers_[std::string(peer)];
-  if (failed.count++ == 0) failed.since_ms = now_ms;
+  failed_.failed(peer, now_ms);
   return outcome;
 }
 

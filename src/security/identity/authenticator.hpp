@@ -3,14 +3,14 @@
 // first on a thread that must not block.
 //
 // Fails with auth.required (nothing brought), auth.invalid, ticket.invalid, quota.exceeded (too
-// many failures of one peer: retry_after_s says when again), or the store's own error. Such a peer
-// is let in all the same with what cannot be guessed: an address may be that of many behind a
-// proxy, and whoever fails there must not lock out the others. A proof that is brought and wrong is
-// never passed over in favour of another one.
+// many failures of one peer: retry_after_s says when again, see failed_attempts.hpp), or the
+// store's own error. Such a peer is let in all the same with what cannot be guessed: an address may
+// be that of many behind a proxy, and whoever fails there must not lock out the others. A proof
+// that is brought and wrong is never passed over in favour of another one.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -22,6 +22,7 @@
 #include "core/secret.hpp"
 #include "security/identity/api_keys.hpp"
 #include "security/identity/browser_sessions.hpp"
+#include "security/identity/failed_attempts.hpp"
 #include "security/identity/ticket.hpp"
 #include "security/identity/users.hpp"
 
@@ -47,9 +48,10 @@ class authenticator {
   static constexpr std::size_t cache_entries_max = 4096;
   // A removed key's other traces are gone at once; this bounds what a second process could change.
   static constexpr std::int64_t cache_ttl_ms = 60'000;
-  static constexpr std::size_t peers_max = 4096;
-  static constexpr int failures_max = 20;  // a peer's, within failure_window_ms
-  static constexpr std::int64_t failure_window_ms = 60'000;
+  static constexpr int failures_max = failed_attempts::free_max;
+  static constexpr std::int64_t failure_window_ms = failed_attempts::window_ms;
+  // Networks from which the admin key came when it was good; a short one is judged for them always.
+  static constexpr std::size_t admin_networks_max = 64;
 
   // From here on an admin key cannot be guessed, however often it is tried.
   static constexpr std::size_t strong_admin_key_chars = 24;
@@ -95,10 +97,6 @@ class authenticator {
     identity who;
     std::int64_t until_ms = 0;
   };
-  struct failures {
-    int count = 0;
-    std::int64_t since_ms = 0;
-  };
 
   // What is brought, or why it cannot be judged.
   struct proof {
@@ -111,14 +109,15 @@ class authenticator {
   result<known> judge(const proof& p, const credentials& given, std::int64_t now_ms);
   result<known> judge_proof(const proof& p, const credentials& given, std::int64_t now_ms);
   // Whether a peer that failed too often is judged all the same: not where it could be guessing.
-  bool is_judged_always(const proof& p);
+  bool is_judged_always(const proof& p, std::string_view peer);
   // `wait`: what a peer that failed too often is told in place of a failure.
   result<identity> note(result<identity> outcome, const std::optional<error>& wait,
                         std::string_view peer, std::int64_t now_ms);
   std::optional<error> blocked(std::string_view peer, std::int64_t now_ms);
-  // Whether this very proof was good before. Behind a proxy all share an address: one who guesses
-  // must not lock out those who are in.
-  bool held_before(const proof& p);
+  // Whether this very proof was good before; of the admin key, from there. Behind a proxy all share
+  // an address: one who guesses must not lock out those who are in.
+  bool held_before(const proof& p, std::string_view peer);
+  void admin_came_from(std::string_view peer);
   bool is_admins(std::string_view hashed) const;
   void forget(const std::function<bool(const std::string&, const known&)>& which);
 
@@ -128,7 +127,6 @@ class authenticator {
   const ticket_office& tickets_;
   std::string admin_hash_;  // empty: no admin key
   const bool admin_is_strong_, admin_is_like_ours_;
-  std::atomic<bool> admin_seen_{false};
   const std::function<std::int64_t()> clock_;
   const run_later later_;
 
@@ -137,7 +135,8 @@ class authenticator {
   // secret.
   std::unordered_map<std::string, known> cache_;
   std::uint64_t generation_ = 0;  // grows with each deletion: what was read before is not kept
-  std::unordered_map<std::string, failures> peers_;
+  failed_attempts failed_;
+  std::deque<std::string> admin_networks_;  // the oldest first
 };
 
 }  // namespace soma::security
