@@ -7,12 +7,18 @@
 #include <cerrno>
 #include <condition_variable>
 #include <csignal>
-#include <deque>
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace soma {
+namespace {
+
+// Of a buffer that was grown by what waited, and is used again.
+constexpr std::size_t kept_bytes_max = 1024 * 1024;
+
+}  // namespace
 
 bool write_all(int descriptor, std::string_view bytes, std::size_t& written) {
   for (written = 0; written < bytes.size();) {
@@ -36,11 +42,14 @@ struct line_writer::state {
   std::atomic<std::uint64_t> dropped{0};
   std::mutex mutex;  // of what follows; never held over a write
   std::condition_variable changed;
-  std::deque<std::string> lines;
-  std::size_t bytes = 0;
-  std::uint64_t untold = 0;           // dropped, and not yet said
-  std::size_t flushes = 0;            // that wait
-  std::uint64_t given = 0, done = 0;  // lines
+  // What was given and the thread has not taken up yet, in one piece: a block for each line, made
+  // by one thread and freed by another, would cost more than the copy.
+  std::string text;
+  std::vector<std::size_t> sizes;      // of its lines
+  std::size_t bytes = 0, waiting = 0;  // with what was taken up and the sink has not
+  std::uint64_t untold = 0;            // dropped, and not yet said
+  std::size_t flushes = 0;             // that wait
+  std::uint64_t given = 0, done = 0;   // lines
   bool writing = false, resting = false, stopping = false;
 
   bool is_full() const { return bytes >= how.gathered_bytes_max; }
@@ -53,25 +62,38 @@ struct line_writer::state {
   }
 
   void run() {
+    std::string taken;
+    std::vector<std::size_t> lines;
+    std::size_t next_line = 0, next_byte = 0;
     std::unique_lock lock(mutex);
     for (;;) {
-      rest(lock);
-      changed.wait(lock, [&] { return stopping || !lines.empty() || untold > 0; });
+      if (next_line == lines.size()) {
+        rest(lock);
+        changed.wait(lock, [&] { return stopping || !sizes.empty() || untold > 0; });
+        if (taken.capacity() > kept_bytes_max) taken = {};
+        taken.clear();
+        lines.clear();
+        taken.swap(text);
+        lines.swap(sizes);
+        next_line = next_byte = 0;
+      }
       if (stopping) return;
-      std::string next;
-      std::uint64_t taken = 0;
+      std::string told;
+      std::string_view next;
+      std::uint64_t count = 0;
       if (lines.empty()) {
-        next = how.dropped_line(std::exchange(untold, 0)) + '\n';
+        told = how.dropped_line(std::exchange(untold, 0)) + '\n';
+        next = told;
       } else {
-        next = std::move(lines.front());
-        lines.pop_front();
-        ++taken;
-        while (!lines.empty() && next.size() + lines.front().size() <= how.gathered_bytes_max) {
-          next += lines.front();
-          lines.pop_front();
-          ++taken;
-        }
-        bytes -= next.size();
+        auto size = lines[next_line + count++];
+        while (next_line + count < lines.size() &&
+               size + lines[next_line + count] <= how.gathered_bytes_max)
+          size += lines[next_line + count++];
+        next = std::string_view(taken).substr(next_byte, size);
+        next_line += count;
+        next_byte += size;
+        bytes -= size;
+        waiting -= count;
       }
       writing = true;
       lock.unlock();
@@ -84,7 +106,7 @@ struct line_writer::state {
         lock.lock();
       }
       writing = false;
-      done += taken;
+      done += count;
       changed.notify_all();
     }
   }
@@ -105,20 +127,23 @@ line_writer::~line_writer() {
   state_->changed.notify_all();
 }
 
-bool line_writer::write(std::string line) {
-  line += '\n';
+bool line_writer::write(std::string_view line, std::string_view in_front) {
+  const auto size = in_front.size() + line.size() + 1;
   const std::lock_guard lock(state_->mutex);
-  if (state_->bytes + line.size() > state_->how.bytes_max) {
-    ++state_->untold;
-    state_->dropped.fetch_add(1, std::memory_order_relaxed);
+  auto& s = *state_;
+  if (s.bytes + size > s.how.bytes_max) {
+    ++s.untold;
+    s.dropped.fetch_add(1, std::memory_order_relaxed);
     return false;
   }
   // The thread waits only where there was nothing; else it comes by.
-  const bool waits = state_->lines.empty() && !state_->writing && !state_->resting;
-  state_->bytes += line.size();
-  ++state_->given;
-  state_->lines.push_back(std::move(line));
-  if (waits || (state_->resting && state_->is_full())) state_->changed.notify_all();
+  const bool waits = s.waiting == 0 && !s.writing && !s.resting;
+  s.bytes += size;
+  ++s.waiting;
+  ++s.given;
+  s.text.append(in_front).append(line).push_back('\n');
+  s.sizes.push_back(size);
+  if (waits || (s.resting && s.is_full())) s.changed.notify_all();
   return true;
 }
 
@@ -127,7 +152,7 @@ bool line_writer::flush(std::chrono::milliseconds at_most) {
   ++state_->flushes;
   state_->changed.notify_all();
   const auto wanted = state_->given;
-  const bool tells = state_->untold > 0 || (state_->writing && state_->lines.empty());
+  const bool tells = state_->untold > 0 || (state_->writing && state_->waiting == 0);
   const auto is_written = [&] {
     return state_->done >= wanted && (!tells || (state_->untold == 0 && !state_->writing));
   };
@@ -138,7 +163,7 @@ bool line_writer::flush(std::chrono::milliseconds at_most) {
 
 std::size_t line_writer::waiting() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->lines.size() + (state_->writing ? 1 : 0);
+  return state_->waiting + (state_->writing ? 1 : 0);
 }
 
 std::size_t line_writer::waiting_bytes() const {

@@ -35,8 +35,8 @@ class line_writer {
   ~line_writer();
   line_writer(const line_writer&) = delete;
 
-  // Without its end. False: dropped.
-  bool write(std::string line);
+  // Without its end; `in_front` is part of it. False: dropped.
+  bool write(std::string_view line, std::string_view in_front = {});
 
   // Waits until what was given before is written, at most so long; what others give meanwhile is
   // not waited for. False: it is not.

@@ -120,3 +120,35 @@ TEST_CASE("lines: a pipe that takes less at once gets all of a line") {
   CHECK(writing.get());
   CHECK(got.substr(0, at) == sent);
 }
+
+TEST_CASE(
+    "lines: what is taken up and not written yet counts as waiting, and a line is never cut") {
+  gate g;
+  line_writer::options how;
+  how.sink = [&](std::string_view lines) {
+    if (g.first.exchange(false)) {
+      g.inside.set_value();
+      g.go.get_future().wait();
+    }
+    g.lines.emplace_back(lines);
+    return true;
+  };
+  how.dropped_line = dropped_line;
+  how.bytes_max = 60;
+  how.gathered_bytes_max = 20;
+  line_writer writer(std::move(how));
+  CHECK(writer.write("first"));
+  g.inside.get_future().wait();
+  for (int n = 0; n < 3; ++n) CHECK(writer.write("line\nof two", "7"));  // 13 bytes each
+  CHECK(writer.waiting() == 4);
+  CHECK(writer.waiting_bytes() == 39);
+  CHECK(writer.write("", "a front alone"));
+  CHECK_FALSE(writer.write("no room"));
+  g.go.set_value();
+  REQUIRE(writer.flush(60s));
+  const std::vector<std::string> wanted{"first\n",         "7line\nof two\n", "7line\nof two\n",
+                                        "7line\nof two\n", "a front alone\n", "dropped 1\n"};
+  CHECK(g.lines == wanted);
+  CHECK(writer.waiting() == 0);
+  CHECK(writer.waiting_bytes() == 0);
+}
