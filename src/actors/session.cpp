@@ -255,10 +255,11 @@ void session_shell::carry_out(action::start_tool& a) {
     return tool.call.tool_call_id == id;
   });
   if (ending_ || !open) return;
-  tools_[id] = self_->spawn<caf::monitored>(
-      tool_call, node_, session_actor(self_),
-      tools::tool_caller{key_, a.from.user_id, a.from.actor_json, a.from.request_id},
-      std::move(a.call));
+  tools_[id] =
+      self_->spawn<caf::monitored>(tool_call, node_, session_actor(self_),
+                                   tools::tool_caller{key_, a.from.user_id, a.from.actor_json,
+                                                      a.from.request_id, a.from.trace_id},
+                                   std::move(a.call));
 }
 
 void session_shell::carry_out(action::cancel_tool& a) {

@@ -80,12 +80,21 @@ asio::awaitable<result<std::string>> find_audit_record(services& s, const caller
 
 asio::awaitable<result<std::string>> audit_head_now(services& s, const caller& who) {
   auto work = [&audit = s.tools.audit]() -> result<std::string> {
-    (void)audit.sign(waits_at_most);
-    auto head = audit.head();
-    if (head.empty()) return none();
-    return head;
+    // An older one would say of what the caller knows to be done that it is not there.
+    if (!audit.sign(waits_at_most))
+      return error(codes::dependency_unavailable, "what was recorded cannot be signed now", 1)
+          .about("audit");
+    return audit.head();
   };
   co_return co_await on_longer(s, who.tenant, std::move(work));
+}
+
+asio::awaitable<void> sync_audit(services& s, tenant_id whose) {
+  auto work = [&audit = s.tools.audit]() -> result<void> {
+    (void)audit.sign(waits_at_most);
+    return {};
+  };
+  (void)co_await on_longer(s, whose, std::move(work));
 }
 
 asio::awaitable<result<std::shared_ptr<piece_source>>> export_audit(services& s, const caller& who,

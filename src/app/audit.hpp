@@ -31,9 +31,11 @@ boost::asio::awaitable<result<audit_page>> list_audit(services& s, const caller&
 // Errors: audit.not_found.
 boost::asio::awaitable<result<std::string>> find_audit_record(services& s, const caller& who,
                                                               std::uint64_t seq);
-// The newest head, JSON; made now where records came since the last one. Errors: audit.not_found
-// where nothing can be signed.
+// The newest head, JSON; made now where records came since the last one, and on the disk. Errors:
+// dependency.unavailable where that cannot be done in time.
 boost::asio::awaitable<result<std::string>> audit_head_now(services& s, const caller& who);
+// Waits until what was recorded before is signed and on the disk, where it can be had in time.
+boost::asio::awaitable<void> sync_audit(services& s, tenant_id whose);
 // All that fit, oldest first, a line each.
 boost::asio::awaitable<result<std::shared_ptr<piece_source>>> export_audit(services& s,
                                                                            const caller& who,

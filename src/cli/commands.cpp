@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 
 #include "app/operations.hpp"
@@ -50,6 +51,55 @@ bool is_plain_id(std::string_view id) {
          std::all_of(id.begin(), id.end(), [&](char c) {
            return first.find(c) != std::string_view::npos || c == '_' || c == '.' || c == '-';
          });
+}
+
+// What a repair found and took away, as its record has it.
+std::string members_of(const storage::repair_report& report) {
+  std::string out;
+  json_writer w(out);
+  w.begin_object().field("files", std::uint64_t{report.files.size()});
+  w.field("tables", std::uint64_t{report.tables.size()});
+  w.field("commits_lost", report.commits_lost);
+  w.field("sessions", std::uint64_t{report.sessions.size()}).field_if("folder", report.folder);
+  w.end_object();
+  return out;
+}
+
+void show_repair(const storage::repair_report& report) {
+  if (report.files.empty() && report.tables.empty()) {
+    std::puts("The store is whole: nothing was changed.");
+    return;
+  }
+  for (const auto& file : report.files)
+    std::printf("%s: %s; %llu of %llu bytes kept\n", file.name.c_str(), file.why.c_str(),
+                static_cast<unsigned long long>(file.bytes_kept),
+                static_cast<unsigned long long>(file.bytes));
+  for (const auto& table : report.tables) std::printf("%s\n", table.c_str());
+  if (!report.files.empty())
+    std::printf("These files are kept whole in %s\n", report.folder.c_str());
+  if (!report.tables.empty())
+    std::printf("The store was written anew; the damaged one is kept whole in %s/store\n",
+                report.folder.c_str());
+  for (const auto& kept : report.last_commit)
+    std::printf("The last commit kept: session %s %s up to %s\n", kept.key.tenant.value.c_str(),
+                kept.key.session.value.c_str(), to_string(kept.id).c_str());
+  if (!report.files.empty())
+    std::printf("Gone: the damaged commit, and %llu behind it\n",
+                static_cast<unsigned long long>(report.commits_lost));
+  for (const auto& lost : report.also_lost) std::printf("Gone: %s\n", lost.c_str());
+  if (report.heads_made > 0)
+    std::printf(
+        "Titles and places in the list of %llu sessions were damaged, and are made anew of "
+        "their events.\n",
+        static_cast<unsigned long long>(report.heads_made));
+  if (report.sessions.empty() && !report.tables.empty()) std::puts("No session has lost anything.");
+  for (const auto& lost : report.sessions)
+    std::printf("  session %s %s: %s events; %s\n", lost.key.tenant.value.c_str(),
+                lost.key.session.value.c_str(),
+                lost.events == 0 ? "nobody knows how many" : std::to_string(lost.events).c_str(),
+                lost.last_kept.seq == 0 ? "nothing of it is kept"
+                                        : ("kept up to " + to_string(lost.last_kept)).c_str());
+  std::puts("The store opens again.");
 }
 
 }  // namespace
@@ -123,7 +173,7 @@ int make_key(const config_sources& from, const new_key_options& wanted) {
   key.role = wanted.role == "admin" ? security::role::admin : security::role::user;
   key.tenant = tenant_id(wanted.tenant);
   key.user = user_id(wanted.user);
-  auto record = recorded_command::begin(*settings, "key new");
+  auto record = recorded_command::begin(*settings, "key.manage", "key new");
   if (!record) return refuse(record.error());
   auto made = keys.create(key, now_ms());
   std::string data;
@@ -145,7 +195,7 @@ int void_keys(const config_sources& from) {
   options.data_dir = settings->text("storage.data_dir");
   auto log = storage::open_rocksdb_event_log(options);
   if (!log) return refuse(log.error());
-  auto record = recorded_command::begin(*settings, "key void");
+  auto record = recorded_command::begin(*settings, "key.manage", "key void");
   if (!record) return refuse(record.error());
   std::size_t count = 0;
   for (const auto* collection : {"keys", "browser_sessions"}) {
@@ -168,43 +218,19 @@ int void_keys(const config_sources& from) {
 int repair(const config_sources& from) {
   auto settings = load_config(from);
   if (!settings) return refuse(settings.error());
-  const auto report = storage::repair_store(settings->text("storage.data_dir"));
-  if (!report) return refuse(report.error());
-  if (report->files.empty() && report->tables.empty()) {
-    std::puts("The store is whole: nothing was changed.");
-    return 0;
+  std::optional<recorded_command> record;
+  if (has_audit(*settings)) {
+    auto begun = recorded_command::begin(*settings, "store.repair", "repair");
+    // Who has the audit has the store, too, which says so better.
+    if (!begun && begun.error().code != codes::storage_locked) return refuse(begun.error());
+    if (begun) record.emplace(std::move(*begun));
   }
-  for (const auto& file : report->files)
-    std::printf("%s: %s; %llu of %llu bytes kept\n", file.name.c_str(), file.why.c_str(),
-                static_cast<unsigned long long>(file.bytes_kept),
-                static_cast<unsigned long long>(file.bytes));
-  for (const auto& table : report->tables) std::printf("%s\n", table.c_str());
-  if (!report->files.empty())
-    std::printf("These files are kept whole in %s\n", report->folder.c_str());
-  if (!report->tables.empty())
-    std::printf("The store was written anew; the damaged one is kept whole in %s/store\n",
-                report->folder.c_str());
-  for (const auto& kept : report->last_commit)
-    std::printf("The last commit kept: session %s %s up to %s\n", kept.key.tenant.value.c_str(),
-                kept.key.session.value.c_str(), to_string(kept.id).c_str());
-  if (!report->files.empty())
-    std::printf("Gone: the damaged commit, and %llu behind it\n",
-                static_cast<unsigned long long>(report->commits_lost));
-  for (const auto& lost : report->also_lost) std::printf("Gone: %s\n", lost.c_str());
-  if (report->heads_made > 0)
-    std::printf(
-        "Titles and places in the list of %llu sessions were damaged, and are made anew of "
-        "their events.\n",
-        static_cast<unsigned long long>(report->heads_made));
-  if (report->sessions.empty() && !report->tables.empty())
-    std::puts("No session has lost anything.");
-  for (const auto& lost : report->sessions)
-    std::printf("  session %s %s: %s events; %s\n", lost.key.tenant.value.c_str(),
-                lost.key.session.value.c_str(),
-                lost.events == 0 ? "nobody knows how many" : std::to_string(lost.events).c_str(),
-                lost.last_kept.seq == 0 ? "nothing of it is kept"
-                                        : ("kept up to " + to_string(lost.last_kept)).c_str());
-  std::puts("The store opens again.");
+  const auto report = storage::repair_store(settings->text("storage.data_dir"));
+  if (record)
+    record->end(report ? result<void>() : result<void>(report.error()), {},
+                report ? members_of(*report) : std::string("{}"));
+  if (!report) return refuse(report.error());
+  show_repair(*report);
   return 0;
 }
 
@@ -216,7 +242,15 @@ int rotate_secrets(const config_sources& from) {
     return refuse({codes::config_invalid,
                    "auth.enc_key_file names no file (keys of auth.enc_key are rotated by starting "
                    "the server with GATEWAY_ENC_KEY=new,old)"});
+  // A server that runs has the audit, sees the file and records it; so does the next start.
+  std::optional<recorded_command> record;
+  if (has_audit(*settings)) {
+    auto begun = recorded_command::begin(*settings, "secrets.rotate", "secrets rotate");
+    if (!begun && begun.error().code != codes::storage_locked) return refuse(begun.error());
+    if (begun) record.emplace(std::move(*begun));
+  }
   auto count = security::add_key_to_file(file);
+  if (record) record->end(count ? result<void>() : result<void>(count.error()));
   if (!count) return refuse(count.error());
   std::printf("%s: a new key stands before %zu old ones\n", file.c_str(), *count - 1);
   std::fprintf(stderr,

@@ -139,7 +139,7 @@ class metered_call {
                              who_.session,     provider_,   model_};
     const auto count = llm::count_of(used, failed);
     g_.p_.ledger.settle(key, count);
-    write_audit(count, outcome, finish_reason, attempts, now);
+    write_audit(count, outcome, finish_reason, attempts);
     auto& m = g_.p_.metrics;
     const std::string provider(llm::provider_label(provider_));
     const auto tokens = [&](const char* kind, std::uint64_t n) {
@@ -167,8 +167,34 @@ class metered_call {
         about);
   }
 
+  // A view of this, and of `data`.
+  security::audit_record record_of(const std::string& data) const {
+    security::audit_record r;
+    r.what = "llm.invoke";
+    r.when_ms = began_ms_;
+    r.tenant_id = who_.tenant.value;
+    r.user_id = who_.user;
+    r.door = who_.session.empty() ? "http" : "session";
+    r.session_id = who_.session;
+    r.request_id = who_.request_id;
+    r.trace_id = who_.trace_id;
+    r.data_json = std::string_view(data).substr(1, data.size() - 2);
+    return r;
+  }
+
+  // So a kill leaves a record of a call that was under way.
+  std::uint32_t note() const {
+    std::string data;
+    json_writer w(data);
+    w.begin_object().field("profile", profile_).field("provider", provider_);
+    w.field("model", model_).field("base_url", base_url_).end_object();
+    auto r = record_of(data);
+    r.outcome = "interrupted";
+    return g_.p_.audit.begin(r);
+  }
+
   void write_audit(const llm::usage_count& count, std::string_view outcome,
-                   std::string_view finish_reason, std::uint32_t attempts, std::int64_t now) {
+                   std::string_view finish_reason, std::uint32_t attempts) {
     std::string data;
     json_writer w(data);
     w.begin_object().field("profile", profile_).field("provider", provider_);
@@ -179,21 +205,12 @@ class metered_call {
       w.key("found").raw(security::pii::counts_json(found_)).end_object();
     }
     w.end_object();
-    security::audit_record r;
-    r.what = "llm.invoke";
-    r.when_ms = began_ms_;
-    r.tenant_id = who_.tenant.value;
-    r.user_id = who_.user;
-    r.door = who_.session.empty() ? "http" : "session";
+    auto r = record_of(data);
     r.outcome = outcome == "ok" || outcome == "cancelled" ? outcome : "failed";
     if (r.outcome == "failed") r.why = rule_.empty() ? outcome : rule_;
     if (outcome == codes::policy_denied) r.outcome = "denied";
     if (outcome == codes::dependency_unavailable) r.outcome = "unavailable";
-    r.session_id = who_.session;
-    r.request_id = who_.request_id;
-    r.trace_id = who_.trace_id;
-    r.data_json = std::string_view(data).substr(1, data.size() - 2);
-    g_.p_.audit.write(security::audit_line(r, now));
+    g_.p_.audit.end(noted_, r);
   }
 
   llm_gateway& g_;  // until it is settled
@@ -205,6 +222,7 @@ class metered_call {
   std::map<std::string, std::optional<llm::token_prices>> fallback_prices_;
   const std::uint64_t prompt_estimate_;
   const std::int64_t began_ms_ = now_ms();
+  const std::uint32_t noted_ = note();  // behind all that it tells
   std::atomic<std::uint64_t> said_bytes_{0};
   std::atomic<bool> settled_{false}, sent_{true};
   // Written before the call goes.

@@ -17,20 +17,26 @@ namespace soma {
 std::string audit_folder(const config& settings);
 
 // Makes the key that signs it at the first start. Blocks on the disk. Errors: config.invalid where
-// there is a chain and no key, or the key is none; storage.unavailable.
+// there is a chain and no key, or the key is none; storage.locked where another process has it;
+// storage.unavailable.
 result<std::unique_ptr<security::audit_log>> open_node_audit(const config& settings);
+
+// Whether there is one already: a command makes none where no server ever was.
+bool has_audit(const config& settings);
 
 // Of a command on a data folder that no server has meanwhile: what is noted before its work begins,
 // and how that ended.
 class recorded_command {
  public:
-  // `operation` outlives it. Errors: those of open_node_audit.
-  static result<recorded_command> begin(const config& settings, std::string_view operation);
+  // `what` and `operation` outlive it. Errors: those of open_node_audit.
+  static result<recorded_command> begin(const config& settings, std::string_view what,
+                                        std::string_view operation);
   // `data`: a JSON object.
   void end(const result<void>& how, std::string_view resource = {}, std::string_view data = "{}");
 
  private:
-  recorded_command(std::unique_ptr<security::audit_log> audit, std::string_view operation);
+  recorded_command(std::unique_ptr<security::audit_log> audit, std::string_view what,
+                   std::string_view operation);
 
   std::unique_ptr<security::audit_log> audit_;
   security::audit_record what_;

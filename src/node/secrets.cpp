@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "core/json_writer.hpp"
 #include "observability/log.hpp"
 #include "security/secrets/key_file.hpp"
 
@@ -19,6 +20,19 @@ std::string version_of(const std::string& path) {
          std::to_string(info.st_mtim.tv_sec) + ' ' + std::to_string(info.st_mtim.tv_nsec);
 }
 
+void record_rotation(security::audit_log& audit, const security::credential_vault::rotation& how) {
+  std::string data;
+  json_writer w(data);
+  w.begin_object().field("sealed_anew", std::uint64_t{how.sealed_anew});
+  w.field("kept", std::uint64_t{how.kept}).field("lost", std::uint64_t{how.lost}).end_object();
+  security::audit_record r;
+  r.what = "secrets.rotated";
+  r.door = "node";
+  r.outcome = "done";
+  r.data_json = std::string_view(data).substr(1, data.size() - 2);
+  audit.record(r);
+}
+
 }  // namespace
 
 result<std::vector<secret_string>> encryption_keys(const config& settings) {
@@ -31,20 +45,23 @@ result<std::vector<secret_string>> encryption_keys(const config& settings) {
 }
 
 node_secrets::node_secrets(const config& settings, security::document_store& documents,
-                           std::vector<secret_string> keys)
-    : key_file_(settings.text("auth.enc_key_file")),
+                           security::audit_log& audit, std::vector<secret_string> keys)
+    : audit_(audit),
+      key_file_(settings.text("auth.enc_key_file")),
       key_file_seen_(version_of(key_file_)),
       vault_(documents, std::move(keys)) {}
 
 result<std::unique_ptr<node_secrets>> node_secrets::open(const config& settings,
-                                                         security::document_store& documents) {
+                                                         security::document_store& documents,
+                                                         security::audit_log& audit) {
   auto keys = encryption_keys(settings);
   if (!keys) return keys.error();
   auto older = keys->size() > 1 ? *keys : std::vector<secret_string>();
-  std::unique_ptr<node_secrets> made(new node_secrets(settings, documents, std::move(*keys)));
+  std::unique_ptr<node_secrets> made(
+      new node_secrets(settings, documents, audit, std::move(*keys)));
   if (auto loaded = made->vault_.load(); !loaded) return loaded.error();
   if (!older.empty())  // secrets that an older key encrypts move to the first
-    if (auto done = made->rotate(std::move(older)); !done) return done.error();
+    if (auto done = made->rotate(std::move(older), false); !done) return done.error();
   if (const auto lost = made->vault_.unreadable(); lost > 0)
     log(log_level::error, "secrets.unreadable",
         {{"count", static_cast<std::int64_t>(lost)},
@@ -52,9 +69,10 @@ result<std::unique_ptr<node_secrets>> node_secrets::open(const config& settings,
   return made;
 }
 
-result<void> node_secrets::rotate(std::vector<secret_string> keys) {
+result<void> node_secrets::rotate(std::vector<secret_string> keys, bool are_new) {
   auto done = vault_.rotate(std::move(keys));
   if (!done) return done.error();
+  if (done->sealed_anew + done->lost > 0 || are_new) record_rotation(audit_, *done);
   if (done->sealed_anew + done->lost > 0)
     log(done->lost > 0 ? log_level::error : log_level::warn, "secrets.rotated",
         {{"sealed_anew", static_cast<std::int64_t>(done->sealed_anew)},
@@ -66,7 +84,7 @@ void node_secrets::follow_key_file() {
   const auto seen = version_of(key_file_);
   if (seen.empty() || seen == key_file_seen_) return;
   auto keys = security::read_key_file(key_file_);
-  auto done = keys ? rotate(std::move(*keys)) : result<void>(keys.error());
+  auto done = keys ? rotate(std::move(*keys), true) : result<void>(keys.error());
   if (!done) log(log_level::error, "secrets.not_rotated", {{"reason", done.error().detail}});
   // A bad file is read again when it was changed; a store that takes no writes is tried again.
   if (done || done.error().code == codes::config_invalid) key_file_seen_ = seen;

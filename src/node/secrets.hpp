@@ -2,7 +2,7 @@
 // sealed under.
 //
 // The vault is thread-safe; `follow_key_file` is for one thread, which may block. Lifetime: the
-// documents outlive it.
+// documents and the audit, which is told of each key that secrets move to, outlive it.
 #pragma once
 
 #include <memory>
@@ -11,6 +11,7 @@
 
 #include "core/config.hpp"
 #include "core/secret.hpp"
+#include "security/audit/audit_log.hpp"
 #include "security/document_store.hpp"
 #include "security/secrets/credential_vault.hpp"
 
@@ -24,7 +25,8 @@ class node_secrets {
   // Blocks on the store. What an older key seals is sealed anew under the first; what no key opens
   // is logged.
   static result<std::unique_ptr<node_secrets>> open(const config& settings,
-                                                    security::document_store& documents);
+                                                    security::document_store& documents,
+                                                    security::audit_log& audit);
 
   security::credential_vault& vault() { return vault_; }
 
@@ -34,9 +36,11 @@ class node_secrets {
 
  private:
   node_secrets(const config& settings, security::document_store& documents,
-               std::vector<secret_string> keys);
-  result<void> rotate(std::vector<secret_string> keys);
+               security::audit_log& audit, std::vector<secret_string> keys);
+  // `are_new`: they are others than before, which is recorded though there may be no secret yet.
+  result<void> rotate(std::vector<secret_string> keys, bool are_new);
 
+  security::audit_log& audit_;
   const std::string key_file_;
   std::string key_file_seen_;  // what tells its versions apart
   security::credential_vault vault_;

@@ -56,25 +56,47 @@ result<std::string> place_for(files::work_folders& folders, const session_key& s
   return folder;
 }
 
-void record_call(security::audit_log& audit, const tools::call_ended& call) {
-  std::string data;
+// A view of the call, of `data`, and of what its caller was at the door.
+security::audit_record record_of(const tools::tool_caller& who, const actor_then& was,
+                                 const body::tool_call& call, std::int64_t began_ms,
+                                 std::string& data) {
   json_writer w(data);
-  w.begin_object().field("tool_call_id", call.what.tool_call_id);
-  w.field_if("requested_by", call.what.requested_by);
-  if (!call.found_json.empty()) w.key("pii").raw(call.found_json);
+  w.begin_object().field("tool_call_id", call.tool_call_id);
+  w.field_if("requested_by", call.requested_by).field_if("turn_id", call.turn_id);
+  if (!found_json.empty()) w.key("pii").raw(found_json);
   w.end_object();
   security::audit_record r;
   r.what = "tool.execute";
-  r.when_ms = call.began_ms;
-  r.tenant_id = call.who.session.tenant.value;
-  r.user_id = call.who.user_id;
+  r.when_ms = began_ms;
+  r.tenant_id = who.session.tenant.value;
+  r.user_id = who.user_id;
+  r.role = was.role;
+  r.key_id = was.key_id;
   r.door = "session";
+  r.resource = call.tool_id;
+  r.session_id = who.session.session.value;
+  r.request_id = who.request_id;
+  r.trace_id = who.trace_id;
+  r.data_json = std::string_view(data).substr(1, data.size() - 2);
+  return r;
+}
+
+std::uint32_t note_call(security::audit_log& audit, const tools::tool_caller& who,
+                        const body::tool_call& call, std::int64_t began_ms) {
+  std::string data;
+  const auto was = read_actor(who.actor_json);
+  auto r = record_of(who, was, call, began_ms, {}, data);
+  r.outcome = "interrupted";
+  return audit.begin(r);
+}
+
+void record_call(security::audit_log& audit, const tools::call_ended& call) {
+  std::string data;
+  const auto was = read_actor(call.who.actor_json);
+  auto r = record_of(call.who, was, call.what, call.began_ms, call.found_json, data);
   r.outcome = call.status;
   r.why = call.rule.empty() ? call.code : call.rule;
-  r.resource = call.what.tool_id;
-  r.session_id = call.who.session.session.value;
-  r.data_json = std::string_view(data).substr(1, data.size() - 2);
-  audit.record(r);
+  audit.end(call.noted, r);
 }
 
 // What cannot be looked up counts as gone.
@@ -105,6 +127,9 @@ node_tools::node_tools(const needs& from, std::unique_ptr<security::policy> rule
                  in_sessions_.judge(who, id, inputs, std::move(then));
                },
                &from.files.attachments(),
+               [&audit = from.store.audit()](const auto& who, const auto& call, auto began_ms) {
+                 return note_call(audit, who, call, began_ms);
+               },
                [&audit = from.store.audit()](const auto& call) { record_call(audit, call); },
                [this](const auto& who, const auto& call, auto then) {
                  screen_tool_call(guard_, who, call, std::move(then));

@@ -23,6 +23,7 @@ struct catalog_runner::call {
   tool_caller who;
   body::tool_call what;
   const std::int64_t began_ms = now_ms();
+  std::uint32_t noted = 0;
   std::string rule;  // that denied it
   std::string lane;
   std::shared_ptr<tool> impl;
@@ -156,6 +157,7 @@ std::unique_ptr<running_tool> catalog_runner::start(const tool_caller& who,
   c->what = what;
   c->sink = std::move(sink);
   auto mine = std::make_unique<handle>(*this, c);
+  if (parts_.on_begun) c->noted = parts_.on_begun(c->who, c->what, c->began_ms);
   if (auto refused = refuse(*c)) {
     c->over = true;
     tell_end(*c, refused->status, refused->error);
@@ -326,7 +328,7 @@ void catalog_runner::tell_end(const call& c, std::string_view status,
                               const std::optional<failure>& why) {
   if (!parts_.on_ended) return;
   const auto code = why ? std::string_view(why->code) : std::string_view();
-  parts_.on_ended({c.who, c.what, status, code, c.rule, c.began_ms, c.found_json});
+  parts_.on_ended({c.who, c.what, status, code, c.rule, c.began_ms, c.noted, c.found_json});
 }
 
 // By a thread that may wait for the disk; where too many do, the whole is not kept.

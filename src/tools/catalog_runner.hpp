@@ -42,6 +42,7 @@ struct call_ended {
   std::string_view code;    // of its error
   std::string_view rule;    // of policy, that denied it
   std::int64_t began_ms = 0;
+  std::uint32_t noted = 0;        // what `on_begun` gave
   std::string_view found_json{};  // as of screened_call
 };
 
@@ -64,6 +65,10 @@ struct runner_parts {
                      const boost::json::object& inputs, judged then)>
       decide;
   attachment_source* attachments = nullptr;  // where large outputs are kept; may be null
+  // Told of each call that begins, with when; what it gives comes back when that ended. On any
+  // thread; must not block. May be unset.
+  std::function<std::uint32_t(const tool_caller&, const body::tool_call&, std::int64_t)> on_begun =
+      {};
   // Told how each call ended, once, on any thread; must not block. May be unset.
   std::function<void(const call_ended&)> on_ended = {};
   // Looks through what a call that may run would send, where its tool reaches out or may reach

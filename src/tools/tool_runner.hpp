@@ -36,8 +36,8 @@ class running_tool {
 struct tool_caller {
   session_key session;
   std::string user_id;
-  std::string actor_json{};  // as in soma::origin
-  std::string request_id{};
+  std::string actor_json{};              // as in soma::origin
+  std::string request_id{}, trace_id{};  // of the request that the turn came of
 };
 
 // A tool as a model is told of it.

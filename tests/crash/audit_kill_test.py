@@ -1,5 +1,6 @@
 """kill -9 while records are written: the chain is right after every start, each request that was
-answered has its one record, and none of those that were not has two."""
+answered has its one record, and none of those that were not has two. Of a call of a model or a tool
+that was under way there is a record, and of who may do what it is on the disk before the answer."""
 
 import collections
 import json
@@ -10,8 +11,8 @@ import threading
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from audit_records import audit_records, soma_audit
-from node_under_test import Node, Rehearsal, run_tests
+from audit_records import audit_records, audit_text, flat, soma_audit
+from node_under_test import Node, Rehearsal, run_tests, wait_until
 
 KILLS = int(os.environ.get("SOMA_KILLS", "12"))
 SEED = int(os.environ.get("SOMA_SEED", random.randrange(1 << 30)))
@@ -80,5 +81,94 @@ def killed_while_writing():
         rehearsal.stop()
 
 
+def interrupted_calls():
+    """a model call and a tool call that a kill ends: each has a record that says it was begun, and by whom"""
+    rehearsal = Rehearsal()
+    node = Node(rehearsal.base_url, resume="restart")
+    user_key = node.new_key("--role", "user", "--user", "ann")
+    node.start()
+    try:
+        def asked_by_ann(path, body):
+            status, headers, text = node.request("POST", path, body, key=user_key)
+            assert status == 202, (status, text)
+            return json.loads(text), headers["X-Request-ID"]
+        said, of_message = asked_by_ann("/v1/session/message", {
+            "message": "[[rehearsal words=2000 delay_ms=20]]"})
+        session = said["session_id"]
+        wait_until(lambda: any(e["type"] == "llm.delta" for e in node.events(session)),
+                   what="the model to speak")
+        other = json.loads(node.request("POST", "/v1/sessions", {}, key=user_key)[2])["session_id"]
+        called, of_call = asked_by_ann("/v1/tool/request", {
+            "session_id": other, "tool_id": "code_execute",
+            "inputs": {"language": "bash", "code": "echo here; sleep 600"}})
+        wait_until(lambda: any(e["type"] in ("tool.progress", "tool.result")
+                               for e in node.events(other)), what="the tool to run")
+        runs = not any(e["type"] == "tool.result" for e in node.events(other))
+        node.kill()
+        node.start()
+        status, out, err = soma_audit(node, "verify")
+        assert status == 0, out + err
+        there = audit_records(node)
+
+        def of(what, request_id):
+            return [r for r in there if r["what"] == what and r.get("request_id") == request_id
+                    and r.get("outcome") == "interrupted"]
+        [model] = of("llm.invoke", of_message)
+        assert model["session_id"] == session and model["user_id"] == "ann", model
+        assert model["base_url"] == rehearsal.base_url and model["profile"], model
+        assert model["when"] <= model["at"] and "usage" not in model, model
+        if not runs:
+            print("  no sandbox here: the tool's call was not seen under way", flush=True)
+            return
+        [tool] = of("tool.execute", of_call)
+        assert (tool["resource"], tool["session_id"]) == ("code_execute", other), tool
+        assert (tool["user_id"], tool["role"], tool["door"]) == ("ann", "user", "session"), tool
+        assert tool["key_id"] and tool["tool_call_id"] == called["tool_call_id"], tool
+    finally:
+        if node.process.poll() is None:
+            node.kill()
+        rehearsal.stop()
+
+
+def recorded_before_the_answer():
+    """keys, users, credentials, settings: with the answer their record is in the chain, and a head behind it"""
+    rehearsal = Rehearsal()
+    node = Node(rehearsal.base_url, settings=["audit.sign_s=3600"],
+                env={"GATEWAY_ENC_KEY": "11" * 32})
+    node.new_key("--role", "user", "--user", "bob")
+    node.start()
+    try:
+        made = node.json("POST", "/v1/keys", {"name": "ci", "role": "user"}, expect=201)
+        changes = [
+            ("create_key", "POST", "/v1/keys", {"name": "another", "role": "user"}, 201),
+            ("delete_key", "DELETE", f"/v1/keys/{made['key_id']}", None, 204),
+            ("update_user", "PATCH", "/v1/users/bob", {"disabled": True}, 200),
+            ("put_credential", "PUT", "/v1/llm/credentials/openai", {"secret": "planted"}, 200),
+            ("delete_credential", "DELETE", "/v1/llm/credentials/openai", None, 204),
+            ("update_settings", "PUT", "/v1/settings", {"llm": {"model": "another"}}, 200)]
+        for operation, method, path, body, wanted in changes:
+            request_id = uuid.uuid4().hex
+            status, _, text = node.request(method, path, body, {"X-Request-ID": request_id})
+            assert status == wanted, (operation, status, text)
+            # As it stands in the file now: nothing is waited for.
+            there = [flat(json.loads(line)) for line in audit_text(node).splitlines()]
+            [at] = [i for i, r in enumerate(there) if r.get("request_id") == request_id]
+            assert (there[at]["operation"], there[at]["outcome"]) == (operation, "done"), there[at]
+            assert there[-1]["what"] == "audit.head" and there[-1]["seq"] >= there[at]["seq"], there[-1]
+            node.kill()
+            status, out, err = soma_audit(node, "verify", "--closed")
+            assert status == 0, out + err
+            node.start()
+            again = [r for r in audit_records(node) if r.get("request_id") == request_id]
+            assert len(again) == 1, again
+        # Others do not wait for it.
+        node.json("POST", "/v1/sessions", {}, expect=201)
+        assert audit_records(node)[-1]["what"] == "conversation.send"
+    finally:
+        if node.process.poll() is None:
+            node.kill()
+        rehearsal.stop()
+
+
 if __name__ == "__main__":
-    sys.exit(run_tests([killed_while_writing]))
+    sys.exit(run_tests([killed_while_writing, interrupted_calls, recorded_before_the_answer]))

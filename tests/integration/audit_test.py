@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from audit_records import audit_records, audit_text, segments, soma_audit
-from node_under_test import ADMIN_KEY, Node, Rehearsal, run_tests, wait_until
+from node_under_test import ADMIN_KEY, BIN, Node, Rehearsal, run_tests, wait_until
 
 rehearsal = None
 TOKEN = "internal-token-0123456789"
@@ -94,6 +95,7 @@ def everything_is_recorded():
     for tool in ("echo", "memory_save"):
         [ran] = of(there, "tool.execute", resource=tool)
         assert (ran["outcome"], ran["session_id"]) == ("success", session), ran
+        assert (ran["user_id"], ran["role"]) == ("admin", "admin") and ran["request_id"], ran
     assert of(there, "memory.write", operation="add_memory", outcome="done")
     assert of(there, "memory.delete", resource=noted, outcome="done")
     [changed] = of(there, "settings.update")
@@ -327,6 +329,69 @@ def copies_by_openssl():
         assert status == 1 and "was changed" in err, err
 
 
+def commands_are_recorded():
+    """soma repair and soma secrets rotate: offline by themselves, beside a server by that server"""
+    folder = tempfile.mkdtemp(prefix="soma-keys-")
+    keys = os.path.join(folder, "keys")
+    node = Node(rehearsal.base_url, env={"GATEWAY_ENC_KEY_FILE": keys})
+
+    def soma(*words):
+        done = subprocess.run([os.path.join(BIN, "soma"), *words, "--data-dir", node.data_dir],
+                              env=node.env, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stderr
+    assert soma("secrets", "rotate")[0] == 0
+    assert not os.path.exists(os.path.join(node.data_dir, "audit")), "a chain was begun for nothing"
+    node.start()
+    node.json("PUT", "/v1/llm/credentials/openai", {"secret": "planted"}, expect=200)
+    # Beside the server: it does it, and says so.
+    assert soma("secrets", "rotate")[0] == 0
+    wait_until(lambda: of(audit_records(node), "secrets.rotated"), what="the record")
+    [rotated] = of(audit_records(node), "secrets.rotated")
+    assert (rotated["sealed_anew"], rotated["lost"], rotated["door"]) == (1, 0, "node"), rotated
+    status, err = soma("repair")
+    assert status == 1 and "another process" in err, err
+    assert not of(audit_records(node), "store.repair"), "it does not write another's chain"
+    assert node.stop() == 0
+    # Without one.
+    assert soma("secrets", "rotate")[0] == 0
+    assert soma("repair")[0] == 0
+    [asked] = of(audit_records(node), "secrets.rotate")
+    assert (asked["operation"], asked["door"], asked["outcome"]) == ("secrets rotate", "cli", "done")
+    [mended] = of(audit_records(node), "store.repair")
+    assert (mended["operation"], mended["door"], mended["outcome"]) == ("repair", "cli", "done")
+    assert mended["commits_lost"] == 0, mended
+    assert soma_audit(node, "verify", "--closed")[0] == 0
+    node.start()
+    assert len(of(audit_records(node), "secrets.rotated")) == 2, "the next start seals anew"
+    assert node.stop() == 0
+    assert soma_audit(node, "verify")[0] == 0
+    assert "planted" not in audit_text(node)
+    shutil.rmtree(folder)
+
+
+def of_several_tenants():
+    """an admin of another tenant has the head and its own records, and nothing of the node or of others"""
+    node = new_node()
+    other_key = node.new_key("--tenant", "other", "--role", "admin")
+    node.start()
+    node.json("POST", "/v1/sessions", {}, expect=201)
+    assert node.request("POST", "/v1/sessions", {}, key=other_key)[0] == 201
+    assert node.request("GET", "/v1/sessions", key="sk-wrong")[0] == 401  # nobody's tenant
+    status, _, text = node.request("GET", "/v1/admin/audit/head", key=other_key)
+    assert status == 200 and json.loads(text)["signature"], text
+    status, _, text = node.request("GET", "/v1/admin/audit/export", key=other_key)
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert status == 200 and lines and all(
+        r["who"]["tenant_id"] == "other" for r in lines), lines
+    own = node.json("GET", "/v1/admin/audit?limit=200")["records"]
+    assert {r.get("who", {}).get("tenant_id", "") for r in own} == {"", "default"}, own
+    assert any(r["what"] == "auth.refused" for r in own)
+    for what in ("server.*", "audit.*", "auth.*"):
+        status, _, text = node.request("GET", f"/v1/admin/audit?what={what}", key=other_key)
+        assert status == 200 and json.loads(text)["records"] == [], (what, text)
+    assert node.stop() == 0
+
+
 def starts_without_its_key():
     """where the key is gone and the chain is there, a start is refused with a sentence"""
     node = new_node().start()
@@ -349,7 +414,8 @@ def main():
     rehearsal = Rehearsal()
     try:
         return run_tests([everything_is_recorded, routes, proof_by_openssl, what_became_what,
-                          copies_by_openssl, starts_without_its_key])
+                          copies_by_openssl, commands_are_recorded, of_several_tenants,
+                          starts_without_its_key])
     finally:
         rehearsal.stop()
 

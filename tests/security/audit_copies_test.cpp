@@ -69,7 +69,8 @@ struct copied_world : audit_world {
   std::vector<fs::path> files() const {
     std::vector<fs::path> out;
     for (const auto& at : fs::recursive_directory_iterator(place()))
-      if (at.path().extension() == ".ndjson") out.push_back(at.path());
+      if (at.path().extension() == ".ndjson" && at.path().filename() != "heads.ndjson")
+        out.push_back(at.path());
     std::sort(out.begin(), out.end());
     return out;
   }
@@ -181,6 +182,45 @@ TEST_CASE("audit copies: a folder that cannot be written is told, and taken up o
   CHECK(copies->why().empty());
 }
 
+TEST_CASE(
+    "audit copies: one that is not right keeps no other from being copied, nor is it removed") {
+  copied_world w;
+  const auto segments = audit_segments(w.folder());
+  REQUIRE(segments.size() > 4);
+  const auto& bad = segments[1];
+  const auto good = text_of(bad.path);
+  write_text(bad.path, "no record\n" + good);
+  const auto copies = w.copies();
+  CHECK_FALSE(copies->look());
+  CHECK(copies->why().find(bad.path) != std::string::npos);
+  CHECK(w.files().size() == segments.size() - 2);
+  CHECK(copies->copied() == bad.first - 1);  // and nothing behind it goes
+  CHECK_FALSE(copies->look());
+  const auto found = w.copies_verdict();
+  CHECK_FALSE(found.right);
+  CHECK(found.seq == bad.first);
+  // Once somebody has looked at it.
+  write_text(bad.path, good);
+  CHECK(copies->look());
+  CHECK(copies->why().empty());
+  CHECK(copies->copied() == segments.back().first - 1);
+  CHECK(w.copies_verdict().right);
+}
+
+TEST_CASE("audit copies: heads are added as they come, also behind half a line") {
+  const copied_world w;
+  REQUIRE(w.copies()->look("{\"seq\":1}"));
+  const auto heads = w.place() / "heads.ndjson";
+  const auto copies = w.copies();
+  REQUIRE(copies->look("{\"seq\":2}"));
+  REQUIRE(copies->look("{\"seq\":2}"));
+  CHECK(text_of(heads) == "{\"seq\":1}\n{\"seq\":2}\n");
+  write_text(heads, "{\"seq\":1}\n{\"se");
+  REQUIRE(copies->look("{\"seq\":3}"));
+  CHECK(text_of(heads) == "{\"seq\":1}\n{\"se\n{\"seq\":3}\n");
+  CHECK(w.copies_verdict().right);
+}
+
 TEST_CASE("audit copies: nothing is removed that is not copied yet") {
   copied_world w;
   REQUIRE(w.copies()->look());
@@ -233,6 +273,11 @@ TEST_CASE("audit log: copies are made beside the chain, by the ticks") {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK(w.files().size() >= wanted);
     CHECK(log->not_copied().empty());
+    // And the newest head, to be held against the rest.
+    const auto heads = w.place() / "heads.ndjson";
+    for (int i = 0; i < 500 && text_of(heads).empty(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(text_of(heads) == log->head() + "\n");
   }
   CHECK(w.verdict().right);
 }

@@ -11,6 +11,8 @@
 #include <fstream>
 #include <thread>
 
+#include "core/codes.hpp"
+#include "core/fingerprint.hpp"
 #include "security/audit/audit_notes.hpp"
 #include "security/audit/audit_refusals.hpp"
 #include "security/audit_folder_of.hpp"
@@ -158,6 +160,38 @@ TEST_CASE("audit refusals: the first of a second are recorded each, the rest is 
   CHECK(all.counted(3000).size() == 1);
   CHECK(all.counted(4000).empty());
   CHECK(all.take(r, 4100));
+}
+
+TEST_CASE("audit refusals: addresses, resources and sessions are told apart, within a bound") {
+  audit_refusals all;
+  audit_record r;
+  r.what = "auth.refused";
+  const auto take = [&](std::string_view data, std::int64_t now) {
+    r.data_json = data;
+    return all.take(r, now);
+  };
+  for (std::uint32_t n = 0; n < audit_refusals::each_max; ++n)
+    CHECK(take(R"("peer":"2001:db8::1")", 1000));
+  CHECK_FALSE(take(R"("peer":"2001:db8::2")", 1000));  // the same network
+  CHECK(take(R"("peer":"2001:db8:0:1::1")", 1000));
+  CHECK(take(R"("peer":"192.0.2.1")", 1000));
+  r.resource = "one";
+  CHECK(take(R"("peer":"192.0.2.1")", 1000));
+  // At the end what was counted is told at once, with its address.
+  auto told = all.rest(1100);
+  REQUIRE(told.size() == 1);
+  CHECK(told.front().find(R"("peer":"2001:db8::2","repeated":1)") != std::string::npos);
+  // However many kinds there are, the records of a second are bounded.
+  std::size_t recorded = 0;
+  for (int n = 0; n < 100'000; ++n) {
+    const auto resource = std::to_string(n);
+    r.resource = resource;
+    recorded += take({}, 10'000) ? 1 : 0;
+  }
+  told = all.counted(20'000);
+  CHECK(recorded <= audit_refusals::singles_max);
+  CHECK(told.size() <= audit_refusals::kinds_max + 1);
+  CHECK(count_of(told, "\"resource\"") < told.size());  // what is beyond names nothing
 }
 
 TEST_CASE("audit log: records of many threads are one chain, signed at the wish of whoever asks") {
@@ -383,4 +417,40 @@ TEST_CASE("audit log: a request's id that came before hides nothing of what a ki
     const auto log = w.log();
     CHECK(count_of(w.lines(), "\"interrupted\"") == 1);
   }
+}
+
+TEST_CASE("audit writer: a chain has one writer, and another is refused until that has ended") {
+  const audit_world w;
+  {
+    const auto first = w.log();
+    audit_chain_options how;
+    how.folder = w.folder();
+    const auto second = audit_writer::open(how, w.key());
+    REQUIRE_FALSE(second);
+    CHECK(second.error().code == codes::storage_locked);
+    first->write(record_number(1));
+    CHECK(first->flush(std::chrono::seconds(20)));
+  }
+  w.log()->write(record_number(2));
+  CHECK(w.verdict().right);
+}
+
+TEST_CASE("audit notes: what a version before left in its way is found, too") {
+  const audit_world w;
+  { const auto made = w.log(); }
+  const std::string json = R"({"at":"2026-11-30T16:04:05.127Z","what":"x","request_id":"older"})";
+  struct {
+    std::uint32_t what = 2, size = 0;  // ended
+    std::uint64_t number = 7, mark = 0;
+  } head;
+  head.size = static_cast<std::uint32_t>(json.size());
+  head.mark = fingerprint(json) ^ (head.number * 4 + head.what);
+  {
+    std::fstream file(w.folder() + "/open", std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(3 * audit_notes::place_bytes);
+    file.write(reinterpret_cast<const char*>(&head), sizeof head);
+    file.write(json.data(), static_cast<std::streamsize>(json.size()));
+  }
+  const auto log = w.log();
+  CHECK(count_of(w.lines(), "\"older\"") == 1);
 }

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <cassert>
 
+#include "app/audit.hpp"
 #include "app/pipeline.hpp"
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
@@ -103,14 +104,26 @@ asio::awaitable<response> run_tied(gateway& g, request_context& ctx, const app::
   co_return answer;
 }
 
+// Who may do what, and with whose secrets: seldom changed, and recorded before it is answered.
+bool is_recorded_first(const app::operation& what) {
+  return what.audited == app::audited::always &&
+         (what.action == "key.manage" || what.action == "credential.update" ||
+          what.action == "settings.update" || what.action == "mcp.update");
+}
+
 asio::awaitable<response> through_pipeline(gateway& g, request_context& ctx,
-                                           const app::operation& what, const handler& run) {
+                                           const app::operation& what, const handler& run,
+                                           bool recorded_first) {
   auto in = co_await app::admit(g.services, ctx.caller, what, resource_of(what, ctx));
   if (!in) co_return problem(in.error(), ctx);
   ctx.admitted = &*in;
   response answer = co_await run(ctx);
   ctx.admitted = nullptr;
   in->ended(answer.status < 400, answer.status);
+  if (recorded_first && answer.status < 400) {
+    { const app::admitted over(std::move(*in)); }  // whose end records it
+    co_await app::sync_audit(g.services, ctx.caller.tenant);
+  }
   co_return answer;
 }
 
@@ -138,9 +151,8 @@ void add_operation(router& routes, gateway& g, std::string_view id, handler run)
   if (what.action.empty())
     r.handler = std::move(tied);
   else
-    r.handler = [&g, &what, tied = std::move(tied)](request_context& ctx) {
-      return through_pipeline(g, ctx, what, tied);
-    };
+    r.handler = [&g, &what, tied = std::move(tied), first = is_recorded_first(what)](
+                    request_context& ctx) { return through_pipeline(g, ctx, what, tied, first); };
   routes.add(std::move(r));
 }
 

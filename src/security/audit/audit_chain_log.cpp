@@ -26,7 +26,8 @@ constexpr std::size_t waiting_records_max = audit_notes::places * 3 / 4;
 // Records that have a place stay there where no more than this is left of those bytes.
 constexpr std::size_t spare_bytes = 1024 * 1024;
 constexpr std::size_t gathered_bytes_max = 64 * 1024;  // of one write
-constexpr std::chrono::milliseconds gathered_for{2};
+// So many records are one write, whose cost hardly grows with them; who waits for it ends it.
+constexpr std::chrono::milliseconds gathered_for{5};
 constexpr std::int64_t removed_every_ms = 3'600'000;
 // Copies are looked after so often, in ticks.
 constexpr std::uint64_t copied_every = 10;
@@ -170,16 +171,17 @@ class copier {
   explicit copier(std::shared_ptr<audit_copies> copies)
       : copies_(std::move(copies)), thread_(options_for(copies_)) {}
 
-  void tick() {
-    if (ticks_++ % copied_every == 0 && thread_.waiting() == 0) (void)thread_.write({});
+  void tick(const std::string& head) {
+    if (ticks_++ % copied_every == 0 && thread_.waiting() == 0) (void)thread_.write(head);
   }
   std::string why() const { return copies_->why(); }
 
  private:
   static line_writer::options options_for(std::shared_ptr<audit_copies> copies) {
     line_writer::options how;
-    how.sink = [copies = std::move(copies)](std::string_view) {
-      (void)copies->look();  // again with a later tick
+    how.sink = [copies = std::move(copies)](std::string_view head) {
+      // Again with a later tick.
+      (void)copies->look(std::string(head.substr(0, head.size() - 1)));
       return true;
     };
     how.dropped_line = [](std::uint64_t) { return std::string(); };
@@ -198,7 +200,10 @@ class chain_log final : public audit_log {
       : folder_(std::move(folder)), file_(std::move(file)), lines_(options_for(file_)) {
     if (copies) copier_ = std::make_unique<copier>(std::move(copies));
   }
-  ~chain_log() override { (void)flush(std::chrono::seconds(1)); }
+  // Where all is written its thread ends a moment later, and does nothing more meanwhile.
+  ~chain_log() override {
+    if (flush(std::chrono::seconds(1))) file_->writer->let_go();
+  }
 
   void write(std::string_view json) override { put(0, json); }
   std::uint32_t begin(const audit_record& what) override {
@@ -238,7 +243,7 @@ class chain_log final : public audit_log {
   }
 
   void tick() override {
-    if (copier_) copier_->tick();
+    if (copier_) copier_->tick(head());
     for (const auto& line : refusals_.counted(now_ms())) write(line);
     put_held();
     // What is written is synced by the tick after it; a quiet node writes nothing.
@@ -248,10 +253,11 @@ class chain_log final : public audit_log {
     (void)lines_.write({});
   }
   bool sign(std::chrono::milliseconds at_most) override {
+    for (const auto& line : refusals_.rest(now_ms())) write(line);
     std::uint64_t mark = 0;
     {
       const std::lock_guard lock(marks_mutex_);
-      if (!lines_.write(std::string(sign_mark.substr(0, 1)))) return false;
+      if (!lines_.write(sign_mark.substr(0, 1))) return false;
       mark = ++marks_given_;
     }
     (void)lines_.flush(at_most);
@@ -279,18 +285,17 @@ class chain_log final : public audit_log {
       held_.push_back(place);
       return;
     }
-    (void)lines_.write(line_of(place, json));
+    (void)lines_.write(json, name_of(place));
   }
-  static std::string line_of(std::uint32_t place, std::string_view json) {
-    auto line = place > 0 ? std::to_string(place) : std::string();
-    return line.append(json);
+  static std::string name_of(std::uint32_t place) {
+    return place > 0 ? std::to_string(place) : std::string();
   }
   bool has_spare() const { return lines_.waiting_bytes() + spare_bytes < waiting_bytes_max; }
   // What was left in its place while there was no room for it.
   void put_held() {
     const std::lock_guard lock(held_mutex_);
     for (; !held_.empty() && has_spare(); held_.pop_front())
-      if (!lines_.write(line_of(held_.front(), file_->notes->text(held_.front())))) return;
+      if (!lines_.write(file_->notes->text(held_.front()), name_of(held_.front()))) return;
   }
 
   static line_writer::options options_for(std::shared_ptr<chain_file> file) {

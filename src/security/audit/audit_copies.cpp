@@ -105,6 +105,13 @@ result<void> copy_bytes(const std::string& from, const std::string& folder, cons
   return {};
 }
 
+std::string version_of(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return {};
+  return std::to_string(info.st_ino) + ' ' + std::to_string(info.st_size) + ' ' +
+         std::to_string(info.st_mtim.tv_sec) + ' ' + std::to_string(info.st_mtim.tv_nsec);
+}
+
 bool is_there(const std::string& folder, const audit_copy& one) {
   std::error_code ec;
   return std::filesystem::file_size(folder + "/" + one.name, ec) == one.bytes && !ec;
@@ -123,8 +130,9 @@ std::string audit_copies::why() const {
   return why_;
 }
 
-bool audit_copies::look() {
-  const auto done = look_through();
+bool audit_copies::look(const std::string& head) {
+  auto done = look_through();
+  if (auto added = add_head(head); !added && done) done = added;
   const std::lock_guard lock(mutex_);
   if (!done && why_.empty())
     log(log_level::error, "audit.not_copied", {{"reason", done.error().detail}});
@@ -132,15 +140,60 @@ bool audit_copies::look() {
   return done.has_value();
 }
 
+result<void> audit_copies::add_head(const std::string& head) {
+  if (head.empty() || head == head_) return {};
+  const auto chain = to_ + "/" + chain_, path = chain + "/heads.ndjson";
+  for (const auto* folder : {&to_, &chain})
+    if (auto made = make_folder(*folder); !made) return made;
+  const descriptor file{
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (file.fd < 0) return failed(path);
+  // What a full disk or a kill left of a line stays one by itself.
+  const auto size = ::lseek(file.fd, 0, SEEK_END);
+  char last = '\n';
+  if (size < 0 || (size > 0 && ::pread(file.fd, &last, 1, size - 1) != 1)) return failed(path);
+  std::size_t written = 0;
+  if (!write_all(file.fd, (last == '\n' ? "" : "\n") + head + "\n", written) ||
+      ::fsync(file.fd) != 0)
+    return failed(path);
+  head_ = head;
+  return {};
+}
+
+// What is wrong with one keeps no other from being copied; what is wrong with the place does.
 result<void> audit_copies::look_through() {
   const auto segments = audit_segments(folder_);
+  result<void> out;
+  bool all = true;  // that were looked at are there
   for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
+    const auto& one = segments[i];
     const auto last = segments[i + 1].first - 1;
     if (last <= copied_) continue;
-    if (auto done = copy(segments[i], last); !done) return done;
-    copied_ = last;
+    auto done = ahead_.contains(one.first) ? result<void>() : copy_once(one, last);
+    if (!done && done.error().code != codes::storage_corrupt) return done;
+    if (!done) {
+      if (out) out = done;
+      all = false;
+    } else if (all) {
+      copied_ = last;
+      ahead_.erase(one.first);
+    } else {
+      ahead_.insert(one.first);
+    }
   }
-  return {};
+  return out;
+}
+
+// A segment that is not right is read again only once its file is another.
+result<void> audit_copies::copy_once(const audit_segment& one, std::uint64_t last) {
+  const auto now = version_of(one.path);
+  if (const auto at = wrong_.find(one.first); at != wrong_.end() && at->second.version == now)
+    return at->second.why;
+  wrong_.erase(one.first);
+  auto done = copy(one, last);
+  if (!done && done.error().code == codes::storage_corrupt)
+    wrong_.insert_or_assign(one.first, wrong_one{now, done.error()});
+  return done;
 }
 
 result<void> audit_copies::copy(const audit_segment& one, std::uint64_t last) {

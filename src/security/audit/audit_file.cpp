@@ -100,7 +100,7 @@ class audit_file final : public audit_log {
       : file_(std::move(file)), lines_(options_for(file_)) {}
   ~audit_file() override { (void)flush(std::chrono::seconds(1)); }
 
-  void write(std::string_view json) override { (void)lines_.write(std::string(json)); }
+  void write(std::string_view json) override { (void)lines_.write(json); }
   bool flush(std::chrono::milliseconds at_most) override { return lines_.flush(at_most); }
   void reopen() override { file_->reopen = true; }
   bool failing() const override { return file_->failing; }

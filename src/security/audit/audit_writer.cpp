@@ -1,6 +1,7 @@
 #include "security/audit/audit_writer.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,6 +75,23 @@ audit_writer::audit_writer(audit_chain_options how, audit_key key)
 
 audit_writer::~audit_writer() {
   if (file_ >= 0) ::close(file_);
+  let_go();
+}
+
+void audit_writer::let_go() {
+  if (locked_ >= 0) ::close(locked_);
+  locked_ = -1;
+}
+
+// Two that write one chain would each number its own records. The kernel lets go of it with the
+// process.
+result<void> audit_writer::lock() {
+  locked_ = ::open(how_.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (locked_ < 0) return error(codes::storage_unavailable, how_.folder + ": " + why_now());
+  if (::flock(locked_, LOCK_EX | LOCK_NB) == 0) return {};
+  // Some file systems know no locks; the store's own keeps servers out there.
+  if (errno != EWOULDBLOCK) return {};
+  return error(codes::storage_locked, how_.folder + " is written by another process");
 }
 
 result<std::unique_ptr<audit_writer>> audit_writer::open(const audit_chain_options& how,
@@ -86,6 +104,7 @@ result<std::unique_ptr<audit_writer>> audit_writer::open(const audit_chain_optio
 result<void> audit_writer::begin() {
   if (::mkdir(how_.folder.c_str(), 0700) != 0 && errno != EEXIST)
     return error(codes::storage_unavailable, how_.folder + ": " + why_now());
+  if (auto alone = lock(); !alone) return alone;
   const auto checkpoint = audit_checkpoint(how_.folder);
   if (!checkpoint) return checkpoint.error();
   auto segments = audit_segments(how_.folder);

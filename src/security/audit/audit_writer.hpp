@@ -39,7 +39,7 @@ class audit_writer {
  public:
   // Errors: storage.unavailable; storage.corrupt where nothing there says how the chain goes on, or
   // where the checkpoint is not that of the segments, of which none is removed then; config.invalid
-  // where another key signed the newest head.
+  // where another key signed the newest head; storage.locked where another writer has the folder.
   static result<std::unique_ptr<audit_writer>> open(const audit_chain_options& how, audit_key key);
   ~audit_writer();
   audit_writer(const audit_writer&) = delete;
@@ -57,6 +57,9 @@ class audit_writer {
   // more than `keep_bytes`. False: as above.
   bool remove_old();
 
+  // Others may write the folder from now on; nothing more is asked of this one.
+  void let_go();
+
   const std::string& chain() const { return chain_; }  // its id
   const std::string& why() const { return why_; }
   // What was written since this was asked, as the chain has it.
@@ -72,6 +75,7 @@ class audit_writer {
 
  private:
   audit_writer(audit_chain_options how, audit_key key);
+  result<void> lock();
   result<void> begin();
   result<void> fit(const audit_head& checkpoint, const std::vector<audit_segment>& segments) const;
   result<void> set_aside(std::vector<audit_segment>& segments);
@@ -92,10 +96,10 @@ class audit_writer {
   const audit_chain_options how_;
   const audit_key key_;
   std::string chain_;
-  int file_ = -1;
-  std::uint64_t size_ = 0;  // of the segment, as of what is written
-  bool must_cut_ = false;   // what stands behind `size_`
-  std::string day_;         // of the segment's first record
+  int file_ = -1, locked_ = -1;  // the segment, and the folder
+  std::uint64_t size_ = 0;       // of the segment, as of what is written
+  bool must_cut_ = false;        // what stands behind `size_`
+  std::string day_;              // of the segment's first record
   audit_place place_;
   audit_tree tree_;
   std::uint64_t tree_first_ = 1, head_seq_ = 0;
