@@ -29,6 +29,7 @@ constexpr scenario scenarios[] = {
     {"memory", "what a session holds in memory and leaves behind", run_memory},
     {"relay", "model calls through the gateway, beside nginx, Portkey, LiteLLM and Ferro",
      run_relay},
+    {"tls", "CPU of a relayed model call over TLS, beside plain", run_tls},
     {"turn", "message round trips against the rehearsal server", run_turn},
     {"streaming", "very many slow answers at once", run_streaming},
     {"slow_disk", "who notices that an fsync takes 20 ms", run_slow_disk},

@@ -185,19 +185,42 @@ class ferro_relay final : public chat_relay {
 
 class soma_relay final : public chat_relay {
  public:
-  soma_relay(const options& o, const std::filesystem::path& folder, std::uint16_t upstream)
-      : soma_(o, {folder / "data",
-                  folder / "soma.log",
-                  {{"SOMA_LLM_BASE_URL", "http://127.0.0.1:" + std::to_string(upstream) + "/v1"},
-                   {"SOMA_LLM_API_KEY", "none"},
-                   {"SOMA_LLM_MODEL", "m"}}}) {}
+  soma_relay(const options& o, const std::filesystem::path& folder, std::uint16_t upstream,
+             const tls_files* tls = nullptr)
+      : soma_(o, launch_of(folder, upstream, tls)) {}
   std::uint16_t port() const override { return soma_.port(); }
   child_process& process() override { return soma_.process(); }
   std::string request(const std::string& json) const override { return soma_.chat_request(json); }
 
  private:
+  static soma_launch launch_of(const std::filesystem::path& folder, std::uint16_t upstream,
+                               const tls_files* tls) {
+    soma_launch launch{
+        folder / "data",
+        folder / "soma.log",
+        {{"SOMA_LLM_BASE_URL", "http://127.0.0.1:" + std::to_string(upstream) + "/v1"},
+         {"SOMA_LLM_API_KEY", "none"},
+         {"SOMA_LLM_MODEL", "m"}}};
+    if (!tls) return launch;
+    launch.environment.emplace_back("GATEWAY_TLS_CERT_FILE", tls->certificate.string());
+    launch.environment.emplace_back("GATEWAY_TLS_KEY_FILE", tls->key.string());
+    launch.speaks_tls = true;
+    return launch;
+  }
+
   soma_server soma_;
 };
+
+std::unique_ptr<chat_relay> start_proxy_to(const std::filesystem::path& folder,
+                                           std::uint16_t upstream, const std::string& scheme) {
+  return std::make_unique<nginx_relay>(folder, [&](const std::string& port) {
+    return "  upstream provider { server 127.0.0.1:" + std::to_string(upstream) +
+           "; keepalive 1024; keepalive_requests 1000000000; }\n  server {\n    listen 127.0.0.1:" +
+           port + " backlog=4096;\n    location / {\n      proxy_pass " + scheme +
+           "://provider;\n      proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n"
+           "      proxy_set_header Host localhost;\n      proxy_buffering off;\n    }\n  }\n";
+  });
+}
 
 }  // namespace
 
@@ -211,14 +234,49 @@ std::unique_ptr<chat_relay> start_fixed_provider(const std::filesystem::path& fo
 
 std::unique_ptr<chat_relay> start_nginx_proxy(const std::filesystem::path& folder,
                                               std::uint16_t upstream) {
-  return std::make_unique<nginx_relay>(folder, [upstream](const std::string& port) {
-    return "  upstream provider { server 127.0.0.1:" + std::to_string(upstream) +
-           "; keepalive 1024; keepalive_requests 1000000000; }\n  server {\n    listen 127.0.0.1:" +
-           port +
-           " backlog=4096;\n    location / {\n      proxy_pass http://provider;\n"
-           "      proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n"
-           "      proxy_buffering off;\n    }\n  }\n";
-  });
+  return start_proxy_to(folder, upstream, "http");
+}
+
+std::unique_ptr<chat_relay> start_nginx_tls_client(const std::filesystem::path& folder,
+                                                   std::uint16_t upstream) {
+  return start_proxy_to(folder, upstream, "https");
+}
+
+tls_files make_tls_files(const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  const tls_files made{folder / "server.pem", folder / "server.key"};
+  process_options p;
+  p.argv = {"/usr/bin/env",
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-keyout",
+            made.key.string(),
+            "-out",
+            made.certificate.string()};
+  p.log = folder / "openssl.log";
+  child_process openssl(p);
+  const auto deadline = now_ns() + 20 * ns_per_s;
+  while (openssl.running() && now_ns() < deadline) ::usleep(5000);
+  if (!std::filesystem::exists(made.certificate))
+    throw std::runtime_error("no certificate was made: " + openssl.log_tail());
+  return made;
+}
+
+std::unique_ptr<chat_relay> start_soma_tls_relay(const options& o,
+                                                 const std::filesystem::path& folder,
+                                                 std::uint16_t upstream, const tls_files& by) {
+  std::filesystem::create_directories(folder);
+  return std::make_unique<soma_relay>(o, folder, upstream, &by);
 }
 
 std::unique_ptr<chat_relay> start_portkey(const options& o, const std::filesystem::path& folder,

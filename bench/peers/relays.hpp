@@ -35,4 +35,16 @@ std::unique_ptr<chat_relay> start_ferro(const options& o, const std::filesystem:
 std::unique_ptr<chat_relay> start_soma_relay(const options& o, const std::filesystem::path& folder,
                                              std::uint16_t upstream);
 
+// A certificate of loopback's own, made by openssl.
+struct tls_files {
+  std::filesystem::path certificate, key;
+};
+tls_files make_tls_files(const std::filesystem::path& folder);
+// The same over TLS, and nginx that speaks it to `upstream` for a harness that does not.
+std::unique_ptr<chat_relay> start_soma_tls_relay(const options& o,
+                                                 const std::filesystem::path& folder,
+                                                 std::uint16_t upstream, const tls_files& by);
+std::unique_ptr<chat_relay> start_nginx_tls_client(const std::filesystem::path& folder,
+                                                   std::uint16_t upstream);
+
 }  // namespace soma::bench

@@ -41,16 +41,16 @@ http_request request(std::string method, std::string target) {
   return r;
 }
 
-void wait_for_200(child_process& process, std::uint16_t port, const std::string& path,
-                  std::int64_t limit_ns) {
+void wait_for(std::string_view status, child_process& process, std::uint16_t port,
+              const std::string& path, std::int64_t limit_ns) {
   auto probe = request("GET", path);
   probe.close = true;
   const auto text = to_text(probe);
   const auto deadline = now_ns() + limit_ns;
-  while (!exchange(port, text, 1000).starts_with("HTTP/1.1 200")) {
+  while (!exchange(port, text, 1000).starts_with("HTTP/1.1 " + std::string(status))) {
     throw_if_interrupted();
     if (!process.running() || now_ns() > deadline) {
-      throw std::runtime_error(path + " never became 200: " + process.log_tail());
+      throw std::runtime_error(path + " was never answered: " + process.log_tail());
     }
     ::usleep(1000);
   }
@@ -70,7 +70,7 @@ std::string json_string(const std::string& text) {
 soma_server::soma_server(const options& o, const soma_launch& launch)
     : port_(free_port()), process_(command(o, launch, port_)) {
   const auto begin = now_ns();
-  wait_for_200(process_, port_, "/readyz", 120 * ns_per_s);
+  wait_for(launch.speaks_tls ? "" : "200", process_, port_, "/readyz", 120 * ns_per_s);
   ready_after_s_ = static_cast<double>(now_ns() - begin) / ns_per_s;
 }
 
@@ -155,7 +155,7 @@ rehearsal_server::rehearsal_server(const options& o, const std::filesystem::path
     : port_(free_port()),
       process_(
           {{o.rehearsal.string(), "--port", std::to_string(port_)}, {}, folder / "rehearsal.log"}) {
-  wait_for_200(process_, port_, "/v1/models", 10 * ns_per_s);
+  wait_for("200", process_, port_, "/v1/models", 10 * ns_per_s);
 }
 
 std::string rehearsal_server::chat_request(const std::string& text) const {

@@ -15,6 +15,8 @@ struct soma_launch {
   std::filesystem::path log;
   std::vector<std::pair<std::string, std::string>> environment;
   std::string config{};  // TOML, in place of the run's own configuration; empty: that
+  bool speaks_tls =
+      false;  // only waited for until it listens: the harness itself does not speak it
 };
 
 class soma_server : public stream_server {

@@ -16,6 +16,7 @@ void run_replay(const options& o, report& r);     // a long session read from it
 void run_paths(const options& o, report& r);      // what a unit of work of the hot paths costs
 void run_start(const options& o, report& r);      // start-up with many sessions on disk
 void run_relay(const options& o, report& r);      // model calls through the gateway
+void run_tls(const options& o, report& r);        // the same over TLS, beside plain
 void run_turn(const options& o, report& r);       // a message, its first delta, its whole answer
 void run_live(const options& o, report& r);       // live readers of a log, publishers unchecked
 void run_activate(const options& o, report& r);   // a long session that has left memory

@@ -24,6 +24,9 @@
 #include "llm/anthropic_stream.hpp"
 #include "llm/chat_stream.hpp"
 #include "llm/responses_stream.hpp"
+#include "security/audit/audit_chain.hpp"
+#include "security/audit/audit_record.hpp"
+#include "security/digest.hpp"
 
 // What callgrind looks for. Never inlined, and by a name that is not mangled.
 extern "C" __attribute__((noinline)) void counted(const std::function<void()>& work) {
@@ -278,6 +281,48 @@ void steps_of_turns() {
   require(replies == 20 * 11 && events > 20 * 70, "turns that end");
 }
 
+// What one record costs beside its writing: the note, the record, and both chained.
+void chain_records() {
+  std::size_t bytes = 0;
+  counted([&] {
+    security::audit_place place;
+    security::audit_tree tree;
+    security::audit_record r;
+    r.what = "conversation.send";
+    r.tenant_id = "default";
+    r.user_id = r.role = "admin";
+    r.why = "talk";
+    r.operation = "append_event";
+    r.door = "http";
+    r.resource = r.session_id = r.request_id = "11111111-2222-4333-8444-555555555555";
+    r.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for (int i = 0; i < 1000; ++i) {
+      r.outcome = "interrupted";
+      bytes += security::audit_line(r, 1'700'000'000'000 + i).size();
+      r.outcome = "done";
+      const auto line = security::audit_line(r, 1'700'000'000'001 + i);
+      bytes +=
+          security::audit_chained(place, std::string_view(line).substr(1, line.size() - 2)).size();
+      tree.add(place.hash);
+    }
+    bytes += tree.root().size();
+  });
+  require(bytes > 700'000, "records of some length");
+}
+
+// Secrets of one length that differ in one place: check.py wants the same count wherever that is.
+template <std::size_t Differs>
+void compare_secrets() {
+  const std::string held(64, 'a');
+  auto given = held;
+  if (Differs < given.size()) given[Differs] = 'b';
+  std::size_t same = 0;
+  counted([&] {
+    for (int i = 0; i < 1000; ++i) same += security::constant_time_equal(held, given) ? 1 : 0;
+  });
+  require(same == (Differs < held.size() ? 0 : 1000), "what is equal, and what is not");
+}
+
 struct work {
   const char* name;
   void (*run)();
@@ -292,6 +337,10 @@ constexpr work all[] = {
     {"parser.request", parse_requests},
     {"parser.chat_stream", parse_chat_stream},
     {"parser.anthropic_stream", parse_anthropic_stream},
+    {"audit.record", chain_records},
+    {"secret.first_differs", compare_secrets<0>},
+    {"secret.last_differs", compare_secrets<63>},
+    {"secret.none_differs", compare_secrets<64>},
 };
 
 }  // namespace
