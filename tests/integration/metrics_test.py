@@ -142,8 +142,10 @@ def documented():
     with open(DOCS) as file:
         table = re.search(r"^## Metrics$.*?^## ", file.read(), re.MULTILINE | re.DOTALL)[0]
     named = set(re.findall(r"`(soma_[a-z_]+)", table))
-    # Those of policy are there where somebody else is asked.
-    asking = Node("http://127.0.0.1:1/v1", env={"OPA_URL": "http://127.0.0.1:1"}).start()
+    # Those of policy are there where somebody else is asked, those of sign-ins where a provider is set up.
+    env = {"OPA_URL": "http://127.0.0.1:1", "OIDC_ISSUER": "http://127.0.0.1:1", "OIDC_CLIENT_ID": "soma"}
+    asking = Node("http://127.0.0.1:1/v1", env=env, settings=[
+        "server.base_url=http://127.0.0.1:21016", "oidc.tenants=* -> default"]).start()
     try:
         text = node.request("GET", "/metrics")[2] + asking.request("GET", "/metrics")[2]
     finally:

@@ -12,6 +12,18 @@ namespace {
 constexpr std::string_view collection = "egress";
 constexpr kind all_kinds[] = {kind::mail, kind::phone, kind::card, kind::iban, kind::national};
 
+counter& found_total(metrics_registry& metrics, std::string_view to, kind k) {
+  return metrics.get_counter("soma_pii_found_total",
+                             "Personal data found in what was about to leave",
+                             {{"to", std::string(to)}, {"kind", std::string(to_string(k))}});
+}
+
+counter& egress_total(metrics_registry& metrics, std::string_view to, std::string_view outcome) {
+  return metrics.get_counter("soma_pii_egress_total",
+                             "What was about to leave with personal data in it",
+                             {{"to", std::string(to)}, {"outcome", std::string(outcome)}});
+}
+
 std::string outcome_of(mode m, const std::vector<decision>& said) {
   if (said.front().unavailable) return "unavailable";
   if (!said.front().allow) return "denied";
@@ -32,6 +44,12 @@ std::string words_of(const counts& found) {
 }  // namespace
 
 result<void> egress_guard::load() {
+  // There from the start, so that a rate of them begins at nothing.
+  for (const auto* to : {"llm", "tool", "memory"}) {
+    for (const auto k : all_kinds) found_total(metrics_, to, k);
+    for (const auto* outcome : {"reported", "redacted", "denied", "unavailable"})
+      egress_total(metrics_, to, outcome);
+  }
   auto rows = rows_.list(collection);
   if (!rows) return rows.error();
   const std::lock_guard lock(mutex_);
@@ -75,15 +93,8 @@ void egress_guard::ask_by(asker whom) {
 void egress_guard::count(const leaving& what, std::string_view outcome) {
   const std::string to = what.to.front().substr(0, what.to.front().find(':'));
   for (std::size_t i = 0; i < kinds; ++i)
-    if (what.found[i] > 0)
-      metrics_
-          .get_counter("soma_pii_found_total", "Personal data found in what was about to leave",
-                       {{"to", to}, {"kind", std::string(to_string(all_kinds[i]))}})
-          .add(what.found[i]);
-  metrics_
-      .get_counter("soma_pii_egress_total", "What was about to leave with personal data in it",
-                   {{"to", to}, {"outcome", std::string(outcome)}})
-      .add();
+    if (what.found[i] > 0) found_total(metrics_, to, all_kinds[i]).add(what.found[i]);
+  egress_total(metrics_, to, outcome).add();
 }
 
 void egress_guard::judge(mode m, leaving what, told then) {
