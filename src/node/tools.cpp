@@ -59,7 +59,7 @@ result<std::string> place_for(files::work_folders& folders, const session_key& s
 // A view of the call, of `data`, and of what its caller was at the door.
 security::audit_record record_of(const tools::tool_caller& who, const actor_then& was,
                                  const body::tool_call& call, std::int64_t began_ms,
-                                 std::string& data) {
+                                 std::string_view found_json, std::string& data) {
   json_writer w(data);
   w.begin_object().field("tool_call_id", call.tool_call_id);
   w.field_if("requested_by", call.requested_by).field_if("turn_id", call.turn_id);

@@ -18,6 +18,7 @@ TEST_CASE("runner: what a call that reaches out would send is looked through bef
         then({true, "r", ""});
       },
       &w.files,
+      [](const auto&...) { return 0u; },
       [&](const call_ended& one) {
         ended.push_back(std::string(one.status) + ' ' + std::string(one.rule) + ' ' +
                         std::string(one.found_json));
