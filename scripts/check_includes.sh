@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks what may include what, naming file:line: third-party headers stay in their folders, and
 # arrows between our folders run down only ({cli node}, http/{routes openai}, http/stream, http/net, app,
-# models, {actors backup}, {files memory cluster}, outbox, {storage security llm tools kafka}, observability, core).
+# models, {actors backup peers}, {files memory cluster}, outbox, {storage security llm tools kafka}, observability, core).
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
 bad=0
@@ -15,10 +15,11 @@ third() {
   echo "$hits" | sed 's/$/  <- this header is confined to other folders/'
   bad=1
 }
-third 'caf/'            'src/actors/|src/app/actor_bridge\.'
+third 'caf/'            'src/actors/|src/peers/|src/app/actor_bridge\.'
+third 'caf/io/'         'src/peers/'
 third 'rocksdb/'        'src/storage/'
 third 'librdkafka/'     'src/kafka/'
-third 'boost/(asio|beast)' 'src/http/|src/app/|src/models/model_stream\.|src/llm/|src/rehearsal/|src/tools/(egress/egress_proxy|worker_pool)\.'
+third 'boost/(asio|beast)' 'src/http/|src/app/|src/peers/tls_tunnel\.|src/models/model_stream\.|src/llm/|src/rehearsal/|src/tools/(egress/egress_proxy|worker_pool)\.'
 third 'prometheus/' 'src/observability/'
 third 'openssl/'        'src/security/|src/llm/|src/http/net/(client_socket|tls_context)\.'
 third 'toml\+\+/'       'src/core/config\.cpp|src/security/policy/rules_policy\.cpp|src/tools/mcp/server_settings\.cpp'
@@ -54,7 +55,7 @@ level() {
     storage|security|llm|tools|kafka) echo 2 ;;
     outbox) echo 3 ;;
     files|memory|cluster) echo 4 ;;
-    actors|backup) echo 5 ;;
+    actors|backup|peers) echo 5 ;;
     models) echo 6 ;;
     app) echo 7 ;;
     http/net) echo 8 ;;

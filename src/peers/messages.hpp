@@ -1,0 +1,70 @@
+// What nodes tell each other over their links. A message has a number of the protocol in it; a node
+// that speaks another is told so and not listened to. Values; nothing of a conversation and no
+// secret goes this way.
+#pragma once
+
+#include <caf/meta/type_name.hpp>
+#include <caf/type_id.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace soma::peers {
+
+inline constexpr std::uint16_t protocol_version = 1;
+inline constexpr unsigned incarnation_random_bits = 20;
+
+// The first word, and the answer to it. Fingerprints are HMACs that only who has the secret makes.
+struct hello {
+  std::uint16_t protocol = protocol_version;
+  std::string cluster;  // its name
+  std::string node;
+  std::uint64_t incarnation = 0;  // of the process: when it began, in ms since 1970, and a draw
+  std::uint32_t partitions = 0;
+  std::string version;                              // of the program, for people
+  std::uint32_t format = 0;                         // of records, that it writes at most
+  std::string server_key, enc_key, internal_token;  // fingerprints
+  std::string http;                                 // host:port at which it takes over requests
+  std::vector<std::string> roles;
+  std::string refused;  // in an answer: why its sender does not let the other in
+};
+
+struct heartbeat {
+  std::uint16_t protocol = protocol_version;
+  std::string node;
+  std::uint64_t incarnation = 0, number = 0;  // of this one: the last told, plus one
+  bool draining = false;
+  std::vector<std::int64_t> next;
+  std::vector<std::string> sees;
+};
+
+// That it was read. Who is not answered stops talking, so that nothing gathers.
+struct heartbeat_read {
+  std::uint64_t number = 0;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, hello& x) {
+  return f(caf::meta::type_name("hello"), x.protocol, x.cluster, x.node, x.incarnation,
+           x.partitions, x.version, x.format, x.server_key, x.enc_key, x.internal_token, x.http,
+           x.roles, x.refused);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, heartbeat& x) {
+  return f(caf::meta::type_name("heartbeat"), x.protocol, x.node, x.incarnation, x.number,
+           x.draining, x.next, x.sees);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, heartbeat_read& x) {
+  return f(caf::meta::type_name("heartbeat_read"), x.number);
+}
+
+}  // namespace soma::peers
+
+CAF_BEGIN_TYPE_ID_BLOCK(soma_peers, caf::first_custom_type_id)
+CAF_ADD_TYPE_ID(soma_peers, (soma::peers::hello))
+CAF_ADD_TYPE_ID(soma_peers, (soma::peers::heartbeat))
+CAF_ADD_TYPE_ID(soma_peers, (soma::peers::heartbeat_read))
+CAF_END_TYPE_ID_BLOCK(soma_peers)
