@@ -27,7 +27,7 @@ FROM debian:12-slim
 # user namespaces by default: such tools are then unavailable, and /v1/health says so.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      bubblewrap ca-certificates curl libabsl20220623 libarchive13 libcaf-core0.17 libcurl4 \
+      bubblewrap ca-certificates curl libabsl20220623 libarchive13 libcaf-core0.17 libcaf-io0.17 libcurl4 \
       libfmt9 libmagic1 libpoppler-cpp0v5 libprometheus-cpp-core1.0 librocksdb7.8 libseccomp2 \
       libsimdjson14 libsqlite3-0 libssl3 libstdc++6 libxml2 python3 tzdata zlib1g \
  && rm -rf /var/lib/apt/lists/* \

@@ -124,6 +124,11 @@ int run(int argc, char** argv) {
   bring_back->add_option("--backup", restore.backup_id, "which; without it the newest");
   bring_back->add_flag("--check", restore.check_only, "only read all of it");
   bring_back->add_flag("--list", restore.list, "only say which there are");
+  auto* cluster = app.add_subcommand("cluster", "the running server's cluster");
+  auto* cluster_status = cluster->add_subcommand("status", "its nodes, and who owns how much");
+  auto* cluster_drain = cluster->add_subcommand("drain", "give all to the other nodes");
+  auto* cluster_undrain = cluster->add_subcommand("undrain", "take a share again");
+  for (auto* command : {cluster_status, cluster_drain, cluster_undrain}) flags.add_to(*command);
   auto* secrets = app.add_subcommand("secrets", "keys of models that the server keeps");
   auto* rotate = secrets->add_subcommand("rotate", "encrypt them under a new key from now on");
   flags.add_to(*rotate);
@@ -224,6 +229,9 @@ int run(int argc, char** argv) {
     if (restore.data_dir.empty() && !restore.check_only && !restore.list) return bad_restore();
     return soma::restore(restore);
   }
+  if (*cluster_status) return soma::ask_cluster(flags.sources(), "status");
+  if (*cluster_drain) return soma::ask_cluster(flags.sources(), "drain");
+  if (*cluster_undrain) return soma::ask_cluster(flags.sources(), "undrain");
   if (*rotate) return soma::rotate_secrets(flags.sources());
   if (*link) return soma::sign_in(flags.sources());
   if (*talk) return soma::chat(chat_server.over(chat));

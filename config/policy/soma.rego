@@ -47,6 +47,8 @@ conversations := {
 house := {
 	"audit.read",
 	"backup.make",
+	"cluster.manage",
+	"cluster.read",
 	"credential.update",
 	"dlq.manage",
 	"key.manage",

@@ -1,6 +1,7 @@
 #include "app/conversations.hpp"
 
 #include "app/body_source.hpp"
+#include "app/cluster.hpp"
 #include "app/history_walk.hpp"
 #include "app/on_lane.hpp"
 #include "app/on_longer.hpp"
@@ -8,7 +9,6 @@
 #include "app/visibility.hpp"
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
-#include "core/uuid.hpp"
 
 namespace soma::app {
 namespace {
@@ -97,7 +97,7 @@ asio::awaitable<result<answered<conversation>>> create_conversation(services& s,
   const auto text = key.key;
   auto gate = co_await s.idempotency.enter(who, std::move(key));
   if (!gate) co_return gate.error();
-  const session_id fresh(new_uuid());  // the kept answer of a twin names another
+  const session_id fresh = fresh_session(s, who, text);  // the kept answer of a twin names another
   input::command open = std::move(wanted);
   auto reply = co_await s.command(in, fresh, std::move(open), &*gate);
   if (!reply) co_return reply.error();

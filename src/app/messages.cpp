@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "app/cluster.hpp"
 #include "app/file_services.hpp"
 #include "app/on_lane.hpp"
 #include "app/services.hpp"
@@ -10,7 +11,6 @@
 #include "core/codes.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
-#include "core/uuid.hpp"
 #include "security/digest.hpp"
 
 namespace soma::app {
@@ -120,7 +120,7 @@ asio::awaitable<result<answered<command_reply>>> send_message(services& s, const
   if (session.empty()) {
     // Never one that was there before. The same request sent twice makes no second one: its key is
     // kept with the session's first events or not at all, and the kept answer names the session.
-    session = session_id(new_uuid());
+    session = fresh_session(s, who, text);
     message.create = input::open{std::move(wanted.persona_id), {}};
   }
   if (!gate->replay) {

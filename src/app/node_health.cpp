@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/cluster.hpp"
 #include "app/node_vitals.hpp"
 #include "app/outgoing.hpp"
 #include "app/provider_sign_in.hpp"
@@ -140,6 +141,26 @@ health_component memory_of(const services& s, const tenant_id& tenant) {
   return out;
 }
 
+// A partition that nobody owns is one that is being taken over, or whose nodes are all gone.
+health_component cluster_of(const cluster_node& in) {
+  const auto now = figures_of(in);
+  std::string why;
+  if (now.stopped > 0)
+    append(why, "partitions", std::to_string(now.stopped) + " have stopped at this node");
+  if (now.without_owner > 0)
+    append(why, "partitions", std::to_string(now.without_owner) + " have no owner");
+  if (now.refused > 0) append(why, "nodes", std::to_string(now.refused) + " are not let in");
+  const bool ok = now.stopped == 0 && now.without_owner == 0;
+  return {"cluster",
+          ok,
+          std::move(why),
+          true,
+          {{"nodes", static_cast<double>(now.nodes)},
+           {"partitions", static_cast<double>(now.owned)},
+           {"lag", static_cast<double>(now.lag_max)},
+           {"standby_lag", static_cast<double>(now.standby_lag_max)}}};
+}
+
 }  // namespace
 
 bool is_alive(const services& s) {
@@ -162,6 +183,7 @@ std::vector<health_component> health_of(const services& s, const tenant_id& tena
   all.push_back(outbox_of(outgoing_now(s)));
   all.push_back(memory_of(s, tenant));
   if (auto now = s.memories.vectors_now(tenant); now.state != "off") all.push_back(vectors_of(now));
+  if (s.cluster) all.push_back(cluster_of(*s.cluster));
   if (s.provider) {
     auto trouble = provider_trouble(s);
     const bool there = trouble.empty();

@@ -29,6 +29,10 @@ enum class keyed : std::uint8_t { no, body, content };
 enum class body : std::uint8_t { none, json, optional_json, raw_json, stream };
 enum class answer : std::uint8_t { json, none, text, file, stream };
 
+// Which node of a cluster carries it out: whichever was asked; the one that owns the partition of
+// the tenant; or of the session that it is about or makes.
+enum class owner : std::uint8_t { node, tenant, session };
+
 // A bound of a body, where it is not http.body_bytes_max.
 enum class bound : std::uint8_t { usual, login, import, upload, model };
 
@@ -44,6 +48,7 @@ struct operation {
   app::body body = app::body::none;
   app::bound bound = app::bound::usual;
   app::answer answer = app::answer::json;
+  app::owner owner = app::owner::node;
   bool secret = false;            // the body has secrets: wiped once it is served
   bool ends_with_caller = false;  // cancelled when the caller is gone
   std::string_view same_as{};     // another spelling of this operation, which names it

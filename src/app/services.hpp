@@ -55,6 +55,7 @@ struct file_services;
 class tenant_notices;
 struct outgoing;
 struct provider_sign_in;
+class cluster_node;
 
 // Tenants' actors as each io thread last saw them, so that not every request asks the registry. An
 // io thread touches only its own.
@@ -101,6 +102,7 @@ struct services_needs {
   security::user_store& users;
   backup::backup_keeper& backups;
   provider_sign_in* provider = nullptr;  // null: nobody signs in by an OpenID provider
+  cluster_node* cluster = nullptr;       // null: this node is alone
 };
 
 class services : public services_needs {

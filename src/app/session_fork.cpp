@@ -1,3 +1,4 @@
+#include "app/cluster.hpp"
 #include "app/conversation_json.hpp"
 #include "app/copied_session.hpp"
 #include "app/log_walk.hpp"
@@ -6,7 +7,6 @@
 #include "app/session_stager.hpp"
 #include "core/codes.hpp"
 #include "core/time.hpp"
-#include "core/uuid.hpp"
 
 namespace soma::app {
 namespace {
@@ -33,6 +33,7 @@ asio::awaitable<result<answered<conversation>>> fork_session(services& s, const 
   const session_key from{who.tenant, std::move(session)};
   const auto last = parse_event_id(event_id_text);
   if (!last) co_return error(codes::event_id_malformed, "not an event id");
+  const auto text = key.key;
   auto gate = co_await s.idempotency.enter(who, std::move(key));
   if (!gate) co_return gate.error();
   if (gate->replay) co_return kept_conversation(*gate);
@@ -46,7 +47,7 @@ asio::awaitable<result<answered<conversation>>> fork_session(services& s, const 
     co_return error(codes::event_not_found, "the session has no such event");
 
   conversation made;
-  made.session = session_id(new_uuid());
+  made.session = fresh_session(s, who, text);
   copy_options options;
   options.to = {who.tenant, made.session};
   options.epoch = s.node.log.epoch();

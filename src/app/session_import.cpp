@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <chrono>
 
+#include "app/cluster.hpp"
 #include "app/copied_session.hpp"
 #include "app/file_services.hpp"
 #include "app/import_spool.hpp"
@@ -16,7 +17,6 @@
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
 #include "core/limits.hpp"
-#include "core/uuid.hpp"
 
 namespace soma::app {
 namespace {
@@ -169,7 +169,7 @@ std::string import_row(const caller& who, const std::string& hash) {
 // Which session a document becomes: always the same one of its importer's, unless that was deleted.
 // Its ids then must not be given again, so the next import is another session.
 result<found_place> import_place(storage::event_log& log, const caller& who,
-                                 const std::string& hash) {
+                                 const std::string& hash, const session_id& fresh) {
   // The second is a row of earlier versions, which told all of a tenant of the one that any of them
   // had made.
   for (const auto& row : {import_row(who, hash), who.tenant.value + '\n' + hash}) {
@@ -181,7 +181,7 @@ result<found_place> import_place(storage::event_log& log, const caller& who,
     if (head && head->info.user_id == who.user.value) return found_place{key, true};
     if (!head && head.error().code != codes::session_not_found) return head.error();
   }
-  return found_place{{who.tenant, session_id(new_uuid())}, false};
+  return found_place{{who.tenant, fresh}, false};
 }
 
 // The whole document becomes the session.
@@ -245,7 +245,9 @@ asio::awaitable<result<answered<imported_session>>> import_session(services& s, 
   import_pass pass(s.imports, {who.tenant, session_id(hash + '\n' + who.user.value)});
   if (!pass.held())
     co_return error(codes::server_busy, "this document is being taken in already", 1);
-  auto place_of = [log = &s.node.log, who, hash] { return import_place(*log, who, hash); };
+  auto place_of = [log = &s.node.log, who, hash, fresh = fresh_session(s, who)] {
+    return import_place(*log, who, hash, fresh);
+  };
   auto found = co_await on_writes(s, who.tenant, place_of);
   if (!found) co_return found.error();
   imported_session made;

@@ -63,6 +63,8 @@ int repair(const config_sources& from);
 // Of a data folder that a running server has, that server makes it.
 int back_up(const config_sources& from, const backup_options& wanted);
 int restore(const restore_command& wanted);
+// Of the running server: "status", "drain" or "undrain".
+int ask_cluster(const config_sources& from, const std::string& what);
 // Puts a fresh key before those of auth.enc_key_file; a running server takes it up within seconds.
 int rotate_secrets(const config_sources& from);
 // A fresh sign-in link of the server that runs with this data folder.

@@ -125,5 +125,12 @@ inline constexpr std::string_view workdir_full = "workdir.full";
 inline constexpr std::string_view tool_invalid_inputs = "tool.invalid_inputs";
 inline constexpr std::string_view tool_failed = "tool.failed";
 inline constexpr std::string_view tool_timeout = "tool.timeout";
+inline constexpr std::string_view cluster_not_owner = "cluster.not_owner";
+inline constexpr std::string_view cluster_owner_lost = "cluster.owner_lost";
+inline constexpr std::string_view cluster_timeout = "cluster.timeout";
+inline constexpr std::string_view cluster_no_owner = "cluster.no_owner";
+inline constexpr std::string_view cluster_behind = "cluster.behind";
+inline constexpr std::string_view cluster_absent = "cluster.absent";
+inline constexpr std::string_view cluster_node_unknown = "cluster.node_unknown";
 
 }  // namespace soma::codes

@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "app/cluster.hpp"
 #include "app/node_vitals.hpp"
 #include "app/outgoing.hpp"
 #include "app/provider_sign_in.hpp"
@@ -142,6 +143,19 @@ std::string node_metrics::render(const http::gateway& g) {
     set(metrics.outbox_lag_seconds("somabrain"), static_cast<std::uint64_t>(out.lag_s));
     metrics.outbox_sent("somabrain").raise_to(now.sent);
     metrics.outbox_failures("somabrain").raise_to(now.failed);
+  }
+  if (g.relay) {
+    const cluster_metrics shown(registry_);
+    const auto now = app::figures_of(*g.services.cluster);
+    const auto relayed = g.relay->counted();
+    set(shown.nodes, now.nodes);
+    set(shown.partitions_owned, now.owned);
+    set(shown.lag, now.lag_max);
+    set(shown.standby_lag, now.standby_lag_max);
+    shown.partitions_gained.raise_to(now.gained);
+    shown.handed_over.raise_to(relayed.handed_over);
+    shown.hand_over_failures.raise_to(relayed.failed);
+    shown.owner_waits.raise_to(relayed.waited);
   }
   return registry_.render();
 }

@@ -2,6 +2,7 @@
 
 #include "node/backup.hpp"
 #include "node/chores.hpp"
+#include "node/cluster.hpp"
 #include "node/memory.hpp"
 #include "node/memory_keeper.hpp"
 #include "node/oidc.hpp"
@@ -22,6 +23,7 @@ result<int> serve(const config& settings) {
   if (auto good = check_settings(settings); !good) return good.error();
   const signals taken;
   const secret_watch secrets(settings);
+  if (auto taken_over = take_cluster_key(settings); !taken_over) return taken_over.error();
   auto store = node_store::open(settings);
   if (!store) return store.error();
   node_metrics metrics((*store)->audit());
@@ -46,12 +48,19 @@ result<int> serve(const config& settings) {
                  metrics.probe(), &(*memory)->recaller(), (*memory)->remembering()});
   backup::backup_keeper backups(backup_sources_of(settings, (*store)->events()),
                                 keeper_options_of(settings));
-  auto web = web_server::open({settings, **store, metrics, feeds, **models, **files, **tools,
-                               **identities, sessions, **memory, **outgoing, backups, **oidc});
+  // The partitions of this node, where the store is one that follows logs.
+  cluster::partition_host* const partitions = nullptr;
+  auto cluster =
+      node_cluster::open(settings, (*store)->server_key(), (*store)->audit(), partitions);
+  if (!cluster) return cluster.error();
+  auto web =
+      web_server::open({settings, **store, metrics, feeds, **models, **files, **tools, **identities,
+                        sessions, **memory, **outgoing, backups, **oidc, cluster->get()});
   if (!web) return web.error();
   auto recovering = sessions.recover();
   if (!recovering) return recovering.error();
   if (auto started = (*web)->start(); !started) return started.error();
+  if (*cluster) (*cluster)->connect((*web)->node_port());
   (*oidc)->start((*web)->services());
   note_started();
   record_start((*store)->audit(), settings, (*web)->port());

@@ -10,6 +10,7 @@
 #include "core/codes.hpp"
 #include "core/session_feed.hpp"
 #include "llm/base_url.hpp"
+#include "node/cluster.hpp"
 #include "node/mcp_servers.hpp"
 #include "node/oidc.hpp"
 #include "node/outgoing.hpp"
@@ -45,6 +46,7 @@ result<void> check_settings(const config& settings) {
     if (settings.number("http.bodies_bytes_max") < 2 * settings.number(largest))
       return wrong("http.bodies_bytes_max", "must be at least twice " + std::string(largest) +
                                                 ": one tenant gets half of it");
+  if (auto cluster = check_cluster(settings); !cluster) return cluster.error();
   if (auto policy = check_policy(settings); !policy) return policy.error();
   if (auto servers = mcp_servers_of(settings); !servers) return servers.error();
   if (auto keys = encryption_keys(settings); !keys) return keys.error();

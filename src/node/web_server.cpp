@@ -87,6 +87,7 @@ http::router routes_of(http::gateway& g, const http::static_files& page) {
   http::add_outgoing_routes(routes, g);
   http::add_memory_log_routes(routes, g);
   http::add_audit_routes(routes, g);
+  http::add_cluster_routes(routes, g);
   http::add_backup_routes(routes, g);
   http::add_settings_routes(routes, g);
   http::add_operation_routes(routes, g);
@@ -131,6 +132,7 @@ http::server_options server_options_of(const web_server::needs& from, http::gate
   options.proxies = *trusted_proxies_of(from.settings);
   options.authenticator = &authenticator;
   options.probe = &from.metrics.probe();
+  if (from.cluster) options.nodes = from.cluster->door();
   options.schemas = &schemas;
   options.on_fault = [](std::string_view request_id, std::string_view what) {
     log_context about;
@@ -162,7 +164,8 @@ app::services_needs services_needs_of(const web_server::needs& from) {
           from.feeds.facts(),
           from.identities.users(),
           from.backups,
-          from.oidc.services()};
+          from.oidc.services(),
+          from.cluster ? &from.cluster->seen() : nullptr};
 }
 
 }  // namespace
@@ -181,11 +184,13 @@ web_server::web_server(const needs& from, http::body_schemas schemas,
       page_(ui_folder(from.settings)),
       services_(services_needs_of(from)),
       gateway_(services_, from.settings, from.feeds.registry(), from.metrics,
-               from.store.descriptors().connections_max),
+               from.store.descriptors().connections_max,
+               from.cluster ? from.cluster->make_relay() : nullptr),
       authenticator_(from.identities.authenticator(), lanes_.quick,
                      from.settings.secret("auth.internal_token"), &from.store.audit()),
       server_(server_options_of(from, gateway_, authenticator_, schemas_, tls_.get()),
               routes_of(gateway_, page_)) {
+  if (from.cluster) authenticator_.believe_nodes(from.cluster->relay_key());
   make_threads(from);
 }
 
@@ -202,6 +207,7 @@ void web_server::make_threads(const needs& from) {
     gateway_.hubs.push_back(std::make_unique<http::stream_hub>(
         io, static_cast<unsigned>(i), from.feeds.registry(), from.store.events(), lanes_.pages,
         sse_options_of(from.settings)));
+    if (gateway_.relay) gateway_.relay->add_thread(io, from.cluster->client_options());
     services_.llm_clients.push_back(std::make_unique<models::io_llm_client>(
         models::io_llm_client{io, llm::make_provider_client_on(io, calls)}));
   }
@@ -246,6 +252,7 @@ web_server::~web_server() {
   files_.stop();
   if (services_.provider) services_.provider->waits.stop();
   lanes_.stop();
+  if (gateway_.relay) gateway_.relay->stop();
   services_.bridges.clear();
   gateway_.hubs.clear();
   services_.llm_clients.clear();

@@ -17,6 +17,7 @@
 #include "http/net/tls_context.hpp"
 #include "http/routes/gateway.hpp"
 #include "node/backup.hpp"
+#include "node/cluster.hpp"
 #include "node/feeds.hpp"
 #include "node/files.hpp"
 #include "node/identities.hpp"
@@ -50,6 +51,7 @@ class web_server {
     node_outgoing& outgoing;
     backup::backup_keeper& backups;
     node_oidc& oidc;
+    node_cluster* cluster = nullptr;  // null: this node is alone
   };
   // Errors: config.invalid for a certificate that cannot be used; internal, for a schema that is
   // none.
@@ -58,6 +60,7 @@ class web_server {
 
   app::services& services() { return services_; }
   std::uint16_t port() const { return server_.port(); }
+  std::uint16_t node_port() const { return server_.node_port(); }  // of the door for nodes
 
   // Errors: config.invalid, where the address cannot be bound.
   result<void> start();

@@ -214,6 +214,22 @@ gauge& server_metrics::vectors_tenants(std::string_view state) {
                              {{"state", std::string(state)}});
 }
 
+cluster_metrics::cluster_metrics(metrics_registry& r)
+    : nodes(r.get_gauge("soma_cluster_nodes", "Nodes that are heard, this one too")),
+      partitions_owned(r.get_gauge("soma_cluster_partitions_owned", "Partitions of this node")),
+      lag(r.get_gauge("soma_cluster_lag_records",
+                      "Records that this node has yet to read, of the partition where most")),
+      standby_lag(r.get_gauge("soma_cluster_standby_lag_records",
+                              "The same of the nodes that follow a partition of this one")),
+      partitions_gained(r.get_counter("soma_cluster_partitions_gained_total",
+                                      "Partitions that this node came to own")),
+      handed_over(r.get_counter("soma_cluster_requests_handed_over_total",
+                                "Requests that another node was given")),
+      hand_over_failures(
+          r.get_counter("soma_cluster_hand_over_failures_total", "Tries at it that got no answer")),
+      owner_waits(r.get_counter("soma_cluster_owner_waits_total",
+                                "Requests that found no owner and waited for one")) {}
+
 gauge& server_metrics::outbox_depth(std::string_view sink) {
   return registry_.get_gauge("soma_outbox_depth", "Rows that wait for a sink",
                              {{"sink", std::string(sink)}});

@@ -124,4 +124,12 @@ struct server_metrics {
   metrics_registry& registry_;
 };
 
+// Of a node that is in a cluster.
+struct cluster_metrics {
+  explicit cluster_metrics(metrics_registry& registry);
+
+  gauge &nodes, &partitions_owned, &lag, &standby_lag;
+  counter &partitions_gained, &handed_over, &hand_over_failures, &owner_waits;
+};
+
 }  // namespace soma

@@ -21,6 +21,8 @@ BODY_BYTES_MAX = 1 << 21
 # What takes a broken disk, a flood or a failing session is provoked in other tests.
 PROVOKED_HERE = {200, 201, 202, 204, 304, 400, 401, 403, 404, 413, 415, 422}
 NOT_PROVOKED = {("import_session", 413),  # a document of a GiB
+                # Of more nodes than one.
+                ("drain_node", 202), ("drain_node", 404), ("undrain_node", 202), ("undrain_node", 404),
                 # Of dead letters: somabrain_test.py has some.
                 ("get_dead_letter", 200), ("requeue_dead_letter", 204), ("delete_dead_letter", 204)}
 
@@ -1066,6 +1068,30 @@ def case_requeue_dead_letter(w):
 
 def case_delete_dead_letter(w):
     no_dead_letter(w, "delete_dead_letter")
+
+
+# ---- the cluster: of a server that is alone ----
+
+def case_get_cluster(w):
+    w.refusals("get_cluster", admin=True)
+    w.ask("get_cluster", 400, query="?x=1", code="request.invalid_parameter")
+    w.ask("get_cluster", 403, key=w.other_key, code="auth.forbidden")
+    shown = w.ask("get_cluster", 200, query=f"?session_id={w.session()}").json
+    assert shown == {"clustered": False, "node_id": "", "draining": False, "moves_under_way": 0, "nodes": [],
+                     "partitions": [], "refused": []}, shown
+
+
+def case_drain_node(w, operation="drain_node"):
+    w.refusals(operation, {}, admin=True)
+    w.bad_bodies(operation, {})
+    w.ask(operation, 422, {"node_id": 1}, code="request.invalid")
+    w.ask(operation, 403, key=w.other_key, code="auth.forbidden")
+    for body in (None, {}, {"node_id": "another"}):
+        w.ask(operation, 409, body, code="cluster.absent")
+
+
+def case_undrain_node(w):
+    case_drain_node(w, "undrain_node")
 
 
 # ---- settings ----

@@ -26,6 +26,8 @@ BODIES = {
     "create_model_profile": PROFILE,
     "put_model_profile": PROFILE,
     "create_session": {},
+    "drain_node": {},
+    "undrain_node": {},
     "export_session": {"session_id": SOMEBODY},
     "find_known_files": {"files": [{"sha256": "0" * 64}]},
     "fork_session": {"event_id": "1.1"},

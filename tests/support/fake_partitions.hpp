@@ -40,6 +40,7 @@ class fake_partitions final : public cluster::partition_host {
     out.owner = log_->owners[partition];
     out.epoch = log_->epochs[partition];
     out.owned_here = out.may_act = out.owner == node_;
+    if (!follows) return out;
     out.end = log_->next[partition];
     out.next = out.end - behind;
     return out;
@@ -80,6 +81,7 @@ class fake_partitions final : public cluster::partition_host {
     return downs;
   }
 
+  std::atomic<bool> follows{true};
   std::atomic<cluster::log_offset> behind{0};  // records that are not applied here yet
 
  private:

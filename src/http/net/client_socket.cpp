@@ -119,14 +119,14 @@ struct client_socket::tls_state {
     return made;
   }
 
-  bool begin(SSL_CTX* with) {
+  bool begin(SSL_CTX* with, bool as_client) {
     ssl.reset(SSL_new(with));
     auto* bio = BIO_new(method());
     if (!ssl || !bio) return BIO_free(bio), false;
     BIO_set_data(bio, this);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl.get(), bio, bio);
-    SSL_set_accept_state(ssl.get());
+    as_client ? SSL_set_connect_state(ssl.get()) : SSL_set_accept_state(ssl.get());
     return true;
   }
 };
@@ -148,7 +148,17 @@ asio::awaitable<bool> client_socket::begins_with_tls() {
 
 asio::awaitable<bool> client_socket::accept_tls(std::shared_ptr<SSL_CTX> with) {
   tls_ = std::make_unique<tls_state>(socket_.native_handle());
-  if (!tls_->begin(with.get())) co_return false;
+  if (!tls_->begin(with.get(), false)) co_return false;
+  co_return co_await shake_hands();
+}
+
+asio::awaitable<bool> client_socket::connect_tls(std::shared_ptr<SSL_CTX> with) {
+  tls_ = std::make_unique<tls_state>(socket_.native_handle());
+  if (!tls_->begin(with.get(), true)) co_return false;
+  co_return co_await shake_hands();
+}
+
+asio::awaitable<bool> client_socket::shake_hands() {
   for (;;) {
     ERR_clear_error();
     const int said = SSL_do_handshake(tls_->ssl.get());

@@ -38,6 +38,9 @@ class client_socket {
   asio::awaitable<bool> begins_with_tls();
   // Shakes hands. False where they do not come to terms: the socket is of no use then.
   asio::awaitable<bool> accept_tls(std::shared_ptr<ssl_ctx_st> with);
+  // The same as the client of another server, which has to show a certificate that the authority of
+  // `with` signed.
+  asio::awaitable<bool> connect_tls(std::shared_ptr<ssl_ctx_st> with);
   bool is_tls() const { return tls_ != nullptr; }
   // Whether the client showed a certificate that the configured authority signed.
   bool has_certificate() const;
@@ -65,6 +68,7 @@ class client_socket {
 
  private:
   struct tls_state;
+  asio::awaitable<bool> shake_hands();
 
   asio::ip::tcp::socket socket_;
   std::unique_ptr<tls_state> tls_;

@@ -38,12 +38,14 @@ bool lets_in(app::access rule, app::role is) {
 
 }  // namespace
 
-connection::connection(io_shard& shard, asio::ip::tcp::socket socket, connection_slot slot)
+connection::connection(io_shard& shard, asio::ip::tcp::socket socket, connection_slot slot,
+                       bool of_node)
     : shard_(shard),
       limits_(shard.options.limits),
       watched_(std::move(socket)),
       socket_(watched_.socket),
       slot_(std::move(slot)),
+      of_node_(of_node),
       capacity_(limits_.header_bytes_max + limits::http_read_bytes),
       buffer_(std::make_unique_for_overwrite<char[]>(capacity_)) {
   sys::error_code ignored;
@@ -60,7 +62,9 @@ asio::awaitable<bool> connection::begin() {
   arm(limits_.header_timeout_ms);
   lacks_tls_ = !co_await socket_.begins_with_tls();
   bool good = true;
-  if (!lacks_tls_) good = co_await socket_.accept_tls(shard_.options.tls->current());
+  if (!lacks_tls_) good = co_await socket_.accept_tls(tls()->current());
+  // Whoever has no certificate of the cluster's authority is told nothing.
+  if (of_node_) good = good && !lacks_tls_ && socket_.has_certificate();
   disarm();
   ctx_.is_tls = good && !lacks_tls_;
   ctx_.has_certificate = socket_.has_certificate();
@@ -68,7 +72,7 @@ asio::awaitable<bool> connection::begin() {
 }
 
 asio::awaitable<void> connection::run() {
-  if (shard_.options.tls) {
+  if (tls()) {
     const bool good = co_await begin();
     if (!good) co_return socket_.close();
   }
@@ -198,10 +202,11 @@ bool connection::is_rationed() const {
 }
 
 asio::awaitable<bool> connection::dispatch() {
-  ctx_.peer = shard_.options.proxies.client_of(peer_, ctx_);
+  ctx_.peer = of_node_ ? peer_ : shard_.options.proxies.client_of(peer_, ctx_);
   take_request_id();
   head_only_ = ctx_.verb == verb::head;
   ctx_.openai_errors = is_openai_path(ctx_.path);
+  if (of_node_) co_return co_await admit_node();
   // HTTP/1.0 has no Host. No browser speaks it, so a page that seems to ask is not believed.
   const bool no_host = parser_->is_http10() && !ctx_.has_header("Host");
   if (no_host && ctx_.has_header("Origin"))
@@ -250,6 +255,29 @@ asio::awaitable<bool> connection::dispatch() {
     if (auto bad = co_await authenticate(r)) co_return co_await decline(*bad);
   of_caller_ = shard_.rates.of_caller(ctx_.caller);
   if (of_caller_ && !of_caller_->is_allowed) co_return co_await decline(refusal_of(*of_caller_));
+  co_return co_await carry_out(r);
+}
+
+// The node that sent it on has looked at all that a client's request is looked at for, but for what
+// its owner judges: who it is, what it is about, whether it may.
+asio::awaitable<bool> connection::admit_node() {
+  const auto match = shard_.routes.find(ctx_);
+  if (match.outcome != router::outcome::found)
+    co_return co_await refuse(codes::route_not_found, "No such path");
+  const route& r = *match.route;
+  ctx_.operation_id = r.operation_id;
+  auto who = shard_.options.authenticator
+                 ? shard_.options.authenticator->relayed(ctx_)
+                 : result<app::caller>(error(codes::auth_required, "No sign-in is configured"));
+  if (!who) co_return co_await refuse(who.error());
+  ctx_.caller = std::move(*who);
+  ctx_.of_node = true;
+  if (!lets_in(r.auth, ctx_.caller.role))
+    co_return co_await refuse(codes::auth_forbidden, "The caller's role does not allow this");
+  co_return co_await carry_out(r);
+}
+
+asio::awaitable<bool> connection::carry_out(const route& r) {
   // What nobody in particular may make this server read is rationed.
   if (ctx_.caller.role == app::role::anonymous && r.body != body_mode::none &&
       !shard_.strangers.take(ctx_.peer))
@@ -310,7 +338,8 @@ response connection::preflight() {
                               "GET, HEAD, POST, PUT, PATCH, DELETE");
   answer.headers.emplace_back("Access-Control-Allow-Headers",
                               "Authorization, Content-Type, Idempotency-Key, If-Match, "
-                              "If-None-Match, Last-Event-ID, Range, X-Request-ID, traceparent");
+                              "If-None-Match, Last-Event-ID, Range, Soma-Position, "
+                              "X-Request-ID, traceparent");
   answer.headers.emplace_back("Access-Control-Max-Age", "600");
   return answer;
 }
@@ -345,6 +374,12 @@ asio::awaitable<response> connection::call(const route& r) {
 asio::awaitable<void> serve_connection(io_shard& shard, asio::ip::tcp::socket socket,
                                        connection_slot slot) {
   connection c(shard, std::move(socket), std::move(slot));
+  co_await c.run();
+}
+
+asio::awaitable<void> serve_node(io_shard& shard, asio::ip::tcp::socket socket,
+                                 connection_slot slot) {
+  connection c(shard, std::move(socket), std::move(slot), true);
   co_await c.run();
 }
 

@@ -22,7 +22,9 @@ namespace soma::http {
 // good, and input after it.
 class connection final : public body_reader, public response_stream, public peer_watch {
  public:
-  connection(io_shard& shard, asio::ip::tcp::socket socket, connection_slot slot);
+  // `of_node`: another node of the cluster is at the other end.
+  connection(io_shard& shard, asio::ip::tcp::socket socket, connection_slot slot,
+             bool of_node = false);
 
   asio::awaitable<void> run();
 
@@ -55,6 +57,11 @@ class connection final : public body_reader, public response_stream, public peer
   asio::awaitable<bool> serve_one();
   bool is_rationed() const;
   asio::awaitable<bool> dispatch();
+  asio::awaitable<bool> admit_node();
+  asio::awaitable<bool> carry_out(const route& r);
+  const tls_context* tls() const {
+    return of_node_ ? shard_.options.nodes->tls : shard_.options.tls;
+  }
   void compact();
   bool skip_empty_line();
   void take_request_id();
@@ -91,6 +98,7 @@ class connection final : public body_reader, public response_stream, public peer
   watched_socket watched_;
   client_socket& socket_;
   connection_slot slot_;
+  const bool of_node_;
   asio::ip::address peer_;  // whose socket it is: a proxy's, where one is trusted
   const std::size_t capacity_;
   std::unique_ptr<char[]> buffer_;

@@ -119,7 +119,7 @@ asio::awaitable<bool> connection::finish(response answer) {
   if (answer.produce) made_of = std::move(share_);
   release_body();
   // Whoever is nobody and at fault again and again is told to wait, before more is done for it.
-  if (ctx_.caller.role == app::role::anonymous && is_fault_of_client(answer.status) &&
+  if (ctx_.caller.role == app::role::anonymous && !of_node_ && is_fault_of_client(answer.status) &&
       !shard_.strangers.take(ctx_.peer)) {
     answer = problem(stranger_buckets::refusal(), ctx_);
     answer.close = true;
@@ -129,7 +129,8 @@ asio::awaitable<bool> connection::finish(response answer) {
     answer.headers.emplace_back("Access-Control-Allow-Origin", std::string(shared_with_));
     answer.headers.emplace_back("Access-Control-Expose-Headers",
                                 "Content-Disposition, ETag, Idempotency-Replayed, Location, "
-                                "RateLimit, RateLimit-Policy, Retry-After, X-Request-ID");
+                                "RateLimit, RateLimit-Policy, Retry-After, Soma-Position, "
+                                "X-Request-ID");
     answer.headers.emplace_back("Vary", "Origin");
   }
   // HEAD of a stream is its head, without a length.

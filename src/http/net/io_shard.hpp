@@ -73,4 +73,8 @@ struct io_shard {
 asio::awaitable<void> serve_connection(io_shard& shard, asio::ip::tcp::socket socket,
                                        connection_slot slot);
 
+// The same of another node's, which hands over what its clients ask.
+asio::awaitable<void> serve_node(io_shard& shard, asio::ip::tcp::socket socket,
+                                 connection_slot slot);
+
 }  // namespace soma::http

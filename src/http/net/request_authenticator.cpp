@@ -3,6 +3,7 @@
 #include "app/authentication.hpp"
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
+#include "http/net/relayed_caller.hpp"
 #include "security/digest.hpp"
 
 namespace soma::http {
@@ -75,6 +76,22 @@ boost::asio::awaitable<result<app::caller>> request_authenticator::authenticate(
 
 bool request_authenticator::is_of_node(const request_context& ctx) const {
   return is_token(internal_token_, ctx.header("x-internal-token"));
+}
+
+result<app::caller> request_authenticator::relayed(request_context& ctx) const {
+  auto target = std::string(ctx.path);
+  if (!ctx.query.empty()) target.append("?").append(ctx.query);
+  auto told = read_relayed(relay_key_, ctx.header(relayed_header), to_string(ctx.verb), target,
+                           ctx.request_id);
+  if (!told) return error(codes::auth_invalid, "no node of this cluster signed who asks");
+  boost::system::error_code ec;
+  const auto peer = boost::asio::ip::make_address(told->peer, ec);
+  if (!ec) ctx.peer = peer;
+  // It was judged there, a moment ago by the clock of here.
+  using namespace std::chrono;
+  const auto now = steady_clock::now().time_since_epoch();
+  told->who.judged_at_ms = duration_cast<milliseconds>(now).count();
+  return std::move(told->who);
 }
 
 void request_authenticator::refused(const request_context& ctx, const error& why) {

@@ -100,7 +100,7 @@ void request_context::clear() {
   operation_id = "unmatched";
   if (!json.is_null()) json = nullptr;
   stream = nullptr;
-  openai_errors = false;
+  openai_errors = of_node = false;
   path_parameter_count_ = 0;
   decoded_.clear();
   trace_id_.clear();

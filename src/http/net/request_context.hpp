@@ -68,6 +68,7 @@ class request_context {
   body_reader* stream = nullptr;      // set on routes that stream their body
   http::peer_watch* peer_watch = nullptr;  // where a handler that waits for others can listen
   bool openai_errors = false;              // of the path
+  bool of_node = false;  // another node of the cluster sent it on, and is believed who asks
 
   // Decoded value of a `{name}` segment; empty when the route has none of that name.
   std::string_view path_parameter(std::string_view name) const;

@@ -40,6 +40,7 @@ constexpr std::string_view known_headers[] = {
     "RateLimit-Policy",
     "Retry-After",
     "Set-Cookie",
+    "Soma-Position",
     "Vary",
     "WWW-Authenticate",
     "X-Accel-Buffering",

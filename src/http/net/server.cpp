@@ -35,6 +35,8 @@ constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr auto sweep_interval = std::chrono::milliseconds(50);
 // A pause where accept fails for want of descriptors: the backlog keeps the clients waiting.
 constexpr auto accept_pause = std::chrono::milliseconds(20);
+// Of all other nodes: each keeps those that are idle for a while, and has one a request under way.
+constexpr std::size_t node_connections_max = 4'096;
 
 std::string date_line() {
   const std::time_t now = std::time(nullptr);
@@ -92,6 +94,7 @@ struct server::impl {
       guards.emplace_back(shard->context.get_executor());
     }
     acceptor.emplace(shards[0]->context);
+    if (options.nodes) node_acceptor.emplace(shards[0]->context);
   }
 
   ~impl() {
@@ -99,18 +102,52 @@ struct server::impl {
   }
 
   result<void> bind() {
-    sys::error_code ec;
-    const auto address = asio::ip::make_address(options.address, ec);
-    const tcp::endpoint endpoint(address, options.port);
-    if (!ec) acceptor->open(endpoint.protocol(), ec);
-    if (!ec) acceptor->set_option(tcp::acceptor::reuse_address(true), ec);
-    if (!ec) acceptor->bind(endpoint, ec);
-    if (!ec) acceptor->listen(4096, ec);
-    if (ec)
-      return error(codes::config_invalid, "cannot listen on " + options.address + ":" +
-                                              std::to_string(options.port) + ": " + ec.message());
-    bound = acceptor->local_endpoint(ec).port();
+    auto all = bind(*acceptor, options.address, options.port);
+    if (!all) return all.error();
+    bound = *all;
+    if (!options.nodes) return {};
+    auto nodes = bind(*node_acceptor, options.nodes->address, options.nodes->port);
+    if (!nodes) return nodes.error();
+    node_bound = *nodes;
     return {};
+  }
+
+  static result<std::uint16_t> bind(tcp::acceptor& to, const std::string& at, std::uint16_t port) {
+    sys::error_code ec;
+    const auto address = asio::ip::make_address(at, ec);
+    const tcp::endpoint endpoint(address, port);
+    if (!ec) to.open(endpoint.protocol(), ec);
+    if (!ec) to.set_option(tcp::acceptor::reuse_address(true), ec);
+    if (!ec) to.bind(endpoint, ec);
+    if (!ec) to.listen(4096, ec);
+    if (ec)
+      return error(codes::config_invalid,
+                   "cannot listen on " + at + ":" + std::to_string(port) + ": " + ec.message());
+    return to.local_endpoint(ec).port();
+  }
+
+  // Nodes are few, and known by what they show: they take no connection from a client.
+  asio::awaitable<void> accept_nodes() {
+    asio::steady_timer pause(shards[0]->context);
+    std::size_t next = 0;
+    while (node_acceptor->is_open()) {
+      io_shard& shard = *shards[next];
+      next = (next + 1) % shards.size();
+      tcp::socket socket(shard.context);
+      const auto [ec] = co_await node_acceptor->async_accept(socket, as_tuple);
+      if (ec == asio::error::operation_aborted || ec == asio::error::bad_descriptor) break;
+      if (ec) {
+        pause.expires_after(accept_pause);
+        co_await pause.async_wait(as_tuple);
+        continue;
+      }
+      sys::error_code gone;
+      auto peer = socket.remote_endpoint(gone).address();
+      if (!gone && node_slots->open.load(std::memory_order_acquire) < node_connections_max)
+        asio::co_spawn(shard.context,
+                       serve_node(shard, std::move(socket), connection_slot(node_slots, peer)),
+                       asio::detached);
+    }
   }
 
   asio::awaitable<void> accept_loop() {
@@ -218,6 +255,7 @@ struct server::impl {
       });
     }
     asio::co_spawn(shards[0]->context, accept_loop(), asio::detached);
+    if (node_acceptor) asio::co_spawn(shards[0]->context, accept_nodes(), asio::detached);
   }
 
   // Runs `work` on every io thread and waits for it.
@@ -243,12 +281,17 @@ struct server::impl {
       if (s.index == 0) {
         sys::error_code ignored;
         acceptor->close(ignored);
+        if (node_acceptor) node_acceptor->close(ignored);
       }
       s.stop_idle();
       if (options.on_stopping) options.on_stopping(s.index);
     });
     const auto deadline = clock::now() + std::chrono::milliseconds(options.limits.stop_timeout_ms);
-    while (slots->open.load(std::memory_order_acquire) > 0 && clock::now() < deadline)
+    const auto open = [this] {
+      return slots->open.load(std::memory_order_acquire) +
+             node_slots->open.load(std::memory_order_acquire);
+    };
+    while (open() > 0 && clock::now() < deadline)
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     on_every_thread([](io_shard& s) {
       s.close_all();
@@ -269,12 +312,17 @@ struct server::impl {
   rate_limits rates{options.limits.caller_per_s, options.limits.address_per_s};
   int spare = ::open("/dev/null", O_RDONLY | O_CLOEXEC);  // see refuse_with_spare()
   std::shared_ptr<connection_slot::pool> slots = std::make_shared<connection_slot::pool>();
+  std::shared_ptr<connection_slot::pool> node_slots = std::make_shared<connection_slot::pool>();
   std::vector<std::unique_ptr<io_shard>> shards;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards;
-  std::optional<tcp::acceptor> acceptor;
+  std::optional<tcp::acceptor> acceptor, node_acceptor;
   std::vector<std::thread> threads;
-  std::uint16_t bound = 0;
+  std::uint16_t bound = 0, node_bound = 0;
 };
+
+result<app::caller> authenticator::relayed(request_context&) const {
+  return error(codes::auth_invalid, "no node hands requests over to this one");
+}
 
 server::server(server_options options, router routes)
     : impl_(std::make_unique<impl>(std::move(options), std::move(routes))) {}
@@ -294,6 +342,9 @@ void server::stop() {
 }
 std::uint16_t server::port() const {
   return impl_->bound;
+}
+std::uint16_t server::node_port() const {
+  return impl_->node_bound;
 }
 std::size_t server::io_threads() const {
   return impl_->shards.size();

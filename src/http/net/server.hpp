@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,8 +38,18 @@ class authenticator {
   // Whoever came with a proof and was not let in: auth.invalid, ticket.invalid,
   // or auth.forbidden for their role.
   virtual void refused(const request_context&, const error&) {}
+  // Who asks, where another node of the cluster sent the request on; called for nothing else. Puts
+  // the client's address into `ctx`. Does not block. Error: auth.invalid.
+  virtual result<app::caller> relayed(request_context&) const;
   // Whether another node sent it, by the token that they share. Does not block.
   virtual bool is_of_node(const request_context&) const { return false; }
+};
+
+// The door at which other nodes of the cluster hand requests over.
+struct node_door {
+  std::string address;
+  std::uint16_t port = 0;
+  const tls_context* tls = nullptr;  // whose client authority signs nodes; null: plain
 };
 
 struct server_options {
@@ -50,6 +61,7 @@ struct server_options {
   trusted_proxies proxies;
   http::authenticator* authenticator = nullptr;  // without one, every route with a rule answers 401
   http_probe* probe = nullptr;
+  std::optional<node_door> nodes;    // none: nobody hands anything over
   const tls_context* tls = nullptr;  // null: plain HTTP
   // What comes without TLS where it is spoken: GET and HEAD are sent there, the rest is refused;
   // false: all is refused.
@@ -76,6 +88,7 @@ class server {
   void stop();
 
   std::uint16_t port() const;
+  std::uint16_t node_port() const;  // of the door for nodes
   std::size_t io_threads() const;
   asio::io_context& context(std::size_t io_thread);
   std::size_t open_connections() const;

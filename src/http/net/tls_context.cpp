@@ -91,6 +91,25 @@ result<made_context> make(const tls_files& files) {
 
 }  // namespace
 
+result<std::shared_ptr<SSL_CTX>> make_node_client(const tls_files& files) {
+  ERR_clear_error();
+  std::shared_ptr<SSL_CTX> ctx(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  if (!ctx) return error(codes::internal, "TLS: " + why());
+  SSL_CTX_set_min_proto_version(ctx.get(), TLS1_3_VERSION);
+  SSL_CTX_set_mode(ctx.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_OFF);
+  if (SSL_CTX_use_certificate_chain_file(ctx.get(), files.certificate.c_str()) != 1)
+    return invalid("cluster.tls_dir", files.certificate);
+  if (SSL_CTX_use_PrivateKey_file(ctx.get(), files.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(ctx.get()) != 1)
+    return invalid("cluster.tls_dir", files.key);
+  if (SSL_CTX_load_verify_file(ctx.get(), files.client_authority.c_str()) != 1)
+    return invalid("cluster.tls_dir", files.client_authority);
+  SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER, nullptr);
+  return ctx;
+}
+
 tls_context::stamp tls_context::look_at(const std::string& path) {
   struct stat said {};
   if (path.empty() || ::stat(path.c_str(), &said) != 0) return {};

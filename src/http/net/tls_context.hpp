@@ -62,4 +62,9 @@ class tls_context {
   std::int64_t ends_at_ = 0;
 };
 
+// What this node speaks with as the client of another, with the certificate and key of `files`: the
+// other has to show one that their client_authority signed, of whatever name, since that authority
+// signs nodes alone. Errors: config.invalid with the file.
+result<std::shared_ptr<ssl_ctx_st>> make_node_client(const tls_files& files);
+
 }  // namespace soma::http

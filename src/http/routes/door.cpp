@@ -39,8 +39,12 @@ std::uint64_t bytes_of(app::bound most, const config& settings) {
   return number("llm.request_bytes_max");
 }
 
-// What policy is asked about: path:NAME, query:NAME, body:NAME. What cannot be read is nothing, and
-// the handler says why.
+error identity_gone() {
+  return {codes::auth_invalid, "the key or sign-in that asked is gone"};
+}
+
+}  // namespace
+
 std::string resource_of(const app::operation& what, request_context& ctx) {
   const auto colon = what.resource.find(':');
   if (colon == std::string_view::npos) return {};
@@ -54,9 +58,7 @@ std::string resource_of(const app::operation& what, request_context& ctx) {
   return body ? text_of(*body, name) : std::string();
 }
 
-error identity_gone() {
-  return {codes::auth_invalid, "the key or sign-in that asked is gone"};
-}
+namespace {
 
 // An answer's body, until its asker's identity is gone.
 class tied_stream final : public response_stream {
@@ -153,6 +155,8 @@ void add_operation(router& routes, gateway& g, std::string_view id, handler run)
   else
     r.handler = [&g, &what, tied = std::move(tied), first = is_recorded_first(what)](
                     request_context& ctx) { return through_pipeline(g, ctx, what, tied, first); };
+  // A node alone goes no other way than before.
+  if (g.relay) r.handler = g.relay->at_owner(what, std::move(r.handler));
   routes.add(std::move(r));
 }
 

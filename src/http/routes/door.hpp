@@ -13,6 +13,10 @@ using operation_handler = asio::awaitable<response> (*)(gateway&, request_contex
 void add_operation(router& routes, gateway& g, std::string_view id, operation_handler run);
 void add_operation(router& routes, gateway& g, std::string_view id, handler run);
 
+// What policy is asked about: path:NAME, query:NAME, body:NAME. What cannot be read is nothing, and
+// the handler says why.
+std::string resource_of(const app::operation& what, request_context& ctx);
+
 // What the request made, for its record: where `resource` names what it was made of, or where there
 // may be several.
 void tell_made(request_context& ctx, const std::vector<std::string>& ids);

@@ -20,6 +20,7 @@
 #include "core/session_feed.hpp"
 #include "core/tenant_places.hpp"
 #include "http/net/router.hpp"
+#include "http/routes/relay.hpp"
 #include "http/stream/stream_hub.hpp"
 #include "http/stream/tenant_stream.hpp"
 
@@ -42,11 +43,12 @@ class gateway final : public app::identity_watch {
  public:
   // `connections_max`: that the server takes.
   gateway(app::services& all, const config& of, feed_registry& streamed, metrics_page& shown,
-          std::size_t connections_max)
+          std::size_t connections_max, std::unique_ptr<http::owner_relay> to_owners = nullptr)
       : services(all),
         settings(of),
         feeds(streamed),
         metrics(shown),
+        relay(std::move(to_owners)),
         places(streams_per_tenant_max(of, connections_max)) {
     app::watches_of(all).add(*this);
   }
@@ -56,8 +58,9 @@ class gateway final : public app::identity_watch {
   const config& settings;
   feed_registry& feeds;
   metrics_page& metrics;
-  std::vector<std::unique_ptr<stream_hub>> hubs;  // one an io thread
-  tenant_places places;                           // of streams
+  std::vector<std::unique_ptr<stream_hub>> hubs;   // one an io thread
+  const std::unique_ptr<http::owner_relay> relay;  // null: this node is alone
+  tenant_places places;                            // of streams
   std::atomic<bool> ready{false};
   std::atomic<bool> stopping{false};  // still serving, but balancers should look elsewhere
   std::chrono::steady_clock::time_point started_at = std::chrono::steady_clock::now();
@@ -102,6 +105,7 @@ void add_tool_routes(router& routes, gateway& g);        // catalog, running a t
 void add_mcp_routes(router& routes, gateway& g);         // servers of tools
 void add_memory_routes(router& routes, gateway& g);      // what is remembered
 void add_backup_routes(router& routes, gateway& g);      // admin/backup
+void add_cluster_routes(router& routes, gateway& g);     // admin/cluster
 void add_outgoing_routes(router& routes, gateway& g);    // dead letters, memory/sync
 void add_memory_log_routes(router& routes, gateway& g);  // between two sites
 void add_audit_routes(router& routes, gateway& g);       // records, head, export

@@ -51,9 +51,9 @@ result<void> sync_folder(const std::string& folder) {
 }
 
 // A hard link refuses to replace a key that a second process made meanwhile.
-result<void> make_key(const std::string& folder, const std::string& path) {
+result<void> make_key(const std::string& folder, const std::string& path,
+                      const std::string& bytes) {
   const std::string fresh = path + "." + hex(random_bytes(8));
-  const std::string bytes = random_bytes(key_bytes);
   {
     const descriptor file{
         ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
@@ -82,25 +82,48 @@ bool has_server_key(const std::string& data_dir) {
   return ::lstat(server_key_file(data_dir).c_str(), &info) == 0 || errno != ENOENT;
 }
 
-result<secret_string> load_server_key(const std::string& data_dir) {
+namespace {
+
+result<void> make_folder(const std::string& data_dir) {
   const std::string folder = data_dir + "/secret";
-  const std::string path = server_key_file(data_dir);
   std::error_code ec;
   std::filesystem::create_directories(data_dir, ec);
   if (ec) return error(codes::storage_unavailable, data_dir + ": " + ec.message());
-  if (::mkdir(folder.c_str(), 0700) == 0) {
-    if (const auto synced = sync_folder(data_dir); !synced) return synced.error();
-  } else if (errno != EEXIST) {
-    return failed(folder);
-  }
+  if (::mkdir(folder.c_str(), 0700) == 0) return sync_folder(data_dir);
+  if (errno != EEXIST) return failed(folder);
+  return {};
+}
 
+// The key there, else the one made of `otherwise`, or of whoever was quicker.
+result<secret_string> key_in(const std::string& data_dir, const std::string& otherwise) {
+  if (const auto made = make_folder(data_dir); !made) return made.error();
+  const std::string path = server_key_file(data_dir);
   for (int round = 0; round < 2; ++round) {
     const descriptor file{open_without_waiting(path.c_str(), O_RDONLY | O_NOFOLLOW)};
     if (file.fd >= 0) return read_key(file, path);
     if (errno != ENOENT) return failed(path);
-    if (const auto made = make_key(folder, path); !made) return made.error();
+    const auto made = make_key(data_dir + "/secret", path, otherwise);
+    if (!made) return made.error();
   }
   return error(codes::storage_unavailable, path + ": vanished while it was made");
+}
+
+}  // namespace
+
+result<void> take_server_key(const std::string& data_dir, const std::string& file) {
+  const descriptor given{open_without_waiting(file.c_str(), O_RDONLY)};
+  if (given.fd < 0) return failed(file);
+  auto key = read_key(given, file);
+  if (!key) return key.error();
+  auto there = key_in(data_dir, std::string(key->reveal()));
+  if (!there) return there.error();
+  if (!constant_time_equal(key->reveal(), there->reveal()))
+    return error(codes::config_invalid, server_key_file(data_dir) + " is another key");
+  return {};
+}
+
+result<secret_string> load_server_key(const std::string& data_dir) {
+  return key_in(data_dir, random_bytes(key_bytes));
 }
 
 }  // namespace soma::security

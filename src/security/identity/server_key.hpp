@@ -17,6 +17,9 @@ std::string server_key_file(const std::string& data_dir);
 // Whether there is one, or something in its place. Who has stored hashes asks before it loads: a
 // new key makes them void.
 bool has_server_key(const std::string& data_dir);
+// Makes the key of a data folder that has none a copy of `file`. Errors: config.invalid, where that
+// is no key, or the folder has another; storage.unavailable.
+result<void> take_server_key(const std::string& data_dir, const std::string& file);
 result<secret_string> load_server_key(const std::string& data_dir);
 
 }  // namespace soma::security

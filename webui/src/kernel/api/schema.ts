@@ -561,6 +561,60 @@ export interface components {
             /** @description Backups whose manifest cannot be read. */
             damaged: string[];
         };
+        drain: {
+            /** @description Which; else the one that is asked. */
+            node_id?: string;
+        };
+        drain_result: {
+            node_id: string;
+            draining: boolean;
+        };
+        cluster: {
+            /** @description False: this server is alone, and all lists are empty. */
+            clustered: boolean;
+            /** @description The node that answers. */
+            node_id: string;
+            /** @description Whether that one is. */
+            draining: boolean;
+            /** @description Partitions that it is giving up. */
+            moves_under_way: number;
+            /** @description Of the session that was asked about. */
+            session?: {
+                partition: number;
+                owner: string;
+            };
+            nodes: {
+                node_id: string;
+                /** @description Where it takes over requests. */
+                address: string;
+                version: string;
+                roles: string[];
+                /**
+                 * @description `beyond`: others hear it, this node does not.
+                 * @enum {unknown}
+                 */
+                state: "here" | "draining" | "doubted" | "beyond" | "down";
+                /** Format: date-time */
+                since: string;
+            }[];
+            partitions: {
+                partition: number;
+                /** @description Empty: none at this moment. */
+                owner: string;
+                epoch: number;
+                /** @description Records in its log. */
+                head: number;
+                standbys: {
+                    node_id: string;
+                    /** @description Records that it has yet to read. */
+                    lag: number;
+                }[];
+                /** @description Why this node reads it no more. */
+                stopped?: string;
+            }[];
+            /** @description Nodes that are not let in, each with why. */
+            refused: string[];
+        };
         dead_letter_page: {
             rows: components["schemas"]["dead_letter"][];
             next_cursor: string | null;

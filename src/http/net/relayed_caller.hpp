@@ -1,0 +1,35 @@
+// Who asks, as one node of a cluster tells another with a request that it hands over: a header that
+// only a node can make, since it is signed with a secret of the cluster, and that is good for this
+// request alone. Pure; thread-safe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "app/caller.hpp"
+#include "http/net/request_context.hpp"
+
+namespace soma::http {
+
+inline constexpr std::string_view relayed_header = "Soma-Caller";
+
+struct relayed_caller {
+  app::caller who;
+  std::string peer;  // the client's address
+  std::string node;  // that hands it over
+};
+
+// What such headers are signed with, of the server key that all nodes have.
+std::string relay_key_of(std::string_view server_key);
+
+// `target`: path and query as they are sent.
+std::string write_relayed(std::string_view relay_key, const relayed_caller& what,
+                          std::string_view method, std::string_view target,
+                          std::string_view request_id);
+// None: nobody who has the key wrote it for this request.
+std::optional<relayed_caller> read_relayed(std::string_view relay_key, std::string_view header,
+                                           std::string_view method, std::string_view target,
+                                           std::string_view request_id);
+
+}  // namespace soma::http
