@@ -1,19 +1,22 @@
 """Brokers and nodes as processes of this machine, for tests of a whole cluster and for `./dev cluster`.
-Standard library only. Real Apache Kafka: its jars are in build/components/kafka, and what starts a broker
-is tests/components/kafka/broker; `missing()` says what is not there."""
+Standard library only. Real Apache Kafka: tests/components/kafka/kafka_broker.py starts a broker; `missing()` says
+what is not there."""
 
+import concurrent.futures
 import os
 import shutil
 import signal
-import socket
-import subprocess
+import sys
 import tempfile
 
 from node_under_test import Node, free_port, wait_until
 
-ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
-BROKER = os.path.join(ROOT, "tests", "components", "kafka", "broker")
-JARS = os.environ.get("SOMA_KAFKA_JARS") or os.path.join(ROOT, "build", "components", "kafka")
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "components", "kafka"))
+try:
+    import kafka_broker
+except ImportError:  # what speaks to Kafka is not there yet
+    kafka_broker = None
+
 INTERNAL_TOKEN = "internal-token-of-a-cluster-under-test"
 PARTITIONS = 12
 
@@ -50,29 +53,9 @@ broker.heartbeat.interval.ms=500
 
 def missing():
     """Why no cluster can be started here; empty: it can."""
-    if not os.access(BROKER, os.X_OK):
-        return "tests/components/kafka/broker is not there"
-    if not os.path.isdir(JARS) or not any(name.endswith(".jar") for name in os.listdir(JARS)):
-        return f"no jars of Kafka in {JARS}"
-    if not shutil.which("java"):
-        return "java is not installed"
-    return ""
-
-
-class Broker:
-    def __init__(self, number, conf):
-        self.number, self.conf, self.process = number, conf, None
-
-    def start(self):
-        with open(self.conf + ".log", "ab") as log:
-            self.process = subprocess.Popen([BROKER, self.conf, JARS], stdout=log, stderr=log)
-        return self
-
-    def kill(self):
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+    if not kafka_broker:
+        return "tests/components/kafka/kafka_broker.py is not there"
+    return kafka_broker.missing() or ""
 
 
 class Brokers:
@@ -84,31 +67,21 @@ class Brokers:
         self.addresses = ",".join(f"127.0.0.1:{port}" for port, _ in ports)
         self.all = []
         for i, (port, controller) in enumerate(ports):
-            home = os.path.join(folder, f"broker-{i + 1}")
-            os.makedirs(home)
-            conf = os.path.join(home, "server.properties")
-            with open(conf, "w") as file:
-                file.write(CONF.format(id=i + 1, voters=voters, port=port, controller=controller, folder=home,
+            broker = kafka_broker.Broker(os.path.join(folder, f"broker-{i + 1}"), port)
+            with open(broker.conf, "w") as file:
+                file.write(CONF.format(id=i + 1, voters=voters, port=port, controller=controller, folder=broker.folder,
                                        copies=min(count, 3), least=min(count, 2)))
-            self.all.append(Broker(i + 1, conf))
-        self.ports = [port for port, _ in ports]
+            self.all.append(broker)
 
     def start(self):
-        for broker in self.all:
-            broker.start()
-        for port in self.ports:
-            wait_until(lambda port=port: listens(port), 60, f"the broker at {port}")
+        # At once: each waits for a majority before it listens.
+        with concurrent.futures.ThreadPoolExecutor(len(self.all)) as pool:
+            list(pool.map(lambda broker: broker.start(), self.all))
         return self
 
     def stop(self):
         for broker in self.all:
             broker.kill()
-
-
-def listens(port):
-    with socket.socket() as s:
-        s.settimeout(1)
-        return s.connect_ex(("127.0.0.1", port)) == 0
 
 
 class ClusterNode(Node):
