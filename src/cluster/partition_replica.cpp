@@ -267,6 +267,16 @@ actions partition_replica::tick(clocks now) {
   return out;
 }
 
+actions partition_replica::stop(judgement why) {
+  actions out;
+  if (stopped_) return out;
+  why.what = verdict::stopped;
+  stopped_ = std::move(why);
+  mine_ = nowhere;
+  drop_flight(append_outcome::unknown, out);
+  return out;
+}
+
 bool partition_replica::may_act(clocks now) const {
   if (stopped_ || mine_ == nowhere) return false;
   if (giving_up_ && !planted(planted_bug::effects_outlive_a_release)) return false;

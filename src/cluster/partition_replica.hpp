@@ -98,6 +98,9 @@ class partition_replica {
   actions delivery_failed(clocks now);
   // A few times in a lease.
   actions tick(clocks now);
+  // Whoever runs it cannot go on: the log is another than was read so far, or does not have the
+  // place any more, or what counted cannot be carried out.
+  actions stop(judgement why);
 
   // Whether this node may claim, and how many go first. None: it does not claim (it is draining,
   // its clock is wrong, it is not among the partition's nodes).
@@ -116,6 +119,8 @@ class partition_replica {
   // Whether an effect (a tool, a model's call, a callback) may begin at this moment; what runs is
   // cancelled when it may not any more. Appends need no leave: the log judges them.
   bool may_act(clocks now) const;
+  // Until when, on the monotonic clock, if nothing else happens; 0: it may not.
+  std::int64_t acts_until_ms(clocks now) const { return may_act(now) ? lease_until_ms_ : 0; }
   std::size_t in_flight() const { return flight_.size(); }
 
  private:

@@ -154,7 +154,8 @@ describe('outbox', () => {
     expect(box.entries.value[0]?.phase).toBe('refused');
   });
 
-  test.each(['server.shutting_down', 'server.starting', 'server.busy', 'session.head_mismatch'])(
+  test.each(['server.shutting_down', 'server.starting', 'server.busy', 'session.head_mismatch',
+    'cluster.not_owner', 'cluster.owner_lost', 'cluster.timeout'])(
     'a server that says %s is asked again, under the same key', async (code) => {
       const box = await load();
       answers = [problem(503, code), problem(503, code), accepted('s')];

@@ -43,6 +43,7 @@ export interface Outgoing {
 /** What the server says while it goes down, comes up, or has too much to do for a moment. */
 const passingCodes: ReadonlySet<string> = new Set([
   'server.shutting_down', 'server.starting', 'server.busy', 'session.head_mismatch',
+  'cluster.not_owner', 'cluster.owner_lost', 'cluster.timeout',
 ]);
 /** A server may ask for a longer break than ours; longer than this, it is asked again all the same. */
 const breakMaxMs = 60_000;

@@ -1,0 +1,27 @@
+// Topics whose records are judged by their order: made with the settings that this needs, or, where
+// one is there, looked at and refused by the name of what is otherwise.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "kafka/client.hpp"
+
+namespace soma::kafka {
+
+struct log_topic {
+  std::string name;
+  std::uint32_t partitions = 1;
+  std::size_t record_bytes_max = 0;
+  // One broker holds it alone: what it loses is lost. For trials only.
+  bool single_broker = false;
+};
+
+// Blocks up to `wait`. Errors: config.invalid (there is such a topic, and this of it is otherwise;
+// fewer brokers than copies), dependency.unavailable. True: it was made by this call.
+result<bool> ensure_topic(const client_settings& settings, const log_topic& wanted,
+                          std::chrono::milliseconds wait);
+
+}  // namespace soma::kafka
