@@ -55,6 +55,7 @@ struct store_options {
   std::uint64_t min_free_bytes = 256ull << 20;  // below it appends fail with storage.full
   std::uint64_t block_cache_bytes = 32ull << 20;
   std::size_t event_bytes_max = 900 * 1024;
+  bool follows_logs = false;     // set by open_rocksdb_replica_store
   bool unsafe_no_fsync = false;  // benchmarks and tests of other parts only
   fatal_handler on_fatal;        // called once, on the writing thread; default: _exit(70)
   damage_handler on_damage;      // must not call the log

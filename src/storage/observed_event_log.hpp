@@ -25,6 +25,7 @@ class observed_event_log final : public event_log {
       : inner_(inner), observer_(observer) {}
 
   std::uint32_t epoch() const override { return inner_.epoch(); }
+  std::uint32_t epoch_of(const session_key& key) const override { return inner_.epoch_of(key); }
   std::vector<result<std::uint64_t>> commit(std::span<const append_op> ops) override {
     auto results = inner_.commit(ops);
     bool wrote = false;
@@ -38,6 +39,28 @@ class observed_event_log final : public event_log {
     }
     if (wrote) observer_.on_store_wrote();
     return results;
+  }
+  bool answers_later() const override { return inner_.answers_later(); }
+  // What became true is told by on_applied, others' appends among it.
+  void submit(std::vector<append_op> ops, committed done) override {
+    if (!inner_.answers_later()) return done(commit(ops));
+    std::vector<session_key> keys;
+    keys.reserve(ops.size());
+    for (const auto& op : ops) keys.push_back(op.key);
+    inner_.submit(std::move(ops), [this, keys = std::move(keys), done = std::move(done)](
+                                      std::vector<result<std::uint64_t>> results) {
+      for (std::size_t n = 0; n < results.size(); ++n)
+        if (!results[n]) look(results[n].error(), &keys[n]);
+      done(std::move(results));
+    });
+  }
+  void on_applied(applied told) override {
+    if (!told) return inner_.on_applied({});
+    inner_.on_applied([this, told = std::move(told)](const append_op& op, event_id last) {
+      if (op.remove || op.first_seq) observer_.on_session_cleared(op.key);
+      observer_.on_store_wrote();
+      told(op, last);
+    });
   }
   result<session_head> head(const session_key& key) const override {
     return read_by(inner_.head(key), &key);

@@ -24,6 +24,7 @@
 #include "core/may_block.hpp"
 #include "storage/head_rules.hpp"
 #include "storage/key_codec.hpp"
+#include "storage/replica_store.hpp"
 #include "storage/rocksdb_testing.hpp"
 #include "storage/store_keeper.hpp"
 #include "storage/tenant_sizes.hpp"
@@ -49,6 +50,9 @@ inline constexpr std::array<const char*, family_count> family_names = {
     "default",     "events",          "sessions", "recency",   "busy",     "outbox",
     "idempotency", "idempotency_age", "staging",  "documents", "snapshots"};
 
+// In `meta`: rows of who follows a log.
+inline constexpr std::string_view replica_prefix = "replica/";
+
 inline std::string_view view(const rocksdb::Slice& s) {
   return {s.data(), s.size()};
 }
@@ -61,7 +65,7 @@ inline error error_of(const rocksdb::Status& s) {
   return {s.IsNoSpace() ? codes::storage_full : codes::storage_unavailable, s.ToString()};
 }
 
-class rocksdb_event_log final : public event_log {
+class rocksdb_event_log final : public replica_store {
  public:
   rocksdb_event_log(const store_options& options, const store_seams& seams);
   ~rocksdb_event_log() override;
@@ -106,6 +110,15 @@ class rocksdb_event_log final : public event_log {
   result<void> checkpoint(const std::string& folder) const override;
   counters stats() const override;
 
+  result<std::uint64_t> apply(const judged_write& what) override;
+  std::optional<error> refuses_writes() const override { return disk_refuses(); }
+  std::size_t event_bytes_max() const override { return options_.event_bytes_max; }
+  result<std::optional<std::uint64_t>> head_seq(const session_key& key) override;
+  result<std::optional<std::uint64_t>> staged_seq(const session_key& key) const override;
+  result<std::optional<std::string>> row(std::string_view key) const override;
+  result<std::vector<std::pair<std::string, std::string>>> rows(std::string_view prefix,
+                                                                std::size_t limit) const override;
+
  private:
   friend class store_rebuild;
   using iterator = std::unique_ptr<rocksdb::Iterator>;
@@ -129,10 +142,22 @@ class rocksdb_event_log final : public event_log {
   result<void> check_format();
   result<void> begin_epoch();
   result<void> drop_left_over_stages();
+  result<void> check_whose();
 
   enum class room { any, for_deleting };  // what is about to be written
   result<std::optional<session_head>> head_before(const session_key& key, const head_overlay& now);
-  result<session_head> add(rocksdb::WriteBatch& batch, const append_op& op, batch_state& state);
+  // How an append is taken: by this store's own judgement, or as a log has it.
+  struct judging {
+    std::uint32_t epoch = 0;
+    std::size_t event_bytes_max = 0;
+    bool judged_elsewhere = false;
+  };
+  result<session_head> add(rocksdb::WriteBatch& batch, const append_op& op, batch_state& state,
+                           const judging& how);
+  result<std::uint64_t> add_judged(rocksdb::WriteBatch& batch, const judged_write& what,
+                                   batch_state& state);
+  result<void> end_stages(rocksdb::WriteBatch& batch, const judged_write& what);
+  void keep_heads(head_overlay heads);
   // Why a record may not be put, if so: idempotency.exists, or the store's own failure.
   std::optional<error> refuses_records(std::span<const idempotency_record> records,
                                        const batch_state& state) const;

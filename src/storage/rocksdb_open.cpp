@@ -252,8 +252,9 @@ result<void> rocksdb_event_log::begin() {
   if (!options_.unsafe_no_fsync &&
       !(sync_folder(folder.string()) && sync_folder(folder.parent_path().string())))
     return error(codes::storage_unavailable, "cannot sync the folder " + options_.data_dir);
+  if (auto ok = check_whose(); !ok) return ok;
   if (auto ok = begin_epoch(); !ok) return ok;
-  return drop_left_over_stages();
+  return options_.follows_logs ? result<void>() : drop_left_over_stages();
 }
 
 result<void> rocksdb_event_log::check_format() {
@@ -275,6 +276,26 @@ result<void> rocksdb_event_log::check_format() {
   put_number(value, format_version, 8);
   const auto s = db_->Put(sync_, families_[meta], "format", value);
   if (!s.ok()) return error_of(s);
+  return {};
+}
+
+// A store that decides for itself and one that follows logs are never the same: what one of them
+// wrote the other would contradict.
+result<void> rocksdb_event_log::check_whose() {
+  const iterator rows(db_->NewIterator({}, families_[meta])),
+      own(db_->NewIterator({}, families_[sessions]));
+  rows->Seek(slice(replica_prefix));
+  own->SeekToFirst();
+  for (const auto* it : {&rows, &own})
+    if (!(*it)->status().ok()) return error_of((*it)->status());
+  const bool followed = rows->Valid() && rows->key().starts_with(slice(replica_prefix));
+  if (followed && !options_.follows_logs)
+    return error(codes::storage_format,
+                 "the store is one of a cluster's node: it is opened with kafka.brokers alone");
+  if (!followed && own->Valid() && options_.follows_logs)
+    return error(codes::storage_format,
+                 "the store has sessions of its own, which no log of the cluster has: a cluster "
+                 "begins with an empty folder");
   return {};
 }
 
@@ -325,6 +346,16 @@ result<std::unique_ptr<event_log>> open_rocksdb_event_log_on(const store_options
   auto log = std::make_unique<rocksdb_event_log>(options, seams);
   if (auto opened = log->open(); !opened) return opened.error();
   return std::unique_ptr<event_log>(std::move(log));
+}
+
+result<std::unique_ptr<replica_store>> open_rocksdb_replica_store(const store_options& options) {
+  store_seams seams;
+  seams.env = common_env();
+  auto follows = options;
+  follows.follows_logs = true;
+  auto log = std::make_unique<rocksdb_event_log>(follows, seams);
+  if (auto opened = log->open(); !opened) return opened.error();
+  return std::unique_ptr<replica_store>(std::move(log));
 }
 
 result<std::unique_ptr<event_log>> open_rocksdb_event_log(const store_options& options) {

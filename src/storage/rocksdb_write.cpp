@@ -199,8 +199,9 @@ std::optional<error> rocksdb_event_log::refuses_records(std::span<const idempote
 }
 
 result<session_head> rocksdb_event_log::add(rocksdb::WriteBatch& batch, const append_op& op,
-                                            batch_state& state) {
-  if (auto refused = refuses_records(op.idempotency, state)) return *refused;
+                                            batch_state& state, const judging& how) {
+  if (!how.judged_elsewhere)
+    if (auto refused = refuses_records(op.idempotency, state)) return *refused;
   auto& now = state.heads;
   auto found = head_before(op.key, now);
   if (!found) return found.error();
@@ -212,12 +213,12 @@ result<session_head> rocksdb_event_log::add(rocksdb::WriteBatch& batch, const ap
     if (!marker) return marker.error();
     if (*marker) staged_seq = get_number(**marker);
   }
-  auto after = next_head(before, staged_seq, op, epoch_, options_.event_bytes_max);
+  auto after = next_head(before, staged_seq, op, how.epoch, how.event_bytes_max);
   if (!after) return after.error();
 
   const auto prefix = session_prefix(op.key);
   for (const auto& e : op.events)
-    batch.Put(families_[events], event_key(op.key, e.seq), event_value(e.type, epoch_, e.json));
+    batch.Put(families_[events], event_key(op.key, e.seq), event_value(e.type, how.epoch, e.json));
   for (const auto& record : op.idempotency) {
     add_record(batch, record);
     state.records[record.key] = record;
@@ -271,7 +272,7 @@ std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const app
         continue;
       }
       // A refused op must leave nothing in the batch: checks come before the first Put of `add`.
-      auto head = add(batch, op, state);
+      auto head = add(batch, op, state, {epoch_, options_.event_bytes_max});
       if (!head) {
         results.push_back(head.error());
         continue;
@@ -302,20 +303,24 @@ std::vector<result<std::uint64_t>> rocksdb_event_log::commit(std::span<const app
   outbox_rows_ += rows;
   bytes_ += bytes;
   tell_outbox(rows);
-  if (heads_.size() + state.heads.size() > cached_heads_max) heads_.clear();
   for (std::size_t n = 0; n < ops.size(); ++n) {
     const auto& op = ops[n];
     if (results[n]) note_added(op.key, op.events);
     if (!op.gone.empty()) note_deleted_documents();
     if (op.remove || op.first_seq) note_deleted(op.key);
   }
-  for (auto& [key, head] : state.heads) {
+  keep_heads(std::move(state.heads));
+  return results;
+}
+
+void rocksdb_event_log::keep_heads(head_overlay heads) {
+  if (heads_.size() + heads.size() > cached_heads_max) heads_.clear();
+  for (auto& [key, head] : heads) {
     if (head)
       heads_[key] = std::move(*head);
     else
       heads_.erase(key);
   }
-  return results;
 }
 
 result<void> rocksdb_event_log::stage(const session_key& key,

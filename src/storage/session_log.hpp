@@ -68,6 +68,7 @@ struct documents_gone {
 
 struct append_op {
   session_key key;
+  std::uint32_t epoch = 0;            // that its events' ids have; 0: the log's own, whatever it is
   std::uint64_t expected_seq = 0;     // the head's seq before; 0: the session must not exist
   std::vector<encoded_event> events;  // dense from expected_seq + 1; may be empty
   std::optional<session_info> info;   // replaces the head's
@@ -137,6 +138,9 @@ class session_log {
   // The epoch of every event appended through this opening of the store. Durable before open
   // returns, and larger than that of any earlier opening.
   virtual std::uint32_t epoch() const = 0;
+  // Of this session's next event: where many nodes share the logs, the epoch is a claim's, and
+  // grows while the store is open. 0: this node cannot say, since it does not own the session.
+  virtual std::uint32_t epoch_of(const session_key& /*key*/) const { return epoch(); }
 
   // Writes all ops whose expected_seq holds in one synced batch; results come in the ops' order.
   // An op that fails (session.head_mismatch, event.too_large, storage.full) leaves nothing behind
@@ -145,6 +149,19 @@ class session_log {
   // the new record's own time, fails with idempotency.exists about that key, whatever else is said
   // against it. Success: new head seq.
   virtual std::vector<result<std::uint64_t>> commit(std::span<const append_op> ops) = 0;
+
+  // Whether an append is true only later than it was handed over, and others' become true here,
+  // too: then `submit` is the way to write, many at once, and what became true is told by
+  // `on_applied`, in its order, before its writer is answered.
+  virtual bool answers_later() const { return false; }
+  // As commit; `done` gets the results, on any thread, perhaps before this returns.
+  using committed = std::function<void(std::vector<result<std::uint64_t>>)>;
+  virtual void submit(std::vector<append_op> ops, committed done) { done(commit(ops)); }
+  // An append as it became true, and the id of its session's last event. Called on one thread,
+  // which must not be kept waiting nor write. An empty one: nobody is told any more, from the
+  // moment this returns.
+  using applied = std::function<void(const append_op&, event_id last)>;
+  virtual void on_applied(applied /*told*/) {}
 
   virtual result<session_head> head(const session_key& key) const = 0;  // session.not_found
   virtual result<event_page> read(const session_key& key, const read_options& options) const = 0;

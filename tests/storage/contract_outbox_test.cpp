@@ -110,6 +110,7 @@ TEST_CASE_TEMPLATE("outbox: documents come with the answer that is kept for a ke
   CHECK(again.error().code == codes::idempotency_exists);
   CHECK(s.log.get_document("c1", "k").value() == "v1");
   CHECK(s.log.read_outbox("one", 0, 10).value().rows.size() == 1);
+  if constexpr (!store::keys_age_by_records) return;
   // One that is too old makes way.
   batch.idempotency[0].created_at_ms = 1'500;
   CHECK(s.log.write_rows(batch).value());

@@ -16,12 +16,18 @@ namespace soma::storage::testing {
 
 inline constexpr std::size_t event_bytes_max = 2000;
 
-struct memory_store {
+// In what stores may differ: whether the id of a removed session may be used again, and whether how
+// old a key's record is goes by what records say, or by the log's own time.
+struct of_one_node {
+  static constexpr bool ids_come_again = true, keys_age_by_records = true;
+};
+
+struct memory_store : of_one_node {
   std::unique_ptr<event_log> opened = make_memory_event_log(7, event_bytes_max);
   event_log& log = *opened;
 };
 
-struct rocksdb_store {
+struct rocksdb_store : of_one_node {
   soma::testing::temp_folder folder{soma::testing::temp_folder::place::memory};
   store_options options = [this] {
     store_options o;
@@ -35,7 +41,11 @@ struct rocksdb_store {
   event_log& log = *opened;
 };
 
+#ifdef SOMA_CONTRACT_STORE_HEADER
+#define SOMA_EVENT_LOGS kafka_store
+#else
 #define SOMA_EVENT_LOGS memory_store, rocksdb_store
+#endif
 
 inline session_key key_of(std::string session, std::string tenant = "t") {
   return {tenant_id(std::move(tenant)), session_id(std::move(session))};
@@ -99,3 +109,7 @@ using numbers = std::vector<std::uint64_t>;
 using names = std::vector<std::string>;
 
 }  // namespace soma::storage::testing
+
+#ifdef SOMA_CONTRACT_STORE_HEADER
+#include SOMA_CONTRACT_STORE_HEADER
+#endif
