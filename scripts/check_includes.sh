@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks what may include what, naming file:line: third-party headers stay in their folders, and
 # arrows between our folders run down only ({cli node}, http/{routes openai}, http/stream, http/net, app,
-# models, {actors backup peers}, {files memory cluster}, outbox, {storage security llm tools kafka}, observability, core).
+# models, {actors backup peers replication}, {files memory cluster}, outbox, {storage security llm tools kafka}, observability, core).
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
 bad=0
@@ -55,7 +55,7 @@ level() {
     storage|security|llm|tools|kafka) echo 2 ;;
     outbox) echo 3 ;;
     files|memory|cluster) echo 4 ;;
-    actors|backup|peers) echo 5 ;;
+    actors|backup|peers|replication) echo 5 ;;
     models) echo 6 ;;
     app) echo 7 ;;
     http/net) echo 8 ;;
