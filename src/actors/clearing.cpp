@@ -18,6 +18,7 @@ cleared_session clear_session(const session_command& command, const storage::ses
   const bool remove = std::holds_alternative<input::remove>(command.what.what);
   cleared_session out;
   out.op.key = command.key;
+  out.op.epoch = epoch;
   out.op.expected_seq = head.seq;
   // It stays that of who made it.
   const auto& owner = head.info.user_id.empty() ? from.user_id : head.info.user_id;

@@ -1,6 +1,9 @@
 #include "actors/event_writer.hpp"
 
+#include <caf/send.hpp>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 
 #include "core/codes.hpp"
 #include "core/may_block.hpp"
@@ -11,6 +14,8 @@ namespace {
 
 constexpr auto housekeeping_every = std::chrono::minutes(10);
 constexpr std::size_t expired_at_once = 500;  // bounds what a commit waits for
+// Handed to a log that answers later and not answered: past it the writer gathers larger batches.
+constexpr std::size_t ops_in_flight_max = 1024;
 
 // Bytes an append weighs in the writer's queue.
 std::size_t weight(const storage::append_op& op) {
@@ -39,24 +44,24 @@ append_request append_of(node_services& node, storage::append_op op) {
   return {std::move(op), std::move(queued)};
 }
 
-void event_writer_state::publish(const storage::append_op& op) {
-  if (const auto feed = node->feeds.find(op.key); feed && !op.events.empty()) {
+void publish(node_services& node, const storage::append_op& op, event_id last) {
+  if (const auto feed = node.feeds.find(op.key); feed && !op.events.empty()) {
     std::vector<feed_frame> frames;
     frames.reserve(op.events.size());
     for (const auto& e : op.events)
-      frames.push_back(make_feed_frame({node->log.epoch(), e.seq}, e.type, e.json));
+      frames.push_back(make_feed_frame({last.epoch, e.seq}, e.type, e.json));
     feed->publish(frames, op.first_seq);
   }
-  if (op.remove) node->feeds.finish(op.key, feed_end::deleted);
-  const event_id last{node->log.epoch(), op.expected_seq + op.events.size()};
+  if (op.remove) node.feeds.finish(op.key, feed_end::deleted);
   if (op.remove)
-    node->sessions.session_changed(op.key, nullptr, last);
+    node.sessions.session_changed(op.key, nullptr, last);
   else if (op.info)
-    node->sessions.session_changed(op.key, &*op.info, last);
+    node.sessions.session_changed(op.key, &*op.info, last);
 }
 
 void event_writer_state::commit() {
   if (batch.empty()) return;
+  if (later) return hand_over();
   std::vector<storage::append_op> ops;
   ops.reserve(batch.size());
   for (auto& one : batch) ops.push_back(std::move(one.request.op));
@@ -73,17 +78,96 @@ void event_writer_state::commit() {
   }
   if (good > 0) node->probe.committed(good, events, bytes, took.count());
   for (std::size_t i = 0; i < ops.size(); ++i) {
-    if (results[i]) publish(ops[i]);
+    if (results[i])
+      publish(*node, ops[i], {node->log.epoch(), ops[i].expected_seq + ops[i].events.size()});
     batch[i].answer.deliver(append_outcome(std::move(results[i])));
   }
   batch.clear();
   batch_bytes = 0;
 }
 
+// ---- a log that answers later ----
+
+struct event_writer_state::answers {
+  std::mutex mutex;
+  std::condition_variable any;
+};
+
+void event_writer_state::hand_over() {
+  wait_for_answers(ops_in_flight_max);
+  auto one = std::make_shared<handed_over>();
+  std::vector<storage::append_op> ops;
+  ops.reserve(batch.size());
+  for (auto& asked : batch) {
+    one->events.push_back(asked.request.op.events.size());
+    one->bytes.push_back(weight(asked.request.op));
+    ops.push_back(std::move(asked.request.op));
+  }
+  one->asked = std::move(batch);
+  one->since = std::chrono::steady_clock::now();
+  batch.clear();
+  batch_bytes = 0;
+  ops_in_flight += ops.size();
+  in_flight.push_back(one);
+  node->log.submit(std::move(ops),
+                   [one, told = later, writer = self](std::vector<result<std::uint64_t>> results) {
+                     {
+                       const std::lock_guard lock(told->mutex);
+                       one->results = std::move(results);
+                       one->answered = true;
+                     }
+                     told->any.notify_one();
+                     caf::anon_send(writer, flush_batch{});
+                   });
+}
+
+// In the order in which they were handed over, which is that of a session's own.
+void event_writer_state::take_answers() {
+  for (;;) {
+    std::shared_ptr<handed_over> one;
+    {
+      const std::lock_guard lock(later->mutex);
+      if (in_flight.empty() || !in_flight.front()->answered) return;
+      one = std::move(in_flight.front());
+    }
+    in_flight.pop_front();
+    ops_in_flight -= one->asked.size();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - one->since;
+    std::size_t good = 0, events = 0, bytes = 0;
+    for (std::size_t i = 0; i < one->asked.size(); ++i) {
+      one->asked[i].request.queued.reset();
+      if (one->results[i]) {
+        ++good;
+        events += one->events[i];
+        bytes += one->bytes[i];
+      }
+      one->asked[i].answer.deliver(append_outcome(std::move(one->results[i])));
+    }
+    if (good > 0) node->probe.committed(good, events, bytes, took.count());
+  }
+}
+
+void event_writer_state::wait_for_answers(std::size_t ops_left) {
+  take_answers();
+  while (!in_flight.empty() && ops_in_flight > ops_left) {
+    {
+      std::unique_lock lock(later->mutex);
+      later->any.wait(lock, [this] { return in_flight.front()->answered; });
+    }
+    take_answers();
+  }
+}
+
 event_writer_actor::behavior_type event_writer(
     event_writer_actor::stateful_pointer<event_writer_state> self, node_services* node) {
   this_thread_may_block();
   self->state.node = node;
+  if (node->log.answers_later()) {
+    self->state.later = std::make_shared<event_writer_state::answers>();
+    self->state.self = self;
+    node->log.on_applied(
+        [node](const storage::append_op& op, event_id last) { publish(*node, op, last); });
+  }
   self->delayed_send(self, housekeeping_every, housekeeping{});
   return {
       [self](append_request& request) {
@@ -102,6 +186,7 @@ event_writer_actor::behavior_type event_writer(
       [self](storage_job& job) {
         // What was asked before must be in the log before.
         self->state.commit();
+        if (self->state.later) self->state.wait_for_answers(0);
         try {
           return storage_outcome(job.run(self->state.node->log));
         } catch (const std::exception& e) {
@@ -110,6 +195,7 @@ event_writer_actor::behavior_type event_writer(
       },
       [self](const flush_batch&) {
         self->state.flush_queued = false;
+        if (self->state.later) self->state.take_answers();
         self->state.commit();
       },
       [self](const housekeeping&) {

@@ -156,6 +156,9 @@ struct memory_late {  // the session to itself
 struct idle_check {};       // tenant → session, every session.idle_s
 struct may_leave {};        // tenant → session: nothing more was routed to you
 struct end_incarnation {};  // tenant → session: shutdown or restart
+// Down from the runtime: what this node owns is another since; who was begun under another claim
+// than there is now ends.
+struct ownership_changed {};
 
 using session_actor = caf::typed_actor<
     caf::replies_to<session_command>::with<command_outcome>,
@@ -164,7 +167,7 @@ using session_actor = caf::typed_actor<
     caf::reacts_to<stream_done>, caf::reacts_to<stream_failed>, caf::reacts_to<tool_said>,
     caf::reacts_to<tool_ended>, caf::reacts_to<turn_deadline>, caf::reacts_to<memory_answered>,
     caf::reacts_to<memory_late>, caf::reacts_to<idle_check>, caf::reacts_to<may_leave>,
-    caf::reacts_to<end_incarnation>>;
+    caf::reacts_to<end_incarnation>, caf::reacts_to<ownership_changed>>;
 
 // ---- tenant: the only one that routes to its sessions, and their supervisor ----
 
@@ -195,15 +198,14 @@ struct restart_due {  // the tenant to itself
 struct shut_down {};
 struct all_ended {};
 
-using tenant_actor =
-    caf::typed_actor<caf::replies_to<session_command>::with<command_outcome>,
-                     caf::replies_to<activate_request>::with<activated>,
-                     caf::replies_to<context_request>::with<context_outcome>,
-                     caf::replies_to<restart_request>::with<command_outcome>,
-                     caf::reacts_to<wants_to_leave>, caf::reacts_to<stays>,
-                     caf::reacts_to<session_failed>, caf::reacts_to<restart_due>,
-                     caf::reacts_to<turn_begun>, caf::reacts_to<turn_over>,
-                     caf::reacts_to<timers_due>, caf::replies_to<shut_down>::with<all_ended>>;
+using tenant_actor = caf::typed_actor<
+    caf::replies_to<session_command>::with<command_outcome>,
+    caf::replies_to<activate_request>::with<activated>,
+    caf::replies_to<context_request>::with<context_outcome>,
+    caf::replies_to<restart_request>::with<command_outcome>, caf::reacts_to<wants_to_leave>,
+    caf::reacts_to<stays>, caf::reacts_to<session_failed>, caf::reacts_to<restart_due>,
+    caf::reacts_to<turn_begun>, caf::reacts_to<turn_over>, caf::reacts_to<timers_due>,
+    caf::reacts_to<ownership_changed>, caf::replies_to<shut_down>::with<all_ended>>;
 
 // ---- tenant_registry ----
 
@@ -214,6 +216,7 @@ struct tenant_found {
   tenant_actor tenant;
 };
 using tenant_registry_actor = caf::typed_actor<caf::replies_to<tenant_request>::with<tenant_found>,
+                                               caf::reacts_to<ownership_changed>,
                                                caf::replies_to<shut_down>::with<all_ended>>;
 
 // ---- llm_stream ----
@@ -280,6 +283,7 @@ SOMA_LOCAL_MESSAGE(memory_late)
 SOMA_LOCAL_MESSAGE(idle_check)
 SOMA_LOCAL_MESSAGE(may_leave)
 SOMA_LOCAL_MESSAGE(end_incarnation)
+SOMA_LOCAL_MESSAGE(ownership_changed)
 SOMA_LOCAL_MESSAGE(wants_to_leave)
 SOMA_LOCAL_MESSAGE(stays)
 SOMA_LOCAL_MESSAGE(session_failed)

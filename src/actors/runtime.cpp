@@ -139,6 +139,11 @@ result<std::size_t> runtime::recover() {
   return count;
 }
 
+result<std::size_t> runtime::ownership_changed() {
+  caf::anon_send(tenants_, actors::ownership_changed{});
+  return recover();
+}
+
 bool runtime::stop(std::chrono::milliseconds grace) {
   bool in_time = false;
   {
@@ -151,6 +156,7 @@ bool runtime::stop(std::chrono::milliseconds grace) {
     self->request(impl_->node.writer, grace, std::move(last))
         .receive([](const storage_outcome&) {}, [&](const caf::error&) { in_time = false; });
   }
+  impl_->node.log.on_applied({});
   caf::anon_send_exit(impl_->watcher, caf::exit_reason::user_shutdown);
   impl_->watcher = nullptr;
   caf::anon_send_exit(tenants_, caf::exit_reason::user_shutdown);

@@ -33,6 +33,11 @@ class runtime {
   // background. Error: the log could not tell which.
   result<std::size_t> recover();
 
+  // What this node owns of the sessions is another since: incarnations of what it lost, or owns
+  // under another claim, end, and unfinished work of what it gained is taken up. Any thread; reads
+  // the store.
+  result<std::size_t> ownership_changed();
+
   // Sessions take no more commands, model streams are cut where they are durable, and what was
   // handed to the writer is committed. False when the grace was too short.
   bool stop(std::chrono::milliseconds grace);

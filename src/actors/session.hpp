@@ -39,6 +39,7 @@ class session_shell {
   void on_may_leave();
   void leave();
   void on_end_incarnation();
+  void on_ownership_changed();
   void on_child_down(const caf::down_msg& down);
 
  private:

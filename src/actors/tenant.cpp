@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::int64_t failure_window_ms = 60'000;
 constexpr int clearing_tries_max = 3;
-constexpr std::chrono::milliseconds shortest_timer{10};
 constexpr std::chrono::milliseconds back_off_first{100};
 
 error quarantined() {
@@ -39,11 +38,16 @@ void refuse(caf::typed_response_promise<activated>& answer, const error&) {
   answer.deliver(activated{});
 }
 
-// A full disk is no fault of the session, nor is a key that another command was quicker with: it is
-// begun again without counting towards quarantine, and as soon as anyone asks for it.
+error not_owner() {
+  return {codes::cluster_not_owner, "another node owns the session, or none does just now", 1};
+}
+
+// A full disk is no fault of the session, nor is a key that another command was quicker with, nor
+// that another node owns it: it is begun again without counting towards quarantine, and as soon as
+// anyone asks for it.
 bool blames_session(std::string_view code) {
   return code != codes::storage_full && code != codes::storage_unavailable &&
-         code != codes::idempotency_exists;
+         code != codes::idempotency_exists && !code.starts_with("cluster.");
 }
 
 }  // namespace
@@ -81,62 +85,15 @@ void tenant_shell::forget(std::unordered_map<session_id, entry>::iterator at) {
   sessions_.erase(at);
 }
 
-// ---- time: one message of the tenant to itself for all of its sessions. A message to a session
-// would keep its memory until it came, long after the session had ended. ----
-
-void tenant_shell::arm(entry& e, timer which, std::chrono::milliseconds after) {
-  disarm(e, which);
-  const auto due = clock::now() + std::max(after, shortest_timer);
-  e.due[static_cast<std::size_t>(which)] = due;
-  timers_.insert({due, &e, which});
-  wake_at(due);
-}
-
-void tenant_shell::disarm(entry& e, timer which) {
-  auto& due = e.due[static_cast<std::size_t>(which)];
-  if (due) timers_.erase({*due, &e, which});
-  due.reset();
-}
-
-void tenant_shell::wake_at(clock::time_point due) {
-  if (wakes_at_ && *wakes_at_ <= due) return;
-  wakes_at_ = due;
-  self_->delayed_send(self_, due - clock::now(), timers_due{due});
-}
-
-void tenant_shell::on_timers_due(clock::time_point at) {
-  if (wakes_at_ != at) return;  // an earlier one was asked for since, or it is behind us
-  const auto now = clock::now();
-  while (!timers_.empty() && std::get<0>(*timers_.begin()) <= now) {
-    const auto [due, at_entry, which] = *timers_.begin();
-    entry& e = *at_entry;
-    disarm(e, which);
-    if (e.actor && which == timer::deadline) self_->send(e.actor, e.deadline);
-    if (!e.actor || which == timer::deadline) continue;
-    self_->send(e.actor, idle_check{});
-    arm(e, timer::idle, std::chrono::seconds(node_->limits.session_idle_s));
-  }
-  wakes_at_.reset();
-  if (!timers_.empty()) wake_at(std::get<0>(*timers_.begin()));
-}
-
-void tenant_shell::on_turn_begun(const turn_begun& begun) {
-  const auto at = sessions_.find(begun.session);
-  if (at == sessions_.end() || !at->second.actor) return;
-  at->second.deadline = begun.due;
-  arm(at->second, timer::deadline, std::chrono::seconds(begun.after_s));
-}
-
-void tenant_shell::on_turn_over(const session_id& session) {
-  if (const auto at = sessions_.find(session); at != sessions_.end())
-    disarm(at->second, timer::deadline);
-}
-
 template <class Answer, class Request>
 caf::typed_response_promise<Answer> tenant_shell::route(Request& request) {
   auto answer = self_->make_response_promise<Answer>();
   if (shutting_down_) {
     refuse(answer, {codes::server_shutting_down, "the server is stopping", 2});
+    return answer;
+  }
+  if (node_->log.epoch_of(request.key) == 0) {
+    refuse(answer, not_owner());
     return answer;
   }
   const session_id session = request.key.session;
@@ -173,7 +130,8 @@ void tenant_shell::deliver_waiting(entry& e) {
 // ---- deletion and reset: with the incarnation if it lives, else without ----
 
 caf::typed_response_promise<command_outcome> tenant_shell::on_command(session_command& command) {
-  if (!clears(command) || shutting_down_) return route<command_outcome>(command);
+  if (!clears(command) || shutting_down_ || node_->log.epoch_of(command.key) == 0)
+    return route<command_outcome>(command);
   auto what = std::make_shared<clearing>();
   what->answer = self_->make_response_promise<command_outcome>();
   what->command = std::move(command);
@@ -262,7 +220,9 @@ void tenant_shell::look_and_clear(const std::shared_ptr<clearing>& what) {
 }
 
 void tenant_shell::append_clearing(const std::shared_ptr<clearing>& what) {
-  auto cleared = clear_session(what->command, *what->head, node_->log.epoch(), now_ms());
+  if (node_->log.epoch_of(what->command.key) == 0) return end_clearing(what, not_owner());
+  auto cleared =
+      clear_session(what->command, *what->head, node_->log.epoch_of(what->command.key), now_ms());
   for (auto& record : cleared.op.idempotency) record.ttl_ms = node_->limits.idempotency_ttl_ms;
   self_->request(node_->writer, caf::infinite, append_of(*node_, std::move(cleared.op)))
       .then(
@@ -396,16 +356,21 @@ void tenant_shell::after_failure(const session_id& session, entry& e) {
   const std::chrono::milliseconds back_off_max(node_->limits.back_off_ms_max);
   const auto doublings = std::min<std::size_t>(failures_ms.size(), 8);
   // By itself, for unfinished work; who asks for it does not wait as long when it is not to blame.
-  const auto delay = code == codes::idempotency_exists ? back_off_first
-                     : blames_session(code)
-                         ? std::min(back_off_max, back_off_first * (1 << doublings))
-                         : back_off_max;
+  const auto delay =
+      code == codes::idempotency_exists || code.starts_with("cluster.") ? back_off_first
+      : blames_session(code) ? std::min(back_off_max, back_off_first * (1 << doublings))
+                             : back_off_max;
   self_->delayed_send(self_, delay, restart_due{session});
 }
 
 void tenant_shell::on_restart_due(const session_id& session) {
   const auto at = sessions_.find(session);
   if (at == sessions_.end() || at->second.now != phase::failed || shutting_down_) return;
+  if (node_->log.epoch_of({tenant_, session}) == 0) {  // another's now
+    refuse_waiting(at->second, not_owner());
+    answer_restarts(at->second, not_owner());
+    return forget(at);
+  }
   begin_incarnation(session, at->second);
   deliver_waiting(at->second);
   answer_restarts(at->second, restarted());
@@ -435,21 +400,27 @@ void tenant_shell::quarantine(const session_id& session, entry& e) {
   self_->request(node_->writer, caf::infinite, std::move(look))
       .then(
           [this, key, head](const storage_outcome& looked) {
-            if (!looked.done) return;
+            if (!looked.done || node_->log.epoch_of(key) == 0) return;
             event e;
-            e.meta.id = {node_->log.epoch(), *head + 1};
+            e.meta.id = {node_->log.epoch_of(key), *head + 1};
             e.meta.key = key;
             e.meta.created_at_ms = now_ms();
             e.body = body::error{
                 {std::string(codes::session_quarantined), quarantined().detail, false}, {}, {}};
             storage::append_op op;
             op.key = key;
+            op.epoch = e.meta.id.epoch;
             op.expected_seq = *head;
             op.events.push_back({e.meta.id.seq, e.type(), encode(e)});
             self_->request(node_->writer, caf::infinite, append_of(*node_, std::move(op)))
                 .then([](const append_outcome&) {}, [](caf::error&) {});
           },
           [](caf::error&) {});
+}
+
+void tenant_shell::on_ownership_changed() {
+  for (auto& [session, e] : sessions_)
+    if (e.actor) self_->send(e.actor, ownership_changed{});
 }
 
 caf::typed_response_promise<all_ended> tenant_shell::on_shut_down() {
@@ -484,6 +455,7 @@ tenant_actor::behavior_type tenant(tenant_shell::pointer self, node_services* no
       [&shell](const turn_begun& m) { shell.on_turn_begun(m); },
       [&shell](const turn_over& m) { shell.on_turn_over(m.session); },
       [&shell](const timers_due& m) { shell.on_timers_due(m.due); },
+      [&shell](const ownership_changed&) { shell.on_ownership_changed(); },
       [&shell](const shut_down&) { return shell.on_shut_down(); },
   };
 }

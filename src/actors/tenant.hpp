@@ -45,6 +45,7 @@ class tenant_shell {
   void on_turn_begun(const turn_begun& begun);
   void on_turn_over(const session_id& session);
   void on_timers_due(std::chrono::steady_clock::time_point at);
+  void on_ownership_changed();
   caf::typed_response_promise<all_ended> on_shut_down();
 
  private:

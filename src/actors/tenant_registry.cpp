@@ -14,6 +14,9 @@ tenant_registry_actor::behavior_type tenant_registry(
         if (!found) found = self->spawn<caf::linked>(tenant, node, request.tenant);
         return tenant_found{found};
       },
+      [self](const ownership_changed& m) {
+        for (auto& [id, actor] : self->state.tenants) self->send(actor, m);
+      },
       [self](const shut_down&) {
         auto answer = self->make_response_promise<all_ended>();
         auto& state = self->state;

@@ -50,7 +50,7 @@ asio::awaitable<result<answered<conversation>>> fork_session(services& s, const 
   made.session = fresh_session(s, who, text);
   copy_options options;
   options.to = {who.tenant, made.session};
-  options.epoch = s.node.log.epoch();
+  options.epoch = s.node.log.epoch_of(options.to);
   options.rename = renamer(made.session);
   options.forked_from_session = from.session.value;
   options.forked_from_event = event_id_text;

@@ -194,7 +194,7 @@ asio::awaitable<result<void>> copy_in(services& s, const caller& who, const sess
       {std::string(imports_collection), import_row(who, work->document.hash()), to.session.value});
   copy_options options;
   options.to = to;
-  options.epoch = s.node.log.epoch();
+  options.epoch = s.node.log.epoch_of(to);
   options.rename = renamer(to.session);
   options.opened_by = origin_of(who);
   options.all_by_opener = true;

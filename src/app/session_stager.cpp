@@ -5,6 +5,7 @@
 #include "actors/event_writer.hpp"
 #include "actors/session_info.hpp"
 #include "app/on_lane.hpp"
+#include "core/codes.hpp"
 #include "core/time.hpp"
 #include "storage/attachment_rows.hpp"
 
@@ -59,9 +60,12 @@ session_stager::session_stager(services& s, std::size_t io_thread, copy_options 
       lane_(reads),
       bridge_(*s.bridges[io_thread]),
       to_(options.to),
+      epoch_(options.epoch),
       work_(std::make_shared<work>(std::move(options))) {}
 
 asio::awaitable<result<void>> session_stager::copy_all(source next) {
+  if (epoch_ == 0)
+    co_return error(codes::cluster_not_owner, "another node owns the copy, or none does", 1);
   for (bool end = false; !end;) {
     auto fill = [work = work_, next] { return work->fill(next); };
     const auto turn = long_turn_of(to_.tenant);
@@ -113,7 +117,7 @@ storage::session_info session_stager::info() const {
 }
 
 event_id session_stager::last_id() const {
-  return {s_.node.log.epoch(), work_->copy.state().seq};
+  return {epoch_, work_->copy.state().seq};
 }
 
 asio::awaitable<result<void>> session_stager::publish(
@@ -121,6 +125,7 @@ asio::awaitable<result<void>> session_stager::publish(
     std::vector<storage::document_row> documents) {
   storage::append_op op;
   op.key = to_;
+  op.epoch = epoch_;
   op.expected_seq = work_->copy.state().seq;
   op.info = std::move(info);
   op.compact_seq = work_->copy.state().compact_seq;

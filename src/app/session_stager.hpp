@@ -53,6 +53,7 @@ class session_stager {
   lane& lane_;
   actor_bridge& bridge_;
   session_key to_;
+  const std::uint32_t epoch_;   // of the copy's events
   std::shared_ptr<work> work_;  // shared with the lane, one user at a time
 };
 

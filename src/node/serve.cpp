@@ -57,6 +57,7 @@ result<int> serve(const config& settings) {
       web_server::open({settings, **store, metrics, feeds, **models, **files, **tools, **identities,
                         sessions, **memory, **outgoing, backups, **oidc, cluster->get()});
   if (!web) return web.error();
+  (*store)->on_ownership([&sessions] { (void)sessions.runtime().ownership_changed(); });
   auto recovering = sessions.recover();
   if (!recovering) return recovering.error();
   if (auto started = (*web)->start(); !started) return started.error();
@@ -80,6 +81,7 @@ result<int> serve(const config& settings) {
   backups.stop();
   if (backup_door) backup_door->reset();
   (*web)->stop();
+  (*store)->on_ownership({});
   const bool in_time = sessions.stop();
   web->reset();
   (*memory)->stop();

@@ -9,6 +9,7 @@
 
 #include "core/codes.hpp"
 #include "core/session_feed.hpp"
+#include "kafka/client.hpp"
 #include "llm/base_url.hpp"
 #include "node/cluster.hpp"
 #include "node/mcp_servers.hpp"
@@ -47,6 +48,12 @@ result<void> check_settings(const config& settings) {
       return wrong("http.bodies_bytes_max", "must be at least twice " + std::string(largest) +
                                                 ": one tenant gets half of it");
   if (auto cluster = check_cluster(settings); !cluster) return cluster.error();
+  if (settings.text("kafka.brokers").empty() != settings.text("cluster.node").empty())
+    return wrong("cluster.node", "a node of a cluster needs its name and kafka.brokers");
+  if (settings.number("cluster.commit_timeout_ms") < settings.number("cluster.lease_ms"))
+    return wrong("cluster.commit_timeout_ms", "must not be shorter than cluster.lease_ms");
+  if (auto options = kafka::parse_options(settings.list("kafka.options")); !options)
+    return options.error();
   if (auto policy = check_policy(settings); !policy) return policy.error();
   if (auto servers = mcp_servers_of(settings); !servers) return servers.error();
   if (auto keys = encryption_keys(settings); !keys) return keys.error();

@@ -1,5 +1,6 @@
 #include "node/store.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include "core/version.hpp"
@@ -27,12 +28,81 @@ storage::store_options store_options_of(const config& settings, const descriptor
   return options;
 }
 
+struct opened_log {
+  std::unique_ptr<storage::event_log> log;
+  replication::replicated_event_log* cluster = nullptr;
+};
+
+result<replication::host_settings> host_settings_of(const config& settings) {
+  replication::host_settings how;
+  how.client.brokers = settings.text("kafka.brokers");
+  how.node = settings.text("cluster.node");
+  how.client.client_id = "soma-" + how.node;
+  auto options = kafka::parse_options(settings.list("kafka.options"));
+  if (!options) return options.error();
+  how.client.options = std::move(*options);
+  how.client.sasl_username = settings.text("kafka.sasl_username");
+  how.client.sasl_password = settings.secret("kafka.sasl_password");
+  how.client.ssl_key_password = settings.secret("kafka.ssl_key_password");
+  const auto& cluster = settings.text("cluster.name");
+  how.topic = (cluster.empty() ? "" : cluster + ".") + "session.events";
+  how.partitions = static_cast<std::uint32_t>(settings.number("cluster.partitions"));
+  how.single_broker = settings.flag("cluster.unsafe_single_broker");
+  how.rules.lease_ms = settings.number("cluster.lease_ms");
+  how.rules.commit_timeout_ms = settings.number("cluster.commit_timeout_ms");
+  how.rules.reclaim_ms = settings.number("cluster.reclaim_ms");
+  return how;
+}
+
+result<opened_log> open_log(const config& settings, const storage::store_options& options) {
+  if (settings.text("kafka.brokers").empty()) {
+    auto own = storage::open_rocksdb_event_log(options);
+    if (!own) return own.error();
+    return opened_log{std::move(*own), nullptr};
+  }
+  auto how = host_settings_of(settings);
+  if (!how) return how.error();
+  if (how->single_broker)
+    log(log_level::warn, "cluster.single_broker",
+        {{"what", "what is acknowledged is on one broker only, and is lost with it"}});
+  auto followed = replication::replicated_event_log::open(
+      options, std::move(*how),
+      std::chrono::milliseconds(settings.number("cluster.start_wait_ms")));
+  if (!followed) return followed.error();
+  auto* cluster = followed->get();
+  return opened_log{std::move(*followed), cluster};
+}
+
 }  // namespace
 
+void node_store::on_ownership(std::function<void()> changed) {
+  if (!cluster_) return;
+  {
+    const std::lock_guard lock(ownership_->mutex);
+    ownership_->changed = std::move(changed);
+    if (!ownership_->changed) return;
+  }
+  cluster_->host().watch([this](const cluster::partition_view&) {
+    if (ownership_->asked.exchange(true)) return;
+    const bool posted = lanes_.quick.post([mine = ownership_] {
+      mine->asked = false;  // what comes from here on is seen by the next
+      const std::lock_guard lock(mine->mutex);
+      if (mine->changed) mine->changed();
+    });
+    if (!posted) ownership_->asked = false;
+  });
+}
+
+node_store::~node_store() {
+  if (cluster_) cluster_->host().watch({});
+}
+
 node_store::node_store(const config& settings, descriptor_plan plan,
-                       std::unique_ptr<storage::event_log> log)
+                       std::unique_ptr<storage::event_log> log,
+                       replication::replicated_event_log* cluster)
     : plan_(std::move(plan)),
       log_(std::move(log)),
+      cluster_(cluster),
       vitals_(settings.text("storage.data_dir")),
       events_(*log_, vitals_),
       documents_(events_) {
@@ -44,9 +114,10 @@ result<std::unique_ptr<node_store>> node_store::open(const config& settings) {
                                io_threads_of(settings));
   if (!plan) return plan.error();
   if (!plan->said.empty()) log(log_level::warn, "server.few_descriptors", {{"what", plan->said}});
-  auto events = storage::open_rocksdb_event_log(store_options_of(settings, *plan));
+  auto events = open_log(settings, store_options_of(settings, *plan));
   if (!events) return events.error();
-  std::unique_ptr<node_store> made(new node_store(settings, std::move(*plan), std::move(*events)));
+  std::unique_ptr<node_store> made(
+      new node_store(settings, std::move(*plan), std::move(events->log), events->cluster));
   auto key = server_key_of(settings.text("storage.data_dir"), made->events_);
   if (!key) return key.error();
   made->server_key_ = std::move(*key);

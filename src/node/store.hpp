@@ -5,7 +5,10 @@
 // Thread-safe once it is open. Its end finishes what the lanes were asked for, then closes the log.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
+#include <mutex>
 
 #include "app/lanes.hpp"
 #include "app/node_vitals.hpp"
@@ -15,6 +18,7 @@
 #include "node/descriptors.hpp"
 #include "node/secrets.hpp"
 #include "node/store_documents.hpp"
+#include "replication/replicated_event_log.hpp"
 #include "storage/event_log.hpp"
 #include "storage/observed_event_log.hpp"
 
@@ -26,6 +30,8 @@ class node_store {
   // of the audit's file.
   static result<std::unique_ptr<node_store>> open(const config& settings);
 
+  ~node_store();
+
   const descriptor_plan& descriptors() const { return plan_; }
   storage::event_log& events() { return events_; }
   store_documents& documents() { return documents_; }
@@ -34,18 +40,32 @@ class node_store {
   security::audit_log& audit() { return *audit_; }
   app::node_vitals& vitals() { return vitals_; }
   app::store_lanes& lanes() { return lanes_; }
+  // Of a cluster's node; null: this process is by itself.
+  cluster::partition_host* partitions() { return cluster_ ? &cluster_->host() : nullptr; }
+  // Calls `changed` on a lane after this node gained or lost a partition, or the leave to act in
+  // one; of what gathers meanwhile once. An empty one: never again, from the moment this returns.
+  // By the main thread.
+  void on_ownership(std::function<void()> changed);
 
  private:
-  node_store(const config& settings, descriptor_plan plan, std::unique_ptr<storage::event_log> log);
+  node_store(const config& settings, descriptor_plan plan, std::unique_ptr<storage::event_log> log,
+             replication::replicated_event_log* cluster);
 
   const descriptor_plan plan_;
   const std::unique_ptr<storage::event_log> log_;
+  replication::replicated_event_log* const cluster_;  // which log_ is then
   app::node_vitals vitals_;
   storage::observed_event_log events_;
   store_documents documents_;
   secret_string server_key_;
   std::unique_ptr<security::audit_log> audit_;
   std::unique_ptr<node_secrets> secrets_;
+  struct ownership {
+    std::mutex mutex;  // held while it is called
+    std::function<void()> changed;
+    std::atomic<bool> asked = false;
+  };
+  const std::shared_ptr<ownership> ownership_ = std::make_shared<ownership>();
   app::store_lanes lanes_;  // the last: its work uses the others
 };
 
