@@ -68,8 +68,9 @@ std::uint32_t cluster_node::partition_of(const session_key& session) const {
   return cluster::partition_of(session, on_.host.partitions());
 }
 
-std::uint32_t cluster_node::partition_of(const tenant_id& tenant) const {
-  return cluster::partition_of(tenant, on_.host.partitions());
+// All tenants' documents are in one partition, so far.
+std::uint32_t cluster_node::partition_of(const tenant_id&) const {
+  return cluster::documents_partition;
 }
 
 std::uint32_t cluster_node::partition_of_new(const caller& who, std::string_view key) const {

@@ -15,6 +15,8 @@
 namespace soma::cluster {
 
 inline constexpr std::uint32_t partitions_default = 64;  // fixed when a cluster begins
+// Where what belongs to no session is written: tenants' documents, answers to keys, rows for sinks.
+inline constexpr std::uint32_t documents_partition = 0;
 
 // FNV-1a over the tenant, a zero byte and the session, mixed (splitmix64), modulo the count. The
 // number is passed to Kafka as it is: its clients hash keys each in their own way.

@@ -49,7 +49,7 @@ result<int> serve(const config& settings) {
   backup::backup_keeper backups(backup_sources_of(settings, (*store)->events()),
                                 keeper_options_of(settings));
   // The partitions of this node, where the store is one that follows logs.
-  cluster::partition_host* const partitions = nullptr;
+  cluster::partition_host* const partitions = (*store)->partitions();
   auto cluster =
       node_cluster::open(settings, (*store)->server_key(), (*store)->audit(), partitions);
   if (!cluster) return cluster.error();

@@ -26,13 +26,14 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/placement.hpp"
 #include "replication/replica_host.hpp"
 #include "storage/replica_store.hpp"
 
 namespace soma::replication {
 
 // The partition of what is no session's.
-inline constexpr std::uint32_t documents_partition = 0;
+using cluster::documents_partition;
 
 class replicated_event_log final : public storage::event_log {
  public:

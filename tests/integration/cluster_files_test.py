@@ -13,8 +13,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from node_under_test import run_tests
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
-# Of the part that speaks to Kafka.
-ELSEWHERE = {"KAFKA_BOOTSTRAP_SERVERS"}
 
 
 def composed():
@@ -35,7 +33,7 @@ def names():
     """three nodes, three brokers and a balancer, whose variables are the configuration's own"""
     services = composed()["services"]
     assert sorted(services) == ["balancer", *(f"{kind}-{i}" for kind in ("kafka", "node") for i in (1, 2, 3))]
-    known = variables() | ELSEWHERE
+    known = variables()
     for name, node in nodes().items():
         assert set(node["environment"]) <= known, (name, set(node["environment"]) - known)
         assert node["environment"]["SOMA_NODE_ID"] == name
