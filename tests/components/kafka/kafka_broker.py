@@ -5,6 +5,7 @@ and its address in SOMA_TEST_KAFKA, and ends with 77 where there is none to be h
 """
 import glob
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -32,9 +33,15 @@ def missing():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that outgoing connections take."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 class Broker:
