@@ -21,6 +21,11 @@ error wrong(const std::string& key, const std::string& why) {
   return error(codes::config_invalid, key + ": " + why);
 }
 
+// A node without others needs no links, and hands nothing over.
+bool has_peers(const config& settings) {
+  return !settings.text("cluster.node").empty() && !settings.list("cluster.peers").empty();
+}
+
 http::tls_files files_in(const std::string& folder) {
   return {folder + "/node.pem", folder + "/node.key", folder + "/ca.pem"};
 }
@@ -92,7 +97,11 @@ void answer(const app::cluster_node& of, security::audit_log& audit, const std::
 }  // namespace
 
 result<void> check_cluster(const config& settings) {
-  if (settings.text("cluster.node").empty()) return {};
+  if (!has_peers(settings)) return {};
+  if (!settings.flag("cluster.unsafe_many_nodes"))
+    return wrong("cluster.peers",
+                 "several nodes do not agree yet on memories and other documents that are of no "
+                 "session: set cluster.unsafe_many_nodes to try what there is");
   if (settings.secret("auth.internal_token").empty())
     return wrong("auth.internal_token", "a node of a cluster needs one, the same on all");
   auto at = peers::parse_endpoint(settings.text("cluster.http_listen"));
@@ -128,7 +137,7 @@ result<std::unique_ptr<node_cluster>> node_cluster::open(const config& settings,
                                                          const secret_string& server_key,
                                                          security::audit_log& audit,
                                                          cluster::partition_host* host) {
-  if (settings.text("cluster.node").empty()) return std::unique_ptr<node_cluster>();
+  if (!has_peers(settings)) return std::unique_ptr<node_cluster>();
   if (!host) return wrong("cluster.node", "this node holds no partitions that it could share");
   auto links = peers::node_links::open(links_of(settings, server_key), *host);
   if (!links) return links.error();

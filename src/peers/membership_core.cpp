@@ -184,7 +184,8 @@ orders membership_core::tick(std::span<const partition_view> views, std::int64_t
 heard_from membership_core::says(std::span<const partition_view> views) const {
   heard_from out{self_, incarnation_, draining_, {}, {}};
   out.next.reserve(views.size());
-  for (const auto& view : views) out.next.push_back(view.next);
+  // One that has stopped here is not given to this node, however far it was read.
+  for (const auto& view : views) out.next.push_back(view.stopped ? cluster::nowhere : view.next);
   for (const auto& [node, one] : peers_)
     if (one.state == peer_state::here) out.sees.push_back(node);
   return out;

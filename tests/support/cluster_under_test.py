@@ -89,6 +89,7 @@ class ClusterNode(Node):
         self.name = name
         super().__init__(base_url, data_dir=data_dir, settings=settings, env={
             "SOMA_NODE_ID": name, "SOMA_NODE_ADDRESS": listen, "SOMA_CLUSTER_PEERS": ",".join(peers),
+            "SOMA_CLUSTER_UNSAFE_MANY_NODES": "true",
             "SOMA_NODE_HTTP_LISTEN": "127.0.0.1:" + str(free_port()),
             "GATEWAY_INTERNAL_TOKEN": INTERNAL_TOKEN, **env})
 
