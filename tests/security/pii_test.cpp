@@ -86,6 +86,46 @@ TEST_CASE("pii: what is found begins and ends where it should") {
   CHECK(words_of("") == "");
 }
 
+TEST_CASE("pii: what stands behind a number does not hide it") {
+  const std::string card = "4111 1111 1111 1111", found = "card:" + card + ';';
+  for (const auto* rest : {" 12/27", " 12/27 123", " 123", "-123", "/1227", ". 2 items", " - 3",
+                           " (Visa)", " (123)", ", 12/27", " 2nd", " 12:30", "  7"})
+    CHECK_MESSAGE(words_of(card + rest) == found, rest);
+  CHECK(words_of("4111111111111111 12/27 123") == "card:4111111111111111;");
+  CHECK(words_of("(4111111111111111)") == "card:4111111111111111;");
+  CHECK(words_of("Ann,4111111111111111,12/27") == "card:4111111111111111;");
+  CHECK(words_of("123-45-6789 (SSN)") == "national_id:123-45-6789;");
+  CHECK(words_of("123-45-6789 2") == "national_id:123-45-6789;");
+  CHECK(words_of("415-555-2671 12/27") == "phone:415-555-2671;");
+  // A row of digits longer than any number, and what follows it.
+  CHECK(words_of(std::string(60, '4') + " 4111111111111111 1") == "card:4111111111111111;");
+  for (const auto* other : {"4111111111111111.5", "0,4111111111111111", "x-4111111111111111",
+                            "4111111111111111x", "123-45-6789-1", "123 45 6789 12 13"})
+    CHECK_MESSAGE(words_of(other) == "", other);
+}
+
+TEST_CASE("pii: what is no letter beside a number does not hide it, whatever its bytes") {
+  const std::string card = "4111111111111111", found = "card:" + card + ';';
+  const std::vector<std::string> beside{"\u201c", "\u2019", "\u2014",       "\u2013", "\u00a0",
+                                        "\u202f", "\uff1a", "\u5361\u53f7", "\uce74", "\u3002",
+                                        "\u20ac", "\xa0",   "\xe2\x80",     "\\n",    "\\u201c"};
+  for (const auto& one : beside) {
+    CHECK_MESSAGE(words_of(one + card) == found, one);
+    CHECK_MESSAGE(words_of(card + one) == found, one);
+    CHECK_MESSAGE(words_of("a" + one + card + one + "b") == found, one);
+  }
+  for (const std::string gap : {"\u00a0", "\u202f", "\u2011", "\u2013", "\u200b", "\\u00a0"}) {
+    auto grouped = "4111" + gap + "1111" + gap + "1111" + gap + "1111";
+    CHECK_MESSAGE(words_of(grouped) == "card:" + grouped + ';', gap);
+    CHECK_MESSAGE(words_of("DE89" + gap + "37040044" + gap + "0532013000").starts_with("iban:"),
+                  gap);
+    CHECK_MESSAGE(words_of("123" + gap + "45" + gap + "6789").starts_with("national_id:"), gap);
+  }
+  // Letters that make one word with it.
+  for (const std::string letter : {"\u00e9", "\u0416", "\u03b1", "e\u0301"})
+    CHECK_MESSAGE(words_of(letter + card) == "", letter);
+}
+
 TEST_CASE("pii: of the set of our own, so much is found, and so little besides") {
   std::ifstream in(PII_SET);
   REQUIRE(in);
@@ -134,7 +174,7 @@ TEST_CASE("pii: any text is looked through in order, and nothing overlaps") {
   const auto seed = soma::testing::seed_of("pii");
   CAPTURE(seed);
   std::mt19937_64 random(seed);
-  constexpr std::string_view letters = "0123456789 -.@+()/aZ:,\xc3\xa9";
+  constexpr std::string_view letters = "0123456789 -.@+()/aZ:,\\nu\xc3\xa9\xc2\xa0\xe2\x80\x93";
   for (int round = 0; round < 3000; ++round) {
     std::string text;
     for (auto n = random() % 200; n > 0; --n) text.push_back(letters[random() % letters.size()]);

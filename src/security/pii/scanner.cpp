@@ -1,15 +1,19 @@
 #include "security/pii/scanner.hpp"
 
 #include <algorithm>
+#include <boost/container/static_vector.hpp>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
 #include "security/pii/checksums.hpp"
+#include "security/pii/glyphs.hpp"
 
 namespace soma::security::pii {
 namespace {
 
-constexpr std::size_t local_max = 64, domain_max = 253, number_bytes_max = 44, word_before_max = 24;
+constexpr std::size_t local_max = 64, domain_max = 253, number_glyphs_max = 44,
+                      word_before_max = 24;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -17,21 +21,20 @@ bool is_digit(char c) {
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-bool is_word(char c) {
-  return is_digit(c) || is_letter(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80;
-}
 char upper(char c) {
   return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
 }
 
-// Whether what stands there is not a part of a longer word.
-bool stands_alone(std::string_view text, std::size_t begin, std::size_t end) {
-  return (begin == 0 || !is_word(text[begin - 1])) && (end >= text.size() || !is_word(text[end]));
+// Bytes of the one blank or dash that stands there; 0: none does.
+std::size_t gap_at(std::string_view text, std::size_t at) {
+  const auto one = glyph_at(text, at);
+  const char kind = separator_of(one.c);
+  return kind == ' ' || kind == '-' ? one.bytes : 0;
 }
 
 // Whether one of the words stands shortly before, as in `tel: `.
 bool is_behind(std::string_view text, std::size_t begin,
-               const std::vector<std::string_view>& words) {
+               std::initializer_list<std::string_view> words) {
   const auto from = begin > word_before_max ? begin - word_before_max : 0;
   std::string before;
   for (const char c : text.substr(from, begin - from))
@@ -42,7 +45,7 @@ bool is_behind(std::string_view text, std::size_t begin,
     const auto end = at + word.size();
     // `f(1234567)` is something else.
     if (before.find_first_of("()[]{}<>;", end) != before.npos) return false;
-    return (at == 0 || !is_word(before[at - 1])) && (end == before.size() || !is_word(before[end]));
+    return stands_alone(before, at, end);
   });
 }
 
@@ -54,14 +57,17 @@ std::optional<match> mail_at(std::string_view text, std::size_t at_sign) {
            std::string_view("._%+-'").find(c) != std::string_view::npos;
   };
   auto begin = at_sign;
-  while (begin > 0 && at_sign - begin < local_max && is_local(text[begin - 1])) --begin;
+  while (begin > 0 && at_sign - begin < local_max && is_local(text[begin - 1]) &&
+         glyph_before(text, begin).bytes == 1)
+    --begin;
   while (begin < at_sign && (text[begin] == '.' || text[begin] == '\'' || text[begin] == '-'))
     ++begin;
   if (begin == at_sign || text[at_sign - 1] == '.') return std::nullopt;
   auto end = at_sign + 1;
   const auto most = std::min(text.size(), end + domain_max);
   while (end < most && (is_digit(text[end]) || is_letter(text[end]) || text[end] == '-' ||
-                        (text[end] == '.' && end + 1 < most && is_word(text[end + 1]))))
+                        (text[end] == '.' && end + 1 < most &&
+                         (is_digit(text[end + 1]) || is_letter(text[end + 1])))))
     ++end;
   const auto domain = text.substr(at_sign + 1, end - at_sign - 1);
   const auto dot = domain.rfind('.');
@@ -78,49 +84,71 @@ std::optional<match> mail_at(std::string_view text, std::size_t at_sign) {
 
 // ---- numbers ----
 
-// A run of digits and of what stands between groups of them.
+// Groups of digits and what stands between them: a blank, `-`, `.`, `/`; `=` two blanks, `_` a dash
+// between two, `~` anything else.
 struct number {
-  std::size_t begin = 0, end = 0;
+  std::size_t end = 0;
   std::string digits;
-  std::vector<std::size_t> groups;  // how many digits each has
-  std::string between;              // what stood between them, one each; `~` for several
-  bool plus = false, bracket = false;
+  // How many digits each has, and where it ends.
+  boost::container::static_vector<std::size_t, number_glyphs_max> groups, ends;
+  std::string between;
+  boost::container::static_vector<bool, number_glyphs_max> opens;  // a bracket, before each
+  bool plus = false;
+  char behind = 0;  // as `between`, where more groups follow; 0: none does
+
+  bool bracket() const { return std::find(opens.begin(), opens.end(), true) != opens.end(); }
+  // One that more groups follow after a blank or more, and that is no row of such groups itself.
+  bool is_apart() const {
+    return is_last() || (behind == ' ' && (groups.size() == 1 ||
+                                           between.find_first_not_of(' ') != std::string::npos));
+  }
+  // None follows, or after more than one character.
+  bool is_last() const { return behind != ' ' && behind != '-' && behind != '.' && behind != '/'; }
+  void drop_last() {
+    digits.resize(digits.size() - groups.back());
+    groups.pop_back(), ends.pop_back(), opens.pop_back();
+    end = ends.empty() ? 0 : ends.back();
+    behind = between.empty() ? '\0' : between.back();
+    if (!between.empty()) between.pop_back();
+  }
 };
 
-bool is_between(char c) {
-  return c == ' ' || c == '-' || c == '.' || c == '/' || c == '(' || c == ')';
+char kind_of_gap(std::string_view gap) {
+  if (gap.size() == 1) return gap.front();
+  return gap == "  " ? '=' : gap == " - " ? '_' : '~';
 }
 
 // Of the text from `begin`, which is a digit, `+` or `(`.
 number number_at(std::string_view text, std::size_t begin) {
   number n;
-  n.begin = n.end = begin;
   auto at = begin;
   if (text[at] == '+') n.plus = true, ++at;
   std::string gap;
   bool in_group = false;
-  for (; at < text.size() && at - begin < number_bytes_max; ++at) {
-    const char c = text[at];
-    if (is_digit(c)) {
+  for (std::size_t seen = 0; at < text.size() && seen < number_glyphs_max; ++seen) {
+    if (is_digit(text[at])) {
       if (!in_group) {
-        if (!n.groups.empty()) n.between.push_back(gap.size() == 1 ? gap.front() : '~');
-        n.groups.push_back(0);
+        if (!n.groups.empty()) n.between.push_back(kind_of_gap(gap));
+        n.opens.push_back(gap.find('(') != gap.npos);
+        n.groups.push_back(0), n.ends.push_back(0);
         in_group = true;
         gap.clear();
       }
-      n.digits.push_back(c);
+      n.digits.push_back(text[at]);
       ++n.groups.back();
-      n.end = at + 1;
+      n.end = n.ends.back() = ++at;
       continue;
     }
     in_group = false;
-    if (!is_between(c) || gap.size() >= 2) break;
-    n.bracket = n.bracket || c == '(';
-    gap.push_back(c);
+    const auto one = glyph_at(text, at);
+    const char between = separator_of(one.c);
+    if (between == 0 || gap.size() > 2 || (gap.size() == 2 && (gap != " -" || between != ' ')))
+      break;
+    gap.push_back(between);
+    at += one.bytes;
   }
-  // What goes on is longer than any number that is looked for.
-  if (at - begin >= number_bytes_max)
-    while (n.end < text.size() && is_digit(text[n.end])) ++n.end;
+  // A group that goes on is longer than any number that is looked for.
+  if (in_group && at < text.size() && is_digit(text[at])) n.drop_last();
   return n;
 }
 
@@ -132,9 +160,11 @@ bool only(const number& n, std::string_view allowed) {
   return n.between.find_first_not_of(allowed) == std::string::npos;
 }
 
+// What follows it may be its date or its code, however that is joined; 4111.5 is something else.
 bool is_card(const number& n) {
+  if (n.behind == '.') return false;
   const auto size = n.digits.size();
-  if (n.plus || n.bracket || size < 13 || size > 19 || !only(n, " -")) return false;
+  if (n.plus || n.bracket() || size < 13 || size > 19 || !only(n, " -=_")) return false;
   const auto first = n.digits.front();
   if (first < '2' || first > '6') return false;  // networks of banks
   const bool plain = n.groups.size() == 1, amex = groups_are(n, {4, 6, 5}),
@@ -149,9 +179,15 @@ bool is_card(const number& n) {
   return n.digits.find_first_not_of(first) != std::string::npos && luhn(n.digits);
 }
 
-std::string_view national_of(std::string_view text, const number& n) {
+std::string_view national_of(std::string_view text, std::size_t begin, const number& n) {
   const auto& d = n.digits;
-  if (n.plus || n.bracket || n.groups.empty()) return {};
+  if (n.plus || n.bracket()) return {};
+  if (d.size() == 15 && only(n, " ") && (n.is_last() || n.behind == ' ') && nir(d)) return "fr.nir";
+  // In a row of numbers with blanks between them some are like it; a word says which.
+  if (d.size() < 9) return {};
+  if (!n.is_apart() && (n.behind != ' ' ||
+                        !is_behind(text, begin, {"ssn", "social", "aadhaar", "steuer-id", "idnr"})))
+    return {};
   const bool plain = n.groups.size() == 1;
   if (groups_are(n, {3, 2, 4}) && (n.between == "--" || n.between == "  ")) {
     const bool good = !d.starts_with("000") && !d.starts_with("666") && d.front() != '9' &&
@@ -162,71 +198,83 @@ std::string_view national_of(std::string_view text, const number& n) {
     return "ch.ahv";
   if (plain && d.size() == 13 && d.starts_with("756") && ean13(d)) return "ch.ahv";
   if (groups_are(n, {3, 3, 3, 2}) && n.between == "..-" && cpf(d)) return "br.cpf";
-  if (plain && cpf(d) && is_behind(text, n.begin, {"cpf"})) return "br.cpf";
+  if (plain && cpf(d) && is_behind(text, begin, {"cpf"})) return "br.cpf";
   if (groups_are(n, {4, 4, 4}) && only(n, " ") && d.front() >= '2' && verhoeff(d))
     return "in.aadhaar";
-  if (plain && d.size() == 12 && verhoeff(d) && is_behind(text, n.begin, {"aadhaar"}))
+  if (plain && d.size() == 12 && verhoeff(d) && is_behind(text, begin, {"aadhaar"}))
     return "in.aadhaar";
   if ((groups_are(n, {6, 4}) || groups_are(n, {8, 4})) && n.between == "-") {
     const auto ten = d.substr(d.size() - 10);
     if (is_day(std::stoi(ten.substr(2, 2)), std::stoi(ten.substr(4, 2)) % 60) && luhn(ten))
       return "se.personnummer";
   }
-  if (d.size() == 15 && only(n, " ") && nir(d)) return "fr.nir";
-  if (plain && pesel(d) && is_behind(text, n.begin, {"pesel"})) return "pl.pesel";
+  if (plain && pesel(d) && is_behind(text, begin, {"pesel"})) return "pl.pesel";
   if ((plain || groups_are(n, {2, 3, 3, 3})) && only(n, " ") && steuer_id(d) &&
-      (!plain || is_behind(text, n.begin,
+      (!plain || is_behind(text, begin,
                            {"steuer-id", "steuer-idnr", "steuerid", "steuernummer", "idnr", "tin",
                             "tax id"})))
     return "de.steuer_id";
-  if (plain && bsn(d) && is_behind(text, n.begin, {"bsn", "burgerservicenummer", "sofi"}))
+  if (plain && bsn(d) && is_behind(text, begin, {"bsn", "burgerservicenummer", "sofi"}))
     return "nl.bsn";
   return {};
 }
 
-bool is_phone(std::string_view text, const number& n) {
+bool begins_with_date(const number& n) {
+  constexpr std::size_t days_first[] = {2, 2, 4}, years_first[] = {4, 2, 2};
+  return n.groups.size() >= 3 &&
+         (std::equal(std::begin(days_first), std::end(days_first), n.groups.begin()) ||
+          std::equal(std::begin(years_first), std::end(years_first), n.groups.begin()));
+}
+
+bool is_phone(std::string_view text, std::size_t begin, const number& n) {
   const auto size = n.digits.size();
   if (size < 7 || size > 15 || n.groups.size() > 8) return false;
-  const bool abroad =
-      n.plus || (n.digits.starts_with("00") && n.digits[2] != '0' && n.groups.size() > 1);
+  const bool abroad = n.plus || (n.is_last() && n.digits.starts_with("00") && n.digits[2] != '0' &&
+                                 n.groups.size() > 1);
   if (abroad) return size >= 8 && n.digits.front() != (n.plus ? '0' : ' ');
+  if (!n.is_last() && n.behind != ' ') return false;  // a part of a longer chain
   const bool american =
       (groups_are(n, {3, 3, 4}) || (groups_are(n, {1, 3, 3, 4}) && n.digits.front() == '1')) &&
-      (n.bracket || only(n, "-") || only(n, "."));
+      (n.bracket() || only(n, "-") || only(n, "."));
   if (american) {
     const auto ten = n.digits.substr(size - 10);
     return ten[0] >= '2' && ten[3] >= '2';
   }
-  const bool date = groups_are(n, {2, 2, 4}) || groups_are(n, {4, 2, 2});
-  if (!date && is_behind(text, n.begin,
-                         {"tel", "phone", "call", "mobile", "cell", "fax", "handy", "whatsapp",
-                          "ring", "sms", "mobil", "telefon", "fon", "telefono", "teléfono", "móvil",
-                          "téléphone", "rufnummer"}))
+  if (!begins_with_date(n) &&
+      is_behind(text, begin, {"tel",   "phone",    "call",     "mobile", "cell",      "fax",
+                              "handy", "whatsapp", "ring",     "sms",    "mobil",     "telefon",
+                              "fon",   "telefono", "teléfono", "móvil",  "téléphone", "rufnummer",
+                              "电话",  "電話",     "手机",     "手機",   "전화"}))
     return true;
   // At home, with its leading zero.
-  return n.digits.front() == '0' && n.digits[1] != '0' && size >= 9 && size <= 12 &&
+  return n.is_apart() && n.digits.front() == '0' && n.digits[1] != '0' && size >= 9 && size <= 12 &&
          only(n, " /-") &&
          (groups_are(n, {2, 2, 2, 2, 2}) || (n.groups.size() >= 2 && n.groups.front() >= 3));
 }
 
 // ---- letters and digits ----
 
-// Letters and digits from `begin`, capital, without single blanks between groups of IBANs.
+// Letters and digits from `begin`, capital, without the single blanks or dashes between groups.
 struct code {
   std::string text;
   std::vector<std::size_t> ends;  // in the text, after each character
 };
 
-code code_at(std::string_view text, std::size_t begin, bool with_blanks) {
+bool is_code(std::string_view text, std::size_t at) {
+  return at < text.size() && (is_digit(text[at]) || is_letter(text[at]));
+}
+
+code code_at(std::string_view text, std::size_t begin, bool with_gaps) {
   code out;
-  for (auto at = begin; at < text.size() && out.text.size() < 34; ++at) {
-    if (is_digit(text[at]) || is_letter(text[at])) {
+  for (auto at = begin; at < text.size() && out.text.size() < 34;) {
+    if (is_code(text, at)) {
       out.text.push_back(upper(text[at]));
-      out.ends.push_back(at + 1);
-    } else if (!with_blanks || text[at] != ' ' || at + 1 >= text.size() ||
-               !(is_digit(text[at + 1]) || is_letter(text[at + 1]))) {
-      break;
+      out.ends.push_back(++at);
+      continue;
     }
+    const auto gap = with_gaps ? gap_at(text, at) : 0;
+    if (gap == 0 || !is_code(text, at + gap)) break;
+    at += gap;
   }
   return out;
 }
@@ -250,7 +298,9 @@ constexpr country ibans[] = {
 // Two letters, and two digits behind them: what most words are not.
 bool may_be_iban(std::string_view text, std::size_t begin) {
   if (begin + 3 >= text.size() || !is_letter(text[begin + 1])) return false;
-  return is_digit(text[begin + 2]) || (text[begin + 2] == ' ' && is_digit(text[begin + 3]));
+  if (is_digit(text[begin + 2])) return true;
+  const auto gap = gap_at(text, begin + 2);
+  return gap > 0 && begin + 2 + gap < text.size() && is_digit(text[begin + 2 + gap]);
 }
 
 std::optional<match> iban_at(std::string_view text, std::size_t begin) {
@@ -286,7 +336,10 @@ bool may_be_coded(std::string_view text, std::size_t begin) {
        ++end)
     digits = digits || is_digit(text[end]);
   const auto size = end - begin;
-  if (size == 2) return end + 1 < text.size() && is_digit(text[end + 1]);
+  if (size == 2) {
+    const auto next = end + gap_at(text, end);
+    return next < text.size() && is_digit(text[next]);
+  }
   return digits && (size == 6 || size == 8 || size == 9 || size == 11 || size == 16);
 }
 
@@ -305,22 +358,24 @@ std::optional<match> coded_at(std::string_view text, std::size_t begin) {
   if (s.size() == 8 || s.size() == 2) {  // 12345678-Z; AB 12 34 56 C
     std::string parts(s);
     auto end = whole.ends.back();
-    while (parts.size() < 9 && end + 1 < text.size() && (text[end] == '-' || text[end] == ' ') &&
-           (is_digit(text[end + 1]) || is_letter(text[end + 1]))) {
-      ++end;
-      while (end < text.size() && parts.size() < 9 && (is_digit(text[end]) || is_letter(text[end])))
-        parts.push_back(upper(text[end++]));
+    for (auto gap = gap_at(text, end); parts.size() < 9 && gap > 0 && is_code(text, end + gap);
+         gap = gap_at(text, end)) {
+      end += gap;
+      while (parts.size() < 9 && is_code(text, end)) parts.push_back(upper(text[end++]));
     }
     if (parts.size() == 9 && stands_alone(text, begin, end) &&
         (s.size() == 8 ? dni(parts) : is_nino(parts)))
       return match{kind::national, begin, end - begin, s.size() == 8 ? "es.dni" : "uk.nino"};
   }
-  if (s.size() == 6 && begin + 11 <= text.size()) {
-    std::string eleven(text.substr(begin, 11));
-    std::transform(eleven.begin(), eleven.end(), eleven.begin(), upper);
-    if ((eleven[6] == '-' || eleven[6] == '+') && stands_alone(text, begin, begin + 11) &&
-        hetu(eleven))
-      return match{kind::national, begin, 11, "fi.hetu"};
+  if (s.size() == 6) {  // 131052-308T
+    const auto mark = glyph_at(text, begin + 6);
+    const char sign = mark.c == U'+' ? '+' : separator_of(mark.c);
+    const auto end = begin + 6 + mark.bytes + 4;
+    if ((sign == '-' || sign == '+') && end <= text.size() && stands_alone(text, begin, end)) {
+      auto eleven = std::string(s).append(1, sign).append(text.substr(end - 4, 4));
+      eleven.back() = upper(eleven.back());
+      if (hetu(eleven)) return match{kind::national, begin, end - begin, "fi.hetu"};
+    }
   }
   if (s.size() == 11 && hetu(s)) return found(11, "fi.hetu");
   return std::nullopt;
@@ -328,16 +383,28 @@ std::optional<match> coded_at(std::string_view text, std::size_t begin) {
 
 // ---- all ----
 
+// A decimal fraction, or a part of a longer chain, such as of an address or a version. What stands
+// behind a comma may be the next of a row, too.
+bool is_chained(std::string_view text, std::size_t begin, const number& n) {
+  const char before = begin > 0 ? text[begin - 1] : ' ';
+  if (before == '.' || before == '-' || before == '/') return !begins_word(text, begin - 1);
+  if (before != ',' || n.plus) return false;
+  std::size_t digits = 0;
+  while (digits < 4 && digits + 1 < begin && is_digit(text[begin - 2 - digits])) ++digits;
+  return digits == 1 || (digits >= 1 && digits <= 3 && n.groups.front() == 3);
+}
+
+// As many groups as fit: what goes on behind them is a date, a code or a count.
 std::optional<match> numbered_at(std::string_view text, std::size_t begin) {
-  const auto n = number_at(text, begin);
-  if (n.digits.empty() || !stands_alone(text, begin, n.end)) return std::nullopt;
-  // A decimal fraction, or a part of a longer chain, such as of an address or a version.
-  if (begin > 0 && std::string_view(".,-/").find(text[begin - 1]) != std::string_view::npos)
-    return std::nullopt;
-  if (is_card(n)) return match{kind::card, begin, n.end - begin, {}};
-  if (const auto scheme = national_of(text, n); !scheme.empty())
-    return match{kind::national, begin, n.end - begin, scheme};
-  if (is_phone(text, n)) return match{kind::phone, begin, n.end - begin, {}};
+  auto n = number_at(text, begin);
+  if (n.groups.empty() || is_chained(text, begin, n)) return std::nullopt;
+  for (; !n.groups.empty(); n.drop_last()) {
+    if (n.behind == 0 && !stands_alone(text, begin, n.end)) continue;
+    if (is_card(n)) return match{kind::card, begin, n.end - begin, {}};
+    if (const auto scheme = national_of(text, begin, n); !scheme.empty())
+      return match{kind::national, begin, n.end - begin, scheme};
+    if (is_phone(text, begin, n)) return match{kind::phone, begin, n.end - begin, {}};
+  }
   return std::nullopt;
 }
 
@@ -376,8 +443,11 @@ std::vector<match> find(std::string_view text) {
         at = std::max(at + 1, take(*one));
         continue;
       }
+    } else if (c == '\\') {
+      at += glyph_at(text, at).bytes;
+      continue;
     } else if (is_digit(c) || is_letter(c) || c == '+' || c == '(') {
-      const bool begins = at == 0 || !is_word(text[at - 1]);
+      const bool begins = begins_word(text, at);
       std::optional<match> one;
       if (begins && is_letter(c)) one = iban_at(text, at);
       if (begins && !one && (is_letter(c) || is_digit(c))) one = coded_at(text, at);

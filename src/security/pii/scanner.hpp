@@ -4,7 +4,8 @@
 // and street addresses are not among them, and a number that is written out in words is not found.
 //
 // Pure; thread-safe. Linear in the text: around each character a bounded number of others is looked
-// at. Text that is not UTF-8 is only bytes between which numbers may stand.
+// at. Text that is not UTF-8 is only bytes between which numbers may stand. A number ends where the
+// longest one ends that its groups make: a date or a code behind a card hides nothing.
 #pragma once
 
 #include <array>
