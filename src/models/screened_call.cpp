@@ -197,8 +197,12 @@ void look_through(llm::call& c, pii::screen& s, bool redacts) {
       if (redacts) s.json(m.text, false);
     }
     for (auto& asked : m.tool_calls) s.json(asked.inputs_json);
-    // It cannot be written anew: its provider knows its own words.
-    if (redacts && pii::screen::finds(m.provider_state_json)) m.provider_state_json.clear();
+    // It cannot be written anew: its provider knows its own words. So it goes and is counted, or
+    // stays here.
+    if (!redacts)
+      s.json(m.provider_state_json);
+    else if (pii::screen::finds(m.provider_state_json))
+      m.provider_state_json.clear();
   }
   s.text(c.prefix);
   s.json(c.raw_body);

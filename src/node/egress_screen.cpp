@@ -1,10 +1,12 @@
 #include "node/egress_screen.hpp"
 
 #include <boost/json.hpp>
+#include <map>
 #include <memory>
 #include <utility>
 
 #include "core/json_writer.hpp"
+#include "security/digest.hpp"
 
 namespace soma {
 namespace {
@@ -50,6 +52,13 @@ json::value looked_through(const json::value& what, pii::screen& s) {
   return out;
 }
 
+std::string random_mark() {
+  std::string out;
+  for (const char c : security::random_bytes(pii::placeholders::mark_bytes_max))
+    out.push_back(static_cast<char>('a' + (static_cast<unsigned char>(c) & 15)));
+  return out;
+}
+
 std::string found_json(pii::mode m, const pii::counts& found) {
   std::string out;
   json_writer w(out);
@@ -65,15 +74,23 @@ void screen_tool_call(pii::egress_guard& guard, const tools::tool_caller& who,
                       std::function<void(tools::screened_call)> then) {
   const auto mode = guard.mode_of(who.session.tenant);
   if (mode == pii::mode::off) return then({{true, {}, {}, false}});
-  pii::screen s(mode == pii::mode::redact);
+  // What comes back may be by somebody who was not sent these inputs: he guesses no mark.
+  pii::screen s(mode == pii::mode::redact, random_mark());
   auto inputs = looked_through(call.inputs, s);
   if (!pii::any(s.found())) return then({{true, {}, {}, false}});
   auto out = std::make_shared<tools::screened_call>();
   out->found_json = found_json(mode, s.found());
   if (const auto words = s.words(); words->size() > 0) {
     out->inputs = std::move(inputs);
-    out->words_back = [words](std::string text, bool is_json) {
-      return is_json ? pii::restore_json(*words, std::move(text)) : words->restore(text);
+    out->words_back = [words](std::string text) {
+      return pii::restore_json(*words, std::move(text));
+    };
+    const auto streams = std::make_shared<std::map<std::string, pii::restorer>>();
+    out->piece_back = [words, streams](const std::string& stream, std::string_view piece,
+                                       bool last) {
+      auto& back = streams->try_emplace(stream, *words).first->second;
+      auto text = back.feed(piece);
+      return last ? text + back.end() : text;
     };
   }
   pii::leaving what;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <set>
 
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
@@ -29,9 +30,11 @@ struct catalog_runner::call {
   std::shared_ptr<tool> impl;
   tool_request request;
   bool reaches_out = false;
-  std::string found_json;                                    // of what would leave
-  std::function<std::string(std::string, bool)> words_back;  // set before it runs
-  std::mutex mutex;                                          // of what follows
+  std::string found_json;                          // of what would leave
+  decltype(screened_call::words_back) words_back;  // set before it runs
+  decltype(screened_call::piece_back) piece_back;  // as well; called under the mutex
+  std::mutex mutex;                                // of what follows
+  std::set<std::string> streams;                   // that some may be held back of
   tool_sink sink;
   std::unique_ptr<running_tool> running;
   std::size_t said_bytes = 0;
@@ -194,6 +197,7 @@ void catalog_runner::screened(const std::shared_ptr<call>& c, screened_call said
     c->request.call.inputs_json = boost::json::serialize(c->request.inputs);
   }
   c->words_back = std::move(said.words_back);
+  c->piece_back = std::move(said.piece_back);
   enqueue(c);
 }
 
@@ -270,29 +274,42 @@ void catalog_runner::begin(const std::shared_ptr<call>& c) {
 // ---- while it runs ----
 
 void catalog_runner::say(call& c, std::string stream, std::string text) {
-  std::function<void(std::string, std::string)> on_output;
-  if (c.words_back) text = c.words_back(std::move(text), false);
+  output on_output;
   {
     std::lock_guard lock(c.mutex);
     if (c.over || c.said_bytes >= options_.progress_bytes_max) return;
-    const auto room = options_.progress_bytes_max - c.said_bytes;
-    if (text.size() > room) {
-      text.resize(utf8_complete_prefix(std::string_view(text).substr(0, room)));
-      text += "\n[…]\n";
-      c.said_bytes = options_.progress_bytes_max;
-    } else {
-      c.said_bytes += text.size();
+    if (c.piece_back) {
+      text = c.piece_back(stream, text, false);
+      c.streams.insert(stream);
     }
+    fit(c, text);
     on_output = c.sink.on_output;
   }
-  if (!on_output) return;
+  tell(on_output, std::move(stream), std::move(text));
+}
+
+// With its mutex held.
+void catalog_runner::fit(call& c, std::string& text) const {
+  const auto room =
+      options_.progress_bytes_max - std::min(c.said_bytes, options_.progress_bytes_max);
+  if (text.size() <= room) {
+    c.said_bytes += text.size();
+    return;
+  }
+  text.resize(utf8_complete_prefix(std::string_view(text).substr(0, room)));
+  text += "\n[…]\n";
+  c.said_bytes = options_.progress_bytes_max;
+}
+
+void catalog_runner::tell(const output& to, std::string stream, std::string text) const {
+  if (!to) return;
   while (text.size() > options_.progress_piece_bytes) {
     auto n = utf8_complete_prefix(std::string_view(text).substr(0, options_.progress_piece_bytes));
     if (n == 0) n = options_.progress_piece_bytes;
-    on_output(stream, text.substr(0, n));
+    to(stream, text.substr(0, n));
     text.erase(0, n);
   }
-  if (!text.empty()) on_output(std::move(stream), std::move(text));
+  if (!text.empty()) to(std::move(stream), std::move(text));
 }
 
 // ---- its end ----
@@ -301,15 +318,23 @@ void catalog_runner::finish(const std::shared_ptr<call>& c, tool_outcome outcome
   tool_sink sink;
   std::unique_ptr<running_tool> running;
   bool in_lane = false;
+  std::vector<std::pair<std::string, std::string>> held;
   {
     std::lock_guard lock(c->mutex);
     if (c->over) return;
     c->over = true;
+    for (const auto& stream : c->streams) {
+      if (c->said_bytes >= options_.progress_bytes_max) break;
+      auto rest = c->piece_back(stream, {}, true);
+      fit(*c, rest);
+      held.emplace_back(stream, std::move(rest));
+    }
     sink = std::move(c->sink);
     running = std::move(c->running);
     in_lane = std::exchange(c->in_lane, false);
   }
-  if (c->words_back) outcome.output_json = c->words_back(std::move(outcome.output_json), true);
+  for (auto& [stream, text] : held) tell(sink.on_output, stream, std::move(text));
+  if (c->words_back) outcome.output_json = c->words_back(std::move(outcome.output_json));
   tell_end(*c, outcome.status, outcome.error);
   const bool large = outcome.output_json.size() > c->request.limits.output_bytes;
   if (!large) sink.on_done(std::move(outcome));

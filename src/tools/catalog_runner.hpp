@@ -50,8 +50,12 @@ struct call_ended {
 struct screened_call {
   verdict said;
   std::optional<boost::json::object> inputs{};  // in place of its own; none: those
-  // Puts what was taken out back into what comes, text or JSON; unset: nothing was.
-  std::function<std::string(std::string text, bool is_json)> words_back{};
+  // Puts what was taken out back into the JSON of its outcome; unset: nothing was.
+  std::function<std::string(std::string json)> words_back{};
+  // The same of what is told while it runs, a stream: what may go on in the next piece is held back
+  // until then, or until the `last`. Never called by two threads at once.
+  std::function<std::string(const std::string& stream, std::string_view piece, bool last)>
+      piece_back{};
   std::string found_json{};  // for the audit; empty: nothing was found
 };
 
@@ -112,7 +116,10 @@ class catalog_runner final : public tool_runner {
   void turn_down(const std::shared_ptr<call>& c, const verdict& said);
   void enqueue(const std::shared_ptr<call>& c);
   void begin(const std::shared_ptr<call>& c);
+  using output = std::function<void(std::string stream, std::string text)>;
   void say(call& c, std::string stream, std::string text);
+  void fit(call& c, std::string& text) const;
+  void tell(const output& to, std::string stream, std::string text) const;
   void finish(const std::shared_ptr<call>& c, tool_outcome outcome);
   void tell_end(const call& c, std::string_view status, const std::optional<failure>& why);
   void cancel(const std::shared_ptr<call>& c);

@@ -217,6 +217,26 @@ TEST_CASE_FIXTURE(world, "screened call: modes") {
   CHECK(judged == R"({"mail":1,"phone":1} no)");
 }
 
+TEST_CASE_FIXTURE(world, "screened call: what a provider's own items hold counts in each mode") {
+  auto c = call_saying("Hello");
+  c.messages.push_back({"assistant", "Hi", {}, {}});
+  c.messages.back().provider_state_json = R"([{"thinking":"of ann@example.org"}])";
+  const auto denied = start(how(pii::mode::deny), c);
+  REQUIRE(denied.has_error());
+  CHECK(denied.error().rule == "egress.pii");
+  CHECK(client.calls.empty());
+  const auto reported = start(how(pii::mode::report), c);
+  REQUIRE(reported);
+  CHECK(judged == R"({"mail":1} yes)");
+  CHECK(client.calls.at(0).messages[1].provider_state_json == c.messages[1].provider_state_json);
+  // It does not go, so there is nothing to ask about.
+  asked.clear();
+  const auto redacted = start(how(pii::mode::redact), c);
+  REQUIRE(redacted);
+  CHECK(client.calls.at(1).messages[1].provider_state_json.empty());
+  CHECK(asked.empty());
+}
+
 TEST_CASE_FIXTURE(world,
                   "screened call: an answer of policy that comes later is acted on at home") {
   waits = true;

@@ -39,11 +39,28 @@ TEST_CASE("json strings: are seen without their escapes, and all else stays to t
     return text == "a" ? std::optional<std::string>("n\"\n") : std::nullopt;
   }));
   CHECK(json == R"({ "n\"\n" : ["x\n\"y\u00e9\ud83d\ude00", 1.50, true],"b\\":"" } "c")");
-  for (const std::string wrong : {R"({"a)", R"(["\x"])", R"(["\ud800"])", R"(["a\)"}) {
+  for (const std::string wrong : {R"({"a)", R"(["a\)"}) {
     auto kept = wrong;
     CHECK_FALSE(change_strings(kept, [](std::string_view) { return std::string("z"); }));
     CHECK(kept == wrong);
   }
+}
+
+TEST_CASE("json strings: an escape that is none hides nothing beside it") {
+  std::string seen;
+  const auto look = [&](std::string_view text) -> std::optional<std::string> {
+    seen.append(text).push_back('|');
+    return std::nullopt;
+  };
+  std::string json =
+      R"(["a\x1","\ud83d","\udc00b","\ud83d\n","\u12","\ud83d\u0041", "\u00e9\ud83d\ude00"])";
+  REQUIRE(change_strings(json, look));
+  CHECK(seen == "a\ufffd1|\ufffd|\ufffdb|\ufffd\n|\ufffd12|\ufffdA|é😀|");
+  CHECK(redacted_json(R"({"a":"\ud83d","b":"x\n4111111111111111","c":"ann\u0040example.org"})") ==
+        R"({"a":"\ud83d","b":"x\n[[card-1]]","c":"[[mail-1]]"})");
+  CHECK(redacted_json(R"(["\q4111111111111111\ud83d"])") == "[\"\ufffd[[card-1]]\ufffd\"]");
+  // A text that was cut has no strings, and is looked through as it is.
+  CHECK(redacted_json(R"({"a":"x\n4111111111111111)") == R"({"a":"x\n[[card-1]])");
 }
 
 TEST_CASE("screen: what is behind an escape is found, and ids and bytes are left alone") {
@@ -54,6 +71,7 @@ TEST_CASE("screen: what is behind an escape is found, and ids and bytes are left
   CHECK(redacted_json("ann@example.org") == "[[mail-1]]");
   CHECK(redacted_json(R"({"a":4111111111111111,"b":[12,1.5e3],"c":"x"} )") ==
         R"({"a":"[[card-1]]","b":[12,1.5e3],"c":"x"} )");
+  CHECK(redacted_json("[1,4111111111111111,12]") == R"([1,"[[card-1]]",12])");
   const std::string id = R"(["4111111111111111","41111111-1111-4111-8111-111111111111"])";
   CHECK(redacted_json(id) == R"(["[[card-1]]","41111111-1111-4111-8111-111111111111"])");
   std::string bytes(600, 'A');
@@ -125,6 +143,46 @@ TEST_CASE("screen: words come back in each string, escaped as it has to be") {
   CHECK(restore_json(words, R"({"a":["x [[mail-1]]","[[mail-2]]"]})") ==
         R"({"a":["x a\"b","[[mail-2]]"]})");
   CHECK(restore_json(words, R"({"a":"[[mail-1]])") == "{\"a\":\"a\"b");
+}
+
+TEST_CASE("screen: brackets of a stranger cost no more than other text") {
+  constexpr std::size_t size = 1 << 20;
+  placeholders words;
+  const std::string word = "ann@example.org";
+  words.redact(word, {{kind::mail, 0, word.size(), {}}});
+  std::string open(size, '['), pairs;
+  while (pairs.size() < size) pairs += "[[a]";
+  for (const auto& text : {open, pairs}) {
+    restorer back(words);
+    auto got = back.feed(text);
+    got += back.end();
+    const bool same = got == text;  // not told: it is long
+    CHECK(same);
+    CHECK(back.looked_at() <= text.size() * (placeholders::bytes_max + 1));
+  }
+  std::string literals;
+  std::size_t count = 0;
+  for (; literals.size() < size; ++count) literals += "[[mail-1]] ann@example.org ";
+  screen s(true);
+  s.text(literals);
+  CHECK(s.found()[0] == count);
+  CHECK(s.merged() <= 2 * count);
+}
+
+TEST_CASE("screen: with a mark nobody is given words but for what was sent") {
+  screen s(true, "kfabmcdlpoae");
+  std::string text = "Ann is ann@example.org, not [[mail-2]]";
+  const auto before = text;
+  s.text(text);
+  CHECK(text == "Ann is [[mail-1-kfabmcdlpoae]], not [[mail-2-kfabmcdlpoae]]");
+  CHECK(s.words()->restore(text) == before);
+  for (const std::string guess : {"[[mail-1]]", "[[mail-1-]]", "[[mail-1-kfabmcdlpoaf]]"})
+    CHECK(s.words()->restore(guess) == guess);
+  placeholders last("abcdefghijkl");
+  const std::string ids = "123-45-6789";
+  CHECK(last.redact(ids, find(ids)) == "[[national_id-1-abcdefghijkl]]");
+  static_assert(std::string_view("[[national_id-10000-abcdefghijkl]]").size() <=
+                placeholders::bytes_max);
 }
 
 TEST_CASE("screen: what it costs to look through 64 KiB is said") {

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <map>
+
 #include "tools/runner_world.hpp"
 
 using namespace soma;
@@ -42,15 +44,23 @@ TEST_CASE("runner: what a call that reaches out would send is looked through bef
   CHECK(w.impl->begun() == 1);
   answer.said = {true, "r", ""};
   answer.inputs = boost::json::object{{"n", 7}};
-  answer.words_back = [](std::string text, bool is_json) { return text + (is_json ? "J" : "T"); };
+  answer.words_back = [](std::string json) { return json + "J"; };
+  // Holds the last byte of each stream back.
+  std::map<std::string, std::string> held;
+  answer.piece_back = [&held](const std::string& stream, std::string_view piece, bool last) {
+    auto all = held[stream] + std::string(piece);
+    held[stream] = last || all.empty() ? "" : all.substr(all.size() - 1);
+    return all.substr(0, all.size() - held[stream].size());
+  };
   const auto sent = w.start(h[2], R"({"n":3})");
   REQUIRE(w.impl->begun() == 2);
   CHECK(w.impl->request(1).inputs.at("n") == 7);
   CHECK(w.impl->request(1).call.inputs_json == R"({"n":7})");
   const auto call = w.impl->wait_for(1);
-  call->sink.on_output("stdout", "x");
+  for (const auto* piece : {"ab", "c"}) call->sink.on_output("stdout", piece);
+  call->sink.on_output("stderr", "x");
   call->sink.on_done(success("{}"));
-  CHECK(h[2].said == std::vector<std::string>{"xT"});
+  CHECK(h[2].said == std::vector<std::string>{"a", "b", "x", "c"});
   CHECK(h[2].end().output_json == "{}J");
   w.change(R"({"egress":[]})");
   w.impl->reaches = true;

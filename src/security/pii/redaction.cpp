@@ -1,5 +1,6 @@
 #include "security/pii/redaction.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace soma::security::pii {
@@ -28,7 +29,8 @@ std::string placeholders::redact(std::string_view text, const std::vector<match>
         continue;
       }
       auto& last = next_[static_cast<std::size_t>(one.kind)];
-      const auto name = kind + "-" + std::to_string(++last);
+      auto name = kind + "-" + std::to_string(++last);
+      if (!mark_.empty()) name.append("-").append(mark_);
       known = names_.emplace(word, name).first;
       words_.emplace(name, word);
     }
@@ -55,13 +57,16 @@ std::string restorer::feed(std::string_view piece) {
   while (!rest.empty()) {
     const auto open = rest.find(begins.front());
     out.append(rest.substr(0, open));
+    looked_at_ += std::min(open, rest.size());
     if (open == rest.npos) {
       rest = {};
       break;
     }
     rest.remove_prefix(open);
     if (rest.size() < begins.size()) break;
-    const auto close = rest.starts_with(begins) ? rest.find(ends) : rest.npos;
+    const auto near = rest.substr(0, placeholders::bytes_max);
+    const auto close = rest.starts_with(begins) ? near.find(ends) : near.npos;
+    looked_at_ += near.size();
     if (rest.starts_with(begins) && close == rest.npos && rest.size() < placeholders::bytes_max)
       break;
     const auto* word = close == rest.npos

@@ -11,6 +11,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "security/pii/scanner.hpp"
@@ -22,7 +23,13 @@ class placeholders {
   // Words of one session; further ones are taken out all the same, and cannot be put back.
   static constexpr std::size_t words_max = 10'000;
   // Of a placeholder, the brackets included.
-  static constexpr std::size_t bytes_max = 32;
+  static constexpr std::size_t bytes_max = 40;
+
+  // `mark`: a part that each name has and nobody can guess, where what comes may be by somebody who
+  // was not sent what goes: [[mail-1-kfab…]]. At most `mark_bytes_max` letters,
+  // so that it is no part of a number; empty: none.
+  static constexpr std::size_t mark_bytes_max = 12;
+  explicit placeholders(std::string mark = {}) : mark_(std::move(mark)) {}
 
   // `found` as `find(text)` gives it.
   std::string redact(std::string_view text, const std::vector<match>& found);
@@ -35,6 +42,7 @@ class placeholders {
   // The word of a placeholder without its brackets; null: it is none.
   const std::string* word_of(std::string_view name) const;
 
+  const std::string mark_;
   std::map<std::string, std::string, std::less<>> names_;  // by word
   std::map<std::string, std::string, std::less<>> words_;  // by name: mail-1
   std::array<std::size_t, kinds> next_{};
@@ -50,9 +58,13 @@ class restorer {
   // The rest.
   std::string end();
 
+  // How many bytes were looked at so far, some of them twice: what it cost.
+  std::size_t looked_at() const { return looked_at_; }
+
  private:
   const placeholders& words_;
   std::string held_;
+  std::size_t looked_at_ = 0;
 };
 
 }  // namespace soma::security::pii

@@ -391,7 +391,8 @@ bool is_chained(std::string_view text, std::size_t begin, const number& n) {
   if (before != ',' || n.plus) return false;
   std::size_t digits = 0;
   while (digits < 4 && digits + 1 < begin && is_digit(text[begin - 2 - digits])) ++digits;
-  return digits == 1 || (digits >= 1 && digits <= 3 && n.groups.front() == 3);
+  if (digits == 1 && text[begin - 2] == '0') return true;  // 0,4111
+  return digits >= 1 && digits <= 3 && n.groups.front() == 3;
 }
 
 // As many groups as fit: what goes on behind them is a date, a code or a count.

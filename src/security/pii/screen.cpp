@@ -35,6 +35,22 @@ std::vector<match> placeholders_in(std::string_view text) {
   return out;
 }
 
+// Both in the order of the text; those of `literals` that overlap none of `found`.
+std::vector<match> in_order(const std::vector<match>& found, const std::vector<match>& literals,
+                            std::size_t& steps) {
+  std::vector<match> out;
+  out.reserve(found.size() + literals.size());
+  auto at = found.begin();
+  for (const auto& literal : literals) {
+    for (; at != found.end() && at->begin + at->bytes <= literal.begin; ++at, ++steps)
+      out.push_back(*at);
+    if (at == found.end() || at->begin >= literal.begin + literal.bytes) out.push_back(literal);
+    ++steps;
+  }
+  out.insert(out.end(), at, found.end());
+  return out;
+}
+
 bool is_base64(std::string_view text) {
   if (text.size() < screen::base64_bytes_min) return false;
   constexpr std::string_view mark = ";base64,";
@@ -123,13 +139,8 @@ std::optional<std::string> screen::changed(std::string_view what, bool counted) 
   auto all = find(what);
   if (counted) add(found_, count(all));
   if (!redacts_) return std::nullopt;
-  for (const auto& literal : placeholders_in(what)) {
-    const auto after = std::find_if(all.begin(), all.end(), [&](const match& one) {
-      return one.begin + one.bytes > literal.begin;
-    });
-    const bool apart = after == all.end() || after->begin >= literal.begin + literal.bytes;
-    if (apart) all.insert(after, literal);
-  }
+  if (const auto literals = placeholders_in(what); !literals.empty())
+    all = in_order(all, literals, merged_);
   if (all.empty()) return std::nullopt;
   return words_->redact(what, all);
 }
@@ -197,7 +208,8 @@ bool screen::finds(std::string_view json) {
 std::string restore_json(const placeholders& words, std::string json) {
   const auto back = [&](std::string_view text) -> std::optional<std::string> {
     if (text.find("[[") == text.npos) return std::nullopt;
-    return words.restore(text);
+    auto now = words.restore(text);
+    return now == text ? std::nullopt : std::optional(std::move(now));
   };
   if (!change_strings(json, back)) return words.restore(json);
   return json;

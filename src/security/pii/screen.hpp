@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "security/pii/redaction.hpp"
 #include "security/pii/scanner.hpp"
@@ -31,7 +32,9 @@ class screen {
   // picture's: it is not looked into, and never changed.
   static constexpr std::size_t base64_bytes_min = 512;
 
-  explicit screen(bool redacts) : redacts_(redacts), words_(std::make_shared<placeholders>()) {}
+  // `mark`: as of `placeholders`.
+  explicit screen(bool redacts, std::string mark = {})
+      : redacts_(redacts), words_(std::make_shared<placeholders>(std::move(mark))) {}
 
   void text(std::string& what);
   // Each string of it that is no id of ours (a UUID), and each number; what is no JSON is a text.
@@ -47,6 +50,8 @@ class screen {
   bool is_stuck() const { return stuck_; }
   // What was taken out; empty where nothing was.
   std::shared_ptr<const placeholders> words() const { return words_; }
+  // How many matches and literal placeholders were put in one order: what that cost.
+  std::size_t merged() const { return merged_; }
 
  private:
   std::optional<std::string> changed(std::string_view what, bool counted);
@@ -56,6 +61,7 @@ class screen {
   const std::shared_ptr<placeholders> words_;
   counts found_{};
   bool stuck_ = false;
+  std::size_t merged_ = 0;
 };
 
 // The words back in each string; what is no JSON is a text.
