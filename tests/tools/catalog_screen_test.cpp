@@ -19,8 +19,7 @@ TEST_CASE("runner: what a call that reaches out would send is looked through bef
          runner_parts::judged then) {
         then({true, "r", ""});
       },
-      &w.files,
-      [](const auto&...) { return 0u; },
+      &w.files, [](const auto&...) { return 0u; },
       [&](const call_ended& one) {
         ended.push_back(std::string(one.status) + ' ' + std::string(one.rule) + ' ' +
                         std::string(one.found_json));
