@@ -14,7 +14,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr std::size_t idle_readers_max = 8, documents_at_once = 500, counted_max = 10'000;
+constexpr std::size_t documents_at_once = 500, counted_max = 10'000;
 constexpr unsigned pages_between_checkpoints = 16;  // or the log grows as large as the index
 constexpr std::size_t taken_max = 2000;             // rows that wait for a checkpoint
 constexpr std::chrono::seconds settle_after(2), try_again_after(1);
@@ -112,34 +112,6 @@ std::uint64_t indexer::waiting_at_most() const {
   return told_ - std::min(told_, done_);
 }
 
-result<indexer::lease> indexer::read() {
-  std::uint64_t generation = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    generation = generation_;
-    if (!idle_.empty()) {
-      auto reader = std::move(idle_.back());
-      idle_.pop_back();
-      return lease(*this, std::move(reader), generation);
-    }
-  }
-  auto reader = index_reader::open(options_.path);
-  if (!reader) return reader.error();
-  return lease(*this, std::move(*reader), generation);
-}
-
-indexer::lease::~lease() {
-  if (!reader_) return;
-  const std::lock_guard lock(from_->mutex_);
-  if (generation_ == from_->generation_ && from_->idle_.size() < idle_readers_max)
-    from_->idle_.push_back(std::move(reader_));
-}
-
-std::uint64_t indexer::generation() const {
-  const std::lock_guard lock(mutex_);
-  return generation_;
-}
-
 void indexer::found_damaged() {
   const std::lock_guard lock(mutex_);
   damaged_ = true;
@@ -187,19 +159,19 @@ void indexer::run() {
 bool indexer::open_index() {
   const auto wanted = log_.get_document(mark_collection, rebuild_mark);
   if (wanted && *wanted) {
-    index_file::remove(options_.path);
+    remove_file();
     notice("the index of memories is built anew: changes were not kept for it");
   }
   auto opened = index_file::open(options_.path);
   if (!opened && opened.error().code == codes::storage_corrupt) {
     notice("the index of memories is built anew: " + opened.error().detail);
-    index_file::remove(options_.path);
+    remove_file();
     opened = index_file::open(options_.path);
   }
   if (opened && (*opened)->position() >> 32 > log_.epoch()) {
     notice("the index of memories is built anew: it is of another store");
     opened->reset();
-    index_file::remove(options_.path);
+    remove_file();
     opened = index_file::open(options_.path);
   }
   if (!opened) {
@@ -226,10 +198,8 @@ void indexer::build_anew(const std::string& why) {
     const std::lock_guard lock(mutex_);
     degraded_ = "the index of memories is being built";
     uses_whole_ = false;
-    idle_.clear();
-    ++generation_;
   }
-  index_file::remove(options_.path);
+  remove_file();
 }
 
 void indexer::build_some() {

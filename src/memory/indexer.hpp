@@ -68,7 +68,9 @@ class indexer {
   // The same as a number that is no less, without asking the store.
   std::uint64_t waiting_at_most() const;
 
-  // A reader for as long as it is held; several at once. Errors: those of opening the file.
+  // A reader for as long as it is held; several at once. Errors: those of opening the file, and
+  // storage.unavailable while it is taken away, which waits until all leases have ended: who holds
+  // one waits for nothing of the indexer.
   class lease {
    public:
     index_reader* operator->() const { return reader_.get(); }
@@ -94,6 +96,8 @@ class indexer {
   void run();
   bool open_index();
   void build_anew(const std::string& why);
+  void remove_file();  // once nobody has it open
+  void reader_closed();
   void build_some();
   void build_uses();
   bool take_rows();  // true: there may be more at once
@@ -124,7 +128,7 @@ class indexer {
   std::map<tenant_id, std::vector<std::string>> gone_;
 
   mutable std::mutex mutex_;
-  std::condition_variable wake_, caught_up_;
+  std::condition_variable wake_, caught_up_, readers_closed_;
   bool stop_ = false;
   std::uint64_t told_ = 0, done_ = 0;  // numbers of rows: the last committed, the last taken
   std::size_t hurried_ = 0;            // of those who wait for it
@@ -135,6 +139,8 @@ class indexer {
   bool uses_whole_ = false;
   std::uint64_t generation_ = 0;
   std::vector<std::unique_ptr<index_reader>> idle_;
+  std::size_t leased_ = 0;  // readers beside the idle ones, those that are being opened among them
+  bool removing_ = false;
 
   std::thread thread_;  // the last
 };

@@ -152,11 +152,18 @@ vectors::step vectors::look_after(const tenant_id& tenant) {
   }
   if (!index_->degraded().empty()) return step::idle;
   const bool growing = set && set->grow(points_at_once);
-  auto reader = index_->read();
-  if (!reader || !(*reader)->begin(clock::now() + vectors_read_for)) return step::idle;
-  auto rows = (*reader)->texts_behind(tenant, position, rows_at_once);
-  const auto count = too_large ? (*reader)->count(tenant) : result<std::uint64_t>(std::uint64_t{0});
-  (*reader)->end();
+  auto count = result<std::uint64_t>(std::uint64_t{0});
+  // Not held while a provider is asked: an index that is damaged waits for its readers.
+  const auto read = [&]() -> result<std::vector<index_text>> {
+    auto reader = index_->read();
+    if (!reader) return reader.error();
+    if (auto ok = (*reader)->begin(clock::now() + vectors_read_for); !ok) return ok.error();
+    auto found = (*reader)->texts_behind(tenant, position, rows_at_once);
+    if (too_large) count = (*reader)->count(tenant);
+    (*reader)->end();
+    return found;
+  };
+  const auto rows = read();
   if (!rows) return step::idle;
   if (too_large && count) {  // so many went meanwhile that the others have room
     const std::lock_guard lock(mutex_);

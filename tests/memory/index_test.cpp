@@ -110,6 +110,27 @@ TEST_CASE("index: damage that is found while reading is healed, and an answer sa
   expect_all(w);
 }
 
+// SQLite would take the new file's log for the old one's.
+TEST_CASE("index: one that is damaged stays until nobody reads it, and nobody begins meanwhile") {
+  world w;
+  fill(w);
+  {
+    const auto held = w.index->read();
+    REQUIRE(held);
+    REQUIRE((*held)->begin(std::chrono::steady_clock::now() + std::chrono::seconds(60)));
+    w.index->found_damaged();
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (w.index->read() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    const auto refused = w.index->read();
+    REQUIRE(!refused);
+    CHECK(refused.error().code == codes::storage_unavailable);
+    CHECK((*held)->count(tenant_id("t")).value() == 300);
+    CHECK(std::filesystem::exists(w.path));
+    CHECK(std::filesystem::exists(w.path + "-shm"));
+  }
+  expect_all(w);
+}
+
 TEST_CASE("index: while it is built an answer says so") {
   world w;
   fill(w);
