@@ -5,19 +5,17 @@
 #include "app/history_walk.hpp"
 #include "app/on_lane.hpp"
 #include "app/on_longer.hpp"
+#include "app/page_filling.hpp"
 #include "app/services.hpp"
 #include "app/visibility.hpp"
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
+#include "storage/head_rules.hpp"
 
 namespace soma::app {
 namespace {
 
 namespace asio = boost::asio;
-
-// One who sees few of a tenant's sessions is looked for in so many pages of the list before he is
-// given an empty one.
-constexpr std::size_t list_pages_max = 20;
 
 // Who is let in, for the record.
 std::string sharing_record(const sharing_change& wanted) {
@@ -116,25 +114,28 @@ asio::awaitable<result<answered<conversation>>> create_conversation(services& s,
 }
 
 asio::awaitable<result<session_list_page>> list_conversations(services& s, const caller& who,
-                                                              session_list_options options) {
+                                                              session_list_options options,
+                                                              std::size_t enough) {
   if (!sees_all(who))
     options.shows = [user = who.user.value](const session_info& info) {
       return may_see(user, info.user_id, info.sharing);
     };
-  // A search may look at many rows to find few, and so may one who sees few of them.
-  bool is_long = !options.query.empty();
-  session_list_page page;
-  auto left = options;
-  for (std::size_t n = 0; n < list_pages_max; ++n) {
-    auto more = co_await list_some(s, who, left, is_long);
+  page_filling page(&session_list_page::sessions, options.cursor, options.limit, enough);
+  std::size_t bytes = 0;
+  while (page.goes_on()) {
+    auto piece = options;
+    piece.cursor = page.cursor();
+    piece.limit = page.left();
+    piece.bytes_max = options.bytes_max - bytes;
+    // A search may look at many rows to find few, and so may one who sees few of them.
+    const bool is_long = !options.query.empty() || !page.is_first();
+    auto more = co_await list_some(s, who, std::move(piece), is_long);
     if (!more) co_return more.error();
-    for (auto& row : more->sessions) page.sessions.push_back(std::move(row));
-    page.next_cursor = left.cursor = std::move(more->next_cursor);
-    const bool is_enough = left.cursor.empty() || !page.sessions.empty() || !options.shows;
-    if (is_enough) break;
-    is_long = true;
+    for (const auto& row : more->sessions) bytes += storage::list_bytes(row);
+    page.take(std::move(*more));
+    if (bytes >= options.bytes_max) page.end();
   }
-  co_return page;
+  co_return std::move(page).page();
 }
 
 asio::awaitable<result<conversation>> find_conversation(services& s, const caller& who,

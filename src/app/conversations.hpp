@@ -33,9 +33,12 @@ boost::asio::awaitable<result<answered<conversation>>> create_conversation(servi
                                                                            once_key key,
                                                                            input::open wanted);
 
-// Those that the caller may see. A page may be short, or empty, and not the last.
+// Those that the caller may see. A page is full where there are more, but for one that looked
+// through much (page_filling.hpp), or has its bytes: that is short, or empty, and not the last.
+// `enough`: who needs no full page is given one that has so many.
 boost::asio::awaitable<result<session_list_page>> list_conversations(services& s, const caller& who,
-                                                                     session_list_options options);
+                                                                     session_list_options options,
+                                                                     std::size_t enough = SIZE_MAX);
 
 boost::asio::awaitable<result<conversation>> find_conversation(services& s, const caller& who,
                                                                session_id session);

@@ -4,6 +4,7 @@
 #include "app/file_services.hpp"
 #include "app/memories.hpp"
 #include "app/on_lane.hpp"
+#include "app/page_filling.hpp"
 #include "app/services.hpp"
 #include "app/tool_gateway.hpp"
 #include "app/visibility.hpp"
@@ -118,10 +119,16 @@ asio::awaitable<result<answered<tools::kept_document>>> import_document(services
 
 asio::awaitable<result<document_page>> list_documents(services& s, const caller& who,
                                                       std::string cursor, std::size_t limit) {
-  auto work = [&shelf = s.knowledge, me = viewer_of(who), cursor = std::move(cursor), limit] {
-    return shelf.list(me, cursor, limit);
-  };
-  co_return co_await on_lane(s.lanes.pages, turn_of(who.tenant), std::move(work));
+  page_filling page(&document_page::documents, std::move(cursor), limit);
+  while (page.goes_on()) {
+    auto work = [&shelf = s.knowledge, me = viewer_of(who), from = page.cursor(),
+                 left = page.left()] { return shelf.list(me, from, left); };
+    auto turn = turn_of(who.tenant);
+    auto piece = co_await on_lane(s.lanes.pages, std::move(turn), std::move(work));
+    if (!piece) co_return piece.error();
+    page.take(std::move(*piece));
+  }
+  co_return std::move(page).page();
 }
 
 asio::awaitable<result<std::size_t>> forget_document(services& s, const admitted& in,

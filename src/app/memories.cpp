@@ -6,6 +6,7 @@
 #include "app/on_lane.hpp"
 #include "app/on_longer.hpp"
 #include "app/on_writes.hpp"
+#include "app/page_filling.hpp"
 #include "app/services.hpp"
 #include "app/visibility.hpp"
 #include "core/codes.hpp"
@@ -126,9 +127,15 @@ result<found_memories> recalled(const memory::memories& kept, const memory::view
 
 asio::awaitable<result<item_page>> list_memories(services& s, const caller& who, item_filter filter,
                                                  std::string cursor, std::size_t limit) {
-  auto work = [&kept = s.memories, me = viewer_of(who), filter = std::move(filter),
-               cursor = std::move(cursor), limit] { return kept.list(me, filter, cursor, limit); };
-  co_return co_await on_longer(s, who.tenant, std::move(work));
+  page_filling page(&item_page::items, std::move(cursor), limit);
+  while (page.goes_on()) {
+    auto work = [&kept = s.memories, me = viewer_of(who), filter, from = page.cursor(),
+                 left = page.left()] { return kept.list(me, filter, from, left); };
+    auto piece = co_await on_longer(s, who.tenant, std::move(work));
+    if (!piece) co_return piece.error();
+    page.take(std::move(*piece));
+  }
+  co_return std::move(page).page();
 }
 
 asio::awaitable<result<found_memories>> search_memories(services& s, const caller& who,

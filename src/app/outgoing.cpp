@@ -5,6 +5,7 @@
 #include "app/on_lane.hpp"
 #include "app/on_longer.hpp"
 #include "app/on_writes.hpp"
+#include "app/page_filling.hpp"
 #include "app/services.hpp"
 #include "core/time.hpp"
 
@@ -36,10 +37,15 @@ outgoing_figures outgoing_now(const services& s) {
 asio::awaitable<result<dead_letter_page>> list_dead_letters(services& s, const caller& who,
                                                             std::string sink, std::string cursor,
                                                             std::size_t limit) {
-  auto work = [&kept = s.out.dead_letters, tenant = who.tenant, sink = std::move(sink),
-               cursor = std::move(cursor),
-               limit] { return kept.list(tenant, sink, cursor, limit); };
-  co_return co_await on_lane(s.lanes.pages, std::move(work));
+  page_filling page(&dead_letter_page::rows, std::move(cursor), limit);
+  while (page.goes_on()) {
+    auto work = [&kept = s.out.dead_letters, tenant = who.tenant, sink, from = page.cursor(),
+                 left = page.left()] { return kept.list(tenant, sink, from, left); };
+    auto piece = co_await on_lane(s.lanes.pages, std::move(work));
+    if (!piece) co_return piece.error();
+    page.take(std::move(*piece));
+  }
+  co_return std::move(page).page();
 }
 
 asio::awaitable<result<dead_letter>> find_dead_letter(services& s, const caller& who,

@@ -267,15 +267,26 @@ result<document_page> knowledge::list(const viewer& who, std::string_view cursor
         .about("cursor");
   const auto prefix = who.tenant.value + '\n';
   const auto behind = cursor.empty() ? std::string() : document_key(who.tenant, cursor);
-  auto rows = log_.list_documents(document_collection, prefix, limit + 1, behind);
+  const auto rows =
+      log_.list_documents(document_collection, prefix, limits_.looked_at_max + 1, behind);
   if (!rows) return rows.error();
   document_page page;
-  const bool more = rows->size() > limit;
-  if (more) rows->pop_back();
+  std::string_view last;
+  std::size_t looked_at = 0;
   for (const auto& [key, text] : *rows) {
-    auto row = decode_row(std::string_view(key).substr(prefix.size()), text);
+    const auto id = std::string_view(key).substr(prefix.size());
+    if (looked_at++ == limits_.looked_at_max) {
+      page.next_cursor = last;
+      return page;
+    }
+    last = id;
+    auto row = decode_row(id, text);
     if (!row) return row.error();
     if (!is_theirs(who, row->owner)) continue;
+    if (page.documents.size() == limit) {
+      page.next_cursor = page.documents.back().attachment_id;
+      return page;
+    }
     known_document one;
     one.attachment_id = std::move(row->what.attachment_id);
     one.filename = std::move(row->what.filename);
@@ -286,7 +297,6 @@ result<document_page> knowledge::list(const viewer& who, std::string_view cursor
     one.imported_at_ms = row->imported_at_ms;
     page.documents.push_back(std::move(one));
   }
-  if (more) page.next_cursor = rows->back().first.substr(prefix.size());
   return page;
 }
 

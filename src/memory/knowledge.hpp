@@ -51,6 +51,7 @@ class knowledge final : public tools::document_keeper {
     bool replicated = false;          // passages go to SomaBrain, too
     // How long an attachment that nothing else uses stays once it is no knowledge any more.
     std::int64_t unclaimed_ms = 24ll * 3600 * 1000;
+    std::size_t looked_at_max = 1000;  // documents, for one page of a list
   };
   knowledge(storage::event_log& log, const memories& kept, limits most,
             std::function<std::int64_t()> now_ms)
@@ -63,8 +64,8 @@ class knowledge final : public tools::document_keeper {
                            const tools::kept_document& what) override;
   result<void> forget(const tenant_id& tenant, std::string_view attachment_id) override;
 
-  // In the order of their ids, also those that were not imported to their end. Errors:
-  // request.invalid_parameter about the cursor.
+  // In the order of their ids, also those that were not imported to their end. `limit`: at least 1.
+  // Errors: request.invalid_parameter about the cursor.
   result<document_page> list(const viewer& who, std::string_view cursor, std::size_t limit) const;
   // Deletes the passages, and leaves the attachment. Gives how many there were. Errors:
   // memory.not_found.

@@ -99,14 +99,15 @@ result<dead_letter_page> dead_letters::list(const tenant_id& tenant, std::string
   const auto found = log_.list_documents(dead_letter_collection, prefix, at_once, after);
   if (!found) return found.error();
   for (const auto& [key, text] : *found) {
-    if (page.rows.size() == limit) {
+    auto one = decode(text);
+    if (!one) return one.error();
+    const bool fits = sink.empty() || one->sink == sink;
+    if (fits && page.rows.size() == limit) {
       page.next_cursor = after.substr(prefix.size());
       return page;
     }
     after = key;
-    auto one = decode(text);
-    if (!one) return one.error();
-    if (sink.empty() || one->sink == sink) page.rows.push_back(std::move(*one));
+    if (fits) page.rows.push_back(std::move(*one));
   }
   if (found->size() == at_once) page.next_cursor = after.substr(prefix.size());
   return page;

@@ -10,13 +10,6 @@ namespace soma::storage {
 namespace {
 
 // What a row of a list weighs.
-std::size_t list_bytes(const session_row& row) {
-  const auto& info = row.head.info;
-  std::size_t shared = 0;
-  for (const auto& user : info.sharing.users) shared += 32 + user.size();
-  return 256 + info.title.size() + info.persona_id.size() + info.user_id.size() + shared;
-}
-
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -78,6 +71,13 @@ bool shows(const read_options& options, const session_head& head, event_type typ
 
 std::string readable(std::string_view json) {
   return json.find("Infinity") == json.npos ? std::string(json) : without_infinities(json);
+}
+
+std::size_t list_bytes(const session_row& row) {
+  const auto& info = row.head.info;
+  std::size_t shared = 0;
+  for (const auto& user : info.sharing.users) shared += 32 + user.size();
+  return 256 + info.title.size() + info.persona_id.size() + info.user_id.size() + shared;
 }
 
 std::string list_cursor(const session_row& last) {

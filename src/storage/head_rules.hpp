@@ -34,6 +34,8 @@ struct list_place {
 std::string list_cursor(const session_row& last);
 std::optional<list_place> parse_list_cursor(std::string_view cursor);
 error bad_cursor();
+// What a row takes in a list, about.
+std::size_t list_bytes(const session_row& row);
 
 // A page of a list, made of the rows in their order.
 class list_page_maker {

@@ -210,6 +210,45 @@ TEST_CASE_FIXTURE(library, "knowledge: documents are listed, and forgotten witho
 }
 
 TEST_CASE_FIXTURE(library,
+                  "knowledge: a page is full however many documents of others are between") {
+  for (int n = 0; n < 12; ++n) {
+    auto one = document("The beacon is red.", "a" + std::to_string(10 + n));
+    if (n != 5 && n != 11) one.user_id = "other";
+    REQUIRE(shelf.keep(one));
+  }
+  auto page = shelf.list(by(), {}, 1).value();
+  REQUIRE(page.documents.size() == 1);
+  CHECK(page.documents[0].attachment_id == "a15");
+  CHECK(page.next_cursor == "a15");  // and names none of others
+  page = shelf.list(by(), page.next_cursor, 1).value();
+  REQUIRE(page.documents.size() == 1);
+  CHECK(page.documents[0].attachment_id == "a21");
+  CHECK(page.next_cursor.empty());
+  page = shelf.list(by("other"), {}, 10).value();
+  CHECK(page.documents.size() == 10);
+  CHECK(page.next_cursor.empty());
+}
+
+TEST_CASE_FIXTURE(library, "knowledge: a page looks at so many documents, and says where it is") {
+  knowledge::limits few;
+  few.looked_at_max = 5;
+  const knowledge short_sighted(*log, *kept, few, [] { return 1'700'000'000'001; });
+  for (int n = 0; n < 12; ++n) {
+    auto one = document("The beacon is red.", "a" + std::to_string(10 + n));
+    if (n != 11) one.user_id = "other";
+    REQUIRE(shelf.keep(one));
+  }
+  auto page = short_sighted.list(by(), {}, 3).value();
+  CHECK(page.documents.empty());
+  CHECK(page.next_cursor == "a14");
+  page = short_sighted.list(by(), page.next_cursor, 3).value();
+  CHECK(page.documents.empty());
+  page = short_sighted.list(by(), page.next_cursor, 3).value();
+  CHECK(page.documents.size() == 1);
+  CHECK(page.next_cursor.empty());
+}
+
+TEST_CASE_FIXTURE(library,
                   "knowledge: what was being forgotten when the process ended is forgotten") {
   REQUIRE(shelf.keep(document(pages(20))));
   REQUIRE(shelf.keep(document(pages(3), "a2")));

@@ -141,7 +141,9 @@ asio::awaitable<response> stream_tenant(gateway& g, request_context& ctx) {
   app::session_list_options options;
   options.limit = tenant_snapshot_sessions;
   options.bytes_max = tenant_snapshot_bytes;  // each reader has its own until it has read it
-  auto page = co_await app::list_conversations(g.services, ctx.caller, options);
+  // It begins at once with what is found soon; the list has the rest.
+  constexpr std::size_t enough = 1;
+  auto page = co_await app::list_conversations(g.services, ctx.caller, options, enough);
   if (!page) co_return problem(page.error(), ctx);
   stream.snapshot = session_list_snapshot(*page);
   co_return stream_response(g, ctx, std::move(stream));
