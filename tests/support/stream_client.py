@@ -11,11 +11,13 @@ from node_under_test import ADMIN_KEY
 class Stream:
     """One connection to a stream. `next` gives its blocks as dicts of id, event, data, retry."""
 
-    def __init__(self, node, path, headers=None, key=ADMIN_KEY, receive_bytes=None, seconds=20):
+    def __init__(self, node, path, headers=None, key=ADMIN_KEY, receive_bytes=None, seconds=20,
+                 source="127.0.0.1"):
         self.socket = socket.socket()
         if receive_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(seconds)
+        self.socket.bind((source, 0))
         self.socket.connect(("127.0.0.1", node.port))
         lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{node.port}"]
         if key:

@@ -97,6 +97,9 @@ result<document_read> document_reader::keep(const wanted_document& wanted,
 result<kept_document> document_reader::import(wanted_document wanted) const {
   if (!parts_.keeper) return error(codes::tool_unavailable, "nothing is remembered here");
   wanted.remember = true;
+  // Before he is told that another keeps it already, and as what.
+  if (auto file = parts_.attachments.find(wanted.reader(), wanted.attachment_id); !file)
+    return file.error();
   auto before = parts_.keeper->find(wanted.tenant, wanted.attachment_id);
   if (!before) return before.error();
   if (*before) {
