@@ -26,12 +26,12 @@ ENC_KEY = {"GATEWAY_ENC_KEY": "22" * 32}
 rehearsal = None
 
 
-def signing_in_by(provider, *settings, env=None, host="127.0.0.1", **more):
-    """A node, not started."""
+def signing_in_by(provider, *settings, env=None, host="127.0.0.1", timeout_ms=10_000, **more):
+    """A node, not started. `timeout_ms`: that the provider has; a machine under load needs some of it."""
     node = Node(rehearsal.base_url, env={**ENC_KEY, "OIDC_ISSUER": provider.issuer, "OIDC_CLIENT_ID": "soma",
                                          **(env or {})}, **more)
     node.page = f"http://{host}:{node.port}"
-    node.settings += [f"server.base_url={node.page}", "oidc.health_s=1", "oidc.timeout_ms=1000",
+    node.settings += [f"server.base_url={node.page}", "oidc.health_s=1", f"oidc.timeout_ms={timeout_ms}",
                       "oidc.jwks_refetch_s=1"]
     node.settings += settings or ("oidc.tenants=* -> default", "oidc.admins=groups=admins")
     return node
@@ -218,7 +218,7 @@ def private_authority():
                 try:
                     state = "ok" if good else "degraded"
                     wait_until(lambda: (health(node) or {}).get("status") == state, 20, f"it to be {state}")
-                    assert metric(node, "soma_oidc_provider_up") == (1 if good else 0)
+                    wait_until(lambda: metric(node, "soma_oidc_provider_up") == (1 if good else 0), what="the metric")
                     if not good:
                         continue
                     browser = Browser()
@@ -362,10 +362,11 @@ def fixation():
 
 def faults():
     """a provider that hangs, breaks, floods or sends elsewhere holds up nobody and lets nobody in"""
-    with Signing() as (provider, node):
+    hangs = 60.0  # far longer than the 3 s that the provider has: which of the two ended it is plain under load, too
+    with Signing(timeout_ms=3000) as (provider, node):
         inside = sign_in(node, provider)
         for path in ("/token", "/keys"):
-            for fault in (500, 302, "rubbish", "[]", "{" * 100_000, '"' + "x" * 1_000_000 + '"', 5.0):
+            for fault in (500, 302, "rubbish", "[]", "{" * 100_000, '"' + "x" * 1_000_000 + '"', hangs):
                 if path == "/keys":  # so that it is asked for
                     node.kill()
                     node.start()
@@ -377,15 +378,16 @@ def faults():
                 took = []
                 held = threading.Thread(target=lambda: took.append(back(node, browser, code, state)))
                 held.start()
-                if fault == 5.0:
-                    asked = time.monotonic()
+                if fault == hangs:
+                    wait_until(lambda: path in provider.held, what="the provider to hang")
                     assert who(node, inside)["user_id"] == "oidc-ann"
-                    assert time.monotonic() - asked < 0.5, "who is in waits for the provider"
+                    assert held.is_alive(), "who is in waits for the provider"
                 held.join()
                 assert took[0] == (503, "dependency.unavailable"), (path, fault if isinstance(fault, float) else
                                                                    str(fault)[:20], took)
-                assert time.monotonic() - began < 3, (path, fault)
+                assert time.monotonic() - began < hangs / 2, (path, fault)
                 provider.faults = {}
+                provider.held.clear()
                 wait_until(lambda: health(node)["status"] == "ok", what="the provider to be well")
         sign_in(node, provider)
 

@@ -89,7 +89,8 @@ class QuietServer(ThreadingHTTPServer):
 class OpenIdProvider:
     """`user`: claims of who signs in next. `spoil`: what is laid over the next ID tokens' claims, None
     removes one. `make`: makes a token of claims, in place of signing them. `faults`: by path, a status, a
-    text, or a number of seconds to wait. `asked`: how often, by path. `tls`: certificate and key."""
+    text, or a number of seconds to wait; `held`: the paths that wait, or did. `asked`: how often, by path.
+    `tls`: certificate and key."""
 
     def __init__(self, client_id="soma", client_secret="", tls=None):
         self.tls = tls
@@ -99,6 +100,7 @@ class OpenIdProvider:
         self.user = {"sub": "ann"}
         self.spoil, self.make, self.faults, self.asked, self.codes, self.refresh = {}, None, {}, {}, {}, {}
         self.more = {}  # of the discovery document
+        self.held = set()
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -115,6 +117,7 @@ class OpenIdProvider:
                 provider.asked[path] = provider.asked.get(path, 0) + 1
                 fault = provider.faults.get(path)
                 if isinstance(fault, float):
+                    provider.held.add(path)
                     time.sleep(fault)
                 if isinstance(fault, str):
                     return self.send(200, fault)
