@@ -213,6 +213,33 @@ def real_openfga():
         fga.stop()
 
 
+def openfga_on_personal_data():
+    """openfga: personal data of whom an operator stored to be kept from it does not leave, all else does"""
+    fga = OpenFga()
+    try:
+        store, _ = fga.make_store(MODEL)
+        env = {"OPENFGA_API_URL": fga.url, "OPENFGA_STORE_ID": store}
+        with World(env, ["policy.cache_ms=0", "egress.pii=redact"]) as w:
+            w.user("ann"), w.user("bob")
+            fga.write(store, ("user:bob", "pii_blocked", "tenant:default"))
+
+            def said(who, text):
+                _, events = w.say(who, text)
+                [final] = [e["payload"] for e in events if e["type"] == "message.assistant"]
+                return final["text"], [e["payload"] for e in events if e["type"] == "error"]
+            text, errors = said("ann", "Write to cid@example.org " + QUICK)
+            assert text and not errors, (text, errors)
+            text, errors = said("bob", "Write to nobody " + QUICK)
+            assert text and not errors, (text, errors)
+            text, [error] = said("bob", "Write to cid@example.org " + QUICK)
+            assert text == "" and error["code"] == "policy.denied" and not error["retryable"], (text, error)
+            assert error["detail"] == (
+                "rule openfga: user:bob has no relation can_egress_pii to tenant:default"), error
+            assert w.metric('soma_policy_failures_total{source="openfga"}') == 0
+    finally:
+        fga.stop()
+
+
 def openfga_without_a_store():
     """openfga: without its store nothing is let through, and health says why"""
     fga = OpenFga()
@@ -508,7 +535,7 @@ if __name__ == "__main__":
     chosen += needs("opa", [the_rego_policy, real_opa, what_it_costs])
     chosen += needs("fga", [the_fga_model])
     if program("fga"):
-        chosen += needs("openfga", [real_openfga, openfga_without_a_store])
+        chosen += needs("openfga", [real_openfga, openfga_on_personal_data, openfga_without_a_store])
     if names := sys.argv[1:]:
         chosen = [test for test in chosen if test.__name__ in names]
     try:
