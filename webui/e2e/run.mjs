@@ -21,6 +21,7 @@ import { modelTests } from './models.mjs';
 import { networkTests } from './network.mjs';
 import { peopleTests } from './people.mjs';
 import { placeTests } from './places.mjs';
+import { privacyTests } from './privacy.mjs';
 import { restartTests } from './restart.mjs';
 import { sanitizerTests } from './sanitizer.mjs';
 import { Server } from './server.mjs';
@@ -29,14 +30,15 @@ import { signInTests } from './sign_in.mjs';
 import { streamTests } from './streams.mjs';
 import { tabTests } from './tabs.mjs';
 import { toolTests } from './tools.mjs';
+import { twoPeopleTests } from './two_people.mjs';
 import { unsavedTests } from './unsaved.mjs';
 import { viewTests } from './views.mjs';
 
 const testLimitMs = 120_000;
 const wanted = process.argv[2] ?? '';
 const tests = [
-  ...signInTests, ...peopleTests, ...sharingTests, ...listTests, ...actionTests, ...dialogTests, ...placeTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...sanitizerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
-  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...memoryTests, ...memoryLookTests, ...memoryDetailTests, ...memoryDetailLookTests, ...knowledgeTests, ...auditTests, ...viewTests,
+  ...signInTests, ...peopleTests, ...sharingTests, ...twoPeopleTests, ...listTests, ...actionTests, ...dialogTests, ...placeTests, ...networkTests, ...feedbackTests, ...dictationTests, ...fileTests, ...toolTests, ...cardTests, ...fingerTests, ...sanitizerTests, ...conversationTests, ...tabTests, ...restartTests, ...streamTests,
+  ...unsavedTests, ...modelTests, ...modelChoiceTests, ...modelKeyTests, ...modelLooksTests, ...memoryTests, ...memoryLookTests, ...memoryDetailTests, ...memoryDetailLookTests, ...knowledgeTests, ...auditTests, ...privacyTests, ...viewTests,
 ].filter(({ name }) => name.includes(wanted));
 
 let browser = await launch();

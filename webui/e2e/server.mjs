@@ -22,8 +22,9 @@ export class Server {
    * `adminKey: false` leaves identity unconfigured, so that a sign-in link is printed. `provider`
    * ({ baseUrl, model }) answers in the rehearsal's place. `canEncrypt: false` leaves it without
    * the key that stored secrets are encrypted with. `openid` is an issuer by which one can sign in.
+   * `policy` is the text of rules in place of the built-in ones.
    */
-  static async start({ adminKey = true, provider, canEncrypt = true, openid } = {}) {
+  static async start({ adminKey = true, provider, canEncrypt = true, openid, policy } = {}) {
     const server = new Server();
     server.provider = provider;
     if (!canEncrypt) server.#encKey = '';
@@ -37,6 +38,11 @@ export class Server {
     if (openid) {
       settings.push(`base_url = "${server.origin}"`, '[oidc]', `issuer = "${openid}"`, 'client_id = "soma"', 'name = "Acme"',
         'tenants = ["groups=staff -> default"]');
+    }
+    if (policy) {
+      const rules = path.join(server.dir, 'policy.toml');
+      await writeFile(rules, policy);
+      settings.push('[policy]', `file = ${JSON.stringify(rules)}`);
     }
     await writeFile(server.config, `${settings.join('\n')}\n`);
     try {

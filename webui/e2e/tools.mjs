@@ -91,6 +91,8 @@ export const toolTests = [
       await send(page, askForTool('document_ingest', { attachment_id: href.split('/').at(-1) }));
       const card = cardOf(page, 'document ingest');
       await card.getByText(/^done/).waitFor();
+      // While the answer grows the card moves from under the pointer.
+      await until('both are answered', async () => (await page.locator('.turn[data-status=done]').count()) === 2);
       await card.locator('summary').click();
       await card.locator('pre', { hasText: 'The turnover was 4,711 crowns.' }).waitFor();
       await card.getByRole('link').first().waitFor();

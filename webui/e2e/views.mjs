@@ -177,7 +177,7 @@ async function walk(page, server, look, small) {
   await look('list');
   await page.getByLabel('Search chats').fill('');
   await page.getByRole('button', { name: 'Settings', exact: true }).click();
-  for (const tab of ['Models', 'Tools', 'Keys', 'Appearance', 'Speech', 'About']) {
+  for (const tab of ['Models', 'Tools', 'Keys', 'Privacy', 'Appearance', 'Speech', 'About']) {
     await page.getByRole('tab', { name: tab }).click();
     await page.locator('.settings-panel .skeleton').waitFor({ state: 'detached' });
     await look(`settings-${tab.toLowerCase()}`);

@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 const folders = [
   'kernel/texts', 'kernel/api', 'kernel/streams', 'kernel/session', 'kernel', 'ui', 'markdown',
   ...[
-    'account', 'appearance', 'about', 'keys', 'models', 'speech', 'files', 'tools', 'sessions', 'memory', 'chat', 'log',
+    'account', 'appearance', 'about', 'keys', 'privacy', 'models', 'speech', 'files', 'tools', 'sessions', 'memory', 'chat', 'log',
     'audit',
   ].map((name) => `features/${name}`),
   'app',

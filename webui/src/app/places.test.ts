@@ -40,10 +40,10 @@ test('places: what they are about stands in the address under names that are not
   }
 });
 
-test('places: models, tools and keys are an admin’s: nobody else is shown them', () => {
+test('places: models, tools, keys and privacy are an admin’s: nobody else is shown them', () => {
   const ids = (role: Role) => settingsFor(places, of(role)).map(({ id }) => id);
   expect(ids('user')).toEqual(['appearance', 'speech', 'about']);
-  expect(ids('admin')).toEqual(['models', 'tools', 'keys', 'appearance', 'speech', 'about']);
+  expect(ids('admin')).toEqual(['models', 'tools', 'keys', 'privacy', 'appearance', 'speech', 'about']);
 });
 
 test('places: the audit is an admin’s: nobody else is shown it', () => {

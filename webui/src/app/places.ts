@@ -6,6 +6,7 @@ import { keyPlaces } from '../features/keys/places';
 import { logPlaces } from '../features/log/places';
 import { memoryPlaces } from '../features/memory/places';
 import { modelPlaces } from '../features/models/places';
+import { privacyPlaces } from '../features/privacy/places';
 import { sessionActions, sessionPlaces } from '../features/sessions/places';
 import { speechPlaces } from '../features/speech/places';
 import { toolPlaces } from '../features/tools/places';
@@ -16,7 +17,7 @@ import { texts } from './texts';
 
 /** Everything that can be opened. The settings stand in this order. */
 const places: readonly Place[] = [
-  ...modelPlaces, ...toolPlaces, ...keyPlaces, ...appearancePlaces, ...speechPlaces, ...aboutPlaces,
+  ...modelPlaces, ...toolPlaces, ...keyPlaces, ...privacyPlaces, ...appearancePlaces, ...speechPlaces, ...aboutPlaces,
   ...logPlaces, ...filePlaces, ...sessionPlaces, ...memoryPlaces, ...auditPlaces,
 ];
 

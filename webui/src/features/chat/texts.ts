@@ -183,4 +183,9 @@ export const texts = words({
     'session.quarantined': 'This session failed several times and was set aside.',
     'policy.denied': 'The server’s policy does not allow this.',
   } as Readonly<Record<string, string>>,
+
+  /** What a rule that the server itself has means, in place of the code's. */
+  rules: {
+    'egress.pii': 'Held back: there is personal data in it.',
+  } as Readonly<Record<string, string>>,
 });

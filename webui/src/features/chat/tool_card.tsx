@@ -10,7 +10,7 @@ import {
 } from '../../kernel/session/tool_view';
 import { CodeBlock } from '../../ui/markdown/code_block';
 import { CopyButton } from '../../ui/copy_button';
-import { failureTitle } from './failures';
+import { failureDetail, failureTitle } from './failures';
 import { Icon, StopIcon } from '../../ui/icon';
 import { texts } from './texts';
 import { texts as filesTexts } from '../files/texts';
@@ -39,7 +39,7 @@ export const ToolCard = memo(({ call, sessionId, files, onStop }: Props) => {
         <Icon name="tool" />
         <span class="tool-name">{call.toolId.replaceAll('_', ' ')}</span>
         <span class={failed?.why ? 'tool-gist why' : 'tool-gist'} dir="auto">
-          {failed?.why || gist(call.inputs, files)}
+          {deniedBecause(call) || failed?.why || gist(call.inputs, files)}
         </span>
         <span class="tool-status">
           {said(call, failed)}{isRunning ? <Since at={call.startedAt} /> : took(call.durationMs)}
@@ -55,6 +55,11 @@ export const ToolCard = memo(({ call, sessionId, files, onStop }: Props) => {
     </details>
   );
 });
+
+/** The reason that policy gives, in a sentence; '' of a call that was not denied. */
+function deniedBecause(call: ToolCall): string {
+  return call.status === 'denied' ? failureDetail(call.error, call.rule) : '';
+}
 
 function said(call: ToolCall, failed: Failed | null): string {
   if (failed?.exitCode) return texts.tool.exit(failed.exitCode);
@@ -81,7 +86,7 @@ function Body({ call, sessionId }: { call: ToolCall; sessionId: string | null })
           <>
             <dt>{texts.tool.denied}</dt>
             <dd>
-              {failureTitle('policy.denied')}
+              {failureTitle('policy.denied', call.rule)} {deniedBecause(call)}
               {call.rule && <> {texts.tool.rule} <code>{call.rule}</code>.</>}
             </dd>
           </>
@@ -97,7 +102,7 @@ function Body({ call, sessionId }: { call: ToolCall; sessionId: string | null })
         {(!isOver || (terminal === null && call.output === undefined)) && (
           <Part name={isOver ? texts.tool.terminal : texts.tool.progress} text={call.progress} follow={!isOver} />
         )}
-        <Part name={texts.tool.error} text={error} />
+        {call.status !== 'denied' && <Part name={texts.tool.error} text={error} />}
         {terminal && !raw ? <TerminalPart terminal={terminal} /> : call.output !== undefined && (
           <Part name={texts.tool.output} text={plain !== null && !raw ? plain : pretty(call.output)} />
         )}

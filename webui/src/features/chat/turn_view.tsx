@@ -124,13 +124,15 @@ const AnswerView = memo(({ answer, running, turn, sessionId }: AnswerProps) => {
 }, (before, after) => before.answer === after.answer && before.running === after.running);
 
 function FailureCard({ failure }: { failure: Failure }) {
+  const { code, detail, rule } = failure;
   return (
-    <div class="card failure" role="alert">
-      <Icon name="alert" />
+    <div class="card failure" role="alert" data-rule={rule}>
+      <Icon name={rule === 'egress.pii' ? 'lock' : 'alert'} />
       <div>
-        <p><strong>{failureTitle(failure.code)}</strong> {failureDetail(failure.detail)}</p>
+        <p><strong>{failureTitle(code, rule)}</strong> {failureDetail(detail, rule)}</p>
         <p class="failure-foot">
-          {failure.code && <code>{failure.code}</code>}
+          {code && <code>{code}</code>}
+          {rule && <span>{texts.tool.rule} <code>{rule}</code></span>}
           {failure.requestId && (
             <CopyButton label={t.copyRequestId} text={() => failure.requestId} />
           )}

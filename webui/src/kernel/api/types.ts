@@ -55,6 +55,7 @@ export type RuntimeConfig = Partial<Schemas['runtime_config']>;
 export type SessionAction = Schemas['action']['action'];
 export type SignedOut = Schemas['signed_out'];
 export type SignInMethods = Schemas['sign_in_methods'];
+export type TenantSettings = Schemas['settings'];
 export type ToolEntry = Schemas['tool_entry'];
 export type ToolLimits = Schemas['tool_limits'];
 export type ToolOffer = Schemas['tool_offer'];

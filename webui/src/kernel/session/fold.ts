@@ -323,6 +323,7 @@ function newFailure(id: string, payload: Record<string, unknown>): Failure {
     id,
     code: text(payload.code),
     detail: text(payload.detail),
+    rule: ruleOf(payload),
     retryable: payload.retryable === true,
     requestId: text(payload.request_id),
   };

@@ -141,6 +141,8 @@ export interface Failure {
   readonly id: string;
   readonly code: string;
   readonly detail: string;
+  /** Of a denial: the rule that denied. */
+  readonly rule: string;
   readonly retryable: boolean;
   readonly requestId: string;
 }
