@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks what may include what, naming file:line: third-party headers stay in their folders, and
 # arrows between our folders run down only ({cli node}, http/{routes openai}, http/stream, http/net, app,
-# models, {actors backup peers replication}, {files memory cluster}, outbox, {storage security llm tools kafka}, observability, core).
+# models, {actors backup peers replication}, {files memory cluster}, {outbox sealing}, {storage security llm tools kafka}, observability, core).
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 2
 bad=0
@@ -53,7 +53,7 @@ level() {
     core) echo 0 ;;
     observability) echo 1 ;;
     storage|security|llm|tools|kafka) echo 2 ;;
-    outbox) echo 3 ;;
+    outbox|sealing) echo 3 ;;
     files|memory|cluster) echo 4 ;;
     actors|backup|peers|replication) echo 5 ;;
     models) echo 6 ;;

@@ -132,6 +132,13 @@ int run(int argc, char** argv) {
   auto* secrets = app.add_subcommand("secrets", "keys of models that the server keeps");
   auto* rotate = secrets->add_subcommand("rotate", "encrypt them under a new key from now on");
   flags.add_to(*rotate);
+  soma::tenant_options tenant;
+  auto* tenants = app.add_subcommand("tenant", "all that is one tenant's");
+  auto* erase = tenants->add_subcommand(
+      "erase", "destroy its key and delete all it has; the server must not run meanwhile");
+  flags.add_to(*erase);
+  erase->add_option("tenant", tenant.tenant, "its id")->required();
+  erase->add_flag("--yes", tenant.yes, "without being asked again");
   auto* link = app.add_subcommand("signin", "print a fresh sign-in link of the running server");
   flags.add_to(*link);
   auto* talk = app.add_subcommand("chat", "talk to an agent in the terminal");
@@ -233,6 +240,7 @@ int run(int argc, char** argv) {
   if (*cluster_drain) return soma::ask_cluster(flags.sources(), "drain");
   if (*cluster_undrain) return soma::ask_cluster(flags.sources(), "undrain");
   if (*rotate) return soma::rotate_secrets(flags.sources());
+  if (*erase) return soma::erase_tenant(flags.sources(), tenant);
   if (*link) return soma::sign_in(flags.sources());
   if (*talk) return soma::chat(chat_server.over(chat));
   if (*tools_ls) return soma::list_tools(ls_server.over(tools));

@@ -110,7 +110,7 @@ result<void> attachment_restorer::take(std::string_view line) {
   // Whoever brings the bytes has them.
   if (!*had || (*had)->sha256 == head_.sha256) brought_.insert(head_.id);
   if (*had) return {};
-  auto file = store_.begin();
+  auto file = store_.begin(maker_.tenant);
   if (!file) return file.error();
   file_.emplace(std::move(*file));
   return {};

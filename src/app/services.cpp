@@ -7,6 +7,7 @@
 #include "core/uuid.hpp"
 #include "models/model_stream.hpp"
 #include "security/digest.hpp"
+#include "security/secrets/tenant_keys.hpp"
 
 namespace soma::app {
 
@@ -32,7 +33,11 @@ identity_watches& watches_of(services& s) {
 
 asio::awaitable<result<admitted>> admit(services& s, const caller& who, const operation& what,
                                         std::string resource) {
-  return s.pipeline.admit(who, what, std::move(resource));
+  // Whoever still asks for it: its id is never used again.
+  if (s.tenant_keys && s.tenant_keys->erased(who.tenant))
+    co_return error(codes::tenant_erased, "the tenant was erased, and its key destroyed");
+  auto in = co_await s.pipeline.admit(who, what, std::move(resource));
+  co_return in;
 }
 
 std::string derived_uuid(std::initializer_list<std::string_view> parts) {

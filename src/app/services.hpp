@@ -29,6 +29,7 @@ class authenticator;
 class browser_sessions;
 class key_store;
 class sign_in_token;
+class tenant_keys;
 class ticket_office;
 class user_store;
 }  // namespace soma::security
@@ -103,6 +104,7 @@ struct services_needs {
   backup::backup_keeper& backups;
   provider_sign_in* provider = nullptr;  // null: nobody signs in by an OpenID provider
   cluster_node* cluster = nullptr;       // null: this node is alone
+  const security::tenant_keys* tenant_keys = nullptr;  // null: no tenant was ever erased
 };
 
 class services : public services_needs {

@@ -56,7 +56,7 @@ class export_work {
       if (!a) continue;  // gone, or held back
       auto bytes = store_.open_bytes(*a);
       if (!bytes) continue;  // gone meanwhile, or damaged
-      file_ = std::make_shared<files::open_file>(bytes->release());
+      file_ = std::make_shared<files::open_file>(std::move(*bytes));
       left_ = size_ = a->size_bytes;
       return document.add_attachment(attachment_line(*a));
     }

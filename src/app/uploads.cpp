@@ -63,7 +63,7 @@ class upload_work final : public files::part_sink {
     if (!head.filename) return {};  // a field of the form: nothing here asks for one
     if (made_.size() == files_max_)
       return error(codes::upload_too_many, "more files than uploads.files_max");
-    auto file = store_.begin();
+    auto file = store_.begin(whose_.tenant);
     if (!file) return file.error();
     file_.emplace(std::move(*file));
     whose_.filename = *head.filename;
@@ -201,7 +201,7 @@ result<opened_file> open_bytes(const attachment_store& store, const tools::attac
   auto bytes = store.open_bytes(*a, may_read);
   if (!bytes) return bytes.error();
   opened_file opened;
-  if (bytes->get() >= 0) opened.file = std::make_shared<files::open_file>(bytes->release());
+  if (bytes->get() >= 0) opened.file = std::make_shared<files::open_file>(std::move(*bytes));
   opened.size_bytes = a->size_bytes;
   opened.version = a->sha256;
   opened.content_type = std::move(a->content_type);

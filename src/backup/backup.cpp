@@ -91,24 +91,24 @@ class held_moment {
   }
   result<void> take(const storage::event_log& log) { return log.checkpoint(moment()); }
   // Those that are not held yet. Where links are none they are read where they are.
-  result<void> hold_attachment(const std::string& sha256) {
-    const auto from = files::content_path(data_dir_ + "/attachments", sha256);
-    if (::link(from.c_str(), held(sha256).c_str()) == 0 || errno == EEXIST || errno == ENOENT ||
+  result<void> hold_attachment(const std::string& name) {
+    const auto from = files::content_path(data_dir_ + "/attachments", name);
+    if (::link(from.c_str(), held(name).c_str()) == 0 || errno == EEXIST || errno == ENOENT ||
         errno == EXDEV || errno == EPERM || errno == EMLINK || errno == ENOTSUP)
       return {};
     return unavailable("cannot hold attachments in " + folder_ + ": " + std::strerror(errno));
   }
   // -1 with errno.
-  int open_attachment(const std::string& sha256) const {
+  int open_attachment(const std::string& name) const {
     constexpr int how = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    const int file = ::open(held(sha256).c_str(), how);
+    const int file = ::open(held(name).c_str(), how);
     if (file >= 0 || errno != ENOENT) return file;
-    return ::open(files::content_path(data_dir_ + "/attachments", sha256).c_str(), how);
+    return ::open(files::content_path(data_dir_ + "/attachments", name).c_str(), how);
   }
   std::string moment() const { return folder_ + "/moment"; }
 
  private:
-  std::string held(const std::string& sha256) const { return folder_ + "/attachments/" + sha256; }
+  std::string held(const std::string& name) const { return folder_ + "/attachments/" + name; }
 
   const std::string data_dir_, folder_;
 };
@@ -174,8 +174,8 @@ class backup_maker {
     auto all = files::bytes_of_attachments(from_.log);
     if (!all) return all.error();
     for (const auto& one : *all) {
-      if (auto done = held.hold_attachment(one.sha256); !done) return done;
-      attachments_.emplace(one.sha256, one);
+      if (auto done = held.hold_attachment(one.name); !done) return done;
+      attachments_.emplace(one.name, one);
     }
     return {};
   }
@@ -213,17 +213,17 @@ class backup_maker {
 
   result<void> add_attachments(const held_moment& held) {
     std::vector<left_out> missing;
-    for (const auto& [sha256, of] : attachments_) {
+    for (const auto& [name, of] : attachments_) {
       const auto size = of.size_bytes;
       entry one;
-      one.path = "attachments/" + sha256.substr(0, 2) + "/" + sha256;
-      one.sha256 = sha256;
+      one.path = "attachments/" + name.substr(0, 2) + "/" + name;
+      one.sha256 = of.sha256;
       one.size = size;
-      if (!to_.has(sha256, size)) {
-        const auto kept = keep_attachment(held, one);
+      if (!to_.has(of.sha256, size)) {
+        const auto kept = keep_attachment(held, name, one);
         if (!kept && kept.error().code != codes::storage_corrupt) return kept;
         if (!kept) {
-          missing.push_back({sha256, kept.error().detail});
+          missing.push_back({name, kept.error().detail});
           continue;
         }
       } else {
@@ -236,8 +236,9 @@ class backup_maker {
     return missing.empty() ? result<void>() : tell_damaged(missing);
   }
 
-  result<void> keep_attachment(const held_moment& held, const entry& wanted) {
-    const tools::descriptor file(held.open_attachment(wanted.sha256));
+  result<void> keep_attachment(const held_moment& held, const std::string& name,
+                               const entry& wanted) {
+    const tools::descriptor file(held.open_attachment(name));
     if (!file && errno == ENOENT) return error(codes::storage_corrupt, "it is not there");
     if (!file && (errno == EMFILE || errno == ENFILE)) return unavailable(std::strerror(errno));
     if (!file) return error(codes::storage_corrupt, std::strerror(errno));
@@ -253,7 +254,7 @@ class backup_maker {
     auto now = files::bytes_of_attachments(from_.log);
     if (!now) return now.error();
     std::set<std::string> there;
-    for (auto& one : *now) there.insert(std::move(one.sha256));
+    for (auto& one : *now) there.insert(std::move(one.name));
     for (const auto& one : missing)
       if (there.count(one.path))
         without_.push_back({"attachment " + attachments_[one.path].named + ", " +
@@ -413,7 +414,7 @@ class backup_maker {
   repository& to_;
   pace pace_;
   manifest_writer* manifest_ = nullptr;
-  std::map<std::string, files::kept_bytes> attachments_;  // by hash
+  std::map<std::string, files::kept_bytes> attachments_;  // by name
   std::unordered_map<std::string, entry> known_;
   std::vector<left_out> without_;
 };

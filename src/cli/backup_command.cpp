@@ -99,7 +99,8 @@ int restore(const restore_command& wanted) {
   tell_checked("Restored", *restored);
   std::printf(
       "Start with the same GATEWAY_ENC_KEY as before: secrets of providers cannot be read without "
-      "it.\n");
+      "it. Where storage.encrypt_events is on, put your copy of tenant-keys/ into the folder "
+      "first.\n");
   return 0;
 }
 

@@ -22,6 +22,10 @@ struct restore_command {
   std::string backup_id;  // empty: the newest
   bool check_only = false, list = false;
 };
+struct tenant_options {
+  std::string tenant;
+  bool yes = false;  // without being asked again
+};
 struct chat_options {
   std::string url;      // empty: the default of the configuration
   std::string key;      // an API key
@@ -67,6 +71,8 @@ int restore(const restore_command& wanted);
 int ask_cluster(const config_sources& from, const std::string& what);
 // Puts a fresh key before those of auth.enc_key_file; a running server takes it up within seconds.
 int rotate_secrets(const config_sources& from);
+// Destroys a tenant's key and all that it has. No server runs on the data folder.
+int erase_tenant(const config_sources& from, const tenant_options& wanted);
 // A fresh sign-in link of the server that runs with this data folder.
 int sign_in(const config_sources& from);
 int chat(const chat_options& options);

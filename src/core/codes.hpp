@@ -116,6 +116,7 @@ inline constexpr std::string_view attachment_not_found = "attachment.not_found";
 inline constexpr std::string_view attachment_pending = "attachment.pending";
 inline constexpr std::string_view attachment_quarantined = "attachment.quarantined";
 inline constexpr std::string_view attachment_expired = "attachment.expired";
+inline constexpr std::string_view tenant_erased = "tenant.erased";
 inline constexpr std::string_view range_not_satisfiable = "range.not_satisfiable";
 inline constexpr std::string_view workdir_not_found = "workdir.not_found";
 inline constexpr std::string_view workdir_path_invalid = "workdir.path_invalid";

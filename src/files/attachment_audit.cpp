@@ -17,14 +17,15 @@ result<std::vector<kept_bytes>> bytes_of_attachments(const storage::event_log& l
     const auto a = decode_row(text);
     if (!a) return error(codes::storage_corrupt, "the row of an attachment cannot be read: " + key);
     if (!a->gone())
-      found.try_emplace(a->sha256,
-                        kept_bytes{a->sha256, key.substr(key.rfind('\n') + 1), a->size_bytes});
+      found.try_emplace(a->content,
+                        kept_bytes{a->content, a->stored_sha256, key.substr(key.rfind('\n') + 1),
+                                   a->sealed() ? sealed_file_bytes(a->size_bytes) : a->size_bytes});
     return {};
   };
   if (auto read = storage::each_document(log, storage::attachment_collection, "row\n", take); !read)
     return read.error();
   std::vector<kept_bytes> all;
-  for (auto& [sha256, one] : found) all.push_back(std::move(one));
+  for (auto& [name, one] : found) all.push_back(std::move(one));
   return all;
 }
 
@@ -33,7 +34,7 @@ std::vector<damaged_bytes> find_damaged_bytes(const std::string& folder,
   std::vector<damaged_bytes> found;
   checked_files files;
   for (const auto& one : all) {
-    auto path = content_path(folder, one.sha256);
+    auto path = content_path(folder, one.name);
     if (const auto opened = files.open(path, one.sha256, one.size_bytes); !opened)
       found.push_back({one, std::move(path), opened.error().detail});
   }

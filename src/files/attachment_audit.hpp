@@ -11,9 +11,10 @@
 
 namespace soma::files {
 
-// Bytes that attachments have; `named` is one of those.
+// A file that attachments have, as it lies on the disk: its name, hash and size, which are those of
+// its bytes where they are not sealed. `named` is one of the attachments. No key is needed.
 struct kept_bytes {
-  std::string sha256, named;
+  std::string name, sha256, named;
   std::uint64_t size_bytes = 0;
 };
 

@@ -22,11 +22,11 @@ constexpr std::size_t rows_at_once = 500;
 result<void> attachment_store::release(const stored_attachment& a) {
   if (options_.on_gone)
     if (auto done = options_.on_gone(a.tenant, a.id); !done) return done;
-  const std::lock_guard lock(lock_of(a.sha256));
+  const std::lock_guard lock(lock_of(a.content));
   if (auto done = log_.delete_document(attachment_collection, sha_key(a)); !done) return done;
-  auto held = any(attachment_key({"sha", a.sha256}));
+  auto held = any(attachment_key({"sha", a.content}));
   if (!held) return held.error();
-  return *held ? result<void>() : content_.remove(a.sha256);
+  return *held ? result<void>() : content_.remove(a.content);
 }
 
 result<void> attachment_store::make_gone(stored_attachment a, attachment_state how,
@@ -164,9 +164,9 @@ result<void> attachment_store::forget_session(const session_key& session) {
 std::size_t attachment_store::remove_orphans() {
   std::size_t removed = 0;
   if (!tells_the_truth()) return removed;
-  content_.each([&](const std::string& sha256) {
-    const std::lock_guard lock(lock_of(sha256));
-    removed += remove_unnamed(sha256);
+  content_.each([&](const std::string& content) {
+    const std::lock_guard lock(lock_of(content));
+    removed += remove_unnamed(content);
   });
   return removed;
 }
@@ -174,9 +174,9 @@ std::size_t attachment_store::remove_orphans() {
 // ---- what nobody has ----
 
 // Under the lock of its place.
-bool attachment_store::remove_unnamed(const std::string& sha256) {
-  const auto held = any(attachment_key({"sha", sha256}));
-  return held && !*held && content_.remove(sha256);
+bool attachment_store::remove_unnamed(const std::string& content) {
+  const auto held = any(attachment_key({"sha", content}));
+  return held && !*held && content_.remove(content);
 }
 
 // After a failed commit the store takes the next one only once it was opened anew, and then its log
@@ -196,9 +196,9 @@ void attachment_store::remove_refused() {
     const std::lock_guard lock(refused_mutex_);
     return refused_.merge(all);
   }
-  for (const auto& sha256 : all) {
-    const std::lock_guard lock(lock_of(sha256));
-    (void)remove_unnamed(sha256);
+  for (const auto& content : all) {
+    const std::lock_guard lock(lock_of(content));
+    (void)remove_unnamed(content);
   }
 }
 

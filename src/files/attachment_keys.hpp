@@ -31,7 +31,7 @@ inline std::string due_key(std::int64_t when_ms, const stored_attachment& a) {
   return attachment_key({"due", attachment_time(when_ms), a.tenant.value, a.id});
 }
 inline std::string sha_key(const stored_attachment& a) {
-  return attachment_key({"sha", a.sha256, a.tenant.value, a.id});
+  return attachment_key({"sha", a.content, a.tenant.value, a.id});
 }
 
 inline std::vector<std::string_view> parts_of(std::string_view key) {
@@ -45,6 +45,8 @@ inline std::vector<std::string_view> parts_of(std::string_view key) {
 }
 
 inline result<void> may_be_read(const stored_attachment& a) {
+  if (a.sealed() && a.sha256.empty())
+    return error(codes::tenant_erased, "the tenant was erased, and its key destroyed");
   switch (a.state) {
     case attachment_state::clean: return {};
     case attachment_state::pending:

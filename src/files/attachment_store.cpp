@@ -1,11 +1,15 @@
 #include "files/attachment_store.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <mutex>
 #include <set>
 
 #include "core/codes.hpp"
+#include "core/file_kind.hpp"
 #include "core/time.hpp"
 #include "core/uuid.hpp"
 #include "files/attachment_keys.hpp"
@@ -34,8 +38,8 @@ result<std::unique_ptr<attachment_store>> attachment_store::open(storage::event_
       new attachment_store(log, std::move(options), judge, std::move(*content)));
 }
 
-std::size_t attachment_store::place_of(std::string_view sha256) const {
-  return std::hash<std::string_view>{}(sha256) % locks_.size();
+std::size_t attachment_store::place_of(std::string_view content) const {
+  return std::hash<std::string_view>{}(content) % locks_.size();
 }
 
 result<void> attachment_store::write(const rows& all, const storage::idempotency_record* answer) {
@@ -65,13 +69,57 @@ result<std::optional<stored_attachment>> attachment_store::row(const tenant_id& 
   if (!a) return error(codes::storage_corrupt, "the row of an attachment cannot be read");
   a->tenant = tenant;
   a->id = id;
+  if (!a->sealed()) return a;
+  const auto key = key_of(*a);
+  // Of a tenant that was erased it goes as any other does, and has no name.
+  if (!key && key.error().code == codes::tenant_erased) return a;
+  if (!key) return key.error();
+  if (!open_names(*a, **key))
+    return error(codes::storage_corrupt, "the row of an attachment does not open");
   return a;
+}
+
+result<attachment_store::key_of_values> attachment_store::key_of(const stored_attachment& a) const {
+  if (!a.sealed()) return key_of_values();
+  if (!options_.keys) return error(codes::secret_key_missing, "there is no key of its tenant");
+  return options_.keys->for_reading(a.tenant);
+}
+
+void attachment_store::seal_names(stored_attachment& a, const key_of_values& key) {
+  a.sealed_names = key ? sealed_names_of(a, *key) : std::string();
+}
+
+result<copy_in_memory> attachment_store::copy_of(const std::string& path,
+                                                 const stored_attachment& a) const {
+  const auto key = key_of(a);
+  if (!key) return key.error();
+  const file_handle file(open_without_waiting(path.c_str(), O_RDONLY | O_NOFOLLOW));
+  if (file.get() < 0) return error(codes::storage_corrupt, "its bytes are not there");
+  const auto by = file_unsealer::open(**key, file.get(), a.size_bytes);
+  if (!by) return by.error();
+  return copy_to_memory(**by, file.get(), a.size_bytes);
+}
+
+result<tools::attachment> attachment_store::for_tools(const stored_attachment& a) const {
+  tools::attachment out{a.id, a.filename, a.content_type, a.sha256, a.size_bytes, path_of(a), {}};
+  if (!a.sealed()) return out;
+  auto copy = copy_of(out.path, a);
+  if (!copy) return copy.error();
+  out.path = std::move(copy->path);
+  out.held = std::move(copy->held);
+  return out;
 }
 
 // ---- coming ----
 
-result<attachment_store::incoming> attachment_store::begin() const {
-  auto writer = content_.begin();
+result<attachment_store::incoming> attachment_store::begin(const tenant_id& tenant) const {
+  key_of_values key;
+  if (options_.keys) {
+    auto known = options_.keys->for_writing(tenant);
+    if (!known) return known.error();
+    key = std::move(*known);
+  }
+  auto writer = content_.begin(std::move(key));
   if (!writer) return writer.error();
   return incoming{std::move(*writer), {}};
 }
@@ -87,9 +135,15 @@ result<void> attachment_store::append(incoming& file, std::string_view bytes) co
 attachment_state attachment_store::judged(const std::string& path,
                                           const stored_attachment& a) const {
   if (!scanner_) return attachment_state::clean;
-  const auto said = scanner_->scan(path);
   log_context about;
   about.tenant_id = a.tenant.value;
+  scan_result said;
+  if (!a.sealed())
+    said = scanner_->scan(path);
+  else if (const auto copy = copy_of(path, a))
+    said = scanner_->scan(copy->path);
+  else
+    said.reason = copy.error().detail;
   if (said.what == verdict::harmful)
     log(log_level::warn, "attachment.quarantined",
         {{"attachment_id", a.id}, {"sha256", a.sha256}, {"signature", said.reason}}, about);
@@ -114,18 +168,29 @@ result<attachment_store::whole_file> attachment_store::finish(incoming file,
   if (auto whole = file.writer.finish(); !whole) return whole.error();
   a.id = from.id.empty() ? new_uuid() : from.id;
   a.sha256 = file.writer.sha256();
+  a.content = file.writer.name();
+  a.stored_sha256 = file.writer.stored_sha256();
   a.size_bytes = file.writer.size_bytes();
+  seal_names(a, file.writer.key());
   a.state = judged(file.writer.path(), a);
   return whole_file{std::move(a), std::move(file.writer)};
 }
 
 result<std::optional<attachment_store::whole_file>> attachment_store::find_known(
     std::string_view sha256, const origin_of_file& from) const {
-  const auto prefix = attachment_key({"sha", sha256, from.tenant.value}) + '\n';
-  auto holders = log_.list_documents(attachment_collection, prefix, holders_asked_max);
-  if (!holders) return holders.error();
+  std::vector<std::string> names{std::string(sha256)};
+  if (options_.keys)
+    if (const auto key = options_.keys->for_reading(from.tenant))
+      names.insert(names.begin(), sealed_file_name(**key, sha256));
+  rows holders;
+  for (const auto& name : names) {
+    const auto prefix = attachment_key({"sha", name, from.tenant.value}) + '\n';
+    auto found = log_.list_documents(attachment_collection, prefix, holders_asked_max);
+    if (!found) return found.error();
+    std::move(found->begin(), found->end(), std::back_inserter(holders));
+  }
   std::optional<stored_attachment> known;
-  for (const auto& [key, value] : *holders) {
+  for (const auto& [key, value] : holders) {
     auto one = row(from.tenant, parts_of(key).back());
     if (!one) return one.error();
     if (!*one) continue;
@@ -146,6 +211,9 @@ result<std::optional<attachment_store::whole_file>> attachment_store::find_known
   a.user_id = from.user_id;
   a.gone_at_ms = 0;
   if (!from.filename.empty()) a.filename = safe_filename(from.filename);
+  const auto key = key_of(a);
+  if (!key) return key.error();
+  seal_names(a, *key);
   a.state = judged(path_of(a), a);
   return std::optional<whole_file>(whole_file{std::move(a), {}});
 }
@@ -163,7 +231,7 @@ result<void> attachment_store::settle(std::vector<whole_file>& files, rows with,
     with.emplace_back(
         due_key(a.created_at_ms + (pending ? rescan_after_ms : options_.unclaimed_ms), a),
         std::string());
-    places.insert(place_of(a.sha256));
+    places.insert(place_of(a.content));
   }
   std::vector<std::unique_lock<disk_mutex>> locks;
   for (const auto place : places) locks.emplace_back(locks_[place]);
@@ -175,9 +243,9 @@ result<void> attachment_store::settle(std::vector<whole_file>& files, rows with,
   const auto& why = done.error().code;
   const bool unknown = why == codes::storage_unavailable || why == codes::storage_full;
   for (const auto& file : files) {
-    if (!unknown) (void)remove_unnamed(file.what.sha256);
+    if (!unknown) (void)remove_unnamed(file.what.content);
     const std::lock_guard lock(refused_mutex_);
-    if (unknown && refused_.size() < refused_max) refused_.insert(file.what.sha256);
+    if (unknown && refused_.size() < refused_max) refused_.insert(file.what.content);
   }
   return done;
 }
@@ -186,7 +254,7 @@ result<void> attachment_store::name_bytes(std::vector<whole_file>& files) {
   for (auto& [a, bytes] : files) {
     if (!bytes.path().empty()) {
       if (auto named = content_.publish(bytes); !named) return named;
-    } else if (auto held = any(attachment_key({"sha", a.sha256})); !held || !*held) {
+    } else if (auto held = any(attachment_key({"sha", a.content})); !held || !*held) {
       return held ? unknown_attachment() : held.error();  // gone since they were looked for
     }
   }
@@ -216,7 +284,7 @@ result<tools::attachment> attachment_store::keep(const session_key& session,
                                                  std::string_view filename,
                                                  std::string_view content_type,
                                                  std::string_view bytes) {
-  auto file = begin();
+  auto file = begin(session.tenant);
   if (!file) return file.error();
   if (auto taken = append(*file, bytes); !taken) return taken.error();
   if (auto whole = file->writer.finish(); !whole) return whole.error();
@@ -226,7 +294,10 @@ result<tools::attachment> attachment_store::keep(const session_key& session,
   a.content_type = content_type.empty() ? file_type_of(bytes) : std::string(content_type);
   a.id = new_uuid();
   a.sha256 = file->writer.sha256();
+  a.content = file->writer.name();
+  a.stored_sha256 = file->writer.stored_sha256();
   a.size_bytes = bytes.size();
+  seal_names(a, file->writer.key());
   a.state = attachment_state::clean;  // of our own making
   rows uses;
   uses.emplace_back(attachment_key({"of", session.tenant.value, session.session.value, a.id}),
@@ -241,8 +312,7 @@ result<tools::attachment> attachment_store::keep(const session_key& session,
   if (auto head = log_.head(session); !head && head.error().code == codes::session_not_found)
     if (auto again = write({{storage::session_gone_row(session).key, {}}}); !again)
       return again.error();
-  return tools::attachment{made.id,     made.filename,   made.content_type,
-                           made.sha256, made.size_bytes, path_of(made)};
+  return for_tools(made);
 }
 
 // ---- reading ----
@@ -258,7 +328,9 @@ result<stored_attachment> attachment_store::look(const tenant_id& tenant,
 }
 
 result<file_handle> attachment_store::open_bytes(const stored_attachment& a, bool may_read) const {
-  auto opened = checked_.open(path_of(a), a.sha256, a.size_bytes, may_read);
+  const auto key = key_of(a);
+  if (!key) return key.error();
+  auto opened = checked_.open(path_of(a), a.sha256, a.size_bytes, may_read, key->get());
   if (opened) return opened;
   // Deleted between the look and the opening; or the disk lost what it was given.
   if (auto again = look(a.tenant, a.id); !again) return again.error();
@@ -323,8 +395,7 @@ result<tools::attachment> attachment_store::find(const attachment_reader& who,
   auto a = look(who, attachment_id);
   if (!a) return a.error();
   if (auto whole = open_bytes(*a); !whole) return whole.error();
-  return tools::attachment{a->id,     a->filename,   a->content_type,
-                           a->sha256, a->size_bytes, path_of(*a)};
+  return for_tools(*a);
 }
 
 }  // namespace soma::files

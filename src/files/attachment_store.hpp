@@ -26,6 +26,7 @@
 #include "files/checked_files.hpp"
 #include "files/content_files.hpp"
 #include "files/scanner.hpp"
+#include "security/secrets/tenant_keys.hpp"
 #include "storage/event_log.hpp"
 #include "tools/attachments.hpp"
 
@@ -40,7 +41,13 @@ struct stored_attachment {
   std::uint64_t size_bytes = 0;
   std::int64_t created_at_ms = 0, gone_at_ms = 0;
   attachment_state state = attachment_state::pending;
+  // Of its file: the name, and the hash of what it has. Both are `sha256` where it is not sealed.
+  std::string content, stored_sha256;
+  // Filename and hash as they are kept where it is sealed; else empty. Those above are then empty,
+  // too, where its tenant was erased.
+  std::string sealed_names;
 
+  bool sealed() const { return !sealed_names.empty(); }
   bool gone() const {
     return state == attachment_state::deleted || state == attachment_state::expired;
   }
@@ -53,6 +60,7 @@ struct store_options {
   std::int64_t unclaimed_ms = 24ll * 3600 * 1000;
   std::int64_t gone_kept_ms = 30ll * 24 * 3600 * 1000;
   std::vector<std::string> types, types_refused;  // patterns of media types; see type_matches
+  security::tenant_keys* keys = nullptr;          // what they are sealed by; null: nothing is
   // Ends what was made of an attachment that is gone; called again until it succeeds, and perhaps
   // after that. Blocks on the disk.
   std::function<result<void>(const tenant_id&, std::string_view id)> on_gone{};
@@ -85,7 +93,8 @@ class attachment_store final : public tools::attachment_source {
     content_writer writer;
     std::string beginning;  // for telling its type
   };
-  result<incoming> begin() const;
+  // Errors besides: tenant.erased.
+  result<incoming> begin(const tenant_id& tenant) const;
   result<void> append(incoming& file, std::string_view bytes) const;
   // A file that is whole and no attachment yet. Destroying it removes its bytes, on the disk.
   struct whole_file {
@@ -115,7 +124,7 @@ class attachment_store final : public tools::attachment_source {
   result<std::optional<stored_attachment>> get(const tenant_id& tenant, std::string_view id) const;
   // Who sent it may, and whoever sees a session that names it.
   result<bool> may_see(const attachment_reader& who, const stored_attachment& a) const;
-  std::string path_of(const stored_attachment& a) const { return content_.path_of(a.sha256); }
+  std::string path_of(const stored_attachment& a) const { return content_.path_of(a.content); }
   // Its bytes, which were found to be the ones that came (checked_files.hpp). Errors:
   // storage.corrupt, and logged as attachment.damaged; as look, where it is gone meanwhile. Without
   // `may_read` the handle is empty where all of them would have to be read first.
@@ -159,7 +168,7 @@ class attachment_store final : public tools::attachment_source {
   result<void> change(const changes& all);
   result<bool> any(const std::string& prefix) const;
   bool tells_the_truth();
-  bool remove_unnamed(const std::string& sha256);
+  bool remove_unnamed(const std::string& content);
   void remove_refused();
   result<void> release(const stored_attachment& a);
   result<void> make_gone(stored_attachment a, attachment_state how, std::int64_t now_ms);
@@ -167,19 +176,27 @@ class attachment_store final : public tools::attachment_source {
   result<std::optional<std::int64_t>> deal_with(stored_attachment& a, std::int64_t now_ms,
                                                 bool& scans);
   attachment_state judged(const std::string& path, const stored_attachment& a) const;
-  std::size_t place_of(std::string_view sha256) const;  // of its lock
-  disk_mutex& lock_of(std::string_view sha256) { return locks_[place_of(sha256)]; }
+  using key_of_values = std::shared_ptr<const security::value_key>;
+  // Null: it is not sealed.
+  result<key_of_values> key_of(const stored_attachment& a) const;
+  // What a program can read it by, where it is sealed: a plain copy in memory.
+  result<copy_in_memory> copy_of(const std::string& path, const stored_attachment& a) const;
+  // Of a new one, once its name and its file are known.
+  static void seal_names(stored_attachment& a, const key_of_values& key);
+  result<tools::attachment> for_tools(const stored_attachment& a) const;
+  std::size_t place_of(std::string_view content) const;  // of its lock
+  disk_mutex& lock_of(std::string_view content) { return locks_[place_of(content)]; }
 
   storage::event_log& log_;
   const store_options options_;
   scanner* const scanner_;
   const content_files content_;
   mutable checked_files checked_;
-  // Bytes are given a name and a row, or lose both, under the lock of their hash. Whoever takes
+  // Bytes are given a name and a row, or lose both, under the lock of that name. Whoever takes
   // several takes them in their order.
   std::array<disk_mutex, 64> locks_;
   quick_mutex refused_mutex_;
-  std::set<std::string> refused_;  // hashes of bytes whose rows may or may not be there
+  std::set<std::string> refused_;  // names of bytes whose rows may or may not be there
 };
 
 }  // namespace soma::files

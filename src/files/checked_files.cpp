@@ -44,6 +44,19 @@ result<std::string> sha256_of(int file) {
   }
 }
 
+result<std::string> sha256_of(int file, const file_unsealer& by, std::uint64_t size_bytes) {
+  security::sha256_stream hash;
+  std::uint64_t at = 0;
+  do {
+    const auto piece = by.read(file, at, sealed_frame_bytes);
+    if (!piece) return piece.error();
+    hash.update(*piece);
+    at += piece->size();
+    if (piece->empty()) break;
+  } while (at < size_bytes);
+  return security::hex(security::bytes_of(hash.finish()));
+}
+
 }  // namespace
 
 file_handle::~file_handle() {
@@ -55,7 +68,8 @@ int file_handle::release() {
 }
 
 result<file_handle> checked_files::open(const std::string& path, std::string_view sha256,
-                                        std::uint64_t size_bytes, bool may_read) {
+                                        std::uint64_t size_bytes, bool may_read,
+                                        const security::value_key* key) {
   file_handle file(open_without_waiting(path.c_str(), O_RDONLY | O_NOFOLLOW));
   if (file.get() < 0) return unreadable(errno);
   if (const auto kind = kind_if_no_file(file.get()); !kind.empty())
@@ -63,13 +77,19 @@ result<file_handle> checked_files::open(const std::string& path, std::string_vie
                  "its bytes are not there: " + std::string(kind) + " is in their place");
   struct stat now {};
   if (::fstat(file.get(), &now) != 0) return unreadable(errno);
-  if (static_cast<std::uint64_t>(now.st_size) != size_bytes)
+  const auto wanted = key ? sealed_file_bytes(size_bytes) : size_bytes;
+  if (static_cast<std::uint64_t>(now.st_size) != wanted)
     return error(codes::storage_corrupt, "its bytes are damaged: there are " +
                                              std::to_string(now.st_size) + " of " +
-                                             std::to_string(size_bytes));
+                                             std::to_string(wanted));
+  if (key) {
+    auto by = file_unsealer::open(*key, file.get(), size_bytes);
+    if (!by) return by.error();
+    file.set_sealed(std::move(*by));
+  }
   const known_file identity{now.st_dev, now.st_ino, size_bytes,
                             now.st_ctim.tv_sec * 1'000'000'000 + now.st_ctim.tv_nsec};
-  const std::string name(sha256);
+  const std::string& name = path;
   const auto known = [&]() -> std::optional<bool> {
     const std::lock_guard lock(mutex_);
     const auto at = findings_.find(name);
@@ -83,7 +103,8 @@ result<file_handle> checked_files::open(const std::string& path, std::string_vie
     const std::lock_guard alone(looking_[std::hash<std::string>{}(name) % looking_.size()]);
     good = known();
     if (!good) {
-      const auto found = sha256_of(file.get());
+      const auto found =
+          file.sealed() ? sha256_of(file.get(), *file.sealed(), size_bytes) : sha256_of(file.get());
       if (!found) return found.error();
       good = *found == sha256;
       const std::lock_guard lock(mutex_);

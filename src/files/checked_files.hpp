@@ -10,12 +10,14 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "core/error.hpp"
+#include "files/sealed_file.hpp"
 
 namespace soma::files {
 
@@ -23,23 +25,30 @@ namespace soma::files {
 class file_handle {
  public:
   explicit file_handle(int fd = -1) : fd_(fd) {}  // below 0: none
-  file_handle(file_handle&& other) noexcept : fd_(other.release()) {}
+  file_handle(file_handle&& other) noexcept
+      : fd_(other.release()), sealed_(std::move(other.sealed_)) {}
   file_handle& operator=(file_handle&&) = delete;
   ~file_handle();
   int get() const { return fd_; }
   int release();
+  // By which its bytes are read, where they are sealed; else null.
+  const std::shared_ptr<const file_unsealer>& sealed() const { return sealed_; }
+  void set_sealed(std::shared_ptr<const file_unsealer> by) { sealed_ = std::move(by); }
 
  private:
   int fd_;
+  std::shared_ptr<const file_unsealer> sealed_;
 };
 
 class checked_files {
  public:
-  // Opens a file that has so many bytes and that hash. Without `may_read` a file that would have to
-  // be read whole for that is not opened: the handle is empty. Errors: storage.corrupt (it is not
-  // there, or is not what it should be), storage.unavailable.
+  // Opens a file that has so many bytes and that hash, both before it was sealed by `key`, where
+  // one is given. Without `may_read` a file that would have to be read whole for that is not
+  // opened: the handle is empty. Errors: storage.corrupt (it is not there, or is not what it should
+  // be), storage.unavailable.
   result<file_handle> open(const std::string& path, std::string_view sha256,
-                           std::uint64_t size_bytes, bool may_read = true);
+                           std::uint64_t size_bytes, bool may_read = true,
+                           const security::value_key* key = nullptr);
 
  private:
   struct known_file {
@@ -56,7 +65,7 @@ class checked_files {
   static constexpr std::size_t findings_max = 65'536;
   static constexpr auto believed_for = std::chrono::hours(24);
   std::mutex mutex_;
-  std::unordered_map<std::string, finding> findings_;  // by hash
+  std::unordered_map<std::string, finding> findings_;  // by path
   std::array<std::mutex, 64> looking_;
 };
 

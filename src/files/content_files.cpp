@@ -43,9 +43,15 @@ content_writer::content_writer(content_writer&& other) noexcept
     : file_(std::exchange(other.file_, -1)),
       path_(std::exchange(other.path_, {})),
       sha256_(std::move(other.sha256_)),
+      stored_sha256_(std::move(other.stored_sha256_)),
+      name_(std::move(other.name_)),
       size_bytes_(other.size_bytes_),
       min_free_bytes_(other.min_free_bytes_),
-      hash_(std::move(other.hash_)) {}
+      hash_(std::move(other.hash_)),
+      key_(std::move(other.key_)),
+      sealer_(std::move(other.sealer_)) {
+  if (other.stored_hash_) stored_hash_.emplace(std::move(*other.stored_hash_));
+}
 
 content_writer::~content_writer() {
   if (file_ >= 0) ::close(file_);
@@ -55,14 +61,24 @@ content_writer::~content_writer() {
 result<void> content_writer::append(std::string_view bytes) {
   hash_.update(bytes);
   size_bytes_ += bytes.size();
+  return sealer_ ? write(sealer_->add(bytes)) : write(bytes);
+}
+
+result<void> content_writer::write(std::string_view bytes) {
+  if (stored_hash_) stored_hash_->update(bytes);
   const int failed = storage::append_keeping_free(file_, bytes, min_free_bytes_);
   return failed != 0 ? disk_error(failed) : result<void>();
 }
 
 result<void> content_writer::finish() {
+  if (sealer_)
+    if (auto last = write(sealer_->finish()); !last) return last;
   if (::fsync(file_) != 0) return disk_error(errno);
   ::close(std::exchange(file_, -1));
   sha256_ = security::hex(security::bytes_of(hash_.finish()));
+  stored_sha256_ =
+      stored_hash_ ? security::hex(security::bytes_of(stored_hash_->finish())) : sha256_;
+  name_ = key_ ? sealed_file_name(*key_, sha256_) : sha256_;
   return {};
 }
 
@@ -85,8 +101,13 @@ result<content_files> content_files::open(const std::string& folder, std::uint64
   return made;
 }
 
-result<content_writer> content_files::begin() const {
+result<content_writer> content_files::begin(std::shared_ptr<const security::value_key> key) const {
   content_writer writer;
+  if (key) {
+    writer.sealer_.emplace(*key);
+    writer.stored_hash_.emplace();
+    writer.key_ = std::move(key);
+  }
   auto name = folder_ + "/incoming/XXXXXX";
   writer.file_ = ::mkostemp(name.data(), O_CLOEXEC);
   if (writer.file_ < 0) return disk_error(errno);
@@ -96,23 +117,23 @@ result<content_writer> content_files::begin() const {
 }
 
 result<void> content_files::publish(content_writer& written) const {
-  const auto name = path_of(written.sha256_);
+  const auto name = path_of(written.name_);
   if (::rename(written.path_.c_str(), name.c_str()) != 0) return disk_error(errno);
   written.path_.clear();
   return sync_folder(name.substr(0, name.rfind('/')));
 }
 
-result<void> content_files::remove(std::string_view sha256) const {
-  if (::unlink(path_of(sha256).c_str()) != 0 && errno != ENOENT) return disk_error(errno);
+result<void> content_files::remove(std::string_view name) const {
+  if (::unlink(path_of(name).c_str()) != 0 && errno != ENOENT) return disk_error(errno);
   return {};
 }
 
-std::string content_path(const std::string& folder, std::string_view sha256) {
-  return folder + '/' + std::string(sha256.substr(0, 2)) + '/' + std::string(sha256);
+std::string content_path(const std::string& folder, std::string_view name) {
+  return folder + '/' + std::string(name.substr(0, 2)) + '/' + std::string(name);
 }
 
-std::string content_files::path_of(std::string_view sha256) const {
-  return content_path(folder_, sha256);
+std::string content_files::path_of(std::string_view name) const {
+  return content_path(folder_, name);
 }
 
 void content_files::each(const std::function<void(const std::string&)>& visit) const {

@@ -11,6 +11,10 @@ open_file::~open_file() {
 }
 
 std::string open_file::read(std::uint64_t at, std::size_t bytes) const {
+  if (sealed_) {
+    auto piece = sealed_->read(handle_, at, bytes);
+    return piece ? std::move(*piece) : std::string();
+  }
   std::string piece(bytes, '\0');
   ssize_t got = 0;
   do {

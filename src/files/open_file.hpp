@@ -3,7 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+
+#include "files/checked_files.hpp"
 
 namespace soma::files {
 
@@ -11,6 +14,7 @@ namespace soma::files {
 class open_file {
  public:
   explicit open_file(int handle) : handle_(handle) {}
+  explicit open_file(file_handle file) : handle_(file.release()), sealed_(file.sealed()) {}
   ~open_file();
   open_file(const open_file&) = delete;
 
@@ -19,6 +23,7 @@ class open_file {
 
  private:
   const int handle_;
+  const std::shared_ptr<const file_unsealer> sealed_{};  // null: its bytes are the file's
 };
 
 }  // namespace soma::files

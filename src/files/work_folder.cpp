@@ -124,8 +124,12 @@ disk_mutex& work_folders::lock_of(const session_key& whose) {
   return locks_[std::hash<session_key>{}(whose) % locks_.size()];
 }
 
+std::string tenant_work_folder(const std::string& root, const tenant_id& tenant) {
+  return root + '/' + folder_name(tenant.value);
+}
+
 std::string work_folders::path_of(const session_key& whose) const {
-  return root_ + '/' + folder_name(whose.tenant.value) + '/' +
+  return tenant_work_folder(root_, whose.tenant) + '/' +
          (whose.session.empty() ? "shared" : folder_name(whose.session.value));
 }
 

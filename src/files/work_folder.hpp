@@ -97,6 +97,9 @@ class work_spool {
   std::uint64_t size_bytes_ = 0;
 };
 
+// All that a tenant has below `root`.
+std::string tenant_work_folder(const std::string& root, const tenant_id& tenant);
+
 class work_folders {
  public:
   static constexpr std::size_t depth_max = 32, path_bytes_max = 1024, name_bytes_max = 255;

@@ -18,13 +18,14 @@ std::uint64_t size_of(const config& settings, std::string_view key) {
 }
 
 files::store_options store_options_of(const config& settings, storage::event_log& events,
-                                      app::fact_table& facts) {
+                                      app::fact_table& facts, security::tenant_keys& keys) {
   files::store_options options;
   options.folder = settings.text("storage.data_dir") + "/attachments";
   options.min_free_bytes = size_of(settings, "storage.min_free_bytes");
   options.file_bytes_max = size_of(settings, "uploads.file_bytes_max");
   options.unclaimed_ms = settings.number("uploads.unclaimed_h") * 3'600'000;
   options.gone_kept_ms = settings.number("uploads.gone_days") * 24 * 3'600'000;
+  options.keys = &keys;
   options.types = settings.list("uploads.types");
   options.types_refused = settings.list("uploads.types_refused");
   const bool replicated = !settings.text("somabrain.base_url").empty();
@@ -65,7 +66,8 @@ node_files::node_files(storage::event_log& events, std::unique_ptr<files::scanne
 
 result<std::unique_ptr<node_files>> node_files::open(const config& settings,
                                                      storage::event_log& events,
-                                                     app::fact_table& facts) {
+                                                     app::fact_table& facts,
+                                                     security::tenant_keys& keys) {
   std::unique_ptr<files::scanner> scanner;
   if (const auto& socket = settings.text("uploads.clamd_socket"); !socket.empty()) {
     files::clamd_options options;
@@ -74,7 +76,7 @@ result<std::unique_ptr<node_files>> node_files::open(const config& settings,
     scanner = files::make_scan_guard(files::make_clamd_scanner(std::move(options)));
   }
   auto attachments = files::attachment_store::open(
-      events, store_options_of(settings, events, facts), scanner.get());
+      events, store_options_of(settings, events, facts, keys), scanner.get());
   if (!attachments) return attachments.error();
   auto folders = files::work_folders::open(settings.text("storage.data_dir") + "/work",
                                            work_limits_of(settings));

@@ -22,7 +22,8 @@ class node_files {
   // Errors: storage.unavailable, storage.full.
   static result<std::unique_ptr<node_files>> open(const config& settings,
                                                   storage::event_log& events,
-                                                  app::fact_table& facts);
+                                                  app::fact_table& facts,
+                                                  security::tenant_keys& keys);
   ~node_files() { stop(); }
 
   app::file_services& services() { return services_; }

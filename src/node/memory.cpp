@@ -1,6 +1,7 @@
 #include "node/memory.hpp"
 
 #include "core/time.hpp"
+#include "node/memory_index_place.hpp"
 #include "observability/log.hpp"
 
 namespace soma {
@@ -23,11 +24,11 @@ memory::wal_options wal_options_of() {
   return options;
 }
 
-memory::indexer_options index_options_of(const config& settings, node_feeds& feeds,
-                                         std::function<void()> on_rows, memory::vectors& vectors,
-                                         const memory::memory_wal* wal) {
+memory::indexer_options index_options_of(const config& settings, const std::string& path,
+                                         node_feeds& feeds, std::function<void()> on_rows,
+                                         memory::vectors& vectors, const memory::memory_wal* wal) {
   memory::indexer_options options;
-  options.path = settings.text("storage.data_dir") + "/memory.sqlite";
+  options.path = path;
   options.on_changed = [&feeds, &vectors](const tenant_id& tenant) {
     vectors.changed();
     feeds.memory_changed(tenant);
@@ -74,16 +75,17 @@ memory::memory_limits limits_of(const config& settings) {
 
 }  // namespace
 
-node_memory::node_memory(const config& settings, node_store& store, node_feeds& feeds,
-                         node_models& models)
+node_memory::node_memory(const config& settings, const std::string& index, node_store& store,
+                         node_feeds& feeds, node_models& models)
     : remembering_(remembering_of(settings)),
       embeddings_(models),
       vectors_(store.events(), vector_options_of(settings, embeddings_)),
       wal_(settings.flag("memory.wal")
                ? std::make_unique<memory::memory_wal>(store.events(), wal_options_of())
                : nullptr),
-      index_(store.events(), index_options_of(
-                                 settings, feeds, [this] { tell_of_rows(); }, vectors_, wal())),
+      index_(store.events(),
+             index_options_of(
+                 settings, index, feeds, [this] { tell_of_rows(); }, vectors_, wal())),
       sight_(feeds.facts(), store.events()),
       memories_(store.events(), index_, limits_of(settings), now_ms, &vectors_, &sight_),
       knowledge_(store.events(), memories_,
@@ -109,12 +111,14 @@ void node_memory::tell_of_rows() {
 
 result<std::unique_ptr<node_memory>> node_memory::open(const config& settings, node_store& store,
                                                        node_feeds& feeds, node_models& models) {
+  auto index = place_memory_index(settings);
+  if (!index) return index.error();
   const auto taken = memory::take_over_notes(store.events(), now_ms());
   if (!taken) return taken.error();
   if (*taken > 0) log(log_level::info, "memory.notes_taken_over", {{"count", *taken}});
   if (!settings.flag("memory.wal"))
     if (auto noted = memory::memory_wal::not_kept(store.events()); !noted) return noted.error();
-  std::unique_ptr<node_memory> made(new node_memory(settings, store, feeds, models));
+  std::unique_ptr<node_memory> made(new node_memory(settings, *index, store, feeds, models));
   if (auto read = made->replicator_.open(); !read) return read.error();
   return made;
 }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "core/config.hpp"
 #include "core/may_block.hpp"
@@ -51,7 +52,8 @@ class node_memory {
   memory::replicator& replicator() { return replicator_; }
 
  private:
-  node_memory(const config& settings, node_store& store, node_feeds& feeds, node_models& models);
+  node_memory(const config& settings, const std::string& index, node_store& store,
+              node_feeds& feeds, node_models& models);
 
   void tell_of_rows();
 

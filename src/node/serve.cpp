@@ -30,7 +30,8 @@ result<int> serve(const config& settings) {
   node_feeds feeds(settings);
   auto models = node_models::open(settings, **store, metrics.registry());
   if (!models) return models.error();
-  auto files = node_files::open(settings, (*store)->events(), feeds.facts());
+  auto files =
+      node_files::open(settings, (*store)->events(), feeds.facts(), (*store)->tenant_keys());
   if (!files) return files.error();
   auto memory = node_memory::open(settings, **store, feeds, **models);
   if (!memory) return memory.error();

@@ -18,6 +18,8 @@ storage::store_options store_options_of(const config& settings, const descriptor
   options.min_free_bytes = static_cast<std::uint64_t>(settings.number("storage.min_free_bytes"));
   options.block_cache_bytes =
       static_cast<std::uint64_t>(settings.number("storage.block_cache_bytes"));
+  if (settings.flag("storage.encrypt_events"))
+    options.event_bytes_max += security::seal_overhead_bytes;
   options.on_notice = [](const std::string& what) {
     log(log_level::warn, "storage.notice", {{"what", what}});
   };
@@ -99,12 +101,15 @@ node_store::~node_store() {
 
 node_store::node_store(const config& settings, descriptor_plan plan,
                        std::unique_ptr<storage::event_log> log,
-                       replication::replicated_event_log* cluster)
+                       replication::replicated_event_log* cluster,
+                       std::unique_ptr<security::tenant_keys> keys)
     : plan_(std::move(plan)),
       log_(std::move(log)),
       cluster_(cluster),
+      tenant_keys_(std::move(keys)),
+      sealed_(*log_, *tenant_keys_),
       vitals_(settings.text("storage.data_dir")),
-      events_(*log_, vitals_),
+      events_(sealed_, vitals_),
       documents_(events_) {
   vitals_.sample();
 }
@@ -116,15 +121,19 @@ result<std::unique_ptr<node_store>> node_store::open(const config& settings) {
   if (!plan->said.empty()) log(log_level::warn, "server.few_descriptors", {{"what", plan->said}});
   auto events = open_log(settings, store_options_of(settings, *plan));
   if (!events) return events.error();
-  std::unique_ptr<node_store> made(
-      new node_store(settings, std::move(*plan), std::move(events->log), events->cluster));
+  // Behind the store's lock: who else has the folder may be changing them.
+  auto tenant_keys = open_tenant_keys(settings, *events->log);
+  if (!tenant_keys) return tenant_keys.error();
+  std::unique_ptr<node_store> made(new node_store(settings, std::move(*plan), std::move(events->log),
+                                                  events->cluster, std::move(*tenant_keys)));
   auto key = server_key_of(settings.text("storage.data_dir"), made->events_);
   if (!key) return key.error();
   made->server_key_ = std::move(*key);
   auto audit = open_node_audit(settings);
   if (!audit) return audit.error();
   made->audit_ = std::move(*audit);
-  auto secrets = node_secrets::open(settings, made->documents_, *made->audit_);
+  auto secrets =
+      node_secrets::open(settings, made->documents_, *made->audit_, *made->tenant_keys_);
   if (!secrets) return secrets.error();
   made->secrets_ = std::move(*secrets);
   return made;

@@ -19,6 +19,8 @@
 #include "node/secrets.hpp"
 #include "node/store_documents.hpp"
 #include "replication/replicated_event_log.hpp"
+#include "sealing/sealed_event_log.hpp"
+#include "security/secrets/tenant_keys.hpp"
 #include "storage/event_log.hpp"
 #include "storage/observed_event_log.hpp"
 
@@ -35,6 +37,8 @@ class node_store {
   const descriptor_plan& descriptors() const { return plan_; }
   storage::event_log& events() { return events_; }
   store_documents& documents() { return documents_; }
+  // What tenants' values are sealed under.
+  security::tenant_keys& tenant_keys() { return *tenant_keys_; }
   const secret_string& server_key() const { return server_key_; }
   node_secrets& secrets() { return *secrets_; }
   security::audit_log& audit() { return *audit_; }
@@ -49,11 +53,14 @@ class node_store {
 
  private:
   node_store(const config& settings, descriptor_plan plan, std::unique_ptr<storage::event_log> log,
-             replication::replicated_event_log* cluster);
+             replication::replicated_event_log* cluster,
+             std::unique_ptr<security::tenant_keys> keys);
 
   const descriptor_plan plan_;
   const std::unique_ptr<storage::event_log> log_;
   replication::replicated_event_log* const cluster_;  // which log_ is then
+  const std::unique_ptr<security::tenant_keys> tenant_keys_;
+  sealing::sealed_event_log sealed_;
   app::node_vitals vitals_;
   storage::observed_event_log events_;
   store_documents documents_;

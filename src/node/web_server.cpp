@@ -165,7 +165,8 @@ app::services_needs services_needs_of(const web_server::needs& from) {
           from.identities.users(),
           from.backups,
           from.oidc.services(),
-          from.cluster ? &from.cluster->seen() : nullptr};
+          from.cluster ? &from.cluster->seen() : nullptr,
+          &from.store.tenant_keys()};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,8 @@ struct attachment {
   std::string attachment_id, filename, content_type, sha256;
   std::uint64_t size_bytes = 0;
   std::string path;  // of its bytes, which do not change; for reading only
+  // Where they are a copy in memory: it is there as long as this is. Else null.
+  std::shared_ptr<const void> held{};
 };
 
 // Who asks for a file: he has those that he sent, and those of the sessions that he sees.

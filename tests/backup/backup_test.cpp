@@ -94,7 +94,7 @@ class data_folder {
   }
 
   std::string attach(const std::string& bytes) {
-    auto file = attachments_->begin();
+    auto file = attachments_->begin(key.tenant);
     REQUIRE(file);
     REQUIRE(attachments_->append(*file, bytes));
     auto made = attachments_->add(std::move(*file), {key.tenant, "u", "a.txt", "text/plain"});

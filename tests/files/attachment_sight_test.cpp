@@ -26,7 +26,7 @@ struct shelf {
     auto opened = attachment_store::open(*log, options, nullptr);
     REQUIRE(opened);
     store = std::move(*opened);
-    auto file = store->begin();
+    auto file = store->begin(tenant);
     REQUIRE(file);
     REQUIRE(store->append(*file, "hers"));
     auto added = store->add(std::move(*file), {tenant, "ann", "a.txt", {}});

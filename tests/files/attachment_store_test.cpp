@@ -87,7 +87,7 @@ struct world {
 
   result<stored_attachment> send(std::string_view bytes, const tenant_id& whose,
                                  std::string_view name = "a.txt") {
-    auto file = store->begin();
+    auto file = store->begin(whose);
     REQUIRE(file);
     if (auto taken = store->append(*file, bytes); !taken) return taken.error();
     return store->add(std::move(*file), {whose, "u", std::string(name), {}});
@@ -191,7 +191,7 @@ TEST_CASE("attachments: too long, of a refused type or unfinished files leave no
   CHECK(w.send(std::string(1001, 'x'), w.tenant).error().code == codes::upload_too_large);
   CHECK(w.send("%PDF-1.7\n", w.tenant).error().code == codes::upload_type_refused);
   {
-    auto file = w.store->begin();
+    auto file = w.store->begin(w.tenant);
     REQUIRE(file);
     REQUIRE(w.store->append(*file, "half"));
     CHECK(w.files() == 1);
@@ -450,7 +450,7 @@ TEST_CASE(
 TEST_CASE("attachments: several files and the answer that names them are one atom") {
   world w;
   const auto whole = [&](std::string_view bytes) {
-    auto file = w.store->begin();
+    auto file = w.store->begin(w.tenant);
     REQUIRE(file);
     REQUIRE(w.store->append(*file, bytes));
     auto finished = w.store->finish(std::move(*file), {w.tenant, "u", "a.txt", {}});

@@ -91,7 +91,8 @@ TEST_CASE_TEMPLATE("log: a page ends with the event that passes its bytes", stor
                    SOMA_EVENT_LOGS) {
   store s;
   const auto key = ten(s);
-  const auto size = event_of(1).json.size();  // of all but the tenth
+  // Of all but the tenth.
+  const auto size = event_of(1).json.size() + store::overhead_bytes;
   CHECK(seqs_of(page_of(s.log, key, {.bytes_max = 1})) == numbers{1});
   CHECK(seqs_of(page_of(s.log, key, {.bytes_max = 2 * size})) == numbers{1, 2});
   CHECK(seqs_of(page_of(s.log, key, {.bytes_max = 2 * size + 1})) == numbers{1, 2, 3});

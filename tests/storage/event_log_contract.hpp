@@ -1,4 +1,4 @@
-// What the contract suite needs: the two stores it runs against, and short ways to write appends.
+// What the contract suite needs: the stores it runs against, and short ways to write appends.
 // A suite is a TEST_CASE_TEMPLATE over SOMA_EVENT_LOGS.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/codes.hpp"
+#include "sealing/sealed_event_log.hpp"
 #include "storage/event_log.hpp"
 #include "support/result_text.hpp"
 #include "support/temp_folder.hpp"
@@ -23,11 +24,13 @@ struct of_one_node {
 };
 
 struct memory_store : of_one_node {
+  static constexpr std::size_t overhead_bytes = 0;  // that a page counts for each event
   std::unique_ptr<event_log> opened = make_memory_event_log(7, event_bytes_max);
   event_log& log = *opened;
 };
 
 struct rocksdb_store : of_one_node {
+  static constexpr std::size_t overhead_bytes = 0;
   soma::testing::temp_folder folder{soma::testing::temp_folder::place::memory};
   store_options options = [this] {
     store_options o;
@@ -44,7 +47,26 @@ struct rocksdb_store : of_one_node {
 #ifdef SOMA_CONTRACT_STORE_HEADER
 #define SOMA_EVENT_LOGS kafka_store
 #else
-#define SOMA_EVENT_LOGS memory_store, rocksdb_store
+// As a node has it with storage.encrypt_events.
+struct sealed_store : of_one_node {
+  static constexpr std::size_t overhead_bytes = security::seal_overhead_bytes;
+  struct wider : rocksdb_store {
+    wider() {
+      opened.reset();
+      options.event_bytes_max = event_bytes_max + security::seal_overhead_bytes;
+      opened = open_rocksdb_event_log(options).value();
+    }
+    event_log& inner() { return *opened; }
+  } disk;
+  std::unique_ptr<security::tenant_keys> keys =
+      security::tenant_keys::open(
+          {disk.folder / "keys", {secret_string(std::string(32, 'k'))}, true})
+          .value();
+  sealing::sealed_event_log sealed{disk.inner(), *keys};
+  event_log& log = sealed;
+};
+
+#define SOMA_EVENT_LOGS memory_store, rocksdb_store, sealed_store
 #endif
 
 inline session_key key_of(std::string session, std::string tenant = "t") {

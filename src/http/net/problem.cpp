@@ -67,6 +67,7 @@ constexpr row table[] = {
     {codes::workdir_exists, 409},
     {codes::workdir_wrong_kind, 409},
     {codes::attachment_expired, 410},
+    {codes::tenant_erased, 410},
     {codes::profile_changed, 412},
     {codes::memory_changed, 412},
     {codes::backup_not_found, 404},

@@ -19,7 +19,8 @@ std::unique_ptr<sandbox_run> document_reader::extract(const wanted_document& wan
   }
   extraction what;
   what.owner = wanted.tenant.value;
-  what.input_fd = open_without_waiting(file->path.c_str(), O_RDONLY | O_NOFOLLOW);
+  what.input_fd =
+      open_without_waiting(file->path.c_str(), O_RDONLY | (file->held ? 0 : O_NOFOLLOW));
   if (what.input_fd < 0) {
     on_end(*file, error(codes::storage_unavailable, "the attachment's bytes are missing"));
     return nullptr;
