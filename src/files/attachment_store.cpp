@@ -179,9 +179,14 @@ result<attachment_store::whole_file> attachment_store::finish(incoming file,
 result<std::optional<attachment_store::whole_file>> attachment_store::find_known(
     std::string_view sha256, const origin_of_file& from) const {
   std::vector<std::string> names{std::string(sha256)};
-  if (options_.keys)
+  if (options_.keys) {
+    auto seals = options_.keys->for_writing(from.tenant);
+    if (!seals) return seals.error();
+    // What lies there in the clear is sent again, and sealed.
+    if (*seals) names.clear();
     if (const auto key = options_.keys->for_reading(from.tenant))
       names.insert(names.begin(), sealed_file_name(**key, sha256));
+  }
   rows holders;
   for (const auto& name : names) {
     const auto prefix = attachment_key({"sha", name, from.tenant.value}) + '\n';
@@ -222,6 +227,10 @@ result<std::optional<attachment_store::whole_file>> attachment_store::find_known
 result<void> attachment_store::settle(std::vector<whole_file>& files, rows with,
                                       const storage::idempotency_record* answer) {
   std::set<std::size_t> places;
+  for (const auto& file : files) places.insert(place_of(file.what.content));
+  std::vector<std::unique_lock<disk_mutex>> locks;
+  for (const auto place : places) locks.emplace_back(locks_[place]);
+  auto done = name_bytes(files, with);
   for (auto& file : files) {
     auto& a = file.what;
     a.created_at_ms = now_ms();
@@ -231,11 +240,7 @@ result<void> attachment_store::settle(std::vector<whole_file>& files, rows with,
     with.emplace_back(
         due_key(a.created_at_ms + (pending ? rescan_after_ms : options_.unclaimed_ms), a),
         std::string());
-    places.insert(place_of(a.content));
   }
-  std::vector<std::unique_lock<disk_mutex>> locks;
-  for (const auto place : places) locks.emplace_back(locks_[place]);
-  auto done = name_bytes(files);
   if (done) done = write(with, answer);
   if (done) return done;
   // Where the disk failed or was full nobody knows yet what it kept: a commit that failed may stand
@@ -248,17 +253,6 @@ result<void> attachment_store::settle(std::vector<whole_file>& files, rows with,
     if (unknown && refused_.size() < refused_max) refused_.insert(file.what.content);
   }
   return done;
-}
-
-result<void> attachment_store::name_bytes(std::vector<whole_file>& files) {
-  for (auto& [a, bytes] : files) {
-    if (!bytes.path().empty()) {
-      if (auto named = content_.publish(bytes); !named) return named;
-    } else if (auto held = any(attachment_key({"sha", a.content})); !held || !*held) {
-      return held ? unknown_attachment() : held.error();  // gone since they were looked for
-    }
-  }
-  return {};
 }
 
 result<std::vector<stored_attachment>> attachment_store::add_all(

@@ -104,7 +104,8 @@ class attachment_store final : public tools::attachment_source {
   // Syncs, tells the type, scans. Errors: upload.type_refused.
   result<whole_file> finish(incoming file, const origin_of_file& from) const;
   // One over bytes of a file that its sender may read; nullopt where there is none. Others' bytes
-  // count as unknown, so that nobody gets a file for knowing its hash.
+  // count as unknown, so that nobody gets a file for knowing its hash; and so do those that lie
+  // there in the clear while new ones are sealed.
   result<std::optional<whole_file>> find_known(std::string_view sha256,
                                                const origin_of_file& from) const;
   // Makes them attachments, and keeps the answer that names them, if one is given: all of it or
@@ -162,7 +163,10 @@ class attachment_store final : public tools::attachment_source {
   result<std::optional<stored_attachment>> row(const tenant_id& tenant, std::string_view id) const;
   result<void> settle(std::vector<whole_file>& files, rows with,
                       const storage::idempotency_record* answer);
-  result<void> name_bytes(std::vector<whole_file>& files);
+  result<std::string> whole_form_of(const stored_attachment& a,
+                                    const security::value_key& key) const;
+  result<void> correct_forms(const stored_attachment& a, rows& with) const;
+  result<void> name_bytes(std::vector<whole_file>& files, rows& with);
   using changes = std::vector<storage::document_change>;
   result<void> write(const rows& all, const storage::idempotency_record* answer = nullptr);
   result<void> change(const changes& all);

@@ -67,6 +67,10 @@ int file_handle::release() {
   return std::exchange(fd_, -1);
 }
 
+result<std::string> sha256_of_file(const file_handle& file) {
+  return sha256_of(file.get());
+}
+
 result<file_handle> checked_files::open(const std::string& path, std::string_view sha256,
                                         std::uint64_t size_bytes, bool may_read,
                                         const security::value_key* key) {

@@ -40,6 +40,10 @@ class file_handle {
   std::shared_ptr<const file_unsealer> sealed_;
 };
 
+// SHA-256 of what lies on the disk, so of the sealed form where it is sealed. Blocks; errors as
+// checked_files::open.
+result<std::string> sha256_of_file(const file_handle& file);
+
 class checked_files {
  public:
   // Opens a file that has so many bytes and that hash, both before it was sealed by `key`, where

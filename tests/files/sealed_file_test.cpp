@@ -265,3 +265,65 @@ TEST_CASE("sealed attachments: those of before are read beside those of after") 
   CHECK(w.read(w.store->look(w.me, before.id).value()) == "plain");
   CHECK(w.read(w.store->look(w.me, after.id).value()) == "plain");
 }
+
+TEST_CASE(
+    "sealed attachments: the same bytes sent again stay good for a copy, whoever came first") {
+  world w;
+  for (int n = 0; n < 8; ++n) {  // ids are random, and the first of a pair's is looked at
+    const auto text = "twin " + std::to_string(n);
+    const auto a = w.send(text, w.tenant), b = w.send(text, w.tenant);
+    CHECK(w.read(a) == text);
+    CHECK(w.read(b) == text);
+  }
+  const auto all = bytes_of_attachments(*w.log).value();
+  CHECK(all.size() == 8);
+  CHECK(find_damaged_bytes(w.folder / "attachments", all).empty());
+}
+
+TEST_CASE(
+    "sealed attachments: damaged bytes that are sent again are mended for all that have them") {
+  world w;
+  for (int n = 0; n < 8; ++n) {
+    const auto text = "mended " + std::to_string(n);
+    const auto a = w.send(text, w.tenant);
+    std::ofstream(w.store->path_of(a), std::ios::binary) << "damaged";
+    CHECK(
+        find_damaged_bytes(w.folder / "attachments", bytes_of_attachments(*w.log).value()).size() ==
+        1);
+    const auto b = w.send(text, w.tenant);
+    CHECK(w.read(w.store->look(w.me, a.id).value()) == text);
+    CHECK(w.read(w.store->look(w.me, b.id).value()) == text);
+    CHECK(
+        find_damaged_bytes(w.folder / "attachments", bytes_of_attachments(*w.log).value()).empty());
+    CHECK(w.store->look(w.me, a.id)->filename == "the secret name.txt");
+  }
+}
+
+TEST_CASE("sealed attachments: one that is refused leaves the bytes of its twin as they were") {
+  world w;
+  const auto a = w.send("held", w.tenant);
+  storage::idempotency_record answer;
+  answer.key = "t\nu\nupload\n\none";
+  answer.request_hash = "h";
+  answer.created_at_ms = 1;
+  REQUIRE(w.log->put_idempotency(answer, {}));
+  auto file = w.store->begin(w.tenant);
+  REQUIRE(w.store->append(*file, "held"));
+  std::vector<attachment_store::whole_file> one;
+  one.push_back(w.store->finish(std::move(*file), {w.tenant, "u", "x.txt", {}}).value());
+  CHECK(w.store->add_all(std::move(one), &answer).error().code == codes::idempotency_exists);
+  CHECK(w.read(a) == "held");
+  CHECK(find_damaged_bytes(w.folder / "attachments", bytes_of_attachments(*w.log).value()).empty());
+}
+
+TEST_CASE("sealed attachments: bytes that lie there in the clear are not known, and come sealed") {
+  world w;
+  w.open(false);
+  const auto before = w.send("plain", w.tenant);
+  const origin_of_file mine{w.tenant, "u", "a new secret name.txt", {}};
+  CHECK(w.store->find_known(before.sha256, mine).value());
+  w.open(true);
+  CHECK_FALSE(w.store->find_known(before.sha256, mine).value());
+  (void)w.send("plain", w.tenant);
+  CHECK(w.store->find_known(before.sha256, mine).value());
+}
