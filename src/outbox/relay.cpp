@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/codes.hpp"
 #include "core/thread_name.hpp"
 #include "core/time.hpp"
 
@@ -167,10 +168,14 @@ bool relay::keep(const std::vector<send_plan::dead_row>& dead, const std::vector
     one.attempts = dead[i].attempts;
     one.first_at_ms = dead[i].first_ms + ago;
     one.last_at_ms = dead[i].last_ms + ago;
-    while (!from_.given_up.keep(tenant_id(rows[i].tenant), dead[i].number, one)) {
+    auto kept = from_.given_up.keep(tenant_id(rows[i].tenant), dead[i].number, one);
+    while (!kept && kept.error().code != codes::tenant_erased) {
       std::unique_lock lock(mutex_);
       if (!pause(lock, store_again_ms)) return false;
+      lock.unlock();
+      kept = from_.given_up.keep(tenant_id(rows[i].tenant), dead[i].number, one);
     }
+    if (!kept) continue;  // of a tenant that has nothing any more: the row goes
     from_.to.gave_up(rows[i].payload);
     if (from_.on_notice) from_.on_notice(name_ + " does not take a row: " + dead[i].why);
   }

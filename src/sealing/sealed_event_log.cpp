@@ -147,11 +147,27 @@ result<idempotency_record> sealed_event_log::sealed(const idempotency_record& re
   return out;
 }
 
-result<std::vector<document_row>> sealed_event_log::sealed(std::span<const document_row> rows) {
-  std::vector<document_row> out(rows.begin(), rows.end());
-  for (auto& row : out)
-    if (auto done = seal_document(row.collection, row.key, row.value); !done) return done.error();
+template <class Row, class Seal>
+result<std::vector<Row>> sealed_event_log::sealed_rows(std::span<const Row> rows, Seal seal) {
+  std::vector<Row> out;
+  out.reserve(rows.size());
+  std::optional<error> erased;
+  for (const auto& row : rows) {
+    auto one = row;
+    auto done = seal(one);
+    if (!done && done.error().code != codes::tenant_erased) return done.error();
+    if (done)
+      out.push_back(std::move(one));
+    else
+      erased = done.error();
+  }
+  if (erased && out.empty()) return *erased;
   return out;
+}
+
+result<std::vector<document_row>> sealed_event_log::sealed(std::span<const document_row> rows) {
+  return sealed_rows(
+      rows, [&](document_row& row) { return seal_document(row.collection, row.key, row.value); });
 }
 
 result<append_op> sealed_event_log::sealed(const append_op& op) {
@@ -254,21 +270,18 @@ result<void> sealed_event_log::put_document(std::string_view collection, std::st
 result<void> sealed_event_log::put_documents(
     std::string_view collection, std::span<const std::pair<std::string, std::string>> documents) {
   if (!sealed_collection(collection)) return inner_.put_documents(collection, documents);
-  std::vector<std::pair<std::string, std::string>> all(documents.begin(), documents.end());
-  for (auto& [key, value] : all)
-    if (auto done = seal_document(collection, key, value); !done) return done.error();
-  return inner_.put_documents(collection, all);
+  auto all = sealed_rows(
+      documents, [&](auto& row) { return seal_document(collection, row.first, row.second); });
+  return all ? inner_.put_documents(collection, *all) : all.error();
 }
 
 result<void> sealed_event_log::change_documents(std::string_view collection,
                                                 std::span<const document_change> changes) {
   if (!sealed_collection(collection)) return inner_.change_documents(collection, changes);
-  std::vector<document_change> all(changes.begin(), changes.end());
-  for (auto& change : all)
-    if (change.value)
-      if (auto done = seal_document(collection, change.key, *change.value); !done)
-        return done.error();
-  return inner_.change_documents(collection, all);
+  auto all = sealed_rows(changes, [&](document_change& change) {
+    return change.value ? seal_document(collection, change.key, *change.value) : result<void>();
+  });
+  return all ? inner_.change_documents(collection, *all) : all.error();
 }
 
 result<bool> sealed_event_log::write_rows(const row_batch& rows) {
@@ -360,9 +373,10 @@ result<std::vector<tenant_id>> sealed_event_log::tenants() const {
 
 result<std::optional<idempotency_record>> sealed_event_log::find_idempotency(
     std::string_view key) const {
+  const tenant_id tenant{std::string(tenant_of(key))};
+  if (auto there = refuse_erased(tenant); !there) return there.error();
   auto found = inner_.find_idempotency(key);
   if (!found || !*found) return found;
-  const tenant_id tenant{std::string(tenant_of(key))};
   auto& record = **found;
   if (auto done = open_value(tenant, record.request_hash, record_place(key, 'h')); !done)
     return done.error();

@@ -20,8 +20,9 @@
 // A page's `bytes_max` counts values as they are stored, so 32 bytes more for each.
 //
 // A tenant that was erased: its sessions are tenant.erased, and so is whatever is written; of its
-// documents there are none. Threads, blocking and errors else: as event_log.hpp says. Lifetime:
-// inner and keys outlive it.
+// documents there are none. Where documents of several tenants are written at once, its are left
+// out, so that it stands in nobody's way. Threads, blocking and errors else: as event_log.hpp says.
+// Lifetime: inner and keys outlive it.
 #pragma once
 
 #include "security/secrets/tenant_keys.hpp"
@@ -101,6 +102,9 @@ class sealed_event_log final : public storage::event_log {
   result<storage::append_op> sealed(const storage::append_op& op);
   result<storage::idempotency_record> sealed(const storage::idempotency_record& record);
   result<std::vector<storage::document_row>> sealed(std::span<const storage::document_row> rows);
+  // Those of erased tenants are left out.
+  template <class Row, class Seal>
+  result<std::vector<Row>> sealed_rows(std::span<const Row> rows, Seal seal);
   result<void> seal_document(std::string_view collection, std::string_view key, std::string& value);
   result<void> seal(const tenant_id& tenant, const key_of_values& key, std::string& value,
                     std::string_view bound_to) const;

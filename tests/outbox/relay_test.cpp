@@ -6,7 +6,10 @@
 #include <chrono>
 #include <set>
 
+#include "core/codes.hpp"
+#include "sealing/sealed_event_log.hpp"
 #include "support/result_text.hpp"
+#include "support/temp_folder.hpp"
 
 using namespace soma;
 using namespace soma::outbox;
@@ -156,4 +159,21 @@ TEST_CASE("a row that is refused again and again is a dead letter and those behi
   CHECK(kept[0].session_id == "a");
   CHECK(kept[0].attempts == 2);
   CHECK(kept[0].last_error == "not taken");
+}
+
+TEST_CASE("a row of an erased tenant that its sink refuses is dropped, and others go on") {
+  world w;
+  soma::testing::temp_folder folder;
+  auto keys =
+      security::tenant_keys::open({folder / "keys", {secret_string(std::string(32, 'w'))}, true})
+          .value();
+  REQUIRE(keys->erase(tenant_id("t"), 1));
+  sealing::sealed_event_log sealed(*w.log, *keys);
+  dead_letters letters(sealed);
+  w.relay = std::make_unique<outbox::relay>(
+      outbox::relay::needs{sealed, w.to, letters, world::quick(), [](const std::string&) {}});
+  w.commit({"a bad", "b bad", "c 1"});
+  w.wait_for([&] { return w.waiting() == 0; });
+  CHECK(letters.count() == 0);
+  w.relay.reset();
 }

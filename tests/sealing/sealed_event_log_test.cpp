@@ -236,3 +236,36 @@ TEST_CASE("sealing: of an erased tenant there is nothing, and others notice noth
   CHECK(code_of(done[0]) == gone);
   CHECK(done[1]);
 }
+
+TEST_CASE("sealing: rows of an erased tenant among others' are left out, and others' are written") {
+  world w;
+  w.append(key_of("s", "bob"), 0);
+  w.append(key_of("s"), 0);
+  REQUIRE(w.keys->erase(tenant_id("ann"), 1));
+  const std::vector<std::pair<std::string, std::string>> both{{"ann\ns\n1", "hers"},
+                                                              {"bob\ns\n1", "his"}};
+  REQUIRE(w.log->put_documents("memory", both));
+  CHECK(**w.log->get_document("memory", "bob\ns\n1") == "his");
+  CHECK_FALSE(w.inner->get_document("memory", "ann\ns\n1").value());
+  const std::vector<document_change> changes{{"ann\ns\n2", "hers"}, {"bob\ns\n2", "his"}};
+  REQUIRE(w.log->change_documents("memory", changes));
+  CHECK(**w.log->get_document("memory", "bob\ns\n2") == "his");
+  row_batch rows;
+  rows.documents = {{"memory", "ann\ns\n3", "hers"}, {"memory", "bob\ns\n3", "his"}};
+  rows.outbox.push_back({"sink", "payload"});
+  REQUIRE(w.log->write_rows(rows));
+  CHECK(**w.log->get_document("memory", "bob\ns\n3") == "his");
+  CHECK_FALSE(w.inner->get_document("memory", "ann\ns\n3").value());
+  rows.documents.pop_back();
+  CHECK(code_of(w.log->write_rows(rows)) == codes::tenant_erased);  // hers alone: she is told
+}
+
+TEST_CASE(
+    "sealing: an answer that was kept in the clear is not given out once its tenant is erased") {
+  world w(false);
+  w.append(key_of("s"), 0);
+  w.open(true);
+  REQUIRE(w.log->find_idempotency("ann\nu\nsend\n\ns0").value());
+  REQUIRE(w.keys->erase(tenant_id("ann"), 1));
+  CHECK(code_of(w.log->find_idempotency("ann\nu\nsend\n\ns0")) == codes::tenant_erased);
+}
