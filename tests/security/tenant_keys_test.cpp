@@ -188,3 +188,36 @@ TEST_CASE("tenant keys: a file that is no key stops the opening, and one half wr
   std::ofstream(file) << "";
   CHECK(w.opens_with() == codes::storage_corrupt);
 }
+
+TEST_CASE(
+    "tenant keys: one that could not be noted is noted by the next try, and no other is made") {
+  world w;
+  std::vector<std::string> told;
+  bool takes = false;
+  w.options.on_made = [&](const tenant_id&, std::string_view print) -> result<void> {
+    told.emplace_back(print);
+    return takes ? result<void>() : error(codes::storage_unavailable, "no");
+  };
+  auto keys = w.open();
+  CHECK(code_of(keys->for_writing(ann)) == codes::storage_unavailable);
+  CHECK(code_of(keys->for_writing(ann)) == codes::storage_unavailable);
+  CHECK(code_of(keys->for_reading(ann)) == codes::secret_key_missing);
+  takes = true;
+  const auto text = sealed_by(*keys, ann);
+  REQUIRE(told.size() == 3);
+  CHECK(told[0] == told[1]);
+  CHECK(told[1] == told[2]);
+  keys = w.open();  // also where a kill came before the note was taken
+  CHECK(opens(*keys, ann, text));
+  CHECK(keys->check(ann, told[0]));
+}
+
+TEST_CASE("tenant keys: an id with a line of its own is nobody's") {
+  world w;
+  auto keys = w.open();
+  const tenant_id two{"ann\ns-1"};
+  CHECK(code_of(keys->erase(two, 1)) == codes::config_invalid);
+  CHECK(code_of(keys->for_writing(two)) == codes::config_invalid);
+  CHECK_FALSE(keys->erased(two));
+  CHECK(w.opens_with().empty());
+}

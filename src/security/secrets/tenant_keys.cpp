@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -33,6 +34,15 @@ error disk_error(const std::string& path, int number) {
 
 error erased_error() {
   return {codes::tenant_erased, "the tenant was erased, and its key destroyed"};
+}
+
+// Whose lines would be others' in its file, and its rows another's in the store.
+result<void> be_one_line(const tenant_id& tenant) {
+  const auto& id = tenant.value;
+  const bool plain = !id.empty() && std::none_of(id.begin(), id.end(), [](unsigned char c) {
+    return c < ' ' || c == 0x7f;
+  });
+  return plain ? result<void>() : error(codes::config_invalid, "that is no tenant's id");
 }
 
 std::string bound_to(const tenant_id& tenant) {
@@ -121,11 +131,11 @@ std::string tenant_keys::path_of(const tenant_id& tenant) const {
 }
 
 result<std::unique_ptr<tenant_keys>> tenant_keys::open(tenant_keys_options options) {
-  if (options.makes && options.wraps.empty())
-    return error(
-        codes::secret_key_missing,
-        "storage.encrypt_events wants GATEWAY_ENC_KEY (auth.enc_key or auth.enc_key_file), "
-        "which wraps the keys of tenants");
+  if (options.makes && options.wraps.empty() && !options.to_erase)
+    return error(codes::secret_key_missing,
+                 "storage.encrypt_events wants GATEWAY_ENC_KEY (auth.enc_key "
+                 "or auth.enc_key_file), "
+                 "which wraps the keys of tenants");
   std::unique_ptr<tenant_keys> made(new tenant_keys(std::move(options)));
   if (auto read = made->load(); !read) return read.error();
   return made;
@@ -143,8 +153,9 @@ result<void> tenant_keys::load() {
     }
     tenant_id tenant;
     auto found = read(one.path().string(), tenant);
+    if (!found && options_.to_erase) continue;
     if (!found) return found.error();
-    if (!found->erased_at_ms) {
+    if (!found->erased_at_ms && !options_.to_erase) {
       if (options_.wraps.empty())
         return error(codes::secret_key_missing,
                      "tenants' values are sealed here, and GATEWAY_ENC_KEY is not set, which wraps "
@@ -223,7 +234,9 @@ result<std::shared_ptr<const value_key>> tenant_keys::for_reading(const tenant_i
   if (at == entries_.end())
     return error(codes::secret_key_missing,
                  "the key of tenant " + tenant.value + " is not in " + options_.folder);
-  if (!at->second.key) return erased_error();
+  if (at->second.erased_at_ms) return erased_error();
+  if (!at->second.key)
+    return error(codes::secret_key_wrong, "the key of tenant " + tenant.value + " was not opened");
   return at->second.key;
 }
 
@@ -239,17 +252,38 @@ result<std::shared_ptr<const value_key>> tenant_keys::for_writing(const tenant_i
   if (!options_.makes) return std::shared_ptr<const value_key>();
   const std::lock_guard alone(change_mutex_);
   if (auto found = known()) return std::move(*found);
-  secret_string key(random_bytes(key_bytes));
-  entry made;
-  made.made_at_ms = now_ms();
-  made.wrapped = security::seal(options_.wraps.front(), bound_to(tenant), key.reveal());
-  // Before anything is sealed under it: what no key opens any more would be lost.
-  if (auto written = write(tenant, made); !written) return written.error();
-  made.key = std::make_shared<const value_key>(std::move(key));
+  if (auto plain = be_one_line(tenant); !plain) return plain.error();
+  // A note that failed may have been taken all the same: what is noted then is
+  // of this key, which no other may take the place of.
+  auto at = unnoted_.find(tenant);
+  if (at == unnoted_.end()) {
+    secret_string key(random_bytes(key_bytes));
+    entry made;
+    made.made_at_ms = now_ms();
+    made.wrapped = security::seal(options_.wraps.front(), bound_to(tenant), key.reveal());
+    // Before anything is sealed under it: what no key opens any more would be
+    // lost.
+    if (auto written = write(tenant, made); !written) return written.error();
+    made.key = std::make_shared<const value_key>(std::move(key));
+    at = unnoted_.emplace(tenant, std::move(made)).first;
+  }
   if (options_.on_made)
-    if (auto told = options_.on_made(tenant, fingerprint_of(*made.key)); !told) return told.error();
+    if (auto told = options_.on_made(tenant, fingerprint_of(*at->second.key)); !told)
+      return told.error();
   const std::lock_guard lock(mutex_);
-  return entries_.insert_or_assign(tenant, std::move(made)).first->second.key;
+  auto key = entries_.insert_or_assign(tenant, std::move(at->second)).first->second.key;
+  unnoted_.erase(at);
+  return key;
+}
+
+bool tenant_keys::had_key(const tenant_id& tenant) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto at = entries_.find(tenant); at != entries_.end())
+      return at->second.made_at_ms != at->second.erased_at_ms;
+  }
+  std::error_code ec;
+  return fs::exists(path_of(tenant), ec);
 }
 
 bool tenant_keys::erased(const tenant_id& tenant) const {
@@ -268,7 +302,7 @@ result<void> tenant_keys::check(const tenant_id& tenant, std::string_view finger
                  which + " is not in " + options_.folder +
                      ", and values are sealed by it: bring that folder back (no backup has it), or "
                      "give them up by soma tenant erase");
-  if (fingerprint_of(*at->second.key) == fingerprint) return {};
+  if (at->second.key && fingerprint_of(*at->second.key) == fingerprint) return {};
   return error(codes::secret_key_wrong,
                which + " in " + options_.folder + " is not the one that values are sealed by");
 }
@@ -300,42 +334,52 @@ result<std::size_t> tenant_keys::rotate(std::vector<secret_string> wraps) {
         return error(codes::secret_key_missing, "tenants' keys are wrapped by GATEWAY_ENC_KEY");
     return done;
   }
-  for (auto& [tenant, one] : all) {
-    if (!one.key || unseal(wraps.front(), bound_to(tenant), one.wrapped)) continue;
+  const auto wrap_anew = [&](const tenant_id& tenant, entry& one) -> result<bool> {
+    if (!one.key || unseal(wraps.front(), bound_to(tenant), one.wrapped)) return false;
     auto key = unwrap(tenant, one.wrapped);  // by the keys of before
     if (!key) return key.error();
     one.wrapped = security::seal(wraps.front(), bound_to(tenant), key->reveal());
     if (auto written = write(tenant, one); !written) return written.error();
     ++done;
+    return true;
+  };
+  for (auto& [tenant, one] : all) {
+    const auto changed = wrap_anew(tenant, one);
+    if (!changed) return changed.error();
+    if (!*changed) continue;
     const std::lock_guard lock(mutex_);
     entries_[tenant].wrapped = one.wrapped;
   }
+  for (auto& [tenant, one] : unnoted_)
+    if (const auto changed = wrap_anew(tenant, one); !changed) return changed.error();
   options_.wraps = std::move(wraps);
   return done;
 }
 
 result<bool> tenant_keys::erase(const tenant_id& tenant, std::int64_t now_ms) {
   const std::lock_guard alone(change_mutex_);
+  if (auto plain = be_one_line(tenant); !plain) return plain.error();
   entry gone;
-  bool had = false;
   {
     const std::lock_guard lock(mutex_);
     if (const auto at = entries_.find(tenant); at != entries_.end()) {
       if (at->second.erased_at_ms) return false;
       gone = at->second;
-      had = true;
     }
   }
+  // Whatever its file holds: one that cannot be read may be read by others.
   const auto path = path_of(tenant), old = path + std::string(old_end);
-  if (had && ::link(path.c_str(), old.c_str()) != 0 && errno != EEXIST)
-    return disk_error(path, errno);
-  if (!had) gone.made_at_ms = now_ms;
+  const bool had = ::link(path.c_str(), old.c_str()) == 0 || errno == EEXIST;
+  if (!had && errno != ENOENT) return disk_error(path, errno);
+  // The same time twice: it never had a key.
+  if (gone.made_at_ms == 0) gone.made_at_ms = had ? now_ms - 1 : now_ms;
   gone.erased_at_ms = now_ms;
   gone.wrapped.clear();
   gone.key.reset();
   // First it is said, so that no start takes it for a key that is damaged.
   if (auto written = write(tenant, gone); !written) return written.error();
   if (auto done = had ? destroy(old) : result<void>(); !done) return done.error();
+  unnoted_.erase(tenant);
   const std::lock_guard lock(mutex_);
   entries_.insert_or_assign(tenant, std::move(gone));
   return had;

@@ -43,6 +43,9 @@ struct tenant_keys_options {
   // needed it. So that a store knows which keys it needs. May be empty; blocks; does not ask for
   // keys.
   std::function<result<void>(const tenant_id&, std::string_view fingerprint)> on_made{};
+  // They are opened to erase one of them alone: then no key is unwrapped, and what is damaged or
+  // wrapped by another key is no error. What they are asked for is secret.key_wrong.
+  bool to_erase = false;
 };
 
 std::string tenant_keys_folder(const std::string& data_dir);
@@ -55,11 +58,14 @@ class tenant_keys {
   static result<std::unique_ptr<tenant_keys>> open(tenant_keys_options options);
 
   // Null: the tenant has none, and what it writes is not sealed. Errors: tenant.erased;
-  // storage.unavailable, storage.full where one is made.
+  // storage.unavailable, storage.full where one is made, and those of on_made: then the next call
+  // tries with the same key. config.invalid: an id with control characters.
   result<std::shared_ptr<const value_key>> for_writing(const tenant_id& tenant);
   // Errors: tenant.erased; secret.key_missing: there is none.
   result<std::shared_ptr<const value_key>> for_reading(const tenant_id& tenant) const;
   bool erased(const tenant_id& tenant) const;
+  // Whether it has a key or had one, be its file readable or not. Blocks on the disk.
+  bool had_key(const tenant_id& tenant) const;
   // Whether what was sealed by the key of that fingerprint can be read, or was erased. Errors:
   // secret.key_missing, secret.key_wrong: the tenant has another key now.
   result<void> check(const tenant_id& tenant, std::string_view fingerprint) const;
@@ -73,7 +79,8 @@ class tenant_keys {
   result<std::size_t> rotate(std::vector<secret_string> wraps);
 
   // Destroys the key: its file is replaced by one that says so, and overwritten. True: there was
-  // one. Errors: those of the disk; then it is erased or not, and asked for again.
+  // one. Errors: those of the disk; then it is erased or not, and asked for again. config.invalid:
+  // an id with control characters.
   result<bool> erase(const tenant_id& tenant, std::int64_t now_ms);
 
  private:
@@ -81,7 +88,7 @@ class tenant_keys {
     std::int64_t made_at_ms = 0;
     std::optional<std::int64_t> erased_at_ms;
     std::string wrapped;
-    std::shared_ptr<const value_key> key;  // null: erased
+    std::shared_ptr<const value_key> key;  // null: erased, or not unwrapped
   };
   explicit tenant_keys(tenant_keys_options options) : options_(std::move(options)) {}
   result<void> load();
@@ -91,8 +98,9 @@ class tenant_keys {
   std::string path_of(const tenant_id& tenant) const;
 
   tenant_keys_options options_;
-  disk_mutex change_mutex_;    // of a change as a whole: disk and memory in one order
-  mutable quick_mutex mutex_;  // over entries_
+  disk_mutex change_mutex_;             // of a change as a whole: disk and memory in one order
+  std::map<tenant_id, entry> unnoted_;  // behind it: in their files, and on_made failed
+  mutable quick_mutex mutex_;           // over entries_
   std::map<tenant_id, entry> entries_;
 };
 
