@@ -139,6 +139,8 @@ int run(int argc, char** argv) {
   flags.add_to(*erase);
   erase->add_option("tenant", tenant.tenant, "its id")->required();
   erase->add_flag("--yes", tenant.yes, "without being asked again");
+  erase->add_flag("--with-admin-key", tenant.with_admin_key,
+                  "also `default`, by which SOMA_ADMIN_KEY is refused for ever");
   auto* link = app.add_subcommand("signin", "print a fresh sign-in link of the running server");
   flags.add_to(*link);
   auto* talk = app.add_subcommand("chat", "talk to an agent in the terminal");

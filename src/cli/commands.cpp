@@ -13,6 +13,7 @@
 #include "cli/terminal.hpp"
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
+#include "core/plain_id.hpp"
 #include "core/time.hpp"
 #include "core/version.hpp"
 #include "node/audit.hpp"
@@ -40,17 +41,6 @@ log_level level_of(std::string_view name) {
   if (name == "warn") return log_level::warn;
   if (name == "error") return log_level::error;
   return log_level::info;
-}
-
-bool is_plain_id(std::string_view id) {
-  constexpr std::string_view first =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-  constexpr std::size_t bytes_max = 128;
-  return !id.empty() && id.size() <= bytes_max &&
-         first.find(id.front()) != std::string_view::npos &&
-         std::all_of(id.begin(), id.end(), [&](char c) {
-           return first.find(c) != std::string_view::npos || c == '_' || c == '.' || c == '-';
-         });
 }
 
 // What a repair found and took away, as its record has it.
@@ -151,12 +141,8 @@ int print_config(const config_sources& from) {
 }
 
 int make_key(const config_sources& from, const new_key_options& wanted) {
-  // As the ids of the API: a line feed would let one tenant's rows be another's.
   for (const auto* id : {&wanted.tenant, &wanted.user})
-    if (!is_plain_id(*id))
-      return refuse({codes::config_invalid,
-                     "an id of a tenant or user is 1 to 128 letters, digits, '_', '.' or '-', and "
-                     "begins with a letter or digit"});
+    if (!is_plain_id(*id)) return refuse({codes::config_invalid, std::string(plain_id_rule)});
   auto settings = load_config(from);
   if (!settings) return refuse(settings.error());
   const auto& data_dir = settings->text("storage.data_dir");

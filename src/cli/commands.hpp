@@ -24,7 +24,8 @@ struct restore_command {
 };
 struct tenant_options {
   std::string tenant;
-  bool yes = false;  // without being asked again
+  bool yes = false;             // without being asked again
+  bool with_admin_key = false;  // also the tenant of SOMA_ADMIN_KEY, which is refused for ever then
 };
 struct chat_options {
   std::string url;      // empty: the default of the configuration

@@ -68,6 +68,13 @@ result<std::unique_ptr<security::tenant_keys>> open_tenant_keys(const config& se
   return security::tenant_keys::open(std::move(*options));
 }
 
+result<std::unique_ptr<security::tenant_keys>> open_tenant_keys_to_erase(const config& settings) {
+  security::tenant_keys_options options;
+  options.folder = security::tenant_keys_folder(settings.text("storage.data_dir"));
+  options.to_erase = true;
+  return security::tenant_keys::open(std::move(options));
+}
+
 result<std::unique_ptr<security::tenant_keys>> open_tenant_keys(
     const config& settings, storage::document_store& documents) {
   auto options = tenant_keys_options_of(settings);

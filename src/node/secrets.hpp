@@ -26,8 +26,10 @@ result<std::vector<secret_string>> encryption_keys(const config& settings);
 // Those of the data folder, whose store is open in this process. Errors: as tenant_keys::open,
 // config.invalid.
 result<std::unique_ptr<security::tenant_keys>> open_tenant_keys(const config& settings);
-// The same, and the store knows from then on which of them its values need: one that is missing is
-// an error, so that a restored store is not begun with other keys. `documents` outlives them.
+// The same to erase one of them: no damage and no other key is an error (tenant_keys_options).
+result<std::unique_ptr<security::tenant_keys>> open_tenant_keys_to_erase(const config& settings);
+// As the first, and the store knows from then on which of them its values need: one that is missing
+// is an error, so that a restored store is not begun with other keys. `documents` outlives them.
 result<std::unique_ptr<security::tenant_keys>> open_tenant_keys(const config& settings,
                                                                 storage::document_store& documents);
 

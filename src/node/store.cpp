@@ -132,8 +132,7 @@ result<std::unique_ptr<node_store>> node_store::open(const config& settings) {
   auto audit = open_node_audit(settings);
   if (!audit) return audit.error();
   made->audit_ = std::move(*audit);
-  auto secrets =
-      node_secrets::open(settings, made->documents_, *made->audit_, *made->tenant_keys_);
+  auto secrets = node_secrets::open(settings, made->documents_, *made->audit_, *made->tenant_keys_);
   if (!secrets) return secrets.error();
   made->secrets_ = std::move(*secrets);
   return made;

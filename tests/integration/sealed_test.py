@@ -191,6 +191,9 @@ def erases_a_tenant():
                 expect=202)
     wait_until(lambda: final_answers(as_her, session), what="her answer")
     as_her.json("POST", "/v1/memories", {"text": "hers alone to remember"})
+    for n in range(6):  # twins, of which a copy may see either first
+        for _ in range(2):
+            upload(node, ("twin.txt", f"twin {n}".encode(), "text/plain"))
     backups = os.path.join(place, "backups")
     soma("backup", "--data-dir", node.data_dir, backups)
     assert not found_in(backups, "hers alone") and not found_in(backups, PLANTED)
@@ -242,6 +245,96 @@ def erases_a_tenant():
     shutil.rmtree(place)
 
 
+def of_hers(node, key, text):
+    status, _, said = node.request("POST", "/v1/memories", {"text": text}, key=key)
+    assert status in (200, 201), said
+
+
+def key_files(node):
+    keys = os.path.join(node.data_dir, "tenant-keys")
+    return {open(os.path.join(keys, name)).read().split("\n")[1]: os.path.join(keys, name) for name in os.listdir(keys)}
+
+
+def erasure_refuses():
+    """erase: the tenant of SOMA_ADMIN_KEY only when it is said twice, and no id that is more than one line"""
+    node = new_node().start()
+    session, made = write_all_kinds(node)
+    node.stop()
+    before = key_files(node)
+    said = soma("tenant", "erase", "default", "--yes", "--data-dir", node.data_dir, expect=1)
+    assert "SOMA_ADMIN_KEY" in said and "--with-admin-key" in said, said
+    for tenant in ("default\n" + session, "none\nat all", "", "-x"):
+        said = soma("tenant", "erase", "--yes", "--data-dir", node.data_dir, "--", tenant, expect=1)
+        assert "letters" in said, said
+    said = soma("tenant", "erase", "nobody", "--yes", "--data-dir", node.data_dir, expect=1)
+    assert "there is no tenant nobody" in said, said
+    assert key_files(node) == before
+    node.start()
+    check_all_kinds(node, session, made)
+    node.stop()
+    said = soma("tenant", "erase", "default", "--yes", "--with-admin-key", "--data-dir", node.data_dir)
+    assert "Erased default" in said, said
+    node.start()
+    assert node.request("GET", "/v1/sessions")[0] == 410
+    node.stop()
+
+
+def erasure_leaves_nothing_on_its_way():
+    """erase: rows that wait for SomaBrain go, and so does what was written in the clear, which is counted"""
+    node = new_node(env={"SOMA_STORAGE_ENCRYPT_EVENTS": "false", "SOMA_BASE_URL": "http://127.0.0.1:9"})
+    hers = node.new_key("--role", "admin", "--tenant", "hers", "--user", "ann")
+    node.start()
+    of_hers(node, hers, "hers in the clear")
+    node.stop()
+    node.env["SOMA_STORAGE_ENCRYPT_EVENTS"] = "true"
+    node.start()
+    of_hers(node, hers, "hers sealed")
+    node.stop()
+    left = os.path.join(node.data_dir, "backup-under-way")  # of a backup that was killed
+    os.mkdir(left)
+    with open(os.path.join(left, "file"), "w", encoding="utf-8") as file:
+        file.write("hers")
+    said = soma("tenant", "erase", "hers", "--yes", "--data-dir", node.data_dir)
+    assert "2 memories" in said and "2 rows on their way" in said, said
+    assert "unreadable in every backup" in said and "and 1 memories" in said, said
+    assert not os.path.exists(left)
+    said = soma("tenant", "erase", "hers", "--yes", "--data-dir", node.data_dir)
+    assert "0 memories" in said and "0 rows on their way" in said, said
+
+
+def erasure_needs_nobody_else():
+    """erase: a key is destroyed though another's is damaged, GATEWAY_ENC_KEY is another, or the store does not open"""
+    node = new_node()
+    users = {name: node.new_key("--role", "admin", "--tenant", name, "--user", "ann") for name in ("hers", "his")}
+    node.start()
+    session, made = write_all_kinds(node)
+    for name, key in users.items():
+        of_hers(node, key, name + " alone")
+    node.stop()
+    files = key_files(node)
+    whole = {name: open(path).read() for name, path in files.items()}
+    with open(files["default"], "w", encoding="utf-8") as file:
+        file.write("damaged")
+    said = soma("tenant", "erase", "hers", "--yes", "--data-dir", node.data_dir, env={**SEALED, "GATEWAY_ENC_KEY": OTHER_WRAP})
+    assert "Erased hers" in said and "Its key is destroyed" in said, said
+    current = os.path.join(node.data_dir, "store", "CURRENT")
+    pointed = open(current).read()
+    with open(current, "w", encoding="utf-8") as file:
+        file.write("nowhere")
+    said = soma("tenant", "erase", "his", "--yes", "--data-dir", node.data_dir, expect=1)
+    assert "its key is destroyed" in said and "soma repair" in said, said
+    assert not found_in(node.data_dir, whole["his"].split("\n")[3][:40]), "the key is still there"
+    said = soma("tenant", "erase", "nobody", "--yes", "--data-dir", node.data_dir, expect=1)
+    for path, text in ((current, pointed), (files["default"], whole["default"])):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    said = soma("tenant", "erase", "his", "--yes", "--data-dir", node.data_dir)
+    assert "Erased his" in said and "1 memories" in said, said
+    node.start()
+    check_all_kinds(node, session, made)
+    node.stop()
+
+
 def others_tests_hold():
     """sealed: tests of transfers and feedback run again with it on"""
     for name in AGAIN:
@@ -259,4 +352,4 @@ if __name__ == "__main__":
     atexit.register(lambda: [shutil.rmtree(one, ignore_errors=True) for one in indexes_in_memory() - there])
     atexit.register(rehearsal.stop)
     sys.exit(run_tests([nothing_is_readable, keys_are_needed, rotates_while_it_runs, is_switched_on_later, erases_a_tenant,
-                        others_tests_hold]))
+                        erasure_refuses, erasure_leaves_nothing_on_its_way, erasure_needs_nobody_else, others_tests_hold]))
