@@ -50,6 +50,8 @@ result<void> check_settings(const config& settings) {
   if (auto cluster = check_cluster(settings); !cluster) return cluster.error();
   if (settings.text("kafka.brokers").empty() != settings.text("cluster.node").empty())
     return wrong("cluster.node", "a node of a cluster needs its name and kafka.brokers");
+  if (!settings.text("kafka.brokers").empty() && settings.flag("storage.encrypt_events"))
+    return wrong("storage.encrypt_events", "a log over Kafka is not sealed yet");
   if (settings.number("cluster.commit_timeout_ms") < settings.number("cluster.lease_ms"))
     return wrong("cluster.commit_timeout_ms", "must not be shorter than cluster.lease_ms");
   if (auto options = kafka::parse_options(settings.list("kafka.options")); !options)

@@ -40,7 +40,15 @@ class sealed_event_log final : public storage::event_log {
       : inner_(inner), keys_(keys) {}
 
   std::uint32_t epoch() const override { return inner_.epoch(); }
+  std::uint32_t epoch_of(const session_key& key) const override { return inner_.epoch_of(key); }
   std::vector<result<std::uint64_t>> commit(std::span<const storage::append_op> ops) override;
+  // A log that answers later is not sealed: a start with both is refused (node/settings_checks).
+  bool answers_later() const override { return inner_.answers_later(); }
+  void submit(std::vector<storage::append_op> ops, committed done) override {
+    if (!inner_.answers_later()) return done(commit(ops));
+    inner_.submit(std::move(ops), std::move(done));
+  }
+  void on_applied(applied told) override { inner_.on_applied(std::move(told)); }
   result<storage::session_head> head(const session_key& key) const override;
   result<storage::event_page> read(const session_key& key,
                                    const storage::read_options& options) const override;
