@@ -124,8 +124,9 @@ result<std::unique_ptr<node_store>> node_store::open(const config& settings) {
   // Behind the store's lock: who else has the folder may be changing them.
   auto tenant_keys = open_tenant_keys(settings, *events->log);
   if (!tenant_keys) return tenant_keys.error();
-  std::unique_ptr<node_store> made(new node_store(settings, std::move(*plan), std::move(events->log),
-                                                  events->cluster, std::move(*tenant_keys)));
+  std::unique_ptr<node_store> made(new node_store(settings, std::move(*plan),
+                                                  std::move(events->log), events->cluster,
+                                                  std::move(*tenant_keys)));
   auto key = server_key_of(settings.text("storage.data_dir"), made->events_);
   if (!key) return key.error();
   made->server_key_ = std::move(*key);
