@@ -5,6 +5,7 @@ import atexit
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -295,7 +296,8 @@ def erasure_leaves_nothing_on_its_way():
     with open(os.path.join(left, "file"), "w", encoding="utf-8") as file:
         file.write("hers")
     said = soma("tenant", "erase", "hers", "--yes", "--data-dir", node.data_dir)
-    assert "2 memories" in said and "2 rows on their way" in said, said
+    # Two for SomaBrain; and those that the index had not taken yet.
+    assert "2 memories" in said and int(re.search(r"(\d+) rows on their way", said)[1]) >= 2, said
     assert "unreadable in every backup" in said and "and 1 memories" in said, said
     assert not os.path.exists(left)
     said = soma("tenant", "erase", "hers", "--yes", "--data-dir", node.data_dir)
