@@ -13,7 +13,8 @@ WORKDIR /src
 # The packages alone first, so that a change of the sources does not install them again.
 COPY scripts/packages.txt scripts/packages.txt
 RUN apt-get update \
- && awk '/^#/ || !NF {next} /^\[/ {on = $0 == "[build]" || $0 == "[page]"; next} on' \
+ && awk -v here="[$(dpkg --print-architecture)]" '/^#/ || !NF {next} \
+      /^\[/ {on = $0 == "[build]" || $0 == "[page]"; next} on && (NF == 1 || $2 == here) {print $1}' \
       scripts/packages.txt \
     | DEBIAN_FRONTEND=noninteractive xargs apt-get install -y --no-install-recommends \
  && rm -rf /var/lib/apt/lists/*
@@ -28,8 +29,9 @@ FROM debian:12-slim
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       bubblewrap ca-certificates curl libabsl20220623 libarchive13 libcaf-core0.17 libcaf-io0.17 libcurl4 \
-      libfmt9 libmagic1 libpoppler-cpp0v5 libprometheus-cpp-core1.0 librocksdb7.8 libseccomp2 \
+      libfmt9 libmagic1 libpoppler-cpp0v5 libprometheus-cpp-core1.0 librdkafka1 librocksdb7.8 libseccomp2 \
       libsimdjson14 libsqlite3-0 libssl3 libstdc++6 libxml2 python3 tzdata zlib1g \
+      $(test "$(dpkg --print-architecture)" != amd64 || echo libipsec-mb1) \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --user-group --no-create-home --home-dir /data \
       --shell /usr/sbin/nologin soma \

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -13,19 +14,21 @@
 namespace soma::files {
 namespace {
 
-constexpr std::size_t tag_bytes = 16, salt_bytes = 16, nonce_bytes = 12;
+constexpr std::size_t tag_bytes = security::gcm_tag_bytes, salt_bytes = 16;
 constexpr std::size_t sealed_frame = sealed_frame_bytes + tag_bytes;
 constexpr std::string_view beginning{"SOMAFILE\1\0\0\0\0\0\0\0", 16};
 constexpr std::size_t header_bytes = beginning.size() + salt_bytes;
+
+std::atomic<std::uint64_t> in_memory{0};  // bytes of the copies that there are
 
 secret_string key_of_file(const security::value_key& key, std::string_view salt) {
   return key.derive("file\n" + std::string(salt));
 }
 
 std::string nonce_of(std::uint64_t number, bool last) {
-  std::string nonce(nonce_bytes, '\0');
+  std::string nonce(security::gcm_nonce_bytes, '\0');
   for (int at = 7; at >= 0; --at, number >>= 8) nonce[at] = static_cast<char>(number & 0xff);
-  nonce[nonce_bytes - 1] = last ? 1 : 0;
+  nonce.back() = last ? 1 : 0;
   return nonce;
 }
 
@@ -65,18 +68,19 @@ std::string sealed_file_name(const security::value_key& key, std::string_view sh
       security::bytes_of(security::hmac_sha256(key.derive("file names").reveal(), sha256)));
 }
 
-file_sealer::file_sealer(const security::value_key& key) {
-  const auto salt = security::random_bytes(salt_bytes);
-  key_ = key_of_file(key, salt);
-  header_ = std::string(beginning) + salt;
-}
+file_sealer::file_sealer(const security::value_key& key)
+    : file_sealer(key, security::random_bytes(salt_bytes)) {}
+
+file_sealer::file_sealer(const security::value_key& key, std::string_view salt)
+    : key_(key_of_file(key, salt)), header_(std::string(beginning) + std::string(salt)) {}
 
 std::string file_sealer::frame(std::string_view plain, bool last) {
   std::string out = std::move(header_);
   header_.clear();
   const auto at = out.size();
   out.resize(at + plain.size() + tag_bytes);
-  security::seal_piece(key_, nonce_of(number_++, last), plain, out.data() + at);
+  char* const into = out.data() + at;
+  key_.seal(nonce_of(number_++, last).data(), {}, plain, into, into + plain.size());
   return out;
 }
 
@@ -124,7 +128,8 @@ result<std::string> file_unsealer::read(int file, std::uint64_t at, std::size_t 
     if (!sealed) return sealed.error();
     std::string opened(plain, '\0');
     if (sealed->size() != plain + tag_bytes ||
-        !security::unseal_piece(key_, nonce_of(number, number == last), *sealed, opened.data()))
+        !key_.open(nonce_of(number, number == last).data(), {}, {sealed->data(), plain},
+                   sealed->data() + plain, opened.data()))
       return damaged();
     const auto from = static_cast<std::size_t>(at - number * sealed_frame_bytes);
     const auto part = std::string_view(opened).substr(from, bytes - out.size());
@@ -140,17 +145,25 @@ result<copy_in_memory> copy_to_memory(const file_unsealer& from, int file,
   if (plain_bytes > copy_in_memory_bytes_max)
     return error(codes::upload_too_large,
                  "a sealed file of more than 64 MiB is not given to programs");
+  struct room {
+    std::uint64_t bytes;
+    int fd = -1;
+    explicit room(std::uint64_t n) : bytes(n) { in_memory += n; }
+    ~room() {
+      if (fd >= 0) ::close(fd);
+      in_memory -= bytes;
+    }
+    room(const room&) = delete;
+  };
+  const auto held = std::make_shared<room>(plain_bytes);
+  if (in_memory > copies_in_memory_bytes_max)
+    return error(codes::server_busy, "many sealed files are given to programs already", 1);
   const auto failed = [] {
     return error(codes::storage_unavailable,
                  std::string("no copy in memory: ") + std::strerror(errno));
   };
-  const int copy = ::memfd_create("soma-attachment", MFD_CLOEXEC);
+  const int copy = held->fd = ::memfd_create("soma-attachment", MFD_CLOEXEC);
   if (copy < 0) return failed();
-  struct closes {
-    int fd;
-    ~closes() { ::close(fd); }
-  };
-  const auto held = std::make_shared<const closes>(copy);
   for (std::uint64_t at = 0; at < plain_bytes;) {
     const auto piece = from.read(file, at, sealed_frame_bytes);
     if (!piece) return piece.error();

@@ -16,7 +16,7 @@
 #include <string_view>
 
 #include "core/error.hpp"
-#include "core/secret.hpp"
+#include "security/secrets/aes_gcm.hpp"
 #include "security/secrets/value_seal.hpp"
 
 namespace soma::files {
@@ -38,9 +38,10 @@ class file_sealer {
   std::string finish();                     // the last frame
 
  private:
+  file_sealer(const security::value_key& key, std::string_view salt);
   std::string frame(std::string_view plain, bool last);
 
-  secret_string key_;
+  security::gcm_key key_;
   std::string waiting_;  // of a frame
   std::string header_;   // until it was given out
   std::uint64_t number_ = 0;
@@ -60,7 +61,7 @@ class file_unsealer {
   file_unsealer(secret_string key, std::uint64_t plain_bytes)
       : key_(std::move(key)), plain_bytes_(plain_bytes) {}
 
-  const secret_string key_;
+  const security::gcm_key key_;
   const std::uint64_t plain_bytes_;
 };
 
@@ -71,7 +72,8 @@ struct copy_in_memory {
   std::string path;  // that can be opened while it is held
 };
 inline constexpr std::uint64_t copy_in_memory_bytes_max = 64ull << 20;
-// Errors: as read; upload.too_large.
+inline constexpr std::uint64_t copies_in_memory_bytes_max = 256ull << 20;  // of all at once
+// Errors: as read; upload.too_large; server.busy: all there are take too much already.
 result<copy_in_memory> copy_to_memory(const file_unsealer& from, int file,
                                       std::uint64_t plain_bytes);
 

@@ -179,6 +179,10 @@ TEST_CASE("tenant keys: a file that is no key stops the opening, and one half wr
   for (const auto& one : fs::directory_iterator(w.folder / "keys")) file = one.path();
   std::ofstream(file.string() + ".new") << "half";
   CHECK(w.opens_with().empty());
+  // And so does not what others put there while they copy.
+  std::ofstream(w.folder / ("keys/." + file.filename().string() + ".Ab12Cd")) << "half";
+  fs::create_directory(w.folder / "keys/lost+found");
+  CHECK(w.opens_with().empty());
   // Another tenant's key under this one's name would make its texts readable to nobody.
   std::ifstream in(file);
   std::string text{std::istreambuf_iterator<char>(in), {}};

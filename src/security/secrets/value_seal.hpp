@@ -12,11 +12,11 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "core/secret.hpp"
+#include "security/secrets/aes_gcm.hpp"
 
 namespace soma::security {
 
@@ -26,8 +26,8 @@ bool is_sealed(std::string_view value);
 
 class value_key {
  public:
-  // 32 bytes.
-  explicit value_key(secret_string key);
+  // 32 bytes. Values are sealed under one derived of it, so that it is used in one way alone.
+  explicit value_key(secret_string key, gcm_engine by = best_gcm_engine());
 
   // Makes `value` its sealed form. One with room for the overhead is not moved.
   void seal(std::string& value, std::string_view bound_to) const;
@@ -40,15 +40,7 @@ class value_key {
 
  private:
   secret_string key_;
-  std::uint64_t number_;  // tells keys of this process apart
+  gcm_key values_;
 };
-
-// Under a key that is used for one thing alone, with a nonce of the caller's, 12 bytes, that he
-// never uses twice with it. `into` gets ciphertext and tag (16 bytes more than `plain`).
-void seal_piece(const secret_string& key, std::string_view nonce, std::string_view plain,
-                char* into);
-// `into` gets 16 bytes less than `sealed`. False: it does not open.
-bool unseal_piece(const secret_string& key, std::string_view nonce, std::string_view sealed,
-                  char* into);
 
 }  // namespace soma::security
