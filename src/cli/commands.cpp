@@ -19,11 +19,13 @@
 #include "node/audit.hpp"
 #include "node/descriptors.hpp"
 #include "node/secret_sources.hpp"
+#include "node/secrets.hpp"
 #include "node/serve.hpp"
 #include "node/settings_checks.hpp"
 #include "node/sign_in_door.hpp"
 #include "node/store_documents.hpp"
 #include "observability/log.hpp"
+#include "sealing/repair_values.hpp"
 #include "security/secrets/key_file.hpp"
 #include "storage/store_repair.hpp"
 
@@ -211,7 +213,8 @@ int repair(const config_sources& from) {
     if (!begun && begun.error().code != codes::storage_locked) return refuse(begun.error());
     if (begun) record.emplace(std::move(*begun));
   }
-  const auto report = storage::repair_store(settings->text("storage.data_dir"));
+  sealing::repair_values sealed([&] { return open_tenant_keys(*settings); });
+  const auto report = storage::repair_store(settings->text("storage.data_dir"), &sealed);
   if (record)
     record->end(report ? result<void>() : result<void>(report.error()), {},
                 report ? members_of(*report) : std::string("{}"));

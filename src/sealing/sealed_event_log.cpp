@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "core/codes.hpp"
+#include "observability/log.hpp"
+#include "sealing/value_places.hpp"
 #include "storage/head_rules.hpp"
 
 namespace soma::sealing {
@@ -43,25 +45,6 @@ std::string_view tenant_of(std::string_view key) {
   return end == key.npos ? std::string_view() : key.substr(0, end);
 }
 
-// What a value of an event is bound to: made once a session, and its last bytes for each event.
-class event_place {
- public:
-  explicit event_place(const session_key& key)
-      : text_("e" + key.tenant.value + '\0' + key.session.value + '\0' + std::string(9, '\0')) {}
-  std::string_view of(std::uint64_t seq, event_type type) {
-    auto at = text_.end();
-    *--at = static_cast<char>(type);
-    for (int n = 0; n < 8; ++n, seq >>= 8) *--at = static_cast<char>(seq & 0xff);
-    return text_;
-  }
-
- private:
-  std::string text_;
-};
-
-std::string title_place(const tenant_id& tenant, const session_info& info) {
-  return "t" + tenant.value + '\0' + std::to_string(info.created_at_ms);
-}
 std::string snapshot_place(const session_key& key) {
   return "s" + key.tenant.value + '\0' + key.session.value;
 }
@@ -404,6 +387,13 @@ result<std::vector<std::pair<std::string, std::string>>> sealed_event_log::list_
     return inner_.list_documents(collection, prefix, limit, after);
   // What is left out of an erased tenant's is made up for: a short page is taken for the last.
   std::vector<std::pair<std::string, std::string>> all;
+  // One that was changed is no reason to show nobody the others, of all tenants perhaps.
+  std::size_t unreadable = 0;
+  const auto tell = [&] {
+    if (unreadable > 0)
+      log(log_level::error, "sealing.values_left_out",
+          {{"collection", collection}, {"count", std::uint64_t{unreadable}}});
+  };
   std::string behind(after);
   for (;;) {
     const auto wanted = limit - all.size();
@@ -418,11 +408,14 @@ result<std::vector<std::pair<std::string, std::string>>> sealed_event_log::list_
         all.emplace_back(std::move(key), std::move(value));
         continue;
       }
-      if (auto done = open_value(tenant, value, document_place(collection, key)); !done)
-        return done.error();
+      if (auto done = open_value(tenant, value, document_place(collection, key)); !done) {
+        if (done.error().code != codes::storage_corrupt) return done.error();
+        ++unreadable;
+        continue;
+      }
       all.emplace_back(std::move(key), std::move(value));
     }
-    if (last || all.size() == limit) return all;
+    if (last || all.size() == limit) return tell(), all;
   }
 }
 

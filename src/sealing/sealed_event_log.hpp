@@ -13,6 +13,9 @@
 // session was made; one that does not open is given out empty, since a list is no place to lose all
 // sessions for one.
 //
+// A document that does not open is left out of lists, which the log says; asked for by itself it is
+// storage.corrupt.
+//
 // Values that are not sealed are given out as they are: it can be switched on for a store that is
 // there. What is written while it is off is written plainly; but for a value that would be taken
 // for a sealed one, of a tenant that has a key.

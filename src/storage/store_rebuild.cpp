@@ -28,8 +28,9 @@ namespace fs = std::filesystem;
 class store_rebuild {
  public:
   store_rebuild(const std::string& from, const std::string& to,
-                const std::vector<damaged_table>& damaged, repair_report& report)
-      : from_(from), to_(to), damaged_(damaged), report_(report) {}
+                const std::vector<damaged_table>& damaged, sealed_values* sealed,
+                repair_report& report)
+      : from_(from), to_(to), damaged_(damaged), sealed_(sealed), report_(report) {}
 
   result<void> run() {
     if (auto ok = leave_tables_out(); !ok) return ok;
@@ -183,6 +184,7 @@ class store_rebuild {
       if (head.error().code == codes::session_not_found) return {};
     }
     auto made = head_of_events(key);
+    if (!made && made.error().code != codes::storage_corrupt) return made.error();
     if (!made) {
       lose(key, 0);
       return write();
@@ -194,12 +196,28 @@ class store_rebuild {
     return copy_session_of(key, **made);
   }
 
-  // None: there is no such session. Fails where there may be one, but nothing of it can be read.
+  // What the state of a session is made of. False: it cannot be read.
+  result<bool> open_event(const session_key& key, std::uint64_t seq, event_type type,
+                          std::string& json, bool& was_sealed) const {
+    if (!sealed_) return true;
+    const auto opened = sealed_->open_event(key, seq, type, json);
+    if (opened) {
+      was_sealed |= *opened;
+      return true;
+    }
+    const auto& code = opened.error().code;
+    if (code == codes::storage_corrupt || code == codes::tenant_erased) return false;
+    return opened.error();
+  }
+
+  // None: there is no such session. Fails by storage.corrupt where there may be one, but nothing of
+  // it can be read.
   result<std::optional<session_head>> head_of_events(const session_key& key) const {
     const auto prefix = session_prefix(key);
     if (const auto staged = old_->get(staging, prefix); staged && *staged)
       return std::optional<session_head>();
     session_head head;
+    bool was_sealed = false;
     session_state state;
     state.key = key;
     state.turns_bytes_max = kept_turns_bytes_max;
@@ -213,7 +231,11 @@ class store_rebuild {
       const auto seq = seq_of(view(it->key()));
       const auto value = parse_event_value(view(it->value()));
       if (!value || (head.seq > 0 && seq != head.seq + 1)) break;
-      if (const auto event = decode(readable(value->json))) apply(state, *event);
+      auto json = readable(value->json);
+      const auto open = open_event(key, seq, value->type, json, was_sealed);
+      if (!open) return open.error();
+      if (*open)
+        if (const auto event = decode(json)) apply(state, *event);
       if (head.seq == 0) head.first_seq = seq;
       head.seq = seq;
       if (head.epochs.empty() || head.epochs.back().epoch != value->epoch)
@@ -234,6 +256,8 @@ class store_rebuild {
     head.info.message_count = state.message_count;
     head.info.paused = state.paused;
     head.info.busy = true;  // looked at by the next start
+    if (was_sealed)
+      if (auto done = sealed_->seal_title(key.tenant, head.info); !done) return done.error();
     return std::optional(std::move(head));
   }
 
@@ -294,6 +318,7 @@ class store_rebuild {
 
   const std::string from_, to_;
   const std::vector<damaged_table>& damaged_;
+  sealed_values* const sealed_;
   std::unique_ptr<rocksdb::Env> env_;  // outlives the old store
   rocksdb_event_log *old_ = nullptr, *new_ = nullptr;
   rocksdb::WriteBatch batch_;
@@ -322,7 +347,8 @@ result<void> exchange(const std::string& data_dir, const std::string& folder) {
 }  // namespace
 
 result<void> rebuild_store(const std::string& data_dir, const std::string& folder,
-                           const std::vector<damaged_table>& damaged, repair_report& report) {
+                           const std::vector<damaged_table>& damaged, sealed_values* sealed,
+                           repair_report& report) {
   std::error_code ec;
   const auto needed = bytes_in(store_folder(data_dir));
   struct statvfs disk {};
@@ -333,7 +359,7 @@ result<void> rebuild_store(const std::string& data_dir, const std::string& folde
   fs::create_directories(store_folder(folder), ec);
   auto done = ec ? result<void>(error(codes::storage_unavailable,
                                       "cannot make " + folder + ": " + ec.message()))
-                 : store_rebuild(data_dir, folder, damaged, report).run();
+                 : store_rebuild(data_dir, folder, damaged, sealed, report).run();
   if (done) done = exchange(data_dir, folder);
   if (!done) {
     fs::remove_all(store_folder(folder), ec);

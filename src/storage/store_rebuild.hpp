@@ -17,9 +17,11 @@ namespace soma::storage {
 // says and of that epoch. A session whose events cannot all be read is cut before the
 // first that cannot; a head that cannot be believed is made anew of the events; a session of which
 // nothing can be read is gone. Adds those, and other rows that are
-// lost, to `report`. Errors: storage.corrupt (rows are damaged that cannot be done without),
-// storage.full, storage.unavailable; the store is then as it was.
+// lost, to `report`. `sealed` may be null. Errors: those of `sealed`, storage.corrupt (rows are
+// damaged that cannot be done without), storage.full, storage.unavailable; the store is then as it
+// was.
 result<void> rebuild_store(const std::string& data_dir, const std::string& folder,
-                           const std::vector<damaged_table>& damaged, repair_report& report);
+                           const std::vector<damaged_table>& damaged, sealed_values* sealed,
+                           repair_report& report);
 
 }  // namespace soma::storage

@@ -125,8 +125,8 @@ std::string new_folder(const std::string& data_dir) {
 
 class repair {
  public:
-  explicit repair(std::string data_dir)
-      : data_dir_(std::move(data_dir)), store_(store_folder(data_dir_)) {}
+  repair(std::string data_dir, sealed_values* sealed)
+      : data_dir_(std::move(data_dir)), store_(store_folder(data_dir_)), sealed_(sealed) {}
 
   result<repair_report> run() {
     {
@@ -224,7 +224,7 @@ class repair {
       if (report_.tables.size() < tables_named_max) report_.tables.push_back(one.what.detail);
     if (report_.tables.empty()) return {};
     if (report_.folder.empty()) report_.folder = new_folder(data_dir_);
-    return rebuild_store(data_dir_, report_.folder, *damaged, report_);
+    return rebuild_store(data_dir_, report_.folder, *damaged, sealed_, report_);
   }
 
   result<void> compare_with_what_is_left() {
@@ -240,6 +240,7 @@ class repair {
   }
 
   const std::string data_dir_, store_;
+  sealed_values* const sealed_;
   log_numbers numbers_;
   repair_report report_;
   std::optional<std::size_t> cut_;  // of the files: the others go whole
@@ -247,11 +248,11 @@ class repair {
 
 }  // namespace
 
-result<repair_report> repair_store(const std::string& data_dir) {
+result<repair_report> repair_store(const std::string& data_dir, sealed_values* sealed) {
   std::error_code ec;
   if (!fs::is_directory(store_folder(data_dir), ec))
     return error(codes::storage_unavailable, "there is no store in " + data_dir);
-  return repair(data_dir).run();
+  return repair(data_dir, sealed).run();
 }
 
 result<void> verify_store(const std::string& data_dir,

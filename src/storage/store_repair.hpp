@@ -41,12 +41,26 @@ struct repair_report {
   std::vector<kept_event> last_commit;  // the last events of the last commit before the damage
 };
 
-// Errors: storage.locked; storage.unavailable (there is no store, or the disk refuses);
-// storage.full (the new store has no room); storage.corrupt (damage to the MANIFEST, to rows that
-// nothing can be without, or to a log of which some rows are in tables already: a backup must be
-// restored). On an error the store is as it was, or its files are in the
-// folder that the error names.
-result<repair_report> repair_store(const std::string& data_dir);
+// Of values that a log above the store seals (sealing/sealed_event_log.hpp), where a head is made
+// anew of a session's events.
+class sealed_values {
+ public:
+  virtual ~sealed_values() = default;
+  // True: it was sealed and is open now. Errors: storage.corrupt (it was changed or moved),
+  // tenant.erased; else it is not known how to open it, and nothing is repaired.
+  virtual result<bool> open_event(const session_key& key, std::uint64_t seq, event_type type,
+                                  std::string& json) = 0;
+  // Makes the title what the head of a session with sealed events has.
+  virtual result<void> seal_title(const tenant_id& tenant, session_info& info) = 0;
+};
+
+// Errors: those of `sealed`; storage.locked; storage.unavailable (there is no store, or the disk
+// refuses); storage.full (the new store has no room); storage.corrupt (damage to the MANIFEST, to
+// rows that nothing can be without, or to a log of which some rows are in tables already: a backup
+// must be restored). On an error the store is as it was, or its files are in the folder that the
+// error names. Without `sealed`, heads that are made anew of sealed events have neither title nor
+// owner.
+result<repair_report> repair_store(const std::string& data_dir, sealed_values* sealed = nullptr);
 
 // Reads and checks every file of a store that nobody has open. storage.corrupt names the first that
 // is damaged.

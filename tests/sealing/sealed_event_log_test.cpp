@@ -168,6 +168,12 @@ TEST_CASE("sealing: rows that were swapped or changed are damage") {
   const auto item = w.inner->get_document("memory", "ann\ns\nid").value();
   REQUIRE(w.inner->put_document("memory", "ann\ns\nother", *item));
   CHECK(code_of(w.log->get_document("memory", "ann\ns\nother")) == codes::storage_corrupt);
+  // In a list it is no reason to show nothing of anybody.
+  const auto listed = w.log->list_documents("memory", "", 10).value();
+  REQUIRE(listed.size() == 2);
+  CHECK(listed[0].first == "ann\ns\nid");
+  CHECK(listed[1].first == "bob\ns\nid");
+  CHECK(w.log->list_documents("memory", "", 1, "ann\ns\nid").value().size() == 1);
 }
 
 TEST_CASE("sealing: it is switched on for a store that is there, and off again") {
