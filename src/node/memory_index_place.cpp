@@ -69,13 +69,27 @@ result<void> make_own_folder(const std::string& path) {
   return {};
 }
 
+// Of the index in memory, if there is one that the data folder knows of.
+void remove_from_memory(const std::string& data_dir) {
+  const auto token = token_in(data_dir);
+  if (token.empty()) return;
+  const auto folder = folder_in_memory(data_dir, token);
+  std::error_code ec;
+  memory::index_file::remove(folder + index_name);
+  fs::remove(folder, ec);
+  fs::remove(data_dir + token_name, ec);
+}
+
 }  // namespace
 
 result<std::string> place_memory_index(const config& settings) {
   const auto data_dir = data_dir_of(settings);
   auto folder = settings.text("memory.index_dir");
   if (folder.empty()) {
-    if (!settings.flag("storage.encrypt_events")) return data_dir + index_name;
+    if (!settings.flag("storage.encrypt_events")) {
+      remove_from_memory(data_dir);  // one of before would have old words in the clear for long
+      return data_dir + index_name;
+    }
     auto token = token_in(data_dir);
     if (token.empty()) {
       auto made = make_token(data_dir);
@@ -83,6 +97,8 @@ result<std::string> place_memory_index(const config& settings) {
       token = std::move(*made);
     }
     folder = folder_in_memory(data_dir, token);
+  } else {
+    remove_from_memory(data_dir);
   }
   if (auto made = make_own_folder(folder); !made) return made.error();
   std::error_code ec;
@@ -95,13 +111,7 @@ void remove_memory_index(const config& settings) {
   memory::index_file::remove(data_dir + index_name);
   if (const auto& folder = settings.text("memory.index_dir"); !folder.empty())
     memory::index_file::remove(folder + index_name);
-  if (const auto token = token_in(data_dir); !token.empty()) {
-    const auto folder = folder_in_memory(data_dir, token);
-    std::error_code ec;
-    memory::index_file::remove(folder + index_name);
-    fs::remove(folder, ec);
-    fs::remove(data_dir + token_name, ec);
-  }
+  remove_from_memory(data_dir);
 }
 
 }  // namespace soma

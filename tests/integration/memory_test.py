@@ -208,7 +208,7 @@ def survives():
 
 
 def index_file():
-    return os.path.join(w.node.data_dir, "memory.sqlite")
+    return w.node.memory_index()
 
 
 def index_gone(harm):

@@ -129,7 +129,7 @@ def where_used():
         assert used() == of(first), used()
         assert node.request("GET", path, key=other)[0] == 404
         node.stop()
-        os.remove(os.path.join(node.data_dir, "memory.sqlite"))
+        os.remove(node.memory_index())
         node.start()
         wait_until(lambda: node.request("GET", path)[0] == 200, what="the index")
         assert used() == of(first), used()

@@ -21,7 +21,7 @@ PLANTED = "zanzibarquux"  # in every kind of text
 WRAP, OTHER_WRAP = "11" * 32, "22" * 32
 SEALED = {"GATEWAY_ENC_KEY": WRAP, "SOMA_STORAGE_ENCRYPT_EVENTS": "true"}
 # Those that the others' tests are run again of; each as it is in CI.
-AGAIN = ("integration/transfer_test.py", "integration/feedback_test.py")
+AGAIN = ("integration/transfer_test.py", "integration/feedback_test.py", "integration/memory_test.py")
 rehearsal = Rehearsal()
 
 
@@ -170,9 +170,12 @@ def is_switched_on_later():
     node.stop()
     assert not os.path.exists(os.path.join(node.data_dir, "memory.sqlite"))
     assert found_in(node.data_dir, PLANTED) and not found_in(node.data_dir, "xylographq")
+    in_memory = os.path.dirname(node.memory_index())
+    assert in_memory.startswith("/dev/shm") and os.path.exists(in_memory), in_memory
     node.env["SOMA_STORAGE_ENCRYPT_EVENTS"] = "false"
     node.start()
     assert "xylographq" in json.dumps(node.events(session))
+    assert not os.path.exists(in_memory), "words in the clear that nobody takes away"
     node.stop()
 
 
@@ -338,7 +341,7 @@ def erasure_needs_nobody_else():
 
 
 def others_tests_hold():
-    """sealed: tests of transfers and feedback run again with it on"""
+    """sealed: tests of transfers, feedback and memories run again with it on"""
     for name in AGAIN:
         done = subprocess.run([sys.executable, os.path.join(HERE, "..", name)], env={**os.environ, **SEALED},
                               capture_output=True, text=True, timeout=600)

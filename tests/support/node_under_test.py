@@ -2,6 +2,7 @@
 killed and started again at will. Standard library only."""
 
 import atexit
+import hashlib
 import http.client
 import json
 import os
@@ -100,6 +101,16 @@ class Node:
         if made.returncode != 0:
             raise AssertionError(f"soma key new: {made.stderr}")
         return made.stdout.strip()
+
+    def memory_index(self):
+        """The file of the index of memories: with storage.encrypt_events it is in memory."""
+        token = os.path.join(self.data_dir, "memory-index")
+        if not os.path.exists(token):
+            return os.path.join(self.data_dir, "memory.sqlite")
+        with open(token, encoding="ascii") as file:
+            whole = os.path.realpath(self.data_dir) + "\n" + file.read()
+        name = f"soma-{os.geteuid()}-" + hashlib.sha256(whole.encode()).hexdigest()[:32]
+        return os.path.join("/dev/shm", name, "memory.sqlite")
 
     def log_text(self):
         with open(self.log.name) as file:
