@@ -23,6 +23,11 @@ constexpr std::size_t refused_max = 4096;  // beyond them `remove_orphans` finds
 // Of the sessions that name a file, and of the files with the same bytes, so many are looked at.
 constexpr std::size_t sessions_asked_max = 1000, holders_asked_max = 32;
 
+// That of a sealed file is not for the log: by it anybody could see which bytes these are.
+std::string_view hash_to_tell(const stored_attachment& a) {
+  return a.sealed() ? std::string_view("sealed") : std::string_view(a.sha256);
+}
+
 }  // namespace
 
 attachment_store::attachment_store(storage::event_log& log, store_options options, scanner* judge,
@@ -146,7 +151,7 @@ attachment_state attachment_store::judged(const std::string& path,
     said.reason = copy.error().detail;
   if (said.what == verdict::harmful)
     log(log_level::warn, "attachment.quarantined",
-        {{"attachment_id", a.id}, {"sha256", a.sha256}, {"signature", said.reason}}, about);
+        {{"attachment_id", a.id}, {"sha256", hash_to_tell(a)}, {"signature", said.reason}}, about);
   if (said.what == verdict::undecided)
     log(log_level::warn, "attachment.not_scanned",
         {{"attachment_id", a.id}, {"reason", said.reason}}, about);
@@ -306,7 +311,11 @@ result<tools::attachment> attachment_store::keep(const session_key& session,
   if (auto head = log_.head(session); !head && head.error().code == codes::session_not_found)
     if (auto again = write({{storage::session_gone_row(session).key, {}}}); !again)
       return again.error();
-  return for_tools(made);
+  // Whoever keeps a file has its bytes already: no copy is made of a sealed one.
+  return tools::attachment{
+      made.id,     made.filename,   made.content_type,
+      made.sha256, made.size_bytes, made.sealed() ? std::string() : path_of(made),
+      {}};
 }
 
 // ---- reading ----
@@ -332,7 +341,8 @@ result<file_handle> attachment_store::open_bytes(const stored_attachment& a, boo
     log_context about;
     about.tenant_id = a.tenant.value;
     log(log_level::error, "attachment.damaged",
-        {{"attachment_id", a.id}, {"sha256", a.sha256}, {"what", opened.error().detail}}, about);
+        {{"attachment_id", a.id}, {"sha256", hash_to_tell(a)}, {"what", opened.error().detail}},
+        about);
   }
   return error(opened.error().code, "attachment " + a.id + ": " + opened.error().detail);
 }

@@ -33,10 +33,10 @@ class attachment_source {
  public:
   virtual ~attachment_source() = default;
   // Errors: attachment.not_found (also another tenant's, and what he may not see),
-  // attachment.quarantined, attachment.expired, storage.unavailable.
+  // attachment.quarantined, attachment.expired, storage.unavailable, server.busy.
   virtual result<attachment> find(const attachment_reader& who, std::string_view attachment_id) = 0;
-  // Keeps bytes that a tool made; the session refers to them from then on. Errors as above,
-  // storage.full.
+  // Keeps bytes that a tool made; the session refers to them from then on. What it gives may have
+  // no path. Errors as above, storage.full.
   virtual result<attachment> keep(const session_key& session, std::string_view filename,
                                   std::string_view content_type, std::string_view bytes) = 0;
 };

@@ -327,3 +327,19 @@ TEST_CASE("sealed attachments: bytes that lie there in the clear are not known, 
   (void)w.send("plain", w.tenant);
   CHECK(w.store->find_known(before.sha256, mine).value());
 }
+
+TEST_CASE("sealed file: copies in memory have a bound together, and room comes back") {
+  sealed_one w;
+  const std::string text(copy_in_memory_bytes_max, 'x');
+  w.write(text, 1 << 20);
+  const soma::files::file_handle file(::open(w.path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto by = file_unsealer::open(w.key, file.get(), text.size()).value();
+  const auto copy = [&] { return copy_to_memory(*by, file.get(), text.size()); };
+  std::vector<copy_in_memory> all;
+  while (all.size() < copies_in_memory_bytes_max / copy_in_memory_bytes_max)
+    all.push_back(copy().value());
+  CHECK(read_all(all.back().path) == text);
+  CHECK(copy().error().code == codes::server_busy);
+  all.pop_back();
+  CHECK(copy().has_value());
+}

@@ -102,6 +102,15 @@ result<void> finish_destroying(const fs::path& old) {
   return ::unlink(old.c_str()) == 0 ? result<void>() : disk_error(old.string(), errno);
 }
 
+// A hash, and what this class puts behind it.
+bool is_file_of_key(const fs::path& path) {
+  const auto end = path.extension();
+  const auto name = (end == new_end || end == old_end ? path.stem() : path.filename()).string();
+  return name.size() == 64 && std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
 std::string_view take_line(std::string_view& text) {
   const auto end = text.find('\n');
   const auto line = text.substr(0, end);
@@ -144,7 +153,11 @@ result<std::unique_ptr<tenant_keys>> tenant_keys::open(tenant_keys_options optio
 result<void> tenant_keys::load() {
   std::error_code ec;
   if (!fs::exists(options_.folder, ec)) return {};
-  for (const auto& one : fs::directory_iterator(options_.folder, ec)) {
+  for (fs::directory_iterator next(options_.folder, ec), end; !ec && next != end;
+       next.increment(ec)) {
+    const auto& one = *next;
+    // What others keep there while they copy it, such as rsync's .NAME.XXXXXX.
+    if (!is_file_of_key(one.path())) continue;
     // What a crash left of writing one: the one it was to replace is there.
     if (one.path().extension() == new_end) continue;
     if (one.path().extension() == old_end) {  // a crash came while the key was destroyed
