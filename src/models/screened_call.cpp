@@ -209,7 +209,7 @@ void look_through(llm::call& c, pii::screen& s, bool redacts) {
   s.json(c.members_json);
   for (auto& tool : c.tools) {
     s.text(tool.description);
-    s.json(tool.inputs_schema_json);
+    s.schema(tool.inputs_schema_json);
   }
   const auto words = [&](llm::profile& target) {
     for (auto& word : target.stop) s.text(word);

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <random>
 #include <string>
+#include <thread>
 
 #include "security/memory_documents.hpp"
 #include "security/pii/egress_guard.hpp"
@@ -74,12 +76,44 @@ TEST_CASE("screen: what is behind an escape is found, and ids and bytes are left
   CHECK(redacted_json("[1,4111111111111111,12]") == R"([1,"[[card-1]]",12])");
   const std::string id = R"(["4111111111111111","41111111-1111-4111-8111-111111111111"])";
   CHECK(redacted_json(id) == R"(["[[card-1]]","41111111-1111-4111-8111-111111111111"])");
+  CHECK(redacted_json("[4111 1111 1111 1111]") == R"(["[[card-1]]"])");
   std::string bytes(600, 'A');
-  bytes.replace(100, 18, "=4111111111111111=");
+  bytes.replace(100, 11, "=12345678Z=");
   CHECK(redacted_json('"' + bytes + '"') == '"' + bytes + '"');
   CHECK(redacted_json("\"data:image/png;base64," + bytes + '"') ==
         "\"data:image/png;base64," + bytes + '"');
   CHECK(redacted_json("\" " + bytes + '"') != "\" " + bytes + '"');
+}
+
+TEST_CASE("screen: numbers that are joined to one long word are not taken for bytes") {
+  for (const std::string one :
+       {"4111111111111111-", "4111-1111-1111-1111/", "a/4111111111111111-"}) {
+    std::string all;
+    while (all.size() < 2 * screen::base64_bytes_min) all += one;
+    all.pop_back();
+    CAPTURE(one);
+    CHECK(screen::finds('"' + all + '"'));
+    CHECK(screen::finds("\"data:text/plain;base64," + all + '"'));
+  }
+  // Bytes are, by one in so many thousand at most; and then only a number that is one is changed.
+  std::mt19937_64 random(7);
+  constexpr std::string_view letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (int n = 0; n < 50; ++n) {
+    std::string bytes = "\"";
+    while (bytes.size() < 100'000) bytes.push_back(letters[random() % letters.size()]);
+    bytes.push_back('"');
+    REQUIRE(redacted_json(bytes) == bytes);
+  }
+}
+
+TEST_CASE("screen: numbers of a schema are counted and stay, its words go") {
+  screen s(true);
+  std::string schema =
+      R"({"type":"integer","maximum":4111111111111111,"description":"as ann@example.org"})";
+  s.schema(schema);
+  CHECK(schema == R"({"type":"integer","maximum":4111111111111111,"description":"as [[mail-1]]"})");
+  CHECK(counts_json(s.found()) == R"({"mail":1,"card":1})");
 }
 
 TEST_CASE("screen: the same texts in the same order have the same placeholders") {
@@ -261,4 +295,55 @@ TEST_CASE("guard: who denies counts, and where nobody can be asked nothing leave
   const auto page = metrics.render();
   CHECK(page.find(R"(soma_pii_egress_total{outcome="denied",to="llm"} 2)") != page.npos);
   CHECK(page.find(R"(soma_pii_found_total{kind="mail",to="llm"} 12)") != page.npos);
+}
+
+TEST_CASE("guard: who is asked may ask again, while another takes his place") {
+  memory_documents rows;
+  metrics_registry metrics;
+  egress_guard guard(mode::off, rows, metrics);
+  leaving what;
+  what.to = {"llm:openai"};
+  what.found[0] = 1;
+  std::thread other;
+  bool inner_refused = false, is_inner = false;
+  guard.ask_by([&](const leaving&, const egress_guard::told& then) {
+    if (is_inner) return then({{true, "", "", false}});
+    is_inner = true;
+    other = std::thread([&] { guard.ask_by({}); });  // waits for this call
+    const auto nobody_is_there = [&] {
+      bool refused = false;
+      guard.judge(mode::report, what,
+                  [&](const std::vector<decision>& said) { refused = said.front().unavailable; });
+      return refused;
+    };
+    for (int n = 0; n < 2000 && !inner_refused; ++n) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      inner_refused = nobody_is_there();
+    }
+    then({{true, "", "", false}});
+  });
+  bool allowed = false;
+  guard.judge(mode::report, what,
+              [&](const std::vector<decision>& said) { allowed = said.front().allow; });
+  other.join();
+  CHECK(allowed);
+  CHECK(inner_refused);
+}
+
+TEST_CASE("guard: who waits is let go where the one who was asked ends without an answer") {
+  memory_documents rows;
+  metrics_registry metrics;
+  egress_guard guard(mode::off, rows, metrics);
+  leaving what;
+  what.to = {"memory:somabrain"};
+  what.found[0] = 1;
+  std::vector<egress_guard::told> dropped;
+  guard.ask_by([&](const leaving&, const egress_guard::told& then) { dropped.push_back(then); });
+  decision said;
+  std::thread waits([&] { said = guard.judge_waiting(mode::report, what); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  guard.ask_by({});
+  waits.join();
+  CHECK_FALSE(said.allow);
+  CHECK(said.unavailable);
 }

@@ -10,6 +10,7 @@ namespace soma::security::pii {
 namespace {
 
 constexpr std::string_view collection = "egress";
+constexpr std::chrono::milliseconds look_every{100};  // whether he who was asked has ended
 constexpr kind all_kinds[] = {kind::mail, kind::phone, kind::card, kind::iban, kind::national};
 
 counter& found_total(metrics_registry& metrics, std::string_view to, kind k) {
@@ -86,8 +87,11 @@ result<void> egress_guard::set(const tenant_id& tenant, std::optional<mode> own)
 }
 
 void egress_guard::ask_by(asker whom) {
-  const std::unique_lock lock(asking_);
-  ask_ = std::move(whom);
+  auto next = whom ? std::make_shared<const asker>(std::move(whom)) : nullptr;
+  std::unique_lock lock(asking_mutex_);
+  ask_.swap(next);
+  ++asker_no_;
+  asked_.wait(lock, [this] { return asking_ == 0; });
 }
 
 void egress_guard::count(const leaving& what, std::string_view outcome) {
@@ -108,18 +112,30 @@ void egress_guard::judge(mode m, leaving what, told then) {
         places,
         {false, std::string(deny_rule),
          "it holds personal data (" + words_of(what.found) + "), which may not leave", false}));
-  const std::shared_lock lock(asking_);
-  if (!ask_)
+  std::shared_ptr<const asker> whom;
+  {
+    const std::lock_guard lock(asking_mutex_);
+    whom = ask_;
+    if (whom) ++asking_;
+  }
+  if (!whom)
     return counted(std::vector<decision>(places, {false, "policy", "nobody is asked yet", true}));
-  ask_(std::move(what), counted);
+  (*whom)(std::move(what), counted);
+  const std::lock_guard lock(asking_mutex_);
+  if (--asking_ == 0) asked_.notify_all();
 }
 
 decision egress_guard::judge_waiting(mode m, leaving what) {
   expect_may_block("asking whether it may leave");
   const auto said = std::make_shared<std::promise<decision>>();
   auto answer = said->get_future();
+  const auto asker_no = asker_no_.load();
+  const auto until = std::chrono::steady_clock::now() + judge_wait_max;
   judge(m, std::move(what),
         [said](std::vector<decision> all) { said->set_value(std::move(all.front())); });
+  while (answer.wait_for(look_every) != std::future_status::ready)
+    if (asker_no_ != asker_no || std::chrono::steady_clock::now() > until)
+      return {false, "policy", "no answer came", true};
   return answer.get();
 }
 

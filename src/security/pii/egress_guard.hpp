@@ -6,11 +6,14 @@
 // asked, the answer is that nobody could be. Lifetime: what it needs outlives it.
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,11 +54,14 @@ class egress_guard {
   // None: the node's counts again. Blocks on the store, whose errors it has.
   result<void> set(const tenant_id& tenant, std::optional<mode> own);
 
-  // Who asks policy. An empty one: nobody any more, from the moment this returns.
+  // Who asks policy. An empty one: nobody any more, from the moment this returns; it waits for the
+  // calls of the one before, so it is not for a thread that is inside of one.
   void ask_by(asker whom);
   // May it leave, where something was found? Mode `deny` denies, else policy is asked. Counts.
   void judge(mode m, leaving what, told then);
-  // The same for a thread that may wait, of one place to go to.
+  // The same for a thread that may wait, of one place to go to. Where whoever is asked ends before
+  // he answered, or takes longer than this, nobody could be asked.
+  static constexpr std::chrono::seconds judge_wait_max{70};  // more than policy.timeout_ms may be
   decision judge_waiting(mode m, leaving what);
 
  private:
@@ -67,8 +73,12 @@ class egress_guard {
   disk_mutex change_mutex_;  // of `set` as a whole: store and memory in one order
   mutable quick_mutex mutex_;
   std::map<tenant_id, mode> own_;
-  std::shared_mutex asking_;  // shared while somebody is asked, so that he is there
-  asker ask_;
+  // Not held while somebody is asked, since his answer may lead to the next question.
+  std::mutex asking_mutex_;
+  std::condition_variable asked_;  // the last call has returned
+  std::shared_ptr<const asker> ask_;
+  std::size_t asking_ = 0;                  // calls of it under way
+  std::atomic<std::uint64_t> asker_no_{0};  // grows with each
 };
 
 }  // namespace soma::security::pii

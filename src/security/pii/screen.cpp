@@ -51,16 +51,32 @@ std::vector<match> in_order(const std::vector<match>& found, const std::vector<m
   return out;
 }
 
+// Bytes have some sixth of digits in base64, and no row of them as long as a card's number.
+bool is_of_numbers(std::string_view text) {
+  constexpr std::size_t row_min = 13;
+  std::size_t digits = 0, row = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (is_digit(text[at])) {
+      ++digits;
+      if (++row == row_min) return true;
+    } else if (text[at] != '-' && text[at] != '_') {
+      row = 0;
+    }
+  }
+  return digits > text.size() * 2 / 5;
+}
+
 bool is_base64(std::string_view text) {
   if (text.size() < screen::base64_bytes_min) return false;
   constexpr std::string_view mark = ";base64,";
   if (text.starts_with("data:"))
     if (const auto at = text.substr(0, 256).find(mark); at != text.npos)
       text.remove_prefix(at + mark.size());
-  return std::all_of(text.begin(), text.end(), [](char c) {
+  const bool letters = std::all_of(text.begin(), text.end(), [](char c) {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' ||
            c == '/' || c == '=' || c == '-' || c == '_';
   });
+  return letters && !is_of_numbers(text);
 }
 
 int hex_digit(char c) {
@@ -157,7 +173,8 @@ std::optional<std::string> screen::changed_between(std::string_view what, bool c
     out.append(what.substr(at, one.begin - at));
     at = one.begin + one.bytes;
     one.begin = 0;
-    const bool number = std::all_of(word.begin(), word.end(), is_digit);
+    const bool number = std::all_of(word.begin(), word.end(),
+                                    [](char c) { return is_digit(c) || c == ' ' || c == '\n'; });
     const auto name = words_->redact(word, {one});
     out += number ? '"' + name + '"' : name;
   }
@@ -166,6 +183,20 @@ std::optional<std::string> screen::changed_between(std::string_view what, bool c
 
 void screen::text(std::string& what) {
   if (auto other = changed(what, true)) what = std::move(*other);
+}
+
+void screen::schema(std::string& what) {
+  const auto look = [&](std::string_view text) {
+    return is_base64(text) || is_uuid(text) ? std::nullopt : changed(text, true);
+  };
+  const auto between = [&](std::string_view text) -> std::optional<std::string> {
+    add(found_, count(find(text)));
+    return std::nullopt;
+  };
+  const auto before = found_;
+  if (change_strings(what, look, between)) return;
+  found_ = before;
+  text(what);
 }
 
 void screen::json(std::string& what, bool counted) {

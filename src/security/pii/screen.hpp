@@ -28,8 +28,8 @@ std::string counts_json(const counts& found);  // {"mail":2}: what there is
 
 class screen {
  public:
-  // A string of JSON that is so long and has nothing but letters of base64 is bytes, such as a
-  // picture's: it is not looked into, and never changed.
+  // A string of JSON that is so long, has nothing but letters of base64 and of digits no more than
+  // bytes have is a picture or the like: it is not looked into, and never changed.
   static constexpr std::size_t base64_bytes_min = 512;
 
   // `mark`: as of `placeholders`.
@@ -40,6 +40,9 @@ class screen {
   // Each string of it that is no id of ours (a UUID), and each number; what is no JSON is a text.
   // `counted`: not where it is shown a second time.
   void json(std::string& what, bool counted = true);
+  // JSON whose numbers are bounds and the like, such as a schema: these are counted and stay, since
+  // with a string in their place it would be none.
+  void schema(std::string& what);
   // Also as it is once its %XX are read; placeholders are written with them.
   void url(std::string& what);
   // Nothing is counted or changed.
