@@ -32,13 +32,17 @@ class World:
         self.events = turn(1, 1) + turn(5, 2, epoch=2)
         self.seen, self.other = list(self.events), None
         self.said = [Said("s", f"question {n}", "accepted", "S", f"u{n}", words=2) for n in (1, 2)]
-        self.resets, self.refused, self.ran, self.tables = 0, {}, [], {"a": {"t": {1: 2}}, "b": {"t": {1: 2}}}
+        self.resets, self.refused, self.ran, self.tables = [], {}, [], {"a": {"t": {1: 2}}, "b": {"t": {1: 2}}}
 
     def findings(self):
         reader = Reader("S")
         for one in self.seen:
             reader.track.add(one)
-        reader.resets = self.resets
+        for where in self.resets:
+            reader.reset(where, "b")
+            for one in self.events:
+                if one["meta"]["event_id"] > where:
+                    reader.track.add(one)
         reader.refused.update(self.refused)
         logs = {"a": {"S": Log("a", self.events)}, "b": {"S": Log("b", self.other or self.events)}}
         return check(self.said, logs, [reader], self.tables, self.ran)
@@ -105,8 +109,9 @@ def reader_wrong():
     planted(lambda seen: seen.pop(), "1 events short")
     planted(lambda seen: seen.append(event(9, "error", 2)), "2.9 is not at a")
     world = World()
-    world.resets = 1
-    world.spoil("was reset")
+    world.resets = ["1.3"]
+    world.spoil("was reset by b from 2.8 to 1.3")
+    assert len(world.findings()) == 1, "what came again after it was dropped is no fault"
     world = World()
     world.refused = {404: 2, 503: 7}
     world.spoil("refused with 404 2 times")

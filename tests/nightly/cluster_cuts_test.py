@@ -50,6 +50,8 @@ def cut(rules, whole=lambda nodes, victim: [n for n in nodes if n is not victim]
         found = []
         asking = threading.Thread(target=new_conversations, args=(cluster.nodes, CUT_S, found))
         asking.start()
+        watched = threading.Event()
+        threading.Thread(target=tell_owners, args=(cluster, third, began, watched), daemon=True).start()
         taken = None
         if kafka:
             def is_away():
@@ -59,13 +61,14 @@ def cut(rules, whole=lambda nodes, victim: [n for n in nodes if n is not victim]
             taken = time.monotonic() - began
         asking.join()
         during = cluster.owners(asked=third)
+        watched.set()
         cluster.proxy.rules()
         good = {node.name: [one for one in found if one[0] == node.name and one[2] == 202] for node in cluster.nodes}
         slowest = max(one[3] for one in found)
         print(f"  {victim.name} cut for {CUT_S:.0f} s{f', taken over after {taken:.1f} s' if taken else ''}; accepted meanwhile "
               f"{ {name: len(those) for name, those in good.items()} }, refused "
               f"{ {node.name: len([1 for one in found if one[0] == node.name and one[2] != 202]) for node in cluster.nodes} }, "
-              f"slowest {slowest:.1f} s; owners {owners_text(before)} to {owners_text(during)}", flush=True)
+              f"slowest {slowest:.1f} s; {victim.name} saw at last {owners_text(cluster.owners(asked=victim))}", flush=True)
         cluster.wait_for(len(cluster.nodes), 90)
         load.wait_for_more(seconds=90)
         assert slowest < ANSWERED_S, f"a request took {slowest:.1f} s"
@@ -74,6 +77,16 @@ def cut(rules, whole=lambda nodes, victim: [n for n in nodes if n is not victim]
             assert late, f"{node.name}, which is whole, accepted nothing from {TAKEN_OVER_S} s after the cut on"
         load.judge()
         return before, during
+
+
+def tell_owners(cluster, node, began, end):
+    """Prints who owns what, as the node says, whenever that changes."""
+    last = None
+    while not end.wait(0.3):
+        now = owners_text(cluster.owners(asked=node))
+        if now and now != last:
+            print(f"    {time.monotonic() - began:5.1f} s: owners {now}", flush=True)
+        last = now or last
 
 
 def owners_text(owners):

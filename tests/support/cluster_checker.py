@@ -51,6 +51,13 @@ class Track:
         self.seqs.append(seq)
         self.marks.append(mark_of(event))
 
+    def last(self):
+        return self.epochs[-1], self.seqs[-1]
+
+    def drop_last(self):
+        for one in (self.epochs, self.seqs, self.marks):
+            one.pop()
+
     def __len__(self):
         return len(self.seqs)
 
@@ -89,7 +96,14 @@ class Reader:
 
     def __init__(self, session, name="a reader"):
         self.session, self.track = session, Track(name)
-        self.resets, self.refused = 0, collections.Counter()  # HTTP status that is no 200
+        self.resets, self.refused = [], collections.Counter()  # HTTP status that is no 200
+
+    def reset(self, event_id, node):
+        """It was told to drop what comes behind this event, or all, and did."""
+        last = self.track.id(len(self.track) - 1) if len(self.track) else "nothing"
+        self.resets.append(f"by {node} from {last} to {event_id}")
+        while len(self.track) and (not event_id or self.track.last() > split_id(event_id)):
+            self.track.drop_last()
 
 
 def twice(values):
@@ -178,8 +192,7 @@ def check_readers(readers, logs):
             found.append(f"{reader.track.name}: reads {reader.session}, of which nothing is kept")
             continue
         found += check_same(reader.track, logs[reader.session])
-        if reader.resets:
-            found.append(f"{reader.track.name}: was reset {reader.resets} times though nothing was lost")
+        found += [f"{reader.track.name}: was reset {how}, though nothing was lost" for how in reader.resets]
         found += [f"{reader.track.name}: was refused with {status} {n} times"
                   for status, n in reader.refused.items() if status not in (503, 429)]
     return found
@@ -199,6 +212,8 @@ def check_tools(ran, logs):
 def check_tables(tables):
     """tables: node → table → {key: value}; every table that the first has is the same at all."""
     found = []
+    if not tables:
+        return found
     (first, truth), *others = tables.items()
     for node, mine in others:
         for table in sorted(truth.keys() | mine.keys()):

@@ -37,7 +37,8 @@ def a_cluster(**how):
 
 
 def last_lines(node, count=12):
-    return [line[:400] for line in node.log_text().splitlines()[-count:]]
+    said = [line[:400] for line in node.log_text().splitlines() if line.startswith("{") and "unknown_variable" not in line]
+    return [line for line in said if '"error"' in line][-count:] + said[-count:]
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from cluster_checker import Log, Reader, Said, assert_none, check, split_id
+from cluster_checker import Log, Reader, Said, assert_none, check, check_tables, split_id
 from node_under_test import ADMIN_KEY, wait_until
 
 ACCEPT_S = 180  # within which somebody accepts a message, whatever happens to the cluster
@@ -71,7 +71,9 @@ class HoppingReader(threading.Thread):
     def take(self, block):
         frame = dict(line.partition(": ")[::2] for line in block.split("\n"))
         if frame.get("event") == "stream.reset":
-            self.kept.resets += 1
+            self.kept.reset(frame.get("id"), self.node.name)
+            self.last_id = frame.get("id")
+            return
         if "id" not in frame:
             return
         self.last_id = frame["id"]
@@ -196,9 +198,9 @@ class Load:
         for reader in self.readers:
             reader.stop()
 
-    def judge(self, tables=True, ran=(), settled=None):
+    def judge(self, tables=True, rows=True, ran=()):
         """Speaks no more, waits for the answers and for readers, and fails with what the checker finds. All nodes have
-        to be up, and the log of every session is read from each."""
+        to be up: the log of every session is read from each. With `rows` they are ended, and their stores compared."""
         self.end.set()
         for speaker in self.speakers:
             speaker.join(ACCEPT_S + 30)
@@ -220,6 +222,9 @@ class Load:
         found = check(said, logs, [reader.kept for reader in self.readers],
                       tables_of(self.cluster) if tables else None, ran() if callable(ran) else ran)
         answers = sum((speaker.answers for speaker in self.speakers), collections.Counter())
+        if rows:
+            time.sleep(2)  # nodes tidy up behind the last message
+            found += check_tables(self.cluster.stored_rows())
         print(f"  {self.accepted()} messages accepted, the longest after {max(s.longest for s in self.speakers):.1f} s; "
               f"{sum(lengths.values())} events; {len(self.readers)} readers, "
               f"{sum(r.connections for r in self.readers)} connections; answers {dict(answers)}", flush=True)

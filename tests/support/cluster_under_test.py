@@ -21,6 +21,7 @@ except ImportError:  # what speaks to Kafka is not there yet
 
 INTERNAL_TOKEN = "internal-token-of-a-cluster-under-test"
 PARTITIONS = 12
+FAMILIES = ["sessions", "recency", "busy", "idempotency", "idempotency_age", "staging", "documents", "snapshots"]
 
 CONF = """process.roles=broker,controller
 node.id={id}
@@ -157,6 +158,20 @@ def a_folder():
     return tempfile.mkdtemp(prefix="soma-cluster-", dir=place)
 
 
+def rows_in(store, family):
+    done = subprocess.run(["ldb", f"--db={store}", "scan", f"--column_family={family}", "--hex"], capture_output=True,
+                          text=True, timeout=120)
+    if done.returncode != 0:
+        raise AssertionError(f"ldb cannot read {family} of {store}: {done.stderr[-300:]}")
+    rows = (line.partition(" ==> ")[::2] if " ==> " in line else line.partition(" : ")[::2]
+            for line in done.stdout.splitlines() if line.startswith("0x"))
+    return {readable(key): value for key, value in rows}
+
+
+def readable(key):
+    return "".join(chr(byte) if 32 <= byte < 127 else f"\\{byte:02x}" for byte in bytes.fromhex(key[2:]))
+
+
 class Cluster:
     """Nodes over brokers, with what they need and what they leave, in one folder that goes with them. With `cuts` all
     that nodes say to brokers and to one another goes through `proxy`. `each` gives a node's number (from 0) variables
@@ -239,11 +254,23 @@ class Cluster:
                 continue
         return []
 
-    def stop(self):
+    def stored_rows(self):
+        """node → family → {key: value} of what is the same at all nodes, as RocksDB's own tool reads it; ends the nodes.
+        Empty where the tool is not there. What is each node's own is left out: the outbox, and how far logs are read."""
+        self.kill_nodes()
+        if not shutil.which("ldb"):
+            return {}
+        return {node.name: {family: rows_in(os.path.join(node.data_dir, "store"), family) for family in FAMILIES}
+                for node in self.nodes}
+
+    def kill_nodes(self):
         for node in self.nodes:
             if node.process and node.process.poll() is None:
                 node.process.send_signal(signal.SIGCONT)
                 node.kill()
+
+    def stop(self):
+        self.kill_nodes()
         self.brokers.stop()
         if self.proxy:
             self.proxy.stop()

@@ -20,12 +20,19 @@ BIN = os.environ.get("SOMA_BIN_DIR") or os.path.join(
 ADMIN_KEY = "test-admin-key-0123456789"
 
 
+ports_given = set()
+
+
 def free_port():
-    """Below the ports that outgoing connections take: a server that is started again finds it free."""
+    """Below the ports that outgoing connections take: a server that is started again finds it free. None twice, since
+    who asked for one before may not listen yet."""
     import random
     import socket
     while True:
         port = random.randrange(20000, 32000)
+        if port in ports_given:
+            continue
+        ports_given.add(port)
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
