@@ -250,7 +250,7 @@ def appends(args):
 
 # ---- one append beside the broker ----
 
-def broker_there_and_back(cluster, records=3000):
+def broker_there_and_back(cluster, records=1000):
     """Kafka's own tool: written with acks=all and read, one after another; (p50, p99) in ms."""
     broker = cluster.brokers.all[0]
     cluster.brokers.topic_tool("--create", "--topic", "bench", "--partitions", "1", "--replication-factor",

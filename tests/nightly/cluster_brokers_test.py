@@ -7,6 +7,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from cluster_checker import assert_none
 from cluster_faults import a_cluster, a_load, run_faults
 from cutting_proxy import delay
 from node_under_test import Reader, wait_until
@@ -114,13 +115,15 @@ def topic_made_anew():
         except AssertionError as why:
             raise AssertionError(f"{why}: stopped are {stopped_partitions(cluster)}") from None
         print(f"  {next(iter(stopped_partitions(cluster).values()))[0]}", flush=True)
+        found = []
         for node, session in zip(cluster.nodes, sessions):
-            assert "cluster.partition_stopped" in node.log_text(), f"{node.name} does not say so in its log"
+            if "cluster.partition_stopped" not in node.log_text():
+                found.append(f"{node.name} does not say so in its log")
             status, headers, text = node.request("POST", "/v1/session/message", {"session_id": session, "message": "x"})
-            assert status == 503 and "Retry-After" in headers, (status, text[:300])
-            for one in sessions:
-                assert node.events(one) == before[one], "what is there is not read any more"
-        assert all(reader.resets == 0 for reader in readers)
+            if status != 503 or "Retry-After" not in headers:
+                found.append(f"{node.name}: a message is answered with {status} {text[:200]}")
+            found += [f"{node.name}, stopped: {why}" for why in not_read(node, before)]
+        found += [f"a reader was reset at {reader.node.name}" for reader in readers if reader.resets]
         for reader in readers:
             reader.stop()
         # A node that is started again does not take the new topic for its own either.
@@ -128,11 +131,21 @@ def topic_made_anew():
         node.kill()
         try:
             node.start(seconds=30)
+            if node.name not in stopped_partitions(cluster):
+                found.append(f"{node.name}, started again, took the new topic for the old")
+            found += [f"{node.name}, started again: {why}" for why in not_read(node, before)]
         except AssertionError as why:
-            print(f"  started again: {str(why)[-200:]}", flush=True)
-            return
-        assert stopped_partitions(cluster).get(node.name), "the new topic was taken for the old"
-        assert node.events(sessions[0]) == before[sessions[0]]
+            found.append(f"{node.name} does not start again, so what is there is not read: {str(why)[-300:]}")
+        assert_none(found)
+
+
+def not_read(node, before):
+    for session, events in before.items():
+        try:
+            if node.events(session) != events:
+                yield f"{session} reads otherwise than before"
+        except (OSError, AssertionError) as why:
+            yield str(why)[:300]
 
 
 run_faults([each_broker_killed, two_brokers_away, all_brokers_away, slow_brokers, topic_made_anew])

@@ -14,6 +14,7 @@ from node_under_test import wait_until
 
 CUT_S = float(os.environ.get("SOMA_CUT_S", "15"))
 TAKEN_OVER_S = 12  # from a cut to owners elsewhere: the lease, links and claims, and a busy machine
+HANDS_MAX = 2  # times that a partition changes hands in a cut: to whoever claims it, and to whose it should then be
 ANSWERED_S = 25  # within which every request ends, whatever is cut
 
 
@@ -75,7 +76,13 @@ def cut(rules, whole=lambda nodes, victim: [n for n in nodes if n is not victim]
         for node in whole(cluster.nodes, victim):
             late = [one for one in good[node.name] if one[1] > began + TAKEN_OVER_S]
             assert late, f"{node.name}, which is whole, accepted nothing from {TAKEN_OVER_S} s after the cut on"
-        load.judge()
+        rose = {i: b - a for i, ((_, a), (_, b)) in enumerate(zip(before, during)) if b - a > HANDS_MAX}
+        try:
+            load.judge()
+        finally:  # also where that fails: it is another thing
+            if rose:
+                print(f"  changed hands over and over: {rose} (partition: times)", flush=True)
+        assert not rose, f"partitions changed hands over and over: {rose} (partition: times)"
         return before, during
 
 

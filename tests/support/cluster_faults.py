@@ -4,6 +4,7 @@ function with a sentence; `X_test.py NAME…` runs those of these names."""
 import contextlib
 import os
 import random
+import signal
 import sys
 import time
 
@@ -64,7 +65,13 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else 0
 
 
+def ended(*_):
+    raise SystemExit("ended from outside")
+
+
 def run_faults(faults):
+    # What was started ends with the test, also where that is ended.
+    signal.signal(signal.SIGTERM, ended)
     if why := missing():
         print(f"skipped: {why}\n0 passed, 0 failed")
         sys.exit(0)
