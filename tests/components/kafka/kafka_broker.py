@@ -20,7 +20,7 @@ CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qg"
 JAVA = ["java", "-Xms96m", "-Xmx256m", "-Xss512k", "-XX:+UseSerialGC", "-XX:MaxMetaspaceSize=128m",
         "-XX:ReservedCodeCacheSize=48m", "-XX:MaxDirectMemorySize=64m", "-XX:TieredStopAtLevel=1",
         "-Djava.net.preferIPv4Stack=true"]
-READY_S = 60
+READY_S = 180
 
 
 def missing():
