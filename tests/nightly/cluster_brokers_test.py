@@ -80,8 +80,9 @@ def slow_brokers():
             load.wait_for_more(seconds=60)
         after = cluster.owners()
         cluster.proxy.rules()
-        load.judge()
         moved = [i for i, (a, b) in enumerate(zip(before, after)) if a != b]
+        print(f"  partitions that changed hands: {moved}", flush=True)
+        load.judge()
         assert not moved, f"partitions {moved} changed hands: {before} to {after}"
 
 

@@ -71,12 +71,11 @@ def drained():
         load.judge()
 
 
-def clocks_apart():
-    """one node's clock an hour ahead, another's an hour behind, and owners killed: as if they were together"""
+def owners_killed_with_clocks_apart(**how):
     library = os.path.join(BIN, "libshifted_clock.so")
     assert os.path.exists(library), f"{library} is not built: the target shifted_clock"
     shift = (0, APART_S, -APART_S)
-    with a_load(brokers=1, each=lambda i: {"LD_PRELOAD": library, "CLOCK_SHIFT_S": str(shift[i])}) as (cluster, load):
+    with a_load(brokers=1, each=lambda i: {"LD_PRELOAD": library, "CLOCK_SHIFT_S": str(shift[i])}, **how) as (cluster, load):
         for _ in range(3):
             load.wait_for_more()
             victim = pick_owner(cluster, load, load.rng)
@@ -86,6 +85,16 @@ def clocks_apart():
             victim.start()
             cluster.wait_for(len(cluster.nodes))
         load.judge()
+
+
+def clocks_apart():
+    """one node's clock an hour ahead, another's an hour behind, and owners killed: as if they were together"""
+    owners_killed_with_clocks_apart()
+
+
+def clocks_apart_of_brokers_time():
+    """the same where records have the brokers' time: Kafka refuses none"""
+    owners_killed_with_clocks_apart(broker_settings=["log.message.timestamp.type=LogAppendTime"])
 
 
 def attachment_away():
@@ -111,4 +120,5 @@ def attachment_away():
             wait_until(lambda: node.request("GET", path)[0] == 200, 20, "it from another node")
 
 
-run_faults([first_start_at_once, all_killed, folder_lost, drained, clocks_apart, attachment_away])
+run_faults([first_start_at_once, all_killed, folder_lost, drained, clocks_apart, clocks_apart_of_brokers_time,
+            attachment_away])

@@ -66,7 +66,7 @@ class Brokers:
     """One broker, or three with copies on each. With a proxy nodes reach them through it, as broker-1 and so on; they
     reach one another past it."""
 
-    def __init__(self, count, folder, proxy=None):
+    def __init__(self, count, folder, proxy=None, settings=()):
         ports = [(free_port(), free_port()) for _ in range(count)]
         voters = ",".join(f"{i + 1}@127.0.0.1:{controller}" for i, (_, controller) in enumerate(ports))
         self.all, addresses = [], []
@@ -80,7 +80,7 @@ class Brokers:
             with open(broker.conf, "w") as file:
                 file.write(CONF.format(id=i + 1, voters=voters, port=port, told=told, inside=free_port(),
                                        controller=controller, folder=broker.folder, copies=min(count, 3),
-                                       least=min(count, 2)))
+                                       least=min(count, 2)) + "".join(f"{one}\n" for one in settings))
             self.all.append(broker)
         self.addresses = ",".join(addresses)
 
@@ -177,10 +177,10 @@ class Cluster:
     that nodes say to brokers and to one another goes through `proxy`. `each` gives a node's number (from 0) variables
     of its own."""
 
-    def __init__(self, base_url, nodes=3, brokers=1, settings=(), env=None, cuts=False, each=None):
+    def __init__(self, base_url, nodes=3, brokers=1, settings=(), env=None, cuts=False, each=None, broker_settings=()):
         self.folder = a_folder()
         self.proxy = CuttingProxy() if cuts else None
-        self.brokers = Brokers(brokers, self.folder, self.proxy)
+        self.brokers = Brokers(brokers, self.folder, self.proxy, broker_settings)
         key = os.path.join(self.folder, "server.key")
         with open(key, "wb") as file:
             file.write(os.urandom(32))
