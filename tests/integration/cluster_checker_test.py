@@ -10,7 +10,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from cluster_checker import Log, Reader, Said, check
 from cutting_proxy import CuttingProxy, delay, hold, refuse
-from node_under_test import free_port, run_tests
+from node_under_test import free_port, run_tests, wait_until
 
 
 def event(seq, kind, epoch=1, **payload):
@@ -175,17 +175,29 @@ class Echo:
         client.close()
 
 
-def takes(client, what):
-    """Seconds until it came back; None: it did not within half a second."""
-    began = time.monotonic()
+SOON_S, NOT_S = 30, 0.3  # what comes has so long on a busy machine; what does not is waited for so long
+
+
+def takes(client, what, seconds=SOON_S):
+    """Seconds until it came back; None: it did not in time."""
+    began, got = time.monotonic(), b""
+    client.settimeout(seconds)
     try:
-        got = b""
         while len(got) < len(what):
-            got += client.recv(4096)
+            got += client.recv(1 << 16)
         assert got == what, got
         return time.monotonic() - began
     except TimeoutError:
+        assert not got, got
         return None
+
+
+def is_closed(client):
+    client.settimeout(SOON_S)
+    try:
+        return client.recv(10) == b""
+    except ConnectionResetError:
+        return True
 
 
 def proxy_cuts():
@@ -194,40 +206,30 @@ def proxy_cuts():
     try:
         proxy.door("echo", port, echo.port)
         client = socket.create_connection(("127.0.0.1", port))
-        client.settimeout(0.5)
         client.sendall(b"one")
         assert takes(client, b"one") is not None
         for rules in (hold("others", "echo"), hold("others", "echo", both=False), hold("echo", "*", both=False)):
             proxy.rules(rules)
             before = proxy.counts()
             client.sendall(b"two")
-            assert takes(client, b"two") is None
-            after = proxy.counts()
-            assert after["echo>others"] == before["echo>others"]
-            there = after["others>echo"] - before["others>echo"]
-            assert there == (3 if rules[0]["from"] == "echo" else 0), (rules, there)
+            if rules[0]["from"] == "echo":  # it gets there, and what comes back is held
+                wait_until(lambda: proxy.counts()["others>echo"] == before["others>echo"] + 3, SOON_S, "the bytes")
+            assert takes(client, b"two", NOT_S) is None
+            assert proxy.counts()["echo>others"] == before["echo>others"]
+            if rules[0]["from"] != "echo":
+                assert proxy.counts()["others>echo"] == before["others>echo"]
             proxy.rules()
             assert takes(client, b"two") is not None
         proxy.rules(delay("others", "echo", 200))
         client.sendall(b"three")
-        assert 0.2 <= takes(client, b"three") < 0.45
+        assert takes(client, b"three") >= 0.2
         proxy.rules(refuse("others", "echo"))
-        try:
-            assert client.recv(10) == b""
-        except ConnectionResetError:
-            pass
-        again = socket.create_connection(("127.0.0.1", port))
-        again.settimeout(0.5)
-        try:
-            assert again.recv(10) == b""
-        except ConnectionResetError:
-            pass
+        assert is_closed(client) and is_closed(socket.create_connection(("127.0.0.1", port)))
         proxy.rules()
         client = socket.create_connection(("127.0.0.1", port))
-        client.settimeout(2)
         client.sendall(b"x" * 100_000)
         client.shutdown(socket.SHUT_WR)
-        assert takes(client, b"x" * 100_000) is not None and client.recv(10) == b"", "an end is passed on"
+        assert takes(client, b"x" * 100_000) is not None and is_closed(client), "an end is passed on"
     finally:
         proxy.stop()
 
