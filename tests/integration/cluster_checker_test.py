@@ -8,7 +8,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from cluster_checker import Log, Reader, Said, check
+from cluster_checker import Log, Reader, Said, check, check_elsewhere
 from cutting_proxy import CuttingProxy, delay, hold, refuse
 from node_under_test import free_port, run_tests, wait_until
 
@@ -76,6 +76,9 @@ def lost():
     world = log_with(World(), lambda events: events.append(
         event(9, "message.user", 2, message_id="u9", text="who said that?")))
     world.spoil("a message that nobody said")
+    strange = Log("a", [event(1, "message.user", message_id="u7", text="question 1")])
+    assert len(check_elsewhere(World().said, {"T": strange})) == 1, "a message that made two sessions"
+    assert check_elsewhere(World().said, {"T": Log("a", [event(1, "message.user", message_id="u7", text="?")])}) == []
     world = World()
     world.said.reverse()
     world.spoil("in another order")

@@ -3,6 +3,7 @@ away at once, slow ones, and the topic deleted and made anew. The checker is tes
 
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -13,6 +14,7 @@ from cutting_proxy import delay
 from node_under_test import Reader, wait_until
 
 TOPIC = "session.events"
+DISK_BYTES = 512 << 20
 
 
 def each_broker_killed():
@@ -86,6 +88,43 @@ def slow_brokers():
         assert not moved, f"partitions {moved} changed hands: {before} to {after}"
 
 
+def broker_disk_full():
+    """the disk of one of three brokers fills up: it ends, the others go on, and it comes back when there is room"""
+    if os.geteuid() != 0:
+        print("skipped: only root may mount a small disk")
+        return
+    small = []
+
+    def prepare(cluster):
+        small.append(os.path.join(cluster.brokers.all[0].folder, "data"))
+        os.makedirs(small[0])
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", small[0]], check=True)
+    try:
+        with a_load(brokers=3, prepare=prepare) as (cluster, load):
+            broker, filler = cluster.brokers.all[0], os.path.join(small[0], "filler")
+            fill(filler)
+            wait_until(lambda: broker.process.poll() is not None, 120, "the broker to end")
+            print(f"  the broker ended with {broker.process.returncode}", flush=True)
+            load.wait_for_more(seconds=120)
+            broker.kill()
+            os.remove(filler)
+            cluster.brokers.start([broker])
+            cluster.brokers.wait_in_sync()
+            load.judge()
+    finally:
+        for one in small:
+            subprocess.run(["umount", "-l", one], check=False)
+
+
+def fill(path):
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(1 << 20))
+        except OSError:
+            pass
+
+
 def stopped_partitions(cluster):
     return {node.name: [(one["partition"], one["stopped"]) for one in node.cluster()["partitions"] if "stopped" in one]
             for node in cluster.alive() if any("stopped" in one for one in node.cluster()["partitions"])}
@@ -149,4 +188,5 @@ def not_read(node, before):
             yield str(why)[:300]
 
 
-run_faults([each_broker_killed, two_brokers_away, all_brokers_away, slow_brokers, topic_made_anew])
+run_faults([each_broker_killed, two_brokers_away, all_brokers_away, broker_disk_full, slow_brokers,
+            topic_made_anew])

@@ -3,6 +3,7 @@ each; none is a pass. tests/integration/cluster_checker_test.py plants histories
 
 - Every accepted message is in the log once, a speaker's in the order in which they were accepted; one that was refused or of
   which nobody knows is there once at most; none is there that nobody said.
+- No message is in a session that its speaker was not told of.
 - A log's ids are dense from 1, its epochs do not go back, and it is the same at every node.
 - Every reader saw every event once, in order, with the words that the log has, to the log's end, and was never reset
   or told that the session is not there.
@@ -164,6 +165,13 @@ def check_messages(said, logs):
         if places != sorted(places):
             found.append(f"{session}: the messages of speaker {speaker} are in another order than he was answered")
     return found
+
+
+def check_elsewhere(said, others):
+    """others: session → Log of sessions that no speaker was told of."""
+    known = {one.text for one in said}
+    return [f"said in one session and there in {session}, too: {text[-80:]}" for session, log in others.items()
+            for _, text in log.users if text in known]
 
 
 def check_answers(said, logs):

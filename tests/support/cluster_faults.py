@@ -21,10 +21,12 @@ ATTEMPTS = "turn.max_attempts=20"
 @contextlib.contextmanager
 def a_cluster(**how):
     """Three nodes over brokers, and their stand-in for a model. What they logged is told where the test fails.
-    Started unless `start` is false."""
-    rehearsal, start = Rehearsal(), how.pop("start", True)
+    Started unless `start` is false; `prepare` gets it before."""
+    rehearsal, start, prepare = Rehearsal(), how.pop("start", True), how.pop("prepare", None)
     cluster = Cluster(rehearsal.base_url, settings=[ATTEMPTS, *how.pop("settings", [])], **how)
     try:
+        if prepare:
+            prepare(cluster)
         if start:
             cluster.start()
         yield cluster

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from cluster_checker import Log, Reader, Said, assert_none, check, check_tables, split_id
+from cluster_checker import Log, Reader, Said, assert_none, check, check_elsewhere, check_tables, split_id
 from node_under_test import ADMIN_KEY, wait_until
 
 ACCEPT_S = 180  # within which somebody accepts a message, whatever happens to the cluster
@@ -219,8 +219,11 @@ class Load:
             while len(reader.kept.track) < lengths[reader.session] and time.monotonic() < deadline:
                 time.sleep(0.05)
             reader.stop()
-        found = check(said, logs, [reader.kept for reader in self.readers],
-                      tables_of(self.cluster) if tables else None, ran() if callable(ran) else ran)
+        tables = tables_of(self.cluster) if tables else {first.name: {"sessions": {}}}
+        # A message that made its session may have made two: every other session is looked at, too.
+        others = {session: read_log(first, session) for session in tables[first.name]["sessions"] if session not in sessions}
+        found = check(said, logs, [reader.kept for reader in self.readers], tables, ran() if callable(ran) else ran)
+        found += check_elsewhere(said, others)
         answers = sum((speaker.answers for speaker in self.speakers), collections.Counter())
         if rows:
             time.sleep(2)  # nodes tidy up behind the last message
