@@ -197,6 +197,8 @@ class Cluster:
             os.makedirs(home)
             peers = [one for j, one in enumerate(reached_at) if j != i]
             own = dict(shared, **(each(i) if each else {}))
+            if i == 0:
+                own["SOMA_CLUSTER_FOUND"] = "true"
             if self.proxy:
                 http = f"127.0.0.1:{free_port()}"
                 own.update(SOMA_NODE_HTTP_LISTEN=http,
