@@ -194,7 +194,7 @@ def tells_nothing(text, path, about):
 def outsiders():
     """Who may not come in at all. Each could, and saw the session, before."""
     disabled, revoked = key_of("disabled"), key_of("revoked")
-    soon = datetime.datetime.utcnow() + datetime.timedelta(seconds=5)
+    soon = datetime.datetime.utcnow() + datetime.timedelta(seconds=8)
     dying = key_of("dying", expires_at=soon.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
     cookies = {name: sign_in(key["key"]) for name, key in (("disabled", disabled), ("dying", dying),
                                                             ("revoked", revoked))}

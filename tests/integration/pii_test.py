@@ -473,7 +473,7 @@ def policy_is_asked():
     """policy: asked with counts and where to, never with words; it denies by a rule, or is away"""
     opa = StandIn()
     with World(env={"OPA_URL": opa.url},
-               settings=["policy.cache_ms=0", "policy.timeout_ms=300", "egress.pii=redact"]) as w:
+               settings=["policy.cache_ms=0", "policy.timeout_ms=10000", "egress.pii=redact"]) as w:
         session, events = w.turn(TEXT)
         [asked] = opa.asked(action="egress.pii")
         assert asked["resource"]["type"] == "egress", asked

@@ -18,8 +18,9 @@ from stream_client import Stream
 
 # Failures without end are this test's business: no breaker may stand before them.
 PATIENT = ["llm.breaker_failures=1000000"]
-QUICK = [*PATIENT, "llm.first_token_timeout_ms=400", "llm.idle_timeout_ms=400",
-         "llm.connect_timeout_ms=400", "turn.max_attempts=2"]
+# Far longer than an answer that comes takes beside other work, far shorter than what hangs.
+QUICK = [*PATIENT, "llm.first_token_timeout_ms=2000", "llm.idle_timeout_ms=2000",
+         "llm.connect_timeout_ms=2000", "turn.max_attempts=2"]
 GOOD = ('data: {"choices":[{"delta":{"content":"It works."}}]}\n\n'
         'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n')
 HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -186,7 +187,7 @@ def scripted_faults():
     all_of([(expect_failure, node, f"[[rehearsal delay_ms=1 words=40 {how}]]", code, attempts, after)
             for how, code, attempts in (
         ("hang_before=1", "llm.timeout_first_token", 2),
-        ("first_delay_ms=5000", "llm.timeout_first_token", 2),
+        ("first_delay_ms=30000", "llm.timeout_first_token", 2),
         ("fault=hang fault_at=0", "llm.timeout_first_token", 2),
         ("fault=hang fault_at=50", "llm.timeout_idle", 2),
         ("status=500", "llm.provider_error", 2),
@@ -338,7 +339,7 @@ def main():
     global node, raw_node, busy_node, patient, raw
     rehearsal, raw = Rehearsal(), RawProvider()
     node = Node(rehearsal.base_url, settings=QUICK, resume="restart").start()
-    raw_node = Node(raw.base_url, settings=[*QUICK, "llm.idle_timeout_ms=60000"],
+    raw_node = Node(raw.base_url, settings=[*QUICK, "llm.first_token_timeout_ms=60000", "llm.idle_timeout_ms=60000"],
                     resume="restart").start()
     busy_node = Node(raw.base_url, settings=[*PATIENT, "turn.max_attempts=1"],
                      resume="restart").start()

@@ -120,7 +120,7 @@ def heartbeats():
                 data = block["data"]
                 assert data["meta"]["session_id"] == session and data["meta"]["created_at"]
                 assert (data["version"], data["type"], data["payload"]) == ("v1", "heartbeat", {})
-            assert time.monotonic() - begin < 10
+            assert time.monotonic() - begin < 30
 
 
 def reset():
