@@ -49,5 +49,5 @@ export default defineConfig({
     proxy: { '/v1': { target: process.env.GATEWAY_BASE_URL ?? 'http://localhost:21016' } },
   },
   // A machine that has much else to do is slow, not wrong.
-  test: { include: ['src/**/*.test.{ts,tsx}'], testTimeout: 60_000 },
+  test: { include: ['src/**/*.test.{ts,tsx}'], testTimeout: 120_000, hookTimeout: 120_000 },
 });

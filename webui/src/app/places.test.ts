@@ -53,7 +53,7 @@ test('places: the audit is an admin’s: nobody else is shown it', () => {
 
 test('places: the code of each can be brought', async () => {
   for (const place of places) expect(await place.load()).toBeTypeOf('function');
-}, 120_000); // a machine with other work takes long to make them
+});
 
 test('commands: what needs a chat is offered in one, in an order that stays', () => {
   const names = (session: string | null) => commands.commandsOf(offer, of('admin'), session).map(({ name }) => name);
