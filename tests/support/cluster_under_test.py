@@ -233,7 +233,7 @@ class Cluster:
     def alive(self):
         return [node for node in self.nodes if node.process and not node.paused and node.process.poll() is None]
 
-    def wait_for(self, count, seconds=60):
+    def wait_for(self, count, seconds=120):
         for node in self.alive():
             wait_until(lambda node=node: node.has_joined(count), seconds, f"{node.name} to see {count} nodes")
 
