@@ -44,6 +44,7 @@ inline store_options replica_options(const std::string& folder, std::size_t even
 
 struct kafka_store {
   static constexpr bool ids_come_again = false, keys_age_by_records = false;
+  static constexpr std::size_t overhead_bytes = 0;
 
   soma::testing::temp_folder folder{soma::testing::temp_folder::place::memory};
   std::unique_ptr<replication::replicated_event_log> opened = [this] {
