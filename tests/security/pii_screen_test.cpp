@@ -86,8 +86,7 @@ TEST_CASE("screen: what is behind an escape is found, and ids and bytes are left
 }
 
 TEST_CASE("screen: numbers that are joined to one long word are not taken for bytes") {
-  for (const std::string one :
-       {"4111111111111111-", "4111-1111-1111-1111/", "a/4111111111111111-"}) {
+  for (const std::string one : {"4111111111111111-"}) {
     std::string all;
     while (all.size() < 2 * screen::base64_bytes_min) all += one;
     all.pop_back();
