@@ -148,8 +148,12 @@ rocksdb::Options rocksdb_event_log::database_options() const {
   o.create_missing_column_families = true;
   o.env = seams_.env;
   o.info_log = log_file_;
-  // The default drops acknowledged writes behind a damaged record without a word.
-  o.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  // The default drops acknowledged writes behind a damaged record without a word: right where they
+  // are read again, with the place, from logs elsewhere. Such a store syncs nothing, so that a loss
+  // of power leaves holes.
+  o.wal_recovery_mode = options_.follows_logs
+                            ? rocksdb::WALRecoveryMode::kPointInTimeRecovery
+                            : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   o.paranoid_checks = !seams_.salvage;
   if (seams_.salvage) o.verify_sst_unique_id_in_manifest = false;  // stand-ins have others
   o.max_bgerror_resume_count = 0;  // a failed write is never tried again, a full disk left by us
@@ -192,6 +196,12 @@ rocksdb::ColumnFamilyOptions rocksdb_event_log::family_options(family f) const {
 // What a loss of power left of the last write. RocksDB would take zeros behind a part of a record
 // for damage, and steps over others.
 result<void> rocksdb_event_log::drop_torn_zeros(const std::string& path) {
+  if (options_.follows_logs) {
+    if (auto damage = find_manifest_damage(path, record_check::headers)) return *damage;
+    if (auto damage = find_damage(path, record_check::headers))
+      tell(damage->detail + ": what is behind it is read from the cluster's logs again");
+    return {};
+  }
   std::vector<torn_log> torn;
   if (auto damage = find_damage(path, record_check::headers, &torn)) return *damage;
   for (const auto& log : torn) {
