@@ -181,23 +181,25 @@ void partition_replica::produce(clocks now, decltype(owned::what) what, sent as,
 
 actions partition_replica::delivery_failed(clocks now) {
   actions out;
-  out.new_producer = true;
   if (stopped_) return out;
   if (planted(planted_bug::a_failed_delivery_answers))
     drop_flight(append_outcome::not_written, out);
   if (mine_ != nowhere) claim_again(now, out);
+  // Not owned yet: the next tick puts it again, if it is still to be put.
+  if (mine_ == nowhere && claim_first_ms_)
+    claim_last_ms_ = now.monotonic_ms - rules_.commit_timeout_ms;
   return out;
 }
 
 // Nothing is sent twice. What is on its way is decided by the claim: read before it, it counts.
 void partition_replica::claim_again(clocks now, actions& out) {
-  out.new_producer = true;
   reclaiming_ = true;
   put_claim(now, out);
 }
 
 void partition_replica::put_claim(clocks now, actions& out) {
   claim_last_ms_ = now.monotonic_ms;
+  ++claims_put_;
   if (!claim_first_ms_) claim_first_ms_ = now.monotonic_ms;
   out.produce.push_back(
       encode(record{state_.format, claim{state_.changelog, state_.claim, state_.epoch + 1, node_,
@@ -260,6 +262,7 @@ actions partition_replica::tick(clocks now) {
   if (state_.changelog.empty()) {
     if (!first_ || !at_end_) return out;
     claim_first_ms_ = claim_last_ms_ = now.monotonic_ms;
+    ++claims_put_;
     out.produce.push_back(encode(record{first_->format, *first_}));
   } else if (should_claim(now)) {
     put_claim(now, out);

@@ -4,7 +4,8 @@
 //
 // Pure: time comes with each input, what is to be done goes out as `actions`. One thread at a time.
 // Whoever runs it produces the records in their order by one producer, writes each read record's
-// changes and `state()` in one batch, and only then carries out the actions of that reading.
+// changes and `state()` in one batch, and only then carries out the actions of that reading. A
+// producer may be replaced at any time, and what waits in it dropped: see delivery_failed.
 //
 // Nobody is answered by a delivery report. An append is answered by its own application, or, as not
 // written, by the next claim that counts, whoever's it is: until then it may be in the log or on
@@ -58,7 +59,6 @@ struct append_answer {
 };
 
 struct actions {
-  bool new_producer = false;  // first: purge the one there is, destroy it, and make another
   std::vector<std::string> produce;
   std::vector<append_answer> answers;
 };
@@ -94,8 +94,12 @@ class partition_replica {
   // `one.epoch` is that of its encoded events.
   admission submit(clocks now, const partition_facts& facts, std::uint64_t token, atom one,
                    actions& out);
-  // A record could not be delivered, or its producer has failed: what it wrote may be in the log.
+  // A record that was put since its last claim could not be delivered, or its producer has failed:
+  // what it wrote may be in the log. It claims anew, or puts the claim that it waits for again.
   actions delivery_failed(clocks now);
+  // Claims, and first records, that were put so far: what was put before the last of them needs
+  // nobody's care any more.
+  std::uint64_t claims_put() const { return claims_put_; }
   // A few times in a lease.
   actions tick(clocks now);
   // Whoever runs it cannot go on: the log is another than was read so far, or does not have the
@@ -122,6 +126,10 @@ class partition_replica {
   // Until when, on the monotonic clock, if nothing else happens; 0: it may not.
   std::int64_t acts_until_ms(clocks now) const { return may_act(now) ? lease_until_ms_ : 0; }
   std::size_t in_flight() const { return flight_.size(); }
+  std::size_t flight_bytes() const { return flight_bytes_; }
+  // The owner, and what it wrote last may be lost: another claim of its own is on its way, and it
+  // takes nothing before that counts.
+  bool reclaiming() const { return reclaiming_; }
 
  private:
   struct sent {
@@ -164,6 +172,7 @@ class partition_replica {
 
   std::optional<std::int64_t> claim_first_ms_;  // produced, of the oldest that is not answered
   std::int64_t claim_last_ms_ = 0;
+  std::uint64_t claims_put_ = 0;
   std::int64_t counted_ms_;  // when a record was last seen to count
   std::int64_t not_before_ms_, reclaim_ms_;
   std::int64_t owner_since_ms_ = 0;

@@ -13,33 +13,20 @@ namespace soma::kafka {
 namespace {
 
 // What decides on loss, order and place is not for settings; secrets are not for plain texts.
-constexpr std::array ours = {"bootstrap.servers",
-                             "metadata.broker.list",
-                             "client.id",
-                             "group.id",
-                             "enable.idempotence",
-                             "acks",
-                             "request.required.acks",
-                             "max.in.flight",
-                             "max.in.flight.requests.per.connection",
-                             "message.timeout.ms",
-                             "delivery.timeout.ms",
-                             "enable.gapless.guarantee",
-                             "transactional.id",
-                             "auto.offset.reset",
-                             "isolation.level",
-                             "enable.auto.commit",
-                             "enable.auto.offset.store",
-                             "check.crcs",
-                             "enable.partition.eof",
-                             "allow.auto.create.topics",
-                             "message.max.bytes",
-                             "sasl.password",
-                             "sasl.username",
-                             "ssl.key.password",
-                             "retries",
-                             "message.send.max.retries",
-                             "plugin.library.paths"};
+constexpr std::array ours = {
+    "bootstrap.servers", "metadata.broker.list", "client.id", "group.id", "enable.idempotence",
+    "acks", "request.required.acks", "max.in.flight", "max.in.flight.requests.per.connection",
+    "message.timeout.ms", "delivery.timeout.ms", "enable.gapless.guarantee", "transactional.id",
+    "auto.offset.reset", "isolation.level", "enable.auto.commit", "enable.auto.offset.store",
+    "check.crcs", "enable.partition.eof", "allow.auto.create.topics", "message.max.bytes",
+    // Another order would make void what is behind.
+    "queuing.strategy",
+    // Bounded by whoever writes, who is told nothing of what is dropped.
+    "queue.buffering.max.messages", "queue.buffering.max.kbytes",
+    // A batch is as large as its one record may be, as it is.
+    "compression.codec", "compression.type", "compression.level", "sasl.password", "sasl.username",
+    "sasl.oauthbearer.client.secret", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password",
+    "retries", "message.send.max.retries", "plugin.library.paths"};
 
 // The text that librdkafka fills in; its words may have a value in them, so they are not passed on.
 struct why_text {
@@ -84,7 +71,9 @@ void on_error(rd_kafka_t* client, int code, const char* reason, void* opaque) {
 void on_delivery(rd_kafka_t*, const rd_kafka_message_t* of, void* opaque) {
   const auto* calls = static_cast<const client_calls*>(opaque);
   if (of->err != RD_KAFKA_RESP_ERR_NO_ERROR && calls && calls->not_delivered)
-    calls->not_delivered(calls->opaque, rd_kafka_err2name(of->err));
+    calls->not_delivered(calls->opaque, of->partition,
+                         reinterpret_cast<std::uintptr_t>(of->_private),
+                         rd_kafka_err2name(of->err));
 }
 
 }  // namespace
@@ -126,7 +115,9 @@ result<std::vector<std::pair<std::string, std::string>>> parse_options(
 result<client_handle> make_client(client_kind kind, const client_settings& settings,
                                   const own_options& own, const client_calls& calls) {
   conf_handle conf(rd_kafka_conf_new());
-  own_options all = settings.options;
+  // Brokers that come back are found soon: by default a client would wait up to ten seconds more.
+  own_options all = {{"reconnect.backoff.ms", "50"}, {"reconnect.backoff.max.ms", "1000"}};
+  all.insert(all.end(), settings.options.begin(), settings.options.end());
   all.emplace_back("bootstrap.servers", settings.brokers);
   all.emplace_back("client.id", settings.client_id);
   all.emplace_back("allow.auto.create.topics", "false");
@@ -146,12 +137,14 @@ result<client_handle> make_client(client_kind kind, const client_settings& setti
   rd_kafka_conf_set_error_cb(conf.get(), on_error);
   const bool produces = kind == client_kind::producer;
   if (produces) rd_kafka_conf_set_dr_msg_cb(conf.get(), on_delivery);
-  why_text why;
+  why_text why;  // may have a value in it
   rd_kafka_t* made = rd_kafka_new(produces ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf.get(),
                                   why.bytes, sizeof why.bytes);
   if (!made)
     return error(codes::config_invalid,
-                 std::string("kafka.options: librdkafka refuses: ") + why.bytes);
+                 std::string("kafka.options: librdkafka cannot begin with these (files that they "
+                             "name, or one beside another): ") +
+                     rd_kafka_err2name(rd_kafka_last_error()));
   (void)conf.release();  // it is the client's now
   (void)kept.release();
   return client_handle(made);

@@ -3,6 +3,7 @@
 // behind this folder's headers. Thread-safe; values.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -47,12 +48,13 @@ using queue_handle = std::unique_ptr<rd_kafka_queue_s, queue_deleter>;
 
 enum class client_kind { producer, consumer };
 using own_options = std::vector<std::pair<std::string, std::string>>;
-// `failed`: called on librdkafka's poll of this client with what is fatal to it; `opaque` is given
-// to it and to reports of deliveries.
+// Called on librdkafka's poll of this client, with `opaque`. `failed`: what is fatal to it.
+// `not_delivered`: a record to `partition`, which was sent with the number `tag`.
 struct client_calls {
   void* opaque = nullptr;
   void (*failed)(void* opaque, const char* why) = nullptr;
-  void (*not_delivered)(void* opaque, const char* why) = nullptr;
+  void (*not_delivered)(void* opaque, std::int32_t partition, std::uint64_t tag,
+                        const char* why) = nullptr;
 };
 // Errors: config.invalid (a setting), dependency.unavailable.
 result<client_handle> make_client(client_kind kind, const client_settings& settings,

@@ -3,6 +3,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "core/codes.hpp"
 
@@ -19,17 +20,19 @@ struct message_deleter {
 };
 using message_handle = std::unique_ptr<rd_kafka_message_t, message_deleter>;
 
-// What no further try makes good; all else (a broker that is away) passes.
-bool is_for_good(rd_kafka_resp_err_t code) {
+// Behind the second kind librdkafka reads nothing more of a partition, or would read on behind what
+// it could not; all others (a broker that is away) it tries again by itself, and says nothing of.
+std::optional<read_from_log::kind> kind_of(rd_kafka_resp_err_t code) {
   switch (code) {
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED: return read_from_log::kind::denied;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
     case RD_KAFKA_RESP_ERR__BAD_MSG:
-    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED: return true;
-    default: return false;
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION: return read_from_log::kind::halted;
+    default: return std::nullopt;
   }
 }
 
@@ -46,8 +49,9 @@ void give(const rd_kafka_message_t& m, const log_consumer::taker& take) {
     one.what = read_from_log::kind::at_end;
     return take(one);
   }
-  if (!is_for_good(m.err)) return;
-  one.what = read_from_log::kind::lost;
+  const auto kind = kind_of(m.err);
+  if (!kind) return;
+  one.what = *kind;
   one.why = rd_kafka_err2str(m.err);
   take(one);
 }
@@ -87,14 +91,21 @@ log_consumer::~log_consumer() {
 }
 
 result<void> log_consumer::begin(std::uint32_t partition, std::int64_t offset) {
+  halt(partition);
   if (rd_kafka_consume_start_queue(topic_.get(), static_cast<std::int32_t>(partition), offset,
                                    queue_.get()) != 0)
     return error(codes::dependency_unavailable,
                  std::string("Kafka's client cannot read a partition: ") +
                      rd_kafka_err2str(rd_kafka_last_error()),
                  1);
-  begun_.push_back(partition);
+  begun_.insert(partition);
   return {};
+}
+
+// What its queue holds of before is dropped by librdkafka where it is taken.
+void log_consumer::halt(std::uint32_t partition) {
+  if (begun_.erase(partition) > 0)
+    (void)rd_kafka_consume_stop(topic_.get(), static_cast<std::int32_t>(partition));
 }
 
 std::size_t log_consumer::poll(std::chrono::milliseconds wait, std::size_t most,
@@ -120,17 +131,31 @@ std::int64_t log_consumer::known_end(std::uint32_t partition) const {
   return code == RD_KAFKA_RESP_ERR_NO_ERROR ? std::max<std::int64_t>(high, 0) : 0;
 }
 
-result<std::pair<std::int64_t, std::int64_t>> log_consumer::bounds(
-    std::uint32_t partition, std::chrono::milliseconds wait) const {
-  std::int64_t low = 0, high = 0;
-  const auto code = rd_kafka_query_watermark_offsets(client_.get(), how_.topic.c_str(),
-                                                     static_cast<std::int32_t>(partition), &low,
-                                                     &high, static_cast<int>(wait.count()));
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return error(
-        codes::dependency_unavailable,
-        std::string("Kafka does not say how far a partition goes: ") + rd_kafka_err2str(code), 1);
-  return std::pair(low, high);
+seen_log log_consumer::look(std::uint32_t partition, std::chrono::milliseconds wait) const {
+  using answer = seen_log::answer;
+  const int wait_ms = static_cast<int>(wait.count());
+  const rd_kafka_metadata_t* all = nullptr;
+  if (rd_kafka_metadata(client_.get(), 0, topic_.get(), &all, wait_ms) !=
+      RD_KAFKA_RESP_ERR_NO_ERROR)
+    return {};
+  const std::unique_ptr<const rd_kafka_metadata_t, void (*)(const rd_kafka_metadata_t*)> held(
+      all, rd_kafka_metadata_destroy);
+  if (all->topic_cnt != 1) return {};
+  const auto& topic = all->topics[0];
+  if (topic.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+      topic.err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+    return {answer::no_log};
+  if (topic.err != RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  const auto number = static_cast<std::int32_t>(partition);
+  auto* const end = topic.partitions + topic.partition_cnt;
+  const auto* found =
+      std::find_if(topic.partitions, end, [&](const auto& one) { return one.id == number; });
+  if (found == end) return {answer::no_log};
+  if (found->leader < 0) return {};
+  seen_log seen{answer::its_ends};
+  const auto code = rd_kafka_query_watermark_offsets(client_.get(), how_.topic.c_str(), number,
+                                                     &seen.first, &seen.end, wait_ms);
+  return code == RD_KAFKA_RESP_ERR_NO_ERROR ? seen : seen_log{};
 }
 
 }  // namespace soma::kafka

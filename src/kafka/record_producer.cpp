@@ -24,13 +24,19 @@ result<std::unique_ptr<record_producer>> record_producer::make(const client_sett
       {"linger.ms", "0"},
       {"message.timeout.ms", std::to_string(o.deliver_within.count())},
       {"message.max.bytes", std::to_string(o.record_bytes_max + batch_overhead_bytes)},
-      {"queue.buffering.max.messages", "1000000"},  // the owner bounds what is in flight
+      // The owner bounds what is in flight, at less.
+      {"queue.buffering.max.messages", "1000000"},
+      {"queue.buffering.max.kbytes", "1048576"},
       {"delivery.report.only.error", "true"},
   };
   client_calls calls;
   calls.opaque = made.get();
-  calls.failed = calls.not_delivered = [](void* opaque, const char* why) {
+  calls.failed = [](void* opaque, const char* why) {
     static_cast<record_producer*>(opaque)->fail(why);
+  };
+  calls.not_delivered = [](void* opaque, std::int32_t partition, std::uint64_t tag,
+                           const char* why) {
+    static_cast<record_producer*>(opaque)->not_delivered(partition, tag, why);
   };
   auto client = make_client(client_kind::producer, settings, own, calls);
   if (!client) return client.error();
@@ -58,13 +64,27 @@ void record_producer::fail(const char* why) {
   }
 }
 
-bool record_producer::send(std::uint32_t partition, std::string_view bytes) {
+void record_producer::not_delivered(std::int32_t partition, std::uint64_t tag, const char* why) {
+  if (ending_ || failed_ || partition < 0 || !how_.not_delivered) return;
+  try {
+    how_.not_delivered(static_cast<std::uint32_t>(partition), tag, why);
+  } catch (...) {
+  }
+}
+
+bool record_producer::send(std::uint32_t partition, std::string_view bytes, std::uint64_t tag) {
   if (failed_) return false;
+  const auto to = static_cast<std::int32_t>(partition);
   const int done =
-      rd_kafka_produce(topic_.get(), static_cast<std::int32_t>(partition), RD_KAFKA_MSG_F_COPY,
-                       const_cast<char*>(bytes.data()), bytes.size(), nullptr, 0, nullptr);
+      rd_kafka_produce(topic_.get(), to, RD_KAFKA_MSG_F_COPY, const_cast<char*>(bytes.data()),
+                       bytes.size(), nullptr, 0, reinterpret_cast<void*>(tag));
   if (done == 0) return true;
-  fail(rd_kafka_err2name(rd_kafka_last_error()));
+  // Too much waits to be sent, or brokers do not know the topic just now.
+  const auto why = rd_kafka_last_error();
+  if (why == RD_KAFKA_RESP_ERR__FATAL)
+    fail(rd_kafka_err2name(why));
+  else
+    not_delivered(to, tag, rd_kafka_err2name(why));
   return false;
 }
 

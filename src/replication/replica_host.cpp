@@ -1,18 +1,12 @@
 #include "replication/replica_host.hpp"
 
-#include <time.h>
-
 #include <utility>
 
-#include "core/checksum.hpp"
-#include "core/codes.hpp"
 #include "core/may_block.hpp"
 #include "core/thread_name.hpp"
-#include "core/time.hpp"
 #include "core/uuid.hpp"
 #include "kafka/topics.hpp"
 #include "observability/log.hpp"
-#include "replication/atom_body.hpp"
 #include "replication/replica_host_parts.hpp"
 
 namespace soma::replication {
@@ -21,15 +15,14 @@ namespace {
 constexpr std::chrono::milliseconds polled_every{20};
 constexpr std::size_t read_at_once = 256;
 constexpr std::int64_t ticked_every_ms = 25;
-constexpr std::chrono::milliseconds full_disk_looked_at_every{200};
-// From the moment at which nobody here may act any more to the owner's last record.
+constexpr std::chrono::milliseconds leases_looked_at_every{25};
+constexpr std::chrono::milliseconds look_waits{1'000};
+// From the moment at which nobody here may act any more to the first question whether all rest …
+constexpr std::int64_t rests_asked_after_ms = 50;
+// … or, where nobody can be asked, to the owner's last record.
 constexpr std::int64_t effects_end_within_ms = 250;
-
-cluster::clocks clocks_now() {
-  timespec at{};
-  clock_gettime(CLOCK_BOOTTIME, &at);
-  return {at.tv_sec * 1000 + at.tv_nsec / 1'000'000, now_ms()};
-}
+// Between two claims because of records that could not be delivered.
+constexpr std::int64_t claims_again_after_ms = 500;
 
 bool same_news(const cluster::partition_view& a, const cluster::partition_view& b) {
   return a.owner == b.owner && a.epoch == b.epoch && a.released == b.released &&
@@ -55,7 +48,8 @@ result<void> replica_host::begin(std::chrono::milliseconds wait) {
   topic.partitions = how_.partitions;
   topic.record_bytes_max = cluster::record_bytes_max;
   topic.single_broker = how_.single_broker;
-  if (auto there = kafka::ensure_topic(how_.client, topic, wait); !there) return there.error();
+  if (how_.checks_topic)
+    if (auto there = kafka::ensure_topic(how_.client, topic, wait); !there) return there.error();
   auto consumer = kafka::log_consumer::make(how_.client, {how_.topic, cluster::record_bytes_max});
   if (!consumer) return consumer.error();
   consumer_ = std::move(*consumer);
@@ -80,14 +74,22 @@ result<void> replica_host::begin(std::chrono::milliseconds wait) {
     parts_.push_back(std::move(one));
     if (auto begun = consumer_->begin(n, from); !begun) return begun;
   }
+  leases_thread_ = std::thread([this] { watch_leases(); });
+  errands_thread_ = std::thread([this] { run_errands(); });
   thread_ = std::thread([this] { run(); });
   return {};
 }
 
 replica_host::~replica_host() {
-  ending_ = true;
-  if (thread_.joinable()) thread_.join();
+  {
+    const std::lock_guard lock(errands_mutex_);
+    ending_ = true;
+  }
+  errands_any_.notify_all();
+  for (auto* one : {&thread_, &leases_thread_, &errands_thread_})
+    if (one->joinable()) one->join();
   consumer_.reset();
+  producer_.reset();  // its calls use what is left
   for (const auto& one : parts_) {
     std::map<std::uint64_t, waiting> left;
     {
@@ -96,25 +98,6 @@ replica_host::~replica_host() {
     }
     for (auto& [token, who] : left) who.then({token, cluster::append_outcome::unknown, {}, {}}, {});
   }
-}
-
-result<void> replica_host::make_producer() {
-  const auto generation = ++generation_;
-  kafka::record_producer::options options;
-  options.topic = how_.topic;
-  options.record_bytes_max = cluster::record_bytes_max;
-  options.deliver_within = std::chrono::milliseconds(how_.rules.commit_timeout_ms);
-  options.failed = [this, generation](const std::string& why) {
-    if (generation != generation_ || ending_) return;
-    log(log_level::warn, "cluster.producer_failed", {{"why", why}});
-    failed_generation_ = generation;
-  };
-  auto made = kafka::record_producer::make(how_.client, std::move(options));
-  if (!made) return made.error();
-  std::shared_ptr<kafka::record_producer> before;
-  const std::lock_guard lock(producer_mutex_);
-  before = std::exchange(producer_, std::move(*made));
-  return {};
 }
 
 // ---- the thread ----
@@ -126,7 +109,8 @@ void replica_host::run() {
   while (!ending_) {
     (void)consumer_->poll(polled_every, read_at_once,
                           [this](const kafka::read_from_log& one) { on_read(one); });
-    if (failed_generation_ == generation_) remake_producer(nullptr, {});
+    if (failed_generation_ == generation_) remake_producer();
+    take_orders();
     if (const auto now = clocks_now().monotonic_ms; now - ticked_ms >= ticked_every_ms) {
       ticked_ms = now;
       tick_all();
@@ -137,126 +121,82 @@ void replica_host::run() {
 void replica_host::on_read(const kafka::read_from_log& one) {
   if (ending_ || one.partition >= parts_.size()) return;
   auto& of = *parts_[one.partition];
+  if (of.halted) return;
   told out;
   {
     const std::lock_guard lock(of.mutex);
     using kind = kafka::read_from_log::kind;
-    if (one.what == kind::lost) {
-      stop(of, cluster::reason::other_changelog,
-           "the log cannot be read on: " + std::string(one.why), out);
+    if (one.what == kind::halted || one.what == kind::denied) {
+      doubt(of, "the log cannot be read on (" + std::string(one.why) + ")",
+            one.what == kind::halted);
     } else if (one.what == kind::record) {
       on_record(of, one, out);
     } else if (!of.verified) {
-      stop(of, cluster::reason::other_changelog,
-           "the log ends before the place up to which it was read", out);
+      doubt(of, "the log ends before the place up to which it was read", false);
     } else {
+      of.doubts.reset();
+      of.in_doubt = false;
       of.replica->at_end(true);
       of.at_end = true;
     }
-    if (!of.replica->owns()) {
+    if (!of.replica->owns() && !of.doubts && !of.aside) {
       auto then = of.replica->tick(clocks_now());
       take(of, then, out);
     }
     look_at(of, out);
   }
-  say(out);
+  say(of, out);
 }
 
-void replica_host::on_record(part& of, const kafka::read_from_log& one, told& out) {
-  auto& replica = *of.replica;
-  if (replica.stopped()) return;
-  if (!of.verified) {
-    if (!cluster::same_log(replica.state(), one.offset, one.bytes))
-      return stop(of, cluster::reason::other_changelog,
-                  "changelog.mismatch: the record that was read last is another by now", out);
-    of.verified = true;
-    return;
-  }
-  if (one.offset < replica.state().next) return;
-  const bool at_end = one.offset + 1 >= consumer_->known_end(of.number);
-  replica.at_end(at_end);
-  of.at_end = at_end;
-  const auto claim_before = replica.state().claim;
-  auto read = replica.read(clocks_now(), of.rows, one.offset, one.bytes);
-  if (read.judged.what == cluster::verdict::stopped) return take(of, read.then, out);
-  const auto& state = replica.state();
-  if (!state.changelog.empty() &&
-      (state.partition != of.number || state.partitions != how_.partitions))
-    return stop(of, cluster::reason::other_changelog,
-                "the log is of another partition, or of a cluster with another number of them",
-                out);
-  const bool claimed = state.claim != claim_before && !state.owner.empty();
-  if (!carry_out(of, one, read, claimed, out)) return;
-  take(of, read.then, out);
-}
+// ---- a log that cannot be read on ----
 
-// False: it cannot be, and the partition has stopped.
-bool replica_host::carry_out(part& of, const kafka::read_from_log& one,
-                             const cluster::reading& what, bool claimed, told& out) {
-  const auto& state = of.replica->state();
-  storage::judged_write write;
-  write.epoch = state.epoch;
-  write.place = of.rows.place(state);
-  atom_body body;
-  const auto refuse = [&](cluster::reason why, const error& e) {
-    stop(of, why, e.detail, out);
-    return false;
-  };
-  if (claimed)  // what was being staged under an older claim can never be published
-    write.ends_stages = [this, number = of.number](const session_key& key) {
-      return cluster::partition_of(key, how_.partitions) == number;
-    };
-  if (what.apply) {
-    auto rows = of.rows.changes(state, one.offset, *what.apply, what.judged);
-    if (!rows) return refuse(cluster::reason::facts_unreadable, rows.error());
-    write.rows = std::move(*rows);
-    // Documents alone need none.
-    auto decoded = what.apply->body.empty()
-                       ? result<atom_body>(atom_body(tenant_rows()))
-                       : decode_body(what.apply->body, what.apply->session, what.apply->epoch);
-    if (!decoded)
-      return refuse(decoded.error().code == codes::storage_format ? cluster::reason::format_unknown
-                                                                  : cluster::reason::unreadable,
-                    decoded.error());
-    body = std::move(*decoded);
-    write.append = std::get_if<storage::append_op>(&body);
-    write.staged = std::get_if<storage::staged_events>(&body);
-    if (const auto* gone = std::get_if<discarded_stage>(&body)) write.discarded = &gone->key;
-    if (auto* plain = std::get_if<tenant_rows>(&body)) {
-      write.idempotency = std::move(plain->idempotency);
-      write.outbox = std::move(plain->outbox);
-    }
-    for (const auto& d : what.apply->documents)
-      write.documents.push_back({d.collection, d.key, d.value});
-  }
-  for (;;) {
-    const auto done = store_.apply(write);
-    disk_full_ = !done && done.error().code == codes::storage_full;
-    if (done) break;
-    if (!done.error().code.starts_with("storage.")) {
-      out.refused = done.error();
-      out.refused_at = one.offset;
-      return true;
-    }
-    // Applying waits for room: what counts cannot be left out.
-    if (!disk_full_ || ending_) return refuse(cluster::reason::facts_unreadable, done.error());
-    std::this_thread::sleep_for(full_disk_looked_at_every);
-  }
-  if (write.append) {
-    auto& op = std::get<storage::append_op>(body);
-    const event_id last{write.epoch, op.expected_seq + op.events.size()};
-    out.applied.push_back({std::move(op), last});
-  }
-  return true;
-}
-
-void replica_host::stop(part& of, cluster::reason why, std::string detail, told& out) {
+// Nothing is written to a log that may be another, and nothing is said to be lost before it was
+// looked at for a time.
+void replica_host::doubt(part& of, std::string why, bool halted) {
   if (of.replica->stopped()) return;
-  auto then = of.replica->stop({.what = cluster::verdict::stopped, .why = why, .detail = detail});
+  of.halted = of.halted || halted;
+  of.replica->at_end(false);
+  of.at_end = false;
+  if (of.doubts) return;
+  log(log_level::warn, "cluster.log_in_doubt", {{"partition", of.number}, {"what", why}});
+  of.doubts.emplace(how_.doubts, std::move(why));
+  of.in_doubt = true;
+}
+
+void replica_host::look_into(part& of, cluster::clocks now, told& out) {
+  std::optional<kafka::seen_log> seen;
+  {
+    const std::lock_guard lock(of.view_mutex);
+    seen = std::exchange(of.looked, std::nullopt);
+  }
+  if (!seen) return;
+  const auto& state = of.replica->state();
+  const auto place = of.verified ? state.next : state.last;
+  switch (of.doubts->looked(now.monotonic_ms, *seen, place, !of.verified)) {
+    case log_doubt::verdict::wait: return;
+    case log_doubt::verdict::begin_again:
+      if (consumer_->begin(of.number, place)) of.halted = false;
+      return;
+    case log_doubt::verdict::lost: break;
+  }
+  auto why = of.doubts->why();
+  of.doubts.reset();
+  of.in_doubt = false;
+  of.halted = true;
+  consumer_->halt(of.number);
+  stop(of, cluster::reason::other_changelog, std::move(why), out);
+}
+
+void replica_host::stop(part& of, stop_reason why, std::string detail, told& out) {
+  if (of.replica->stopped()) return;
   log(log_level::error, "cluster.partition_stopped",
       {{"partition", of.number}, {"reason", cluster::to_string(why)}, {"what", detail}});
+  auto then = of.replica->stop(
+      {.what = cluster::verdict::stopped, .why = why, .detail = std::move(detail)});
   take(of, then, out);
 }
+
+// ---- time ----
 
 void replica_host::tick_all() {
   for (const auto& one : parts_) {
@@ -264,14 +204,7 @@ void replica_host::tick_all() {
     {
       const std::lock_guard lock(one->mutex);
       const auto now = clocks_now();
-      auto then = one->replica->tick(now);
-      take(*one, then, out);
-      if (one->gives_up_to && now.monotonic_ms >= one->gives_up_from_ms) {
-        cluster::actions last;
-        if (!one->replica->owns() || one->replica->give_up(now, *one->gives_up_to, last))
-          one->gives_up_to.reset();
-        take(*one, last, out);
-      }
+      tick(*one, now, out);
       // Whoever has waited so long is not kept any longer; what becomes of it is not known.
       while (!one->asked.empty() && one->asked.begin()->second.until_ms <= now.monotonic_ms) {
         auto late = one->asked.extract(one->asked.begin());
@@ -282,189 +215,146 @@ void replica_host::tick_all() {
       }
       look_at(*one, out);
     }
-    say(out);
+    say(*one, out);
   }
 }
 
-// Under the partition's lock: its records go out in their order.
-void replica_host::take(part& of, cluster::actions& what, told& out) {
-  for (auto& answer : what.answers) {
-    const auto found = of.asked.find(answer.token);
-    if (found == of.asked.end()) continue;
-    out.answers.emplace_back(std::move(found->second.then), std::move(answer));
-    of.asked.erase(found);
+void replica_host::tick(part& of, cluster::clocks now, told& out) {
+  auto& replica = *of.replica;
+  if (of.gives_up && !replica.owns()) of.gives_up.reset();
+  // Signs of life would keep others from taking what cannot be carried out here.
+  if (of.aside) return try_again(of, now.monotonic_ms, out);
+  if (of.doubts) return look_into(of, now, out);
+  // Of what was put before the last claim nobody asks any more.
+  auto failed = of.failed_tag.load();
+  if (failed == replica.claims_put() + 1 && now.monotonic_ms >= of.claims_again_from_ms) {
+    of.failed_tag.compare_exchange_strong(failed, 0);
+    of.claims_again_from_ms = now.monotonic_ms + claims_again_after_ms;
+    auto then = replica.delivery_failed(now);
+    take(of, then, out);
   }
-  if (what.new_producer) {
-    out.wants_producer = &of;
-    for (auto& record : what.produce) out.by_new_producer.push_back(std::move(record));
-  } else {
-    send(of, what.produce);
-  }
+  tick_giving_up(of, now, out);
+  if (of.gives_up && now.monotonic_ms - of.gives_up->since_ms >= how_.rules.lease_ms) return;
+  auto then = replica.tick(now);
+  take(of, then, out);
 }
 
-void replica_host::send(part& of, const std::vector<std::string>& records) {
-  if (records.empty()) return;
-  std::shared_ptr<kafka::record_producer> producer;
+// Whoever owns next acts at once behind a release, so none is written while anything runs here.
+// Where that does not end in time, silence does: the next owner waits for the lease.
+void replica_host::tick_giving_up(part& of, cluster::clocks now, told& out) {
+  if (!of.gives_up) return;
+  const auto waited_ms = now.monotonic_ms - of.gives_up->since_ms;
+  bool rests = false;
   {
-    const std::lock_guard lock(producer_mutex_);
-    producer = producer_;
+    const std::lock_guard lock(rests_mutex_);
+    rests = rests_ ? waited_ms >= rests_asked_after_ms && rests_(of.number)
+                   : waited_ms >= effects_end_within_ms;
   }
-  for (const auto& record : records) (void)producer->send(of.number, record);
-}
-
-// What the one before had under way is void for every partition: each claims anew. Whoever writes
-// meanwhile writes under a claim that ends.
-void replica_host::remake_producer(part* first, std::vector<std::string> records) {
-  if (auto made = make_producer(); !made) {
-    log(log_level::error, "cluster.no_producer", {{"why", made.error().detail}});
-    failed_generation_ = generation_.load();  // tried again
-    return;
-  }
-  for (const auto& one : parts_) {
-    told out;
-    {
-      const std::lock_guard lock(one->mutex);
-      if (one.get() == first) {
-        send(*one, records);
-      } else if (one->replica->owns()) {
-        auto then = one->replica->delivery_failed(clocks_now());
-        then.new_producer = false;  // it is there
-        take(*one, then, out);
-      }
-      look_at(*one, out);
-    }
-    say(out);
-  }
+  cluster::actions last;
+  // Nobody took it: it is this node's as before.
+  const bool nobodys_wish =
+      waited_ms >= how_.rules.lease_ms + 3 * cluster::lease_wait_ms(how_.rules);
+  if ((rests && of.replica->give_up(now, of.gives_up->to, last)) || nobodys_wish)
+    of.gives_up.reset();
+  take(of, last, out);
 }
 
 void replica_host::look_at(part& of, told& out) {
+  count_flight(of);
   const auto now = clocks_now();
-  const auto& state = of.replica->state();
+  const auto& replica = *of.replica;
+  const auto& state = replica.state();
   cluster::partition_view seen;
   seen.partition = of.number;
   seen.owner = state.owner;
   seen.epoch = state.epoch;
   seen.released = state.released;
-  seen.owned_here = of.replica->owns();
-  seen.may_act = of.replica->may_act(now) && !of.gives_up_to;
+  seen.owned_here = replica.owns();
+  // An incarnation that is begun while a claim is on its way is of an epoch that is over.
+  seen.may_act = replica.may_act(now) && !of.gives_up && !replica.reclaiming();
   seen.next = state.next;
   seen.end = std::max<cluster::log_offset>(consumer_->known_end(of.number), state.next);
-  if (const auto& stopped = of.replica->stopped())
+  if (const auto& stopped = replica.stopped())
     seen.stopped = std::string(cluster::to_string(stopped->why)) + ": " + stopped->detail;
-  of.owned_epoch = seen.owned_here ? seen.epoch : 0;
+  of.owned_epoch = seen.owned_here && !replica.reclaiming() ? seen.epoch : 0;
   const std::lock_guard lock(of.view_mutex);
-  if (!same_news(of.view, seen)) out.news = seen;
+  if (!same_news(of.view, seen) || of.lapse_untold) out.news = true;
+  of.lapse_untold = false;
   of.view = std::move(seen);
-  of.acts_until_ms = of.replica->acts_until_ms(now);
+  of.acts_until_ms = replica.acts_until_ms(now);
 }
 
-void replica_host::say(told& out) {
-  if (!out.applied.empty() || out.news) {
+void replica_host::say(part& of, told& out) {
+  if (!out.applied.empty()) {
     const std::lock_guard lock(told_mutex_);
     if (applied_)
       for (const auto& one : out.applied) applied_(one.op, one.last);
-    if (out.news && watcher_) watcher_(*out.news);
   }
+  if (out.news) tell(of);
   for (auto& [then, answer] : out.answers)
     then(answer, out.refused && answer.offset == out.refused_at ? out.refused : std::nullopt);
-  if (out.wants_producer) remake_producer(out.wants_producer, std::move(out.by_new_producer));
 }
 
-// ---- asked by others ----
-
-cluster::partition_view replica_host::look(std::uint32_t partition) const {
-  const auto& of = *parts_.at(partition);
-  const std::lock_guard lock(of.view_mutex);
-  auto seen = of.view;
-  // A lease ends by itself, whatever the thread waits for.
-  seen.may_act = seen.may_act && clocks_now().monotonic_ms < of.acts_until_ms;
-  return seen;
-}
-
-void replica_host::may_claim(std::uint32_t partition, std::optional<std::uint32_t> rank) {
-  auto& of = *parts_.at(partition);
-  const std::lock_guard lock(of.mutex);
-  of.replica->may_claim(rank);
-}
-
-void replica_host::node_down(const std::string& node) {
-  for (const auto& one : parts_) {
-    const std::lock_guard lock(one->mutex);
-    one->replica->node_down(node, clocks_now());
+// Of two threads that tell, each tells what is so then.
+void replica_host::tell(part& of) {
+  const std::lock_guard lock(watcher_mutex_);
+  if (!watcher_) return;
+  cluster::partition_view seen;
+  {
+    const std::lock_guard held(of.view_mutex);
+    seen = of.view;
   }
+  watcher_(seen);
 }
 
-void replica_host::give_up(std::uint32_t partition, std::string to) {
-  auto& of = *parts_.at(partition);
-  const std::lock_guard lock(of.mutex);
-  if (!of.replica->owns() || of.gives_up_to) return;
-  of.gives_up_to = std::move(to);
-  of.gives_up_from_ms = clocks_now().monotonic_ms + effects_end_within_ms;
-}
+// ---- beside it ----
 
-cluster::admission replica_host::submit(std::uint32_t partition, cluster::atom one, answered then) {
-  return write(partition, std::move(one),
-               [then = std::move(then)](const cluster::append_answer& answer,
-                                        const std::optional<error>&) { then(answer); });
-}
-
-cluster::admission replica_host::write(std::uint32_t partition, cluster::atom one, written then) {
-  if (disk_full_) return cluster::admission::full;
-  auto& of = *parts_.at(partition);
-  const std::lock_guard lock(of.mutex);
-  // Else its flight would never land.
-  if (of.gives_up_to) return cluster::admission::not_owner;
-  const auto now = clocks_now();
-  const auto token = ++of.last_token;
-  cluster::actions out;
-  const auto taken = of.replica->submit(now, of.rows, token, std::move(one), out);
-  if (taken != cluster::admission::taken) return taken;
-  of.asked.emplace(token,
-                   waiting{now.monotonic_ms + how_.rules.commit_timeout_ms + how_.rules.lease_ms,
-                           std::move(then)});
-  send(of, out.produce);
-  return taken;
-}
-
-void replica_host::watch(watcher who) {
-  const std::lock_guard lock(told_mutex_);
-  watcher_ = std::move(who);
-}
-
-void replica_host::on_applied(storage::session_log::applied told) {
-  const std::lock_guard lock(told_mutex_);
-  applied_ = std::move(told);
-}
-
-const cluster::partition_facts& replica_host::facts(std::uint32_t partition) const {
-  return parts_.at(partition)->rows;
-}
-
-std::uint32_t replica_host::epoch_of(std::uint32_t partition) const {
-  return parts_.at(partition)->owned_epoch;
-}
-
-std::uint64_t replica_host::digest(std::uint32_t partition) const {
-  const auto& of = *parts_.at(partition);
-  const std::lock_guard lock(of.mutex);
-  const auto& state = of.replica->state();
-  return mixed(state.digest, state.outcomes);
-}
-
-bool replica_host::settled(std::chrono::milliseconds wait) const {
-  const auto until = std::chrono::steady_clock::now() + wait;
-  for (;;) {
-    bool all = true;
+// Effects end with their lease, whatever the other thread waits for.
+void replica_host::watch_leases() {
+  name_this_thread("leases");
+  while (!ending_) {
+    std::this_thread::sleep_for(leases_looked_at_every);
+    const auto now = clocks_now().monotonic_ms;
     for (const auto& one : parts_) {
-      const std::lock_guard lock(one->view_mutex);
-      const auto& view = one->view;
-      const bool somebodys = view.owned_here || (!view.owner.empty() && view.owner != how_.node);
-      all = all && (view.stopped || (one->verified && one->at_end && somebodys));
+      bool lapsed = false;
+      {
+        const std::lock_guard lock(one->view_mutex);
+        one->see_lapse(now);
+        lapsed = std::exchange(one->lapse_untold, false);
+      }
+      if (lapsed) tell(*one);
     }
-    if (all) return true;
-    if (std::chrono::steady_clock::now() >= until) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+}
+
+void replica_host::run_errands() {
+  name_this_thread("kafka_errands");
+  this_thread_may_block();
+  for (;;) {
+    std::deque<std::function<void()>> taken;
+    {
+      std::unique_lock lock(errands_mutex_);
+      errands_any_.wait_for(lock, std::chrono::milliseconds(how_.doubts.looked_at_every_ms),
+                            [this] { return ending_ || !errands_.empty(); });
+      taken.swap(errands_);
+      if (taken.empty() && ending_) return;
+    }
+    for (const auto& one : taken) one();
+    for (const auto& one : parts_) {
+      if (ending_ || !one->in_doubt) continue;
+      const auto seen = consumer_->look(one->number, look_waits);
+      const std::lock_guard lock(one->view_mutex);
+      one->looked = seen;
+    }
+  }
+}
+
+void replica_host::errand(std::function<void()> what) {
+  {
+    const std::lock_guard lock(errands_mutex_);
+    errands_.push_back(std::move(what));
+  }
+  errands_any_.notify_one();
 }
 
 }  // namespace soma::replication

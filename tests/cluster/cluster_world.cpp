@@ -84,22 +84,25 @@ void cluster_world::deliver(bool calm) {
   }
   for (const auto from : failed) {
     auto& n = all_[from];
-    if (n.replica) carry_out(n, n.replica->delivery_failed(now(n)));
+    if (!n.replica) continue;
+    // Some failures take their producer along, others only what they are of.
+    if (faults_.sends_again || chance(500)) new_producer(n);
+    carry_out(n, n.replica->delivery_failed(now(n)));
   }
 }
 
+void cluster_world::new_producer(node& n) {
+  ++n.producer;
+  // What its producer had not handed over is gone; the rest is on its way.
+  const auto keeps = static_cast<int>(pick(8));
+  std::erase_if(
+      wire_, [&](const on_the_way& one) { return one.from == n.index && one.due > tick_ + keeps; });
+  last_due_[n.index] = tick_;
+  for (auto& bytes : resend_) wire_.push_back({tick_ + 1, n.index, n.producer, bytes});
+  resend_.clear();
+}
+
 void cluster_world::carry_out(node& n, const actions& what) {
-  if (what.new_producer) {
-    ++n.producer;
-    // What its producer had not handed over is gone; the rest is on its way.
-    const auto keeps = static_cast<int>(pick(8));
-    std::erase_if(wire_, [&](const on_the_way& one) {
-      return one.from == n.index && one.due > tick_ + keeps;
-    });
-    last_due_[n.index] = tick_;
-    for (auto& bytes : resend_) wire_.push_back({tick_ + 1, n.index, n.producer, bytes});
-    resend_.clear();
-  }
   const bool calm = n.paused < 0;
   for (const auto& bytes : what.produce) {
     static constexpr std::array<int, 8> delays = {1, 1, 1, 1, 2, 3, 8, 30};

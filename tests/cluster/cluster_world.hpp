@@ -111,6 +111,7 @@ class cluster_world {
   void work(node& n, bool calm);
   void submit(node& n, std::size_t op);
   void told_nothing(node& n, std::size_t attempt);
+  void new_producer(node& n);
   void carry_out(node& n, const cluster::actions& what);
   void answered(node& n, const cluster::append_answer& answer);
   void save(node& n);

@@ -125,7 +125,6 @@ TEST_CASE("replica: a failed delivery answers nobody before a claim is read") {
   b.say(a, 1, 0);
   b.say(a, 2, 1);
   const auto failed = a.replica->delivery_failed(b.now());
-  CHECK(failed.new_producer);
   CHECK(failed.answers.empty());
   CHECK(b.say(a, 3, 2) == admission::not_owner);
   b.log.push_back(b.held[0]);             // the first was written, though it was said not to be
@@ -345,4 +344,49 @@ TEST_CASE(
     took = a.replica->submit(b.now(), a.facts, ++count + 1, one, out);
   CHECK(took == admission::full);
   CHECK(count == 65);
+}
+
+TEST_CASE("replica: what is still sent of the flight before its new claim is void behind it") {
+  bench b;
+  auto a = b.make("a", 0), c = b.make("c", 1);
+  b.own(a);
+  b.holding = true;
+  for (std::uint64_t i = 0; i < 3; ++i) b.say(a, i + 1, i);
+  b.take(a, a.replica->delivery_failed(b.now()));
+  // The first was given up; the same producer sends the others, then the claim, and a copy.
+  b.log.insert(b.log.end(), {b.held[1], b.held[2], b.held[3], b.held[1]});
+  b.holding = false;
+  b.read(a);
+  for (std::uint64_t token = 1; token <= 3; ++token)
+    CHECK(a.answers[token].what == append_outcome::not_written);
+  CHECK(a.replica->owns());
+  CHECK_FALSE(a.replica->reclaiming());
+  CHECK(b.say(a, 4, 0) == admission::taken);
+  b.read(a);
+  CHECK(a.answers[4].what == append_outcome::written);
+  b.read(c);
+  CHECK(c.replica->state().digest == a.replica->state().digest);
+}
+
+TEST_CASE("replica: a claim that was lost on its way is put again at once, and only then") {
+  bench b;
+  auto a = b.make("a", 0), c = b.make("c", 1);
+  b.own(a);
+  b.read(c);
+  b.now_ms += 2 * lease;
+  b.holding = true;
+  b.take(c, c.replica->tick(b.now()));
+  REQUIRE(b.held.size() == 1);
+  CHECK(c.replica->claims_put() == 1);
+  b.take(c, c.replica->tick(b.now()));
+  CHECK(b.held.size() == 1);
+  b.take(c, c.replica->delivery_failed(b.now()));
+  CHECK(b.held.size() == 1);
+  b.take(c, c.replica->tick(b.now()));
+  CHECK(b.held.size() == 2);
+  CHECK(c.replica->claims_put() == 2);
+  b.log.push_back(b.held[1]);
+  b.log.push_back(b.held[0]);  // it was not lost
+  b.read(c);
+  CHECK(c.replica->owns());
 }

@@ -1,6 +1,7 @@
-// What is sent is read in its order from any place; a producer that fails says so once, and takes
-// nothing more; a place that the log does not have ends the reading of its partition.
+// What is sent is read in its order from any place; what cannot be
+// delivered is told; a place that the log does not have halts the reading of its partition.
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 #include "kafka/log_consumer.hpp"
@@ -33,6 +34,7 @@ record_producer::options to(const std::string& topic, std::atomic<int>& failures
   how.record_bytes_max = 1u << 20;
   how.deliver_within = within;
   how.failed = [&failures](const std::string&) { ++failures; };
+  how.not_delivered = [&failures](std::uint32_t, std::uint64_t, std::string_view) { ++failures; };
   return how;
 }
 
@@ -70,12 +72,15 @@ TEST_CASE("kafka: records come in their order, from any place, and their end is 
     };
     REQUIRE(polled(*reader, take, [&] { return ended && next == 150; }));
     CHECK(reader->known_end(1) == 150);
-    CHECK(reader->bounds(1, 5s).value() == std::pair<std::int64_t, std::int64_t>(0, 150));
+    CHECK(reader->look(1, 5s) == seen_log{seen_log::answer::its_ends, 0, 150});
+    CHECK(reader->look(7, 5s) == seen_log{seen_log::answer::no_log});
   }
   CHECK(failures == 0);
 }
 
-TEST_CASE("kafka: a place behind the log's end is an end with a reason, not a jump") {
+TEST_CASE(
+    "kafka: a place behind the log's end is a halt with a reason, not a jump, and can be begun "
+    "again") {
   const auto topic = made_topic(1);
   std::atomic<int> failures = 0;
   auto writer = record_producer::make(here(), to(topic, failures)).value();
@@ -83,22 +88,40 @@ TEST_CASE("kafka: a place behind the log's end is an end with a reason, not a ju
   auto reader = log_consumer::make(here(), {topic, 1u << 20}).value();
   REQUIRE(reader->begin(0, 57));
   std::string why;
+  std::string read;
   const auto take = [&](const read_from_log& one) {
-    CHECK(one.what == read_from_log::kind::lost);
-    why = one.why;
+    if (one.what == read_from_log::kind::halted) why = one.why;
+    if (one.what == read_from_log::kind::record) read = one.bytes;
   };
   REQUIRE(polled(*reader, take, [&] { return !why.empty(); }));
+  CHECK(read.empty());
+  REQUIRE(reader->begin(0, 0));
+  REQUIRE(polled(*reader, take, [&] { return !read.empty(); }));
+  CHECK(read == "one");
 }
 
-TEST_CASE("kafka: a producer that cannot deliver says so once and takes nothing more") {
+TEST_CASE("kafka: what cannot be delivered is told with its number, and the producer goes on") {
   std::atomic<int> failures = 0;
+  std::mutex mutex;
+  std::vector<std::uint64_t> tags;
   auto nowhere = here();
   nowhere.brokers = "127.0.0.1:1";
-  auto writer = record_producer::make(nowhere, to("t", failures, 500ms)).value();
-  REQUIRE(writer->send(0, "lost"));
-  REQUIRE(writer->send(0, "lost, too"));
-  for (int n = 0; n < 200 && failures == 0; ++n) std::this_thread::sleep_for(50ms);
-  CHECK_FALSE(writer->send(0, "refused"));
+  auto how = to("t", failures, 500ms);
+  how.not_delivered = [&](std::uint32_t partition, std::uint64_t tag, std::string_view) {
+    const std::lock_guard lock(mutex);
+    CHECK(partition == 3);
+    tags.push_back(tag);
+  };
+  auto writer = record_producer::make(nowhere, std::move(how)).value();
+  CHECK(writer->send(3, "lost", 7));
+  CHECK(writer->send(3, "lost, too", 8));
+  const auto told = [&] {
+    const std::lock_guard lock(mutex);
+    return tags.size();
+  };
+  for (int n = 0; n < 200 && told() < 2; ++n) std::this_thread::sleep_for(50ms);
+  CHECK(tags == std::vector<std::uint64_t>{7, 8});
+  CHECK(writer->send(3, "as before", 9));
   writer.reset();
-  CHECK(failures == 1);
+  CHECK(failures == 0);
 }

@@ -66,8 +66,11 @@ TEST_CASE("topics: no broker is told in time") {
 TEST_CASE("options: passed on by name, but for what is ours and what is unknown") {
   CHECK(kafka::parse_options({"socket.keepalive.enable=true", "ssl.ca.location=/x=y"})->back() ==
         std::pair<std::string, std::string>("ssl.ca.location", "/x=y"));
-  for (const char* text : {"acks=1", "enable.idempotence=false", "sasl.password=hunter2",
-                           "no.such.option=1", "socket.timeout.ms=many", "without", "=x"}) {
+  for (const char* text :
+       {"acks=1", "enable.idempotence=false", "sasl.password=hunter2", "ssl.key.pem=hunter2",
+        "ssl.keystore.password=hunter2", "sasl.oauthbearer.client.secret=hunter2",
+        "queuing.strategy=lifo", "queue.buffering.max.kbytes=1", "compression.codec=zstd",
+        "no.such.option=1", "socket.timeout.ms=many", "without", "=x"}) {
     CAPTURE(text);
     const auto refused = kafka::parse_options({text});
     REQUIRE_FALSE(refused);
