@@ -2,8 +2,8 @@
 
 #include <caf/send.hpp>
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
+#include <utility>
 
 #include "core/codes.hpp"
 #include "core/may_block.hpp"
@@ -14,8 +14,8 @@ namespace {
 
 constexpr auto housekeeping_every = std::chrono::minutes(10);
 constexpr std::size_t expired_at_once = 500;  // bounds what a commit waits for
-// Handed to a log that answers later and not answered: past it the writer gathers larger batches.
-constexpr std::size_t ops_in_flight_max = 1024;
+// Of a session, handed to a log that answers later and not answered: past it larger ones gather.
+constexpr std::size_t batches_in_flight_max = 4;
 
 // Bytes an append weighs in the writer's queue.
 std::size_t weight(const storage::append_op& op) {
@@ -90,73 +90,131 @@ void event_writer_state::commit() {
 
 struct event_writer_state::answers {
   std::mutex mutex;
-  std::condition_variable any;
+  std::vector<std::shared_ptr<handed_over>> ready;
 };
 
+event_writer_state::~event_writer_state() {
+  const error gone(codes::storage_unavailable, "the event writer is gone");
+  const auto refuse = [&](std::vector<waiting>& asked) {
+    for (auto& one : asked) one.answer.deliver(append_outcome(result<std::uint64_t>(gone)));
+    asked.clear();
+  };
+  refuse(batch);
+  for (auto& [key, of] : sessions) {
+    for (const auto& one : of.in_flight) refuse(one->asked);
+    refuse(of.waits);
+  }
+  for (auto& one : jobs) one.answer.deliver(storage_outcome(result<void>(gone)));
+}
+
 void event_writer_state::hand_over() {
-  wait_for_answers(ops_in_flight_max);
+  std::vector<of_session*> fresh;
+  for (auto& one : batch) {
+    auto& of = sessions[one.request.op.key];
+    if (of.waits.empty()) fresh.push_back(&of);
+    of.waits.push_back(std::move(one));
+  }
+  batch.clear();
+  batch_bytes = 0;
+  for (auto* of : fresh) hand_over(*of);
+}
+
+void event_writer_state::hand_over(of_session& of) {
+  if (of.waits.empty() || of.in_flight.size() >= batches_in_flight_max) return;
   auto one = std::make_shared<handed_over>();
   std::vector<storage::append_op> ops;
-  ops.reserve(batch.size());
-  for (auto& asked : batch) {
+  ops.reserve(of.waits.size());
+  for (auto& asked : of.waits) {
     one->events.push_back(asked.request.op.events.size());
     one->bytes.push_back(weight(asked.request.op));
     ops.push_back(std::move(asked.request.op));
   }
-  one->asked = std::move(batch);
+  one->key = ops.front().key;
+  one->asked = std::exchange(of.waits, {});
   one->since = std::chrono::steady_clock::now();
-  batch.clear();
-  batch_bytes = 0;
-  ops_in_flight += ops.size();
-  in_flight.push_back(one);
+  of.in_flight.push_back(one);
+  // Keeps its address alone: nobody waits for the log's answers once the writer has ended.
   node->log.submit(std::move(ops),
                    [one, told = later, writer = self](std::vector<result<std::uint64_t>> results) {
+                     bool first = false;
                      {
                        const std::lock_guard lock(told->mutex);
                        one->results = std::move(results);
-                       one->answered = true;
+                       first = told->ready.empty();
+                       told->ready.push_back(one);
                      }
-                     told->any.notify_one();
-                     caf::anon_send(writer, flush_batch{});
+                     if (!first) return;
+                     if (auto there = caf::actor_cast<caf::strong_actor_ptr>(writer))
+                       caf::anon_send(caf::actor_cast<event_writer_actor>(there), flush_batch{});
                    });
 }
 
-// In the order in which they were handed over, which is that of a session's own.
+// Of a session in the order in which they were handed over.
 void event_writer_state::take_answers() {
-  for (;;) {
-    std::shared_ptr<handed_over> one;
-    {
-      const std::lock_guard lock(later->mutex);
-      if (in_flight.empty() || !in_flight.front()->answered) return;
-      one = std::move(in_flight.front());
+  std::vector<std::shared_ptr<handed_over>> ready;
+  {
+    const std::lock_guard lock(later->mutex);
+    ready.swap(later->ready);
+  }
+  for (const auto& one : ready) one->answered = true;
+  for (const auto& one : ready) {
+    const auto at = sessions.find(one->key);
+    if (at == sessions.end()) continue;  // answered along with one before it
+    auto& of = at->second;
+    while (!of.in_flight.empty() && of.in_flight.front()->answered) {
+      answer(*of.in_flight.front());
+      of.in_flight.pop_front();
     }
-    in_flight.pop_front();
-    ops_in_flight -= one->asked.size();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - one->since;
-    std::size_t good = 0, events = 0, bytes = 0;
-    for (std::size_t i = 0; i < one->asked.size(); ++i) {
-      one->asked[i].request.queued.reset();
-      if (one->results[i]) {
-        ++good;
-        events += one->events[i];
-        bytes += one->bytes[i];
-      }
-      one->asked[i].answer.deliver(append_outcome(std::move(one->results[i])));
+    hand_over(of);
+    if (of.in_flight.empty() && of.waits.empty()) sessions.erase(at);
+  }
+  run_jobs();
+}
+
+void event_writer_state::answer(handed_over& one) {
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - one.since;
+  std::size_t good = 0, events = 0, bytes = 0;
+  for (std::size_t i = 0; i < one.asked.size(); ++i) {
+    one.asked[i].request.queued.reset();
+    if (one.results[i]) {
+      ++good;
+      events += one.events[i];
+      bytes += one.bytes[i];
     }
-    if (good > 0) node->probe.committed(good, events, bytes, took.count());
+    one.asked[i].answer.deliver(append_outcome(std::move(one.results[i])));
+  }
+  one.asked.clear();
+  if (good > 0) node->probe.committed(good, events, bytes, took.count());
+}
+
+void event_writer_state::run_jobs() {
+  std::vector<waiting_job> left;
+  for (auto& one : std::exchange(jobs, {})) {
+    const bool waits = one.job.of ? sessions.count(*one.job.of) > 0 : !sessions.empty();
+    if (waits)
+      left.push_back(std::move(one));
+    else
+      one.answer.delegate(runner, std::move(one.job));
+  }
+  jobs = std::move(left);
+}
+
+namespace {
+
+storage_outcome carried_out(storage_job& job, storage::event_log& log) {
+  try {
+    return storage_outcome(job.run(log));
+  } catch (const std::exception& e) {
+    return storage_outcome(result<void>(error(codes::internal, e.what())));
   }
 }
 
-void event_writer_state::wait_for_answers(std::size_t ops_left) {
-  take_answers();
-  while (!in_flight.empty() && ops_in_flight > ops_left) {
-    {
-      std::unique_lock lock(later->mutex);
-      later->any.wait(lock, [this] { return in_flight.front()->answered; });
-    }
-    take_answers();
-  }
+job_runner_actor::behavior_type job_runner(job_runner_actor::pointer, node_services* node) {
+  this_thread_may_block();
+  return {[node](storage_job& job) { return carried_out(job, node->log); }};
 }
+
+}  // namespace
 
 event_writer_actor::behavior_type event_writer(
     event_writer_actor::stateful_pointer<event_writer_state> self, node_services* node) {
@@ -164,7 +222,8 @@ event_writer_actor::behavior_type event_writer(
   self->state.node = node;
   if (node->log.answers_later()) {
     self->state.later = std::make_shared<event_writer_state::answers>();
-    self->state.self = self;
+    self->state.self = self->address();
+    self->state.runner = self->spawn<caf::detached + caf::linked>(job_runner, node);
     node->log.on_applied(
         [node](const storage::append_op& op, event_id last) { publish(*node, op, last); });
   }
@@ -185,13 +244,16 @@ event_writer_actor::behavior_type event_writer(
       },
       [self](storage_job& job) {
         // What was asked before must be in the log before.
-        self->state.commit();
-        if (self->state.later) self->state.wait_for_answers(0);
-        try {
-          return storage_outcome(job.run(self->state.node->log));
-        } catch (const std::exception& e) {
-          return storage_outcome(result<void>(error(codes::internal, e.what())));
+        auto& state = self->state;
+        state.commit();
+        auto answer = self->make_response_promise<storage_outcome>();
+        if (state.later) {
+          state.jobs.push_back({std::move(job), answer});
+          state.take_answers();
+        } else {
+          answer.deliver(carried_out(job, state.node->log));
         }
+        return answer;
       },
       [self](const flush_batch&) {
         self->state.flush_queued = false;

@@ -1,8 +1,10 @@
 // The one actor that writes to the event log: group commit of everything that waits, one fsync a
 // batch, then the readers' feeds, then the answers. Detached: commits block.
 //
-// Where the log answers later (storage::session_log::answers_later) batches are handed over one
-// behind the other without waiting, and feeds hang on what the log says became true.
+// Where the log answers later (storage::session_log::answers_later) what waits of a session is
+// handed over without waiting, a few batches of it at a time; feeds hang on what the log says
+// became true. Answers keep a session's order, and no session waits for another's: a partition
+// without a leader is a matter of its own sessions.
 #pragma once
 
 #include <caf/stateful_actor.hpp>
@@ -10,6 +12,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "actors/interfaces.hpp"
@@ -28,29 +31,45 @@ struct event_writer_state {
     append_request request;
     caf::typed_response_promise<append_outcome> answer;
   };
-  // A batch that was handed to a log that answers later.
+  // What was handed, of one session, to a log that answers later.
   struct handed_over {
+    session_key key;
     std::vector<waiting> asked;
     std::vector<std::size_t> events, bytes;
     std::chrono::steady_clock::time_point since;
     std::vector<result<std::uint64_t>> results;
     bool answered = false;
   };
-  struct answers;  // by the log's thread
+  struct of_session {
+    std::deque<std::shared_ptr<handed_over>> in_flight;
+    std::vector<waiting> waits;
+  };
+  struct waiting_job {
+    storage_job job;
+    caf::typed_response_promise<storage_outcome> answer;
+  };
+  struct answers;  // by the log's threads
 
   node_services* node = nullptr;
-  event_writer_actor self;
+  caf::actor_addr self;
   std::vector<waiting> batch;
   std::size_t batch_bytes = 0;
   bool flush_queued = false;
-  std::deque<std::shared_ptr<handed_over>> in_flight;
-  std::size_t ops_in_flight = 0;
+  // Of a log that answers later:
+  std::unordered_map<session_key, of_session> sessions;  // of which something is under way
+  std::vector<waiting_job> jobs;
+  job_runner_actor runner;
   std::shared_ptr<answers> later;
+
+  event_writer_state() = default;
+  ~event_writer_state();  // whoever still waits is told that it is gone
 
   void commit();
   void hand_over();
+  void hand_over(of_session& of);
   void take_answers();
-  void wait_for_answers(std::size_t ops_left);
+  void answer(handed_over& one);
+  void run_jobs();
 };
 
 event_writer_actor::behavior_type event_writer(

@@ -58,9 +58,12 @@ struct append_outcome {
   explicit append_outcome(Result h) : head(std::move(h)) {}
   result<std::uint64_t> head = std::uint64_t{0};
 };
-// Anything else that writes to the store runs on the writer's thread, between batches.
+// Anything else that writes to the store, behind the appends that were asked for before: of one
+// session, or of all. On the writer's thread between batches; where the log answers later, on one
+// that may wait for it.
 struct storage_job {
   std::function<result<void>(storage::event_log&)> run;
+  std::optional<session_key> of{};
 };
 struct storage_outcome {
   storage_outcome() = default;
@@ -75,6 +78,9 @@ using event_writer_actor =
     caf::typed_actor<caf::replies_to<append_request>::with<append_outcome>,
                      caf::replies_to<storage_job>::with<storage_outcome>,
                      caf::reacts_to<flush_batch>, caf::reacts_to<housekeeping>>;
+
+// Carries jobs out in the writer's stead, where they may wait for long.
+using job_runner_actor = caf::typed_actor<caf::replies_to<storage_job>::with<storage_outcome>>;
 
 // ---- log_reader: blocking reads for actors, on a thread of its own ----
 

@@ -156,7 +156,8 @@ void ask(pointer self) {
   // The sink's handle keeps only the actor's address alive; its state ends with the actor.
   const llm_stream_actor me = self;
   llm::stream_sink sink;
-  sink.on_piece = [me, said = s.said](std::string text, bool thinking) {
+  s.runs = s.node->effects.begin(s.key);
+  sink.on_piece = [me, said = s.said, runs = s.runs](std::string text, bool thinking) {
     if (said->add(std::move(text), thinking)) caf::anon_send(me, provider_said{});
   };
   sink.on_end = [me](llm::stream_end how) { caf::anon_send(me, provider_end{std::move(how)}); };

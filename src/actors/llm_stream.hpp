@@ -55,6 +55,7 @@ struct llm_stream_state {
   std::unique_ptr<llm::stream_handle> provider;
   std::vector<loaded_picture> pictures;  // that the call may have, until it is made
 
+  running_effects::token runs;
   const std::shared_ptr<said_pieces> said = std::make_shared<said_pieces>();
   std::string gathered;
   bool gathered_thinking = false;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/interfaces.hpp"
+#include "actors/running_effects.hpp"
 #include "core/session_feed.hpp"
 #include "llm/llm_client.hpp"
 #include "memory/item.hpp"
@@ -140,6 +141,7 @@ struct node_services : node_ports {
   event_writer_actor writer;
   log_reader_actor reader;
   std::atomic<std::size_t> queued_bytes{0};  // handed to the writer, not yet committed
+  running_effects effects;
 };
 
 }  // namespace soma::actors

@@ -139,12 +139,16 @@ result<std::size_t> runtime::recover() {
   return count;
 }
 
-result<std::size_t> runtime::ownership_changed() {
+void runtime::ownership_changed() {
   caf::anon_send(tenants_, actors::ownership_changed{});
-  return recover();
+}
+
+bool runtime::at_rest(const std::function<bool(const session_key&)>& which) const {
+  return impl_->node.effects.none_of(which);
 }
 
 bool runtime::stop(std::chrono::milliseconds grace) {
+  if (!tenants_) return false;  // it was stopped
   bool in_time = false;
   {
     caf::scoped_actor self(impl_->system);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 
 #include "actors/node.hpp"
@@ -33,10 +34,13 @@ class runtime {
   // background. Error: the log could not tell which.
   result<std::size_t> recover();
 
-  // What this node owns of the sessions is another since: incarnations of what it lost, or owns
-  // under another claim, end, and unfinished work of what it gained is taken up. Any thread; reads
-  // the store.
-  result<std::size_t> ownership_changed();
+  // What this node owns of the sessions, or may do in them, is another since: incarnations of what
+  // it lost, or owns under another claim, end. What it gained is for `recover`. Any thread; waits
+  // for nothing.
+  void ownership_changed();
+  // Whether no incarnation of these sessions lives, and nothing that one began. Any thread; waits
+  // for nothing, nor may `which`.
+  bool at_rest(const std::function<bool(const session_key&)>& which) const;
 
   // Sessions take no more commands, model streams are cut where they are durable, and what was
   // handed to the writer is committed. False when the grace was too short.

@@ -42,6 +42,7 @@ void session_shell::start(pointer self, node_services* node, tenant_actor tenant
   node_ = node;
   tenant_ = std::move(tenant);
   key_ = std::move(key);
+  runs_ = node_->effects.begin(key_);
   node_->probe.session_started();
   self->set_down_handler(
       [this](caf::scheduled_actor*, caf::down_msg& down) { on_child_down(down); });
@@ -49,6 +50,7 @@ void session_shell::start(pointer self, node_services* node, tenant_actor tenant
     fail({codes::internal, "the session failed"});
     return caf::sec::runtime_error;
   });
+  epoch_asked_ = node_->log.epoch_of(key_);
   // Until the log is folded everything else waits in the mailbox.
   self->request(node->reader, caf::infinite, load_request{key_})
       .await([this](loaded_session& loaded) { on_loaded(loaded); },
@@ -67,6 +69,9 @@ void session_shell::on_loaded(loaded_session& loaded) {
   pace_ = loaded.pace;
   input::activated in;
   in.epoch = node_->log.epoch_of(key_);
+  // What was read may lack what the claim before has left in between.
+  if (in.epoch != epoch_asked_)
+    return fail({codes::cluster_owner_lost, "the session is owned by another claim by now", 1});
   if (in.epoch == 0) return fail({codes::cluster_not_owner, "another node owns the session", 1});
   in.id_seed[0] = random_u64();
   in.id_seed[1] = random_u64();
@@ -116,7 +121,14 @@ void session_shell::hand_over(session_actions actions) {
 
 void session_shell::on_appended(const append_outcome& outcome) {
   if (failed_) return;
-  if (!outcome.head) return fail(outcome.head.error());
+  if (!outcome.head) {
+    const auto& why = outcome.head.error();
+    // Where others write to its log, too, that it has moved on is no fault of the session's.
+    if (why.code == codes::session_head_mismatch && node_->log.answers_later())
+      return fail(
+          {codes::cluster_owner_lost, "the session's log was moved on by another claim", 1});
+    return fail(why);
+  }
   do {
     auto step = std::move(in_flight_.front());
     in_flight_.pop_front();

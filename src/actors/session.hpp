@@ -103,7 +103,9 @@ class session_shell {
   std::uint64_t recall_serial_ = 0;
   bool active_since_check_ = false, loaded_ = false, ending_ = false, failed_ = false;
   bool turn_is_timed_ = false;
-  std::optional<error> unread_;  // why its log could not be read
+  std::optional<error> unread_;    // why its log could not be read
+  std::uint32_t epoch_asked_ = 0;  // before its log was
+  running_effects::token runs_;
 };
 
 session_actor::behavior_type session(session_shell::pointer self, node_services* node,

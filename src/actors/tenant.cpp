@@ -42,12 +42,13 @@ error not_owner() {
   return {codes::cluster_not_owner, "another node owns the session, or none does just now", 1};
 }
 
-// A full disk is no fault of the session, nor is a key that another command was quicker with, nor
-// that another node owns it: it is begun again without counting towards quarantine, and as soon as
-// anyone asks for it.
+// A full disk, or a full way to the log, is no fault of the session, nor is a key that another
+// command was quicker with, nor that another node owns it: it is begun again without counting
+// towards quarantine, and as soon as anyone asks for it.
 bool blames_session(std::string_view code) {
   return code != codes::storage_full && code != codes::storage_unavailable &&
-         code != codes::idempotency_exists && !code.starts_with("cluster.");
+         code != codes::server_busy && code != codes::idempotency_exists &&
+         !code.starts_with("cluster.");
 }
 
 }  // namespace
@@ -202,6 +203,7 @@ void tenant_shell::clear(entry& e, const std::shared_ptr<clearing>& what) {
 
 void tenant_shell::look_and_clear(const std::shared_ptr<clearing>& what) {
   storage_job look;
+  look.of = what->command.key;
   look.run = [what](storage::event_log& log) -> result<void> {
     auto found = log.head(what->command.key);
     if (!found) return found.error();
@@ -391,6 +393,7 @@ void tenant_shell::quarantine(const session_id& session, entry& e) {
   const session_key key{tenant_, session};
   auto head = std::make_shared<std::uint64_t>(0);
   storage_job look;
+  look.of = key;
   look.run = [key, head](storage::event_log& log) -> result<void> {
     auto found = log.head(key);
     if (!found) return found.error();

@@ -10,8 +10,10 @@ tool_call_actor::behavior_type tool_call(tool_call_actor::stateful_pointer<tool_
   s.call = std::move(call);
   s.begun = std::chrono::steady_clock::now();
   const tool_call_actor me = self;
+  // As long as the tool's own threads hold the sink, whatever becomes of the actor.
+  s.runs = node->effects.begin(who.session);
   tools::tool_sink sink;
-  sink.on_output = [me](std::string stream, std::string text) {
+  sink.on_output = [me, runs = s.runs](std::string stream, std::string text) {
     caf::anon_send(me, tool_text{std::move(stream), std::move(text)});
   };
   sink.on_done = [me](tools::tool_outcome outcome) {

@@ -20,6 +20,7 @@ struct tool_call_state {
   body::tool_call call;
   std::unique_ptr<tools::running_tool> running;
   std::chrono::steady_clock::time_point begun;
+  running_effects::token runs;
 };
 
 tool_call_actor::behavior_type tool_call(tool_call_actor::stateful_pointer<tool_call_state> self,

@@ -93,6 +93,7 @@ asio::awaitable<result<void>> session_stager::run_on_writer(
     std::function<result<void>(storage::event_log&)> what) {
   actors::storage_job job;
   job.run = std::move(what);
+  job.of = to_;
   auto outcome = co_await bridge_.ask<actors::storage_outcome>(s_.node.writer, std::move(job));
   if (!outcome) co_return outcome.error();
   co_return outcome->done;

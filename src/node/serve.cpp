@@ -58,7 +58,11 @@ result<int> serve(const config& settings) {
       web_server::open({settings, **store, metrics, feeds, **models, **files, **tools, **identities,
                         sessions, **memory, **outgoing, backups, **oidc, cluster->get()});
   if (!web) return web.error();
-  (*store)->on_ownership([&sessions] { (void)sessions.runtime().ownership_changed(); });
+  (*store)->on_ownership({[&sessions] { sessions.runtime().ownership_changed(); },
+                          [&sessions] { (void)sessions.recover(); },
+                          [&sessions](const std::function<bool(const session_key&)>& which) {
+                            return sessions.runtime().at_rest(which);
+                          }});
   auto recovering = sessions.recover();
   if (!recovering) return recovering.error();
   if (auto started = (*web)->start(); !started) return started.error();

@@ -77,26 +77,39 @@ result<opened_log> open_log(const config& settings, const storage::store_options
 
 }  // namespace
 
-void node_store::on_ownership(std::function<void()> changed) {
+void node_store::on_ownership(ownership_calls calls) {
   if (!cluster_) return;
+  auto& host = cluster_->host();
+  const bool ends = !calls.changed;
+  if (ends) {
+    host.watch({});
+    host.rests({});
+  }
   {
     const std::lock_guard lock(ownership_->mutex);
-    ownership_->changed = std::move(changed);
-    if (!ownership_->changed) return;
+    ownership_->later = std::move(calls.later);
   }
-  cluster_->host().watch([this](const cluster::partition_view&) {
+  if (ends) return;
+  host.rests([rest = std::move(calls.rest), count = host.partitions()](std::uint32_t partition) {
+    return rest(
+        [&](const session_key& key) { return cluster::partition_of(key, count) == partition; });
+  });
+  host.watch([this, changed = std::move(calls.changed)](const cluster::partition_view&) {
+    changed();
     if (ownership_->asked.exchange(true)) return;
     const bool posted = lanes_.quick.post([mine = ownership_] {
       mine->asked = false;  // what comes from here on is seen by the next
       const std::lock_guard lock(mine->mutex);
-      if (mine->changed) mine->changed();
+      if (mine->later) mine->later();
     });
     if (!posted) ownership_->asked = false;
   });
 }
 
 node_store::~node_store() {
-  if (cluster_) cluster_->host().watch({});
+  if (!cluster_) return;
+  cluster_->host().watch({});
+  cluster_->host().rests({});
 }
 
 node_store::node_store(const config& settings, descriptor_plan plan,

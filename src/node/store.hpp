@@ -46,10 +46,17 @@ class node_store {
   app::store_lanes& lanes() { return lanes_; }
   // Of a cluster's node; null: this process is by itself.
   cluster::partition_host* partitions() { return cluster_ ? &cluster_->host() : nullptr; }
-  // Calls `changed` on a lane after this node gained or lost a partition, or the leave to act in
-  // one; of what gathers meanwhile once. An empty one: never again, from the moment this returns.
-  // By the main thread.
-  void on_ownership(std::function<void()> changed);
+  struct ownership_calls {
+    // After this node gained or lost a partition, or the leave to act in one: at once, on a thread
+    // that nothing may keep.
+    std::function<void()> changed;
+    // Then, on a lane; of what gathers meanwhile once.
+    std::function<void()> later;
+    // Whether nothing runs of these sessions any more; on such a thread.
+    std::function<bool(const std::function<bool(const session_key&)>&)> rest;
+  };
+  // Empty ones: never again, from the moment this returns. By the main thread.
+  void on_ownership(ownership_calls calls);
 
  private:
   node_store(const config& settings, descriptor_plan plan, std::unique_ptr<storage::event_log> log,
@@ -69,7 +76,7 @@ class node_store {
   std::unique_ptr<node_secrets> secrets_;
   struct ownership {
     std::mutex mutex;  // held while it is called
-    std::function<void()> changed;
+    std::function<void()> later;
     std::atomic<bool> asked = false;
   };
   const std::shared_ptr<ownership> ownership_ = std::make_shared<ownership>();
