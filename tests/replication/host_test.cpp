@@ -220,22 +220,6 @@ TEST_CASE("host: a topic that stays away stops its partitions, and they say why"
   CHECK_FALSE(a.puts(0, "second"));
 }
 
-TEST_CASE("host: a topic that brokers deny for the stated time is lost") {
-  mock_kafka kafka(1);
-  kafka.make_topic("log", partitions);
-  doubt_rules doubts;
-  doubts.lost_after_ms = 1'000;
-  doubts.looked_at_every_ms = 100;
-  site a(kafka, "log", "a", 0, doubts, "100");
-  REQUIRE(soon([&] { return acts_in_all(a); }));
-  kafka.deny("log", true);
-  for (std::uint32_t p = 0; p < partitions; ++p) {
-    REQUIRE(soon([&] { return a.look(p).stopped.has_value(); }));
-    CHECK(a.look(p).stopped->find("no such topic") != std::string::npos);
-    CHECK_FALSE(a.look(p).may_act);
-  }
-}
-
 TEST_CASE(
     "host: the end of a lease is told while the applying thread waits, and orders are taken") {
   mock_kafka kafka(1);
