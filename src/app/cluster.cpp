@@ -5,15 +5,16 @@
 #include "app/services.hpp"
 #include "cluster/placement.hpp"
 #include "core/codes.hpp"
+#include "core/time.hpp"
 #include "core/uuid.hpp"
 #include "peers/node_links.hpp"
 
 namespace soma::app {
 namespace {
 
-// Of as many ids as are drawn at most, one is of the wanted partition but once in e^16 times, with
-// 256 of them; one that is not is refused by its log, and asked for again.
-constexpr std::size_t draws_max = 4'096;
+// Of each partition: of as many ids one is of the wanted partition but once in e^16 times. One that
+// is not is refused by its log, and asked for again.
+constexpr std::size_t draws_of_each = 16;
 
 std::uint64_t distance(cluster::log_offset from, cluster::log_offset to) {
   return to > from ? static_cast<std::uint64_t>(to - from) : 0;
@@ -21,6 +22,11 @@ std::uint64_t distance(cluster::log_offset from, cluster::log_offset to) {
 
 error not_the_operators() {
   return {codes::auth_forbidden, "a cluster is for admins of the operator's tenant"};
+}
+
+// What it shows of others stands still.
+bool is_blind(const cluster::partition_view& view) {
+  return view.stopped || (!view.owned_here && view.next <= 0 && view.end <= 0);
 }
 
 cluster_overview::partition partition_seen(const cluster::partition_view& view,
@@ -46,10 +52,16 @@ cluster_overview::partition partition_seen(const cluster::partition_view& view,
 cluster_node::owner cluster_node::owner_of(std::uint32_t partition) const {
   const auto view = on_.host.look(partition);
   owner out;
-  if (view.released) return out;
-  out.node = view.owner;
-  out.here = view.owned_here;
-  if (!out.here && !out.node.empty()) out.door = on_.links.door_of(out.node).value_or("");
+  if (is_blind(view)) {
+    out.node = on_.links.owner_said(partition).value_or("");
+  } else {
+    if (view.released) return out;
+    out.node = view.owner;
+    out.epoch = view.epoch;
+    out.here = view.owned_here && view.may_act;
+    out.is_next = view.owned_here && !view.may_act;
+  }
+  if (!view.owned_here && !out.node.empty()) out.door = on_.links.door_of(out.node).value_or("");
   return out;
 }
 
@@ -79,11 +91,13 @@ std::uint32_t cluster_node::partition_of_new(const caller& who, std::string_view
         session_key{who.tenant, session_id("key\n" + who.user.value + "\n" + std::string(key))});
   const auto all = on_.host.partitions();
   const auto first = static_cast<std::uint32_t>(random_u64() % all);
+  std::optional<std::uint32_t> elsewhere;
   for (std::uint32_t i = 0; i < all; ++i) {
-    const auto view = on_.host.look((first + i) % all);
-    if (view.owned_here && !view.released) return view.partition;
+    const auto one = owner_of((first + i) % all);
+    if (one.here) return (first + i) % all;
+    if (!one.door.empty() && !elsewhere) elsewhere = (first + i) % all;
   }
-  return first;
+  return elsewhere.value_or(first);
 }
 
 std::optional<cluster::read_position> cluster_node::position(std::uint32_t partition) const {
@@ -93,8 +107,15 @@ std::optional<cluster::read_position> cluster_node::position(std::uint32_t parti
 }
 
 bool cluster_node::follows(std::uint32_t partition) const {
-  const auto view = on_.host.look(partition);
-  return !view.stopped && (view.owned_here || view.next > 0 || view.end > 0);
+  return !is_blind(on_.host.look(partition));
+}
+
+bool cluster_node::knows_keys() const {
+  return on_.links.documents_silent_ms() <= on_.auth_lag_max_ms;
+}
+
+std::int64_t cluster_node::time_at(const std::string& node) const {
+  return now_ms() + on_.links.clock_ahead_ms(node);
 }
 
 bool cluster_node::has_applied(const cluster::read_position& wanted) const {
@@ -132,7 +153,8 @@ session_id fresh_session(const services& s, const caller& who, std::string_view 
   if (!s.cluster) return made;
   const auto& in = *s.cluster;
   const auto wanted = in.partition_of_new(who, key);
-  for (std::size_t i = 0; i < draws_max; ++i) {
+  const auto draws = draws_of_each * in.host().partitions();
+  for (std::size_t i = 0; i < draws; ++i) {
     if (in.partition_of(session_key{who.tenant, made}) == wanted) break;
     made = session_id(new_uuid());
   }

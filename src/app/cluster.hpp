@@ -28,6 +28,7 @@ struct cluster_needs {
   cluster::partition_host& host;
   peers::node_links& links;
   std::string node;
+  std::int64_t auth_lag_max_ms = 5'000;
 };
 
 class cluster_node {
@@ -37,8 +38,11 @@ class cluster_node {
   struct owner {
     std::string node;  // empty: nobody's, or given up
     std::string door;  // host:port of its door for nodes; empty: it is not heard
-    bool here = false;
+    std::uint32_t epoch = 0;
+    bool here = false;     // and its lease holds: what it says of the partition is so
+    bool is_next = false;  // this node has claimed it, and may not act yet; or it gives it up
   };
+  // Where this node does not read the partition's log, as the other nodes say.
   owner owner_of(std::uint32_t partition) const;
   // host:port of the door of a node that is heard; none where it is not.
   std::optional<std::string> door_of(const std::string& node) const;
@@ -48,7 +52,8 @@ class cluster_node {
   std::uint32_t partition_of(const session_key& session) const;
   std::uint32_t partition_of(const tenant_id& tenant) const;
   // Of what a caller makes with that key: the same for the same key, so that a second request with
-  // it meets the first one's record. Without one: one that this node owns, if it owns any.
+  // it meets the first one's record. Without one: one that this node owns, else one that has an
+  // owner.
   std::uint32_t partition_of_new(const caller& who, std::string_view key) const;
 
   // Whether what is in it may be read here: not where the node has no copy, or has stopped it.
@@ -57,6 +62,10 @@ class cluster_node {
   std::optional<cluster::read_position> position(std::uint32_t partition) const;
   // True, too, of what this node does not follow: it never will.
   bool has_applied(const cluster::read_position& wanted) const;
+  // False: this node does not know any more which keys were revoked.
+  bool knows_keys() const;
+  // Now, by the clock of another node.
+  std::int64_t time_at(const std::string& node) const;
 
   cluster::partition_host& host() const { return on_.host; }
   peers::node_links& links() const { return on_.links; }

@@ -129,16 +129,25 @@ constexpr row table[] = {
         .gives(answer::file)
         .with_caller(),
     op("import_session", post, "/v1/sessions/import")
+        .at(tenant)
         .changes("session.import")
         .takes(body::stream, bound::import)
         .once(keyed::content),
-    op("login", post, "/v1/auth/login").by(access::anyone).takes(json, bound::login).secrets(),
-    op("logout", post, "/v1/auth/logout").by(access::anyone).gives(answer::none),
+    op("login", post, "/v1/auth/login")
+        .at(tenant)
+        .by(access::anyone)
+        .takes(json, bound::login)
+        .secrets(),
+    op("logout", post, "/v1/auth/logout").at(tenant).by(access::anyone).gives(answer::none),
     op("whoami", get, "/v1/auth/whoami"),
     op("list_sign_in_methods", get, "/v1/auth/methods").by(access::anyone),
     op("oidc_start", get, "/v1/auth/oidc/start").by(access::anyone).gives(answer::none),
-    op("oidc_callback", get, "/v1/auth/oidc/callback").by(access::anyone).gives(answer::none),
+    op("oidc_callback", get, "/v1/auth/oidc/callback")
+        .at(tenant)
+        .by(access::anyone)
+        .gives(answer::none),
     op("oidc_logged_out", post, "/v1/auth/oidc/backchannel-logout")
+        .at(tenant)
         .by(access::anyone)
         .takes(raw_json, bound::login)
         .gives(answer::none)
@@ -322,11 +331,13 @@ constexpr row table[] = {
         .takes(optional_json),
     op("get_settings", get, "/v1/settings").by(access::admin),
     op("update_settings", put, "/v1/settings")
+        .at(tenant)
         .by(access::admin)
         .changes("settings.update")
         .takes(json)
         .secrets(),
     op("update_settings_post", post, "/v1/settings")
+        .at(tenant)
         .by(access::admin)
         .changes("settings.update")
         .takes(json)

@@ -1,6 +1,7 @@
 // Notes of the version before this one: a document `tenant id` with the bare text.
 #include <algorithm>
 
+#include "core/codes.hpp"
 #include "core/limits.hpp"
 #include "memory/memories.hpp"
 
@@ -35,7 +36,9 @@ result<std::size_t> take_over_notes(storage::event_log& log, std::int64_t now_ms
     return {};
   };
   if (auto ok = storage::each_document(log, item_collection, {}, each); !ok) return ok.error();
-  if (auto ok = log.put_document(mark_collection, mark, "1"); !ok) return ok.error();
+  // In a cluster there is nothing of an earlier version, and whoever owns documents marks it.
+  if (auto ok = log.put_document(mark_collection, mark, "1"); !ok)
+    if (taken > 0 || ok.error().code != codes::cluster_not_owner) return ok.error();
   return taken;
 }
 

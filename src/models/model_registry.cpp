@@ -64,17 +64,24 @@ result<void> model_registry::load() {
   if (!settings_.text("llm.base_url").empty()) {
     auto made = from_settings();
     if (!made) return made.error();
+    const std::lock_guard lock(mutex_);
     defaults_.insert_or_assign(made->name, std::move(*made));
   }
+  const std::lock_guard one_at_a_time(change_mutex_);
+  std::map<tenant_id, profile_map> stored;
   const auto take = [&](const std::string& key, const std::string& document) -> result<void> {
     const auto cut = key.find('\n');
     auto p = llm::parse_profile(document, key.substr(cut + 1));
     if (cut == key.npos || !p)
       return error(codes::storage_corrupt, "a stored model profile cannot be read");
-    tenants_[tenant_id(key.substr(0, cut))].insert_or_assign(p->name, std::move(*p));
+    stored[tenant_id(key.substr(0, cut))].insert_or_assign(p->name, std::move(*p));
     return {};
   };
-  return storage::each_document(log_, collection, "", take);
+  if (auto read = storage::each_document(log_, collection, "", take); !read) return read;
+  const std::lock_guard lock(mutex_);
+  tenants_ = std::move(stored);
+  dialogues_.clear();
+  return {};
 }
 
 model_registry::profiles_seen model_registry::all_of(const tenant_id& tenant) const {

@@ -44,7 +44,8 @@ class model_registry {
 
   model_registry(const config& settings, storage::event_log& log);
 
-  // Errors: config.invalid, storage.corrupt, those of the store.
+  // What is stored, in place of what was known: at the start, and whenever others wrote it. Blocks.
+  // Errors: config.invalid, storage.corrupt, those of the store; then all is as it was.
   result<void> load();
 
   std::vector<listed_profile> list(const tenant_id& tenant) const;

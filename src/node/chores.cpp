@@ -1,5 +1,6 @@
 #include "node/chores.hpp"
 
+#include "cluster/placement.hpp"
 #include "core/time.hpp"
 #include "http/stream/health_watch.hpp"
 #include "node/memory_keeper.hpp"
@@ -26,6 +27,7 @@ void chores::run(const signals& from, std::optional<std::chrono::seconds> at_mos
     on_.web.follow_certificates();
     on_.store.audit().tick();
     memory.look();
+    if (on_.store.partitions()) follow_documents();
     if (tick % 3600 == 0)
       on_.store.lanes().writes.post(
           [&browsers = on_.identities.browsers()] { (void)browsers.sweep(now_ms()); });
@@ -38,6 +40,18 @@ void chores::take_up_files() {
   on_.store.audit().reopen();
   on_.store.secrets().follow_key_file();
   on_.web.follow_certificates(true);
+}
+
+// What this process keeps in memory of documents was written by another node, maybe: profiles and
+// secrets are few, and read again.
+void chores::follow_documents() {
+  const auto seen = on_.store.partitions()->look(cluster::documents_partition);
+  if (seen.next == documents_next_) return;
+  documents_next_ = seen.next;
+  on_.store.lanes().pages.post([&models = on_.models, &vault = on_.store.secrets().vault()] {
+    for (const auto& done : {models.follow_documents(), vault.load()})
+      if (!done) log(log_level::error, "cluster.not_followed", {{"reason", done.error().detail}});
+  });
 }
 
 // A store that refused a write and is asked for none would stay refusing for all that is known.

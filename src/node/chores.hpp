@@ -6,7 +6,9 @@
 #include <chrono>
 #include <optional>
 
+#include "cluster/partition_host.hpp"
 #include "node/identities.hpp"
+#include "node/models.hpp"
 #include "node/signals.hpp"
 #include "node/store.hpp"
 #include "node/web_server.hpp"
@@ -19,6 +21,7 @@ class chores {
     web_server& web;
     node_store& store;
     node_identities& identities;
+    node_models& models;
   };
   explicit chores(const needs& from) : on_(from) {}
 
@@ -28,8 +31,10 @@ class chores {
  private:
   void take_up_files();
   void try_store();
+  void follow_documents();
 
   const needs on_;
+  cluster::log_offset documents_next_ = 0;
 };
 
 }  // namespace soma

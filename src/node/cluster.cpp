@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <thread>
+
 #include "cluster/record.hpp"
 #include "core/codes.hpp"
 #include "core/loopback.hpp"
@@ -16,6 +18,7 @@ namespace soma {
 namespace {
 
 constexpr const char* socket_name = "cluster.sock";
+constexpr std::chrono::milliseconds leaving_looked_at_every{20};
 
 error wrong(const std::string& key, const std::string& why) {
   return error(codes::config_invalid, key + ": " + why);
@@ -111,9 +114,22 @@ result<void> check_cluster(const config& settings) {
     return wrong(
         "cluster.http_listen",
         "without cluster.tls_dir it has to be of the loopback, and " + at->host + " is not");
-  if (const auto& address = settings.text("cluster.http_address"); !address.empty())
+  const auto& address = settings.text("cluster.http_address");
+  const auto bound_to = *parse_ip(at->host);
+  const bool is_any = bound_to == *parse_ip("0.0.0.0") || bound_to == *parse_ip("::");
+  if (address.empty() && is_any)
+    return wrong("cluster.http_listen",
+                 at->host +
+                     " says at which address of this node, and not how others reach it: set "
+                     "cluster.http_address");
+  if (!address.empty())
     if (auto good = peers::parse_endpoint(address); !good)
       return wrong("cluster.http_address", good.error().detail);
+  // One of its own making would let it in nowhere.
+  if (settings.text("cluster.server_key_file").empty() &&
+      !security::has_server_key(settings.text("storage.data_dir")))
+    return wrong("cluster.server_key_file",
+                 "a node of several needs the key that all of them have");
   if (settings.number("cluster.silence_ms") < 3 * settings.number("cluster.heartbeat_ms"))
     return wrong("cluster.silence_ms", "must be three heartbeats at least");
   return {};
@@ -131,7 +147,8 @@ node_cluster::node_cluster(const config& settings, std::unique_ptr<peers::node_l
                            cluster::partition_host& host)
     : settings_(settings),
       links_(std::move(links)),
-      seen_({host, *links_, settings.text("cluster.node")}) {}
+      seen_({host, *links_, settings.text("cluster.node"),
+             settings.number("cluster.auth_lag_max_ms")}) {}
 
 result<std::unique_ptr<node_cluster>> node_cluster::open(const config& settings,
                                                          const secret_string& server_key,
@@ -182,7 +199,36 @@ http::node_client_options node_cluster::client_options() const {
   return out;
 }
 
-void node_cluster::connect(std::uint16_t port) {
+void node_cluster::join() {
+  log(log_level::info, "cluster.joins", {{"node", seen_.node()}});
+  links_->connect("");
+}
+
+void node_cluster::leave() {
+  const auto wait = std::chrono::milliseconds(settings_.number("cluster.leave_wait_ms"));
+  const auto owned = [this] {
+    std::size_t count = 0;
+    for (std::uint32_t i = 0; i < seen_.host().partitions(); ++i) {
+      const auto view = seen_.host().look(i);
+      count += view.owned_here && !view.released;
+    }
+    return count;
+  };
+  const auto before = owned();
+  if (before == 0 || wait.count() == 0) return;
+  links_->leave();
+  const auto until = std::chrono::steady_clock::now() + wait;
+  const auto anybody = [this] {
+    for (const auto& one : links_->look().nodes)
+      if (!one.is_self && one.state == "here") return true;
+    return false;
+  };
+  while (owned() > 0 && anybody() && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(leaving_looked_at_every);
+  log(log_level::info, "cluster.left", {{"owned", before}, {"kept", owned()}});
+}
+
+void node_cluster::take_requests(std::uint16_t port) {
   auto address = settings_.text("cluster.http_address");
   if (address.empty()) {
     const auto host = peers::parse_endpoint(settings_.text("cluster.http_listen"))->host;

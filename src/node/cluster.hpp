@@ -45,8 +45,13 @@ class node_cluster {
   std::unique_ptr<http::owner_relay> make_relay() const;
   http::node_client_options client_options() const;
 
+  // Links to the others, and so begins to claim; requests for what it claims wait, with those who
+  // hold them, until it takes them.
+  void join();
   // Once requests are served: `port` is that of the door for nodes.
-  void connect(std::uint16_t port);
+  void take_requests(std::uint16_t port);
+  // Gives up all that others can take. Blocks until that is done, cluster.leave_wait_ms at most.
+  void leave();
 
  private:
   node_cluster(const config& settings, std::unique_ptr<peers::node_links> links,

@@ -5,6 +5,12 @@
 #include "core/time.hpp"
 
 namespace soma {
+namespace {
+
+// A key or a cookie is looked for again after this, in a cluster of several.
+constexpr std::int64_t believed_for_ms = 1'000;
+
+}  // namespace
 
 node_identities::node_identities(const config& settings, node_store& store, bool has_keys)
     : has_keys_(has_keys),
@@ -23,7 +29,10 @@ result<std::unique_ptr<node_identities>> node_identities::open(const config& set
   if (!stored) return stored.error();
   const bool has_keys = !settings.secret("auth.admin_key").empty() || !stored->empty() ||
                         !settings.text("oidc.issuer").empty();
-  return std::unique_ptr<node_identities>(new node_identities(settings, store, has_keys));
+  std::unique_ptr<node_identities> made(new node_identities(settings, store, has_keys));
+  // Another node may revoke what this one knows to be good.
+  if (!settings.list("cluster.peers").empty()) made->authenticator_.believe_for(believed_for_ms);
+  return made;
 }
 
 }  // namespace soma

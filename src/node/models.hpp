@@ -37,6 +37,9 @@ class node_models final : public actors::model_source {
   result<std::unique_ptr<llm::stream_handle>> start(const actors::llm_caller& who, llm::call c,
                                                     llm::stream_sink sink) override;
 
+  // Profiles as they are stored by now: others may have written them. Blocks. Errors: the store's.
+  result<void> follow_documents() { return registry_.load(); }
+
   // At the end, when no thread runs calls any more: what is open counts as let go, and usage is
   // saved. Blocks. Errors: those of the store.
   result<void> close();

@@ -26,6 +26,13 @@ result<int> serve(const config& settings) {
   if (auto taken_over = take_cluster_key(settings); !taken_over) return taken_over.error();
   auto store = node_store::open(settings);
   if (!store) return store.error();
+  // Linked to the others, where there are any, before anything is read or written: what this node
+  // owns follows from who else is there.
+  auto cluster = node_cluster::open(settings, (*store)->server_key(), (*store)->audit(),
+                                    (*store)->partitions());
+  if (!cluster) return cluster.error();
+  if (*cluster) (*cluster)->join();
+  if (auto settled = (*store)->settle(); !settled) return settled.error();
   node_metrics metrics((*store)->audit());
   node_feeds feeds(settings);
   auto models = node_models::open(settings, **store, metrics.registry());
@@ -49,11 +56,6 @@ result<int> serve(const config& settings) {
                  metrics.probe(), &(*memory)->recaller(), (*memory)->remembering()});
   backup::backup_keeper backups(backup_sources_of(settings, (*store)->events()),
                                 keeper_options_of(settings));
-  // The partitions of this node, where the store is one that follows logs.
-  cluster::partition_host* const partitions = (*store)->partitions();
-  auto cluster =
-      node_cluster::open(settings, (*store)->server_key(), (*store)->audit(), partitions);
-  if (!cluster) return cluster.error();
   auto web =
       web_server::open({settings, **store, metrics, feeds, **models, **files, **tools, **identities,
                         sessions, **memory, **outgoing, backups, **oidc, cluster->get()});
@@ -66,7 +68,7 @@ result<int> serve(const config& settings) {
   auto recovering = sessions.recover();
   if (!recovering) return recovering.error();
   if (auto started = (*web)->start(); !started) return started.error();
-  if (*cluster) (*cluster)->connect((*web)->node_port());
+  if (*cluster) (*cluster)->take_requests((*web)->node_port());
   (*oidc)->start((*web)->services());
   note_started();
   record_start((*store)->audit(), settings, (*web)->port());
@@ -75,12 +77,14 @@ result<int> serve(const config& settings) {
   if (!backup_door)
     log(log_level::warn, "backup.no_door", {{"reason", backup_door.error().detail}});
 
-  chores small({**web, **store, **identities});
+  chores small({**web, **store, **identities, **models});
   small.run(taken);
   log(log_level::info, "server.stopping");
   record_stopping((*store)->audit());
   (*web)->say_stopping();
   small.run(taken, std::chrono::seconds(settings.number("shutdown.drain_s")));
+  // While requests are still served: others take over at once what they would wait for else.
+  if (*cluster) (*cluster)->leave();
   door.reset();
   (*oidc)->stop();
   backups.stop();

@@ -3,12 +3,16 @@
 #include <chrono>
 #include <utility>
 
+#include "core/codes.hpp"
 #include "core/version.hpp"
 #include "node/settings_checks.hpp"
 #include "observability/log.hpp"
 
 namespace soma {
 namespace {
+
+// A log that is new is founded, read and claimed within less.
+constexpr std::chrono::milliseconds founder_waited_for{10'000};
 
 storage::store_options store_options_of(const config& settings, const descriptor_plan& files) {
   storage::store_options options;
@@ -53,6 +57,8 @@ result<replication::host_settings> host_settings_of(const config& settings) {
   how.rules.lease_ms = settings.number("cluster.lease_ms");
   how.rules.commit_timeout_ms = settings.number("cluster.commit_timeout_ms");
   how.rules.reclaim_ms = settings.number("cluster.reclaim_ms");
+  how.founds = settings.flag("cluster.found");
+  how.rank.reset();  // settle() and membership say what it claims, and when
   return how;
 }
 
@@ -116,7 +122,8 @@ node_store::node_store(const config& settings, descriptor_plan plan,
                        std::unique_ptr<storage::event_log> log,
                        replication::replicated_event_log* cluster,
                        std::unique_ptr<security::tenant_keys> keys)
-    : plan_(std::move(plan)),
+    : settings_(settings),
+      plan_(std::move(plan)),
       log_(std::move(log)),
       cluster_(cluster),
       tenant_keys_(std::move(keys)),
@@ -146,10 +153,45 @@ result<std::unique_ptr<node_store>> node_store::open(const config& settings) {
   auto audit = open_node_audit(settings);
   if (!audit) return audit.error();
   made->audit_ = std::move(*audit);
-  auto secrets = node_secrets::open(settings, made->documents_, *made->audit_, *made->tenant_keys_);
-  if (!secrets) return secrets.error();
-  made->secrets_ = std::move(*secrets);
   return made;
+}
+
+// Read by nobody, written by nobody: what an operator sees who names other brokers than before.
+bool node_store::finds_no_cluster() const {
+  const auto& host = cluster_->host();
+  for (std::uint32_t i = 0; i < host.partitions(); ++i)
+    if (const auto view = host.look(i); view.end > 0 || view.stopped) return false;
+  return true;
+}
+
+result<void> node_store::follow_logs() {
+  auto& host = cluster_->host();
+  const bool has_peers = !settings_.list("cluster.peers").empty();
+  if (!has_peers)
+    for (std::uint32_t i = 0; i < host.partitions(); ++i) host.may_claim(i, 0);
+  std::chrono::milliseconds wait(settings_.number("cluster.start_wait_ms"));
+  const auto first = std::min(wait, founder_waited_for);
+  if (host.settled(first)) return {};
+  const error none(codes::dependency_unavailable,
+                   "the topic has no cluster in it: check kafka.brokers and cluster.name; where it "
+                   "is to be a new one, start one node once with cluster.found");
+  if (finds_no_cluster()) {
+    if (!has_peers) return none;
+    log(log_level::warn, "cluster.waits_for_founder", {{"what", none.detail}});
+  }
+  if (host.settled(wait - first)) return {};
+  if (finds_no_cluster()) return none;
+  return error(codes::dependency_unavailable,
+               "the logs of the cluster were not read to their end, or have no owner, in time");
+}
+
+result<void> node_store::settle() {
+  if (cluster_)
+    if (auto followed = follow_logs(); !followed) return followed;
+  auto secrets = node_secrets::open(settings_, documents_, *audit_, *tenant_keys_);
+  if (!secrets) return secrets.error();
+  secrets_ = std::move(*secrets);
+  return {};
 }
 
 }  // namespace soma

@@ -31,6 +31,11 @@ class node_store {
   // Divides the process's open files first. Blocks. Errors: config.invalid, those of the store and
   // of the audit's file.
   static result<std::unique_ptr<node_store>> open(const config& settings);
+  // All that was written by now is here, and every partition has an owner; then what stands on
+  // documents is opened. A node of several is linked to the others before, since they say what it
+  // may claim. Once, before anything but events(), server_key(), audit() and partitions() is used.
+  // Blocks up to cluster.start_wait_ms. Errors: dependency.unavailable, those of secrets.
+  result<void> settle();
 
   ~node_store();
 
@@ -62,7 +67,10 @@ class node_store {
   node_store(const config& settings, descriptor_plan plan, std::unique_ptr<storage::event_log> log,
              replication::replicated_event_log* cluster,
              std::unique_ptr<security::tenant_keys> keys);
+  bool finds_no_cluster() const;
+  result<void> follow_logs();
 
+  const config& settings_;
   const descriptor_plan plan_;
   const std::unique_ptr<storage::event_log> log_;
   replication::replicated_event_log* const cluster_;  // which log_ is then

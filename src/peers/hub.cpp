@@ -21,11 +21,6 @@ constexpr auto connect_timeout = std::chrono::seconds(5);
 constexpr auto look_every = milliseconds(50);
 constexpr std::size_t reason_bytes_max = 500;  // of what another says in the log
 
-std::int64_t monotonic_ms() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<milliseconds>(now).count();
-}
-
 std::string_view name_of(peer_state state) {
   switch (state) {
     case peer_state::here: return "here";
@@ -49,8 +44,9 @@ struct place {
 struct link {
   caf::actor actor;
   hello said;
-  std::uint64_t told = 0, read = 0;  // heartbeats
-  std::int64_t since_ms = 0;         // of the link, since 1970
+  std::uint64_t told = 0, read = 0;      // heartbeats
+  std::int64_t since_ms = 0;             // of the link, since 1970
+  std::optional<std::int64_t> ahead_ms;  // its clock of this one's
 };
 
 class hub_actor {
@@ -74,6 +70,7 @@ class hub_actor {
         [this](look_atom) { look(); },
         [this](beat_atom) { beat(); },
         [this](drain_atom, bool wanted) { drain(wanted); },
+        [this](leave_atom) { leave(); },
         [this](const hello& said) { return met(said); },
         [this](const heartbeat& said) { heard(said); },
         [this](const heartbeat_read& said) { read(said.number); },
@@ -122,7 +119,12 @@ class hub_actor {
   }
 
   void begin(const std::string& door) {
+    const bool is_news = door_ != door;
     door_ = door;
+    if (begun_ && is_news)
+      for (const auto& [node, one] : links_)
+        self_->request(one.actor, hello_timeout, says())
+            .then([](const hello&) {}, [](caf::error&) {});
     if (begun_) return;
     begun_ = true;
     self_->send(self_, look_atom::value);
@@ -142,6 +144,12 @@ class hub_actor {
 
   void drain(bool wanted) {
     core_.drain(wanted);
+    speak();
+    decide();
+  }
+
+  void leave() {
+    core_.leave();
     speak();
     decide();
   }
@@ -219,15 +227,36 @@ class hub_actor {
 
   void take(const caf::actor& them, const hello& said) {
     auto& one = links_[said.node];
-    if (one.actor == them) {
+    // Whoever says hello anew may have dropped this link, with what was on its way over it: none of
+    // that is waited for.
+    if (one.actor == them && one.said.incarnation == said.incarnation) {
       one.said = said;
-      return;
+      one.read = one.told;
+      tell(one);
+      return show();
     }
-    if (one.actor) self_->demonitor(one.actor.address());
-    one = {them, said, 0, 0, now_ms()};
-    self_->monitor(them);
+    if (one.actor && one.actor != them) self_->demonitor(one.actor.address());
+    const bool known = one.actor == them;
+    one = {them, said, 0, 0, now_ms(), {}};
+    if (!known) self_->monitor(them);
     tell(one);
     decide();
+  }
+
+  // A heartbeat of somebody to whom there is no link: it does not know that this side dropped it.
+  void meet_again(const caf::strong_actor_ptr& who) {
+    const auto them = caf::actor_cast<caf::actor>(who);
+    if (!them || them == caf::actor_cast<caf::actor>(self_)) return;
+    const auto now = monotonic_ms();
+    if (now < meet_again_ms_) return;
+    meet_again_ms_ = now + needs_.options.retry_ms;
+    self_->request(them, hello_timeout, says())
+        .then(
+            [this, them](const hello& said) {
+              if (!said.refused.empty() || differs(said)) return;
+              if (said.node != needs_.options.self.node) take(them, said);
+            },
+            [](caf::error&) {});
   }
 
   void remember(const std::string& node, const hello& said) {
@@ -250,16 +279,26 @@ class hub_actor {
   void heard(const heartbeat& said) {
     const auto at = links_.find(said.node);
     const auto from = self_->current_sender();
+    if (said.protocol == protocol_version && at == links_.end()) return meet_again(from);
     if (said.protocol != protocol_version || at == links_.end() ||
         at->second.actor.address() != caf::actor_cast<caf::actor_addr>(from) ||
         at->second.said.incarnation != said.incarnation)
       return;
     self_->send(at->second.actor, heartbeat_read{said.number});
+    // One that waited on its way makes its clock seem late, and never early: the greatest counts,
+    // forgotten slowly, so that a clock that is set back is seen.
+    const auto ahead = said.wall_ms - now_ms();
+    auto& known = at->second.ahead_ms;
+    known = known && *known > ahead ? *known - (*known - ahead) / 8 : ahead;
     const bool news = core_.peers().count(said.node) == 0 ||
                       core_.peers().at(said.node).state != peer_state::here ||
                       core_.peers().at(said.node).sees.size() != said.sees.size() ||
                       core_.peers().at(said.node).draining != said.draining;
-    core_.heard({said.node, said.incarnation, said.draining, said.next, said.sees}, monotonic_ms());
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> owns;
+    for (std::size_t i = 0; i < said.owned.size() && i < said.epochs.size(); ++i)
+      owns.emplace_back(said.owned[i], said.epochs[i]);
+    core_.heard({said.node, said.incarnation, said.draining, said.next, said.sees, std::move(owns)},
+                monotonic_ms());
     if (news) decide();
   }
 
@@ -279,6 +318,11 @@ class hub_actor {
     said.draining = now.draining;
     said.next = now.next;
     said.sees = now.sees;
+    for (const auto& [partition, epoch] : now.owns) {
+      said.owned.push_back(partition);
+      said.epochs.push_back(epoch);
+    }
+    said.wall_ms = now_ms();
     if (said.next.size() == host_.partitions()) self_->send(one.actor, std::move(said));
   }
 
@@ -293,6 +337,11 @@ class hub_actor {
       views_.push_back(host_.look(i));
       gained_ += views_.back().owned_here && !(i < before.size() && before[i].owned_here);
     }
+    const auto& documents = views_[cluster::documents_partition];
+    const bool had = cluster::documents_partition < before.size();
+    if (!had || documents.next != before[cluster::documents_partition].next ||
+        (documents.owned_here && documents.may_act))
+      documents_heard_ms_ = monotonic_ms();
   }
 
   void decide() {
@@ -325,6 +374,7 @@ class hub_actor {
   void show() {
     links_seen seen;
     std::map<std::string, std::string> doors;
+    std::map<std::string, std::int64_t> clocks;
     const auto wall = now_ms(), now = monotonic_ms();
     const auto& mine = needs_.options.self;
     seen.draining = core_.draining();
@@ -358,14 +408,27 @@ class hub_actor {
       out.state = one.state == peer_state::here && one.draining ? "draining" : name_of(one.state);
       out.since_ms = wall - (now - one.since_ms);
       out.next = one.next;
-      if (at != links_.end() && one.state == peer_state::here) doors[node] = at->second.said.http;
+      if (at != links_.end() && one.state == peer_state::here) {
+        if (!at->second.said.http.empty()) doors[node] = at->second.said.http;
+        clocks[node] = at->second.ahead_ms.value_or(0);
+      }
       seen.nodes.push_back(std::move(out));
     }
     for (const auto& one : places_)
       if (!one.told.empty()) seen.refused.push_back(one.text + ": " + one.told);
+    std::vector<std::pair<std::string, std::uint32_t>> owners(host_.partitions());
+    for (const auto& [node, one] : core_.peers()) {
+      if (one.state != peer_state::here) continue;
+      for (const auto& [partition, epoch] : one.owns)
+        if (partition < owners.size() && epoch > owners[partition].second)
+          owners[partition] = {node, epoch};
+    }
     const std::lock_guard lock(needs_.shared->mutex);
     needs_.shared->seen = std::move(seen);
     needs_.shared->doors = std::move(doors);
+    needs_.shared->clocks = std::move(clocks);
+    needs_.shared->owners = std::move(owners);
+    needs_.shared->documents_heard_ms = documents_heard_ms_;
   }
 
   caf::event_based_actor* self_;
@@ -378,10 +441,16 @@ class hub_actor {
   std::vector<cluster::partition_view> views_;
   std::string door_, refused_;
   std::uint64_t gained_ = 0;
+  std::int64_t documents_heard_ms_ = monotonic_ms(), meet_again_ms_ = 0;
   bool begun_ = false;
 };
 
 }  // namespace
+
+std::int64_t monotonic_ms() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<milliseconds>(now).count();
+}
 
 caf::behavior hub(caf::event_based_actor* self, hub_needs needs) {
   auto made = std::make_shared<hub_actor>(self, std::move(needs));

@@ -18,15 +18,21 @@
 namespace soma::peers {
 
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
+using leave_atom = caf::atom_constant<caf::atom("leave")>;
 using begin_atom = caf::atom_constant<caf::atom("begin")>;
 using look_atom = caf::atom_constant<caf::atom("look")>;
 using beat_atom = caf::atom_constant<caf::atom("beat")>;
+
+std::int64_t monotonic_ms();
 
 // What other threads may look at.
 struct shared_view {
   mutable quick_mutex mutex;
   links_seen seen;
-  std::map<std::string, std::string> doors;  // by node
+  std::map<std::string, std::string> doors;                   // by node
+  std::map<std::string, std::int64_t> clocks;                 // by how much a node's is ahead
+  std::vector<std::pair<std::string, std::uint32_t>> owners;  // as they say, with their epochs
+  std::int64_t documents_heard_ms = monotonic_ms();
 };
 
 struct hub_needs {

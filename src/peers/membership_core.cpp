@@ -37,7 +37,7 @@ bool membership_core::make_room() {
 bool membership_core::heard(const heard_from& said, std::int64_t now_ms) {
   if (said.node == self_ || said.node.empty() || said.next.size() != rules_.partitions)
     return false;
-  if (said.sees.size() > nodes_max) return false;
+  if (said.sees.size() > nodes_max || said.owns.size() > rules_.partitions) return false;
   auto at = peers_.find(said.node);
   if (at == peers_.end()) {
     if (peers_.size() + 1 >= nodes_max && !make_room()) return false;
@@ -45,12 +45,15 @@ bool membership_core::heard(const heard_from& said, std::int64_t now_ms) {
     at->second.state = peer_state::down;
   }
   auto& one = at->second;
+  // A process that owns something has claimed it itself, by now: only what the one before it had is
+  // nobody's, and what that was is known to the log alone.
+  const bool took_over = !said.owns.empty();
   // An earlier process of it, whose words were on their way.
   if (one.state == peer_state::here && said.incarnation < one.incarnation) return false;
   if (one.state != peer_state::here) {
     if (one.state == peer_state::down) changed_ms_ = now_ms;
     // Its earlier process was only doubted.
-    if (one.state != peer_state::down && one.incarnation != said.incarnation)
+    if (one.state != peer_state::down && one.incarnation != said.incarnation && !took_over)
       replaced_.push_back(said.node);
     one.incarnation = said.incarnation;
     one.state = peer_state::here;
@@ -58,7 +61,8 @@ bool membership_core::heard(const heard_from& said, std::int64_t now_ms) {
     speak_ = true;  // that it is seen again
   }
   // Begun anew before anybody noticed: what it owned is owned by nobody who lives.
-  if (one.state == peer_state::here && one.incarnation != 0 && one.incarnation != said.incarnation)
+  if (one.state == peer_state::here && one.incarnation != 0 &&
+      one.incarnation != said.incarnation && !took_over)
     replaced_.push_back(said.node);
   one.incarnation = said.incarnation;
   one.heard_ms = now_ms;
@@ -66,6 +70,7 @@ bool membership_core::heard(const heard_from& said, std::int64_t now_ms) {
   one.draining = said.draining;
   one.next = said.next;
   one.sees = {said.sees.begin(), said.sees.end()};
+  one.owns = said.owns;
   return true;
 }
 
@@ -104,6 +109,13 @@ void membership_core::look_at_links(std::int64_t now_ms, orders& out) {
   }
 }
 
+// Whoever does not read it any more takes it from nobody, and is not waited for.
+bool membership_core::has_stopped(const std::string& node,
+                                  const cluster::partition_view& view) const {
+  if (node == self_) return view.stopped.has_value();
+  return peers_.at(node).next[view.partition] == cluster::nowhere;
+}
+
 void membership_core::order_ranks(std::span<const partition_view> views, orders& out) {
   std::vector<std::string> able, all;
   all.push_back(self_);
@@ -120,7 +132,9 @@ void membership_core::order_ranks(std::span<const partition_view> views, orders&
       if (node == self_) return view.next;
       return peers_.at(node).next[view.partition];
     };
-    auto order = cluster::holders(view.partition, nodes, rules_.copies);
+    auto those = nodes;
+    std::erase_if(those, [&](const std::string& node) { return has_stopped(node, view); });
+    auto order = cluster::holders(view.partition, those, rules_.copies);
     log_offset newest = view.end;
     for (const auto& node : order) newest = std::max(newest, next_of(node));
     // Who has yet to read much would take the partition and then keep everybody waiting.
@@ -138,20 +152,44 @@ void membership_core::order_ranks(std::span<const partition_view> views, orders&
   }
 }
 
+// A node to which a partition was given may never take it: it cannot write, or does not know that
+// it cannot read. Then the next one in order claims it, which is a turn of the epoch and ends all
+// that runs there: without a memory of it that would go on for ever.
+void membership_core::look_at_moves(std::span<const partition_view> views, std::int64_t now_ms) {
+  for (auto at = given_.begin(); at != given_.end();) {
+    auto& one = at->second;
+    const auto& view = views[at->first.first];
+    const bool came_back =
+        one.at_ms > 0 && view.owned_here && !view.released && !moving_.contains(view.partition);
+    if (came_back) {
+      one.wait_ms = std::clamp(2 * one.wait_ms, rules_.again_ms, rules_.again_ms_max);
+      one.until_ms = now_ms + one.wait_ms;
+      one.at_ms = 0;
+    }
+    const bool kept = one.at_ms > 0 && now_ms - one.at_ms >= rules_.again_ms_max;
+    const bool old = one.at_ms == 0 && now_ms - one.until_ms >= rules_.again_ms_max;
+    at = kept || old ? given_.erase(at) : std::next(at);
+  }
+}
+
 void membership_core::order_moves(std::span<const partition_view> views, std::int64_t now_ms,
                                   orders& out) {
   std::erase_if(moving_, [&](const auto& one) {
     const auto& view = views[one.first];
     return !view.owned_here || view.released || now_ms - one.second >= rules_.move_ms_max;
   });
+  look_at_moves(views, now_ms);
   if (!ready_ || (!draining_ && now_ms - changed_ms_ < rules_.settle_ms)) return;
   for (const auto& view : views) {
-    if (moving_.size() >= rules_.moves_max) return;
+    if (moving_.size() >= rules_.moves_max && !leaving_) return;
     if (!view.owned_here || view.released || view.stopped || moving_.contains(view.partition))
       continue;
     std::vector<cluster::member> alive{{self_, view.next, draining_}};
     for (const auto& [node, one] : peers_) {
-      if (one.state == peer_state::down) continue;
+      if (one.state == peer_state::down || has_stopped(node, view)) continue;
+      // Who goes takes the next one instead.
+      const auto before = given_.find({view.partition, node});
+      if (draining_ && before != given_.end() && now_ms < before->second.until_ms) continue;
       // Only who is heard can be said to have caught up; the others keep their place all the same,
       // so that nothing moves because of a link.
       const auto next = one.state == peer_state::here ? one.next[view.partition] : never_near;
@@ -159,6 +197,9 @@ void membership_core::order_moves(std::span<const partition_view> views, std::in
     }
     auto to = cluster::gives_up_to(view.partition, self_, alive, rules_.copies, rules_.lag_max);
     if (!to) continue;
+    auto& last = given_[{view.partition, *to}];
+    if (now_ms < last.until_ms) continue;
+    last.at_ms = now_ms;
     moving_.emplace(view.partition, now_ms);
     out.moves.push_back({view.partition, std::move(*to)});
   }
@@ -182,12 +223,15 @@ orders membership_core::tick(std::span<const partition_view> views, std::int64_t
 }
 
 heard_from membership_core::says(std::span<const partition_view> views) const {
-  heard_from out{self_, incarnation_, draining_, {}, {}};
+  heard_from out{self_, incarnation_, draining_, {}, {}, {}};
   out.next.reserve(views.size());
   // One that has stopped here is not given to this node, however far it was read.
   for (const auto& view : views) out.next.push_back(view.stopped ? cluster::nowhere : view.next);
   for (const auto& [node, one] : peers_)
     if (one.state == peer_state::here) out.sees.push_back(node);
+  for (const auto& view : views)
+    if (view.owned_here && !view.released && !view.stopped)
+      out.owns.emplace_back(view.partition, view.epoch);
   return out;
 }
 

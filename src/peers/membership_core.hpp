@@ -17,6 +17,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/partition_host.hpp"
@@ -33,6 +34,8 @@ struct membership_rules {
   std::int64_t join_ms = 3'000;         // before a node that does not hear all others claims
   std::int64_t settle_ms = 2'000;       // since nodes came or went, before partitions are moved
   std::int64_t move_ms_max = 30'000;    // a move that takes longer makes room for another
+  std::int64_t again_ms = 5'000;        // before a move that came back is tried again, doubling …
+  std::int64_t again_ms_max = 600'000;  // … up to this; who keeps it so long is trusted again
   std::size_t moves_max = 2;            // that this node gives up at the same time
   cluster::log_offset lag_max = 1'000;  // offsets that a node may be behind, to take a partition
 };
@@ -44,8 +47,10 @@ struct heard_from {
   std::string node;
   std::uint64_t incarnation = 0;  // of its process
   bool draining = false;
-  std::vector<cluster::log_offset> next;  // a partition's: what is applied there
+  std::vector<cluster::log_offset> next;  // a partition's: what is applied there; nowhere: stopped
   std::vector<std::string> sees;          // the nodes that it has a link to
+  // Partitions that it owns, each with the epoch of its claim: for who cannot read that itself.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> owns{};
 };
 
 struct orders {
@@ -84,6 +89,8 @@ class membership_core {
   void link_gone(const std::string& node, std::uint64_t incarnation, std::int64_t now_ms);
   // Holds nothing any more that another can hold.
   void drain(bool wanted) { draining_ = wanted; }
+  // Drains for its end: all at once, however many move at the same time else.
+  void leave() { draining_ = leaving_ = true; }
 
   // `views`: of all partitions, by their numbers. Some times in a heartbeat, and after each of the
   // above.
@@ -100,6 +107,7 @@ class membership_core {
     bool draining = false;
     std::vector<cluster::log_offset> next;
     std::set<std::string> sees;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> owns;
   };
   const std::map<std::string, peer>& peers() const { return peers_; }
   bool draining() const { return draining_; }
@@ -111,7 +119,15 @@ class membership_core {
   void order_ranks(std::span<const cluster::partition_view> views, orders& out);
   void order_moves(std::span<const cluster::partition_view> views, std::int64_t now_ms,
                    orders& out);
+  void look_at_moves(std::span<const cluster::partition_view> views, std::int64_t now_ms);
+  bool has_stopped(const std::string& node, const cluster::partition_view& view) const;
   bool make_room();
+
+  // A partition that this node gave to another, until that one has kept it for long.
+  struct given {
+    std::int64_t at_ms = 0;                  // 0: it came back
+    std::int64_t wait_ms = 0, until_ms = 0;  // before it is given there again
+  };
 
   const membership_rules rules_;
   const std::string self_;
@@ -122,8 +138,9 @@ class membership_core {
   std::vector<std::string> replaced_;  // by another process of the same name
   std::vector<std::optional<std::uint32_t>> ranks_;
   std::map<std::uint32_t, std::int64_t> moving_;  // since when
-  std::int64_t changed_ms_;                       // when nodes last came or went
-  bool draining_ = false, ready_ = false, speak_ = false;
+  std::map<std::pair<std::uint32_t, std::string>, given> given_;
+  std::int64_t changed_ms_;  // when nodes last came or went
+  bool draining_ = false, leaving_ = false, ready_ = false, speak_ = false;
 };
 
 }  // namespace soma::peers

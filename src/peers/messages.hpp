@@ -11,10 +11,11 @@
 
 namespace soma::peers {
 
-inline constexpr std::uint16_t protocol_version = 1;
+inline constexpr std::uint16_t protocol_version = 2;
 inline constexpr unsigned incarnation_random_bits = 20;
 
-// The first word, and the answer to it. Fingerprints are HMACs that only who has the secret makes.
+// The first word, and the answer to it; said again when its sender's door opens. Fingerprints are
+// HMACs that only who has the secret makes.
 struct hello {
   std::uint16_t protocol = protocol_version;
   std::string cluster;  // its name
@@ -36,6 +37,8 @@ struct heartbeat {
   bool draining = false;
   std::vector<std::int64_t> next;
   std::vector<std::string> sees;
+  std::vector<std::uint32_t> owned, epochs;  // partitions, and of each the epoch of its claim
+  std::int64_t wall_ms = 0;                  // its sender's clock
 };
 
 // That it was read. Who is not answered stops talking, so that nothing gathers.
@@ -53,7 +56,7 @@ typename Inspector::result_type inspect(Inspector& f, hello& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, heartbeat& x) {
   return f(caf::meta::type_name("heartbeat"), x.protocol, x.node, x.incarnation, x.number,
-           x.draining, x.next, x.sees);
+           x.draining, x.next, x.sees, x.owned, x.epochs, x.wall_ms);
 }
 
 template <class Inspector>

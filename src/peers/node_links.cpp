@@ -112,6 +112,25 @@ class links final : public node_links {
     return at->second;
   }
 
+  std::optional<std::string> owner_said(std::uint32_t partition) const override {
+    const std::lock_guard lock(shared_->mutex);
+    if (partition >= shared_->owners.size() || shared_->owners[partition].first.empty())
+      return std::nullopt;
+    return shared_->owners[partition].first;
+  }
+
+  std::int64_t documents_silent_ms() const override {
+    const std::lock_guard lock(shared_->mutex);
+    return monotonic_ms() - shared_->documents_heard_ms;
+  }
+
+  std::int64_t clock_ahead_ms(const std::string& node) const override {
+    const std::lock_guard lock(shared_->mutex);
+    const auto at = shared_->clocks.find(node);
+    return at == shared_->clocks.end() ? 0 : at->second;
+  }
+
+  void leave() override { caf::anon_send(hub_, leave_atom::value); }
   void drain(bool wanted) override { caf::anon_send(hub_, drain_atom::value, wanted); }
   void connect(const std::string& door) override { caf::anon_send(hub_, begin_atom::value, door); }
 

@@ -82,8 +82,19 @@ class node_links {
   virtual links_seen look() const = 0;
   // host:port of the door of a node that is heard; none where it is not.
   virtual std::optional<std::string> door_of(const std::string& node) const = 0;
+  // Who owns the partition as the nodes that are heard say themselves: for where this node does not
+  // read its log. None: nobody says so.
+  virtual std::optional<std::string> owner_said(std::uint32_t) const { return std::nullopt; }
+  // How long ago this node last knew what is in the log of the documents' partition: it read a
+  // record of it, or owns it within its lease. An idle log has a record each third of a lease.
+  virtual std::int64_t documents_silent_ms() const { return 0; }
+  // By how much a node's clock is ahead of this one's, as it last said; 0 where it did not.
+  virtual std::int64_t clock_ahead_ms(const std::string&) const { return 0; }
   virtual void drain(bool wanted) = 0;
-  // Where this node takes over requests, once that is known; before any link is made.
+  // Gives up all that another can take, at once: this process ends.
+  virtual void leave() {}
+  // Begins to link to others, and to claim. `http_door`: where this node takes over requests; empty
+  // as long as it takes none. Said again when that changes.
   virtual void connect(const std::string& http_door) = 0;
 };
 

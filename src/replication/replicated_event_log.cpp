@@ -55,11 +55,12 @@ result<std::unique_ptr<replicated_event_log>> replicated_event_log::open(
     const storage::store_options& options, host_settings how, std::chrono::milliseconds wait) {
   auto store = storage::open_rocksdb_replica_store(options);
   if (!store) return store.error();
+  const bool claims_by_itself = how.rank.has_value();
   auto host = replica_host::open(std::move(how), **store, wait);
   if (!host) return host.error();
   std::unique_ptr<replicated_event_log> made(
       new replicated_event_log(std::move(*store), std::move(*host)));
-  if (!made->host_->settled(wait))
+  if (claims_by_itself && !made->host_->settled(wait))
     return error(codes::dependency_unavailable,
                  "the logs of the cluster were not read to their end, or have no owner, in time");
   return made;

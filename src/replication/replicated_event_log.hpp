@@ -38,7 +38,9 @@ using cluster::documents_partition;
 class replicated_event_log final : public storage::event_log {
  public:
   // Opens the store and begins to follow the logs; waits up to `wait` until all of them are read
-  // and owned by somebody. Errors: the store's, the topic's, dependency.unavailable.
+  // and owned by somebody; where `how.rank` is none, and so others say what is claimed, its caller
+  // waits for that (replica_host::settled). Errors: the store's, the topic's,
+  // dependency.unavailable.
   static result<std::unique_ptr<replicated_event_log>> open(const storage::store_options& store,
                                                             host_settings how,
                                                             std::chrono::milliseconds wait);

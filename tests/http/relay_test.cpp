@@ -118,19 +118,43 @@ TEST_CASE("relay: where the owner dies over it, it is done once with a key, and 
   CHECK(b.carried_out == 1);
 }
 
+TEST_CASE("relay: who hangs over a request is waited for as long as it is heard, and no longer") {
+  world w;
+  node a(w, "a"), b(w, "b");
+  hanging_node hangs;
+  (*w.doors)["c"] = std::string(loopback_address) + ":" + std::to_string(hangs.port);
+  w.owned_by("c");
+  std::thread falls_silent([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    const std::lock_guard lock(w.log->mutex);
+    for (auto& owner : w.log->owners) owner = "b";
+  });
+  // Its door is the one of another node from then on: as if it were not heard.
+  const auto began = std::chrono::steady_clock::now();
+  std::thread forgotten([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    a.links.deaf_to("c");
+  });
+  const auto answer = ask(a.port(), request(to_session("POST", "/events"), {}, "x"));
+  falls_silent.join();
+  forgotten.join();
+  // It has a key of its node's, so the next owner does it, though it has waited for long.
+  CHECK(status_of_text(answer) == 202);
+  CHECK(b.carried_out == 1);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(4));
+}
+
 TEST_CASE("relay: what was handed over is not handed over again") {
   world w;
   node a(w, "a"), b(w, "b");
   w.owned_by("a");
-  relayed_caller who;
-  who.who.tenant = tenant_id("t");
-  who.who.role = app::role::user;
   const auto target = "/v1/sessions/" + a_session.session.value;
-  const auto signed_one = write_relayed(relay_key, who, "DELETE", target, "r-1");
-  const auto fields = "X-Request-ID: r-1\r\nSoma-Caller: " + signed_one + "\r\n";
-  const auto answer = ask(b.runs->node_port(), request("DELETE " + target, fields));
+  const auto answer =
+      ask(b.runs->node_port(),
+          request("DELETE " + target, signed_by_node("DELETE", target, app::role::user)));
   CHECK(code_of(answer) == "cluster.not_owner");
-  CHECK(a.carried_out == 0);
+  CHECK(header_of(answer, "Soma-Not-Begun") == "1");
+  CHECK(a.carried_out + b.carried_out == 0);
 }
 
 TEST_CASE("relay: the door for nodes believes nobody but them") {
@@ -138,26 +162,156 @@ TEST_CASE("relay: the door for nodes believes nobody but them") {
   node a(w, "a");
   w.owned_by("a");
   const auto target = "/v1/sessions/" + a_session.session.value;
-  relayed_caller who;
-  who.who.tenant = tenant_id("t");
-  who.who.role = app::role::admin;
-  const auto with = [&](const std::string& header) {
-    return code_of(
-        talk(a.runs->node_port(), request("DELETE " + target, "X-Request-ID: r-1\r\n" + header)));
+  const auto with = [&](const std::string& header, const std::string& body = {}) {
+    return code_of(talk(a.runs->node_port(), request("DELETE " + target, header, body)));
   };
-  CHECK(with("") == "auth.invalid");
-  CHECK(with("Soma-Caller: x.y\r\n") == "auth.invalid");
-  const auto other = write_relayed(relay_key_of("another"), who, "DELETE", target, "r-1");
-  CHECK(with("Soma-Caller: " + other + "\r\n") == "auth.invalid");
-  const auto of_another = write_relayed(relay_key, who, "DELETE", target, "r-2");
-  CHECK(with("Soma-Caller: " + of_another + "\r\n") == "auth.invalid");
-  const auto elsewhere = write_relayed(relay_key, who, "DELETE", target + "0", "r-1");
-  CHECK(with("Soma-Caller: " + elsewhere + "\r\n") == "auth.invalid");
+  const auto admin = app::role::admin;
+  CHECK(with("X-Request-ID: r-1\r\n") == "auth.invalid");
+  CHECK(with("X-Request-ID: r-1\r\nSoma-Caller: x.y\r\n") == "auth.invalid");
+  const auto other_key = relay_key_of("another");
+  CHECK(with(signed_by_node("DELETE", target, admin, {}, now_ms(), other_key)) == "auth.invalid");
+  CHECK(with(signed_by_node("POST", target, admin)) == "auth.invalid");
+  CHECK(with(signed_by_node("DELETE", target + "0", admin)) == "auth.invalid");
+  auto of_another = signed_by_node("DELETE", target, admin);
+  of_another.replace(of_another.find("r-1"), 3, "r-2");
+  CHECK(with(of_another) == "auth.invalid");
+  // Who saw one cannot use it later.
+  CHECK(with(signed_by_node("DELETE", target, admin, {}, now_ms() - 31'000)) == "auth.invalid");
+  CHECK(with(signed_by_node("DELETE", target, admin, {}, now_ms() + 31'000)) == "auth.invalid");
   CHECK(a.carried_out == 0);
-  // And a client's header means nothing at the door for clients.
-  const auto good = write_relayed(relay_key, who, "DELETE", target, "r-1");
-  CHECK(status_of_text(
-            ask(a.port(), request("DELETE " + target, "Soma-Caller: " + good + "\r\n"))) == 204);
+  // And a client may not say it at the door for clients.
+  const auto good = signed_by_node("DELETE", target, admin);
+  const auto answer = talk(a.port(), request("DELETE " + target, good));
+  CHECK(status_of_text(answer) == 400);
+  CHECK(a.carried_out == 0);
+  CHECK(status_of_text(ask(a.runs->node_port(), request("DELETE " + target, good))) == 204);
+}
+
+TEST_CASE("relay: what a node signed is good for its body alone") {
+  world w;
+  node a(w, "a");
+  w.owned_by("a");
+  const auto target = "/v1/sessions/" + a_session.session.value + "/events";
+  const auto header = signed_by_node("POST", target, app::role::user, "give one");
+  CHECK(code_of(ask(a.runs->node_port(), request("POST " + target, header, "give all"))) ==
+        "auth.invalid");
+  CHECK(a.carried_out == 0);
+  CHECK(status_of_text(ask(a.runs->node_port(), request("POST " + target, header, "give one"))) ==
+        202);
+}
+
+TEST_CASE("relay: clocks of nodes may be an hour apart") {
+  world w;
+  node a(w, "a"), b(w, "b");
+  w.owned_by("b");
+  b.who.ahead_ms = 3'600'000;
+  CHECK(status_of_text(ask(a.port(), request(to_session("DELETE")))) == 401);
+  a.links.ahead_ms = 3'600'000;  // as b's heartbeats tell
+  CHECK(status_of_text(ask(a.port(), request(to_session("DELETE")))) == 204);
+}
+
+TEST_CASE("relay: a new owner is waited for until it may act, and asked once") {
+  world w;
+  node a(w, "a"), b(w, "b");
+  w.owned_by("b");
+  b.host.acts = false;
+  std::vector<std::thread> askers;
+  std::atomic<int> good{0};
+  for (const auto port : {a.port(), b.port()})
+    for (int i = 0; i < 5; ++i)
+      askers.emplace_back(
+          [&, port] { good += status_of_text(ask(port, request(to_session("DELETE")))) == 204; });
+  std::this_thread::sleep_for(std::chrono::milliseconds(250));
+  CHECK(b.carried_out == 0);
+  b.host.acts = true;
+  for (auto& one : askers) one.join();
+  CHECK(good == 10);
+  CHECK(b.carried_out == 10);
+  CHECK(a.to_owners.counted().handed_over == 5);
+  // What is of no session and known by its key needs no lease.
+  b.host.acts = false;
+  CHECK(status_of_text(ask(a.port(), request(to_session("DELETE")))) == 503);
+}
+
+TEST_CASE("relay: what has no key is not done again where a part of it may be there") {
+  world w;
+  node a(w, "a"), b(w, "b");
+  w.owned_by("b");
+  for (const auto port : {a.port(), b.port()}) {
+    b.carried_out = 0;
+    b.refuses = 1;
+    const auto answer = ask(port, request(to_session("DELETE")));
+    CHECK(code_of(answer) == "cluster.owner_lost");
+    CHECK(header_of(answer, "Retry-After") == "1");
+    CHECK(b.carried_out == 1);
+  }
+}
+
+TEST_CASE("relay: a sign-in is carried out where documents are, with what the browser keeps") {
+  world w;
+  node a(w, "a"), b(w, "b");
+  w.owned_by("a");
+  {
+    const std::lock_guard lock(w.log->mutex);
+    w.log->owners[cluster::documents_partition] = "b";
+  }
+  const auto answer = ask(a.port(), request("POST /v1/auth/login", {}, "the key"));
+  CHECK(body_of(answer).starts_with("b|"));
+  CHECK(body_of(answer).ends_with("|the key|c=1"));
+}
+
+TEST_CASE("relay: an owner decides by no older documents than the node that hands over") {
+  world w;
+  node a(w, "a"), b(w, "b");
+  w.owned_by("b");
+  b.host.behind = 10;
+  const auto post = request(to_session("POST", "/events"), {}, "x");
+  CHECK(code_of(ask(a.port(), post)) == "cluster.behind");
+  CHECK(b.carried_out == 0);
+  std::thread reads([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    b.host.behind = 0;
+  });
+  CHECK(status_of_text(ask(a.port(), post)) == 202);
+  reads.join();
+  // And by none older than its client has seen, here and there.
+  for (const auto port : {a.port(), b.port()}) {
+    const auto seen = request(to_session("POST", "/events"), "Soma-Position: 0.99, 3.200\r\n", "x");
+    CHECK(code_of(ask(port, seen)) == "cluster.behind");
+  }
+}
+
+TEST_CASE("relay: whose key may be revoked is not believed by a node that does not hear of it") {
+  world w;
+  node a(w, "a");
+  w.owned_by("a");
+  a.links.silent_ms = 60'000;
+  CHECK(code_of(ask(a.port(), request(to_session("GET")))) == "cluster.behind");
+  CHECK(code_of(ask(a.port(), request(to_session("DELETE")))) == "cluster.behind");
+  const auto stream = "GET /v1/session/" + a_session.session.value + "/events";
+  CHECK(body_of(ask(a.port(), request(stream))).starts_with("retry: "));
+  CHECK(a.carried_out == 0);
+  CHECK(status_of_text(ask(a.port(), request("POST /v1/auth/login", {}, "x"))) == 202);
+}
+
+TEST_CASE("relay: many who miss something ask the owner once") {
+  world w;
+  node a(w, "a"), b(w, "b");
+  w.owned_by("b");
+  a.host.behind = 10;
+  b.host.acts = false;  // so it does not say, for a while
+  std::vector<std::thread> askers;
+  std::atomic<int> good{0};
+  for (int i = 0; i < 30; ++i)
+    askers.emplace_back(
+        [&] { good += body_of(ask(a.port(), request(to_session("GET")))) == "\"a\""; });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  a.host.behind = 0;
+  b.host.acts = true;
+  for (auto& one : askers) one.join();
+  CHECK(good == 30);
+  CHECK(a.to_owners.counted().asked < 40);  // else some 240
+  CHECK(b.carried_out == 0);
 }
 
 TEST_CASE("relay: nothing is not there before as much is read as the owner had") {
@@ -173,6 +327,11 @@ TEST_CASE("relay: nothing is not there before as much is read as the owner had")
   reads.join();
   a.host.behind = 10;
   CHECK(code_of(ask(a.port(), request(to_session("GET")))) == "cluster.behind");
+  // The same of what is of no session.
+  CHECK(code_of(ask(a.port(), request("GET /v1/memories/x"))) == "cluster.behind");
+  a.host.behind = 0;
+  const auto there = ask(a.port(), request("GET /v1/memories/x"));
+  CHECK(header_of(there, "Soma-Position") == "0.99");
 }
 
 TEST_CASE("relay: what a node does not follow it has from the owner, and waits for nothing") {

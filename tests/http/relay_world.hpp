@@ -20,10 +20,12 @@
 #include "../support/temp_folder.hpp"
 #include "app/cluster.hpp"
 #include "core/codes.hpp"
+#include "core/time.hpp"
 #include "http/net/problem.hpp"
 #include "http/net/relayed_caller.hpp"
 #include "http/net_world.hpp"
 #include "peers/node_links.hpp"
+#include "security/digest.hpp"
 
 namespace soma::http {
 
@@ -37,24 +39,44 @@ inline const session_key a_session{tenant_id("t"),
 
 class known_doors final : public peers::node_links {
  public:
-  explicit known_doors(std::shared_ptr<std::map<std::string, std::string>> all)
-      : all_(std::move(all)) {}
+  known_doors(std::shared_ptr<std::map<std::string, std::string>> all,
+              std::shared_ptr<fake_log> log)
+      : all_(std::move(all)), log_(std::move(log)) {}
   std::uint16_t port() const override { return 0; }
   peers::links_seen look() const override {
     peers::links_seen seen;
     for (const auto& [node, door] : *all_) seen.nodes.emplace_back().node = node;
     return seen;
   }
+  void deaf_to(const std::string& node) {
+    const std::lock_guard lock(log_->mutex);
+    deaf_to_ = node;
+  }
   std::optional<std::string> door_of(const std::string& node) const override {
+    {
+      const std::lock_guard lock(log_->mutex);
+      if (node == deaf_to_) return std::nullopt;
+    }
     const auto at = all_->find(node);
     if (at == all_->end()) return std::nullopt;
     return at->second;
   }
+  // As heartbeats would say it.
+  std::optional<std::string> owner_said(std::uint32_t partition) const override {
+    const std::lock_guard lock(log_->mutex);
+    return log_->owners[partition];
+  }
+  std::int64_t documents_silent_ms() const override { return silent_ms; }
+  std::int64_t clock_ahead_ms(const std::string&) const override { return ahead_ms; }
   void drain(bool) override {}
   void connect(const std::string&) override {}
 
+  std::atomic<std::int64_t> silent_ms{0}, ahead_ms{0};
+
  private:
   const std::shared_ptr<std::map<std::string, std::string>> all_;
+  const std::shared_ptr<fake_log> log_;
+  std::string deaf_to_;
 };
 
 class whoever_says final : public authenticator {
@@ -72,10 +94,12 @@ class whoever_says final : public authenticator {
     auto target = std::string(ctx.path);
     if (!ctx.query.empty()) target.append("?").append(ctx.query);
     auto told = read_relayed(relay_key, ctx.header(relayed_header), to_string(ctx.verb), target,
-                             ctx.request_id);
+                             ctx.request_id, now_ms() + ahead_ms);
     if (!told) return error(codes::auth_invalid, "not signed");
     return std::move(told->who);
   }
+
+  std::atomic<std::int64_t> ahead_ms{0};  // its node's clock
 };
 
 struct world {
@@ -94,7 +118,7 @@ struct node {
   node(world& w, const std::string& called, const std::string& certificates = {})
       : name(called),
         host(w.log, called),
-        links(w.doors),
+        links(w.doors, w.log),
         seen({host, links, called}),
         to_owners(seen, {std::chrono::milliseconds(600), std::chrono::milliseconds(400)},
                   relay_key) {
@@ -107,6 +131,9 @@ struct node {
     add(routes, "read_workdir_file", [this](request_context& ctx) { return download(ctx); });
     add(routes, "get_attachment", [this](request_context& ctx) { return file(ctx); });
     add(routes, "stream_events", [this](request_context& ctx) { return find(ctx); });
+    add(routes, "list_sessions", [this](request_context& ctx) { return find(ctx); });
+    add(routes, "get_memory", [this](request_context& ctx) { return find(ctx); });
+    add(routes, "login", [this](request_context& ctx) { return append(ctx); });
     server_options options;
     options.authenticator = &who;
     node_client_options reaches;
@@ -134,6 +161,7 @@ struct node {
     route r;
     r.pattern = what.path;
     r.operation_id = what.id;
+    r.auth = what.access;
     switch (what.method) {
       case app::method::get: r.verb = verb::get; break;
       case app::method::delete_: r.verb = verb::delete_; break;
@@ -162,8 +190,12 @@ struct node {
     co_return answer;
   }
 
-  asio::awaitable<response> remove(request_context&) {
+  asio::awaitable<response> remove(request_context& ctx) {
     ++carried_out;
+    if (refuses > 0) {
+      --refuses;
+      co_return problem(error(codes::cluster_owner_lost, "lost", 1), ctx);
+    }
     co_return response(204);
   }
 
@@ -232,6 +264,20 @@ inline std::string request(const std::string& first_line, const std::string& fie
          fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
+// What a node hands over with a request, of a caller of that role.
+inline std::string signed_by_node(const std::string& method, const std::string& target,
+                                  app::role role, const std::string& body = {},
+                                  std::int64_t at_ms = now_ms(),
+                                  const std::string& key = relay_key) {
+  relayed_caller who;
+  who.who.tenant = tenant_id("t");
+  who.who.role = role;
+  who.at_ms = at_ms;
+  who.body_sha256 = security::bytes_of(security::sha256(body));
+  return "X-Request-ID: r-1\r\nSoma-Caller: " + write_relayed(key, who, method, target, "r-1") +
+         "\r\n";
+}
+
 inline std::string to_session(const std::string& how, const std::string& behind = {}) {
   return how + " /v1/sessions/" + a_session.session.value + behind;
 }
@@ -269,6 +315,26 @@ class dying_node {
  private:
   int fd_;
   std::thread takes_;
+};
+
+// A node that takes a request and says nothing, as one that is stopped.
+class hanging_node {
+ public:
+  hanging_node() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    REQUIRE(::bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+    REQUIRE(::listen(fd_, 16) == 0);  // the system accepts
+    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size);
+    port = ntohs(at.sin_port);
+  }
+  ~hanging_node() { ::close(fd_); }
+  std::uint16_t port = 0;
+
+ private:
+  const int fd_;
 };
 
 }  // namespace soma::http

@@ -21,12 +21,12 @@ rehearsal = broker = None
 names = iter(range(1000))
 
 
-def new_node(cluster=None, partitions=4, **more):
+def new_node(cluster=None, partitions=4, found=True, **more):
     cluster = cluster or f"c{os.getpid()}-{next(names)}"
     return Node(rehearsal.base_url, settings=[
         f"kafka.brokers={broker.address}", "cluster.node=a", f"cluster.name={cluster}",
         f"cluster.partitions={partitions}", "cluster.unsafe_single_broker=true",
-        "cluster.lease_ms=500"], **more)
+        "cluster.lease_ms=500", f"cluster.found={'true' if found else 'false'}"], **more)
 
 
 def finals(events):
@@ -102,6 +102,11 @@ def what_it_does_not_start_with():
     strict = new_node()
     strict.settings = [s for s in strict.settings if "unsafe" not in s]
     assert "cluster.unsafe_single_broker" in refused(strict)
+    # Other brokers than before, and an empty folder: no new cluster is begun unless it is asked for.
+    unfounded = new_node(found=False)
+    began = time.monotonic()
+    assert "cluster.found" in refused(unfounded)
+    assert time.monotonic() - began < 30
     nameless = new_node()
     nameless.settings = [s for s in nameless.settings if not s.startswith("cluster.node")]
     assert "cluster.node" in refused(nameless)

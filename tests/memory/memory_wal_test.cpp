@@ -218,6 +218,7 @@ TEST_CASE("log of memories: stones are bounded, and who is behind them is told")
 TEST_CASE_FIXTURE(log_world, "log of memories: rows stay for it until it has them") {
   note("one");
   drain();
+  settle();
   stop();
   CHECK(log->read_outbox(outbox_sink, 0, 10).value().rows.empty());
   indexer_options options;

@@ -186,3 +186,89 @@ TEST_CASE("membership: what does not fit is not listened to") {
   for (std::size_t i = 1; i < nodes_max; ++i) CHECK(core.heard(from("n" + std::to_string(i)), 10));
   CHECK_FALSE(core.heard(from("one too many"), 10));
 }
+
+TEST_CASE(
+    "membership: a partition is given to nobody who has stopped it, however short its log is") {
+  auto rules = rules_for(2);
+  membership_core core(rules, "b", 1, 0);
+  auto views = views_of("b", "b", 5);
+  auto a = from("a", {"b", "c"}, 5), c = from("c", {"a", "b"}, 5);
+  for (auto& next : a.next) next = cluster::nowhere;
+  std::size_t to_c = 0;
+  for (std::int64_t t = 10; t < 60'000; t += 50) {
+    core.heard(a, t);
+    core.heard(c, t);
+    for (const auto& move : core.tick(views, t).moves) {
+      CHECK(move.to == "c");
+      views[move.partition].owner = "c";
+      views[move.partition].owned_here = false;
+      ++to_c;
+    }
+  }
+  // As if there were no a at all.
+  const std::vector<std::string> able{"b", "c"};
+  std::size_t of_c = 0;
+  for (std::uint32_t p = 0; p < partitions; ++p)
+    of_c += cluster::holders(p, able, rules.copies)[0] == "c";
+  CHECK(to_c == of_c);
+}
+
+TEST_CASE("membership: who has stopped a partition is counted out of its ranks") {
+  auto rules = rules_for(2);
+  rules.copies = 2;
+  membership_core core(rules, "c", 1, 0);
+  const auto views = views_of("", "c", 5);
+  auto a = from("a", {"b", "c"}, 5), b = from("b", {"a", "c"}, 5);
+  for (auto& next : a.next) next = cluster::nowhere;
+  core.heard(a, 10);
+  core.heard(b, 10);
+  // Of three nodes two hold a partition; with a out of it, b and c hold them all.
+  CHECK(ranked(core.tick(views, 11)) == partitions);
+}
+
+TEST_CASE("membership: a move that came back is tried again after a wait that doubles") {
+  auto rules = rules_for(1);
+  rules.moves_max = partitions;
+  membership_core core(rules, "b", 1, 0);
+  auto views = views_of("b", "b", 5);
+  std::vector<std::int64_t> at;
+  std::optional<std::uint32_t> watched;
+  for (std::int64_t t = 10; t < 200'000; t += 50) {
+    core.heard(from("a", {"b"}, 5), t);
+    for (const auto& move : core.tick(views, t).moves) {
+      if (!watched) watched = move.partition;
+      if (move.partition != *watched) continue;
+      at.push_back(t);
+    }
+    if (!watched) continue;
+    // Given up, never taken, and claimed again two seconds later.
+    auto& view = views[*watched];
+    const bool out = !at.empty() && t - at.back() < 2'000;
+    view.released = out;
+    view.owned_here = !out;
+  }
+  REQUIRE(at.size() >= 4);
+  CHECK(at.size() <= 6);
+  for (std::size_t i = 2; i < at.size(); ++i) CHECK(at[i] - at[i - 1] > at[i - 1] - at[i - 2]);
+}
+
+TEST_CASE("membership: a node that leaves gives up all at once") {
+  membership_core core(rules_for(1), "b", 1, 0);
+  const auto views = views_of("b", "b", 5);
+  core.heard(from("a", {"b"}, 5), 10);
+  (void)core.tick(views, 11);
+  core.leave();
+  CHECK(core.tick(views, 12).moves.size() == partitions);
+  CHECK(core.says(views).draining);
+}
+
+TEST_CASE("membership: a process that has already claimed is not taken for its predecessor") {
+  membership_core core(rules_for(1), "a", 1, 0);
+  const auto views = views_of("b", "a", 5);
+  core.heard(from("b", {"a"}, 5, 1), 10);
+  (void)core.tick(views, 11);
+  auto anew = from("b", {"a"}, 5, 2);
+  anew.owns = {{0, 7}};
+  core.heard(anew, 20);
+  CHECK(core.tick(views, 21).down.empty());
+}

@@ -32,6 +32,8 @@ struct sim_node {
   std::uint64_t incarnation = 0;
   std::unique_ptr<membership_core> core;  // null: dead
   std::int64_t paused_until = 0, speaks_ms = 0;
+  bool deaf = false;  // to Kafka: it reads nothing, writes nothing, and does not know
+  std::vector<bool> stopped = std::vector<bool>(partitions);
   std::vector<cluster::log_offset> next = std::vector<cluster::log_offset>(partitions);
   std::vector<std::optional<std::uint32_t>> rank =
       std::vector<std::optional<std::uint32_t>>(partitions);
@@ -61,7 +63,9 @@ class world {
     one.core = std::make_unique<membership_core>(rules, one.name, ++incarnations, now);
     one.incarnation = incarnations;
     one.paused_until = 0;
+    one.deaf = false;
     for (std::uint32_t p = 0; p < partitions; ++p) {
+      one.stopped[p] = false;
       one.next[p] = all_read ? logs[p].end : 0;
       one.rank[p].reset();
       one.down_ms[p].reset();
@@ -86,8 +90,9 @@ class world {
       all[p].partition = p;
       all[p].owner = logs[p].owner;
       all[p].released = logs[p].released;
-      all[p].owned_here = logs[p].owner == one.name;
+      all[p].owned_here = logs[p].owner == one.name && !one.stopped[p];
       all[p].next = one.next[p];
+      if (one.stopped[p]) all[p].stopped = "for the test";
       all[p].end = logs[p].end;
     }
     return all;
@@ -114,6 +119,7 @@ class world {
   void replica(std::size_t i, std::uint32_t p) {
     auto& one = nodes[i];
     auto& log = logs[p];
+    if (one.deaf || one.stopped[p]) return;
     if (log.owner == one.name && !log.released) {
       log.counted_ms = now;
       return;
@@ -135,9 +141,11 @@ class world {
     for (const auto& move : what.moves) {
       auto& log = logs[move.partition];
       CHECK(log.owner == one.name);
+      if (one.deaf) continue;
       const auto to = std::find_if(nodes.begin(), nodes.end(),
                                    [&](const auto& n) { return n.name == move.to; });
       CHECK(log.end - to->next[move.partition] <= rules.lag_max + 200);
+      CHECK_FALSE(to->stopped[move.partition]);
       log.released = true;
       log.released_to = move.to;
       ++moves;
@@ -165,12 +173,12 @@ class world {
       obey(one.to, to.core->tick(views(to), now));
     }
     letters.insert(letters.end(), later.begin(), later.end());
-    for (std::uint32_t p = 0; p < partitions; ++p) logs[p].end += below(3) == 0;
+    for (std::uint32_t p = 0; p < partitions; ++p) logs[p].end += below(idle ? 100 : 3) == 0;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       auto& one = nodes[i];
       if (!one.core || one.paused_until > now) continue;
       for (std::uint32_t p = 0; p < partitions; ++p)
-        one.next[p] = std::min(logs[p].end, one.next[p] + 100);
+        if (!one.deaf && !one.stopped[p]) one.next[p] = std::min(logs[p].end, one.next[p] + 100);
       for (std::uint32_t p = 0; p < partitions; ++p) replica(i, p);
       if (now >= one.speaks_ms) {
         one.speaks_ms = now + heartbeat_ms;
@@ -200,10 +208,18 @@ class world {
     }
     for (std::uint32_t p = 0; p < partitions; ++p) {
       INFO("partition " << p << " at " << now);
+      auto those = able;
+      std::erase_if(those, [&](const std::string& name) { return has_stopped(name, p); });
       CHECK(std::find(all.begin(), all.end(), logs[p].owner) != all.end());
       CHECK_FALSE(logs[p].released);
-      if (!able.empty()) CHECK(logs[p].owner == cluster::holders(p, able, rules.copies)[0]);
+      if (!those.empty()) CHECK(logs[p].owner == cluster::holders(p, those, rules.copies)[0]);
     }
+  }
+
+  bool has_stopped(const std::string& name, std::uint32_t p) const {
+    return std::any_of(nodes.begin(), nodes.end(), [&](const auto& one) {
+      return one.core && one.name == name && one.stopped[p];
+    });
   }
 
   std::mt19937_64 random;
@@ -215,6 +231,7 @@ class world {
   std::vector<letter> letters;
   bool cut[nodes_at_most][nodes_at_most] = {};
   std::size_t claims = 0, takeovers = 0, moves = 0;
+  bool idle = false;  // little is written
 };
 
 void some_phase(world& w) {
@@ -228,7 +245,7 @@ void some_phase(world& w) {
         return log.owner == w.nodes[one].name;
       }));
   const auto before = w.takeovers;
-  switch (w.below(6)) {
+  switch (w.below(8)) {
     case 0: {  // a death: what it had is taken over, each partition once, and nothing else
       if (there.size() < 3) return;
       w.kill(one);
@@ -270,6 +287,38 @@ void some_phase(world& w) {
     case 4: {  // stopped for a while
       w.nodes[one].paused_until = w.now + 5'000 + w.below(15'000);
       w.run(60'000);
+      return;
+    }
+    case 5: {  // stops some partitions: others have them from then on, and they do not go round
+      if (there.size() < 2) return;
+      auto& x = w.nodes[one];
+      std::size_t had = 0;
+      for (std::uint32_t p = 0; p < partitions; ++p)
+        if (w.below(2) == 0) x.stopped[p] = true, had += w.logs[p].owner == x.name;
+      w.run(20'000);
+      w.check_settled();
+      CHECK(w.takeovers - before == had);
+      const auto claims = w.claims;
+      w.run(120'000);
+      CHECK(w.claims == claims);
+      w.kill(one);
+      w.run(5'000);
+      w.begin(one, true);
+      w.run(40'000);
+      return;
+    }
+    case 6: {  // deaf to Kafka for two minutes, and speaks all the while
+      if (there.size() < 3) return;
+      w.nodes[one].deaf = true;
+      const auto claims = w.claims;
+      const auto log_grows = std::exchange(w.idle, true);
+      w.run(120'000);
+      for (const auto& log : w.logs) CHECK_FALSE(log.owner == w.nodes[one].name);
+      // Taken over once, and given back in vain a few times, each after twice the wait.
+      CHECK(w.claims - claims <= partitions * 7);
+      w.idle = log_grows;
+      w.nodes[one].deaf = false;
+      w.run(660'000);
       return;
     }
     default: {  // drained, looked at, and taken back

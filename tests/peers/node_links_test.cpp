@@ -37,7 +37,8 @@ bool until(const std::function<bool()>& what,
 
 struct test_node {
   test_node(std::shared_ptr<fake_log> log, const std::string& name, std::vector<std::string> peers,
-            std::string tls_dir = {}, const std::string& server_key = "the same")
+            std::string tls_dir = {}, const std::string& server_key = "the same",
+            std::optional<std::string> door = std::nullopt)
       : host(log, name) {
     link_options options;
     options.self.cluster = "test";
@@ -57,7 +58,7 @@ struct test_node {
     auto opened = node_links::open(std::move(options), host);
     REQUIRE_MESSAGE(opened.has_value(), (opened ? "" : opened.error().detail));
     links = std::move(*opened);
-    links->connect("127.0.0.1:1" + name);
+    links->connect(door.value_or("127.0.0.1:1" + name));
   }
 
   std::string address() const { return "127.0.0.1:" + std::to_string(links->port()); }
@@ -125,6 +126,37 @@ TEST_CASE("links: three nodes find each other through one, and share the partiti
     CHECK(until([&] { return c.host.owned() > 0; }));
     CHECK(a.host.told_down().empty());
   }
+}
+
+TEST_CASE("links: a node is linked before it takes requests, and says where once it does") {
+  auto log = std::make_shared<fake_log>(partitions);
+  test_node a(log, "a", {});
+  test_node b(log, "b", {a.address()}, {}, "the same", "");
+  REQUIRE(until([&] { return a.here() == 2 && b.here() == 2; }));
+  REQUIRE(until([&] { return b.host.owned() > 0; }));
+  CHECK_FALSE(a.links->door_of("b").has_value());
+  b.links->connect("127.0.0.1:1b");
+  CHECK(until([&] { return a.links->door_of("b") == "127.0.0.1:1b"; }));
+  CHECK(a.here() == 2);
+  // What it owns is known without its log; so is the time there.
+  CHECK(until([&] {
+    for (std::uint32_t p = 0; p < partitions; ++p)
+      if (b.host.look(p).owned_here && a.links->owner_said(p) != "b") return false;
+    return true;
+  }));
+  CHECK(std::abs(a.links->clock_ahead_ms("b")) < 1'000);
+  CHECK(a.links->documents_silent_ms() >= 0);
+}
+
+TEST_CASE("links: a node that leaves has given up all before it is gone") {
+  auto log = std::make_shared<fake_log>(partitions);
+  test_node a(log, "a", {});
+  test_node b(log, "b", {a.address()});
+  REQUIRE(until([&] { return a.here() == 2 && b.here() == 2; }));
+  REQUIRE(until([&] { return b.host.owned() > 0 && a.host.owned() > 0; }));
+  b.links->leave();
+  CHECK(until([&] { return b.host.owned() == 0; }, std::chrono::seconds(2)));
+  CHECK(a.host.told_down().empty());
 }
 
 TEST_CASE("links: a node with another server key is not let in, and both say why") {

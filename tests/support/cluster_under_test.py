@@ -197,6 +197,7 @@ class Cluster:
             os.makedirs(home)
             peers = [one for j, one in enumerate(reached_at) if j != i]
             own = dict(shared, **(each(i) if each else {}))
+            # One begins the cluster; a lost folder of it is as any other node's from then on.
             if i == 0:
                 own["SOMA_CLUSTER_FOUND"] = "true"
             if self.proxy:
@@ -214,8 +215,8 @@ class Cluster:
 
     def start(self):
         self.brokers.start()
-        for node in self.nodes:
-            node.start()
+        # At once: each waits for the others before it claims.
+        self.start_nodes(self.nodes)
         self.wait_for(len(self.nodes))
         return self
 

@@ -39,7 +39,8 @@ class fake_partitions final : public cluster::partition_host {
     out.partition = partition;
     out.owner = log_->owners[partition];
     out.epoch = log_->epochs[partition];
-    out.owned_here = out.may_act = out.owner == node_;
+    out.owned_here = out.owner == node_;
+    out.may_act = out.owned_here && acts;
     if (!follows) return out;
     out.end = log_->next[partition];
     out.next = out.end - behind;
@@ -81,7 +82,7 @@ class fake_partitions final : public cluster::partition_host {
     return downs;
   }
 
-  std::atomic<bool> follows{true};
+  std::atomic<bool> follows{true}, acts{true};
   std::atomic<cluster::log_offset> behind{0};  // records that are not applied here yet
 
  private:

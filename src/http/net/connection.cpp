@@ -10,6 +10,7 @@
 #include "core/codes.hpp"
 #include "http/net/linger.hpp"
 #include "http/net/problem.hpp"
+#include "http/net/relayed_caller.hpp"
 
 namespace soma::http {
 namespace {
@@ -207,6 +208,9 @@ asio::awaitable<bool> connection::dispatch() {
   head_only_ = ctx_.verb == verb::head;
   ctx_.openai_errors = is_openai_path(ctx_.path);
   if (of_node_) co_return co_await admit_node();
+  // Only nodes say it, and at their own door: whoever says it here tries something.
+  if (ctx_.has_header(relayed_header))
+    co_return co_await refuse(codes::request_malformed, "Soma-Caller is not for clients to say");
   // HTTP/1.0 has no Host. No browser speaks it, so a page that seems to ask is not believed.
   const bool no_host = parser_->is_http10() && !ctx_.has_header("Host");
   if (no_host && ctx_.has_header("Origin"))

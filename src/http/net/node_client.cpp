@@ -33,6 +33,7 @@ using std::chrono::milliseconds;
 constexpr auto as_tuple = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::size_t read_bytes = 32 * 1024;
+constexpr int lives_asked_every_ms = 1'000;
 // An answer up to this is taken whole, so that one that breaks off is not passed on.
 constexpr std::uint64_t whole_bytes_max = 256 * 1024;
 constexpr std::uint32_t head_bytes_max = 64 * 1024;
@@ -50,6 +51,7 @@ constexpr static_text passed_on[] = {
     "Location",
     "Retry-After",
     "Set-Cookie",
+    "Soma-Not-Begun",
     "Soma-Position",
     "WWW-Authenticate",
     "X-Gateway-Model-Lock-Warning",
@@ -112,9 +114,12 @@ struct exchange : std::enable_shared_from_this<exchange> {
       : socket(tcp::socket(io)), timer(io), door(std::move(at)), silence_ms(silence) {}
 
   void arm(int ms) {
-    timer.expires_after(milliseconds(ms));
-    timer.async_wait([weak = weak_from_this()](sys::error_code ec) {
-      if (const auto self = weak.lock(); self && !ec) self->socket.close();
+    timer.expires_after(milliseconds(lives ? lives_asked_every_ms : ms));
+    timer.async_wait([weak = weak_from_this(), ms](sys::error_code ec) {
+      const auto self = weak.lock();
+      if (!self || ec) return;
+      if (self->lives && self->lives()) return self->arm(ms);
+      self->socket.close();
     });
   }
   void disarm() { timer.cancel(); }
@@ -136,6 +141,7 @@ struct exchange : std::enable_shared_from_this<exchange> {
         continue;
       }
       bytes.remove_prefix(static_cast<std::size_t>(sent));
+      sent_bytes += static_cast<std::uint64_t>(sent);
     }
     co_return true;
   }
@@ -159,8 +165,10 @@ struct exchange : std::enable_shared_from_this<exchange> {
   asio::steady_timer timer;
   const std::string door;
   const int silence_ms;
+  std::function<bool()> lives;  // while the answer has not begun
   std::optional<answer_parser> parser;
   std::string unread;
+  std::uint64_t sent_bytes = 0;  // of this request
   steady::time_point idle_since{};
 };
 
@@ -195,6 +203,7 @@ struct node_client::impl : std::enable_shared_from_this<impl> {
   void put(std::shared_ptr<exchange> one) {
     if (stopped || !one->unread.empty()) return;
     one->parser.reset();
+    one->sent_bytes = 0;
     one->idle_since = steady::now();
     kept.push_back(std::move(one));
     if (kept.size() > options.idle_max) kept.pop_front();
@@ -209,9 +218,15 @@ struct node_client::impl : std::enable_shared_from_this<impl> {
     const auto port = door.substr(colon + 1);
     tcp::resolver resolver(io);
     made->arm(options.connect_ms);
+    const auto until = steady::now() + milliseconds(options.connect_ms);
     const auto [unknown, found] = co_await resolver.async_resolve(host, port, as_tuple);
     if (unknown) co_return nullptr;
-    const auto [failed, at] = co_await asio::async_connect(made->socket.socket(), found, as_tuple);
+    // The timer closes the socket, and the next address would open it again, without a bound.
+    const auto in_time = [until](const sys::error_code&, const tcp::endpoint&) {
+      return steady::now() < until;
+    };
+    const auto [failed, at] =
+        co_await asio::async_connect(made->socket.socket(), found, in_time, as_tuple);
     if (failed) co_return nullptr;
     sys::error_code ignored;
     made->socket.socket().non_blocking(true, ignored);
@@ -286,8 +301,14 @@ asio::awaitable<handed_back> node_client::ask(handed_over what) {
     head += "Content-Length: " + std::to_string(what.body.size()) + "\r\n";
   head += "\r\n";
   if (what.body.size() <= read_bytes) head += std::exchange(what.body, {});
-  out.how = hand_over::unknown;
   bool sent = co_await x->send(head);
+  // A kept connection that was closed meanwhile takes nothing.
+  if (!sent && x->sent_bytes == 0) {
+    if (what.secret) wipe(head.data(), head.size());
+    out.why = "the node at " + what.door + " does not listen any more";
+    co_return out;
+  }
+  out.how = hand_over::unknown;
   if (what.secret) wipe(head.data(), head.size());
   if (sent && !what.body.empty()) sent = co_await x->send(what.body);
   bool whole = !what.stream;
@@ -305,12 +326,15 @@ asio::awaitable<handed_back> node_client::ask(handed_over what) {
     sent = co_await x->send(chunk);
   }
   // Also where it takes no more: it may have said why.
+  x->lives = std::move(what.lives);
   while (!x->parser->is_header_done()) {
     const bool more = co_await x->read();
     if (more) continue;
+    x->lives = nullptr;
     out.why = "the node at " + what.door + " broke off";
     co_return out;
   }
+  x->lives = nullptr;
   const auto length = x->parser->content_length();
   const bool is_large = x->parser->chunked() || (length && *length > whole_bytes_max);
   const std::function<void(std::shared_ptr<exchange>)> done =

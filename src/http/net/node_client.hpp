@@ -24,9 +24,9 @@ namespace soma::http {
 struct node_client_options {
   std::shared_ptr<ssl_ctx_st> tls;  // null: plain
   int connect_ms = 2'000;           // to connect and shake hands
-  int silence_ms = 60'000;          // while nothing is taken and nothing comes
-  int idle_ms = 10'000;             // a connection is kept; less than the other keeps it
-  std::size_t idle_max = 64;        // connections kept, of all nodes
+  int silence_ms = 60'000;    // while nothing is taken, or an answer that began does not go on
+  int idle_ms = 10'000;       // a connection is kept; less than the other keeps it
+  std::size_t idle_max = 64;  // connections kept, of all nodes
 };
 
 // What is handed over. Views live through the call.
@@ -37,6 +37,9 @@ struct handed_over {
   std::string_view body;          // whole
   bool secret = false;            // `body` is wiped from what is kept of it here
   body_reader* stream = nullptr;  // in place of `body`: read as it goes out
+  // Whether the other is there. Asked about once a second while its answer has not begun, which may
+  // take as long as what it does; none: silence_ms is waited for then, too.
+  std::function<bool()> lives{};
 };
 
 enum class hand_over : std::uint8_t {

@@ -3,6 +3,7 @@
 #include "app/authentication.hpp"
 #include "core/codes.hpp"
 #include "core/json_writer.hpp"
+#include "core/time.hpp"
 #include "http/net/relayed_caller.hpp"
 #include "security/digest.hpp"
 
@@ -82,7 +83,7 @@ result<app::caller> request_authenticator::relayed(request_context& ctx) const {
   auto target = std::string(ctx.path);
   if (!ctx.query.empty()) target.append("?").append(ctx.query);
   auto told = read_relayed(relay_key_, ctx.header(relayed_header), to_string(ctx.verb), target,
-                           ctx.request_id);
+                           ctx.request_id, now_ms());
   if (!told) return error(codes::auth_invalid, "no node of this cluster signed who asks");
   boost::system::error_code ec;
   const auto peer = boost::asio::ip::make_address(told->peer, ec);

@@ -2,13 +2,17 @@
 // whichever was asked hands it over, after it has found out who asks and read what it is about.
 // What is only read is answered from what this node has applied.
 //
-// - Who hands over waits for an owner where there is none, up to `takeover`, and tries the next one
-//   where the last wrote nothing: as long as the body is still all there.
+// - A request waits for an owner where there is none, and for the lease of a new one, up to
+//   `takeover` and before anything is done about it: policy is not asked, nothing is recorded. It
+//   is tried at the next owner where the last one refused it at its door, or is lost and the
+//   request is known again by its key: as long as the body is still all there.
 // - What was handed over once is not handed over again: a node that does not own it says so.
 // - An answer says what it rests on (Soma-Position). Before the answer of a change is passed on,
 //   this node has read as far: who asks here next sees it. A request that says a position waits for
 //   it, up to `read`.
-// - Nothing is said not to be there before this node has read what the owner had when it was asked.
+// - Nothing is said not to be there before this node has read what the owner had when it was asked,
+//   and an owner decides by nothing older than what the node that hands over has read of documents.
+// - A node that has not heard of documents for long refuses whoever it knows by a key or a cookie.
 //
 // Threads: an io thread uses its own client; all else is constant or counts. Lifetime: outlives the
 // server that runs the routes; `in` outlives it.
@@ -52,6 +56,7 @@ class owner_relay {
 
   struct counts {
     std::uint64_t handed_over = 0, failed = 0, waited = 0;
+    std::uint64_t asked = 0;  // owners, how far they have read
   };
   counts counted() const;
 

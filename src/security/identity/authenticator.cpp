@@ -145,8 +145,8 @@ result<authenticator::known> authenticator::judge(const proof& p, const credenti
 
 result<authenticator::known> authenticator::judge_proof(const proof& p, const credentials& given,
                                                         std::int64_t now_ms) {
-  const auto kept = [now_ms](identity who) {
-    const auto until = now_ms + cache_ttl_ms, ends = who.expires_at_ms;
+  const auto kept = [now_ms, ttl_ms = ttl_ms_](identity who) {
+    const auto until = now_ms + ttl_ms, ends = who.expires_at_ms;
     return known{std::move(who), ends == 0 ? until : std::min(until, ends)};
   };
   const auto sooner = [](std::int64_t a, std::int64_t b) {

@@ -76,13 +76,14 @@ result<void> credential_vault::load() {
   const std::lock_guard one_at_a_time(change_mutex_);
   auto stored = store_.list(collection);
   if (!stored) return stored.error();
+  std::map<std::string, std::shared_ptr<const row>> all;
   for (const auto& [key, document] : *stored) {
     auto r = parse(document);
     if (!r) return error(codes::storage_corrupt, "a stored credential cannot be read");
-    auto kept = std::make_shared<const row>(std::move(*r));
-    std::lock_guard lock(mutex_);
-    rows_.insert_or_assign(key, std::move(kept));
+    all.emplace(key, std::make_shared<const row>(std::move(*r)));
   }
+  const std::lock_guard lock(mutex_);
+  rows_ = std::move(all);
   return {};
 }
 

@@ -46,4 +46,14 @@ describe('a request', () => {
     const init = (fetched.mock.calls[0] as unknown as [string, RequestInit])[1];
     expect(new Headers(init.headers).get('If-Match')).toBe('"one"');
   });
+
+  test('says what its answers rested on, so that another node has read as much', async () => {
+    const fetched = vi.fn(async () => Response.json({}, { headers: { 'Soma-Position': '3.42' } }));
+    vi.stubGlobal('fetch', fetched);
+    await http.request('x');
+    await http.request('y');
+    const sent = (fetched.mock.calls as unknown as [string, RequestInit][])
+      .map(([, init]) => new Headers(init.headers).get('Soma-Position'));
+    expect(sent).toEqual([null, '3.42']);
+  });
 });

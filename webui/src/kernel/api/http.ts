@@ -1,4 +1,5 @@
 import { t } from '../texts/texts';
+import { notePosition, positions } from './position';
 
 /**
  * Requests to the gateway, relative to the page, so that the whole works under any sub-path.
@@ -101,7 +102,11 @@ export async function requestTagged<Answer>(
 /** The answer itself, where it is no JSON or what is sent is none. Throws as `request` does. */
 export async function fetchOk(path: string, init: RequestInit): Promise<Response> {
   const tell = tellsSignedOut();
-  const response = await answered(fetch(apiUrl(path), init));
+  const headers = new Headers(init.headers);
+  const rests = positions();
+  if (rests !== '') headers.set('Soma-Position', rests);
+  const response = await answered(fetch(apiUrl(path), { ...init, headers }));
+  notePosition(response.headers.get('Soma-Position'));
   if (response.ok) return response;
   tell(response.status);
   throw await problemOf(response);
