@@ -42,14 +42,15 @@ void chores::take_up_files() {
   on_.web.follow_certificates(true);
 }
 
-// What this process keeps in memory of documents was written by another node, maybe: profiles and
-// secrets are few, and read again.
+// What this process keeps in memory of documents was written by another node, maybe: profiles,
+// secrets, what is switched on and may leave are few, and read again.
 void chores::follow_documents() {
   const auto seen = on_.store.partitions()->look(cluster::documents_partition);
   if (seen.next == documents_next_) return;
   documents_next_ = seen.next;
-  on_.store.lanes().pages.post([&models = on_.models, &vault = on_.store.secrets().vault()] {
-    for (const auto& done : {models.follow_documents(), vault.load()})
+  on_.store.lanes().pages.post([on = on_] {
+    for (const auto& done : {on.models.follow_documents(), on.tools.follow_documents(),
+                             on.store.secrets().vault().load()})
       if (!done) log(log_level::error, "cluster.not_followed", {{"reason", done.error().detail}});
   });
 }

@@ -11,6 +11,7 @@
 #include "node/models.hpp"
 #include "node/signals.hpp"
 #include "node/store.hpp"
+#include "node/tools.hpp"
 #include "node/web_server.hpp"
 
 namespace soma {
@@ -22,6 +23,7 @@ class chores {
     node_store& store;
     node_identities& identities;
     node_models& models;
+    node_tools& tools;
   };
   explicit chores(const needs& from) : on_(from) {}
 

@@ -37,8 +37,12 @@ class node_models final : public actors::model_source {
   result<std::unique_ptr<llm::stream_handle>> start(const actors::llm_caller& who, llm::call c,
                                                     llm::stream_sink sink) override;
 
-  // Profiles as they are stored by now: others may have written them. Blocks. Errors: the store's.
-  result<void> follow_documents() { return registry_.load(); }
+  // Profiles, and what tenants let leave, as they are stored by now: others may have written them.
+  // Blocks. Errors: the store's.
+  result<void> follow_documents() {
+    if (auto done = registry_.load(); !done) return done;
+    return guard_.load();
+  }
 
   // At the end, when no thread runs calls any more: what is open counts as let go, and usage is
   // saved. Blocks. Errors: those of the store.

@@ -50,6 +50,8 @@ class node_tools final : public actors::picture_source {
 
   app::tool_gateway& gateway() { return gateway_; }
   tools::catalog_runner& runner() { return runner_; }
+  // What tenants switched on and off, as it is stored by now. Blocks. Errors: the store's.
+  result<void> follow_documents() { return catalog_.load(); }
 
   void load(const actors::llm_caller& who, std::vector<attachment_ref> files, done then) override;
 

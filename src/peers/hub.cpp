@@ -9,6 +9,7 @@
 
 #include "core/time.hpp"
 #include "observability/log.hpp"
+#include "peers/handshake.hpp"
 
 namespace soma::peers {
 namespace {
@@ -20,16 +21,6 @@ constexpr auto hello_timeout = std::chrono::seconds(3);
 constexpr auto connect_timeout = std::chrono::seconds(5);
 constexpr auto look_every = milliseconds(50);
 constexpr std::size_t reason_bytes_max = 500;  // of what another says in the log
-
-std::string_view name_of(peer_state state) {
-  switch (state) {
-    case peer_state::here: return "here";
-    case peer_state::doubted: return "doubted";
-    case peer_state::beyond: return "beyond";
-    case peer_state::down: break;
-  }
-  return "down";
-}
 
 // A peer that is to be connected to.
 struct place {
@@ -72,6 +63,7 @@ class hub_actor {
         [this](drain_atom, bool wanted) { drain(wanted); },
         [this](leave_atom) { leave(); },
         [this](const hello& said) { return met(said); },
+        [this](const proof& shown) { return proved(shown); },
         [this](const heartbeat& said) { heard(said); },
         [this](const heartbeat_read& said) { read(said.number); },
     };
@@ -87,29 +79,16 @@ class hub_actor {
     out.partitions = host_.partitions();
     out.version = of.version;
     out.format = of.format;
-    out.server_key = of.server_key;
-    out.enc_key = of.enc_key;
-    out.internal_token = of.internal_token;
     out.http = door_;
     out.roles = of.roles;
+    out.nonce = new_nonce();
     return out;
   }
 
-  // Why the other is no node of this cluster; none: it is.
+  // Why the other is no node of this cluster, by what anybody may know; none: it may be one.
   std::optional<std::string> differs(const hello& of) const {
-    const auto& mine = needs_.options.self;
-    if (of.protocol != protocol_version)
-      return "it speaks version " + std::to_string(of.protocol) + " of the protocol, this node " +
-             std::to_string(protocol_version);
-    if (of.cluster != mine.cluster) return "it is of the cluster '" + of.cluster + "'";
-    if (of.partitions != host_.partitions())
-      return "its cluster has " + std::to_string(of.partitions) + " partitions, this one " +
-             std::to_string(host_.partitions());
-    if (of.server_key != mine.server_key) return "its server key is another";
-    if (of.enc_key != mine.enc_key) return "its GATEWAY_ENC_KEY is another";
-    if (of.internal_token != mine.internal_token) return "its GATEWAY_INTERNAL_TOKEN is another";
-    if (of.node == mine.node && of.incarnation != needs_.incarnation)
-      return "it has the name of this node, " + mine.node;
+    if (auto why = is_of_another(needs_.options.self, host_.partitions(), needs_.incarnation, of))
+      return why;
     const auto at = links_.find(of.node);
     if (at != links_.end() && at->second.said.incarnation > of.incarnation)
       return "a later process of the name " + of.node + " is here";
@@ -123,8 +102,8 @@ class hub_actor {
     door_ = door;
     if (begun_ && is_news)
       for (const auto& [node, one] : links_)
-        self_->request(one.actor, hello_timeout, says())
-            .then([](const hello&) {}, [](caf::error&) {});
+        shake(
+            one.actor, [](const hello&) {}, [](const std::string&) {});
     if (begun_) return;
     begun_ = true;
     self_->send(self_, look_atom::value);
@@ -172,26 +151,60 @@ class hub_actor {
     if (!who) return missed(place, {});
     const auto them = caf::actor_cast<caf::actor>(who);
     if (them == caf::actor_cast<caf::actor>(self_)) return is_self(place);
-    self_->request(them, hello_timeout, says())
-        .then([this, place, them](const hello& said) { answered(place, them, said); },
-              [this, place](caf::error& why) {
-                auto text = why.context().empty() ? std::string() : self_->system().render(why);
-                missed(place, text);
-              });
+    shake(
+        them, [this, place](const hello& said) { answered(place, said); },
+        [this, place](const std::string& why) { missed(place, why); });
   }
 
-  void answered(std::size_t place, const caf::actor& them, const hello& said) {
-    if (said.node == needs_.options.self.node && said.incarnation == needs_.incarnation)
-      return is_self(place);
-    if (!said.refused.empty()) return missed(place, said.refused.substr(0, reason_bytes_max));
-    if (const auto why = differs(said)) return missed(place, *why);
+  // A hello, the other's answer and proof, this node's proof; then there is a link. `is_met` is
+  // called with this node's own words, too.
+  void shake(const caf::actor& them, std::function<void(const hello&)> is_met,
+             std::function<void(const std::string&)> is_not) {
+    const auto text = [this](const caf::error& why) {
+      return why.context().empty() ? std::string() : self_->system().render(why);
+    };
+    const auto mine = says();
+    self_->request(them, hello_timeout, mine)
+        .then(
+            [this, them, mine, is_met, is_not, text](const hello& said) {
+              if (is_own(said)) return is_met(said);
+              if (!said.refused.empty()) return is_not(said.refused.substr(0, reason_bytes_max));
+              auto why = differs(said);
+              if (!why) why = disproved_answer(needs_.options.self, said, mine.nonce);
+              proof shown;
+              shown.nonce = said.nonce;
+              if (why) {
+                shown.refused = *why;
+                self_->request(them, hello_timeout, shown)
+                    .then([](const proof&) {}, [](caf::error&) {});
+                return is_not(*why);
+              }
+              shown = prove(needs_.options.self, side::asks, mine, mine.nonce, said.nonce);
+              self_->request(them, hello_timeout, shown)
+                  .then(
+                      [this, them, said, is_met, is_not](const proof& taken) {
+                        if (!taken.refused.empty())
+                          return is_not(taken.refused.substr(0, reason_bytes_max));
+                        take(them, said);
+                        is_met(said);
+                      },
+                      [is_not, text](caf::error& failed) { is_not(text(failed)); });
+            },
+            [is_not, text](caf::error& failed) { is_not(text(failed)); });
+  }
+
+  bool is_own(const hello& said) const {
+    return said.node == needs_.options.self.node && said.incarnation == needs_.incarnation;
+  }
+
+  void answered(std::size_t place, const hello& said) {
+    if (is_own(said)) return is_self(place);
     auto& one = places_[place];
     one.busy = false;
     one.wait_ms = 0;
     one.next_ms = monotonic_ms() + needs_.options.retry_ms;
     one.node = said.node;
     one.told.clear();
-    take(them, said);
   }
 
   void is_self(std::size_t place) {
@@ -209,20 +222,42 @@ class hub_actor {
     log(log_level::error, "cluster.peer_refused", {{"peer", one.text}, {"reason", why}});
   }
 
-  // The answer to a hello: this node's own, or why not.
+  // What is said to who is not let in; the log has it once.
+  std::string refusal(const std::string& node, const std::string& why) {
+    if (refused_ != node + why) {
+      refused_ = node + why;
+      log(log_level::error, "cluster.peer_refused", {{"node", node}, {"reason", why}});
+    }
+    return "the node " + needs_.options.self.node + " says: " + why;
+  }
+
+  // The answer to a hello: this node's own, with its proof, or why not.
   hello met(const hello& said) {
     if (const auto why = differs(said)) {
       hello no;
-      no.refused = "the node " + needs_.options.self.node + " says: " + *why;
-      if (refused_ != said.node + *why) {
-        refused_ = said.node + *why;
-        log(log_level::error, "cluster.peer_refused", {{"node", said.node}, {"reason", *why}});
-      }
+      no.refused = refusal(said.node, *why);
       return no;
     }
+    return greetings_.answer(needs_.options.self, says(), said, self_->current_sender(),
+                             monotonic_ms());
+  }
+
+  // Whoever was greeted shows that it is who it says.
+  proof proved(const proof& shown) {
+    proof out;
+    auto one = greetings_.take(needs_.options.self, shown, self_->current_sender());
+    if (!one) {
+      out.refused = "there was no hello before it, or too long ago";
+      return out;
+    }
+    auto& [said, why] = *one;
+    if (!why) why = differs(said);
     const auto them = caf::actor_cast<caf::actor>(self_->current_sender());
-    if (them && said.node != needs_.options.self.node) take(them, said);
-    return says();
+    if (why)
+      out.refused = refusal(said.node, *why);
+    else if (them && !is_own(said))
+      take(them, said);
+    return out;
   }
 
   void take(const caf::actor& them, const hello& said) {
@@ -250,13 +285,8 @@ class hub_actor {
     const auto now = monotonic_ms();
     if (now < meet_again_ms_) return;
     meet_again_ms_ = now + needs_.options.retry_ms;
-    self_->request(them, hello_timeout, says())
-        .then(
-            [this, them](const hello& said) {
-              if (!said.refused.empty() || differs(said)) return;
-              if (said.node != needs_.options.self.node) take(them, said);
-            },
-            [](caf::error&) {});
+    shake(
+        them, [](const hello&) {}, [](const std::string&) {});
   }
 
   void remember(const std::string& node, const hello& said) {
@@ -405,7 +435,7 @@ class hub_actor {
         out.format = said->format;
         out.roles = said->roles;
       }
-      out.state = one.state == peer_state::here && one.draining ? "draining" : name_of(one.state);
+      out.state = one.state == peer_state::here && one.draining ? "draining" : to_string(one.state);
       out.since_ms = wall - (now - one.since_ms);
       out.next = one.next;
       if (at != links_.end() && one.state == peer_state::here) {
@@ -439,6 +469,7 @@ class hub_actor {
   std::map<std::string, link> links_;
   std::map<std::string, hello> known_;  // of nodes without a link: as they last said
   std::vector<cluster::partition_view> views_;
+  greetings greetings_;
   std::string door_, refused_;
   std::uint64_t gained_ = 0;
   std::int64_t documents_heard_ms_ = monotonic_ms(), meet_again_ms_ = 0;

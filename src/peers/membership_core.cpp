@@ -15,6 +15,16 @@ constexpr log_offset never_near = std::numeric_limits<log_offset>::min() / 2;
 
 }  // namespace
 
+std::string_view to_string(peer_state state) {
+  switch (state) {
+    case peer_state::here: return "here";
+    case peer_state::doubted: return "doubted";
+    case peer_state::beyond: return "beyond";
+    case peer_state::down: break;
+  }
+  return "down";
+}
+
 membership_core::membership_core(const membership_rules& rules, std::string self,
                                  std::uint64_t incarnation, std::int64_t now_ms)
     : rules_(rules),

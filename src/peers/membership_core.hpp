@@ -17,6 +17,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -75,6 +76,8 @@ enum class peer_state : std::uint8_t {
   beyond,   // no link from here, but others have one
   down,
 };
+
+std::string_view to_string(peer_state state);
 
 class membership_core {
  public:

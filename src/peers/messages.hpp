@@ -14,20 +14,28 @@ namespace soma::peers {
 inline constexpr std::uint16_t protocol_version = 2;
 inline constexpr unsigned incarnation_random_bits = 20;
 
-// The first word, and the answer to it; said again when its sender's door opens. Fingerprints are
-// HMACs that only who has the secret makes.
+// The first word, and the answer to it; said again when its sender's door opens. What it says is
+// believed once its sender has proved that it has the cluster's secrets (handshake.hpp): the answer
+// proves it at once, who spoke first by a `proof` behind it. No word is of use to who overhears it.
 struct hello {
   std::uint16_t protocol = protocol_version;
   std::string cluster;  // its name
   std::string node;
   std::uint64_t incarnation = 0;  // of the process: when it began, in ms since 1970, and a draw
   std::uint32_t partitions = 0;
-  std::string version;                              // of the program, for people
-  std::uint32_t format = 0;                         // of records, that it writes at most
-  std::string server_key, enc_key, internal_token;  // fingerprints
-  std::string http;                                 // host:port at which it takes over requests
+  std::string version;       // of the program, for people
+  std::uint32_t format = 0;  // of records, that it writes at most
+  std::string http;          // host:port at which it takes over requests; empty: not yet
   std::vector<std::string> roles;
+  std::string nonce;                                // drawn for this one
+  std::string server_key, enc_key, internal_token;  // in an answer: proofs
   std::string refused;  // in an answer: why its sender does not let the other in
+};
+
+struct proof {
+  std::string nonce;                                // of the answer that asked for it
+  std::string server_key, enc_key, internal_token;  // over both nonces and the hello
+  std::string refused;  // why its sender does not let the other in, or goes no further
 };
 
 struct heartbeat {
@@ -49,8 +57,14 @@ struct heartbeat_read {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, hello& x) {
   return f(caf::meta::type_name("hello"), x.protocol, x.cluster, x.node, x.incarnation,
-           x.partitions, x.version, x.format, x.server_key, x.enc_key, x.internal_token, x.http,
-           x.roles, x.refused);
+           x.partitions, x.version, x.format, x.http, x.roles, x.nonce, x.server_key, x.enc_key,
+           x.internal_token, x.refused);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, proof& x) {
+  return f(caf::meta::type_name("proof"), x.nonce, x.server_key, x.enc_key, x.internal_token,
+           x.refused);
 }
 
 template <class Inspector>
@@ -68,6 +82,7 @@ typename Inspector::result_type inspect(Inspector& f, heartbeat_read& x) {
 
 CAF_BEGIN_TYPE_ID_BLOCK(soma_peers, caf::first_custom_type_id)
 CAF_ADD_TYPE_ID(soma_peers, (soma::peers::hello))
+CAF_ADD_TYPE_ID(soma_peers, (soma::peers::proof))
 CAF_ADD_TYPE_ID(soma_peers, (soma::peers::heartbeat))
 CAF_ADD_TYPE_ID(soma_peers, (soma::peers::heartbeat_read))
 CAF_END_TYPE_ID_BLOCK(soma_peers)

@@ -41,7 +41,7 @@ struct identity {
   std::vector<std::string> roles;
 };
 
-// By which nodes see that they have the same secret, and nobody learns it.
+// With which nodes prove that they have the same secret (handshake.hpp); it is never sent.
 std::string secret_fingerprint(std::string_view secret, std::string_view what_for);
 
 struct link_options {

@@ -1,5 +1,7 @@
 #include "tools/catalog.hpp"
 
+#include <algorithm>
+
 #include <boost/json.hpp>
 #include <cstdio>
 
@@ -36,11 +38,24 @@ catalog::kept_change catalog::read_change(std::string row_json) {
 }
 
 result<void> catalog::load() {
+  const std::lock_guard one_at_a_time(change_mutex_);
   auto rows = store_.load();
   if (!rows) return rows.error();
+  decltype(changes_) all;
+  for (auto& row : *rows) all[row.tenant][row.tool_id] = read_change(std::move(row.change_json));
   std::lock_guard lock(mutex_);
-  for (auto& row : *rows)
-    changes_[row.tenant][row.tool_id] = read_change(std::move(row.change_json));
+  const auto same = [](const auto& a, const auto& b) {
+    return a.first == b.first && std::equal(a.second.begin(), a.second.end(), b.second.begin(),
+                                            b.second.end(), [](const auto& x, const auto& y) {
+                                              return x.first == y.first &&
+                                                     x.second.json == y.second.json &&
+                                                     x.second.pin == y.second.pin;
+                                            });
+  };
+  // Sets that are made are not made again for nothing: this is asked once a second in a cluster.
+  if (loaded_ && std::equal(all.begin(), all.end(), changes_.begin(), changes_.end(), same))
+    return {};
+  changes_ = std::move(all);
   loaded_ = true;
   sets_.clear();
   return {};

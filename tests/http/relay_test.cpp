@@ -417,6 +417,16 @@ TEST_CASE("relay: a node that owns nothing makes sessions, too") {
   for (int i = 0; i < 20; ++i)
     CHECK(status_of_text(ask(a.port(), request("POST /v1/sessions", {}, "x"))) == 202);
   CHECK(b.carried_out + c.carried_out == 20);
+  // In a partition that somebody owns, though most have nobody at the moment.
+  {
+    const std::lock_guard lock(w.log->mutex);
+    for (std::size_t i = 0; i < w.log->owners.size(); ++i)
+      w.log->owners[i] = i == 5 ? "c" : "somebody who is not heard";
+  }
+  c.carried_out = 0;
+  for (int i = 0; i < 20; ++i)
+    CHECK(status_of_text(ask(a.port(), request("POST /v1/sessions", {}, "x"))) == 202);
+  CHECK(c.carried_out == 20);
 }
 
 TEST_CASE("relay: a new session is one of the node that makes it, or of its key's partition") {

@@ -40,9 +40,10 @@ def documents_through_any_node():
         profile = {"name": name, "model": "rehearsal", "base_url": rehearsal.base_url}
         status, _, text = here.request("PUT", f"/v1/model-profiles/{name}", profile)
         assert status in (200, 201), (status, text)
-        assert there.request("GET", f"/v1/model-profiles/{name}")[0] == 200
+        # Profiles are kept in memory, and followed once a second.
+        wait_until(lambda: there.request("GET", f"/v1/model-profiles/{name}")[0] == 200, 5, "the profile")
         memory = here.json("POST", "/v1/memories", {"text": f"remember {name}"}, expect=201)
-        assert there.request("GET", f"/v1/memories/{memory['id']}")[0] == 200
+        assert there.request("GET", f"/v1/memories/{memory['memory_id']}")[0] == 200
 
 
 def sign_ins_through_any_node():
@@ -83,8 +84,11 @@ def one_is_stopped():
     """SIGTERM: all it owned is given up before it ends, so what it was asked for goes on at once"""
     node = cluster.nodes[1]
     other = cluster.nodes[0]
-    sessions = [other.say("[[rehearsal delay_ms=20 words=300]]")["session_id"] for _ in range(6)]
-    owned = [s for s in sessions if cluster.owner_of(s, asked=other) is node]
+    sessions, owned = [], []
+    while len(owned) < 2 and len(sessions) < 40:
+        sessions.append(other.say("[[rehearsal delay_ms=20 words=300]]")["session_id"])
+        owned += [s for s in sessions[-1:] if cluster.owner_of(s, asked=other) is node]
+    assert len(owned) == 2
     for session in sessions:
         wait_until(lambda s=session: any(e["type"] == "llm.delta" for e in other.events(s)), 20, "a delta")
     assert node.stop() == 0

@@ -15,6 +15,7 @@
 #include "../support/cluster_certificates.hpp"
 #include "../support/fake_partitions.hpp"
 #include "../support/temp_folder.hpp"
+#include "peers/handshake.hpp"
 
 using namespace soma;
 using namespace soma::peers;
@@ -167,6 +168,42 @@ TEST_CASE("links: a node with another server key is not let in, and both say why
   CHECK(b.links->look().refused[0].find("server key") != std::string::npos);
   CHECK(a.here() == 1);
   CHECK(b.here() == 1);
+}
+
+TEST_CASE("links: what proves a node once proves nothing again, and nothing else") {
+  identity secrets;
+  secrets.server_key = secret_fingerprint("the same", "server key");
+  hello said;
+  said.node = "a";
+  said.http = "127.0.0.1:1";
+  const auto mine = new_nonce(), theirs = new_nonce();
+  CHECK(mine != theirs);
+  const auto shown = prove(secrets, side::answers, said, mine, theirs);
+  CHECK_FALSE(disproved(secrets, side::answers, said, mine, theirs, shown));
+  CHECK(disproved(secrets, side::answers, said, new_nonce(), theirs, shown));
+  CHECK(disproved(secrets, side::answers, said, mine, new_nonce(), shown));
+  CHECK(disproved(secrets, side::asks, said, mine, theirs, shown));
+  auto another = said;
+  another.http = "127.0.0.1:2";
+  CHECK(disproved(secrets, side::answers, another, mine, theirs, shown));
+  auto other = secrets;
+  other.internal_token = "x";
+  CHECK(*disproved(other, side::answers, said, mine, theirs, shown) ==
+        "its GATEWAY_INTERNAL_TOKEN is another");
+  // Whoever is greeted proves it once.
+  greetings all;
+  auto hello_of_b = said;
+  hello_of_b.node = "b";
+  hello_of_b.nonce = new_nonce();
+  said.nonce = new_nonce();
+  const auto answer = all.answer(secrets, said, hello_of_b, nullptr, 0);
+  CHECK_FALSE(disproved_answer(secrets, answer, hello_of_b.nonce));
+  const auto proved = prove(secrets, side::asks, hello_of_b, hello_of_b.nonce, answer.nonce);
+  const auto taken = all.take(secrets, proved, nullptr);
+  REQUIRE(taken);
+  CHECK(taken->first.node == "b");
+  CHECK_FALSE(taken->second);
+  CHECK_FALSE(all.take(secrets, proved, nullptr));
 }
 
 TEST_CASE("links: a second node of one name is not let in") {

@@ -53,13 +53,15 @@ result<void> egress_guard::load() {
   }
   auto rows = rows_.list(collection);
   if (!rows) return rows.error();
-  const std::lock_guard lock(mutex_);
+  decltype(own_) all;
   for (const auto& [tenant, name] : *rows) {
     const auto own = mode_named(name);
     if (!own)
       return error(codes::storage_corrupt, "what a tenant lets leave cannot be read: " + tenant);
-    own_.insert_or_assign(tenant_id(tenant), *own);
+    all.insert_or_assign(tenant_id(tenant), *own);
   }
+  const std::lock_guard lock(mutex_);
+  own_ = std::move(all);
   return {};
 }
 
