@@ -133,3 +133,16 @@ TEST_CASE_FIXTURE(world, "models: a profile and the record of its answer are wri
   CHECK(!models.get(ours, "late"));
   CHECK(models.get(ours, "once")->profile.preferred);
 }
+
+TEST_CASE_FIXTURE(world, "models: what another process wrote is followed, also that it is gone") {
+  models::model_registry other{settings, *log};
+  REQUIRE(other.load());
+  REQUIRE(models.put(ours, profile_of("second"), {}));
+  CHECK(other.dialogue(ours)->rules.model == "first");
+  REQUIRE(other.load());
+  CHECK(other.dialogue(ours)->rules.model == "second");
+  REQUIRE(models.remove(ours, "default", {}));
+  REQUIRE(other.load());
+  CHECK_FALSE(other.get(ours, "default"));
+  CHECK(other.dialogue(ours)->profile.base_url.empty());
+}

@@ -373,6 +373,22 @@ TEST_CASE("authenticator: a user's role bounds what his keys say, and makes none
   CHECK(w.bearer(plain.text.reveal())->role == role::user);
 }
 
+TEST_CASE(
+    "authenticator: a key that another process revoked is believed no longer than it was told") {
+  world w;
+  w.door.believe_for(1'000);
+  const auto key = w.key();
+  REQUIRE(w.bearer(key.text.reveal()));
+  // As another node's record would have it, of which this one is not told.
+  const auto rows = w.documents.list("keys").value();
+  REQUIRE(rows.size() == 1);
+  REQUIRE(w.documents.remove("keys", rows[0].first));
+  w.now += 999;
+  CHECK(w.bearer(key.text.reveal()));
+  w.now += 1;
+  CHECK_FALSE(w.bearer(key.text.reveal()));
+}
+
 TEST_CASE("authenticator: a visit is noted now and then, and brings nothing back") {
   world w;
   const auto key = w.key();

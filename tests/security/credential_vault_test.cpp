@@ -55,6 +55,19 @@ TEST_CASE_FIXTURE(world, "vault: a secret opens again, also after a restart, for
   CHECK(v.unreadable() == 0);
 }
 
+TEST_CASE_FIXTURE(world, "vault: what another process wrote is followed, also that it is gone") {
+  auto v = vault({key_of('a')}), other = vault({key_of('a')});
+  REQUIRE(v.put(ours, "openai", secret_string(std::string(planted)), 10));
+  REQUIRE(other.load());
+  CHECK(opened(other, ours, "openai") == planted);
+  REQUIRE(v.put(ours, "openai", secret_string("another"), 20));
+  REQUIRE(other.load());
+  CHECK(opened(other, ours, "openai") == "another");
+  REQUIRE(v.remove(ours, "openai"));
+  REQUIRE(other.load());
+  CHECK(opened(other, ours, "openai") == "none");
+}
+
 TEST_CASE_FIXTURE(world, "vault: what is shown tells secrets apart and nothing of them") {
   auto v = vault({key_of('a')});
   const auto first = v.put(ours, "openai", secret_string(std::string(planted)), 10);
