@@ -218,6 +218,12 @@ void membership_core::order_moves(std::span<const partition_view> views, std::in
 orders membership_core::tick(std::span<const partition_view> views, std::int64_t now_ms) {
   orders out;
   if (views.size() != rules_.partitions) return out;
+  // Who stood still itself (it was stopped, or its machine) has heard nobody, which says nothing of
+  // them: what they said lies here unread. Else it would call down all that live, and claim what
+  // they own.
+  if (ticked_ms_ && now_ms - *ticked_ms_ >= rules_.silence_ms / 2)
+    for (auto& [node, one] : peers_) one.heard_ms = std::max(one.heard_ms, now_ms);
+  ticked_ms_ = now_ms;
   out.down = std::exchange(replaced_, {});
   look_at_links(now_ms, out);
   const auto heard = std::count_if(peers_.begin(), peers_.end(), [](const auto& one) {

@@ -143,6 +143,7 @@ class membership_core {
   std::map<std::uint32_t, std::int64_t> moving_;  // since when
   std::map<std::pair<std::uint32_t, std::string>, given> given_;
   std::int64_t changed_ms_;  // when nodes last came or went
+  std::optional<std::int64_t> ticked_ms_;
   bool draining_ = false, leaving_ = false, ready_ = false, speak_ = false;
 };
 

@@ -102,6 +102,7 @@ TEST_CASE("membership: of two nodes alone, who is not heard is down") {
   const auto views = views_of("b", "a");
   core.heard(from("b", {"a"}), 10);
   (void)core.tick(views, 11);
+  for (std::int64_t t = 60; t < 3'009; t += 50) CHECK(core.tick(views, t).down.empty());
   CHECK(core.tick(views, 3'009).down.empty());
   CHECK(core.tick(views, 3'011).down == std::vector<std::string>{"b"});
 }
@@ -250,6 +251,27 @@ TEST_CASE("membership: a move that came back is tried again after a wait that do
   REQUIRE(at.size() >= 4);
   CHECK(at.size() <= 6);
   for (std::size_t i = 2; i < at.size(); ++i) CHECK(at[i] - at[i - 1] > at[i - 1] - at[i - 2]);
+}
+
+TEST_CASE("membership: who stood still itself calls nobody down for it") {
+  membership_core core(rules_for(2), "a", 1, 0);
+  const auto views = views_of("b", "a");
+  core.heard(from("b", {"a", "c"}), 10);
+  core.heard(from("c", {"a", "b"}), 10);
+  for (std::int64_t t = 11; t < 500; t += 50) (void)core.tick(views, t);
+  // Stopped for 20 s; the first that it reads is from one of them.
+  core.heard(from("c", {"b"}), 20'500);
+  CHECK(core.tick(views, 20'500).down.empty());
+  core.heard(from("b", {"c"}), 20'600);
+  CHECK(core.tick(views, 20'600).down.empty());
+  CHECK(core.peers().at("b").state == peer_state::here);
+  // And one who is gone indeed is found to be, a silence later.
+  std::vector<std::string> down;
+  for (std::int64_t t = 20'650; t < 26'000; t += 50) {
+    core.heard(from("c", {"a"}), t);
+    for (const auto& node : core.tick(views, t).down) down.push_back(node);
+  }
+  CHECK(down == std::vector<std::string>{"b"});
 }
 
 TEST_CASE("membership: a node that leaves gives up all at once") {

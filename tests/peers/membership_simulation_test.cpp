@@ -287,6 +287,8 @@ void some_phase(world& w) {
     case 4: {  // stopped for a while
       w.nodes[one].paused_until = w.now + 5'000 + w.below(15'000);
       w.run(60'000);
+      if (there.size() > 1)
+        CHECK(w.takeovers - before == owned);  // and it takes nothing, awake again
       return;
     }
     case 5: {  // stops some partitions: others have them from then on, and they do not go round
