@@ -32,6 +32,7 @@ void fact_table::carry_out(const partition_state& behind, log_offset offset, con
   for (const auto& use : one.keys)
     keys_[use.key] = {one.session, judged.seq, behind.time_ms, offset};
   for (const auto& document : one.documents) {
+    if (document.only_looked_at) continue;
     std::pair name(document.collection, document.key);
     if (document.value) {
       versions_[std::move(name)] = offset;

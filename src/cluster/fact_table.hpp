@@ -23,6 +23,7 @@ class fact_table final : public partition_facts {
   // left.
   void carry_out(const partition_state& behind, log_offset offset, const atom& one,
                  const judgement& judged);
+  void pass(const source_tag& tag) { sources_[tag.partition] = tag; }
 
  private:
   std::unordered_map<session_key, known_head> heads_;

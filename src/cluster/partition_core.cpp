@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <tuple>
 
 #include "cluster/packed_bytes.hpp"
 #include "cluster/planted_bug.hpp"
@@ -48,10 +47,6 @@ bool expired(const kept_key& kept, const key_use& fresh, std::int64_t time_ms) {
   return kept.time_ms <= time_ms - fresh.ttl_ms;
 }
 
-std::tuple<log_offset, std::uint32_t> order(const source_tag& tag) {
-  return {tag.offset, tag.row};
-}
-
 // ---- atoms ----
 
 judgement judge_documents(const partition_facts& facts, const atom& one, judgement otherwise) {
@@ -81,7 +76,10 @@ judgement judge_atom(const partition_facts& facts, std::uint32_t epoch, std::int
   if (one.source && !planted(planted_bug::sources_are_not_compared)) {
     const auto last = facts.last_of(one.source->partition);
     if (!last) return unreadable(last.error());
-    if (*last && order(*one.source) <= order(**last)) return refused(reason::source_seen);
+    const auto before = *last ? (**last).offset : nowhere;
+    if (one.source->offset <= before) return refused(reason::source_seen);
+    if (one.source->after != before && !planted(planted_bug::sources_leave_holes))
+      return refused(reason::source_hole);
   }
   if (!planted(planted_bug::keys_are_overwritten)) {
     for (const auto& use : one.keys) {
@@ -189,6 +187,11 @@ std::uint64_t digest_behind(std::uint64_t digest, std::uint64_t record_sum) {
   return mixed(digest, record_sum);
 }
 
+bool passes_source(const judgement& judged) {
+  return judged.what == verdict::refused && judged.why != reason::source_seen &&
+         judged.why != reason::source_hole && !planted(planted_bug::the_refused_block_their_source);
+}
+
 judgement apply(partition_state& state, const partition_facts& facts, log_offset offset,
                 const read_record& one) {
   if (offset < state.next) return voided(reason::read_before);
@@ -217,14 +220,14 @@ bool same_log(const partition_state& state, log_offset offset, std::string_view 
 }
 
 std::string_view to_string(reason why) {
-  static constexpr std::array<std::string_view, 20> names = {
+  static constexpr std::array<std::string_view, 21> names = {
       "none",           "read_before",      "not_born",
       "born_before",    "replaces_older",   "of_older_claim",
       "was_released",   "gap_or_copy",      "format_not_opened",
       "key_exists",     "source_seen",      "epoch_differs",
       "head_differs",   "session_gone",     "version_differs",
       "unreadable",     "format_unknown",   "other_changelog",
-      "digest_differs", "facts_unreadable",
+      "digest_differs", "facts_unreadable", "source_hole",
   };
   const auto at = static_cast<std::size_t>(why);
   return at < names.size() ? names[at] : "?";

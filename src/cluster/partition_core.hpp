@@ -110,12 +110,13 @@ enum class reason : std::uint8_t {
   head_differs,
   session_gone,
   version_differs,
-  // stopped
+  // stopped (and one refused, at the end: numbers are in digests)
   unreadable,
   format_unknown,
   other_changelog,
   digest_differs,
   facts_unreadable,
+  source_hole,  // refused: it does not follow what was derived last from its source
 };
 std::string_view to_string(reason why);
 
@@ -126,6 +127,10 @@ struct judgement {
   kept_key kept{};        // key_exists: by what
   std::string detail{};   // stopped: a sentence for a person, without any text of a record
 };
+
+// Whether an atom that was judged so has had its turn among those of its source, though it changes
+// nothing else.
+bool passes_source(const judgement& judged);
 
 // Judges the record at `offset` and takes `state` past it, unless it is stopped. What a counted
 // atom changes of the facts is for the caller to carry out, in the same batch as the state.

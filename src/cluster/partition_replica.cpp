@@ -46,6 +46,9 @@ reading partition_replica::read(clocks now, const partition_facts& facts, log_of
   if (!under) return out;
   if (out.judged.what == verdict::counted)
     if (const auto* one = std::get_if<atom>(&under->what)) out.apply = *one;
+  if (const auto* one = std::get_if<atom>(&under->what);
+      one && one->source && passes_source(out.judged))
+    out.passed = one->source;
   if (mine_ == nowhere || under->claim != mine_) return out;
   if (counts) {
     landed(now, offset, out.judged, out.then);

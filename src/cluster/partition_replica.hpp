@@ -76,7 +76,8 @@ enum class admission : std::uint8_t {
 
 struct reading {
   judgement judged;
-  std::optional<atom> apply;  // its changes, in the batch of the state
+  std::optional<atom> apply;         // its changes, in the batch of the state
+  std::optional<source_tag> passed;  // what was refused had its turn: the same
   actions then;
 };
 

@@ -17,6 +17,8 @@ enum class planted_bug : std::uint8_t {
   heads_are_not_compared,
   versions_are_not_compared,  // of documents
   sources_are_not_compared,   // derived rows come twice
+  sources_leave_holes,        // nor is what they follow
+  the_refused_block_their_source,
   the_gone_come_again,
   time_goes_back,
   // in the replica
@@ -31,6 +33,10 @@ enum class planted_bug : std::uint8_t {
   clocks_run_alike,  // no allowance for their rates
   effects_outlive_a_release,
   a_release_hides_a_wait,  // for the lease of the owner before
+  // where documents are derived
+  documents_are_written_where_read,  // a session's in its partition, beside that of documents
+  what_is_derived_waits_again,       // a source that is read behind what was derived from it
+  an_owner_writes_before_it_derives,
   // in the reader
   an_older_end_will_do,  // a question is served by a look at the end that began before it
   a_position_is_one_ahead,

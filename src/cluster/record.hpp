@@ -59,23 +59,25 @@ struct key_use {
   bool operator==(const key_use&) const = default;
 };
 
-// A document of the tenant, written or deleted. Its version is the offset of the record that wrote
-// it, so no version is given twice, whatever is deleted in between.
+// A document of the tenant, written, deleted, or only looked at. Its version is the offset of the
+// record that wrote it, so no version is given twice, whatever is deleted in between.
 struct document_write {
   std::string collection, key;
   // What must be there: none, whatever; `nowhere`, nothing; else exactly this version.
   std::optional<log_offset> expected;
   std::optional<std::string> value;  // none: deleted
+  bool only_looked_at = false;       // nothing is written: `expected` is all that is said of it
 
   bool operator==(const document_write&) const = default;
 };
 
-// Of a row that its owner derived from another partition: where it comes from. Rows of a source
-// come in its order, and one that is not above the last is dropped.
+// Of an atom that was derived from a record of another partition: where it comes from. What is
+// derived from a source comes once and in its order, and nothing of it is left out: each names the
+// one before it. One that is refused for anything else has had its turn as well.
 struct source_tag {
   std::uint32_t partition = 0;
   log_offset offset = nowhere;
-  std::uint32_t row = 0;  // of the rows derived from one record
+  log_offset after = nowhere;  // the record of that source that was derived last; nowhere: none
 
   bool operator==(const source_tag&) const = default;
 };

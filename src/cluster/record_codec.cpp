@@ -19,6 +19,7 @@ enum class kind : std::uint8_t {
 };
 
 constexpr std::size_t sum_bytes = 8;
+constexpr std::uint64_t looked_at = 2;  // of a document, beside 0: deleted, and 1: written
 constexpr auto number32_max = std::numeric_limits<std::uint32_t>::max();
 constexpr auto number16_max = std::numeric_limits<std::uint16_t>::max();
 
@@ -58,13 +59,13 @@ void put(packed_writer& out, const claim& one) {
 }
 
 void put(packed_writer& out, const document_write& one) {
-  const auto& [collection, key, expected, value] = one;
+  const auto& [collection, key, expected, value, only_looked_at] = one;
   out.text(collection);
   out.text(key);
   out.number(expected.has_value());
   if (expected) out.sign_and_number(*expected);
-  out.number(value.has_value());
-  if (value) out.text(*value);
+  out.number(only_looked_at ? looked_at : value.has_value());
+  if (value && !only_looked_at) out.text(*value);
 }
 
 void put(packed_writer& out, const atom& one) {
@@ -85,10 +86,10 @@ void put(packed_writer& out, const atom& one) {
   for (const auto& document : documents) put(out, document);
   out.number(source.has_value());
   if (source) {
-    const auto& [partition, offset, row] = *source;
+    const auto& [partition, offset, after] = *source;
     out.number(partition);
     out.sign_and_number(offset);
-    out.number(row);
+    out.sign_and_number(after);
   }
   out.text(body);
 }
@@ -138,7 +139,9 @@ document_write take_document(packed_reader& in) {
   one.collection = in.text();
   one.key = in.text();
   if (in.flag()) one.expected = in.sign_and_number();
-  if (in.flag()) one.value = in.text();
+  const auto what = in.number(looked_at);
+  one.only_looked_at = what == looked_at;
+  if (what == 1) one.value = in.text();
   return one;
 }
 
@@ -161,7 +164,7 @@ atom take_atom(packed_reader& in) {
     auto& tag = one.source.emplace();
     tag.partition = static_cast<std::uint32_t>(in.number(number32_max));
     tag.offset = in.sign_and_number();
-    tag.row = static_cast<std::uint32_t>(in.number(number32_max));
+    tag.after = in.sign_and_number();
   }
   one.body = in.text();
   return one;

@@ -8,6 +8,7 @@
 #include "core/remembered.hpp"
 #include "core/thread_name.hpp"
 #include "core/time.hpp"
+#include "storage/node_rows.hpp"
 
 namespace soma::memory {
 namespace {
@@ -20,7 +21,9 @@ constexpr std::size_t taken_max = 2000;             // rows that wait for a chec
 constexpr std::chrono::seconds settle_after(2), try_again_after(1);
 // What is written meanwhile shares a transaction: one of few rows costs as much as one of many.
 constexpr std::chrono::milliseconds gather(20);
-constexpr std::string_view mark_collection = "memory.index", rebuild_mark = "rebuild";
+// Of this node's index. Before there were several nodes it was kept beside what is of all.
+constexpr std::string_view rebuild_mark = "memory.index.rebuild";
+constexpr std::string_view mark_collection_before = "memory.index", mark_before = "rebuild";
 
 // The store's fault, by which nothing is known of the index.
 error of_store(error why) {
@@ -157,8 +160,9 @@ void indexer::run() {
 }
 
 bool indexer::open_index() {
-  const auto wanted = log_.get_document(mark_collection, rebuild_mark);
-  if (wanted && *wanted) {
+  const auto wanted = log_.get_document(storage::node_collection, rebuild_mark);
+  const auto wanted_before = log_.get_document(mark_collection_before, mark_before);
+  if ((wanted && *wanted) || (wanted_before && *wanted_before)) {
     remove_file();
     notice("the index of memories is built anew: changes were not kept for it");
   }
@@ -181,7 +185,9 @@ bool indexer::open_index() {
   index_ = std::move(*opened);
   scanned_ = 0;
   taken_.clear();
-  if (wanted && *wanted) (void)log_.delete_document(mark_collection, rebuild_mark);
+  if (wanted && *wanted) (void)log_.delete_document(storage::node_collection, rebuild_mark);
+  if (wanted_before && *wanted_before)
+    (void)log_.delete_document(mark_collection_before, mark_before);
   const std::lock_guard lock(mutex_);
   degraded_ = index_->building() ? "the index of memories is being built" : "";
   uses_whole_ = !index_->building_uses();
@@ -334,7 +340,8 @@ result<void> indexer::apply_one(const storage::outbox_entry& row) {
         return ok;
       }
     }
-    if (ids.deleted.empty()) return {};
+    // By one for all nodes; what it misses when that changes is found by a sync.
+    if (ids.deleted.empty() || !log_.keeps_documents()) return {};
     auto written = log_.write_rows(ids);
     return written ? result<void>() : of_store(written.error());
   }
@@ -439,7 +446,7 @@ void indexer::drop_backlog() {
     if (page->end) break;
   }
   if (numbers.size() <= options_.backlog_max) return;
-  if (!log_.put_document(mark_collection, rebuild_mark, "1")) return;
+  if (!log_.put_document(storage::node_collection, rebuild_mark, "1")) return;
   (void)log_.delete_outbox(outbox_sink, taken_by_all(numbers));
 }
 

@@ -45,7 +45,8 @@ result<bool> memories::add_foreign(storage::row_batch& rows, const tenant_id& te
   const auto session = what.session.empty() ? std::string(no_session) : what.session;
   // Whatever it was of here.
   const auto here = *known ? **known : session;
-  auto there = read(tenant, here, what.id);
+  std::string text;
+  auto there = read(tenant, here, what.id, &text);
   if (!there) return there.error();
   const auto set_mark = [&](std::string to) {
     if (*marked && **marked == to) return;
@@ -72,7 +73,9 @@ result<bool> memories::add_foreign(storage::row_batch& rows, const tenant_id& te
         .about("lines");
   set_mark(mark_of_put(pass, session));
   if (*there && (*there)->updated_at_ms >= what.put->updated_at_ms) return false;
-  if (*there) rows.expected.emplace_back(item_collection, item_key(tenant, session, what.id));
+  if (*there)
+    rows.expected.push_back(
+        {std::string(item_collection), item_key(tenant, session, what.id), std::move(text)});
   add_item(rows.documents, tenant, *what.put);
   tell(rows, tenant, session, what.id, change::kind::item);
   return true;

@@ -3,18 +3,20 @@
 
 namespace soma::memory {
 
-// False: one of them went while this was prepared, and nothing was written.
+// False: one of them went, or was changed, while this was prepared, and nothing was written.
 result<bool> memories::put_states(const tenant_id& tenant, std::span<const new_state> which,
                                   std::string_view state) {
   storage::row_batch rows;
   for (const auto& one : which) {
-    auto there = read(tenant, one.session, one.id);
+    std::string text;
+    auto there = read(tenant, one.session, one.id, &text);
     if (!there) return there.error();
     if (!*there) continue;
     auto& it = **there;
     if (it.state == state || (one.version_ms != 0 && one.version_ms != it.updated_at_ms)) continue;
     it.state = state;
-    rows.expected.emplace_back(item_collection, item_key(tenant, one.session, one.id));
+    rows.expected.push_back(
+        {std::string(item_collection), item_key(tenant, one.session, one.id), std::move(text)});
     rows.documents.push_back(
         {std::string(item_collection), item_key(tenant, one.session, one.id), encode(it)});
     rows.outbox.push_back(

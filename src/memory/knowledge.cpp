@@ -217,7 +217,7 @@ result<kept_document> knowledge::keep(const tools::document_to_keep& what) {
   const auto now = row.imported_at_ms;
   for (std::size_t at = 0; at < passages.size() || at < count_before;) {
     storage::row_batch rows;
-    rows.expected.emplace_back(document_collection, key);
+    rows.expected.push_back({std::string(document_collection), key});
     for (std::size_t n = 0; n < passages_at_once && at < std::max(passages.size(), count_before);
          ++n, ++at) {
       auto id = passage_id(tenant, what.attachment_id, at);

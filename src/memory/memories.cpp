@@ -71,6 +71,9 @@ std::optional<index_reader::place> parse_cursor(std::string_view cursor) {
   return place;
 }
 
+// A memory that others change, too, is looked at anew so often.
+constexpr int changes_tried_max = 4;
+
 // Ends a reader's moment whatever happens.
 class moment {
  public:
@@ -127,13 +130,14 @@ error memories::index_failed(const error& why) const {
 }
 
 result<std::optional<item>> memories::read(const tenant_id& tenant, std::string_view session,
-                                           std::string_view id) const {
+                                           std::string_view id, std::string* as_stored) const {
   auto text = log_.get_document(item_collection, item_key(tenant, session, id));
   if (!text) return text.error();
   if (!*text) return std::optional<item>();
   auto it = decode_item(**text);
   if (!it) return it.error();
   if (is_over(it->expires_at_ms, now_ms_())) return std::optional<item>();
+  if (as_stored) *as_stored = std::move(**text);
   return std::optional(std::move(*it));
 }
 
@@ -142,10 +146,10 @@ result<memories::place> memories::look_up(const viewer& who, std::string_view id
   auto session = log_.get_document(id_collection, id_key(who.tenant, id));
   if (!session) return session.error();
   if (!*session) return not_found();
-  auto it = read(who.tenant, **session, id);
+  place out;
+  auto it = read(who.tenant, **session, id, &out.text);
   if (!it) return it.error();
   if (!*it || !sight(sessions_, who)((*it)->owner, **session)) return not_found();
-  place out;
   out.session = std::move(**session);
   out.what = std::move(**it);
   return out;
@@ -223,6 +227,18 @@ result<saved_note> memories::save(const viewer& who, const new_note& note,
 result<item> memories::change(const viewer& who, std::string_view id, const item_change& what,
                               std::string_view expected) {
   const std::lock_guard one_at_a_time(changing_);
+  for (int tries = 0; tries < changes_tried_max; ++tries) {
+    auto done = change_once(who, id, what, expected);
+    if (!done) return done.error();
+    if (*done) return std::move(**done);
+  }
+  return error(codes::server_busy, "others keep changing the memory", 1);
+}
+
+result<std::optional<item>> memories::change_once(const viewer& who, std::string_view id,
+                                                  const item_change& what,
+                                                  std::string_view expected) {
+  using changed = std::optional<item>;
   auto there = look_up(who, id);
   if (!there) return there.error();
   if (auto no = of_another(who, there->what)) return *no;
@@ -254,16 +270,16 @@ result<item> memories::change(const viewer& who, std::string_view id, const item
   if (what.importance) it.importance = *what.importance;
   if (what.pinned) it.pinned = *what.pinned;
   if (what.expires_at_ms) it.expires_at_ms = *what.expires_at_ms;
-  if (it == there->what) return it;
+  if (it == there->what) return changed(std::move(it));
   it.updated_at_ms = std::max(now_ms_(), it.updated_at_ms + 1);
   it.state = "stored";
-  rows.expected.emplace_back(item_collection, item_key(who.tenant, there->session, id));
+  rows.expected.push_back({std::string(item_collection), item_key(who.tenant, there->session, id),
+                           std::move(there->text)});
   add_item(rows.documents, who.tenant, it);
   tell(rows, who.tenant, there->session, id, memory::change::kind::item);
   auto written = log_.write_rows(rows);
   if (!written) return written.error();
-  if (!*written) return not_found();
-  return it;
+  return *written ? changed(std::move(it)) : changed();
 }
 
 // All that goes with an item, and who hears of it.
@@ -287,8 +303,13 @@ result<void> memories::forget(const viewer& who, std::string_view id, std::strin
     return error(codes::memory_changed, "the memory was changed meanwhile");
   storage::row_batch rows;
   if (auto ok = add_removal(rows, who.tenant, *there); !ok) return ok;
+  if (!expected.empty())
+    rows.expected.push_back({std::string(item_collection), item_key(who.tenant, there->session, id),
+                             std::move(there->text)});
   auto written = log_.write_rows(rows);
-  return written ? result<void>() : result<void>(written.error());
+  if (!written) return written.error();
+  if (!*written) return error(codes::memory_changed, "the memory was changed meanwhile");
+  return {};
 }
 
 result<item_page> memories::list(const viewer& who, const item_filter& filter,

@@ -184,11 +184,14 @@ class memories {
   result<std::uint64_t> apply(const tenant_id& tenant, std::span<const foreign_change> changes,
                               std::uint64_t pass, std::span<const storage::document_row> beside);
   // Whether the tenant may keep so many more, of so many bytes. Errors: quota.exceeded.
+  // Whether upkeep of what is remembered is this process' to do.
+  bool keeps_documents() const { return log_.keeps_documents(); }
   result<void> has_room(const tenant_id& tenant, std::size_t items, std::uint64_t bytes) const;
 
  private:
   struct place {  // where an item is
-    std::string session, json;
+    std::string session;
+    std::string text;  // its document, as it was read
     item what;
   };
   result<place> look_up(const viewer& who, std::string_view id) const;
@@ -203,8 +206,12 @@ class memories {
                              std::unordered_map<std::string, std::string>& sessions) const;
   void tell(storage::row_batch& rows, const tenant_id& tenant, const std::string& session,
             std::string_view id, memory::change::kind what) const;
+  // `text`: gets its document.
   result<std::optional<item>> read(const tenant_id& tenant, std::string_view session,
-                                   std::string_view id) const;
+                                   std::string_view id, std::string* text = nullptr) const;
+  // None: another changed it meanwhile.
+  result<std::optional<item>> change_once(const viewer& who, std::string_view id,
+                                          const item_change& what, std::string_view expected);
   result<std::optional<item>> same_note(const viewer& who, const std::string& key,
                                         const new_note& note) const;
   result<index_reader::amounts> count(const tenant_id& tenant, index_reader::states* states = {})

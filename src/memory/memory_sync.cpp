@@ -77,7 +77,8 @@ void memory_sync::run() {
       if (stop_) return;
       looking_ = true;
     }
-    const auto found = look_at({});
+    // By one for all that share these documents.
+    const auto found = log_.keeps_documents() ? look_at({}) : result<sync_outcome>(sync_outcome());
     end_look();
     if (told_ && !stopping() && (!found || found->queued > 0)) told_(found);
     std::unique_lock lock(mutex_);

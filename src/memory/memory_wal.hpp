@@ -36,12 +36,15 @@
 #include "core/ids.hpp"
 #include "memory/item.hpp"
 #include "storage/event_log.hpp"
+#include "storage/node_rows.hpp"
 
 namespace soma::memory {
 
 inline constexpr std::string_view wal_collection = "memory.wal";
 inline constexpr std::string_view wal_at_collection = "memory.wal.at";
 inline constexpr std::string_view wal_state_collection = "memory.wal.state";
+static_assert(storage::is_of_node(wal_collection) && storage::is_of_node(wal_at_collection) &&
+              storage::is_of_node(wal_state_collection));
 
 struct wal_options {
   std::size_t rows_at_once = 500;

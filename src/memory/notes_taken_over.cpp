@@ -16,7 +16,8 @@ result<std::size_t> take_over_notes(storage::event_log& log, std::int64_t now_ms
   auto done = log.get_document(mark_collection, mark);
   if (!done) return done.error();
   std::size_t taken = 0;
-  if (*done) return taken;
+  // A cluster begins without any.
+  if (*done || !log.keeps_documents()) return taken;
   auto each = [&](const std::string& key, const std::string& text) -> result<void> {
     if (std::count(key.begin(), key.end(), '\n') != 1) return {};  // an item
     const auto end = key.find('\n');

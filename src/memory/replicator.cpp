@@ -152,6 +152,26 @@ result<void> replicator::open() {
       });
 }
 
+result<void> replicator::read_again(const tenant_id& tenant) {
+  const auto text = log_.get_document(follow_collection, tenant.value);
+  if (!text) return text.error();
+  if (!*text) {
+    const std::lock_guard lock(mutex_);
+    states_.erase(tenant);
+    return {};
+  }
+  auto kept = decode(**text);
+  if (!kept) return kept.error();
+  const std::lock_guard lock(mutex_);
+  auto& known = states_[tenant];
+  if (known.log == kept->log && known.position == kept->position && known.pass == kept->pass &&
+      known.whole == kept->whole)
+    return {};
+  kept->caught_up_ms = now_ms_();
+  known = std::move(*kept);
+  return {};
+}
+
 // What is followed from this batch on, without its changes.
 result<replicator::state> replicator::begun(const tenant_id& tenant,
                                             const replica_batch& what) const {
@@ -183,6 +203,7 @@ result<replicator::state> replicator::begun(const tenant_id& tenant,
 
 result<replica_outcome> replicator::apply(const tenant_id& tenant, const replica_batch& what) {
   const std::lock_guard one_at_a_time(applying_);
+  if (auto read = read_again(tenant); !read) return read.error();
   auto now = begun(tenant, what);
   if (!now) return now.error();
   if (what.changes.size() > changes_max) return invalid("there are more lines than a batch has");
@@ -244,6 +265,7 @@ result<std::uint64_t> replicator::sweep(const tenant_id& tenant, std::uint64_t p
 
 result<void> replicator::end(const tenant_id& tenant, std::string_view log) {
   const std::lock_guard one_at_a_time(applying_);
+  if (auto read = read_again(tenant); !read) return read.error();
   {
     const std::lock_guard lock(mutex_);
     const auto at = states_.find(tenant);

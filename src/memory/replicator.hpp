@@ -90,6 +90,8 @@ class replicator {
   };
   static std::string encode(const state& of);
   static result<state> decode(std::string_view json);
+  // What is kept, where another node has gone on meanwhile.
+  result<void> read_again(const tenant_id& tenant);
   result<state> begun(const tenant_id& tenant, const replica_batch& what) const;
   result<std::uint64_t> sweep(const tenant_id& tenant, std::uint64_t pass);
   double lag_of(const state& of) const;

@@ -8,6 +8,7 @@
 #include "core/fingerprint.hpp"
 #include "core/json_text.hpp"
 #include "core/json_writer.hpp"
+#include "storage/node_rows.hpp"
 
 namespace soma::memory {
 namespace {
@@ -17,6 +18,7 @@ using outbox::attempt;
 using outbox::row_outcome;
 
 constexpr std::string_view mark_collection = "memory.somabrain", mark_key = "feedback";
+static_assert(storage::is_of_node(mark_collection));
 constexpr std::size_t characters_max = 1024, metadata_bytes_max = 8000;
 
 // So many characters of it.

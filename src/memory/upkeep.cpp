@@ -32,6 +32,10 @@ void upkeep::run() {
 }
 
 result<void> upkeep::one_round() {
+  if (!memories_.keeps_documents()) {
+    finished_forgetting_ = false;  // by whoever does now
+    return {};
+  }
   if (!finished_forgetting_) {
     if (auto done = knowledge_.finish_forgetting(); !done) return done.error();
     finished_forgetting_ = true;

@@ -62,7 +62,9 @@ result<void> vectors::gone(const tenant_id& tenant, const std::vector<std::strin
   if (!any_ || ids.empty()) return {};
   storage::row_batch rows;
   for (const auto& id : ids) rows.deleted.emplace_back(vector_collection, vector_key(tenant, id));
-  if (auto written = log_.write_rows(rows); !written) return written.error();
+  // Where nodes share them one deletes them for all.
+  if (log_.keeps_documents())
+    if (auto written = log_.write_rows(rows); !written) return written.error();
   const std::lock_guard lock(mutex_);
   const auto of = tenants_.find(tenant.value);
   if (of == tenants_.end()) return {};
@@ -216,6 +218,10 @@ vectors::step vectors::embed_some(const tenant_id& tenant, const std::vector<ind
   }
   std::vector<const index_text*> missing;
   auto behind = rows.back().number;
+  // Where nodes share them one has them made; the others wait for what it keeps.
+  const bool makes = log_.keeps_documents();
+  bool waits = false;
+  auto passed = of.position;
   for (const auto& row : rows) {
     auto there = log_.get_document(vector_collection, vector_key(tenant, row.id));
     if (!there) return failed(tenant, there.error());
@@ -227,7 +233,16 @@ vectors::step vectors::embed_some(const tenant_id& tenant, const std::vector<ind
       of.dimension = tenants_[tenant.value].dimension = kept.values.size();
     }
     if (current && kept.values.empty()) note_aside(tenant, row.id);
-    if (current && (kept.values.empty() || kept.values.size() == of.dimension)) continue;
+    if (current && (kept.values.empty() || kept.values.size() == of.dimension)) {
+      if (!makes && !kept.values.empty()) take_in(tenant, row.id, kept);
+      passed = row.number;
+      continue;
+    }
+    if (!makes) {
+      waits = true;
+      behind = passed;
+      break;
+    }
     missing.push_back(&row);
     if (missing.size() < texts_at_once) continue;
     behind = row.number;
@@ -246,7 +261,18 @@ vectors::step vectors::embed_some(const tenant_id& tenant, const std::vector<ind
   now.attempts.clear();
   now.why.clear();
   now.back_off = milliseconds(0);
-  return step::more;
+  return waits ? step::idle : step::more;
+}
+
+// One that another node made.
+void vectors::take_in(const tenant_id& tenant, const std::string& id, const stored_vector& what) {
+  const std::lock_guard lock(mutex_);
+  auto& of = tenants_[tenant.value];
+  of.aside.erase(id);
+  if (of.set && what.model == of.model_number && what.values.size() == of.set->dimension()) {
+    of.set->put(id, what.values);
+    if (!make_room(tenant.value, of.set->bytes())) drop(of, true);
+  }
 }
 
 // None: all of them are kept.
@@ -371,7 +397,7 @@ bool vectors::found_dimension(const tenant_id& tenant, std::size_t dimension) {
 result<bool> vectors::keep(const tenant_id& tenant, const index_text& row, stored_vector what) {
   any_ = true;
   storage::row_batch rows;
-  rows.expected.emplace_back(item_collection, item_key(tenant, row.session, row.id));
+  rows.expected.push_back({std::string(item_collection), item_key(tenant, row.session, row.id)});
   rows.documents.push_back(
       {std::string(vector_collection), vector_key(tenant, row.id), encode(what)});
   auto written = log_.write_rows(rows);

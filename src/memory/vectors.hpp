@@ -143,6 +143,7 @@ class vectors {
   bool stopping() const;
   void count_waiting(const tenant_id& tenant);
   void note_waiting(const tenant_id& tenant, std::size_t count);
+  void take_in(const tenant_id& tenant, const std::string& id, const stored_vector& what);
   void note_aside(const tenant_id& tenant, const std::string& id);
   result<bool> keep_made(const tenant_id& tenant, const work& of, const index_text& row,
                          embedding values);

@@ -126,7 +126,7 @@ result<void> dead_letters::requeue(const tenant_id& tenant, std::string_view id)
   auto one = find(tenant, id);
   if (!one) return one.error();
   storage::row_batch rows;
-  rows.expected.emplace_back(dead_letter_collection, key_of(tenant, id));
+  rows.expected.push_back({std::string(dead_letter_collection), key_of(tenant, id)});
   rows.deleted.emplace_back(dead_letter_collection, key_of(tenant, id));
   rows.outbox.push_back({std::move(one->sink), std::move(one->payload)});
   const auto written = log_.write_rows(rows);

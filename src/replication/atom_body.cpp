@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cluster/packed_bytes.hpp"
+#include "cluster/record_codec.hpp"
 #include "core/codes.hpp"
 
 namespace soma::replication {
@@ -12,7 +13,14 @@ using cluster::packed_reader;
 using cluster::packed_writer;
 
 constexpr std::uint64_t body_format = 1;
-enum class kind : std::uint64_t { append = 1, rows = 2, stage = 3, discard = 4 };
+enum class kind : std::uint64_t {
+  append = 1,
+  rows = 2,
+  stage = 3,
+  discard = 4,
+  rows_and_gone = 5,
+  carried = 6
+};
 constexpr std::uint64_t has_info = 1, has_compact_seq = 2, has_first_seq = 4, removes = 8,
                         publishes_staged = 16, has_snapshot = 32, all_flags = 63;
 constexpr std::uint64_t paused = 1, busy = 2, visible_to_tenant = 4, all_info_flags = 7;
@@ -134,6 +142,25 @@ std::vector<storage::outbox_row> outbox_of(packed_reader& in) {
   return rows;
 }
 
+void put(packed_writer& out, const std::vector<storage::documents_gone>& gone) {
+  out.number(gone.size());
+  for (const auto& g : gone) {
+    out.text(g.collection);
+    out.text(g.prefix);
+  }
+}
+
+std::vector<storage::documents_gone> gone_of(packed_reader& in) {
+  std::vector<storage::documents_gone> all;
+  for (auto left = in.count(); left > 0 && in.good(); --left) {
+    storage::documents_gone gone;
+    gone.collection = in.text();
+    gone.prefix = in.text();
+    all.push_back(std::move(gone));
+  }
+  return all;
+}
+
 session_key key_of(packed_reader& in) {
   session_key key;
   key.tenant = tenant_id(in.text());
@@ -155,12 +182,7 @@ storage::append_op append_of(packed_reader& in, const session_key& session, std:
   op.publish_staged = flags & publishes_staged;
   op.idempotency = records_of(in);
   op.outbox = outbox_of(in);
-  for (auto left = in.count(); left > 0 && in.good(); --left) {
-    storage::documents_gone gone;
-    gone.collection = in.text();
-    gone.prefix = in.text();
-    op.gone.push_back(std::move(gone));
-  }
+  op.gone = gone_of(in);
   for (auto left = in.count(); left > 0 && in.good(); --left) {
     storage::document_row row;
     row.collection = in.text();
@@ -191,11 +213,7 @@ std::string encode_append(const storage::append_op& op) {
   if (op.first_seq) out.number(*op.first_seq);
   put(out, op.idempotency);
   put(out, op.outbox);
-  out.number(op.gone.size());
-  for (const auto& g : op.gone) {
-    out.text(g.collection);
-    out.text(g.prefix);
-  }
+  put(out, op.gone);
   out.number(op.documents.size());
   for (const auto& d : op.documents) {
     out.text(d.collection);
@@ -207,10 +225,11 @@ std::string encode_append(const storage::append_op& op) {
 }
 
 std::string encode_rows(const tenant_rows& rows) {
-  auto bytes = begin(kind::rows);
+  auto bytes = begin(rows.gone.empty() ? kind::rows : kind::rows_and_gone);
   packed_writer out(bytes);
   put(out, rows.idempotency);
   put(out, rows.outbox);
+  if (!rows.gone.empty()) put(out, rows.gone);
   return bytes;
 }
 
@@ -229,6 +248,26 @@ std::string encode_discard(const session_key& key) {
   return bytes;
 }
 
+std::string encode_carried(const cluster::atom& what) {
+  auto bytes = begin(kind::carried);
+  packed_writer(bytes).text(encode_atom(what));
+  return bytes;
+}
+
+// As a record of no claim: there is one way to write an atom.
+std::string encode_atom(const cluster::atom& what) {
+  return cluster::encode({cluster::format_newest, cluster::owned{0, 0, 0, 0, what}});
+}
+
+result<cluster::atom> decode_atom(std::string_view bytes) {
+  auto read = cluster::decode(bytes);
+  if (!read) return read.error();
+  auto* under = std::get_if<cluster::owned>(&read->one.what);
+  auto* what = under ? std::get_if<cluster::atom>(&under->what) : nullptr;
+  if (!what) return error(codes::storage_corrupt, "what waits for its place is no atom");
+  return std::move(*what);
+}
+
 result<atom_body> decode_body(std::string_view bytes, const session_key& session,
                               std::uint32_t epoch) {
   packed_reader in(bytes);
@@ -239,10 +278,12 @@ result<atom_body> decode_body(std::string_view bytes, const session_key& session
   atom_body body;
   switch (static_cast<kind>(what)) {
     case kind::append: body = append_of(in, session, epoch); break;
-    case kind::rows: {
+    case kind::rows:
+    case kind::rows_and_gone: {
       tenant_rows rows;
       rows.idempotency = records_of(in);
       rows.outbox = outbox_of(in);
+      if (static_cast<kind>(what) == kind::rows_and_gone) rows.gone = gone_of(in);
       body = std::move(rows);
       break;
     }
@@ -254,6 +295,12 @@ result<atom_body> decode_body(std::string_view bytes, const session_key& session
       break;
     }
     case kind::discard: body = discarded_stage{key_of(in)}; break;
+    case kind::carried: {
+      auto carried = decode_atom(in.text());
+      if (!carried) return carried.error();
+      body = carried_atom{std::move(*carried)};
+      break;
+    }
     default:
       if (in.good()) return newer;
   }

@@ -1,7 +1,10 @@
 #include "replication/partition_rows.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
+#include "cluster/document_order.hpp"
 #include "cluster/packed_bytes.hpp"
 #include "core/codes.hpp"
 
@@ -47,6 +50,13 @@ std::string of_session(const session_key& key) {
   return key.tenant.value + '\0' + key.session.value;
 }
 
+std::string waiting_row(std::uint32_t partition, cluster::log_offset offset) {
+  std::string name = "d";
+  put_fixed(name, partition, 4);
+  put_fixed(name, static_cast<std::uint64_t>(offset), 8);
+  return name;
+}
+
 std::string encode_key(const cluster::kept_key& kept) {
   std::string bytes;
   packed_writer out(bytes);
@@ -78,6 +88,10 @@ std::string partition_rows::named(char kind) const {
   return key;
 }
 
+std::string partition_rows::version_row(std::string_view collection, std::string_view key) const {
+  return named('v').append(collection).append(1, '\0').append(key);
+}
+
 result<cluster::known_head> partition_rows::head(const session_key& session) const {
   const auto seq = store_.head_seq(session);
   if (!seq) return seq.error();
@@ -98,7 +112,7 @@ result<std::optional<cluster::kept_key>> partition_rows::key(std::string_view ke
 
 result<std::optional<cluster::log_offset>> partition_rows::version(std::string_view collection,
                                                                    std::string_view key) const {
-  const auto row = number_in(store_.row(named('v').append(collection).append(1, '\0').append(key)));
+  const auto row = number_in(store_.row(version_row(collection, key)));
   if (!row) return row.error();
   if (!*row) return std::optional<cluster::log_offset>();
   return std::optional(static_cast<cluster::log_offset>(**row));
@@ -114,7 +128,7 @@ result<std::optional<cluster::source_tag>> partition_rows::last_of(std::uint32_t
   cluster::source_tag tag;
   tag.partition = source;
   tag.offset = in.sign_and_number();
-  tag.row = static_cast<std::uint32_t>(in.number(UINT32_MAX));
+  tag.after = in.sign_and_number();
   if (!in.all_taken()) return damaged();
   return std::optional(tag);
 }
@@ -122,12 +136,15 @@ result<std::optional<cluster::source_tag>> partition_rows::last_of(std::uint32_t
 result<cluster::partition_state> partition_rows::state() const {
   const auto row = store_.row(named('p'));
   if (!row) return row.error();
-  return *row ? cluster::decode_partition_state(**row)
-              : result<cluster::partition_state>(cluster::partition_state{});
+  auto state = *row ? cluster::decode_partition_state(**row)
+                    : result<cluster::partition_state>(cluster::partition_state{});
+  if (state) time_ms_ = state->time_ms;
+  return state;
 }
 
 std::pair<std::string, std::string> partition_rows::place(
     const cluster::partition_state& state) const {
+  time_ms_ = state.time_ms;
   return {named('p'), encode(state)};
 }
 
@@ -166,18 +183,91 @@ result<partition_rows::row_changes> partition_rows::changes(
     out.emplace_back(age + use.key, std::string());
   }
   for (const auto& d : one.documents) {
-    const auto name = named('v').append(d.collection).append(1, '\0').append(d.key);
-    out.emplace_back(name, d.value ? std::optional(number_row(static_cast<std::uint64_t>(offset)))
-                                   : std::nullopt);
+    if (d.only_looked_at) continue;
+    out.emplace_back(
+        version_row(d.collection, d.key),
+        d.value ? std::optional(number_row(static_cast<std::uint64_t>(offset))) : std::nullopt);
   }
-  if (one.source) {
-    auto name = named('s');
-    put_fixed(name, one.source->partition, 4);
-    std::string bytes;
-    packed_writer tag(bytes);
-    tag.sign_and_number(one.source->offset);
-    tag.number(one.source->row);
-    out.emplace_back(std::move(name), std::move(bytes));
+  if (one.source) pass(*one.source, out);
+  return out;
+}
+
+void partition_rows::pass(const cluster::source_tag& tag, row_changes& out) const {
+  auto name = named('s');
+  put_fixed(name, tag.partition, 4);
+  std::string bytes;
+  packed_writer packed(bytes);
+  packed.sign_and_number(tag.offset);
+  packed.sign_and_number(tag.after);
+  out.emplace_back(std::move(name), std::move(bytes));
+  out.emplace_back(waiting_row(tag.partition, tag.offset), std::nullopt);
+}
+
+// ---- documents ----
+
+result<bool> partition_rows::order_documents(const partition_rows& documents,
+                                             cluster::log_offset offset, atom_body& body,
+                                             storage::judged_write& write) const {
+  auto* append = std::get_if<storage::append_op>(&body);
+  auto* plain = std::get_if<tenant_rows>(&body);
+  for (auto& record : append ? append->idempotency : write.idempotency)
+    record.created_at_ms = time_ms_;
+  if (partition_ == documents.partition_) {
+    if (std::holds_alternative<carried_atom>(body)) return damaged();
+    row_changes first, last;
+    for (const auto& g : append ? append->gone : write.gone) {
+      const auto there = store_.rows(version_row(g.collection, g.prefix), SIZE_MAX);
+      if (!there) return there.error();
+      for (const auto& [row, value] : *there) first.emplace_back(row, std::nullopt);
+    }
+    if (append)
+      for (const auto& d : append->documents)
+        last.emplace_back(version_row(d.collection, d.key),
+                          number_row(static_cast<std::uint64_t>(offset)));
+    write.rows.insert(write.rows.begin(), std::make_move_iterator(first.begin()),
+                      std::make_move_iterator(first.end()));
+    write.rows.insert(write.rows.end(), std::make_move_iterator(last.begin()),
+                      std::make_move_iterator(last.end()));
+    return false;
+  }
+  cluster::atom derived;
+  if (auto* carried = std::get_if<carried_atom>(&body)) {
+    derived = std::move(carried->what);
+  } else if (append) {
+    for (auto& d : append->documents)
+      derived.documents.push_back({d.collection, d.key, std::nullopt, std::move(d.value)});
+    const tenant_rows rest{{}, std::move(append->outbox), std::move(append->gone)};
+    append->documents.clear();
+    append->outbox.clear();
+    append->gone.clear();
+    if (derived.documents.empty() && rest.outbox.empty() && rest.gone.empty()) return false;
+    derived.body = encode_rows(rest);
+  } else if (plain && !(write.documents.empty() && write.outbox.empty())) {
+    return damaged();  // nobody writes documents there but in these ways
+  } else {
+    return false;
+  }
+  const auto still = cluster::waits(documents, partition_, offset);
+  if (!still) return still.error();
+  if (!*still) return false;
+  write.rows.emplace_back(waiting_row(partition_, offset), encode_atom(derived));
+  note_waiting();
+  return true;
+}
+
+result<std::vector<std::pair<cluster::log_offset, cluster::atom>>> partition_rows::waiting(
+    cluster::log_offset after, std::size_t limit) const {
+  std::vector<std::pair<cluster::log_offset, cluster::atom>> out;
+  const auto prefix = named('d');
+  const auto behind = after == cluster::nowhere ? std::string() : waiting_row(partition_, after);
+  const auto found = store_.rows(prefix, limit, behind);
+  if (!found) return found.error();
+  for (const auto& [row, bytes] : *found) {
+    if (row.size() != prefix.size() + 8) return damaged();
+    auto one = decode_atom(bytes);
+    if (!one) return one.error();
+    out.emplace_back(static_cast<cluster::log_offset>(fixed(row.substr(prefix.size()))),
+                     std::move(*one));
   }
   return out;
 }

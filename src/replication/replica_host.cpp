@@ -285,10 +285,12 @@ void replica_host::look_at(part& of, told& out) {
 }
 
 void replica_host::say(part& of, told& out) {
-  if (!out.applied.empty()) {
+  if (!out.applied.empty() || !out.derived.empty()) {
     const std::lock_guard lock(told_mutex_);
     if (applied_)
       for (const auto& one : out.applied) applied_(one.op, one.last);
+    if (derived_)
+      for (const auto& [tag, judged] : out.derived) derived_(tag, judged);
   }
   if (out.news) tell(of);
   for (auto& [then, answer] : out.answers)

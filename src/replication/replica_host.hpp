@@ -88,13 +88,21 @@ class replica_host final : public cluster::partition_host {
   using written = std::function<void(const cluster::append_answer&, const std::optional<error>&)>;
   cluster::admission write(std::uint32_t partition, cluster::atom one, written then);
 
-  const cluster::partition_facts& facts(std::uint32_t partition) const;
+  const partition_rows& facts(std::uint32_t partition) const;
   // Of the claim under which this node owns it; 0: it does not.
   std::uint32_t epoch_of(std::uint32_t partition) const;
+  // Whoever writes is answered within.
+  std::chrono::milliseconds answers_within() const {
+    return std::chrono::milliseconds(how_.rules.commit_timeout_ms + how_.rules.lease_ms);
+  }
   // Of all that counted there: two nodes that have read as far have the same.
   std::uint64_t digest(std::uint32_t partition) const;
   // Every append of every partition, as it becomes true here. As session_log::on_applied.
   void on_applied(storage::session_log::applied told);
+  // What was derived from another partition had its turn in that of documents, as it was judged
+  // there; called as `on_applied` is.
+  using derived = std::function<void(const cluster::source_tag&, const cluster::judgement&)>;
+  void on_derived(derived told);
   // All partitions are read to their end, and each has an owner or is stopped. Waits up to `wait`.
   bool settled(std::chrono::milliseconds wait) const;
 
@@ -161,8 +169,9 @@ class replica_host final : public cluster::partition_host {
     std::set<std::string> down;
   } orders_;
 
-  std::mutex told_mutex_;  // of the callback, held while it is called
+  std::mutex told_mutex_;  // of the callbacks, held while they are called
   storage::session_log::applied applied_;
+  derived derived_;
   std::mutex watcher_mutex_;  // the same
   watcher watcher_;
   std::mutex rests_mutex_;  // the same

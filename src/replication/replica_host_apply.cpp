@@ -68,7 +68,13 @@ std::unique_ptr<replica_host::counted> replica_host::prepare(part& of,
     write.ends_stages = [this, number = of.number](const session_key& key) {
       return cluster::partition_of(key, how_.partitions) == number;
     };
-  if (!what.apply) return made;
+  const auto done = [&] {
+    if (!what.passed) return std::move(made);
+    of.rows.pass(*what.passed, made->write.rows);
+    made->derived.emplace_back(*what.passed, what.judged);
+    return std::move(made);
+  };
+  if (!what.apply) return done();
   auto rows = of.rows.changes(state, one.offset, *what.apply, what.judged);
   if (!rows) return refuse(cluster::reason::facts_unreadable, rows.error());
   write.rows = std::move(*rows);
@@ -87,10 +93,16 @@ std::unique_ptr<replica_host::counted> replica_host::prepare(part& of,
   if (auto* plain = std::get_if<tenant_rows>(&body)) {
     write.idempotency = std::move(plain->idempotency);
     write.outbox = std::move(plain->outbox);
+    write.gone = std::move(plain->gone);
   }
   for (const auto& d : what.apply->documents)
-    write.documents.push_back({d.collection, d.key, d.value});
-  return made;
+    if (!d.only_looked_at) write.documents.push_back({d.collection, d.key, d.value});
+  const auto& documents = parts_[cluster::documents_partition]->rows;
+  const auto waits = of.rows.order_documents(documents, one.offset, body, write);
+  if (!waits) return refuse(cluster::reason::facts_unreadable, waits.error());
+  made->documents_wait = *waits;
+  if (what.apply->source) made->derived.emplace_back(*what.apply->source, what.judged);
+  return done();
 }
 
 void replica_host::carry_out(part& of, std::unique_ptr<counted> one, told& out) {
@@ -108,6 +120,8 @@ void replica_host::carry_out(part& of, std::unique_ptr<counted> one, told& out) 
   disk_full_ = of.no_room_told = false;
   if (!done && done.error().code.starts_with("storage."))
     return stop(of, cluster::reason::facts_unreadable, done.error().detail, out);
+  out.derived.insert(out.derived.end(), one->derived.begin(), one->derived.end());
+  if (done && one->documents_wait) of.rows.note_waiting();
   if (!done) {
     out.refused = done.error();
     out.refused_at = one->offset;

@@ -76,7 +76,12 @@ void replica_host::on_applied(storage::session_log::applied told) {
   applied_ = std::move(told);
 }
 
-const cluster::partition_facts& replica_host::facts(std::uint32_t partition) const {
+void replica_host::on_derived(derived told) {
+  const std::lock_guard lock(told_mutex_);
+  derived_ = std::move(told);
+}
+
+const partition_rows& replica_host::facts(std::uint32_t partition) const {
   return parts_.at(partition)->rows;
 }
 

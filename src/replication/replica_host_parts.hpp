@@ -24,6 +24,8 @@ struct replica_host::counted {
   storage::judged_write write;
   atom_body body = tenant_rows();
   cluster::log_offset offset = cluster::nowhere;
+  bool documents_wait = false;  // what it brings has no place yet
+  std::vector<std::pair<cluster::source_tag, cluster::judgement>> derived;
   cluster::actions then;
 };
 
@@ -80,6 +82,7 @@ struct replica_host::told {
     event_id last;
   };
   std::vector<applied_op> applied;
+  std::vector<std::pair<cluster::source_tag, cluster::judgement>> derived;
   std::vector<std::pair<written, cluster::append_answer>> answers;
   std::optional<error> refused;  // by the store, of the answer that comes with it
   cluster::log_offset refused_at = cluster::nowhere;

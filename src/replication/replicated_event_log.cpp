@@ -8,14 +8,21 @@
 #include "core/may_block.hpp"
 #include "core/time.hpp"
 #include "replication/atom_body.hpp"
+#include "storage/node_rows.hpp"
 
 namespace soma::replication {
 namespace {
 
 // Of the texts of one record, so that it fits with what is around them.
 constexpr std::size_t staged_bytes_max = cluster::record_bytes_max / 2;
-// A document that others keep changing is looked at anew so often.
+// A document that others keep changing, and that is not the one that was expected, is looked at
+// anew so often.
 constexpr int condition_tries_max = 8;
+// An append's documents have their turn in partition 0 before it is answered, if that is soon. It
+// is written all the same, and must not wait for another partition's owner.
+constexpr std::chrono::milliseconds turn_waited_for{500};
+// Who has not derived all that waited for so long does not sweep what may be in use.
+constexpr std::chrono::seconds derived_within{60};
 
 error not_owner() {
   return error(codes::cluster_not_owner, "another node owns this, or none does just now", 1);
@@ -39,6 +46,19 @@ error not_taken(cluster::admission why) {
   }
 }
 
+enum class owned_by : std::uint8_t { node, all, both };
+
+owned_by whose(const storage::row_batch& batch) {
+  bool node = false, all = !batch.outbox.empty() || !batch.idempotency.empty();
+  const auto look = [&](std::string_view collection) {
+    (storage::is_of_node(collection) ? node : all) = true;
+  };
+  for (const auto& one : batch.expected) look(one.collection);
+  for (const auto& one : batch.deleted) look(one.first);
+  for (const auto& one : batch.documents) look(one.collection);
+  return node && all ? owned_by::both : node ? owned_by::node : owned_by::all;
+}
+
 std::vector<cluster::key_use> uses_of(std::span<const storage::idempotency_record> records) {
   std::vector<cluster::key_use> uses;
   for (const auto& r : records) uses.push_back({r.key, std::min(r.ttl_ms, keys_kept_ms)});
@@ -49,7 +69,13 @@ std::vector<cluster::key_use> uses_of(std::span<const storage::idempotency_recor
 
 replicated_event_log::replicated_event_log(std::unique_ptr<storage::replica_store> store,
                                            std::unique_ptr<replica_host> host)
-    : store_(std::move(store)), host_(std::move(host)) {}
+    : store_(std::move(store)),
+      relay_(std::make_unique<document_relay>(*host)),
+      host_(std::move(host)) {}
+
+replicated_event_log::~replicated_event_log() {
+  relay_->stop();
+}
 
 result<std::unique_ptr<replicated_event_log>> replicated_event_log::open(
     const storage::store_options& options, host_settings how, std::chrono::milliseconds wait) {
@@ -84,14 +110,28 @@ result<std::vector<session_key>> replicated_event_log::busy_sessions() const {
 // ---- one atom ----
 
 void replicated_event_log::write(std::uint32_t partition, cluster::atom one,
-                                 std::vector<storage::idempotency_record> records, answer then) {
+                                 std::vector<storage::idempotency_record> records, answer then,
+                                 turn waits) {
   auto kept = std::make_shared<answer>(std::move(then));
-  const auto told = [this, partition, kept, records = std::move(records)](
+  const auto told = [this, partition, kept, waits, records = std::move(records)](
                         const cluster::append_answer& a, const std::optional<error>& by_store) {
     if (by_store) return (*kept)(*by_store);
     switch (a.what) {
-      case cluster::append_outcome::written: return (*kept)(a.judged.seq);
-      case cluster::append_outcome::refused: return (*kept)(refused(a, records, partition));
+      case cluster::append_outcome::written: {
+        if (waits == turn::none) return (*kept)(a.judged.seq);
+        const cluster::source_tag tag{partition, a.offset};
+        if (waits == turn::a_little)
+          return relay_->when_derived(tag, turn_waited_for,
+                                      [kept, seq = a.judged.seq](const auto&) { (*kept)(seq); });
+        const auto within = host_->answers_within();
+        return relay_->when_derived(tag, within, [this, kept, records](const auto& judged) {
+          if (!judged)
+            return (*kept)(error(codes::cluster_timeout, "it has no place among documents yet", 1));
+          if (judged->what == cluster::verdict::counted) return (*kept)(judged->seq);
+          (*kept)(refused(*judged, records, documents_partition));
+        });
+      }
+      case cluster::append_outcome::refused: return (*kept)(refused(a.judged, records, partition));
       case cluster::append_outcome::not_written:
         return (*kept)(error(codes::cluster_owner_lost,
                              "this node ceased to own it before it was written", 1));
@@ -103,14 +143,14 @@ void replicated_event_log::write(std::uint32_t partition, cluster::atom one,
   if (taken != cluster::admission::taken) (*kept)(not_taken(taken));
 }
 
-error replicated_event_log::refused(const cluster::append_answer& answer,
+error replicated_event_log::refused(const cluster::judgement& judged,
                                     std::span<const storage::idempotency_record> records,
                                     std::uint32_t partition) const {
-  switch (answer.judged.why) {
+  switch (judged.why) {
     case cluster::reason::key_exists:
       for (const auto& r : records)
         if (const auto kept = host_->facts(partition).key(r.key);
-            kept && *kept && (*kept)->offset == answer.judged.kept.offset)
+            kept && *kept && (*kept)->offset == judged.kept.offset)
           return error(codes::idempotency_exists, "a request with this key was carried out before")
               .about(r.key);
       return error(codes::idempotency_exists, "a request with this key was carried out before");
@@ -123,25 +163,64 @@ error replicated_event_log::refused(const cluster::append_answer& answer,
 }
 
 result<std::uint64_t> replicated_event_log::write_and_wait(
-    std::uint32_t partition, cluster::atom one, std::vector<storage::idempotency_record> records) {
+    std::uint32_t partition, cluster::atom one, std::vector<storage::idempotency_record> records,
+    turn waits) {
   expect_may_block("a write of the cluster's log");
   // What only deletes makes room in the end.
-  const bool puts = std::any_of(one.documents.begin(), one.documents.end(),
-                                [](const auto& d) { return d.value.has_value(); });
+  const bool puts =
+      waits == turn::whole || std::any_of(one.documents.begin(), one.documents.end(),
+                                          [](const auto& d) { return d.value.has_value(); });
   if (const auto full = store_->refuses_writes(); full && puts) return *full;
   auto done = std::make_shared<std::promise<result<std::uint64_t>>>();
-  auto waits = done->get_future();
-  write(partition, std::move(one), std::move(records),
-        [done](result<std::uint64_t> how) { done->set_value(std::move(how)); });
-  return waits.get();  // the host answers everybody in time
+  auto answered = done->get_future();
+  write(
+      partition, std::move(one), std::move(records),
+      [done](result<std::uint64_t> how) { done->set_value(std::move(how)); }, waits);
+  return answered.get();  // the host answers everybody in time, and so does the relay
+}
+
+result<std::uint64_t> replicated_event_log::write_documents(
+    cluster::atom one, std::vector<storage::idempotency_record> records) {
+  if (host_->epoch_of(documents_partition) != 0) {
+    if (auto sent = relay_->send(); !sent) return sent.error();
+    return write_and_wait(documents_partition, std::move(one), std::move(records));
+  }
+  // By the log of a partition that is here: whoever owns that of documents takes it from there.
+  for (std::uint32_t p = 0; p < host_->partitions(); ++p) {
+    if (p == documents_partition || host_->epoch_of(p) == 0) continue;
+    cluster::atom carried;
+    carried.body = encode_carried(one);
+    return write_and_wait(p, std::move(carried), std::move(records), turn::whole);
+  }
+  return not_owner();
+}
+
+// Answers are kept as long as their keys are refused, which is by the time of the log that they are
+// in: the earliest of them all says which go.
+result<std::size_t> replicated_event_log::expire_idempotency(std::int64_t before_ms,
+                                                             std::size_t rows_max) {
+  auto behind_ms = now_ms();
+  for (std::uint32_t p = 0; p < host_->partitions(); ++p)
+    if (const auto at = host_->facts(p).time_ms(); at > 0) behind_ms = std::min(behind_ms, at);
+  return store_->expire_idempotency(before_ms - (now_ms() - behind_ms), rows_max);
+}
+
+bool replicated_event_log::keeps_documents() const {
+  // What a partition that stands still here brought may be missing.
+  for (std::uint32_t p = 0; p < host_->partitions(); ++p)
+    if (host_->look(p).stopped) return false;
+  const auto seen = host_->look(documents_partition);
+  return seen.owned_here && seen.may_act && relay_->has_derived_all_within(derived_within);
 }
 
 std::optional<error> replicated_event_log::taken(
     std::span<const storage::idempotency_record> records, std::uint32_t partition) const {
+  // By the log's time, as it will judge: a node whose clock is ahead has perhaps written there.
+  const auto time_ms = std::max(now_ms(), host_->facts(partition).time_ms());
   for (const auto& r : records) {
     const auto kept = host_->facts(partition).key(r.key);
     if (!kept) return kept.error();
-    if (*kept && (*kept)->time_ms > now_ms() - std::min(r.ttl_ms, keys_kept_ms))
+    if (*kept && (*kept)->time_ms > time_ms - std::min(r.ttl_ms, keys_kept_ms))
       return error(codes::idempotency_exists, "a request with this key was carried out before")
           .about(r.key);
   }
@@ -196,16 +275,20 @@ void replicated_event_log::append(const storage::append_op& op, const std::optio
     bare.snapshot.reset();
     one.body = encode_append(bare);
   }
+  const bool brings = !op.documents.empty() || !op.gone.empty() || !op.outbox.empty();
+  const auto waits = brings && partition != documents_partition ? turn::a_little : turn::none;
   const bool first = op.expected_seq > 0 && !op.publish_staged;
-  write(partition, std::move(one), op.idempotency,
-        [this, key = first ? op.key : session_key(),
-         then = std::move(then)](result<std::uint64_t> done) {
-          // As an append to what is only staged is refused everywhere.
-          if (!done && done.error().code == codes::session_head_mismatch && !key.session.empty())
-            if (const auto staged = store_->staged_seq(key); staged && *staged)
-              return then(error(codes::session_busy, "a copy is being staged for this session"));
-          then(std::move(done));
-        });
+  write(
+      partition, std::move(one), op.idempotency,
+      [this, key = first ? op.key : session_key(),
+       then = std::move(then)](result<std::uint64_t> done) {
+        // As an append to what is only staged is refused everywhere.
+        if (!done && done.error().code == codes::session_head_mismatch && !key.session.empty())
+          if (const auto staged = store_->staged_seq(key); staged && *staged)
+            return then(error(codes::session_busy, "a copy is being staged for this session"));
+        then(std::move(done));
+      },
+      waits);
 }
 
 void replicated_event_log::submit(std::vector<storage::append_op> ops, committed done) {
@@ -319,49 +402,58 @@ result<void> replicated_event_log::delete_document(std::string_view collection,
 result<void> replicated_event_log::change_documents(
     std::string_view collection, std::span<const storage::document_change> changes) {
   if (changes.empty()) return {};
+  if (storage::is_of_node(collection)) return store_->change_documents(collection, changes);
   cluster::atom one;
   for (const auto& change : changes)
     one.documents.push_back({std::string(collection), change.key, std::nullopt, change.value});
   one.body = encode_rows({});
-  auto done = write_and_wait(documents_partition, std::move(one));
+  auto done = write_documents(std::move(one));
   return done ? result<void>() : result<void>(done.error());
 }
 
-// What has to be there is compared by its version where the log gave it one. (A document that came
-// with a session's append has none: that it is there now has to do.)
 result<bool> replicated_event_log::write_rows(const storage::row_batch& batch) {
   if (batch.documents.empty() && batch.deleted.empty() && batch.outbox.empty() &&
       batch.idempotency.empty() && batch.expected.empty())
     return true;
+  switch (whose(batch)) {
+    case owned_by::node: return store_->write_rows(batch);
+    case owned_by::both:
+      return error(codes::internal, "documents of a node and of all nodes are in one batch");
+    case owned_by::all: break;
+  }
   const auto& facts = host_->facts(documents_partition);
   for (int tries = 0;; ++tries) {
     cluster::atom one;
     for (const auto& d : batch.deleted) one.documents.push_back({d.first, d.second, {}, {}});
     for (const auto& d : batch.documents)
       one.documents.push_back({d.collection, d.key, {}, d.value});
-    for (const auto& [collection, key] : batch.expected) {
-      auto there = store_->get_document(collection, key);
-      if (!there) return there.error();
-      if (!*there) return false;
+    for (const auto& [collection, key, value] : batch.expected) {
+      // The version first: should it be written in between, the document is newer than what the
+      // log is asked for, which then refuses.
       const auto version = facts.version(collection, key);
       if (!version) return version.error();
-      if (!*version) continue;
-      const auto named = [&](const cluster::document_write& w) {
-        return w.collection == collection && w.key == key;
-      };
-      const auto at = std::find_if(one.documents.begin(), one.documents.end(), named);
-      if (at != one.documents.end())
-        at->expected = **version;
-      else  // written as it is, so that its version can be asked for
-        one.documents.push_back({collection, key, **version, std::move(**there)});
+      if (between_readings_) between_readings_();
+      const auto there = store_->get_document(collection, key);
+      if (!there) return there.error();
+      if (!*there || (value && **there != *value)) return false;
+      const auto expected = version->value_or(cluster::nowhere);
+      bool written = false;
+      for (auto& w : one.documents)
+        if (w.collection == collection && w.key == key) {
+          w.expected = expected;
+          written = true;
+        }
+      if (!written) one.documents.push_back({collection, key, expected, std::nullopt, true});
     }
     if (auto gone = taken(batch.idempotency, documents_partition)) return *gone;
     one.keys = uses_of(batch.idempotency);
     one.body = encode_rows({batch.idempotency, batch.outbox});
-    auto done = write_and_wait(documents_partition, std::move(one), batch.idempotency);
+    auto done = write_documents(std::move(one), batch.idempotency);
     if (done) return true;
-    if (done.error().code != codes::request_invalid_parameter || tries + 1 == condition_tries_max)
-      return done.error();
+    // What its writer expects is looked at anew, and never written over.
+    if (done.error().code != codes::request_invalid_parameter) return done.error();
+    if (tries + 1 == condition_tries_max)
+      return error(codes::server_busy, "others keep changing the document", 1);
   }
 }
 

@@ -3,8 +3,12 @@
 //
 // - A session's appends are in the partition of its name, and all that is in one of them is one
 //   record. So are its staged pieces.
-// - Documents, answers to keys and rows for sinks that come without a session are in partition 0:
-//   one order for all of them, whoever's they are.
+// - Documents, rows for sinks, and answers to keys that come without a session are partition 0's:
+//   one order for all of them, whoever's they are. Those that come with a session's append have
+//   their place there a moment later (cluster/document_order.hpp), for which the append's answer
+//   waits a little; those that a node writes which does not own partition 0 go by the log of a
+//   partition that it owns, and are answered when they had their turn.
+// - Documents of the node itself (storage/node_rows.hpp) are in no log.
 // - The outbox is this node's own: rows are numbered here as they are applied, and deleted here.
 //
 // Threads: all calls are thread-safe. Writing calls wait until what they wrote was applied here, up
@@ -27,6 +31,7 @@
 #include <vector>
 
 #include "cluster/placement.hpp"
+#include "replication/document_relay.hpp"
 #include "replication/replica_host.hpp"
 #include "storage/replica_store.hpp"
 
@@ -45,6 +50,8 @@ class replicated_event_log final : public storage::event_log {
                                                             host_settings how,
                                                             std::chrono::milliseconds wait);
 
+  ~replicated_event_log() override;
+
   replica_host& host() { return *host_; }
   std::uint32_t partition_of(const session_key& key) const;
 
@@ -57,9 +64,7 @@ class replicated_event_log final : public storage::event_log {
   result<void> stage(const session_key& key,
                      std::span<const storage::encoded_event> events) override;
   result<void> discard_staged(const session_key& key) override;
-  result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) override {
-    return store_->expire_idempotency(before_ms, rows_max);
-  }
+  result<std::size_t> expire_idempotency(std::int64_t before_ms, std::size_t rows_max) override;
   result<void> put_idempotency(const storage::idempotency_record& record,
                                std::span<const storage::document_row> made) override;
   result<void> put_document(std::string_view collection, std::string_view key,
@@ -75,6 +80,11 @@ class replicated_event_log final : public storage::event_log {
     return store_->delete_outbox(sink, numbers);
   }
   result<bool> write_rows(const storage::row_batch& batch) override;
+  // On the owner of partition 0, while it has all that other partitions brought.
+  bool keeps_documents() const override;
+
+  // For tests: called between the readings of a document's version and of the document.
+  void between_readings(std::function<void()> told) { between_readings_ = std::move(told); }
 
   // Of what is applied here.
   result<storage::session_head> head(const session_key& key) const override {
@@ -124,6 +134,8 @@ class replicated_event_log final : public storage::event_log {
 
  private:
   using answer = std::function<void(result<std::uint64_t>)>;
+  // What of an atom has its turn in partition 0 before it is answered.
+  enum class turn : std::uint8_t { none, a_little, whole };
 
   replicated_event_log(std::unique_ptr<storage::replica_store> store,
                        std::unique_ptr<replica_host> host);
@@ -135,16 +147,23 @@ class replicated_event_log final : public storage::event_log {
                                      std::span<const storage::encoded_event> events) const;
   std::optional<error> taken(std::span<const storage::idempotency_record> records,
                              std::uint32_t partition) const;
-  error refused(const cluster::append_answer& answer,
+  error refused(const cluster::judgement& judged,
                 std::span<const storage::idempotency_record> records,
                 std::uint32_t partition) const;
   void write(std::uint32_t partition, cluster::atom one,
-             std::vector<storage::idempotency_record> records, answer then);
+             std::vector<storage::idempotency_record> records, answer then,
+             turn waits = turn::none);
   result<std::uint64_t> write_and_wait(std::uint32_t partition, cluster::atom one,
-                                       std::vector<storage::idempotency_record> records = {});
+                                       std::vector<storage::idempotency_record> records = {},
+                                       turn waits = turn::none);
+  // To partition 0, whoever owns it.
+  result<std::uint64_t> write_documents(cluster::atom one,
+                                        std::vector<storage::idempotency_record> records = {});
 
   const std::unique_ptr<storage::replica_store> store_;
+  std::unique_ptr<document_relay> relay_;     // stopped before the host ends, which calls it
   const std::unique_ptr<replica_host> host_;  // ends before the store
+  std::function<void()> between_readings_;
 };
 
 }  // namespace soma::replication

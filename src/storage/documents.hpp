@@ -41,6 +41,11 @@ class document_store {
   virtual result<std::vector<std::pair<std::string, std::string>>> list_documents(
       std::string_view collection, std::string_view prefix, std::size_t limit,
       std::string_view after = {}) const = 0;
+
+  // Whether what a process does with documents of its own accord (sweeping, counting, working off)
+  // is this one's to do. Where several share them, one does, once it has all that was written; who
+  // asks may be told otherwise a moment later, so what it does must do no harm when done twice.
+  virtual bool keeps_documents() const { return true; }
 };
 
 // All documents of a collection, however many: they are read a page at a time, so that memory and

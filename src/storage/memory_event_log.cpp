@@ -244,8 +244,10 @@ class memory_event_log final : public event_log {
 
   result<bool> write_rows(const row_batch& rows) override {
     std::lock_guard lock(mutex_);
-    for (const auto& wanted : rows.expected)
-      if (!documents_.contains(wanted)) return false;
+    for (const auto& [collection, key, value] : rows.expected) {
+      const auto there = documents_.find({collection, key});
+      if (there == documents_.end() || (value && there->second != *value)) return false;
+    }
     if (auto taken = taken_by_kept(rows.idempotency)) return *taken;
     for (const auto& record : rows.idempotency) keep(record);
     for (const auto& gone : rows.deleted) documents_.erase(gone);

@@ -124,6 +124,7 @@ class observed_event_log final : public event_log {
       std::string_view after = {}) const override {
     return read_by(inner_.list_documents(collection, prefix, limit, after));
   }
+  bool keeps_documents() const override { return inner_.keeps_documents(); }
   result<outbox_page> read_outbox(std::string_view sink, std::uint64_t after,
                                   std::size_t rows_max) const override {
     return read_by(inner_.read_outbox(sink, after, rows_max));

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,12 +32,18 @@ struct outbox_page {
   bool end = false;  // there are no more
 };
 
+// A document that must be there. Whoever writes what it made of one says what it read, so that what
+// another wrote meanwhile is not undone.
+struct expected_document {
+  std::string collection, key;
+  std::optional<std::string> value{};  // none: whatever it is
+};
+
 // Documents of several collections and rows for sinks, written in one synced atom.
 struct row_batch {
-  // Documents that must be there, else nothing is written: so that what is deleted meanwhile does
-  // not come back.
-  std::vector<std::pair<std::string, std::string>> expected;  // collection, key
-  std::vector<std::pair<std::string, std::string>> deleted;   // before `documents` come
+  // Else nothing is written: what is deleted meanwhile does not come back.
+  std::vector<expected_document> expected;
+  std::vector<std::pair<std::string, std::string>> deleted;  // before `documents` come
   std::vector<document_row> documents;
   std::vector<outbox_row> outbox;
   std::vector<idempotency_record> idempotency;  // put if absent: else nothing is written
@@ -55,8 +62,8 @@ class outbox_rows {
   virtual result<void> delete_outbox(std::string_view sink,
                                      const std::vector<std::uint64_t>& numbers) = 0;
 
-  // False: an expected document is not there, and nothing was written. A batch that deletes is
-  // taken on a full disk. Fails with idempotency.exists as an append does.
+  // False: an expected document is not there, or is another, and nothing was written. A batch that
+  // deletes is taken on a full disk. Fails with idempotency.exists as an append does.
   virtual result<bool> write_rows(const row_batch& batch) = 0;
 
   // Calls `told` after each commit that brought rows, with the number of the last, on the thread

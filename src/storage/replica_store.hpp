@@ -1,6 +1,7 @@
 // The store of a node that follows logs kept elsewhere: it decides nothing of what it writes. What
 // a log says is judged by whoever reads it, and carried out here, with the reader's place in one
-// atom. Read as any event log; its own writing calls are not to be used beside `apply`.
+// atom. Read as any event log; of its own writing calls only those for documents are used beside
+// `apply`, and for collections of the node alone (node_rows.hpp).
 //
 // Threads: all calls are thread-safe; `apply` belongs to one thread. They may wait for the disk,
 // and none for a sync: what a loss of power takes is read from the log again, with the place.
@@ -35,6 +36,7 @@ struct judged_write {
   const append_op* append = nullptr;  // its `idempotency` is put, whatever is kept
   const staged_events* staged = nullptr;
   const session_key* discarded = nullptr;  // what was staged for it
+  std::vector<documents_gone> gone;        // before `documents` come
   std::vector<document_outcome> documents;
   std::vector<idempotency_record> idempotency;
   std::vector<outbox_row> outbox;
@@ -58,10 +60,10 @@ class replica_store : public event_log {
   virtual std::size_t event_bytes_max() const = 0;
   virtual result<std::optional<std::uint64_t>> head_seq(const session_key& key) = 0;
   virtual result<std::optional<std::uint64_t>> staged_seq(const session_key& key) const = 0;
-  // judged_write::rows and places, by their keys.
+  // judged_write::rows and places, by their keys; those behind `after`, where that is given.
   virtual result<std::optional<std::string>> row(std::string_view key) const = 0;
   virtual result<std::vector<std::pair<std::string, std::string>>> rows(
-      std::string_view prefix, std::size_t limit) const = 0;
+      std::string_view prefix, std::size_t limit, std::string_view after = {}) const = 0;
 };
 
 // As open_rocksdb_event_log; left-over stages stay, since the log decides on them. Errors beside

@@ -116,8 +116,8 @@ class rocksdb_event_log final : public replica_store {
   result<std::optional<std::uint64_t>> head_seq(const session_key& key) override;
   result<std::optional<std::uint64_t>> staged_seq(const session_key& key) const override;
   result<std::optional<std::string>> row(std::string_view key) const override;
-  result<std::vector<std::pair<std::string, std::string>>> rows(std::string_view prefix,
-                                                                std::size_t limit) const override;
+  result<std::vector<std::pair<std::string, std::string>>> rows(
+      std::string_view prefix, std::size_t limit, std::string_view after) const override;
 
  private:
   friend class store_rebuild;

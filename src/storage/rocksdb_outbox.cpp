@@ -76,10 +76,10 @@ result<bool> rocksdb_event_log::write_rows(const row_batch& rows) {
   if (const auto ready = ready_to_write(what); !ready) return ready.error();
   if (rows.deleted.empty())
     if (const auto full = disk_refuses()) return *full;
-  for (const auto& [collection, key] : rows.expected) {
+  for (const auto& [collection, key, value] : rows.expected) {
     const auto there = get(documents, document_key(collection, key));
     if (!there) return there.error();
-    if (!*there) return false;
+    if (!*there || (value && **there != *value)) return false;
   }
   if (auto refused = refuses_records(rows.idempotency, {})) return *refused;
   rocksdb::WriteBatch batch;

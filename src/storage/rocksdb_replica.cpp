@@ -53,6 +53,10 @@ result<std::uint64_t> rocksdb_event_log::add_judged(rocksdb::WriteBatch& batch,
     }
   }
   for (const auto& record : what.idempotency) add_record(batch, record);
+  for (const auto& g : what.gone) {
+    const auto prefix = document_key(g.collection, g.prefix);
+    batch.DeleteRange(families_[documents], prefix, after_prefix(prefix));
+  }
   for (const auto& d : what.documents) {
     const auto key = document_key(d.collection, d.key);
     if (d.value)
@@ -106,6 +110,7 @@ result<std::uint64_t> rocksdb_event_log::apply(const judged_write& what) {
     if (op.remove || op.first_seq) note_deleted(op.key);
     if (!op.gone.empty()) note_deleted_documents();
   }
+  if (!what.gone.empty()) note_deleted_documents();
   keep_heads(std::move(state.heads));
   return done;
 }
@@ -130,12 +135,13 @@ result<std::optional<std::string>> rocksdb_event_log::row(std::string_view key) 
 }
 
 result<std::vector<std::pair<std::string, std::string>>> rocksdb_event_log::rows(
-    std::string_view prefix, std::size_t limit) const {
+    std::string_view prefix, std::size_t limit, std::string_view after) const {
   const std::shared_lock open(open_mutex_);
   std::vector<std::pair<std::string, std::string>> found;
   const auto from = std::string(replica_prefix).append(prefix);
   const iterator it(db_->NewIterator({}, families_[meta]));
-  for (it->Seek(from); it->Valid() && found.size() < limit; it->Next()) {
+  it->Seek(after.empty() ? from : std::string(replica_prefix).append(after).append(1, '\0'));
+  for (; it->Valid() && found.size() < limit; it->Next()) {
     if (!it->key().starts_with(from)) break;
     found.emplace_back(view(it->key()).substr(replica_prefix.size()), it->value().ToString());
   }

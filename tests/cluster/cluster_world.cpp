@@ -367,7 +367,10 @@ atom cluster_world::make_atom(node& n, const operation& op, std::size_t attempt)
   if (!op.document.empty())
     one.documents.push_back({"profiles", op.document,
                              n.facts.version("profiles", op.document)->value_or(nowhere), "v"});
-  if (op.kind == op_kind::derived) one.source = source_tag{source_partition, op.source, 0};
+  if (op.kind == op_kind::derived) {
+    const auto before = op.source - 1;
+    one.source = source_tag{source_partition, op.source, before == 0 ? nowhere : before};
+  }
   return one;
 }
 

@@ -23,10 +23,10 @@ struct partition {
     const auto bytes = encode(one);
     const auto offset = end++;
     auto judged = apply(state, facts, offset, bytes);
-    if (judged.what != verdict::counted) return judged;
-    if (const auto* under = std::get_if<owned>(&one.what))
-      if (const auto* what = std::get_if<atom>(&under->what))
-        facts.carry_out(state, offset, *what, judged);
+    const auto* under = std::get_if<owned>(&one.what);
+    const auto* what = under ? std::get_if<atom>(&under->what) : nullptr;
+    if (what && judged.what == verdict::counted) facts.carry_out(state, offset, *what, judged);
+    if (what && what->source && passes_source(judged)) facts.pass(*what->source);
     return judged;
   }
   judgement be_born() { return put({1, born{"log", 3, 64, 20, 1}}); }
@@ -183,19 +183,50 @@ TEST_CASE("partition: a version is not given twice, whatever is deleted in betwe
   CHECK(p.put_owned(one).why == reason::version_differs);
 }
 
-TEST_CASE("partition: derived rows are taken once and in their source's order") {
+TEST_CASE("partition: what is derived is taken once, in its source's order and without a hole") {
   partition p = with_owner();
-  const auto from = [&](std::uint32_t partition, log_offset offset, std::uint32_t row) {
+  const auto from = [&](std::uint32_t source, log_offset offset, log_offset after) {
     atom one;
-    one.source = source_tag{partition, offset, row};
+    one.source = source_tag{source, offset, after};
     return p.put_owned(std::move(one)).why;
   };
-  CHECK(from(1, 10, 0) == reason::none);
-  CHECK(from(1, 10, 1) == reason::none);
-  CHECK(from(1, 10, 1) == reason::source_seen);
-  CHECK(from(1, 9, 5) == reason::source_seen);
-  CHECK(from(2, 9, 5) == reason::none);
-  CHECK(from(1, 12, 0) == reason::none);
+  CHECK(from(1, 10, 7) == reason::source_hole);
+  CHECK(from(1, 10, nowhere) == reason::none);
+  CHECK(from(1, 10, nowhere) == reason::source_seen);
+  CHECK(from(1, 9, nowhere) == reason::source_seen);
+  CHECK(from(2, 9, nowhere) == reason::none);
+  CHECK(from(1, 12, 11) == reason::source_hole);
+  CHECK(from(1, 12, 10) == reason::none);
+}
+
+TEST_CASE("partition: what is derived and refused for anything else has had its turn") {
+  partition p = with_owner();
+  atom one;
+  one.source = source_tag{1, 10, nowhere};
+  one.documents = {{"c", "k", 3, "v"}};
+  const auto refused = p.put_owned(one);
+  CHECK(refused.why == reason::version_differs);
+  CHECK(passes_source(refused));
+  one.source = source_tag{1, 12, 10};
+  one.documents.clear();
+  CHECK(p.put_owned(one).why == reason::none);
+  one.source = source_tag{1, 10, nowhere};
+  const auto again = p.put_owned(one);
+  CHECK(again.why == reason::source_seen);
+  CHECK_FALSE(passes_source(again));
+}
+
+TEST_CASE("partition: a document that is only looked at is judged, and stays") {
+  partition p = with_owner();
+  atom one;
+  one.documents = {{"c", "k", nowhere, "1"}};
+  const auto first = p.end;
+  CHECK(p.put_owned(one).what == verdict::counted);
+  one.documents = {{"c", "k", first, std::nullopt, true}, {"c", "other", {}, "2"}};
+  CHECK(p.put_owned(one).what == verdict::counted);
+  CHECK(p.facts.version("c", "k").value() == first);
+  one.documents.front().expected = nowhere;
+  CHECK(p.put_owned(one).why == reason::version_differs);
 }
 
 TEST_CASE("partition: a removed session does not begin again") {
@@ -259,7 +290,7 @@ TEST_CASE("partition: a reader that cannot read its own rows does not judge") {
   one.keys = {{"k", 1}};
   CHECK(judge(one) == reason::facts_unreadable);
   one.keys.clear();
-  one.source = source_tag{1, 1, 1};
+  one.source = source_tag{1, 1, nowhere};
   CHECK(judge(one) == reason::facts_unreadable);
   one.source.reset();
   one.documents = {{"c", "k", 1, "v"}};

@@ -6,6 +6,7 @@
 
 #include "cluster/planted_bug.hpp"
 #include "cluster_world.hpp"
+#include "documents_world.hpp"
 
 using namespace soma::testing;
 using soma::cluster::planted_bug;
@@ -18,6 +19,18 @@ std::uint64_t first_seen(world_faults faults, std::string& why, std::uint64_t se
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     try {
       cluster_world(seed, faults).run();
+    } catch (const violation& e) {
+      why = e.what();
+      return seed;
+    }
+  }
+  return 0;
+}
+
+std::uint64_t first_seen_of_documents(std::string& why, std::uint64_t seeds) {
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    try {
+      documents_world(seed).run();
     } catch (const violation& e) {
       why = e.what();
       return seed;
@@ -70,6 +83,30 @@ TEST_CASE("cluster simulation: finds every planted bug") {
     soma::cluster::planted_now = bug;
     std::string why;
     const auto seed = first_seen({}, why, seeds_max);
+    soma::cluster::planted_now = planted_bug::none;
+    INFO(what);
+    CHECK(seed != 0);
+    MESSAGE(what << ": seed " << seed << ": " << why);
+  }
+}
+
+TEST_CASE("documents' simulation: finds every planted bug, and nothing where none is") {
+  static const named_bug of_documents[] = {
+      {planted_bug::versions_are_not_compared, "versions of documents are not compared"},
+      {planted_bug::sources_are_not_compared, "derived rows are taken again"},
+      {planted_bug::sources_leave_holes, "what is derived leaves holes"},
+      {planted_bug::the_refused_block_their_source, "what is refused has no turn"},
+      {planted_bug::documents_are_written_where_read, "a session's are written in its partition"},
+      {planted_bug::what_is_derived_waits_again, "what had its turn waits again"},
+      {planted_bug::an_owner_writes_before_it_derives, "an owner writes before it derives"},
+  };
+  std::string quiet;
+  CHECK(first_seen_of_documents(quiet, 400) == 0);
+  CHECK(quiet == "");
+  for (const auto& [bug, what] : of_documents) {
+    soma::cluster::planted_now = bug;
+    std::string why;
+    const auto seed = first_seen_of_documents(why, seeds_max);
     soma::cluster::planted_now = planted_bug::none;
     INFO(what);
     CHECK(seed != 0);

@@ -25,6 +25,7 @@ atom full_atom() {
   one.keys = {{"acme/u/route/key", 86'400'000}, {"other", -1}};
   one.documents = {{"profiles", "main", nowhere, "{}"},
                    {"profiles", "old", 12, std::nullopt},
+                   {"profiles", "seen", 13, std::nullopt, true},
                    {"keys", "k", std::nullopt, std::string("\0\xFF", 2)}};
   one.source = source_tag{63, 123'456'789'012, 2};
   one.body = std::string(300, 'x');

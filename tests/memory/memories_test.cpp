@@ -6,6 +6,7 @@
 
 #include "core/codes.hpp"
 #include "memory/memory_world.hpp"
+#include "support/held_log.hpp"
 
 using namespace soma;
 using namespace soma::memory;
@@ -92,6 +93,52 @@ TEST_CASE_FIXTURE(world, "memories: a change is seen at once, and only from what
   CHECK(found("9876").empty());
   CHECK(kept->find(by(), saved.memory_id).error().code == codes::memory_not_found);
   CHECK(kept->forget(by(), saved.memory_id, {}).error().code == codes::memory_not_found);
+}
+
+TEST_CASE_FIXTURE(world, "memories: what another node changes meanwhile is not undone") {
+  const auto saved = note("The code is 1234");
+  storage::held_log between(*log);
+  memories mine(between, *index, limits, [this] { return ++now; });
+  const auto theirs = [&](std::optional<std::string> text, bool pinned = false) {
+    item_change what;
+    what.text = std::move(text);
+    if (pinned) what.pinned = true;
+    return [this, id = saved.memory_id, what] { REQUIRE(kept->change(by(), id, what, {})); };
+  };
+  // Both stand, whoever was first.
+  item_change tags;
+  tags.tags = strings{"door"};
+  between.before_rows(theirs("The code is 9876", true));
+  const auto both = mine.change(by(), saved.memory_id, tags, {});
+  REQUIRE(both);
+  CHECK(both->text == "The code is 9876");
+  CHECK(both->pinned);
+  CHECK(both->tags == strings{"door"});
+  CHECK(kept->find(by(), saved.memory_id).value() == *both);
+  // Who said what he made his of is refused.
+  tags.tags = strings{"gate"};
+  between.before_rows(theirs("The code is 5555"));
+  CHECK(mine.change(by(), saved.memory_id, tags, etag_of(*both)).error().code ==
+        codes::memory_changed);
+  const auto last = kept->find(by(), saved.memory_id).value();
+  CHECK(last.text == "The code is 5555");
+  between.before_rows(theirs("The code is 6666"));
+  CHECK(mine.forget(by(), saved.memory_id, etag_of(last)).error().code == codes::memory_changed);
+  CHECK(kept->find(by(), saved.memory_id).value().text == "The code is 6666");
+  // One that was forgotten meanwhile does not come back.
+  between.before_rows([&] { REQUIRE(kept->forget(by(), saved.memory_id, {})); });
+  CHECK(mine.change(by(), saved.memory_id, tags, {}).error().code == codes::memory_not_found);
+  CHECK(kept->find(by(), saved.memory_id).error().code == codes::memory_not_found);
+  // Nor is a state that was set of what was before.
+  const auto other = note("A second");
+  between.before_rows([&] {
+    item_change what;
+    what.text = "A second one";
+    REQUIRE(kept->change(by(), other.memory_id, what, {}));
+  });
+  const std::vector<memories::new_state> told{{std::string(no_session), other.memory_id, 0}};
+  REQUIRE(mine.set_states(by().tenant, told, "replicated"));
+  CHECK(kept->find(by(), other.memory_id).value().text == "A second one");
 }
 
 TEST_CASE("memories: a tenant keeps so many notes and no more, but all that is said") {

@@ -80,6 +80,22 @@ struct replica_world : world {
 
 }  // namespace
 
+TEST_CASE_FIXTURE(replica_world, "replicator: another node may have gone on meanwhile") {
+  replicator other(*log, *kept, [this] { return clock; });
+  REQUIRE(other.open());
+  REQUIRE(apply({put(item_of("m1", "one", 2000))}, true));
+  const auto here = copy->figures(ours);
+  replica_batch batch;
+  batch.log = followed;
+  batch.after = here.position;
+  REQUIRE(add_line(batch, put(item_of("m2", "two", 2001)), clock));
+  const auto went_on = other.apply(ours, batch);
+  REQUIRE_MESSAGE(went_on, (went_on ? std::string() : went_on.error().detail));
+  // And back: what this one knew is not what is kept.
+  CHECK(copy->apply(ours, batch).error().code == codes::memory_changed);
+  CHECK(copy->figures(ours).position == went_on->position);
+}
+
 TEST_CASE_FIXTURE(replica_world, "replica: what is there is found here, and what goes there goes") {
   const auto done = apply({put(item_of("a", "The axolotl is called Axel", 2000)),
                            put(item_of("b", "to go", 2000, "s")), head()})

@@ -1,6 +1,8 @@
 // A node without anything above its log, for takeover_test.py: as long as it may, it appends to
 // sessions and tells on standard output what was acknowledged, a line each; commands on standard
-// input: "stop" (appends nothing more), "dump" (all that it has), "quit".
+// input: "stop" (appends nothing more), "dump" (all that it has), "quit". Beside that it changes
+// what its sessions brought as documents, and counts in one ("counted", or "perhaps" where nobody
+// knows).
 //
 //   replica_node BROKERS TOPIC NODE FOLDER PARTITIONS RANK SESSIONS
 #include <unistd.h>
@@ -13,12 +15,15 @@
 #include <thread>
 #include <vector>
 
+#include "core/codes.hpp"
 #include "replication/replicated_event_log.hpp"
 
 using namespace soma;
 using namespace std::chrono_literals;
 
 namespace {
+
+constexpr std::uint64_t items_each = 10;  // documents of a session
 
 // One write a line, so that a kill tears none.
 void say(std::string line) {
@@ -42,6 +47,10 @@ void append_on(replication::replicated_event_log& log, const std::string& node, 
     op.expected_seq = head ? head->seq : 0;
     const auto text = node + "." + std::to_string(getpid()) + "." + std::to_string(count);
     op.events.push_back({op.expected_seq + 1, event_type::app_event, text});
+    if (count % 40 == 39) op.gone.push_back({"items", key.session.value + "/"});
+    if (count % 3 == 0)
+      op.documents.push_back(
+          {"items", key.session.value + "/" + std::to_string(count % items_each), text});
     const auto done = log.commit({&op, 1}).front();
     if (done) {
       say("ack " + key.session.value + " " + std::to_string(*done) + " " + text);
@@ -49,6 +58,39 @@ void append_on(replication::replicated_event_log& log, const std::string& node, 
       say("no " + std::string(done.error().code));
       std::this_thread::sleep_for(20ms);
     }
+  }
+}
+
+// As requests do that change what a session brought: by what was read of it.
+void change_items(replication::replicated_event_log& log, const std::string& node, int sessions,
+                  const std::atomic<bool>& stopped) {
+  const auto settled = [](const result<bool>& how) {
+    return how || how.error().code == codes::cluster_not_owner ||
+           how.error().code == codes::cluster_owner_lost || how.error().code == codes::server_busy;
+  };
+  for (std::uint64_t count = 0; !stopped; ++count) {
+    const auto key = "s" + std::to_string(count % static_cast<std::uint64_t>(sessions)) + "/" +
+                     std::to_string(count / 7 % items_each);
+    if (const auto there = log.get_document("items", key); there && *there) {
+      storage::row_batch rows;
+      rows.expected.push_back({"items", key, **there});
+      if (count % 3 == 0)
+        rows.deleted.emplace_back("items", key);
+      else
+        rows.documents.push_back({"items", key, node + " " + std::to_string(count)});
+      (void)log.write_rows(rows);
+    }
+    storage::row_batch one;
+    const auto seen = log.get_document("count", "");
+    if (!seen) continue;
+    const auto number = *seen ? std::stoull(**seen) : 0;
+    if (*seen) one.expected.push_back({"count", "", **seen});
+    one.documents.push_back({"count", "", std::to_string(number + 1)});
+    if (!*seen) one.idempotency.push_back({"first count", "", 200, "", 1});
+    const auto done = log.write_rows(one);
+    if (done && *done) say("counted");
+    if (!settled(done)) say("perhaps");
+    std::this_thread::sleep_for(done ? 1ms : 20ms);
   }
 }
 
@@ -69,6 +111,9 @@ void dump(replication::replicated_event_log& log, int sessions) {
     for (const auto& e : page->events)
       say("event s" + std::to_string(n) + " " + to_string(e.id) + " " + e.json);
   }
+  for (const auto* collection : {"items", "count"})
+    for (const auto& [key, value] : log.list_documents(collection, "", 100'000, "").value())
+      say(std::string("document ") + collection + " " + key + " = " + value);
   say("end");
 }
 
@@ -100,6 +145,7 @@ int main(int argc, char** argv) {
   std::vector<std::thread> writers;
   for (int n = 0; n < sessions; ++n)
     writers.emplace_back([&, n] { append_on(**log, how.node, n, stopped); });
+  writers.emplace_back([&] { change_items(**log, how.node, sessions, stopped); });
   for (std::string command; std::getline(std::cin, command) && command != "quit";) {
     if (command == "stop") {
       stopped = true;

@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "cluster/placement.hpp"
-#include "kafka_store.hpp"
-#include "storage/event_log_contract.hpp"
+#include "core/time.hpp"
+#include "kafka_nodes.hpp"
 
 using namespace soma;
 using namespace soma::cluster;
@@ -16,51 +16,6 @@ using namespace soma::storage::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr std::uint32_t partitions = 3;
-
-struct node {
-  node(const std::string& name, const std::string& topic, std::optional<std::uint32_t> rank)
-      : name(name), topic(topic) {
-    open(rank);
-  }
-  void open(std::optional<std::uint32_t> rank) {
-    auto how = host_of(name, topic, partitions);
-    how.rank = rank;
-    how.rules.lease_ms = 400;
-    how.rules.commit_timeout_ms = 3'000;
-    how.rules.reclaim_ms = 300;
-    auto made = replicated_event_log::open(replica_options(folder / "data"), how, 20s);
-    REQUIRE_MESSAGE(made, (made ? std::string() : made.error().detail));
-    log = std::move(*made);
-  }
-  partition_host& host() { return log->host(); }
-
-  const std::string name, topic;
-  soma::testing::temp_folder folder{soma::testing::temp_folder::place::memory};
-  std::unique_ptr<replicated_event_log> log;
-};
-
-template <class Condition>
-bool soon(Condition condition, std::chrono::milliseconds at_most = 15s) {
-  for (const auto end = std::chrono::steady_clock::now() + at_most; !condition();) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(10ms);
-  }
-  return true;
-}
-
-bool owns_all(node& n) {
-  for (std::uint32_t p = 0; p < partitions; ++p)
-    if (!n.host().look(p).owned_here) return false;
-  return true;
-}
-
-bool as_far(node& a, node& b) {
-  for (std::uint32_t p = 0; p < partitions; ++p)
-    if (a.host().look(p).next != b.host().look(p).next) return false;
-  return true;
-}
 
 void same_history(node& a, node& b, const std::vector<session_key>& sessions) {
   for (const auto& key : sessions) {
@@ -202,6 +157,14 @@ TEST_CASE("replicas: a key gives way when it is as old as its time to live, by t
   std::this_thread::sleep_for(350ms);
   REQUIRE(a.log->put_idempotency(record, {}));
   CHECK(a.log->find_idempotency("key").value()->request_hash == "second");
+  // The answer is as old as the log says, and goes no earlier than its key: not by what its
+  // request said of the time, nor by a clock.
+  const auto kept = a.log->find_idempotency("key").value()->created_at_ms;
+  CHECK(kept > now_ms() - 60'000);
+  CHECK(a.log->expire_idempotency(kept - 30'000, 100).value() == 0);
+  CHECK(a.log->find_idempotency("key").value());
+  CHECK(a.log->expire_idempotency(kept + 30'000, 100).value() == 2);
+  CHECK_FALSE(a.log->find_idempotency("key").value());
 }
 
 TEST_CASE("replicas: another log under the same name stops the partition, and says so") {

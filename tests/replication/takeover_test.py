@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Two nodes as processes over a real broker: the owner is killed, and stopped and let go on, while both
-append. What was acknowledged is there once at each, whoever acknowledged it; histories and digests are
-equal; nothing of an owner that was replaced counts.
+append, and change what their sessions brought as documents. What was acknowledged is there once at each,
+whoever acknowledged it; histories, documents and digests are equal, also at a node that reads all from the
+beginning; nothing of an owner that was replaced counts; who counts in a document undoes no other's count.
 
   takeover_test.py REPLICA_NODE     (SOMA_TEST_KAFKA names the broker; see kafka_broker.py)
 """
@@ -24,7 +25,7 @@ class Node:
         self.args = [program, os.environ["SOMA_TEST_KAFKA"], topic, name, os.path.join(folder, name),
                      str(PARTITIONS), str(rank), str(SESSIONS)]
         self.name, self.acks, self.refusals, self.lines = name, [], collections.Counter(), None
-        self.last_ack = 0.0
+        self.last_ack, self.counted, self.perhaps = 0.0, 0, 0
 
     def start(self):
         self.lines = queue.Queue()
@@ -39,6 +40,10 @@ class Node:
                 session, seq, text = rest.split(" ")
                 self.last_ack = time.monotonic()
                 self.acks.append((session, int(seq), text))
+            elif word == "counted":
+                self.counted += 1
+            elif word == "perhaps":
+                self.perhaps += 1
             elif word == "no":
                 self.refusals[rest] += 1
             else:
@@ -142,10 +147,18 @@ def main():
         time.sleep(1)
         print(f"stopped: {took:.2f} s; let go on: {len(owner.acks) - before} acknowledgements, "
               f"refused {dict(owner.refusals)}")
-        history = settle(nodes)
+        late = Node(program, topic, "late", folder, 9)  # of claims: it never has its turn
+        late.start()
+        history = settle(nodes + [late])
         acknowledged, events = check(history, nodes)
+        documents = [line for line in history if line.startswith("document ")]
+        count = int(documents[-1].rpartition(" ")[2])
+        counted, perhaps = sum(n.counted for n in nodes), sum(n.perhaps for n in nodes)
+        # One that was killed may have counted what it could not tell any more.
+        assert counted <= count <= counted + perhaps + KILLS + 1, f"{counted} counted, {count} there"
+        print(f"{len(documents)} documents, the same at all; {counted} counted, {count} there")
         print(f"{acknowledged} acknowledged, {events} there, each once; 1 passed, 0 failed")
-        for node in nodes:
+        for node in nodes + [late]:
             node.say("quit")
             assert node.process.wait(WAIT_S) == 0
 

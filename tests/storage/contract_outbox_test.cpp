@@ -94,6 +94,23 @@ TEST_CASE_TEMPLATE("outbox: documents of several collections and rows come toget
   CHECK(s.log.write_rows({}).value());
 }
 
+TEST_CASE_TEMPLATE("outbox: who says what he read is refused where it is another by now", store,
+                   SOMA_EVENT_LOGS) {
+  store s;
+  REQUIRE(s.log.put_document("c", "k", "1"));
+  row_batch made;
+  made.expected = {{"c", "k", "1"}};
+  made.documents = {{"c", "k", "2"}};
+  CHECK(s.log.write_rows(made).value());
+  CHECK_FALSE(s.log.write_rows(made).value());
+  CHECK(s.log.get_document("c", "k").value() == "2");
+  row_batch beside;  // that it is there has to do
+  beside.expected = {{"c", "k"}};
+  beside.documents = {{"c", "other", "x"}};
+  CHECK(s.log.write_rows(beside).value());
+  CHECK(s.log.get_document("c", "k").value() == "2");
+}
+
 TEST_CASE_TEMPLATE("outbox: documents come with the answer that is kept for a key, once", store,
                    SOMA_EVENT_LOGS) {
   store s;

@@ -3,8 +3,11 @@
 // Thread-safe. The destructor lets go.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
+#include <utility>
 
 #include "storage/event_log.hpp"
 
@@ -96,8 +99,13 @@ class held_log : public event_log {
     return wait(), inner_.delete_outbox(s, all);
   }
   result<bool> write_rows(const row_batch& rows) override {
+    if (auto meddle = std::exchange(meddles_, {})) meddle();
     return wait(), inner_.write_rows(rows);
   }
+  // Called once, in front of the next batch of rows: what another writes in between. One thread.
+  void before_rows(std::function<void()> meddles) { meddles_ = std::move(meddles); }
+  bool keeps_documents() const override { return keeps_; }
+  void keeps(bool documents) { keeps_ = documents; }
   void on_outbox(std::function<void(std::uint64_t)> told) override {
     inner_.on_outbox(std::move(told));
   }
@@ -116,6 +124,8 @@ class held_log : public event_log {
   }
 
   event_log& inner_;
+  std::function<void()> meddles_;
+  std::atomic<bool> keeps_ = true;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool held_ = false;
