@@ -289,6 +289,7 @@ constexpr row table[] = {
         .changes("memory.delete", "path:attachment_id"),
     op("get_memory_status", get, "/v1/memory/status").reads("memory.read"),
     op("read_memory_log", get, "/v1/memory/wal")
+        .at(tenant)
         .by(access::admin)
         .reads("memory.replicate")
         .gives(answer::stream),
@@ -297,14 +298,16 @@ constexpr row table[] = {
         .by(access::admin)
         .changes("memory.replicate")
         .takes(json),
-    op("sync_memory", post, "/v1/memory/sync").by(access::admin).changes("dlq.manage"),
+    op("sync_memory", post, "/v1/memory/sync").at(tenant).by(access::admin).changes("dlq.manage"),
     op("list_dead_letters", get, "/v1/admin/dlq").by(access::admin).reads("dlq.manage"),
     op("get_dead_letter", get, "/v1/admin/dlq/{id}").by(access::admin).reads("dlq.manage", path_id),
     op("requeue_dead_letter", post, "/v1/admin/dlq/{id}/requeue")
+        .at(tenant)
         .by(access::admin)
         .changes("dlq.manage", path_id)
         .gives(answer::none),
     op("delete_dead_letter", delete_, "/v1/admin/dlq/{id}")
+        .at(tenant)
         .by(access::admin)
         .changes("dlq.manage", path_id)
         .gives(answer::none),

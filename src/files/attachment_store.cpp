@@ -251,7 +251,8 @@ result<void> attachment_store::settle(std::vector<whole_file>& files, rows with,
   // Where the disk failed or was full nobody knows yet what it kept: a commit that failed may stand
   // in the log all the same, and be there after the next opening.
   const auto& why = done.error().code;
-  const bool unknown = why == codes::storage_unavailable || why == codes::storage_full;
+  const bool unknown = why == codes::storage_unavailable || why == codes::storage_full ||
+                       why == codes::cluster_timeout;
   for (const auto& file : files) {
     if (!unknown) (void)remove_unnamed(file.what.content);
     const std::lock_guard lock(refused_mutex_);

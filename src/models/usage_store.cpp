@@ -11,10 +11,11 @@ namespace {
 
 constexpr std::string_view collection = "usage";
 
-// Names come from profiles and keys and hold no newline.
-std::string row_key(const llm::usage_key& key) {
+// Names come from profiles and keys and hold no newline. Where several nodes share the rows, each
+// adds to its own: behind the model stands which.
+std::string row_key(const llm::usage_key& key, const std::string& node = {}) {
   return key.day + '\n' + key.tenant.value + '\n' + key.user + '\n' + key.session + '\n' +
-         key.provider + '\n' + key.model;
+         key.provider + '\n' + key.model + (node.empty() ? node : '\n' + node);
 }
 
 llm::usage_key parse_row_key(std::string_view text) {
@@ -80,7 +81,7 @@ result<void> usage_store::save() {
   auto rows = ledger_.take_unsaved();
   std::vector<std::pair<std::string, std::string>> documents;
   for (const auto& [key, count] : rows) {
-    auto name = row_key(key);
+    auto name = row_key(key, node_);
     auto before = log_.get_document(collection, name);
     if (!before) {
       ledger_.put_back(std::move(rows));

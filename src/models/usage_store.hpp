@@ -23,8 +23,9 @@ class usage_store {
   // How long what was settled waits for more.
   static constexpr std::chrono::milliseconds gathered_for{50};
 
-  usage_store(llm::usage_ledger& ledger, storage::event_log& log)
-      : ledger_(ledger), log_(log), thread_([this] { run(); }) {}
+  // `node`: whose counts these are, where several share the log.
+  usage_store(llm::usage_ledger& ledger, storage::event_log& log, std::string node = {})
+      : ledger_(ledger), log_(log), node_(std::move(node)), thread_([this] { run(); }) {}
   // Saves nothing more.
   ~usage_store() { stop(); }
   usage_store(const usage_store&) = delete;
@@ -38,7 +39,7 @@ class usage_store {
   // Ends the thread, then saves what is left. Blocks. Errors: those of the store.
   result<void> close();
 
-  // The rows of a tenant's day, at most so many. Blocks.
+  // The rows of a tenant's day, at most so many; one key has one of each node. Blocks.
   static result<std::vector<std::pair<llm::usage_key, llm::usage_count>>> rows(
       const storage::event_log& log, const tenant_id& tenant, const std::string& day,
       std::size_t rows_max);
@@ -57,6 +58,7 @@ class usage_store {
 
   llm::usage_ledger& ledger_;
   storage::event_log& log_;
+  const std::string node_;
   std::mutex mutex_;  // of what follows; not held over the disk
   std::condition_variable changed_;
   bool wanted_ = false, stopping_ = false;

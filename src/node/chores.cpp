@@ -5,6 +5,7 @@
 #include "http/stream/health_watch.hpp"
 #include "node/memory_keeper.hpp"
 #include "observability/log.hpp"
+#include "storage/node_rows.hpp"
 
 namespace soma {
 
@@ -30,7 +31,9 @@ void chores::run(const signals& from, std::optional<std::chrono::seconds> at_mos
     if (on_.store.partitions()) follow_documents();
     if (tick % 3600 == 0)
       on_.store.lanes().writes.post(
-          [&browsers = on_.identities.browsers()] { (void)browsers.sweep(now_ms()); });
+          [&browsers = on_.identities.browsers(), &events = on_.store.events()] {
+            if (events.keeps_documents()) (void)browsers.sweep(now_ms());
+          });
   }
 }
 
@@ -58,7 +61,7 @@ void chores::follow_documents() {
 // A store that refused a write and is asked for none would stay refusing for all that is known.
 void chores::try_store() {
   on_.store.lanes().writes.post([&events = on_.store.events()] {
-    (void)events.put_document("node", "tried", std::to_string(now_ms()));
+    (void)events.put_document(storage::node_collection, "tried", std::to_string(now_ms()));
   });
 }
 

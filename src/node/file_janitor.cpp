@@ -17,6 +17,7 @@ namespace {
 
 constexpr auto round_every = std::chrono::seconds(2);
 constexpr std::uint64_t orphans_every = 3 * 3600 / 2;  // rounds: every three hours, and at start
+constexpr std::uint64_t folders_every = 30;            // rounds, at a node that does not tidy rows
 constexpr std::size_t rows_a_round = 200;
 constexpr std::size_t usage_rows_a_round = 20'000, imports_missing_max = 10'000;
 
@@ -48,6 +49,12 @@ void file_janitor::run() {
 }
 
 void file_janitor::one_round(std::uint64_t round) {
+  // Rows are one node's to tidy; folders and bytes are each one's own.
+  if (!events_.keeps_documents()) {
+    if (round % folders_every == 0) remove_folders();
+    if (round % orphans_every == 0) remove_bytes();
+    return;
+  }
   auto sessions = attachments_.drop_uses_of_deleted(rows_a_round);
   if (!sessions) return report(sessions.error());
   for (const auto& session : *sessions) {
@@ -59,16 +66,25 @@ void file_janitor::one_round(std::uint64_t round) {
   if (round % orphans_every == 0) remove_orphans();
 }
 
-// What a crash at the wrong moment leaves, and what a tool wrote after its session was deleted.
+// What a crash at the wrong moment leaves.
 void file_janitor::remove_orphans() {
+  remove_folders();
+  if (auto folded = models::usage_store::fold(events_, now_ms(), usage_rows_a_round); !folded)
+    report(folded.error());
+  if (auto forgotten = forget_imports(); !forgotten) report(forgotten.error());
+  remove_bytes();
+}
+
+// Of sessions that are gone; and what a tool wrote after its session was deleted.
+void file_janitor::remove_folders() {
   for (const auto& session : folders_.sessions()) {
     const auto head = events_.head(session);
     if (head || head.error().code != codes::session_not_found) continue;
     if (auto removed = folders_.remove_all(session); !removed) report(removed.error());
   }
-  if (auto folded = models::usage_store::fold(events_, now_ms(), usage_rows_a_round); !folded)
-    report(folded.error());
-  if (auto forgotten = forget_imports(); !forgotten) report(forgotten.error());
+}
+
+void file_janitor::remove_bytes() {
   if (const auto orphans = attachments_.remove_orphans(); orphans > 0)
     log(log_level::info, "attachments.orphans_removed", {{"count", orphans}});
 }

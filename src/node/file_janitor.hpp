@@ -33,6 +33,8 @@ class file_janitor {
   void run();
   void one_round(std::uint64_t round);
   void remove_orphans();
+  void remove_folders();
+  void remove_bytes();
   result<void> forget_imports();
 
   storage::event_log& events_;

@@ -60,7 +60,9 @@ node_models::node_models(const config& settings, node_store& store, metrics_regi
     : calls_(client_options_of(settings, metrics, store.descriptors().provider_idle_max)),
       registry_(settings, store.events()),
       ledger_(caps_of(settings)),
-      usage_(ledger_, store.events()),
+      usage_(
+          ledger_, store.events(),
+          settings.text("kafka.brokers").empty() ? std::string() : settings.text("cluster.node")),
       guard_(mode_of(settings), store.documents(), metrics),
       gateway_({settings, registry_, store.secrets().vault(), ledger_, store.audit(), metrics,
                 usage_, calls_.places, calls_.documents, &guard_,

@@ -60,6 +60,38 @@ TEST_CASE("usage: old days are added together, older ones go, and no call is cou
   CHECK(w.day(1200).empty());
 }
 
+TEST_CASE("usage: nodes that share the rows count each its own, and all count") {
+  usage_world w;
+  llm::usage_ledger of_a(llm::usage_caps{}), of_b(llm::usage_caps{});
+  const auto settle = [&](llm::usage_ledger& at, std::uint64_t calls) {
+    llm::usage_count count;
+    count.calls = calls;
+    at.settle({llm::day_of(today), tenant_id("t"), "u", "s", "provider", "model"}, count);
+  };
+  usage_store a(of_a, *w.log, "a"), b(of_b, *w.log, "b");
+  settle(of_a, 1);
+  REQUIRE(a.close());
+  settle(of_b, 2);
+  REQUIRE(b.close());
+  {
+    usage_store again(of_a, *w.log, "a");
+    settle(of_a, 4);
+    REQUIRE(again.close());
+  }
+  std::uint64_t calls = 0;
+  for (const auto& [key, count] : w.day(0)) {
+    CHECK(key.model == "model");
+    calls += count.calls;
+  }
+  CHECK(calls == 7);
+  CHECK(w.day(0).size() == 2);
+  // Where sessions are added together, so are nodes.
+  constexpr std::int64_t later = today + 200 * day_ms;
+  REQUIRE(usage_store::fold(*w.log, later, 100).value() == 2);
+  REQUIRE(w.day(0).size() == 1);
+  CHECK(w.day(0).front().second.calls == 7);
+}
+
 TEST_CASE("usage: a day of more rows than a page is read whole") {
   usage_world w;
   for (int n = 0; n < 2500; ++n) w.used(0, "a", "s" + std::to_string(n));
