@@ -181,16 +181,24 @@ result<std::uint64_t> replicated_event_log::write_and_wait(
 
 result<std::uint64_t> replicated_event_log::write_documents(
     cluster::atom one, std::vector<storage::idempotency_record> records) {
+  // Where a partition is just being given up or claimed anew nothing was written, and another way
+  // may be open.
+  const auto closed = [](const error& why) { return why.code == codes::cluster_not_owner; };
   if (host_->epoch_of(documents_partition) != 0) {
-    if (auto sent = relay_->send(); !sent) return sent.error();
-    return write_and_wait(documents_partition, std::move(one), std::move(records));
+    const auto sent = relay_->send();
+    if (!sent && !closed(sent.error())) return sent.error();
+    if (sent) {
+      auto done = write_and_wait(documents_partition, one, records);
+      if (done || !closed(done.error())) return done;
+    }
   }
   // By the log of a partition that is here: whoever owns that of documents takes it from there.
+  cluster::atom carried;
+  carried.body = encode_carried(one);
   for (std::uint32_t p = 0; p < host_->partitions(); ++p) {
     if (p == documents_partition || host_->epoch_of(p) == 0) continue;
-    cluster::atom carried;
-    carried.body = encode_carried(one);
-    return write_and_wait(p, std::move(carried), std::move(records), turn::whole);
+    auto done = write_and_wait(p, carried, records, turn::whole);
+    if (done || !closed(done.error())) return done;
   }
   return not_owner();
 }
