@@ -30,10 +30,10 @@ constexpr std::string_view to_string(role r) {
 }
 
 // How a request came in.
-enum class door : std::uint8_t { http };
+enum class door : std::uint8_t { http, kafka };
 
-constexpr std::string_view to_string(door) {
-  return "http";
+constexpr std::string_view to_string(door d) {
+  return d == door::kafka ? "kafka" : "http";
 }
 
 struct caller {

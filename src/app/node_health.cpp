@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/cluster.hpp"
+#include "app/door_board.hpp"
 #include "app/node_vitals.hpp"
 #include "app/outgoing.hpp"
 #include "app/provider_sign_in.hpp"
@@ -161,6 +162,18 @@ health_component cluster_of(const cluster_node& in) {
            {"standby_lag", static_cast<double>(now.standby_lag_max)}}};
 }
 
+// What comes in or goes out by Kafka waits while it is away, and nothing else does.
+health_component kafka_of(const door_board& doors) {
+  health_component out{"kafka", true, "", false};
+  for (auto& [name, state] : doors.all()) {
+    out.figures.insert(out.figures.end(), state.figures.begin(), state.figures.end());
+    if (state.trouble.empty()) continue;
+    out.ok = false;
+    append(out.detail, name, state.trouble);
+  }
+  return out;
+}
+
 }  // namespace
 
 bool is_alive(const services& s) {
@@ -184,6 +197,7 @@ std::vector<health_component> health_of(const services& s, const tenant_id& tena
   all.push_back(memory_of(s, tenant));
   if (auto now = s.memories.vectors_now(tenant); now.state != "off") all.push_back(vectors_of(now));
   if (s.cluster) all.push_back(cluster_of(*s.cluster));
+  if (s.doors) all.push_back(kafka_of(*s.doors));
   if (s.provider) {
     auto trouble = provider_trouble(s);
     const bool there = trouble.empty();

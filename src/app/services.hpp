@@ -50,6 +50,7 @@ struct io_llm_client;
 
 namespace soma::app {
 
+class door_board;
 class node_vitals;
 struct tool_gateway;
 struct file_services;
@@ -105,6 +106,7 @@ struct services_needs {
   provider_sign_in* provider = nullptr;  // null: nobody signs in by an OpenID provider
   cluster_node* cluster = nullptr;       // null: this node is alone
   const security::tenant_keys* tenant_keys = nullptr;  // null: no tenant was ever erased
+  const door_board* doors = nullptr;                   // null: there are none to Kafka
 };
 
 class services : public services_needs {

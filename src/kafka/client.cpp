@@ -14,11 +14,12 @@ namespace {
 
 // What decides on loss, order and place is not for settings; secrets are not for plain texts.
 constexpr std::array ours = {
-    "bootstrap.servers", "metadata.broker.list", "client.id", "group.id", "enable.idempotence",
-    "acks", "request.required.acks", "max.in.flight", "max.in.flight.requests.per.connection",
-    "message.timeout.ms", "delivery.timeout.ms", "enable.gapless.guarantee", "transactional.id",
-    "auto.offset.reset", "isolation.level", "enable.auto.commit", "enable.auto.offset.store",
-    "check.crcs", "enable.partition.eof", "allow.auto.create.topics", "message.max.bytes",
+    "bootstrap.servers", "metadata.broker.list", "client.id", "group.id", "group.instance.id",
+    "partition.assignment.strategy", "enable.idempotence", "acks", "request.required.acks",
+    "max.in.flight", "max.in.flight.requests.per.connection", "message.timeout.ms",
+    "delivery.timeout.ms", "enable.gapless.guarantee", "transactional.id", "auto.offset.reset",
+    "isolation.level", "enable.auto.commit", "enable.auto.offset.store", "check.crcs",
+    "enable.partition.eof", "allow.auto.create.topics", "message.max.bytes",
     // Another order would make void what is behind.
     "queuing.strategy",
     // Bounded by whoever writes, who is told nothing of what is dropped.
@@ -62,7 +63,10 @@ void on_log(const rd_kafka_t*, int level, const char* what, const char* text) {
 
 void on_error(rd_kafka_t* client, int code, const char* reason, void* opaque) {
   const auto* calls = static_cast<const client_calls*>(opaque);
-  if (code != RD_KAFKA_RESP_ERR__FATAL || !calls || !calls->failed) return;
+  if (!calls) return;
+  if (code != RD_KAFKA_RESP_ERR__FATAL && calls->troubled)
+    calls->troubled(calls->opaque, rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(code)));
+  if (code != RD_KAFKA_RESP_ERR__FATAL || !calls->failed) return;
   why_text why;
   rd_kafka_fatal_error(client, why.bytes, sizeof why.bytes);
   calls->failed(calls->opaque, why.bytes[0] ? why.bytes : reason);
@@ -70,10 +74,18 @@ void on_error(rd_kafka_t* client, int code, const char* reason, void* opaque) {
 
 void on_delivery(rd_kafka_t*, const rd_kafka_message_t* of, void* opaque) {
   const auto* calls = static_cast<const client_calls*>(opaque);
-  if (of->err != RD_KAFKA_RESP_ERR_NO_ERROR && calls && calls->not_delivered)
+  if (!calls) return;
+  const char* why = of->err == RD_KAFKA_RESP_ERR_NO_ERROR ? nullptr : rd_kafka_err2name(of->err);
+  if (why && calls->not_delivered)
     calls->not_delivered(calls->opaque, of->partition,
-                         reinterpret_cast<std::uintptr_t>(of->_private),
-                         rd_kafka_err2name(of->err));
+                         reinterpret_cast<std::uintptr_t>(of->_private), why);
+  if (calls->settled) calls->settled(calls->opaque, of->_private, why);
+}
+
+void on_rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,
+                  rd_kafka_topic_partition_list_t* partitions, void* opaque) {
+  const auto* calls = static_cast<const client_calls*>(opaque);
+  calls->rebalanced(calls->opaque, client, code, partitions);
 }
 
 }  // namespace
@@ -137,6 +149,7 @@ result<client_handle> make_client(client_kind kind, const client_settings& setti
   rd_kafka_conf_set_error_cb(conf.get(), on_error);
   const bool produces = kind == client_kind::producer;
   if (produces) rd_kafka_conf_set_dr_msg_cb(conf.get(), on_delivery);
+  if (calls.rebalanced) rd_kafka_conf_set_rebalance_cb(conf.get(), on_rebalance);
   why_text why;  // may have a value in it
   rd_kafka_t* made = rd_kafka_new(produces ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf.get(),
                                   why.bytes, sizeof why.bytes);

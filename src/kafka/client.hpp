@@ -16,6 +16,7 @@ struct rd_kafka_s;
 struct rd_kafka_topic_s;
 struct rd_kafka_queue_s;
 struct rd_kafka_conf_s;
+struct rd_kafka_topic_partition_list_s;
 
 namespace soma::kafka {
 
@@ -55,6 +56,12 @@ struct client_calls {
   void (*failed)(void* opaque, const char* why) = nullptr;
   void (*not_delivered)(void* opaque, std::int32_t partition, std::uint64_t tag,
                         const char* why) = nullptr;
+  // Of each record: what it was sent with, and why it is not there; null: it is.
+  void (*settled)(void* opaque, void* of_record, const char* why) = nullptr;
+  // Of a group's member, which answers by rd_kafka_assign; `code` as librdkafka has it.
+  void (*rebalanced)(void* opaque, rd_kafka_s* client, int code,
+                     rd_kafka_topic_partition_list_s* partitions) = nullptr;
+  void (*troubled)(void* opaque, const char* why) = nullptr;  // by what passes: no broker is there
 };
 // Errors: config.invalid (a setting), dependency.unavailable.
 result<client_handle> make_client(client_kind kind, const client_settings& settings,

@@ -40,9 +40,10 @@ error otherwise(const log_topic& wanted, const std::string& why) {
 }
 
 std::vector<std::pair<std::string, std::string>> settings_of(const log_topic& wanted) {
+  const auto kept_ms = std::to_string(wanted.kept_ms.value_or(-1));
   return {
       {"cleanup.policy", "delete"},
-      {"retention.ms", "-1"},
+      {"retention.ms", kept_ms},
       {"retention.bytes", "-1"},
       {"unclean.leader.election.enable", "false"},
       {"min.insync.replicas", wanted.single_broker ? "1" : "2"},
@@ -109,7 +110,7 @@ class admin {
 
   result<void> check(const log_topic& wanted, const rd_kafka_metadata_t& found) {
     const auto& topic = found.topics[0];
-    if (topic.partition_cnt != static_cast<int>(wanted.partitions))
+    if (!wanted.kept_ms && topic.partition_cnt != static_cast<int>(wanted.partitions))
       return otherwise(wanted, "has " + std::to_string(topic.partition_cnt) +
                                    " partitions, not cluster.partitions, which are " +
                                    std::to_string(wanted.partitions) + " and never change");
@@ -152,7 +153,7 @@ class admin {
   static result<void> check_one(const log_topic& wanted, std::string_view name,
                                 std::string_view value) {
     for (const auto& [key, needed] : settings_of(wanted)) {
-      if (key != name) continue;
+      if (key != name || (wanted.kept_ms && name.starts_with("retention."))) continue;
       const bool at_least = key == "min.insync.replicas" || key == "max.message.bytes";
       const auto number = [](std::string_view text) {
         return std::strtoll(std::string(text).c_str(), nullptr, 10);

@@ -3,6 +3,7 @@
 #include "node/backup.hpp"
 #include "node/chores.hpp"
 #include "node/cluster.hpp"
+#include "node/kafka_doors.hpp"
 #include "node/memory.hpp"
 #include "node/memory_keeper.hpp"
 #include "node/oidc.hpp"
@@ -56,9 +57,10 @@ result<int> serve(const config& settings) {
                  metrics.probe(), &(*memory)->recaller(), (*memory)->remembering()});
   backup::backup_keeper backups(backup_sources_of(settings, (*store)->events()),
                                 keeper_options_of(settings));
-  auto web =
-      web_server::open({settings, **store, metrics, feeds, **models, **files, **tools, **identities,
-                        sessions, **memory, **outgoing, backups, **oidc, cluster->get()});
+  kafka_doors doors(settings, (*store)->server_key());
+  auto web = web_server::open({settings, **store, metrics, feeds, **models, **files, **tools,
+                               **identities, sessions, **memory, **outgoing, backups, **oidc,
+                               cluster->get(), doors.board()});
   if (!web) return web.error();
   (*store)->on_ownership({[&sessions] { sessions.runtime().ownership_changed(); },
                           [&sessions] { (void)sessions.recover(); },
@@ -70,6 +72,8 @@ result<int> serve(const config& settings) {
   if (auto started = (*web)->start(); !started) return started.error();
   if (*cluster) (*cluster)->take_requests((*web)->node_port());
   (*oidc)->start((*web)->services());
+  if (auto opened = doors.start(**web, (*store)->audit(), cluster->get()); !opened)
+    return opened.error();
   note_started();
   record_start((*store)->audit(), settings, (*web)->port());
   auto door = announce(settings, (*web)->port(), *recovering, **identities);
@@ -89,7 +93,9 @@ result<int> serve(const config& settings) {
   (*oidc)->stop();
   backups.stop();
   if (backup_door) backup_door->reset();
+  doors.take_no_more();
   (*web)->stop();
+  doors.let_go();
   (*store)->on_ownership({});
   const bool in_time = sessions.stop();
   web->reset();
@@ -100,6 +106,7 @@ result<int> serve(const config& settings) {
     log(log_level::warn, "usage.not_saved", {{"reason", saved.error().detail}});
   }
   end_audit((*store)->audit(), in_time);
+  doors.stop();
   log(log_level::info, "server.stopped", {{"in_time", in_time}});
   return in_time ? 0 : 1;
 }

@@ -12,6 +12,7 @@
 #include "kafka/client.hpp"
 #include "llm/base_url.hpp"
 #include "node/cluster.hpp"
+#include "node/kafka_doors.hpp"
 #include "node/mcp_servers.hpp"
 #include "node/oidc.hpp"
 #include "node/outgoing.hpp"
@@ -56,6 +57,7 @@ result<void> check_settings(const config& settings) {
     return wrong("cluster.commit_timeout_ms", "must not be shorter than cluster.lease_ms");
   if (auto options = kafka::parse_options(settings.list("kafka.options")); !options)
     return options.error();
+  if (auto doors = check_doors(settings); !doors) return doors.error();
   if (auto policy = check_policy(settings); !policy) return policy.error();
   if (auto servers = mcp_servers_of(settings); !servers) return servers.error();
   if (auto keys = encryption_keys(settings); !keys) return keys.error();

@@ -5,6 +5,7 @@
 
 #include "core/codes.hpp"
 #include "core/version.hpp"
+#include "node/kafka_doors.hpp"
 #include "node/settings_checks.hpp"
 #include "observability/log.hpp"
 
@@ -41,17 +42,11 @@ struct opened_log {
 
 result<replication::host_settings> host_settings_of(const config& settings) {
   replication::host_settings how;
-  how.client.brokers = settings.text("kafka.brokers");
+  auto client = kafka_client_of(settings);
+  if (!client) return client.error();
+  how.client = std::move(*client);
   how.node = settings.text("cluster.node");
-  how.client.client_id = "soma-" + how.node;
-  auto options = kafka::parse_options(settings.list("kafka.options"));
-  if (!options) return options.error();
-  how.client.options = std::move(*options);
-  how.client.sasl_username = settings.text("kafka.sasl_username");
-  how.client.sasl_password = settings.secret("kafka.sasl_password");
-  how.client.ssl_key_password = settings.secret("kafka.ssl_key_password");
-  const auto& cluster = settings.text("cluster.name");
-  how.topic = (cluster.empty() ? "" : cluster + ".") + "session.events";
+  how.topic = topic_of(settings, "session.events");
   how.partitions = static_cast<std::uint32_t>(settings.number("cluster.partitions"));
   how.single_broker = settings.flag("cluster.unsafe_single_broker");
   how.rules.lease_ms = settings.number("cluster.lease_ms");

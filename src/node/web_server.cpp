@@ -166,7 +166,8 @@ app::services_needs services_needs_of(const web_server::needs& from) {
           from.backups,
           from.oidc.services(),
           from.cluster ? &from.cluster->seen() : nullptr,
-          &from.store.tenant_keys()};
+          &from.store.tenant_keys(),
+          from.doors};
 }
 
 }  // namespace
@@ -233,6 +234,12 @@ void web_server::follow_certificates(bool now) {
     log(log_level::error, "tls.not_reloaded", {{"reason", taken.error().detail}});
   else if (*taken)
     log(log_level::info, "tls.reloaded", {{"ends_at", format_rfc3339(tls_->ends_at() * 1000)}});
+}
+
+std::vector<boost::asio::io_context*> web_server::io_contexts() {
+  std::vector<boost::asio::io_context*> all;
+  for (std::size_t i = 0; i < server_.io_threads(); ++i) all.push_back(&server_.context(i));
+  return all;
 }
 
 result<void> web_server::start() {

@@ -51,7 +51,8 @@ class web_server {
     node_outgoing& outgoing;
     backup::backup_keeper& backups;
     node_oidc& oidc;
-    node_cluster* cluster = nullptr;  // null: this node is alone
+    node_cluster* cluster = nullptr;         // null: this node is alone
+    const app::door_board* doors = nullptr;  // null: there are none to Kafka
   };
   // Errors: config.invalid for a certificate that cannot be used; internal, for a schema that is
   // none.
@@ -59,6 +60,8 @@ class web_server {
   ~web_server();
 
   app::services& services() { return services_; }
+  // Of the io threads, by their number; they run from `start` to `stop`.
+  std::vector<boost::asio::io_context*> io_contexts();
   std::uint16_t port() const { return server_.port(); }
   std::uint16_t node_port() const { return server_.node_port(); }  // of the door for nodes
 

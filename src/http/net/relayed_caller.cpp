@@ -57,6 +57,7 @@ std::string write_relayed(std::string_view relay_key, const relayed_caller& what
   w.key("groups").begin_array();
   for (const auto& group : who.groups) w.string(group);
   w.end_array().field("expires_at", who.expires_at_ms);
+  w.field("door", to_string(who.door));
   w.field("peer", what.peer).field("node", what.node).field("at", what.at_ms);
   if (what.body_sha256) w.field("body", security::base64url(*what.body_sha256));
   w.end_object();
@@ -90,6 +91,7 @@ std::optional<relayed_caller> read_relayed(std::string_view relay_key, std::stri
   if (const auto* groups = from->if_contains("groups"); groups && groups->is_array())
     for (const auto& group : groups->get_array())
       if (group.is_string()) out.who.groups.emplace_back(group.get_string());
+  if (text_of(*from, "door") == to_string(app::door::kafka)) out.who.door = app::door::kafka;
   out.who.expires_at_ms = number_of(*from, "expires_at");
   out.peer = text_of(*from, "peer");
   out.node = text_of(*from, "node");
