@@ -489,11 +489,9 @@ std::string operations_ndjson() {
     w.field("path", one.path).field("access", name_of(one.access)).field("action", one.action);
     w.field("resource", one.resource).field("audited", name_of(one.audited));
     w.field("keyed", name_of(one.keyed)).field("body", name_of(one.body));
-    w.field("answer", name_of(one.answer))
-        .field("owner", name_of(one.owner))
-        .field_bool("secret", one.secret);
-    w.field_bool("ends_with_caller", one.ends_with_caller).field("same_as", one.same_as);
-    w.end_object();
+    w.field("answer", name_of(one.answer)).field("owner", name_of(one.owner));
+    w.field_bool("secret", one.secret).field_bool("ends_with_caller", one.ends_with_caller);
+    w.field("same_as", one.same_as).end_object();
     out += '\n';
   }
   return out;

@@ -5,15 +5,13 @@
 namespace soma::testing {
 
 using namespace soma::cluster;
-
 namespace {
 
 constexpr std::uint32_t source_partition = 7;
 constexpr std::int64_t hour_ms = 3'600'000;
-constexpr std::size_t first_source = 1'000'000;
+constexpr std::size_t first_source = 1'000'000, newest = 4;
 constexpr int calm_ticks_max = 3000;
 constexpr std::uint64_t look_ticks_max = 20;
-constexpr std::size_t newest = 4;
 
 session_key key_of(const std::string& session) {
   return {tenant_id("t"), session_id(session)};
