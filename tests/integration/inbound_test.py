@@ -35,7 +35,7 @@ class Door:
               "cluster.unsafe_single_broker=true", f"inbound.partitions={PARTITIONS}",
               "inbound.retry_ms_max=500", *settings]
         if replicated:
-            of += [f"kafka.brokers={broker.address}", "cluster.node=a", "cluster.partitions=4",
+            of += [f"kafka.brokers={broker.address}", "cluster.node=a", "cluster.partitions=4", "cluster.found=true",
                    "cluster.lease_ms=500"]
         else:
             of += [f"kafka.door_brokers={broker.address}"]
