@@ -52,6 +52,11 @@ void documents_world::step(bool calm) {
     if (!one.lost) {
       log_.push_back({static_cast<log_offset>(log_.size()), std::move(one.bytes)});
     } else if (auto& n = all_[one.from]; n.replica && !calm && chance(700)) {
+      // Some failures take along what its producer had not handed over.
+      if (chance(500))
+        std::erase_if(wire_, [&](const on_the_way& later) {
+          return later.from == n.index && later.due > tick_ + 1;
+        });
       carry_out(n, n.replica->delivery_failed(now()), calm);
     }
   }
@@ -240,9 +245,6 @@ bool documents_world::submit(node& n, atom one, std::optional<source_tag> derive
 }
 
 void documents_world::carry_out(node& n, const actions& what, bool calm) {
-  if (what.new_producer)
-    std::erase_if(
-        wire_, [&](const on_the_way& one) { return one.from == n.index && one.due > tick_ + 1; });
   for (const auto& bytes : what.produce) {
     int due = tick_ + 1 + (calm ? 0 : static_cast<int>(pick(3) * pick(4)));
     for (const auto& one : wire_)

@@ -52,9 +52,9 @@ class gated_store final : public soma::testing::forwarding_log<storage::replica_
   result<std::optional<std::string>> row(std::string_view key) const override {
     return inner_.row(key);
   }
-  result<std::vector<std::pair<std::string, std::string>>> rows(std::string_view prefix,
-                                                                std::size_t limit) const override {
-    return inner_.rows(prefix, limit);
+  result<std::vector<std::pair<std::string, std::string>>> rows(
+      std::string_view prefix, std::size_t limit, std::string_view after) const override {
+    return inner_.rows(prefix, limit, after);
   }
 
   std::atomic<int> full_in = -1;
