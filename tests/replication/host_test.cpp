@@ -3,8 +3,10 @@
 #include <condition_variable>
 #include <future>
 #include <thread>
+#include <utility>
 
 #include "mock_kafka.hpp"
+#include "replication/atom_body.hpp"
 #include "replication/replica_host.hpp"
 #include "storage/event_log_contract.hpp"
 #include "support/forwarding_log.hpp"
@@ -99,12 +101,13 @@ struct site {
   }
   partition_view look(std::uint32_t p) const { return host->look(p); }
 
-  // A document of a partition, and what became of it.
+  // A document that a partition brings, and what became of it.
   std::future<append_outcome> put(std::uint32_t p, const std::string& key) {
     auto said = std::make_shared<std::promise<append_outcome>>();
     auto waits = said->get_future();
     atom one;
     one.documents.push_back({"c", key, {}, "v"});
+    if (p != documents_partition) one.body = encode_carried(std::exchange(one, {}));
     if (host->submit(p, std::move(one), [said](append_answer a) { said->set_value(a.what); }) !=
         admission::taken)
       said->set_value(append_outcome::not_written);
