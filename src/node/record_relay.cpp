@@ -9,6 +9,7 @@
 #include "core/uuid.hpp"
 #include "http/net/problem.hpp"
 #include "http/net/relayed_caller.hpp"
+#include "security/digest.hpp"
 
 namespace soma {
 namespace {
@@ -87,6 +88,8 @@ boost::asio::awaitable<std::optional<result<inbound::carried_out>>> record_relay
   http::relayed_caller by;
   by.who = who;
   by.node = in.node();
+  by.at_ms = in.time_at(owner.node);
+  by.body_sha256 = security::bytes_of(security::sha256(body));
   http::handed_over out;
   out.door = owner.door;
   out.method = "POST";
@@ -98,6 +101,7 @@ boost::asio::awaitable<std::optional<result<inbound::carried_out>>> record_relay
       http::write_relayed(cluster_.relay_key(), by, out.method, out.target, who.request_id) +
       "\r\n";
   out.body = body;
+  out.lives = [&in, owner] { return in.door_of(owner.node) == owner.door; };
   auto back = co_await clients_[who.io_thread]->ask(std::move(out));
   if (back.how == http::hand_over::answered) co_return read_answer(back.answer);
   error why(codes::cluster_no_owner, "the node that owns it was not reached", 1);

@@ -25,6 +25,13 @@ class store_documents final : public security::document_store {
                    std::string_view document) override {
     return log_.put_document(collection, key, document);
   }
+  result<bool> replace(std::string_view collection, std::string_view key, std::string_view read,
+                       std::string_view document) override {
+    storage::row_batch batch;
+    batch.expected.push_back({std::string(collection), std::string(key), std::string(read)});
+    batch.documents.push_back({std::string(collection), std::string(key), std::string(document)});
+    return log_.write_rows(batch);
+  }
   result<void> remove(std::string_view collection, std::string_view key) override {
     return log_.delete_document(collection, key);
   }

@@ -267,10 +267,32 @@ result<void> sealed_event_log::change_documents(std::string_view collection,
   return all ? inner_.change_documents(collection, *all) : all.error();
 }
 
+// The bytes that are kept for the value that its writer read: no sealing makes the same twice.
+// None: it is not there, or another.
+result<std::optional<storage::expected_document>> sealed_event_log::expected(
+    const storage::expected_document& one) const {
+  auto out = std::optional(one);
+  if (!one.value) return out;
+  auto kept = inner_.get_document(one.collection, one.key);
+  if (!kept) return kept.error();
+  const auto opened = get_document(one.collection, one.key);
+  if (!opened) return opened.error();
+  // Both of one writing: else the store refuses what was read second.
+  if (!*kept || !*opened || **opened != *one.value)
+    return std::optional<storage::expected_document>();
+  out->value = std::move(**kept);
+  return out;
+}
+
 result<bool> sealed_event_log::write_rows(const row_batch& rows) {
   if (passes()) return inner_.write_rows(rows);
   row_batch all;
-  all.expected = rows.expected;
+  for (const auto& one : rows.expected) {
+    auto as_kept = expected(one);
+    if (!as_kept) return as_kept.error();
+    if (!*as_kept) return false;
+    all.expected.push_back(std::move(**as_kept));
+  }
   all.deleted = rows.deleted;
   all.outbox = rows.outbox;
   auto documents = sealed(rows.documents);

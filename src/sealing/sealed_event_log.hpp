@@ -90,6 +90,7 @@ class sealed_event_log final : public storage::event_log {
   result<std::vector<std::pair<std::string, std::string>>> list_documents(
       std::string_view collection, std::string_view prefix, std::size_t limit,
       std::string_view after) const override;
+  bool keeps_documents() const override { return inner_.keeps_documents(); }
   result<storage::outbox_page> read_outbox(std::string_view sink, std::uint64_t after,
                                            std::size_t rows_max) const override {
     return inner_.read_outbox(sink, after, rows_max);
@@ -116,6 +117,8 @@ class sealed_event_log final : public storage::event_log {
   // Those of erased tenants are left out.
   template <class Row, class Seal>
   result<std::vector<Row>> sealed_rows(std::span<const Row> rows, Seal seal);
+  result<std::optional<storage::expected_document>> expected(
+      const storage::expected_document& one) const;
   result<void> seal_document(std::string_view collection, std::string_view key, std::string& value);
   result<void> seal(const tenant_id& tenant, const key_of_values& key, std::string& value,
                     std::string_view bound_to) const;

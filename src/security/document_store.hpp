@@ -23,6 +23,10 @@ class document_store {
                                                  std::string_view key) = 0;
   virtual result<void> put(std::string_view collection, std::string_view key,
                            std::string_view document) = 0;
+  // For who made his of what he read: false, and nothing is written, where it is another by now, or
+  // gone. Other processes may have the same documents.
+  virtual result<bool> replace(std::string_view collection, std::string_view key,
+                               std::string_view read, std::string_view document) = 0;
   // Of what is not there: no error.
   virtual result<void> remove(std::string_view collection, std::string_view key) = 0;
   virtual result<std::vector<std::pair<std::string, std::string>>> list(

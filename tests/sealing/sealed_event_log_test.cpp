@@ -142,6 +142,20 @@ TEST_CASE("sealing: lists find titles by their words, and page as before") {
   CHECK(pages == 3);
 }
 
+TEST_CASE("sealing: who says what he read is refused where it is another by now, and only then") {
+  world w;
+  const std::string id = "ann\ns\nid";
+  REQUIRE(w.log->put_document("memory", id, "1"));
+  row_batch made;
+  made.expected = {{"memory", id, "1"}};
+  made.documents = {{"memory", id, "2"}};
+  CHECK(w.log->write_rows(made).value());
+  CHECK_FALSE(w.log->write_rows(made).value());
+  CHECK(w.log->get_document("memory", id).value() == "2");
+  made.expected = {{"memory", "ann\ns\nother", "1"}};
+  CHECK_FALSE(w.log->write_rows(made).value());
+}
+
 TEST_CASE("sealing: rows that were swapped or changed are damage") {
   world w;
   const auto key = key_of("s"), other = key_of("s", "bob");

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "core/uuid.hpp"
+#include "security/identity/users.hpp"
 #include "security/memory_documents.hpp"
 
 using namespace soma;
@@ -111,6 +112,29 @@ TEST_CASE("api key: a use is noted seldom, and never brings a removed key back")
   CHECK(w.keys.remove(tenant_id{"acme"}, made.key.id).has_value());
   CHECK(w.keys.touch(made.key, now).has_value());
   CHECK(w.keys.verify(made.text.reveal(), now).has_error());
+}
+
+TEST_CASE("api key, user: what another process took back meanwhile does not come back by a visit") {
+  world w;
+  const auto made = w.make();
+  w.documents.before_replace = [&] { (void)w.documents.remove("keys", made.key.id); };
+  REQUIRE(w.keys.touch(made.key, 1'000'000'000).has_value());
+  CHECK(w.documents.list("keys").value().empty());
+
+  w.documents.before_replace = {};
+  user_store users(w.documents), elsewhere(w.documents);
+  user_change off;
+  off.disabled = true;
+  REQUIRE(users.change(made.key.tenant, made.key.user, user_change{}).has_value());
+  const auto seen = users.find(made.key.tenant, made.key.user).value();
+  w.documents.before_replace = [&] {
+    w.documents.before_replace = {};
+    REQUIRE(elsewhere.change(made.key.tenant, made.key.user, off).has_value());
+  };
+  REQUIRE(users.touch(seen, 1'000'000'000).has_value());
+  const auto now = users.find(made.key.tenant, made.key.user).value();
+  CHECK(now.disabled);
+  CHECK(now.last_seen_at_ms == 1'000'000'000);
 }
 
 TEST_CASE("api key: a store that fails or a document that is damaged lets nobody in") {

@@ -175,6 +175,11 @@ struct held_documents final : document_store {
     wait();
     return inner.put(c, k, d);
   }
+  result<bool> replace(std::string_view c, std::string_view k, std::string_view read,
+                       std::string_view d) override {
+    wait();
+    return inner.replace(c, k, read, d);
+  }
   result<void> remove(std::string_view c, std::string_view k) override {
     wait();
     return inner.remove(c, k);

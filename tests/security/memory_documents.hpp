@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
 
@@ -26,6 +27,17 @@ class memory_documents final : public document_store {
     all_[{std::string(c), std::string(k)}] = d;
     return {};
   }
+  result<bool> replace(std::string_view c, std::string_view k, std::string_view read,
+                       std::string_view d) override {
+    ++writes;
+    if (const auto faster = before_replace) faster();  // which may put another in its place
+    const std::lock_guard lock(mutex_);
+    if (failing) return broken();
+    const auto it = all_.find({std::string(c), std::string(k)});
+    if (it == all_.end() || it->second != read) return false;
+    it->second = d;
+    return true;
+  }
   result<void> remove(std::string_view c, std::string_view k) override {
     const std::lock_guard lock(mutex_);
     if (failing) return broken();
@@ -43,6 +55,7 @@ class memory_documents final : public document_store {
 
   std::atomic<bool> failing = false;
   std::atomic<int> reads = 0, writes = 0;
+  std::function<void()> before_replace;  // another process is faster
 
  private:
   static error broken() { return {codes::storage_unavailable, "told to fail"}; }

@@ -181,11 +181,16 @@ result<api_key> key_store::find(std::string_view id, std::int64_t now_ms) const 
 result<void> key_store::touch(const api_key& used, std::int64_t now_ms) {
   if (now_ms - used.last_used_at_ms < last_used_step_ms) return {};
   const std::lock_guard lock(change_);
-  auto s = read(used.id);
+  const auto there = documents_.get(collection, used.id);
+  if (!there) return there.error();
+  if (!*there) return {};
+  auto s = parse<stored>(**there);
   if (!s) return s.error();
-  if (!*s) return {};
-  (*s)->key.last_used_at_ms = now_ms;
-  return write(**s);
+  s->key.last_used_at_ms = now_ms;
+  // One that was taken back meanwhile stays so.
+  const auto row = row_of(*s);
+  const auto done = documents_.replace(row.collection, row.key, **there, row.document);
+  return done ? result<void>() : done.error();
 }
 
 }  // namespace soma::security

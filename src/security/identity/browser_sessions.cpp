@@ -133,10 +133,16 @@ result<secret_string> browser_sessions::open(const identity& who, const provider
 
 result<void> browser_sessions::renew(std::string_view id, const provider_part& by,
                                      std::int64_t now_ms) {
-  auto there = find_id(id, now_ms);
-  if (!there) return there.error().code == codes::auth_invalid ? result<void>() : there.error();
+  const auto read = documents_.get(collection, id);
+  if (!read) return read.error();
+  if (!*read) return {};
+  auto there = parse(**read);
+  if (!there) return there.error();
+  if (now_ms >= there->expires_at_ms) return {};
   there->provider = by;
-  return documents_.put(collection, id, document_of(*there));
+  // One that was ended meanwhile stays so.
+  const auto done = documents_.replace(collection, id, **read, document_of(*there));
+  return done ? result<void>() : done.error();
 }
 
 result<std::vector<browser_session>> browser_sessions::list_of_providers(

@@ -12,6 +12,7 @@ namespace soma::security {
 namespace {
 
 constexpr std::string_view collection = "users";
+constexpr int alter_tries_max = 8;
 
 std::string key_of(const tenant_id& tenant, const user_id& user) {
   return tenant.value + '\n' + user.value;
@@ -66,33 +67,46 @@ result<std::vector<user_record>> user_store::list(const tenant_id& tenant) const
   return all;
 }
 
-result<void> user_store::write(const user_record& one) {
-  std::string json;
-  json_writer w(json);
-  w.begin_object().field("tenant", one.tenant.value).field("user", one.user.value);
-  w.field_bool("disabled", one.disabled).field("role", one.role ? to_string(*one.role) : "");
-  w.field("last_seen_at_ms", static_cast<std::uint64_t>(one.last_seen_at_ms)).end_object();
-  return documents_.put(collection, key_of(one.tenant, one.user), json);
+// Other processes may have the same documents: whoever is faster is read again.
+result<user_record> user_store::alter(const tenant_id& tenant, const user_id& user,
+                                      const std::function<void(user_record&)>& how) {
+  const std::lock_guard lock(change_);
+  const auto key = key_of(tenant, user);
+  for (int tries = 0; tries < alter_tries_max; ++tries) {
+    const auto read = documents_.get(collection, key);
+    if (!read) return read.error();
+    auto one = *read ? parse(**read) : result<user_record>(user_record{tenant, user});
+    if (!one) return one;
+    how(*one);
+    std::string json;
+    json_writer w(json);
+    w.begin_object().field("tenant", one->tenant.value).field("user", one->user.value);
+    w.field_bool("disabled", one->disabled).field("role", one->role ? to_string(*one->role) : "");
+    w.field("last_seen_at_ms", static_cast<std::uint64_t>(one->last_seen_at_ms)).end_object();
+    if (!*read) {
+      if (auto put = documents_.put(collection, key, json); !put) return put.error();
+      return one;
+    }
+    const auto replaced = documents_.replace(collection, key, **read, json);
+    if (!replaced) return replaced.error();
+    if (*replaced) return one;
+  }
+  return error(codes::server_busy, "others keep changing the user", 1);
 }
 
 result<user_record> user_store::change(const tenant_id& tenant, const user_id& user,
                                        const user_change& what) {
-  const std::lock_guard lock(change_);
-  auto one = find(tenant, user);
-  if (!one) return one;
-  if (what.disabled) one->disabled = *what.disabled;
-  if (what.role) one->role = *what.role;
-  if (auto written = write(*one); !written) return written.error();
-  return one;
+  return alter(tenant, user, [&](user_record& one) {
+    if (what.disabled) one.disabled = *what.disabled;
+    if (what.role) one.role = *what.role;
+  });
 }
 
 result<void> user_store::touch(const user_record& seen, std::int64_t now_ms) {
   if (now_ms - seen.last_seen_at_ms < seen_step_ms) return {};
-  const std::lock_guard lock(change_);
-  auto one = find(seen.tenant, seen.user);
-  if (!one) return one.error();
-  one->last_seen_at_ms = now_ms;
-  return write(*one);
+  const auto done =
+      alter(seen.tenant, seen.user, [&](user_record& one) { one.last_seen_at_ms = now_ms; });
+  return done ? result<void>() : done.error();
 }
 
 }  // namespace soma::security

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -45,7 +46,9 @@ class user_store {
   result<void> touch(const user_record& seen, std::int64_t now_ms);
 
  private:
-  result<void> write(const user_record& one);
+  // Errors: server.busy, where others keep changing the same.
+  result<user_record> alter(const tenant_id& tenant, const user_id& user,
+                            const std::function<void(user_record&)>& how);
 
   document_store& documents_;
   // Held over read and write of one document, so that a visit cannot bring back what was changed.
