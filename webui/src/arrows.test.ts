@@ -56,8 +56,9 @@ test('arrows: no folder imports from one that stands above it', () => {
 
 /** Of the browser or of the address, whoever is signed in; all else belongs to a workspace. */
 const pageState = [
-  'kernel/account.ts', 'kernel/api/http.ts', 'kernel/page_version.ts', 'kernel/person.ts', 'kernel/route.ts',
-  'kernel/unsaved.ts', 'kernel/workspace.ts', 'features/appearance/theme.ts', 'features/speech/speech_settings.ts',
+  'kernel/account.ts', 'kernel/api/http.ts', 'kernel/api/position.ts', 'kernel/page_version.ts', 'kernel/person.ts',
+  'kernel/route.ts', 'kernel/unsaved.ts', 'kernel/workspace.ts', 'features/appearance/theme.ts',
+  'features/speech/speech_settings.ts',
 ];
 
 test('owners: no module holds what belongs to a person', () => {

@@ -1,5 +1,13 @@
-import { expect, test } from 'vitest';
-import { failureDetail, failureTitle } from './failures';
+import { beforeAll, expect, test } from 'vitest';
+import { fakePage } from '../../testing/fake_page';
+
+let failureTitle: typeof import('./failures').failureTitle;
+let failureDetail: typeof import('./failures').failureDetail;
+
+beforeAll(async () => {
+  fakePage();
+  ({ failureTitle, failureDetail } = await import('./failures'));
+});
 
 test('failures: a rule of the server’s own says more than the code that it comes with', () => {
   expect(failureTitle('policy.denied', 'egress.pii')).toBe('Held back: there is personal data in it.');
